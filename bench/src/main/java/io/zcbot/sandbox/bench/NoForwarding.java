@@ -17,7 +17,7 @@ final class NoForwarding implements RecordForwarding {
   }
 
   @Override
-  public void forward(List<ConsumerRecord<byte[], byte[]>> records, int partition) {
+  public int forward(List<ConsumerRecord<byte[], byte[]>> records, int partition) {
     throw new IllegalStateException("forwarded " + records);
   }
 }

@@ -60,13 +60,19 @@ final class Diversions implements AutoCloseable {
    * @param done run once the log has it; never, where the worker stops before
    */
   void forward(ConsumerRecord<byte[], byte[]> record, int home, Runnable done) {
-    metrics.forwarded(record.topic());
     forwarder.forward(record, home, done);
   }
 
   private void publish(List<ConsumerRecord<byte[], byte[]>> records, TopicPartition home)
       throws InterruptedException {
-    forwarding.forward(records, home.partition());
+    int tooLarge = forwarding.forward(records, home.partition());
+    for (int i = 0; i < records.size(); i++) {
+      if (i < tooLarge) {
+        metrics.deadLettered(home.topic());
+      } else {
+        metrics.forwarded(home.topic());
+      }
+    }
   }
 
   @Override

@@ -21,7 +21,9 @@ public interface RecordForwarding {
    * Publishes records of one topic and key again, in the partition that their key belongs to and in
    * their order: with their bytes, headers and time as they were, and a header that tells where
    * they came from.
+   *
+   * @return how many are too large for that and are in the dead-letter topic instead
    */
-  void forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
+  int forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
       throws InterruptedException;
 }

@@ -66,13 +66,19 @@ final class DivertedRecords {
    * Records of one key to another partition of their topic, in their order. One that fits in no way
    * goes to the dead letters: its topic may accept less than when it was written, and whoever reads
    * it can do no more.
+   *
+   * @return how many are dead letters
    */
-  void forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
+  int forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
       throws InterruptedException {
+    int tooLarge = 0;
     int sent = sendTogether(records, partition);
     for (ConsumerRecord<byte[], byte[]> record : records.subList(sent, records.size())) {
-      forward(record, partition);
+      if (!isForwarded(record, partition)) {
+        tooLarge++;
+      }
     }
+    return tooLarge;
   }
 
   /**
@@ -107,8 +113,8 @@ final class DivertedRecords {
     return new RecordHeaders(record.headers().toArray());
   }
 
-  /** Sends a record until the log has it. */
-  private void forward(ConsumerRecord<byte[], byte[]> record, int partition)
+  /** Sends a record until the log has it; false if it is a dead letter. */
+  private boolean isForwarded(ConsumerRecord<byte[], byte[]> record, int partition)
       throws InterruptedException {
     Headers needed = new RecordHeaders();
     for (String name : NEEDED_TO_READ) {
@@ -120,13 +126,14 @@ final class DivertedRecords {
     for (Headers headers : List.of(headersOf(record), needed)) {
       try {
         sender.send(forwarded(record, partition, headers));
-        return;
+        return true;
       } catch (RecordTooLargeException e) {
         log.warn("a record is forwarded without headers of its own: {}", e.getMessage());
       }
     }
     try {
       sender.send(forwarded(record, partition, new RecordHeaders()));
+      return true;
     } catch (RecordTooLargeException e) {
       String problem =
           ("is too large to be forwarded to partition %d, where its key belongs (%s); raise"
@@ -139,6 +146,7 @@ final class DivertedRecords {
           record.partition(),
           problem);
       deadLetter(record, new DeadLetterHeaders.Reason("value", "value: " + problem));
+      return false;
     }
   }
 

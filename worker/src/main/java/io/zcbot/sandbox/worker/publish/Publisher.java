@@ -162,9 +162,9 @@ public final class Publisher
   }
 
   @Override
-  public void forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
+  public int forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
       throws InterruptedException {
-    diverted.forward(records, partition);
+    return diverted.forward(records, partition);
   }
 
   @Override

@@ -180,7 +180,7 @@ class CommandFollowerTest {
             }
 
             @Override
-            public void forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
+            public int forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
                 throws InterruptedException {
               for (ConsumerRecord<byte[], byte[]> record : records) {
                 forwardings.add(record.offset());
@@ -189,6 +189,7 @@ class CommandFollowerTest {
                 }
                 diverted.add(record.topic() + " to " + partition);
               }
+              return 0;
             }
           },
           time,

@@ -11,7 +11,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 /** For records that are all where they should be, and as they should be. */
 final class NoForwarding implements RecordForwarding {
   @Override
-  public void forward(List<ConsumerRecord<byte[], byte[]>> records, int partition) {
+  public int forward(List<ConsumerRecord<byte[], byte[]>> records, int partition) {
     throw new AssertionError("nothing lies elsewhere");
   }
 

@@ -53,8 +53,9 @@ class RecordDispatcherTest {
         }
 
         @Override
-        public void forward(List<ConsumerRecord<byte[], byte[]>> records, int partition) {
+        public int forward(List<ConsumerRecord<byte[], byte[]>> records, int partition) {
           records.forEach(_ -> diverted.add("forwarded to " + partition));
+          return 0;
         }
       };
 

@@ -40,7 +40,6 @@ import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -263,7 +262,7 @@ class PublisherTest {
 
   @Test
   void aForwardedRecordKeepsItsBytesHeadersAndTime() throws Exception {
-    publisher.forward(List.of(misplaced()), 2);
+    assertThat(publisher.forward(List.of(misplaced()), 2)).isZero();
     ProducerRecord<byte[], byte[]> sent = producer.history().getFirst();
     assertThat(sent.topic()).isEqualTo("sandbox.ensure");
     assertThat(sent.partition()).isEqualTo(2);
@@ -288,12 +287,9 @@ class PublisherTest {
         new MockProducer<>(false, null, new ByteArraySerializer(), new ByteArraySerializer());
     Publisher publisher =
         new Publisher(log, new KeyPartitions(4), "sandbox.", "/source", "group", 64, this::copy);
-    FutureTask<@Nullable Void> forwarding =
+    FutureTask<Integer> forwarding =
         new FutureTask<>(
-            () -> {
-              publisher.forward(List.of(misplaced(17), misplaced(18), misplaced(19)), 2);
-              return null;
-            });
+            () -> publisher.forward(List.of(misplaced(17), misplaced(18), misplaced(19)), 2));
     Thread thread = Thread.ofVirtual().start(forwarding);
     await().until(() -> log.history().size() == 3);
 
@@ -303,7 +299,7 @@ class PublisherTest {
     await().until(log::completeNext);
     await().until(log::completeNext);
     thread.join();
-    forwarding.get();
+    assertThat(forwarding.get()).isZero();
     assertThat(forwardedFrom(log))
         .containsExactly("3-17@1234", "3-18@1234", "3-19@1234", "3-18@1234", "3-19@1234");
   }
@@ -311,7 +307,7 @@ class PublisherTest {
   @Test
   void noRecordIsForwardedBeforeOneThatTheProducerRefuses() throws Exception {
     failures = 1;
-    publisher.forward(List.of(misplaced(17), misplaced(18)), 2);
+    assertThat(publisher.forward(List.of(misplaced(17), misplaced(18)), 2)).isZero();
     assertThat(forwardedFrom(producer)).containsExactly("3-17@1234", "3-18@1234");
   }
 
@@ -320,7 +316,7 @@ class PublisherTest {
     refusedHeader = "trace";
     ConsumerRecord<byte[], byte[]> record = misplaced();
     record.headers().add("zcbot_reply_to", "sandbox.reply.a".getBytes(UTF_8));
-    publisher.forward(List.of(record), 2);
+    assertThat(publisher.forward(List.of(record), 2)).isZero();
     assertThat(producer.history().getFirst().headers())
         .extracting(Header::key)
         .containsExactly("ce_id", "content-type", "zcbot_reply_to", "zcbot_forwarded");
@@ -329,7 +325,7 @@ class PublisherTest {
   @Test
   void aRecordWhichTheyLeaveNoRoomEitherIsForwardedWithoutThem() throws Exception {
     refusedHeader = "ce_id";
-    publisher.forward(List.of(misplaced()), 2);
+    assertThat(publisher.forward(List.of(misplaced()), 2)).isZero();
     assertThat(producer.history().getFirst().headers())
         .extracting(Header::key)
         .containsExactly("zcbot_forwarded");
@@ -339,7 +335,7 @@ class PublisherTest {
   @Test
   void aRecordThatFitsInNoWayBecomesADeadLetter() throws Exception {
     refusedHeader = "zcbot_forwarded";
-    publisher.forward(List.of(misplaced()), 2);
+    assertThat(publisher.forward(List.of(misplaced()), 2)).isOne();
     ProducerRecord<byte[], byte[]> sent = producer.history().getFirst();
     assertThat(producer.history()).hasSize(1);
     assertThat(sent.topic()).isEqualTo("sandbox.dead-letter");

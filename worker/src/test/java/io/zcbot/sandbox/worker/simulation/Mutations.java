@@ -96,13 +96,13 @@ public final class Mutations {
   }
 
   @InPlaceOf(owner = "io.zcbot.sandbox.worker.intake.RecordForwarding", name = "forward")
-  public static void forward(
+  public static int forward(
       RecordForwarding forwarding, List<ConsumerRecord<byte[], byte[]>> records, int partition)
       throws InterruptedException {
     if (is(Mutation.FORWARD_TWICE)) {
-      forwarding.forward(records, partition);
+      var _ = forwarding.forward(records, partition);
     }
-    forwarding.forward(records, partition);
+    return forwarding.forward(records, partition);
   }
 
   @SuppressWarnings("unchecked")

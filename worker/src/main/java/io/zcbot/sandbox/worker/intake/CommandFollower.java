@@ -253,8 +253,7 @@ public final class CommandFollower implements AutoCloseable {
     }
     lastTick = now;
     commitProblem = commits.problem(now);
-    tracked.noteLag(consumer);
-    tracked.noteLagOfPaused(consumer, now);
+    tracked.noteLag(consumer, now);
     tracked.noteOverdue(now);
     inputs.tick();
     tracked

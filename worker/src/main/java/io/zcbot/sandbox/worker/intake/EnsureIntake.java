@@ -254,7 +254,7 @@ public final class EnsureIntake implements AutoCloseable {
       assignment.regulate(consumer, dispatcher.isFull());
       if (time.nanos() - lastLag >= LAG_INTERVAL.toNanos()) {
         lastLag = time.nanos();
-        assignment.noteLag(consumer);
+        assignment.noteLag(consumer, lastLag);
         assignment.noteOverdue(lastLag);
       }
       if (!records.isEmpty()) {

@@ -10,14 +10,12 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,7 +31,6 @@ class TrackedPartitions {
   private static final int MAX_COMPLETE = 10_000;
 
   private static final Duration QUESTIONS = Duration.ofSeconds(5);
-  private static final Duration LONGEST_QUESTION = Duration.ofSeconds(1);
 
   private final int maxInFlight;
   private final Map<TopicPartition, OffsetTracker> progress = new ConcurrentHashMap<>();
@@ -125,44 +122,23 @@ class TrackedPartitions {
     progress.forEach((partition, at) -> overdue.put(partition, at.overdue(now)));
   }
 
-  /** For the gauge; asks the consumer's network thread, so not for every batch. */
-  void noteLag(Consumer<byte[], byte[]> consumer) {
-    Set<TopicPartition> fetched = new HashSet<>(progress.keySet());
-    fetched.removeAll(consumer.paused());
-    for (TopicPartition partition : fetched) {
-      OptionalLong behind = consumer.currentLag(partition);
-      if (behind.isPresent()) {
-        lag.put(partition, behind.getAsLong());
-      }
-    }
-  }
-
   /**
-   * For the gauge, every few seconds: the client knows the end of what it fetches only, so the
-   * brokers are asked for that of partitions that are paused because there is too much to do.
+   * For the gauge; asks the consumer's network thread, so not for every batch. The client learns
+   * the end of what it fetches only, so the brokers are asked for those of paused partitions every
+   * few seconds. A partition without a leader would keep the poll thread waiting, so it does not
+   * wait: the client takes note of the answer when it comes.
    *
    * @param now on the monotonic clock
    */
-  void noteLagOfPaused(Consumer<byte[], byte[]> consumer, long now) {
-    Map<TopicPartition, Long> positions = new HashMap<>();
-    for (TopicPartition partition : consumer.paused()) {
-      OffsetTracker at = progress.get(partition);
-      if (at != null && at.state().mayBegin()) {
-        positions.put(partition, at.position().offset());
-      }
+  void noteLag(Consumer<byte[], byte[]> consumer, long now) {
+    for (TopicPartition partition : progress.keySet()) {
+      consumer.currentLag(partition).ifPresent(behind -> lag.put(partition, behind));
     }
-    if (positions.isEmpty() || now - lastQuestion < QUESTIONS.toNanos()) {
-      return;
-    }
-    lastQuestion = now;
-    try {
-      consumer
-          .endOffsets(positions.keySet(), LONGEST_QUESTION)
-          .forEach(
-              (partition, end) ->
-                  lag.put(partition, Math.max(0, end - positions.getOrDefault(partition, end))));
-    } catch (TimeoutException _) {
-      // The gauge stays as it is, and reading tells of brokers that are away.
+    Set<TopicPartition> paused = new HashSet<>(consumer.paused());
+    paused.retainAll(progress.keySet());
+    if (!paused.isEmpty() && now - lastQuestion >= QUESTIONS.toNanos()) {
+      lastQuestion = now;
+      var _ = consumer.endOffsets(paused, Duration.ZERO);
     }
   }
 

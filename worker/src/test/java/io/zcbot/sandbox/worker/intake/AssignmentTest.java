@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.intake;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.clients.consumer.MockConsumer;
@@ -71,6 +72,18 @@ class AssignmentTest {
     assertThat(consumer.paused()).isEmpty();
     assignment.regulate(consumer, true);
     assertThat(consumer.paused()).as("all are full").containsExactly(ONE);
+  }
+
+  @Test
+  void ensuresThatWaitBehindAPauseAreLag() {
+    own(ONE);
+    consumer.updateBeginningOffsets(Map.of(ONE, 0L));
+    consumer.updateEndOffsets(Map.of(ONE, 43L));
+    consumer.seek(ONE, 1);
+    assignment.regulate(consumer, true);
+    assertThat(consumer.paused()).containsExactly(ONE);
+    assignment.noteLag(consumer, 0);
+    assertThat(assignment.lagByPartition()).containsEntry(1, 42L);
   }
 
   private long next;

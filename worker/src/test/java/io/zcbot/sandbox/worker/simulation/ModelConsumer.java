@@ -220,6 +220,9 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
   @Override
   public Map<TopicPartition, Long> endOffsets(
       Collection<TopicPartition> partitions, Duration timeout) {
+    if (timeout.isZero()) {
+      return Map.of(); // each poll notes the answer
+    }
     ask(partitions, timeout);
     Map<TopicPartition, Long> ends = new HashMap<>();
     partitions.forEach(p -> ends.put(p, broker.log(p.topic(), p.partition()).endForWorkers()));

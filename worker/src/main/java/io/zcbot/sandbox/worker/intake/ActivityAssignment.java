@@ -61,8 +61,17 @@ final class ActivityAssignment {
         .collect(Collectors.toSet());
   }
 
-  /** A new consumer reads on where the one before it was. */
-  void resume(Consumer<byte[], byte[]> consumer) {
+  /**
+   * A new consumer reads on where the one before it was. A partition that was last read to its end
+   * before the window began is begun anew, or a batch that can't be read would stop it for ever.
+   *
+   * @param ages how long ago each partition had last been read to its end, or began to be read
+   */
+  void resume(Consumer<byte[], byte[]> consumer, Map<Integer, Duration> ages) {
+    next.keySet()
+        .removeIf(
+            partition ->
+                ages.getOrDefault(partition.partition(), Duration.ZERO).compareTo(window) > 0);
     consumer.assign(Set.copyOf(next.keySet()));
     next.forEach(consumer::seek);
   }

@@ -131,7 +131,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     @Override
     public void poll(Consumer<byte[], byte[]> consumer) {
       lowWatermarks.forgetProbes();
-      assignment.resume(consumer);
+      assignment.resume(consumer, lowWatermarks.ages());
       while (!loop.isStopping()) {
         loop.round();
         follow(consumer);

@@ -10,6 +10,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -22,11 +23,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
@@ -82,6 +85,65 @@ class BrokenConsumerTest {
       assertThat(used).containsExactly(ANNA, BEN);
       assertThat(ages.getFirst()).isGreaterThanOrEqualTo(Duration.ofSeconds(50));
     }
+  }
+
+  /** Nobody needs what was appended longer ago than the window. */
+  @Test
+  void theFollowerLeavesOutWhatCannotBeReadOnceItIsOlderThanTheWindow() {
+    ManualTime time = new ManualTime(Duration.ofHours(1).toNanos());
+    Instant broken = time.now();
+    List<UserId> used = new CopyOnWriteArrayList<>();
+    AtomicInteger made = new AtomicInteger();
+    try (ActivityFollower follower =
+        new ActivityFollower(
+            () -> {
+              made.incrementAndGet();
+              return activitiesBehindABrokenOne(broken);
+            },
+            _ -> PartitionState.OWNED,
+            new ActivityFollower.Settings(
+                ACTIVITY.topic(), 1, Duration.ofMinutes(1), Duration.ofMillis(100)),
+            (user, _) -> used.add(user),
+            new NoForwarding(),
+            time,
+            IntakeMetrics.NONE)) {
+      follower.start();
+      await().atMost(10, TimeUnit.SECONDS).until(() -> made.get() == 2);
+      time.pass(Duration.ofMinutes(2));
+      await().atMost(10, TimeUnit.SECONDS).until(() -> used.contains(BEN));
+    }
+  }
+
+  private static Consumer<byte[], byte[]> activitiesBehindABrokenOne(Instant broken) {
+    MockConsumer<byte[], byte[]> consumer =
+        new MockConsumer<>("earliest") {
+          @Override
+          public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+            if (position(ACTIVITY) == 0) {
+              throw new KafkaException("the record at offset 0 is invalid");
+            }
+            return super.poll(timeout);
+          }
+
+          @Override
+          public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+              Map<TopicPartition, Long> times, Duration timeout) {
+            return times.entrySet().stream()
+                .collect(
+                    Collectors.toMap(
+                        Map.Entry::getKey,
+                        from ->
+                            new OffsetAndTimestamp(
+                                from.getValue() <= broken.toEpochMilli() ? 0 : 1, 0)));
+          }
+        };
+    consumer.updatePartitions(
+        ACTIVITY.topic(), List.of(new PartitionInfo(ACTIVITY.topic(), 0, null, null, null)));
+    consumer.updateBeginningOffsets(Map.of(ACTIVITY, 0L));
+    consumer.updateEndOffsets(Map.of(ACTIVITY, 2L));
+    consumer.schedulePollTask(
+        () -> consumer.addRecord(activity(1, BEN, broken.plus(Duration.ofMinutes(2)))));
+    return consumer;
   }
 
   /** The second consumer has one activity more. */

@@ -50,7 +50,7 @@ enum Mutation {
    */
   REMOVE_ANOTHERS_ENTRY(3148),
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
-  TRUST_THE_FIRST_ANSWER(2922);
+  TRUST_THE_FIRST_ANSWER(6747);
 
   /** Of a history that was seen to show it; others do as well, but not all. */
   final long seed;

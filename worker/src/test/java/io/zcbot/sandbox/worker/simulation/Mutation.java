@@ -50,7 +50,7 @@ enum Mutation {
    */
   REMOVE_ANOTHERS_ENTRY(3148),
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
-  TRUST_THE_FIRST_ANSWER(6747);
+  TRUST_THE_FIRST_ANSWER(3003, ModelBroker.COORDINATOR);
 
   /** Of a history that was seen to show it; others do as well, but not all. */
   final long seed;

@@ -157,12 +157,7 @@ final class CommandHistoryModel {
       }
       case COMMIT -> commit();
       case SETTLE -> settle();
-      case TIME_PASSES -> {
-        until(() -> world.commandEngine.commands.stream().allMatch(each -> each.isSettled()));
-        world.advance(Duration.ofSeconds(step.number() % 200));
-        commands().tick();
-        world.settle();
-      }
+      case TIME_PASSES -> pass(Duration.ofSeconds(step.number() % 200));
       case SANDBOX_DIES_UNNOTICED -> {
         world.release();
         diedUnnoticed = true;
@@ -210,6 +205,19 @@ final class CommandHistoryModel {
     }
     if (world.isCrashed()) {
       restart();
+    }
+  }
+
+  /**
+   * Not at once: a worker looks every second, and may meet a command just as the log allows it to
+   * go on.
+   */
+  private void pass(Duration time) throws Exception {
+    for (Duration left = time; left.isPositive(); left = left.minus(CommandProgram.PATIENCE)) {
+      until(() -> world.commandEngine.commands.stream().allMatch(each -> each.isSettled()));
+      world.advance(left.compareTo(CommandProgram.PATIENCE) < 0 ? left : CommandProgram.PATIENCE);
+      commands().tick();
+      world.settle();
     }
   }
 

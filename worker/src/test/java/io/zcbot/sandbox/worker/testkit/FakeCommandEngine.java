@@ -189,21 +189,21 @@ public final class FakeCommandEngine implements CommandEngine {
       send();
     }
 
-    /** Whether it has sent what it was allowed. */
+    /** Whether it has sent what it was allowed, and its end behind that. */
     public boolean isSettled() {
-      return pipe.isEmpty() || credit.get() <= 0;
+      return pipe.isEmpty() ? untold == null : credit.get() <= 0;
     }
 
     private synchronized void send() {
-      while (!discards && !isSettled()) {
+      while (!discards && !pipe.isEmpty() && credit.get() > 0) {
         String text = pipe.substring(0, Math.min(pipe.length(), credit.get()));
         pipe = pipe.substring(text.length());
         write(text);
       }
       CommandEnd how = untold;
       if (how != null && (discards || pipe.isEmpty())) {
-        untold = null;
         end(how);
+        untold = null;
       }
     }
 

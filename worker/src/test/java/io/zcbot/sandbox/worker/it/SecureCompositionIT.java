@@ -85,8 +85,8 @@ class SecureCompositionIT {
   }
 
   private static String cluster(Map<String, Object> client, Duration within) throws Exception {
-    client.put("request.timeout.ms", within.dividedBy(2).toMillis());
-    client.put("default.api.timeout.ms", within.toMillis());
+    client.put("request.timeout.ms", Long.toString(within.dividedBy(2).toMillis()));
+    client.put("default.api.timeout.ms", Long.toString(within.toMillis()));
     try (Admin admin = Admin.create(client)) {
       return admin.describeCluster().clusterId().get(SECONDS, TimeUnit.SECONDS);
     }

@@ -133,10 +133,11 @@ def test_command_timeout(sandbox: Sandbox) -> None:
 
 
 def test_no_answer_deadline(deployment: Deployment, sandbox: Sandbox) -> None:
+    sandbox.ensure(wait=PATIENCE)  # or the command may expire before it starts
     with Watch(deployment.bootstrap, "sandbox.exited") as exited:
         before = time.monotonic()
         with pytest.raises(NoAnswerError) as missing:
-            sandbox.run("sleep", "50", wait=0.5)
+            sandbox.run("sleep", "50", wait=3)
         assert time.monotonic() - before < 20
         # A command for which nobody waits any more is killed.
         end = exited.wait_for(lambda fields: fields["exec_id"] == missing.value.request_id)

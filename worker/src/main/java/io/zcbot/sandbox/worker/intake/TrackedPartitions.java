@@ -132,7 +132,7 @@ class TrackedPartitions {
    */
   void noteLag(Consumer<byte[], byte[]> consumer, long now) {
     for (TopicPartition partition : progress.keySet()) {
-      consumer.currentLag(partition).ifPresent(behind -> lag.put(partition, behind));
+      consumer.currentLag(partition).ifPresent(behind -> lag.put(partition, Math.max(0, behind)));
     }
     Set<TopicPartition> paused = new HashSet<>(consumer.paused());
     paused.retainAll(progress.keySet());

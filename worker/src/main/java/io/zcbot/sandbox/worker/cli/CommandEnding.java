@@ -21,8 +21,6 @@ sealed interface CommandEnding {
    * @param missing how many of its outputs did not come
    */
   record Answered(Exited exited, long missing) implements CommandEnding {
-    private static final int SIGNAL = 128;
-
     @Override
     public int exitCode() {
       return switch (exited.reason()) {
@@ -30,7 +28,7 @@ sealed interface CommandEnding {
             missing > 0
                 ? ExitCode.UNKNOWN_END
                 : exited.exitCode() == null ? ExitCode.OK : exited.exitCode();
-        case SIGNALLED -> SIGNAL + (exited.signal() == null ? 0 : exited.signal());
+        case SIGNALLED -> ExitCode.ofSignal(exited.signal() == null ? 0 : exited.signal());
         case TIMEOUT -> ExitCode.TIMED_OUT;
         case SANDBOX_GONE, LOST, UNKNOWN -> ExitCode.UNKNOWN_END;
         case EXPIRED, REJECTED, NO_SANDBOX, FAILED ->

@@ -39,7 +39,7 @@ import picocli.CommandLine.Parameters;
     })
 final class ExecCommand implements Callable<Integer> {
   /** As of a program that writes to a closed pipe. */
-  private static final int PIPE = 128 + 13;
+  private static final int PIPE = ExitCode.ofSignal(13);
 
   private static final TerminalSize USUAL = new TerminalSize(80, 24);
 

@@ -18,7 +18,6 @@ import java.util.concurrent.atomic.AtomicReference;
 
 /** Passes on to a running command what this process gets. */
 final class ExecForwarding implements AutoCloseable {
-  private static final int SIGNAL = 128;
   private static final byte CTRL_C = 3;
 
   private final CommandInput input;
@@ -43,7 +42,7 @@ final class ExecForwarding implements AutoCloseable {
               () -> {
                 CommandSignal wanted = interrupts.next(signal, System.nanoTime());
                 if (wanted == null) {
-                  session.leave(SIGNAL + signal.number());
+                  session.leave(ExitCode.ofSignal(signal.number()));
                 } else {
                   send(new Input.Content.Signal(wanted));
                 }
@@ -110,7 +109,7 @@ final class ExecForwarding implements AutoCloseable {
             int count = super.read(to, from, length);
             for (int i = from; i < from + count; i++) {
               if (to[i] == CTRL_C && !session.hasAnswered() && ++interrupts == 2) {
-                session.leave(SIGNAL + CommandSignal.INT.number());
+                session.leave(ExitCode.ofSignal(CommandSignal.INT.number()));
               }
             }
             return count;

@@ -33,6 +33,8 @@ public final class ExitCode {
   /** A command did not run; as of docker(1). */
   public static final int NOT_RUN = 125;
 
+  private static final int SIGNAL = 128;
+
   /** Kafka or the engine can't be reached. */
   public static final int UNAVAILABLE = 69;
 
@@ -43,6 +45,11 @@ public final class ExitCode {
   public static final int CONFIG = 78;
 
   private ExitCode() {}
+
+  /** Of a program that a signal ended, as shells have it. */
+  static int ofSignal(int number) {
+    return SIGNAL + number;
+  }
 
   /** For the help of what passes a command's own code on. */
   static Map<String, String> meaningsForCommands() {

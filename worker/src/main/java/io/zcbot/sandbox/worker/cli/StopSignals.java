@@ -15,8 +15,6 @@ import java.util.function.IntConsumer;
  * Lets the first signal stop the work of this process in order. The second one ends the process.
  */
 final class StopSignals implements AutoCloseable {
-  private static final int SIGNAL = 128;
-
   private final Deque<Signals.Handling> handlings = new ArrayDeque<>();
 
   /**
@@ -31,7 +29,7 @@ final class StopSignals implements AutoCloseable {
               signal.name(),
               () -> {
                 close();
-                stop.accept(SIGNAL + signal.number());
+                stop.accept(ExitCode.ofSignal(signal.number()));
               }));
     }
   }

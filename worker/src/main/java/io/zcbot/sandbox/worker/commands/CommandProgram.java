@@ -63,7 +63,7 @@ final class CommandProgram implements CommandObserver {
   }
 
   /** Something to read. */
-  Taken offer(CommandInput given) {
+  Taken offer(ReadInput given) {
     return input.offer(given);
   }
 

@@ -102,7 +102,7 @@ final class CommandRun implements Runnable {
             && own.container().equals(other.container()));
   }
 
-  Taken offer(CommandInput given) {
+  Taken offer(ReadInput given) {
     return program.offer(given);
   }
 

@@ -33,7 +33,7 @@ public interface CommandWork {
    * Hands an input to its command, which drops one that was forwarded twice. Any thread; never
    * blocks.
    */
-  Taken input(CommandInput input);
+  Taken input(ReadInput input);
 
   /** Completes once a command takes bytes again, or is not known any more. Any thread. */
   CompletableFuture<Void> room(UserId user, String execId);

@@ -176,7 +176,7 @@ public final class Commands implements CommandWork, AutoCloseable {
 
   /** Takes an input. Any thread; never blocks. Only bytes can be too much. */
   @Override
-  public Taken input(CommandInput input) {
+  public Taken input(ReadInput input) {
     CommandKey key = input.key();
     CommandRun run = runs.get(key);
     if (run != null) {

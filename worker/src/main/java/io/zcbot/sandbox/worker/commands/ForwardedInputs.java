@@ -32,7 +32,7 @@ final class ForwardedInputs {
       };
 
   private record Source(int partition, boolean isOfStream, @Nullable CommandSignal signal) {
-    static Source of(CommandInput input, Origin from) {
+    static Source of(ReadInput input, Origin from) {
       CommandSignal signal =
           input.content() instanceof Input.Content.Signal(var sent) ? sent : null;
       return new Source(from.partition(), input.isOfStream(), signal);
@@ -40,12 +40,12 @@ final class ForwardedInputs {
   }
 
   /** Whether it was taken before. */
-  boolean contain(CommandInput input) {
+  boolean contain(ReadInput input) {
     Origin from = input.forwardedFrom();
     return from != null && from.offset() <= taken.getOrDefault(Source.of(input, from), -1L);
   }
 
-  void add(CommandInput input) {
+  void add(ReadInput input) {
     Origin from = input.forwardedFrom();
     if (from != null) {
       taken.put(Source.of(input, from), from.offset());

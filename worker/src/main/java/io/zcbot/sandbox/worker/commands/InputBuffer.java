@@ -54,7 +54,7 @@ final class InputBuffer {
     endsBehind = !exec.inputFollows();
   }
 
-  Taken offer(CommandInput given) {
+  Taken offer(ReadInput given) {
     Taken taken;
     int back;
     synchronized (this) {
@@ -65,7 +65,7 @@ final class InputBuffer {
     return taken;
   }
 
-  private Taken takeOnce(CommandInput given) {
+  private Taken takeOnce(ReadInput given) {
     if (forwarded.contain(given)) {
       return Taken.TAKEN;
     }

@@ -5,9 +5,9 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.Input;
-import io.zcbot.sandbox.worker.commands.CommandInput;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
+import io.zcbot.sandbox.worker.commands.ReadInput;
 import io.zcbot.sandbox.worker.commands.Taken;
 import io.zcbot.sandbox.worker.kafka.LogRange;
 import io.zcbot.sandbox.worker.sandbox.Time;
@@ -99,7 +99,7 @@ final class CommandInputs implements AutoCloseable {
 
   /** Takes an input that was read in its user's partition. */
   synchronized void accept(ConsumerRecord<byte[], byte[]> record, Input read) {
-    CommandInput input = of(record, read);
+    ReadInput input = of(record, read);
     TopicPartition partition = new TopicPartition(record.topic(), record.partition());
     next.put(partition, record.offset() + 1);
     CommandKey key = input.key();
@@ -128,8 +128,7 @@ final class CommandInputs implements AutoCloseable {
     }
   }
 
-  private void hold(
-      WaitingInputs inputs, CommandInput input, ConsumerRecord<byte[], byte[]> record) {
+  private void hold(WaitingInputs inputs, ReadInput input, ConsumerRecord<byte[], byte[]> record) {
     bytes -= inputs.bytes();
     inputs.add(input, record.offset(), InFlightBytes.sizeOf(record));
     bytes += inputs.bytes();
@@ -137,9 +136,8 @@ final class CommandInputs implements AutoCloseable {
   }
 
   /** A record's input as its command gets it. */
-  static CommandInput of(ConsumerRecord<byte[], byte[]> record, Input input) {
-    return new CommandInput(
-        input, ForwardedFrom.isIn(record) ? ForwardedFrom.originOf(record) : null);
+  static ReadInput of(ConsumerRecord<byte[], byte[]> record, Input input) {
+    return new ReadInput(input, ForwardedFrom.isIn(record) ? ForwardedFrom.originOf(record) : null);
   }
 
   private void makeRoom() {

@@ -9,8 +9,8 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Input;
-import io.zcbot.sandbox.worker.commands.CommandInput;
 import io.zcbot.sandbox.worker.commands.CommandKey;
+import io.zcbot.sandbox.worker.commands.ReadInput;
 import io.zcbot.sandbox.worker.commands.Taken;
 import java.time.Duration;
 import java.util.Arrays;
@@ -144,7 +144,7 @@ final class InputDetour {
     while (isWanted()) {
       ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
       for (ConsumerRecord<byte[], byte[]> record : records) {
-        CommandInput input = own(record);
+        ReadInput input = own(record);
         if (input != null) {
           switch (deliver(input, record.offset())) {
             case UNKNOWN -> {
@@ -173,7 +173,7 @@ final class InputDetour {
   }
 
   /** The command's input; null if the record is something else. */
-  private @Nullable CommandInput own(ConsumerRecord<byte[], byte[]> record) {
+  private @Nullable ReadInput own(ConsumerRecord<byte[], byte[]> record) {
     if (!Arrays.equals(record.key(), recordKey)) {
       return null;
     }
@@ -185,7 +185,7 @@ final class InputDetour {
     }
   }
 
-  private Taken deliver(CommandInput input, long offset) throws InterruptedException {
+  private Taken deliver(ReadInput input, long offset) throws InterruptedException {
     if (!input.isOfStream()) {
       return offset < signalsBefore ? shared.work().input(input) : Taken.TAKEN;
     }

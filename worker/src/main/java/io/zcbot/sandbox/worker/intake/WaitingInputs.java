@@ -4,8 +4,8 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.worker.commands.CommandInput;
 import io.zcbot.sandbox.worker.commands.CommandKey;
+import io.zcbot.sandbox.worker.commands.ReadInput;
 import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,7 +29,7 @@ final class WaitingInputs {
   private long bytes;
 
   /** An input that was read. */
-  record Held(CommandInput input, long offset) {}
+  record Held(ReadInput input, long offset) {}
 
   /**
    * None yet.
@@ -46,7 +46,7 @@ final class WaitingInputs {
     this.bytes = overhead;
   }
 
-  void add(CommandInput input, long offset, long size) {
+  void add(ReadInput input, long offset, long size) {
     count++;
     if (!left) {
       held.add(new Held(input, offset));

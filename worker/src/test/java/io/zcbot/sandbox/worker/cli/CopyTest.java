@@ -326,25 +326,13 @@ class CopyTest {
   }
 
   /** The log, for a runner of its own. */
-  private class RunnerLog implements CommandLog {
+  private class RunnerLog extends PassingLog {
     final CommandRunner runner;
 
     RunnerLog(Duration afterStop) {
+      super(log);
       runner = new CommandRunner(this, user, true, afterStop);
     }
-
-    @Override
-    public void publish(SandboxEvent event) throws CommandException {
-      log.publish(event);
-    }
-
-    @Override
-    public List<SandboxEvent> poll(Duration atMost) {
-      return log.poll(atMost);
-    }
-
-    @Override
-    public void close() {}
   }
 
   /** A log whose N-th command is followed by a stop. */

@@ -20,8 +20,6 @@ import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.io.Writer;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import org.apache.kafka.common.errors.TimeoutException;
@@ -55,19 +53,11 @@ class ExecCommandTest {
   }
 
   private CommandLog log(Publishing publishing) {
-    return new CommandLog() {
+    return new PassingLog(worker) {
       @Override
       public void publish(SandboxEvent event) throws CommandException {
         publishing.publish(event);
       }
-
-      @Override
-      public List<SandboxEvent> poll(Duration atMost) {
-        return worker.poll(atMost);
-      }
-
-      @Override
-      public void close() {}
     };
   }
 

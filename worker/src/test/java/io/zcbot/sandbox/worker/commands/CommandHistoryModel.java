@@ -145,7 +145,7 @@ final class CommandHistoryModel {
           Taken _ =
               commands()
                   .input(
-                      new CommandInput(
+                      new ReadInput(
                           new Input(
                               "i",
                               record.exec().userId(),

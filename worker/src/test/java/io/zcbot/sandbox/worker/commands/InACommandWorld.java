@@ -177,7 +177,7 @@ abstract class InACommandWorld extends InAWorld {
 
   Taken input(UserId user, String id, Input.Content content, @Nullable Origin forwardedFrom) {
     Input input = new Input("i", user, Instant.EPOCH, id, content);
-    return world.domain.commands().input(new CommandInput(input, forwardedFrom));
+    return world.domain.commands().input(new ReadInput(input, forwardedFrom));
   }
 
   /** The answer, once there is one. */

@@ -8,10 +8,10 @@ import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.commands.CommandInput;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
+import io.zcbot.sandbox.worker.commands.ReadInput;
 import io.zcbot.sandbox.worker.commands.Taken;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
@@ -93,7 +93,7 @@ final class FakeCommands implements CommandWork {
   }
 
   @Override
-  public synchronized Taken input(CommandInput given) {
+  public synchronized Taken input(ReadInput given) {
     Command command = commands.get(given.key());
     if (command == null) {
       return Taken.UNKNOWN;

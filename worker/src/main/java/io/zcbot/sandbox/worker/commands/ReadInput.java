@@ -9,11 +9,11 @@ import io.zcbot.sandbox.events.Origin;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An input as it is handed to its command.
+ * An input as it was read, and is handed to its command.
  *
  * @param forwardedFrom where its record lay first; null if it was not forwarded
  */
-public record CommandInput(Input input, @Nullable Origin forwardedFrom) {
+public record ReadInput(Input input, @Nullable Origin forwardedFrom) {
   /** The command that it is for. */
   public CommandKey key() {
     return CommandKey.of(input);

@@ -1,0 +1,31 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.SandboxEvent;
+import java.time.Duration;
+import java.util.List;
+
+/** Another log, for tests that change something of it. */
+class PassingLog implements CommandLog {
+  private final LocalCommands to;
+
+  PassingLog(LocalCommands to) {
+    this.to = to;
+  }
+
+  @Override
+  public void publish(SandboxEvent event) throws CommandException {
+    to.publish(event);
+  }
+
+  @Override
+  public List<SandboxEvent> poll(Duration atMost) {
+    return to.poll(atMost);
+  }
+
+  @Override
+  public void close() {}
+}

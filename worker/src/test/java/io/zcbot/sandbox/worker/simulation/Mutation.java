@@ -11,13 +11,13 @@ import org.jspecify.annotations.Nullable;
 enum Mutation {
   NONE(1),
   /** Ensures are answered without a look at whose the partition is. */
-  NO_FENCE(31),
+  NO_FENCE(34),
   /** A process takes itself for a member, whether it runs, reaches the group and polls or not. */
   LEASE_FOR_EVER(52),
   /** What was read is committed, done or not. */
   COMMIT_PAST_OPEN_RECORDS(1),
   /** Who is out of the group ends its sandboxes. */
-  REAP_WHAT_IS_LOST(3),
+  REAP_WHAT_IS_LOST(5),
   /** What was read for one assignment is acted on in another. */
   ACT_ON_LATE_READ(22, ModelBroker.name(Topic.LIVE)),
   FORWARD_TWICE(21),
@@ -25,7 +25,7 @@ enum Mutation {
   TRUST_THE_LAG(39, ModelBroker.name(Topic.ACTIVITY)),
   /** Records of transactions that did not end are not read, nor those behind them. */
   READ_COMMITTED(41),
-  SAY_NOTHING_OF_LOST_HOSTS(2),
+  SAY_NOTHING_OF_LOST_HOSTS(3),
   /** What others announced lost goes on running. */
   KEEP_WHAT_IS_ANOTHERS(69),
   /** Sandboxes are not entered in the live table. */
@@ -42,9 +42,9 @@ enum Mutation {
   /** What a former owner of a partition started is not looked up. */
   TABLE_NOT_READ(1),
   /** Execs are run while the table is being read. */
-  EXECS_BEFORE_THE_TABLE(82),
+  EXECS_BEFORE_THE_TABLE(97),
   /** Commands are started and answered without a look at whose the partition is. */
-  NO_FENCE_FOR_COMMANDS(72),
+  NO_FENCE_FOR_COMMANDS(80),
   /**
    * Whoever ends a sandbox removes its user from the table, though the user is another worker's.
    */

@@ -15,7 +15,9 @@ import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,7 +48,7 @@ public final class Command implements Cloneable {
   private Duration startWithin = USUAL;
   private int maxOutput = MAX_IN_ANSWER;
   private Data stdin = Data.EMPTY;
-  private @Nullable InputStream stdinStream;
+  private @Nullable Supplier<InputStream> stdinStream;
   private boolean isStdinOpen;
   private boolean ensure = true;
 
@@ -113,16 +115,35 @@ public final class Command implements Cloneable {
     return stdin(text.getBytes(StandardCharsets.UTF_8));
   }
 
-  /** What it reads. Without this its standard input is empty. */
+  /**
+   * What it reads. Without this its standard input is empty. More than 256 KiB are passed on while
+   * it runs, and such a command is not repeated.
+   */
   public Command stdin(byte[] bytes) {
-    return bytes.length <= CommandInput.MAX_BYTES
-        ? withStdin(Data.of(bytes), null, false)
-        : stdin(new ByteArrayInputStream(bytes.clone()));
+    if (bytes.length <= CommandInput.MAX_BYTES) {
+      return withStdin(Data.of(bytes), null, false);
+    }
+    byte[] copy = bytes.clone();
+    return withStdin(Data.EMPTY, () -> new ByteArrayInputStream(copy), true);
   }
 
-  /** What it reads, once: passed on as it comes, and not closed. Such a command is not repeated. */
+  /**
+   * What it reads: passed on as it comes, and not closed. Such a command is not repeated, and can
+   * be started once; another start is an {@link IllegalStateException}.
+   */
   public Command stdin(InputStream stream) {
-    return withStdin(Data.EMPTY, stream, true);
+    AtomicBoolean isTaken = new AtomicBoolean();
+    return withStdin(
+        Data.EMPTY,
+        () -> {
+          if (isTaken.getAndSet(true)) {
+            throw new IllegalStateException(
+                "this command's standard input is a stream that an earlier start has taken; set"
+                    + " another one with Command.stdin");
+          }
+          return stream;
+        },
+        true);
   }
 
   /** What it reads is written with {@link RunningCommand#stdin} while it runs. */
@@ -130,7 +151,7 @@ public final class Command implements Cloneable {
     return withStdin(Data.EMPTY, null, true);
   }
 
-  private Command withStdin(Data data, @Nullable InputStream stream, boolean isOpen) {
+  private Command withStdin(Data data, @Nullable Supplier<InputStream> stream, boolean isOpen) {
     return with(
         copy -> {
           copy.stdin = data;
@@ -163,8 +184,9 @@ public final class Command implements Cloneable {
     return isStdinOpen;
   }
 
+  /** What is passed on to its standard input while it runs, from the beginning. */
   @Nullable InputStream stdinStream() {
-    return stdinStream;
+    return stdinStream == null ? null : stdinStream.get();
   }
 
   int maxOutput() {

@@ -8,6 +8,7 @@ import io.zcbot.sandbox.client.ClientMetrics.Request;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import java.io.InputStream;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -62,6 +63,7 @@ final class CommandCall {
       String id = UUID.randomUUID().toString();
       Transcript transcript = new Transcript(command.maxOutput(), System::nanoTime);
       resources.add(connection.answers().expect(user, id, transcript)::close);
+      InputStream stdin = command.stdinStream();
       Instant now = Connection.now();
       Duration left = Duration.ofNanos(start.nanosLeft());
       expiresAt = now.plus(startWithin.compareTo(left) < 0 ? startWithin : left);
@@ -72,7 +74,7 @@ final class CommandCall {
               start);
       Deadline end = Deadline.in(Duration.between(now, expiresAt).plus(command.runsAtMost()));
       RunningCommand running =
-          new RunningCommand(connection, user, id, command, end, transcript, resources);
+          new RunningCommand(connection, user, id, command, end, transcript, stdin, resources);
       isStarted = true;
       return running;
     } finally {

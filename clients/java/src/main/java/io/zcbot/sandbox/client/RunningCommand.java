@@ -14,6 +14,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.time.Duration;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A command that was asked for. It starts, at the latest, when {@link Command#startWithin} is over,
@@ -36,6 +37,7 @@ public final class RunningCommand implements AutoCloseable {
       Command command,
       Deadline deadline,
       Transcript transcript,
+      @Nullable InputStream stdin,
       Resources resources) {
     this.connection = connection;
     this.user = user;
@@ -43,9 +45,8 @@ public final class RunningCommand implements AutoCloseable {
     this.deadline = deadline;
     this.transcript = transcript;
     this.input = new CommandInput(connection.publisher(), user, id, transcript);
-    this.isStdinOpen = command.isStdinOpen() && command.stdinStream() == null;
+    this.isStdinOpen = command.isStdinOpen() && stdin == null;
     this.resources = resources;
-    InputStream stdin = command.stdinStream();
     if (stdin != null) {
       Thread pump = Thread.ofVirtual().name("zcbot-client-stdin").start(() -> pump(stdin));
       resources.add(pump::interrupt);

@@ -1,0 +1,148 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.zcbot.sandbox.events.CommandSignal;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.clients.producer.Callback;
+import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class CommandCallTest {
+  private final EventCodec codec = new EventCodec();
+  private final BlockingQueue<SandboxEvent> published = new LinkedBlockingQueue<>();
+  private final MockProducer<byte[], byte[]> producer =
+      new MockProducer<>(false, null, new ByteArraySerializer(), new ByteArraySerializer()) {
+        @Override
+        public Future<RecordMetadata> send(
+            ProducerRecord<byte[], byte[]> published, Callback callback) {
+          Future<RecordMetadata> sent = super.send(published, callback);
+          if (isAcknowledging) {
+            completeNext();
+          }
+          CommandCallTest.this.published.add(decoded(published));
+          return sent;
+        }
+      };
+  private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("none");
+  private final UserId user = Samples.user();
+  private volatile boolean isAcknowledging = true;
+  private Connection connection;
+  private Sandbox sandbox;
+
+  @BeforeEach
+  void start() {
+    for (Topic topic : List.of(Topic.EXITED, Topic.OUTPUT)) {
+      String name = topic.named("sandbox.");
+      consumer.updateEndOffsets(Map.of(new TopicPartition(name, 0), 0L));
+      consumer.updatePartitions(name, List.of(new PartitionInfo(name, 0, null, null, null)));
+    }
+    connection = new Connection(producer, consumer, ClientOptions.defaults());
+    sandbox = new Sandbox(connection, user);
+  }
+
+  @AfterEach
+  void stop() {
+    connection.close();
+  }
+
+  private SandboxEvent decoded(ProducerRecord<byte[], byte[]> record) {
+    Topic topic = record.topic().equals("sandbox.exec") ? Topic.EXEC : Topic.INPUT;
+    try {
+      return codec.decode(
+          topic, record.key(), record.value(), new Origin(record.topic(), 0, 0, Samples.NOW));
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private SandboxEvent next() throws InterruptedException {
+    SandboxEvent next = published.poll(30, TimeUnit.SECONDS);
+    assertThat(next).isNotNull();
+    return next;
+  }
+
+  /** What the command would read from its standard input if it were started. */
+  private byte[] input(Command command) throws InterruptedException {
+    ByteArrayOutputStream input = new ByteArrayOutputStream();
+    try (RunningCommand running = sandbox.start(command)) {
+      assertThat(next()).isInstanceOf(Exec.class);
+      SandboxEvent event = next();
+      while (event instanceof Input piece && piece.content() instanceof Input.Content.Bytes bytes) {
+        input.writeBytes(bytes.data().toByteArray());
+        event = next();
+      }
+      assertThat(event)
+          .isInstanceOfSatisfying(
+              Input.class,
+              end -> {
+                assertThat(end.execId()).isEqualTo(running.id());
+                assertThat(end.content()).isEqualTo(new Input.Content.End());
+              });
+    }
+    assertKilled(next());
+    return input.toByteArray();
+  }
+
+  private static String assertKilled(SandboxEvent event) {
+    assertThat(event).isInstanceOf(Input.class);
+    Input input = (Input) event;
+    assertThat(input.content()).isEqualTo(new Input.Content.Signal(CommandSignal.KILL));
+    return input.execId();
+  }
+
+  @Test
+  void eachStartOfACommandReadsAllOfItsLongInput() throws Exception {
+    byte[] content = new byte[2 * CommandInput.MAX_BYTES + 1];
+    new Random(1).nextBytes(content);
+    Command command = Command.of("cat").stdin(content);
+    assertThat(input(command)).isEqualTo(content);
+    assertThat(input(command)).isEqualTo(content);
+    assertThat(input(command.env("A", "b"))).isEqualTo(content);
+  }
+
+  @Test
+  void theSecondStartOfACommandWithAStreamIsRefused() throws Exception {
+    byte[] content = "once".getBytes(StandardCharsets.UTF_8);
+    Command command = Command.of("cat").stdin(new ByteArrayInputStream(content));
+    Command other = command.env("A", "b");
+    assertThat(input(command)).isEqualTo(content);
+    for (Command again : List.of(command, other)) {
+      assertThatThrownBy(() -> sandbox.start(again))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("set another one with Command.stdin");
+    }
+    assertThat(published).isEmpty();
+  }
+}

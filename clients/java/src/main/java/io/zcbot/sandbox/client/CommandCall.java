@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.client;
 
 import io.zcbot.sandbox.client.ClientMetrics.Request;
+import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -67,11 +68,8 @@ final class CommandCall {
       Instant now = Connection.now();
       Duration left = Duration.ofNanos(start.nanosLeft());
       expiresAt = now.plus(startWithin.compareTo(left) < 0 ? startWithin : left);
-      connection
-          .publisher()
-          .publish(
-              command.exec(id, user, now, expiresAt, connection.options().requestedBy(), isWatched),
-              start);
+      publish(
+          command.exec(id, user, now, expiresAt, connection.options().requestedBy(), isWatched));
       Deadline end = Deadline.in(Duration.between(now, expiresAt).plus(command.runsAtMost()));
       RunningCommand running =
           new RunningCommand(connection, user, id, command, end, transcript, stdin, resources);
@@ -81,6 +79,16 @@ final class CommandCall {
       if (!isStarted) {
         resources.close();
       }
+    }
+  }
+
+  private void publish(Exec exec) throws InterruptedException {
+    try {
+      connection.publisher().publish(exec, start);
+    } catch (InterruptedException | NoAnswerException e) {
+      // The log may have it, or get it later, and nobody waits for its end.
+      CommandInput.kill(connection.publisher(), user, exec.eventId());
+      throw e;
     }
   }
 

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.client;
 
+import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.UserId;
@@ -41,6 +42,16 @@ final class CommandInput extends OutputStream {
 
   static Input event(UserId user, String execId, Input.Content content) {
     return new Input(UUID.randomUUID().toString(), user, Connection.now(), execId, content);
+  }
+
+  /** Has the command killed, and does not wait for the log. */
+  static void kill(Publisher publisher, UserId user, String execId) {
+    try {
+      publisher.publishLater(
+          event(user, execId, new Input.Content.Signal(CommandSignal.KILL)), (metadata, e) -> {});
+    } catch (SandboxException e) {
+      // The command ends at its time-out.
+    }
   }
 
   @Override

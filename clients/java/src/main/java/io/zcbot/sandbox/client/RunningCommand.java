@@ -58,7 +58,7 @@ public final class RunningCommand implements AutoCloseable {
       input.pipe(stdin);
     } catch (Exception e) {
       if (!transcript.isOver() && !Thread.currentThread().isInterrupted()) {
-        send(new Input.Content.Signal(CommandSignal.KILL));
+        CommandInput.kill(connection.publisher(), user, id);
         transcript.fail(
             new SandboxException(
                 "the command was killed, because its standard input could not be passed on: "
@@ -143,20 +143,10 @@ public final class RunningCommand implements AutoCloseable {
             deadline.atMost(Duration.ofSeconds(60)));
   }
 
-  private void send(Input.Content content) {
-    try {
-      connection
-          .publisher()
-          .publishLater(CommandInput.event(user, id, content), (metadata, e) -> {});
-    } catch (SandboxException e) {
-      // The command ends at its time-out.
-    }
-  }
-
   @Override
   public void close() {
     if (!transcript.isOver()) {
-      send(new Input.Content.Signal(CommandSignal.KILL));
+      CommandInput.kill(connection.publisher(), user, id);
     }
     resources.close();
   }

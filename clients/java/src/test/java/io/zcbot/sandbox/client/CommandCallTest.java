@@ -18,11 +18,13 @@ import io.zcbot.sandbox.events.UserId;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.MockConsumer;
@@ -143,6 +145,34 @@ class CommandCallTest {
           .isInstanceOf(IllegalStateException.class)
           .hasMessageContaining("set another one with Command.stdin");
     }
+    assertThat(published).isEmpty();
+  }
+
+  @Test
+  void aCommandWhoseCallerIsInterruptedWhileItIsPublishedIsKilled() throws Exception {
+    isAcknowledging = false;
+    FutureTask<RunningCommand> start =
+        new FutureTask<>(() -> sandbox.start(Command.of("sleep", "3600")));
+    Thread caller = Thread.ofPlatform().start(start);
+    String id = next().eventId();
+    caller.interrupt();
+    assertThat(assertKilled(next())).isEqualTo(id);
+    assertThatThrownBy(() -> start.get(30, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(InterruptedException.class);
+  }
+
+  @Test
+  void aCommandThatIsNotAcknowledgedInTimeIsKilled() throws Exception {
+    isAcknowledging = false;
+    Command command = Command.of("sleep", "3600").startWithin(Duration.ofSeconds(3));
+    assertThatThrownBy(() -> sandbox.start(command)).isInstanceOf(NoAnswerException.class);
+    assertThat(next().eventId()).isEqualTo(assertKilled(next()));
+  }
+
+  @Test
+  void whatIsInvalidIsNotKilledBecauseItIsNotPublished() {
+    assertThatThrownBy(() -> sandbox.start(Command.shell("")))
+        .isInstanceOf(InvalidRequestException.class);
     assertThat(published).isEmpty();
   }
 }

@@ -13,6 +13,8 @@ import io.zcbot.sandbox.events.UserId;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.time.Duration;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -100,12 +102,20 @@ public final class RunningCommand implements AutoCloseable {
 
   /** Hands over each piece of output as it comes, in the caller's thread, until the last one. */
   public void forEachOutput(Consumer<OutputChunk> consumer) throws InterruptedException {
+    Map<OutputStreamName, OutputDecoder> decoders = new EnumMap<>(OutputStreamName.class);
     int index = 0;
-    for (OutputChunk chunk = transcript.chunk(index, deadline);
-        chunk != null;
-        chunk = transcript.chunk(index, deadline)) {
-      consumer.accept(chunk);
+    for (Transcript.Piece piece = transcript.piece(index, deadline);
+        piece != null;
+        piece = transcript.piece(index, deadline)) {
+      OutputDecoder decoder = decoders.computeIfAbsent(piece.stream(), OutputDecoder::new);
+      consumer.accept(decoder.chunk(piece.data()));
       index++;
+    }
+    for (OutputDecoder decoder : decoders.values()) {
+      OutputChunk last = decoder.last();
+      if (last != null) {
+        consumer.accept(last);
+      }
     }
   }
 

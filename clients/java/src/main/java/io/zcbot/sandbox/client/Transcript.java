@@ -29,13 +29,16 @@ final class Transcript {
 
   private static final int MAX_EARLY = 1024;
 
+  /** What the command wrote at a time. */
+  record Piece(OutputStreamName stream, Data data) {}
+
   private final int bound;
   private final LongSupplier clock;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
 
   // Guarded by the lock.
-  private final List<OutputChunk> chunks = new ArrayList<>();
+  private final List<Piece> pieces = new ArrayList<>();
   private final TreeMap<Long, Output> early = new TreeMap<>();
   private int bytes;
   private long next;
@@ -69,7 +72,7 @@ final class Transcript {
       early.put(output.seq(), output);
       while (!early.isEmpty() && early.firstKey() == next) {
         Output taken = early.pollFirstEntry().getValue();
-        chunks.add(new OutputChunk(taken.stream(), taken.data()));
+        pieces.add(new Piece(taken.stream(), taken.data()));
         next++;
       }
       changed.signalAll();
@@ -104,7 +107,7 @@ final class Transcript {
   private void add(OutputStreamName stream, @Nullable Data data) {
     if (data != null && data.length() > 0 && data.length() <= bound - bytes) {
       bytes += data.length();
-      chunks.add(new OutputChunk(stream, data));
+      pieces.add(new Piece(stream, data));
     }
   }
 
@@ -176,10 +179,10 @@ final class Transcript {
    * @return null if there is none and none will come
    * @throws NoAnswerException if it is not known by the deadline
    */
-  @Nullable OutputChunk chunk(int index, Deadline deadline) throws InterruptedException {
+  @Nullable Piece piece(int index, Deadline deadline) throws InterruptedException {
     lock.lockInterruptibly();
     try {
-      while (index >= chunks.size()) {
+      while (index >= pieces.size()) {
         if (failure != null) {
           throw failure;
         }
@@ -192,7 +195,7 @@ final class Transcript {
         }
         changed.awaitNanos(Math.min(late, deadline.nanosLeft()));
       }
-      return chunks.get(index);
+      return pieces.get(index);
     } finally {
       lock.unlock();
     }
@@ -215,9 +218,9 @@ final class Transcript {
     lock.lock();
     try {
       ByteArrayOutputStream all = new ByteArrayOutputStream();
-      for (OutputChunk chunk : chunks) {
-        if (chunk.stream() == stream) {
-          all.writeBytes(chunk.bytes());
+      for (Piece piece : pieces) {
+        if (piece.stream() == stream) {
+          all.writeBytes(piece.data().toByteArray());
         }
       }
       return Data.of(all.toByteArray());

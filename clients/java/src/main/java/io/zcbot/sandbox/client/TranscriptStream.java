@@ -23,10 +23,10 @@ final class TranscriptStream extends PieceStream {
 
   @Override
   byte @Nullable [] next() throws IOException, InterruptedException {
-    OutputChunk chunk = transcript.chunk(index, deadline);
-    if (chunk != null) {
+    Transcript.Piece piece = transcript.piece(index, deadline);
+    if (piece != null) {
       index++;
-      return chunk.stream() == name ? chunk.bytes() : new byte[0];
+      return piece.stream() == name ? piece.data().toByteArray() : new byte[0];
     }
     if (transcript.missing() > 0) {
       throw new IOException(transcript.missing() + " records of the output did not arrive");

@@ -8,10 +8,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.CommandSignal;
+import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -19,6 +22,7 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -27,6 +31,8 @@ import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
@@ -174,5 +180,49 @@ class CommandCallTest {
     assertThatThrownBy(() -> sandbox.start(Command.shell("")))
         .isInstanceOf(InvalidRequestException.class);
     assertThat(published).isEmpty();
+  }
+
+  @Test
+  void charactersThatEndInAnotherPieceAreInItsText() throws Exception {
+    List<OutputChunk> chunks = new ArrayList<>();
+    try (RunningCommand running = sandbox.start(Command.of("cat"))) {
+      answer(output(running.id(), 0, OutputStreamName.STDOUT, 'a', 0xc3));
+      answer(output(running.id(), 1, OutputStreamName.STDERR, 'e', 0xe2, 0x82)); // two of three
+      answer(output(running.id(), 2, OutputStreamName.STDOUT, 0xa4, 0xff, 'b'));
+      answer(Samples.exited(user, running.id(), 3));
+      running.forEachOutput(chunks::add);
+    }
+    assertThat(chunks)
+        .extracting(OutputChunk::text)
+        .containsExactly("a", "e", "ä\ufffdb", "\ufffd");
+    assertThat(chunks).extracting(chunk -> chunk.bytes().length).containsExactly(2, 3, 3, 0);
+    assertThat(chunks.getLast().stream()).isEqualTo(OutputStreamName.STDERR);
+    assertThat(
+            chunks.stream()
+                .filter(chunk -> chunk.stream() == OutputStreamName.STDOUT)
+                .map(OutputChunk::text)
+                .collect(Collectors.joining()))
+        .isEqualTo("aä\ufffdb");
+  }
+
+  private Output output(String execId, long seq, OutputStreamName stream, int... bytes) {
+    ByteArrayOutputStream data = new ByteArrayOutputStream();
+    for (int each : bytes) {
+      data.write(each);
+    }
+    return new Output(
+        "o" + seq, user, execId, Samples.NOW, seq, stream, Data.of(data.toByteArray()));
+  }
+
+  private void answer(SandboxEvent event) {
+    connection
+        .answers()
+        .accept(
+            new ConsumerRecord<>(
+                event.topic().named("sandbox."),
+                0,
+                0,
+                user.toString().getBytes(StandardCharsets.UTF_8),
+                codec.encode(event)));
   }
 }

@@ -41,9 +41,9 @@ class TranscriptTest {
     assertThat(take(0, "A")).isFalse();
     assertThat(take(2, "c")).isTrue();
     assertThat(written()).isEqualTo("abc");
-    assertThat(transcript.chunk(1, later).text()).isEqualTo("b");
+    assertThat(transcript.piece(1, later).data().text()).isEqualTo("b");
     transcript.end(Samples.exited(user, ID, 3));
-    assertThat(transcript.chunk(3, later)).isNull();
+    assertThat(transcript.piece(3, later)).isNull();
     assertThat(transcript.awaitEnd(later).exitCode()).isZero();
     assertThat(take(3, "d")).isFalse();
   }
@@ -69,7 +69,7 @@ class TranscriptTest {
     time.addAndGet(Transcript.LATE_OUTPUT.toNanos());
     assertThat(transcript.awaitEnd(later)).isSameAs(end);
     assertThat(transcript.missing()).isEqualTo(2);
-    assertThat(transcript.chunk(1, later)).isNull();
+    assertThat(transcript.piece(1, later)).isNull();
     assertThatThrownBy(() -> Endings.result(end, transcript))
         .isInstanceOfSatisfying(
             OutputLostException.class, e -> assertThat(e.result().stdout()).isEqualTo("a"));
@@ -123,9 +123,9 @@ class TranscriptTest {
   void aDeadlineAndTheClientsEndEndAWait() throws Exception {
     Deadline over = Deadline.in(Duration.ZERO, time::get);
     assertThat(transcript.awaitEnd(over)).isNull();
-    assertThatThrownBy(() -> transcript.chunk(0, over)).isInstanceOf(NoAnswerException.class);
+    assertThatThrownBy(() -> transcript.piece(0, over)).isInstanceOf(NoAnswerException.class);
     transcript.close();
     assertThatThrownBy(() -> transcript.awaitEnd(later)).isInstanceOf(ClientClosedException.class);
-    assertThatThrownBy(() -> transcript.chunk(0, later)).isInstanceOf(ClientClosedException.class);
+    assertThatThrownBy(() -> transcript.piece(0, later)).isInstanceOf(ClientClosedException.class);
   }
 }

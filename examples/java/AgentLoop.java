@@ -4,9 +4,13 @@
  */
 
 import io.zcbot.sandbox.client.Command;
+import io.zcbot.sandbox.client.CommandLostException;
 import io.zcbot.sandbox.client.CommandNotStartedException;
 import io.zcbot.sandbox.client.CommandResult;
 import io.zcbot.sandbox.client.CommandTimeoutException;
+import io.zcbot.sandbox.client.InvalidRequestException;
+import io.zcbot.sandbox.client.NoAnswerException;
+import io.zcbot.sandbox.client.OutputLostException;
 import io.zcbot.sandbox.client.Sandbox;
 import io.zcbot.sandbox.client.SandboxClient;
 import java.time.Duration;
@@ -14,6 +18,9 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 
 /**
  * An agent loop: a model says what to run, and sees what came of it, until it has an answer. The
@@ -41,7 +48,8 @@ public final class AgentLoop {
             List.of(
                 new Step("shell", "seq 1 10 > numbers.txt && wc -l < numbers.txt"),
                 new Step("python", "print(sum(int(line) for line in open('numbers.txt')))"),
-                new Step("shell", "cat no-such-file")));
+                new Step("shell", "cat no-such-file"),
+                new Step("shell", ""))); // models err, too
 
     @Override
     public Step next(List<String> conversation) {
@@ -59,6 +67,14 @@ public final class AgentLoop {
   }
 
   String answer() throws InterruptedException {
+    // The model may think for longer than the idle TTL. The client leaves out reports of no use.
+    try (ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor()) {
+      timer.scheduleAtFixedRate(sandbox::keepAlive, 1, 1, TimeUnit.SECONDS);
+      return converse();
+    }
+  }
+
+  private String converse() throws InterruptedException {
     List<String> conversation = new ArrayList<>();
     for (int i = 0; i < MAX_STEPS; i++) {
       Step step = model.next(List.copyOf(conversation));
@@ -67,12 +83,11 @@ public final class AgentLoop {
       }
       conversation.add(step.tool() + ": " + step.text());
       conversation.add(run(step));
-      sandbox.keepAlive(); // the model may think for longer than the idle TTL
     }
     return "gave up after " + MAX_STEPS + " steps";
   }
 
-  /** What a tool says to the model. What fails is for the model to read, too. */
+  /** What a tool says to the model. What fails is for the model to read, also its own mistakes. */
   private String run(Step step) throws InterruptedException {
     Command command =
         switch (step.tool()) {
@@ -84,7 +99,11 @@ public final class AgentLoop {
       return shown(sandbox.run(command.timeout(Duration.ofSeconds(30)).maxOutput(16 * 1024)));
     } catch (CommandTimeoutException e) {
       return shown(e.result()) + "\n[killed after 30 s]";
-    } catch (CommandNotStartedException e) {
+    } catch (CommandNotStartedException
+        | CommandLostException
+        | OutputLostException
+        | NoAnswerException
+        | InvalidRequestException e) {
       return "[" + e.getMessage() + "]";
     }
   }

@@ -10,10 +10,20 @@ wants, the descriptions of the tools, and what the tools answered.
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from zcbot_sandbox import Client, CommandError, NoAnswerError, Result, Sandbox, SandboxError
+from zcbot_sandbox import (
+    Client,
+    CommandError,
+    InvalidRequestError,
+    NoAnswerError,
+    Result,
+    Sandbox,
+    SandboxError,
+)
 
 #: What a model reads of a tool's output. The client bounds what it keeps as well.
 MAX_SHOWN = 4000
@@ -36,11 +46,13 @@ def scripted_model(task: str, tools: dict[str, str]) -> Generator[ToolCall | str
     total = yield ToolCall("python", "print(sum(int(line) for line in open('numbers.txt')))")
     failure = yield ToolCall("python", "print(1/0)")
     assert "ZeroDivisionError" in failure, (listing, failure)
+    refusal = yield ToolCall("shell", "")  # models err, too
+    assert "script: is empty" in refusal, refusal
     yield f"The sum is {total.splitlines()[-1]}."
 
 
 def use_tool(sandbox: Sandbox, call: ToolCall) -> str:
-    """What the model is told. That a command fails is for the model to handle, not for this program."""
+    """What the model is told. That a tool fails is for the model to handle, not for this program."""
     try:
         if call.name == "shell":
             result = sandbox.shell(call.argument, timeout=30)
@@ -52,6 +64,8 @@ def use_tool(sandbox: Sandbox, call: ToolCall) -> str:
         return shown(e.result) + f"\nIt did not end by itself: {e}"
     except NoAnswerError as e:
         return f"There was no answer, and it may have run: {e}"
+    except InvalidRequestError as e:
+        return f"Nothing ran, because the call was not valid: {e}"
     return shown(result)
 
 
@@ -61,15 +75,33 @@ def shown(result: Result) -> str:
     return f"exit code {result.exit_code}\n{output}{cut}"
 
 
+@contextmanager
+def kept_alive(sandbox: Sandbox) -> Iterator[None]:
+    """Reports use meanwhile: a model may think for longer than a sandbox may be unused."""
+    is_over = threading.Event()
+
+    def report() -> None:
+        while not is_over.wait(1):
+            sandbox.keep_alive()  # publishes what is of use
+
+    thread = threading.Thread(target=report)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
 def run_agent(sandbox: Sandbox, task: str) -> str:
     model = scripted_model(task, TOOLS)
-    step = next(model)
-    while isinstance(step, ToolCall):
-        sandbox.keep_alive()  # a model may think for longer than a sandbox may be unused
-        answer = use_tool(sandbox, step)
-        # Output is hostile: repr shows its control characters instead of sending them to a terminal.
-        print(f"{step.name} {step.argument!r}\n  {answer!r}")
-        step = model.send(answer)
+    with kept_alive(sandbox):
+        step = next(model)
+        while isinstance(step, ToolCall):
+            answer = use_tool(sandbox, step)
+            # Output is hostile: repr shows its control characters instead of sending them to a terminal.
+            print(f"{step.name} {step.argument!r}\n  {answer!r}")
+            step = model.send(answer)
     return step
 
 

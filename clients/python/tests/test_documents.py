@@ -71,6 +71,14 @@ def test_the_agent_loop(deployment: Deployment, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.endswith("The sum is 6.\n")
 
 
+def test_the_agent_loop_tells_the_model_what_is_not_valid() -> None:
+    module = load("agent_loop")
+    with Client("127.0.0.1:1") as nowhere:
+        sandbox = nowhere.sandbox(new_user())
+        for call in (module.ToolCall("shell", ""), module.ToolCall("python", "\0")):
+            assert module.use_tool(sandbox, call).startswith("Nothing ran, because ")
+
+
 def test_the_web_handler(client: Client) -> None:
     module = load("web_handler")
     user = new_user()

@@ -115,8 +115,8 @@ public final class Sandbox implements AutoCloseable {
   }
 
   /**
-   * Says that the sandbox is in use. May be called at each step of an agent: what is called more
-   * often than is of use is left out. Does not wait for the log.
+   * Says that the sandbox is in use, while no command says so. May be called every second: what is
+   * called more often than is of use is left out. Does not wait for the log.
    */
   public void keepAlive() {
     connection.keepAlives().report(user, connection.options().requestedBy());

@@ -158,6 +158,10 @@ public final class Sandbox {
     return mayQueue;
   }
 
+  public synchronized boolean isReapPending() {
+    return reapPending;
+  }
+
   public synchronized void releaseReap() {
     reapPending = false;
   }

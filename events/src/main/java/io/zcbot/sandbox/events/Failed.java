@@ -26,7 +26,7 @@ public record Failed(
   public enum Reason implements WireName {
     /** The engine has no such image and could not pull it. */
     IMAGE_MISSING,
-    /** The host is full: sandboxes, addresses, disk. */
+    /** The host is full: sandboxes, addresses, disk, memory. */
     CAPACITY,
     /** The engine did not answer, or kept failing, until the ensure expired. */
     ENGINE_UNAVAILABLE,

@@ -164,7 +164,7 @@ final class Parts {
         new ActivityFollower.Settings(
             config.kafka().topic(Topic.ACTIVITY),
             host.partitions(),
-            config.reaper().longestIdleTtl,
+            () -> registry.longestIdleTtl(config.reaper().longestIdleTtl),
             Collections.min(List.of(Duration.ofSeconds(1), config.reaper().interval))),
         (user, at) -> registry.touch(user, at, Reaped.Use.ACTIVITY),
         publisher,

@@ -33,15 +33,6 @@ final class SandboxEnds {
       IntervalFunction.ofExponentialRandomBackoff(
           Duration.ofMillis(200), 2.0, 0.5, Duration.ofSeconds(5));
 
-  private static final Retry A_FEW_TIMES =
-      Retry.of(
-          "end",
-          RetryConfig.custom()
-              .maxAttempts(6)
-              .intervalFunction(BACKOFF)
-              .retryOnException(EngineException.class::isInstance)
-              .build());
-
   /** As long as an ensure is worked on. */
   private static final Duration LONGEST_RELEASE = Duration.ofMinutes(10);
 
@@ -160,26 +151,12 @@ final class SandboxEnds {
             sandbox.user(),
             () -> {
               try {
-                endUnreachableNow(sandbox);
+                termination.endInsistently(sandbox, Reaped.Reason.DIED);
+              } catch (EngineException e) {
+                log.warn("could not end {}: {}", sandbox.containerId(), e.getMessage());
               } catch (InterruptedException _) {
                 Thread.currentThread().interrupt();
               }
             });
-  }
-
-  private void endUnreachableNow(Sandbox sandbox) throws InterruptedException {
-    try {
-      A_FEW_TIMES.executeCheckedSupplier(
-          () -> {
-            if (registry.get(sandbox.user()) == sandbox) {
-              termination.end(TerminationTarget.of(sandbox, Reaped.Reason.DIED));
-            }
-            return Boolean.TRUE;
-          });
-    } catch (InterruptedException | RuntimeException e) {
-      throw e;
-    } catch (Throwable e) {
-      log.warn("could not end {}: {}", sandbox.containerId(), e.getMessage());
-    }
   }
 }

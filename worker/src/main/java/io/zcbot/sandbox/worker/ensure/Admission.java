@@ -91,7 +91,7 @@ final class Admission {
   }
 
   private @Nullable Place place(EnsureRequest request) throws InterruptedException {
-    Place free = capacity.tryTake();
+    Place free = capacity.tryTakeBehindAll(); // others may wait for what they evicted
     Place place = free == null ? pool.yieldPlace() : free;
     return place == null ? eviction.makeRoom(request.deadline()) : place;
   }

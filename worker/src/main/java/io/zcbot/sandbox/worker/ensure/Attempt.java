@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.Termination;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
@@ -45,8 +46,26 @@ final class Attempt {
    * Makes the attempt.
    *
    * @param first whether it is the first for this ensure
+   * @throws IOException if the workspace can't be used, for a reason that does not pass
    */
   Result run(EnsureRequest request, boolean first)
+      throws EngineException, FencedException, IOException, InterruptedException {
+    try {
+      return tryOnce(request, first);
+    } catch (IOException e) {
+      if (HostShortage.isBehind(e)) {
+        throw new EngineException(
+            EngineException.Kind.CAPACITY,
+            "workspace",
+            e.getMessage()
+                + "; the worker's host is out of disk space, memory, processes or file descriptors",
+            e);
+      }
+      throw e;
+    }
+  }
+
+  private Result tryOnce(EnsureRequest request, boolean first)
       throws EngineException, FencedException, IOException, InterruptedException {
     request.fence().pass(); // or a retry would go on for a user who is another worker's by now
     Sandbox known = registry.get(request.user());

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 
 /** What becomes of the sandboxes whose partitions the group takes away. */
 public final class PartitionRelease {
@@ -57,12 +58,21 @@ public final class PartitionRelease {
       List<LiveSandbox> moving = takeover.running(partitions::contains);
       return reaper
           .reapAll(Reaped.Reason.MOVED, partitions::contains, atWork)
-          .thenRun(() -> eager.after(moving));
+          .thenRun(() -> eager.after(ended(moving, partitions)));
     }
     return switch (restart) {
       case PURGE -> reaper.reapAll(Reaped.Reason.SHUTDOWN, partitions::contains, atWork);
       case ADOPT -> through(atWork);
     };
+  }
+
+  /** Without those that the engine did not end, beside which a new one would run. */
+  private List<LiveSandbox> ended(List<LiveSandbox> moving, Set<Integer> partitions) {
+    Set<String> left =
+        takeover.running(partitions::contains).stream()
+            .map(LiveSandbox::containerId)
+            .collect(Collectors.toSet());
+    return moving.stream().filter(entry -> !left.contains(entry.containerId())).toList();
   }
 
   /** What runs in these lanes now ends; the sandboxes stay for the next start. */

@@ -12,6 +12,7 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntPredicate;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -25,7 +26,7 @@ import org.apache.kafka.common.TopicPartition;
 final class ActivityAssignment {
   private final String topic;
   private final int homes;
-  private final Duration window;
+  private final Supplier<Duration> window;
   private final Duration callTimeout;
   private final Time time;
   private final Map<TopicPartition, Long> next = new HashMap<>();
@@ -36,7 +37,8 @@ final class ActivityAssignment {
    * @param homes how many partitions there are of the other topics. This one may have been raised
    * @param window how far back to begin
    */
-  ActivityAssignment(String topic, int homes, Duration window, Duration callTimeout, Time time) {
+  ActivityAssignment(
+      String topic, int homes, Supplier<Duration> window, Duration callTimeout, Time time) {
     this.topic = topic;
     this.homes = homes;
     this.window = window;
@@ -68,10 +70,11 @@ final class ActivityAssignment {
    * @param ages how long ago each partition had last been read to its end, or began to be read
    */
   void resume(Consumer<byte[], byte[]> consumer, Map<Integer, Duration> ages) {
+    Duration longest = window.get();
     next.keySet()
         .removeIf(
             partition ->
-                ages.getOrDefault(partition.partition(), Duration.ZERO).compareTo(window) > 0);
+                ages.getOrDefault(partition.partition(), Duration.ZERO).compareTo(longest) > 0);
     consumer.assign(Set.copyOf(next.keySet()));
     next.forEach(consumer::seek);
   }
@@ -85,7 +88,7 @@ final class ActivityAssignment {
   void change(Consumer<byte[], byte[]> consumer, Set<TopicPartition> target) {
     Set<TopicPartition> added = new HashSet<>(target);
     added.removeAll(consumer.assignment());
-    LogRange range = LogRange.since(consumer, added, time.now().minus(window), callTimeout);
+    LogRange range = LogRange.since(consumer, added, time.now().minus(window.get()), callTimeout);
     consumer.assign(target);
     range.starts().forEach(consumer::seek);
     next.keySet().retainAll(target);

@@ -66,11 +66,11 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
    * How to follow.
    *
    * @param partitionCount how many partitions every topic has
-   * @param window how far back to begin
+   * @param window how far back to begin, whenever a partition is
    * @param probeInterval how often to ask the brokers for the log's end
    */
   public record Settings(
-      String topic, int partitionCount, Duration window, Duration probeInterval) {}
+      String topic, int partitionCount, Supplier<Duration> window, Duration probeInterval) {}
 
   /**
    * Creates the follower; {@link #start} starts it.
@@ -96,7 +96,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     this.diversions = new Diversions(forwarding, inFlight, metrics);
     this.time = time;
     this.metrics = metrics;
-    this.lowWatermarks = new LowWatermarks(settings.window(), CALL_TIMEOUT, time);
+    this.lowWatermarks = new LowWatermarks(settings.window().get(), CALL_TIMEOUT, time);
     this.loop = new PollLoop("activity-follower", "activity", consumers, new Following(), time);
   }
 

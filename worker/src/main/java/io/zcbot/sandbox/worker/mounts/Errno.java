@@ -12,9 +12,14 @@ record Errno(int number) {
   static final Errno EPERM = new Errno(1);
   static final Errno ENOENT = new Errno(2);
   static final Errno ESRCH = new Errno(3);
+  static final Errno EAGAIN = new Errno(11);
+  static final Errno ENOMEM = new Errno(12);
   static final Errno EACCES = new Errno(13);
   static final Errno EINVAL = new Errno(22);
+  static final Errno ENFILE = new Errno(23);
+  static final Errno EMFILE = new Errno(24);
   static final Errno ENOTTY = new Errno(25);
+  static final Errno ENOSPC = new Errno(28);
   static final Errno ENOSYS = new Errno(38);
   static final Errno EOPNOTSUPP = new Errno(95);
 
@@ -24,12 +29,14 @@ record Errno(int number) {
       case 2 -> "ENOENT (does not exist)";
       case 3 -> "ESRCH (no such process or project)";
       case 9 -> "EBADF (closed)";
+      case 11 -> "EAGAIN (not possible just now)";
       case 12 -> "ENOMEM (out of memory)";
       case 13 -> "EACCES (permission denied)";
       case 16 -> "EBUSY (in use)";
       case 18 -> "EXDEV (leads out of the workspace root)";
       case 20 -> "ENOTDIR (not a directory)";
       case 22 -> "EINVAL (not valid, or not mounted)";
+      case 23 -> "ENFILE (too many open files on the host)";
       case 24 -> "EMFILE (too many open files)";
       case 25 -> "ENOTTY (not supported by this file system)";
       case 28 -> "ENOSPC (no space, or too many mounts)";

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.mounts;
 
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
+import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import io.zcbot.sandbox.worker.sandbox.Workspaces.Owner;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -162,8 +163,22 @@ public final class IdMaps implements AutoCloseable {
         throw new IOException("interrupted", e);
       }
       if (System.nanoTime() - began > PATIENCE_NANOS) {
-        throw new IOException("unshare did not begin within 5 s");
+        throw new LateException();
       }
+    }
+  }
+
+  /** The host is too busy, or has no memory, to run a program. */
+  private static final class LateException extends IOException implements HostShortage {
+    private static final long serialVersionUID = 1L;
+
+    LateException() {
+      super("unshare did not begin within 5 s");
+    }
+
+    @Override
+    public boolean isShortage() {
+      return true;
     }
   }
 

@@ -4,13 +4,18 @@
  */
 package io.zcbot.sandbox.worker.mounts;
 
+import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import java.io.IOException;
+import java.util.Set;
 
 /**
  * A system call that failed. The message names the call, its object, and the meaning of the error.
  */
-final class KernelException extends IOException {
+final class KernelException extends IOException implements HostShortage {
   private static final long serialVersionUID = 1L;
+
+  private static final Set<Errno> SHORTAGES =
+      Set.of(Errno.EAGAIN, Errno.ENOMEM, Errno.ENFILE, Errno.EMFILE, Errno.ENOSPC);
 
   private final int errno;
 
@@ -21,5 +26,10 @@ final class KernelException extends IOException {
 
   Errno errno() {
     return new Errno(errno);
+  }
+
+  @Override
+  public boolean isShortage() {
+    return SHORTAGES.contains(errno());
   }
 }

@@ -139,7 +139,8 @@ public final class PreviousRun {
       ToIntFunction<UserId> partitionOf,
       long lastActive)
       throws EngineException, InterruptedException {
-    if (listed != null && adopt(container, listed, partitionOf, lastActive)) {
+    Duration told = said.idleTtl(container.id());
+    if (listed != null && adopt(container, listed, told, partitionOf, lastActive)) {
       return true;
     }
     Instant readyAt = said.readyAt(container.id());
@@ -147,14 +148,19 @@ public final class PreviousRun {
     return readyAt != null
         && adopt(
             container,
-            new LiveSandbox(user, container.id(), "", "", readyAt, said.idleTtl(container.id())),
+            new LiveSandbox(user, container.id(), "", "", readyAt, null),
+            told,
             partitionOf,
             lastActive);
   }
 
   /** Whether it was adopted, now or before. */
   private boolean adopt(
-      Container listed, LiveSandbox entry, ToIntFunction<UserId> partitionOf, long lastActive)
+      Container listed,
+      LiveSandbox entry,
+      @Nullable Duration told,
+      ToIntFunction<UserId> partitionOf,
+      long lastActive)
       throws EngineException, InterruptedException {
     UserId user = entry.userId();
     Verified verified =
@@ -182,7 +188,7 @@ public final class PreviousRun {
             lastActive,
             place);
     adopted.openedAt(opened);
-    adopted.idleTtl(idleTtls.nearest(entry.idleTtl()));
+    adopted.idleTtl(idleTtls.adopted(entry.idleTtl(), told));
     registry.add(adopted);
     return true;
   }

@@ -147,7 +147,8 @@ public final class Reaper {
 
   /**
    * Reaps every sandbox that a predicate names by user and partition, and waits for whatever runs
-   * in those users' lanes before.
+   * in those users' lanes before. What the engine can't end is tried a few times, since nobody
+   * comes back to it.
    *
    * @param reason null to say nothing: somebody else announces them
    * @param more users without a sandbox as yet whose lanes may be making one
@@ -171,7 +172,7 @@ public final class Reaper {
       throws EngineException, InterruptedException {
     Sandbox sandbox = registry.get(user);
     if (sandbox != null) {
-      termination.end(TerminationTarget.of(sandbox, reason));
+      termination.endInsistently(sandbox, reason);
     }
   }
 

@@ -4,15 +4,23 @@
  */
 package io.zcbot.sandbox.worker.reap;
 
+import io.github.resilience4j.core.IntervalFunction;
+import io.github.resilience4j.retry.Retry;
+import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
+import java.time.Duration;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
@@ -21,6 +29,20 @@ import org.slf4j.MDC;
  * evidence for the next start's purge, which announces it then, under the same event id.
  */
 public final class Termination {
+  private static final Logger log = LoggerFactory.getLogger(Termination.class);
+
+  /** Within some six seconds. */
+  private static final Retry A_FEW_TIMES =
+      Retry.of(
+          "end",
+          RetryConfig.custom()
+              .maxAttempts(6)
+              .intervalFunction(
+                  IntervalFunction.ofExponentialRandomBackoff(
+                      Duration.ofMillis(200), 2.0, 0.5, Duration.ofSeconds(5)))
+              .retryOnException(Termination::isWorthAnotherTry)
+              .build());
+
   private final Engine engine;
   private final Announcer announcer;
   private final Registry registry;
@@ -87,6 +109,35 @@ public final class Termination {
         }
       }
     }
+  }
+
+  /**
+   * Ends a sandbox to which nobody comes back, if it is still the user's: while the engine can't,
+   * it is tried a few times. Runs in the user's lane.
+   */
+  public void endInsistently(Sandbox sandbox, Reaped.@Nullable Reason reason)
+      throws EngineException, InterruptedException {
+    try {
+      A_FEW_TIMES.executeCheckedSupplier(
+          () -> {
+            if (registry.get(sandbox.user()) == sandbox) {
+              end(TerminationTarget.of(sandbox, reason));
+            }
+            return Boolean.TRUE;
+          });
+    } catch (EngineException | InterruptedException | RuntimeException | Error e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new IllegalStateException("an end declares no such failure", e);
+    }
+  }
+
+  private static boolean isWorthAnotherTry(Throwable failure) {
+    boolean again = failure instanceof EngineException refused && refused.kind().isRetryable();
+    if (again) {
+      log.info("trying to end a sandbox again: {}", failure.getMessage());
+    }
+    return again;
   }
 
   private interface Step {

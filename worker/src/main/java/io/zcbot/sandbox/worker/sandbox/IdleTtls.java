@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * @param longest the most that an ensure may ask for, and no sandbox is kept unused for longer
  */
 public record IdleTtls(Duration usual, Duration shortest, Duration longest) {
+  /** The most that can be configured. */
+  private static final Duration MOST = Duration.ofDays(30);
+
   /** No ensure may ask for another. */
   public static IdleTtls always(Duration ttl) {
     return new IdleTtls(ttl, ttl, ttl);
@@ -29,6 +32,23 @@ public record IdleTtls(Duration usual, Duration shortest, Duration longest) {
   /** Whether an ensure may ask for it; null is the usual one. */
   public boolean allows(@Nullable Duration asked) {
     return asked == null || asked.equals(nearest(asked));
+  }
+
+  /**
+   * That of a sandbox that is adopted. What its agent was told holds until its next ensure, however
+   * the settings changed meanwhile.
+   *
+   * @param asked by the ensure, as the sandbox's entry has it
+   * @param told with its last ready; null if nobody knows
+   */
+  public @Nullable Duration adopted(@Nullable Duration asked, @Nullable Duration told) {
+    if (told == null || !told.isPositive()) {
+      return nearest(asked);
+    }
+    if (asked == null && told.equals(usual)) {
+      return null;
+    }
+    return told.compareTo(MOST) < 0 ? told : MOST;
   }
 
   /** The same within the bounds: what another worker granted, or somebody wrote into the log. */

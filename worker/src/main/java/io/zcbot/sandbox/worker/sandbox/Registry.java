@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Set;
@@ -50,6 +51,16 @@ public final class Registry {
   /** How many sandboxes run. */
   public int size() {
     return sandboxes.size();
+  }
+
+  /** The longest idle TTL that one of them has, if it is longer than this one. */
+  public Duration longestIdleTtl(Duration longest) {
+    Duration found = longest;
+    for (Sandbox sandbox : sandboxes.values()) {
+      Duration own = sandbox.idleTtl();
+      found = own != null && own.compareTo(found) > 0 ? own : found;
+    }
+    return found;
   }
 
   /** Notes that a user's sandbox is in use; without effect if this worker runs none. */

@@ -122,7 +122,10 @@ public final class Sandbox {
     }
   }
 
-  /** The idle TTL that its user's last ensure asked for; null if it left that to the worker. */
+  /**
+   * The idle TTL that its user's last ensure asked for, or was told by a previous run; null if it
+   * left that to the worker.
+   */
   public @Nullable Duration idleTtl() {
     return idleTtl;
   }
@@ -156,6 +159,10 @@ public final class Sandbox {
     boolean mayQueue = !reapPending;
     reapPending = true;
     return mayQueue;
+  }
+
+  public synchronized boolean isReapPending() {
+    return reapPending;
   }
 
   public synchronized void releaseReap() {

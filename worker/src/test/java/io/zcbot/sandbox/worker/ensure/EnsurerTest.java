@@ -17,6 +17,8 @@ import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
+import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -113,6 +115,35 @@ class EnsurerTest extends InAWorld {
 
     assertThat(Objects.requireNonNull(world.registry.get(ANNA)).lastUse())
         .isEqualTo(new Sandbox.LastUse(world.now, Reaped.Use.ENSURE));
+  }
+
+  @Test
+  void aWorkspaceThatTheHostHasNoRoomForJustNowIsTriedAgain() throws Exception {
+    AtomicInteger tries = new AtomicInteger();
+    world.quota =
+        _ -> {
+          if (tries.getAndIncrement() == 0) {
+            throw new IOException(
+                "could not make it", new FileSystemException("w", null, "No space left on device"));
+          }
+        };
+
+    assertThat(world.ready(ANNA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+  }
+
+  @Test
+  void aWorkspaceForWhichThereNeverIsRoomIsAMatterOfCapacity() throws Exception {
+    world.quota =
+        _ -> {
+          world.advance(Duration.ofHours(1));
+          throw new FileSystemException("w", null, "Too many open files");
+        };
+
+    Failed failed = world.failed(ANNA);
+
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.CAPACITY);
+    assertThat(failed.retryable()).isTrue();
+    assertThat(failed.message()).contains("Too many open files");
   }
 
   @Test

@@ -7,22 +7,27 @@ package io.zcbot.sandbox.worker.group;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.GroupConfig;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.intake.PartitionState;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.startup.StartRetry;
+import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import org.jspecify.annotations.Nullable;
@@ -111,6 +116,52 @@ class PartitionHandoverTest {
   void close() {
     lanes.close();
     timer.shutdownNow();
+  }
+
+  /** Nobody came back to it, so it ran beside the one of the user's next worker. */
+  @Test
+  void aSandboxThatMovesIsEndedThoughTheEngineFailsOnce() {
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("kill", EngineException.Kind.UNAVAILABLE, false));
+
+    CompletableFuture<Void> released = handover.released(Set.of(0), List.of());
+    world.settle();
+
+    assertThat(released).isCompleted();
+    assertThat(world.engine.running(USER)).isEmpty();
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.MOVED);
+  }
+
+  @Test
+  void aNewSandboxIsAskedForOnlyWhereTheOldOneEnded() throws Exception {
+    UserId other = World.user(2);
+    var _ = world.ready(other);
+    List<UserId> asked = new CopyOnWriteArrayList<>();
+    PartitionRelease release =
+        new PartitionRelease(
+            world.domain.reaper(),
+            world.domain.takeover(),
+            lanes,
+            new EagerEnsures(
+                event -> asked.add(event.userId()),
+                timer,
+                GroupConfig.Handover.EAGER,
+                "me",
+                IdleTtls.always(World.TTL),
+                world.time()),
+            GroupConfig.Restart.ADOPT,
+            () -> stopping);
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("kill", EngineException.Kind.REJECTED, false));
+
+    var _ = release.end(Set.of(0), List.of());
+    world.settle();
+
+    UserId ended = world.engine.running(USER).isEmpty() ? USER : other;
+    await().during(Duration.ofMillis(400)).until(() -> asked.equals(List.of(ended)));
   }
 
   private void announcedLostElsewhere() {

@@ -69,7 +69,7 @@ class BrokenConsumerTest {
             () -> activities(made.incrementAndGet(), breaks),
             _ -> PartitionState.OWNED,
             new ActivityFollower.Settings(
-                ACTIVITY.topic(), 1, Duration.ofMinutes(1), Duration.ofMillis(100)),
+                ACTIVITY.topic(), 1, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
             (user, at) -> {
               ages.add(Duration.ofNanos(Time.system().nanos() - at));
               used.add(user);
@@ -102,7 +102,7 @@ class BrokenConsumerTest {
             },
             _ -> PartitionState.OWNED,
             new ActivityFollower.Settings(
-                ACTIVITY.topic(), 1, Duration.ofMinutes(1), Duration.ofMillis(100)),
+                ACTIVITY.topic(), 1, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
             (user, _) -> used.add(user),
             new NoForwarding(),
             time,
@@ -280,7 +280,7 @@ class BrokenConsumerTest {
             consumers,
             partition -> partition == 0 ? PartitionState.OWNED : PartitionState.LOST,
             new ActivityFollower.Settings(
-                ACTIVITY.topic(), 1, Duration.ofMinutes(1), Duration.ofMillis(100)),
+                ACTIVITY.topic(), 1, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
             (_, _) -> {},
             new NoForwarding(),
             Time.system(),

@@ -5,12 +5,14 @@
 package io.zcbot.sandbox.worker.reap;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
@@ -21,11 +23,15 @@ import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 class EvictionTest extends InAWorld {
+  private static final UserId DORA = World.user(4);
+
   @Test
   void aFullHostEvictsTheOneUnusedForLongest() throws Exception {
     world.ready(ANNA);
@@ -66,6 +72,79 @@ class EvictionTest extends InAWorld {
     }
 
     assertThat(warm.reaped()).hasSize(1);
+  }
+
+  @Test
+  void whoComesDuringTheRemovalLeavesThePlaceToWhoWaitsForIt() throws Exception {
+    fullHostWhereOnlyAnnaIsIdle();
+    world.engine.faults.meanwhile("remove", this::anotherComes);
+
+    try (var _ = world.settling(ANNA)) {
+      assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    }
+
+    assertThat(world.failures()).singleElement().extracting(Failed::userId).isEqualTo(DORA);
+  }
+
+  @Test
+  void whoComesBeforeTheEndIsAnnouncedLeavesThePlaceToWhoWaitsForIt() throws Exception {
+    fullHostWhereOnlyAnnaIsIdle();
+    world.refuses =
+        event -> {
+          if (event instanceof Reaped) {
+            anotherComes();
+          }
+          return false;
+        };
+
+    try (var _ = world.settling(ANNA)) {
+      assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    }
+
+    assertThat(world.failures()).singleElement().extracting(Failed::userId).isEqualTo(DORA);
+  }
+
+  private void fullHostWhereOnlyAnnaIsIdle() throws Exception {
+    world.ready(ANNA);
+    world.ready(BEN);
+    world.advance(World.EVICT_AFTER.plusSeconds(1));
+    world.registry.touch(BEN, world.now, Reaped.Use.ACTIVITY);
+    world.readAll();
+  }
+
+  private void anotherComes() {
+    try {
+      var _ = world.ensure(DORA);
+    } catch (FencedException | InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** The engine hangs on the one that was unused for longest, whose lane does not move. */
+  @Test
+  void whereTheEngineHangsOnOneAnotherIsEvicted() throws Exception {
+    world.ready(ANNA);
+    world.advance(Duration.ofSeconds(10));
+    world.ready(BEN);
+    world.advance(World.EVICT_AFTER.plusSeconds(1));
+    world.readAll();
+
+    try (var _ = world.settling(BEN)) {
+      assertTimeoutPreemptively(
+          Duration.ofSeconds(20),
+          () -> assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED));
+    }
+
+    assertThat(world.reaped()).singleElement().extracting(Reaped::userId).isEqualTo(BEN);
+  }
+
+  @Test
+  void theOnlyOneIsWaitedForHoweverLongItTakes() throws Exception {
+    fullHostWhereOnlyAnnaIsIdle();
+    Executor late = CompletableFuture.delayedExecutor(4, TimeUnit.SECONDS);
+    late.execute(() -> world.step(ANNA));
+
+    assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
   }
 
   private World fullHostWhosePoolLooksDuringAnEviction(UserId... users) throws Exception {

@@ -145,6 +145,36 @@ class IdleTtlTest extends InAWorld {
   }
 
   @Test
+  void whatAnAgentWasToldHoldsThoughTheUsualIdleTtlIsAnotherAfterAnAdoptingStart()
+      throws Exception {
+    ready(null);
+    restartedWithHalfOfIt();
+    adopt();
+    unusedFor(World.TTL.minusSeconds(1));
+    assertThat(world.reaped()).isEmpty();
+    unusedFor(Duration.ofSeconds(1));
+    assertThat(world.reaped()).hasSize(1);
+  }
+
+  @Test
+  void theNextEnsureAfterAnAdoptingStartTellsTheUsualIdleTtl() throws Exception {
+    ready(null);
+    restartedWithHalfOfIt();
+    adopt();
+    Ready again = ready(null);
+    assertThat(again.outcome()).isEqualTo(Ready.Outcome.REUSED);
+    assertThat(again.environment().idleTtl()).isEqualTo(World.TTL.dividedBy(2));
+    unusedFor(World.TTL.dividedBy(2));
+    assertThat(world.reaped()).hasSize(1);
+  }
+
+  private void restartedWithHalfOfIt() {
+    world.limits =
+        new Reaper.Limits(
+            IdleTtls.always(World.TTL.dividedBy(2)), World.EVICT_AFTER, null, null, null);
+  }
+
+  @Test
   void anIdleTtlInTheLogIsKeptWithinTheBounds() throws Exception {
     String id = ready(LONG).containerId();
     LiveSandbox entry = world.live.get(id);

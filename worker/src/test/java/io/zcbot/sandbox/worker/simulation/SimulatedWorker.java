@@ -147,7 +147,7 @@ final class SimulatedWorker {
             new ActivityFollower.Settings(
                 ModelBroker.name(Topic.ACTIVITY),
                 broker.partitions,
-                config.reaper().idleTtl,
+                () -> registry.longestIdleTtl(config.reaper().idleTtl),
                 Duration.ofSeconds(1)),
             (user, at) -> registry.touch(user, at, Reaped.Use.ACTIVITY),
             publisher,

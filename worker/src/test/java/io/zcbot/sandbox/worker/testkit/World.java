@@ -101,7 +101,10 @@ public final class World {
   private final Workspaces workspaces;
   private final int capacity;
   private final int newUsersPerMinute;
-  private final Reaper.Limits limits;
+
+  /** How a worker ends sandboxes that is started from now on. */
+  public Reaper.Limits limits;
+
   private final int warm;
   private final int mostWarm;
   public volatile long now = 1_000_000_000L;

@@ -1,0 +1,37 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.sandbox;
+
+import java.io.IOException;
+import java.util.regex.Pattern;
+
+/**
+ * A failure that can tell whether the worker's host was out of something just then: disk space,
+ * memory, processes or file descriptors. The same may work later.
+ */
+public interface HostShortage {
+  /** What the JDK says of files and of programs that do not start, for which it has no types. */
+  Pattern SAID =
+      Pattern.compile(
+          "no space left on device|disk quota exceeded|cannot allocate memory"
+              + "|too many open files|resource temporarily unavailable",
+          Pattern.CASE_INSENSITIVE);
+
+  boolean isShortage();
+
+  /** Whether a failure is one, or has one as its cause. */
+  static boolean isBehind(IOException failure) {
+    for (Throwable t = failure; t != null; t = t.getCause()) {
+      boolean found =
+          t instanceof HostShortage told
+              ? told.isShortage()
+              : t instanceof IOException && SAID.matcher(String.valueOf(t.getMessage())).find();
+      if (found) {
+        return true;
+      }
+    }
+    return false;
+  }
+}

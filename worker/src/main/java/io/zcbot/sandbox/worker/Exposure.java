@@ -99,6 +99,7 @@ final class Exposure {
         () -> either(parts.takeoverRetry.problem(), parts.commandTakeoverRetry.problem()));
     health.ready("kafka-publish", () -> either(parts.publisher.problem(), activity.get()));
     health.warning("partitions", parts.partitionWatch::problem);
+    health.warning("brokers", host.kafka().fetchSize()::problem);
     if (config.capacity().warm.least() > 0) {
       health.warning("warm-slots", parts.domain.slots()::problem);
     }

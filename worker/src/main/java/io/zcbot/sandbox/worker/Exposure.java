@@ -11,9 +11,11 @@ import io.zcbot.sandbox.worker.intake.IntakeMetrics;
 import io.zcbot.sandbox.worker.ops.Health;
 import io.zcbot.sandbox.worker.ops.Metrics;
 import io.zcbot.sandbox.worker.ops.OpsServer;
+import io.zcbot.sandbox.worker.ops.ThreadDump;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -54,6 +56,8 @@ final class Exposure {
     exposure.metrics.bindProcess();
     exposure.metrics.bindInfo(version(), config.workerId(), config.host());
     exposure.metrics.bindHealth(exposure.health);
+    Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
+    exposure.health.onStandstill(new ThreadDump(temporary, System::nanoTime)::take);
     exposure.health.ready("start", startProblem);
     if (config.ops().address != null) {
       closer
@@ -87,14 +91,15 @@ final class Exposure {
     health.ready("kafka-activity", activity);
     // A poll of brokers that are away returns nothing, as an idle one does; the follower asks them.
     health.ready("kafka-ensures", () -> either(parts.intake.problem(), activity.get()));
-    health.ready("ensures-overdue", parts.intake::progressProblem);
+    health.progress("ensures-overdue", parts.intake::progressProblem);
     health.ready("kafka-commands", () -> either(parts.commandFollower.problem(), activity.get()));
-    health.ready("execs-overdue", parts.commandFollower::progressProblem);
+    health.progress("execs-overdue", parts.commandFollower::progressProblem);
     health.ready(
         "kafka-takeover",
         () -> either(parts.takeoverRetry.problem(), parts.commandTakeoverRetry.problem()));
     health.ready("kafka-publish", () -> either(parts.publisher.problem(), activity.get()));
     health.warning("partitions", parts.partitionWatch::problem);
+    health.warning("brokers", host.kafka().fetchSize()::problem);
     if (config.capacity().warm.least() > 0) {
       health.warning("warm-slots", parts.domain.slots()::problem);
     }

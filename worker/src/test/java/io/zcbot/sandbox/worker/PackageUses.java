@@ -47,6 +47,7 @@ record PackageUses(SortedSet<String> packages, SortedSet<String> libraries) {
           Map.entry("picocli", "picocli"),
           Map.entry("java.lang.foreign", "libc"),
           Map.entry("org.HdrHistogram", "HdrHistogram"),
+          Map.entry("com.sun.management", "JDK management"),
           Map.entry("com.sun.net.httpserver", "JDK HTTP server"));
 
   private static final Pattern TABLE =

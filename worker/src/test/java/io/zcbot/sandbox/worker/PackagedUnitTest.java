@@ -10,10 +10,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -26,6 +26,7 @@ class PackagedUnitTest {
   private static final Pattern CALL =
       Pattern.compile("private static final long ([A-Z][A-Z0-9_]+) = 4[2-9][0-9];");
   private static final Pattern FILTER = Pattern.compile("(?m)^SystemCallFilter=(.+)$");
+  private static final Pattern SUID_OPTION = Pattern.compile("(?m)^RestrictSUIDSGID=(.+)$");
 
   /** As {@code systemd-analyze syscall-filter} lists them, as far as the worker calls them. */
   private static final Map<String, Set<String>> GROUPS =
@@ -36,13 +37,32 @@ class PackagedUnitTest {
   @Test
   void theFilterOfWarmSlotsAndLimitsHasAllSystemCallsThatTheyMake() throws IOException {
     Set<String> allowed = new HashSet<>();
-    for (String file : List.of("zcbot-worker.service", "warm.conf")) {
-      FILTER
-          .matcher(Files.readString(REPOSITORY.resolve("packaging/systemd").resolve(file)))
-          .results()
-          .flatMap(filter -> Stream.of(filter.group(1).split(" ")))
-          .forEach(name -> allowed.addAll(GROUPS.getOrDefault(name, Set.of(name))));
-    }
+    found(FILTER)
+        .flatMap(filter -> Stream.of(filter.group(1).split(" ")))
+        .forEach(name -> allowed.addAll(GROUPS.getOrDefault(name, Set.of(name))));
+    Set<String> made = made();
+    assertThat(made).hasSize(5).contains("open_tree", "quotactl_fd");
+    assertThat(allowed).containsAll(made);
+  }
+
+  /** Whatever the filter allows, that option has systemd answer openat2 with ENOSYS. */
+  @Test
+  void noOtherOptionForbidsACallThatWarmSlotsAndLimitsMake() throws IOException {
+    assertThat(made()).contains("openat2");
+    assertThat(found(SUID_OPTION).map(option -> option.group(1)).reduce("no", (_, last) -> last))
+        .isEqualTo("no");
+  }
+
+  /** In the unit and then in what is on top of it for warm slots and limits. */
+  private static Stream<MatchResult> found(Pattern option) throws IOException {
+    Path systemd = REPOSITORY.resolve("packaging/systemd");
+    String merged =
+        Files.readString(systemd.resolve("zcbot-worker.service"))
+            + Files.readString(systemd.resolve("warm.conf"));
+    return option.matcher(merged).results();
+  }
+
+  private static Set<String> made() throws IOException {
     Set<String> made = new HashSet<>();
     try (Stream<Path> sources = Files.list(MOUNTS)) {
       for (Path source : sources.toList()) {
@@ -51,7 +71,6 @@ class PackagedUnitTest {
             .forEach(call -> made.add(call.group(1).toLowerCase(Locale.ROOT)));
       }
     }
-    assertThat(made).hasSize(5).contains("open_tree", "quotactl_fd");
-    assertThat(allowed).containsAll(made);
+    return made;
   }
 }

@@ -115,7 +115,7 @@ final class Fleet {
     // Nothing is of the future: the clock of whoever published it is ahead.
     events.on(event, Math.min(record.timestamp(), clock.millis()));
     if (event instanceof Exec exec) {
-      Requests.Open request = events.execs.of(exec.eventId());
+      Requests.Open request = events.execs.of(exec.userId(), exec.eventId());
       if (request != null) {
         commands.line(exec.userId() + "/" + exec.eventId(), request.text());
       }
@@ -161,7 +161,7 @@ final class Fleet {
         count(ended.container, -1, UserId.parse(ended.user), record.timestamp());
       }
     } else if (key.equals(new TableKey(entry.userId(), entry.execId()))) {
-      Requests.Open request = events.execs.of(entry.execId());
+      Requests.Open request = events.execs.of(entry.userId(), entry.execId());
       var started = commands.started(name, entry, request == null ? "" : request.text());
       if (started != null) {
         count(started.container, 1, entry.userId(), started.startedAt);

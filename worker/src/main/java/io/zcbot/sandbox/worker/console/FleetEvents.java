@@ -83,7 +83,7 @@ final class FleetEvents {
   }
 
   private void ready(Ready ready, long time) {
-    Requests.Open request = ensures.answered(ready.ensureId(), time);
+    Requests.Open request = ensures.answered(ready.userId(), ready.ensureId(), time);
     if (request != null) {
       rates.ready(time, time - request.time());
     }
@@ -104,7 +104,7 @@ final class FleetEvents {
   }
 
   private void failed(Failed failed, long time) {
-    var _ = ensures.answered(failed.ensureId(), time);
+    var _ = ensures.answered(failed.userId(), failed.ensureId(), time);
     rates.failed(time);
     tell(failed, time, new Kind("ensure failed", failed.reason().wire()), failed.message());
   }
@@ -133,7 +133,7 @@ final class FleetEvents {
   }
 
   private void exited(Exited exited, long time) {
-    var _ = execs.answered(exited.execId(), time);
+    var _ = execs.answered(exited.userId(), exited.execId(), time);
     ContainerRef container = exited.container();
     if (container != null) {
       hosts.seen(container.host(), container.workerId(), time);

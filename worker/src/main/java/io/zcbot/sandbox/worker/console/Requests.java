@@ -4,14 +4,16 @@
  */
 package io.zcbot.sandbox.worker.console;
 
+import io.zcbot.sandbox.events.UserId;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Requests of one kind that are not answered yet. A request and its answer are in topics of their
- * own and may be read in either order. Guarded by its fleet.
+ * Requests of one kind that are not answered yet, by user and id: ids of different users may be
+ * alike. A request and its answer are in topics of their own and may be read in either order.
+ * Guarded by its fleet.
  */
 final class Requests {
   static final int MOST = 20_000;
@@ -26,7 +28,7 @@ final class Requests {
 
   private final LinkedHashMap<IdKey, Open> open = new LinkedHashMap<>();
 
-  /** When answers came whose requests were not read yet, by the request's id. */
+  /** When answers came whose requests were not read yet, by the request. */
   private final LinkedHashMap<IdKey, Long> early = new LinkedHashMap<>();
 
   /** What was asked until then may have been answered: answers until then were forgotten. */
@@ -34,7 +36,7 @@ final class Requests {
 
   /** Returns when its answer came, if that was read before. */
   @Nullable Long asked(String id, Open request) {
-    IdKey key = IdKey.of(id);
+    IdKey key = key(request.user, id);
     Long answer = early.remove(key);
     if (answer == null && request.time > unknownUntil) {
       open.putIfAbsent(key, request);
@@ -46,8 +48,8 @@ final class Requests {
   }
 
   /** Returns what was asked; null if that was not read, or was answered before. */
-  @Nullable Open answered(String id, long time) {
-    IdKey key = IdKey.of(id);
+  @Nullable Open answered(UserId user, String id, long time) {
+    IdKey key = key(user.toString(), id);
     Open request = open.remove(key);
     if (request == null) {
       early.put(key, time);
@@ -58,8 +60,12 @@ final class Requests {
     return request;
   }
 
-  @Nullable Open of(String id) {
-    return open.get(IdKey.of(id));
+  @Nullable Open of(UserId user, String id) {
+    return open.get(key(user.toString(), id));
+  }
+
+  private static IdKey key(String user, String id) {
+    return IdKey.of(user + "/" + id);
   }
 
   /** Forgets, and tells, what is older. */

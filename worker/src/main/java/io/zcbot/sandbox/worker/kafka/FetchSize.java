@@ -5,12 +5,16 @@
 package io.zcbot.sandbox.worker.kafka;
 
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * How much a consumer asks a broker for at a time. The answers of all brokers can wait in it at
  * once, so they share a budget. A broker sends a batch that is larger nevertheless.
  */
 public final class FetchSize {
+  private static final Logger log = LoggerFactory.getLogger(FetchSize.class);
+
   private static final int LARGEST = 2 * 1024 * 1024;
 
   /** Of many small batches. Less would make a backlog slow to read. */
@@ -24,7 +28,12 @@ public final class FetchSize {
 
   /** The cluster has so many brokers. Consumers that are created from now on go by that. */
   public void brokers(int count) {
+    int before = brokers;
     brokers = Math.max(1, count);
+    String problem = problem();
+    if (problem != null && brokers != before) {
+      log.warn("{}", problem);
+    }
   }
 
   int ofEachBroker() {

@@ -41,7 +41,9 @@ record Errno(int number) {
       case 25 -> "ENOTTY (not supported by this file system)";
       case 28 -> "ENOSPC (no space, or too many mounts)";
       case 30 -> "EROFS (read-only)";
-      case 38 -> "ENOSYS (not supported by this kernel)";
+      case 38 ->
+          "ENOSYS (not supported by this kernel, or refused by a seccomp filter, for example that of"
+              + " RestrictSUIDSGID in a systemd unit)";
       case 40 -> "ELOOP (is a symbolic link)";
       case 95 -> "EOPNOTSUPP (not supported by this file system)";
       default -> "error number " + number;

@@ -95,7 +95,7 @@ public final class WorkspaceMount implements AutoCloseable {
     return root.resolve(SlotMounts.TOP);
   }
 
-  private static String explained(IOException failure) {
+  static String explained(IOException failure) {
     if (failure instanceof KernelException e) {
       if (e.errno().equals(Errno.EPERM)) {
         return "the worker may not mount: it needs CAP_SYS_ADMIN (" + e.getMessage() + ")";

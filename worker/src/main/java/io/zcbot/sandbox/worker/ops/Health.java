@@ -8,8 +8,10 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -32,7 +34,9 @@ public final class Health {
 
   private final Map<String, Supplier<Status>> live = new ConcurrentSkipListMap<>();
   private final Map<String, Supplier<Status>> ready = new ConcurrentSkipListMap<>();
+  private final Set<String> standstills = ConcurrentHashMap.newKeySet();
   private final Duration limit;
+  private volatile Runnable onStandstill = () -> {};
 
   /** The state of a check. */
   public sealed interface Status {
@@ -62,14 +66,29 @@ public final class Health {
     this.limit = limit;
   }
 
+  /**
+   * Has something done whenever it is seen that a live or a progress check fails: what the threads
+   * are doing then tells the cause.
+   */
+  public void onStandstill(Runnable action) {
+    onStandstill = action;
+  }
+
   /** Adds a live check; it fails while {@code problem} tells one. */
   public void live(String name, Supplier<@Nullable String> problem) {
+    standstills.add(name);
     live.put(name, check(problem, Status.Failing::new));
   }
 
   /** Adds a ready check; it fails while {@code problem} tells one. */
   public void ready(String name, Supplier<@Nullable String> problem) {
     ready.put(name, check(problem, Status.Failing::new));
+  }
+
+  /** Adds a ready check that fails while {@code problem} tells why work makes no progress. */
+  public void progress(String name, Supplier<@Nullable String> problem) {
+    standstills.add(name);
+    ready(name, problem);
   }
 
   /** Adds a ready check that never fails; it warns while {@code problem} tells one. */
@@ -105,7 +124,12 @@ public final class Health {
               TimeUnit.MILLISECONDS);
       Map<String, Status> report = new LinkedHashMap<>();
       for (int i = 0; i < entries.size(); i++) {
-        report.put(entries.get(i).getKey(), statusOf(results.get(i)));
+        String name = entries.get(i).getKey();
+        Status status = statusOf(results.get(i));
+        report.put(name, status);
+        if (status instanceof Status.Failing && standstills.contains(name)) {
+          onStandstill.run();
+        }
       }
       return new Report(report);
     } finally {

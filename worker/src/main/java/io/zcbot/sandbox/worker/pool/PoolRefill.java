@@ -73,6 +73,11 @@ final class PoolRefill {
     return problem;
   }
 
+  /** What a missing slot waits for, though nothing is wrong; null if it comes soon. */
+  @Nullable String waitsFor() {
+    return pool.wantsMore() && capacity.taken() >= capacity.max() ? "the host is full" : null;
+  }
+
   /** A user has just claimed a slot. */
   void taken() {
     lastTaken = time.nanos();

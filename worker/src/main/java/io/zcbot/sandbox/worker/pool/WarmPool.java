@@ -152,7 +152,8 @@ public final class WarmPool {
 
   /** In a few words, for people. */
   public String status() {
-    String because = problem();
+    String problem = problem();
+    String because = problem == null ? refill.waitsFor() : problem;
     if (setup.least() == 0) {
       return "off";
     }

@@ -25,8 +25,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Notices that somebody raised the number of partitions or of brokers while the worker runs, and
- * that no worker reads some of the partitions.
+ * Notices that somebody raised the number of partitions while the worker runs, and that no worker
+ * reads some of them. Tells the clients how many brokers there are.
  */
 public final class PartitionWatch {
   private static final Logger log = LoggerFactory.getLogger(PartitionWatch.class);
@@ -79,9 +79,6 @@ public final class PartitionWatch {
       String found = topics.growth(topics.describe(), served);
       if (found == null) {
         found = problemOf(unread(admin));
-      }
-      if (found == null) {
-        found = kafka.fetchSize().problem();
       }
       if (found != null && !found.equals(problem)) {
         log.warn("{}", found);

@@ -210,6 +210,21 @@ class FleetTest {
   }
 
   @Test
+  void usersMayNameTheirRequestsAlike() throws Exception {
+    fleet.exec(1, "e", "ls", 20);
+    fleet.exec(2, "e", "rm -rf", 19);
+    fleet.running(2, "e", 18, false);
+    assertThat(fleet.commands().get(0).get(3).asText()).isEqualTo("rm -rf");
+
+    fleet.ensure(1, "n", 700);
+    fleet.ensure(2, "n", 700);
+    fleet.ready(1, "n", 690);
+    assertThat(fleet.overview().get("openEnsures").asInt()).isZero();
+    assertThat(fleet.failures()).hasSize(1);
+    assertThat(fleet.failures().get(0).toString()).contains(user(2).toString(), "unanswered");
+  }
+
+  @Test
   void hostsHaveUsedPlacesAndThoseThatTheirWorkersTell() throws Exception {
     fleet.live(1, 100);
     fleet.live(2, 50);

@@ -22,16 +22,16 @@ class RequestsTest {
   private final RunningCommands commands = new RunningCommands(new SharedNames(), 0);
 
   private static Open open() {
-    return new Open("user", 1, "");
+    return new Open(TestFleet.user(1).toString(), 1, "");
   }
 
   @Test
   void noIdIsKept() throws Exception {
-    assertForgets('a', id -> requests.answered(id, 1));
+    assertForgets('a', id -> requests.answered(TestFleet.user(1), id, 1));
     assertForgets('b', id -> requests.asked(id, open()));
     assertThat(requests.size()).isOne();
     assertThat(requests.asked("a".repeat(LONGEST_ID), open())).isEqualTo(1);
-    assertThat(requests.answered("b".repeat(LONGEST_ID), 1)).isNotNull();
+    assertThat(requests.answered(TestFleet.user(1), "b".repeat(LONGEST_ID), 1)).isNotNull();
   }
 
   @Test

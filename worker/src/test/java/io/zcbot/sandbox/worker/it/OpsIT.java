@@ -275,7 +275,14 @@ class OpsIT {
     checks.fieldNames().forEachRemaining(names::add);
     assertThat(names)
         .contains(
-            "start", "engine", "engine-events", "kafka-activity", "kafka-ensures", "kafka-publish");
+            "start",
+            "engine",
+            "engine-events",
+            "kafka-activity",
+            "kafka-ensures",
+            "kafka-publish",
+            "partitions",
+            "brokers");
     assertThat(deployment.ops().get("/").body()).contains(deployment.workerId("a"));
     assertThat(deployment.ops().get("/nothing").statusCode()).isEqualTo(404);
   }

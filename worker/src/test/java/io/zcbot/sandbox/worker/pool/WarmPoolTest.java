@@ -350,6 +350,8 @@ class WarmPoolTest {
     small.ensure(BEN);
     small.warmUp();
     assertThat(small.domain.slots().idle()).isZero();
+    assertThat(small.domain.slots().status()).isEqualTo("0 of 2, because the host is full");
+    assertThat(small.domain.slots().problem()).as("nothing is wrong").isNull();
 
     assertThat(((Failed) small.ensure(user(3))).reason()).isEqualTo(Failed.Reason.CAPACITY);
   }

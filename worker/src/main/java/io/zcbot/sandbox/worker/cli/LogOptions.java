@@ -26,10 +26,13 @@ import picocli.CommandLine.TypeConversionException;
 
 /** Options that select the part of the log that a replay reads. */
 final class LogOptions {
-  /** A replay wants many records at once, where a watch wants few soon. */
+  /**
+   * A replay wants many records at once, where a watch wants few soon. A poll brings 500 at most,
+   * which is all that bounds its bytes where output is compressed well.
+   */
   private static final Map<String, String> IN_BULK =
       Map.of(
-          "max.poll.records", "20000",
+          "max.poll.records", "500",
           "fetch.min.bytes", "65536",
           "fetch.max.wait.ms", "50",
           "receive.buffer.bytes", "1048576");

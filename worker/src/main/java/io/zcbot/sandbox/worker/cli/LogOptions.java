@@ -6,11 +6,14 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.ExportedLog;
 import io.zcbot.sandbox.worker.audit.log.KafkaLogSource;
 import io.zcbot.sandbox.worker.audit.log.LogSource;
 import io.zcbot.sandbox.worker.audit.log.Selection;
 import io.zcbot.sandbox.worker.config.Durations;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
+import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -81,6 +84,18 @@ final class LogOptions {
     } catch (KafkaException e) {
       consumer.close();
       throw log.failed("read the topics", e);
+    }
+  }
+
+  /** Says which of the files that were read may lack their end. */
+  static void noteCut(ExportedLog log, PrintWriter to) {
+    for (Path file : log.cut()) {
+      to.println(
+          "noted: "
+              + EventText.plain(file.toString())
+              + " does not say that it is complete: its export failed or was cut, or an earlier"
+              + " version wrote it. What was reported is wrong if its end is missing; to be sure,"
+              + " export again");
     }
   }
 

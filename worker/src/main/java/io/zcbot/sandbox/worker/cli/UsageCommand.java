@@ -135,14 +135,16 @@ final class UsageCommand implements Callable<Integer> {
 
   private int ofFiles(WorkerConfig config)
       throws CommandException, IOException, InterruptedException {
-    LogSource opened;
+    ExportedLog opened;
     try {
       opened = new ExportedLog(input, config.kafka().topicPrefix(), selection());
     } catch (IOException e) {
       throw unreadable(e);
     }
-    try (LogSource source = opened) {
-      return report(source, config);
+    try (ExportedLog source = opened) {
+      int code = report(source, config);
+      LogOptions.noteCut(source, context.console().err());
+      return code;
     }
   }
 

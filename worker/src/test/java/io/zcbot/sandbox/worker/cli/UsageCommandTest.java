@@ -193,6 +193,22 @@ class UsageCommandTest {
         .endsWith("; name files that 'export' wrote\n");
   }
 
+  /** What an earlier version wrote is read as well, which has no such line. */
+  @ParameterizedTest
+  @CsvSource({"audit --summary --input", "usage --input"})
+  void anExportThatDoesNotSayThatItIsCompleteIsReadAndNoted(String command) throws Exception {
+    String format = "{\"format\":\"sandbox-export-1\"%s}";
+    log.add(format.formatted(",\"end\":" + at(100).toEpochMilli()));
+    ready(ONE, 0, "c1", Ready.Outcome.CREATED);
+    reaped(ONE, 2, "c1");
+    assertThat(sandbox((command + " " + log.in(dir)).split(" "))).isZero();
+    assertThat(err.toString())
+        .startsWith("noted: " + dir.resolve("log.jsonl") + " does not say that it is complete");
+    log.add(format.formatted(",\"complete\":true"));
+    assertThat(sandbox((command + " " + log.in(dir)).split(" "))).isZero();
+    assertThat(err.toString()).isEmpty();
+  }
+
   @Test
   void processorTimesThatNoCommandCanHaveAddUp() throws Exception {
     ready(ONE, 0, "c1", Ready.Outcome.CREATED);

@@ -75,7 +75,7 @@ final class CommandHistory {
     }
   }
 
-  void wrote(Output output, RecordPosition position) {
+  void wrote(Output output, long time, RecordPosition position) {
     TrackedCommand command = findOrTrack(output.execId());
     TrackedCommand.Asked asked = command.asked();
     boolean isComplete =
@@ -92,6 +92,7 @@ final class CommandHistory {
       context.violation(
           Check.I14,
           user,
+          time,
           "command "
               + command.execId()
               + " has no output "
@@ -127,6 +128,7 @@ final class CommandHistory {
       context.violation(
           Check.I11,
           user,
+          Math.max(first.time(), now.time()),
           "exec " + command.execId() + " was answered under two event ids",
           first.position(),
           now.position());
@@ -137,6 +139,7 @@ final class CommandHistory {
       context.violation(
           Check.I12,
           user,
+          Math.max(start.time(), now.time()),
           "the command of exec "
               + command.execId()
               + " was started twice: at "
@@ -208,6 +211,7 @@ final class CommandHistory {
       context.violation(
           Check.I14,
           user,
+          answer.time(),
           "command "
               + command.execId()
               + " had "
@@ -239,6 +243,7 @@ final class CommandHistory {
         context.violation(
             Check.I11,
             user,
+            asked.due(),
             "exec "
                 + command.execId()
                 + " has no answer "

@@ -154,6 +154,7 @@ final class EnsureHistory {
             context.violation(
                 Check.I2,
                 user,
+                asked.due,
                 "ensure "
                     + id
                     + " has no answer "

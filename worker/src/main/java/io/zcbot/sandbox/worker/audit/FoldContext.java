@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.audit.result.Check;
 import io.zcbot.sandbox.worker.audit.result.Observation;
 import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
@@ -25,13 +26,23 @@ record FoldContext(Rules rules, Coverage known, Counters counters, Consumer<Obse
   /** Longest time that is counted: a longer one results from a wrong clock. */
   static final long MAX_MS = Duration.ofDays(36_500).toMillis();
 
+  /** Of a violation that the log sets no end to. */
+  static final long NO_END = Long.MAX_VALUE;
+
   void tell(Observation finding) {
     out.accept(finding);
   }
 
-  void violation(Check check, @Nullable UserId user, String text, RecordPosition... evidence) {
+  /**
+   * Tells of a violation.
+   *
+   * @param until the latest time that it may concern, in milliseconds since 1970
+   */
+  void violation(
+      Check check, @Nullable UserId user, long until, String text, RecordPosition... evidence) {
     counters.violation(check);
-    out.accept(new Violation(check, user, text, List.of(evidence)));
+    Instant latest = until == NO_END ? Instant.MAX : Instant.ofEpochMilli(until);
+    out.accept(new Violation(check, user, latest, text, List.of(evidence)));
   }
 
   /** Whether all that one topic holds of a user from a time on is known; clocks count. */

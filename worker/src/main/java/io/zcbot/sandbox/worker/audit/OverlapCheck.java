@@ -48,6 +48,7 @@ final class OverlapCheck {
       context.violation(
           Check.I1,
           user,
+          Math.max(youngerStart.time(), olderEnd == null ? life.time() : olderEnd.time()),
           "containers "
               + older.containerId()
               + " and "

@@ -33,6 +33,10 @@ import java.util.function.Consumer;
  */
 public final class Replay {
   private static final int BATCH = 4096;
+
+  /** Some batches are in memory at a time. */
+  static final long BATCH_BYTES = 8L << 20;
+
   private static final int BATCHES_AHEAD = 4;
   private static final Comparator<Told> ORDER =
       Comparator.comparingInt(Told::at).thenComparing(told -> key(told.finding));
@@ -90,13 +94,15 @@ public final class Replay {
       boolean more = true;
       while (more) {
         List<LogRecord> batch = new ArrayList<>(BATCH);
-        while (batch.size() < BATCH) {
+        long bytes = 0;
+        while (batch.size() < BATCH && bytes < BATCH_BYTES) {
           LogRecord record = source.next();
           if (record == null) {
             more = false;
             break;
           }
           batch.add(record);
+          bytes += record.bytes();
           latest = Math.max(latest, record.time());
         }
         count += batch.size();
@@ -137,6 +143,9 @@ public final class Replay {
       try {
         told.addAll(shard.get());
       } catch (ExecutionException e) {
+        if (e.getCause() instanceof Error error) {
+          throw error; // above all that the memory does not suffice
+        }
         throw new IllegalStateException("folding the records failed", e);
       }
     }

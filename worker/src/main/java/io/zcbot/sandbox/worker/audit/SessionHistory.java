@@ -111,7 +111,7 @@ final class SessionHistory {
   void reaped(Reaped reaped, long time, RecordPosition position) {
     TrackedSession again = find(ended, reaped.containerId());
     if (again != null) {
-      judgeEndedAgain(again, reaped, position);
+      judgeEndedAgain(again, reaped, time, position);
       return;
     }
     TrackedSession session = find(open, reaped.containerId());
@@ -153,6 +153,7 @@ final class SessionHistory {
       context.violation(
           Check.I4,
           user,
+          FoldContext.NO_END, // how long it ran on is not known
           "container "
               + session.containerId()
               + " was announced ready "
@@ -163,13 +164,15 @@ final class SessionHistory {
     }
   }
 
-  private void judgeEndedAgain(TrackedSession session, Reaped reaped, RecordPosition position) {
+  private void judgeEndedAgain(
+      TrackedSession session, Reaped reaped, long time, RecordPosition position) {
     TrackedSession.End end = session.end();
     if (end != null && !end.eventId().equals(reaped.eventId()) && !session.endedTwiceTold) {
       session.endedTwiceTold = true;
       context.violation(
           Check.I4,
           user,
+          Math.max(end.time(), time),
           "container " + session.containerId() + " was announced reaped under two event ids",
           end.position(),
           position);
@@ -224,6 +227,7 @@ final class SessionHistory {
       context.violation(
           Check.I4,
           user,
+          FoldContext.NO_END, // it counts as being there still
           "container "
               + session.containerId()
               + " was never announced reaped, although the user got another one later",
@@ -239,6 +243,7 @@ final class SessionHistory {
       context.violation(
           Check.I4,
           user,
+          FoldContext.NO_END,
           "container "
               + session.containerId()
               + " was never announced reaped, although its worker "

@@ -34,7 +34,7 @@ final class Unreadable {
     context.counters().unreadable++;
     RecordPosition position = record.position();
     if (!position.topic().isInput()) {
-      tell(position, problem.getMessage(), "");
+      tell(position, record.time(), problem.getMessage(), "");
     } else if (letters.remove(position) == null) {
       open.put(position, new Bad(record.time(), problem.getMessage()));
     }
@@ -84,13 +84,23 @@ final class Unreadable {
         (position, bad) -> {
           if (bad.time >= since
               && end > rules.answerDue(bad.time, bad.time + rules.expiry().toMillis())) {
-            tell(position, bad.problem, ", and the dead-letter topic has no record of it");
+            tell(
+                position, bad.time, bad.problem, ", and the dead-letter topic has no record of it");
           }
         });
   }
 
-  private void tell(RecordPosition position, String problem, String more) {
+  private void tell(RecordPosition position, long time, String problem, String more) {
     context.violation(
-        Check.UNREADABLE, null, "a record is not a valid event (" + problem + ")" + more, position);
+        Check.UNREADABLE,
+        null,
+        isOfWhatLasts(position.topic()) ? FoldContext.NO_END : time,
+        "a record is not a valid event (" + problem + ")" + more,
+        position);
+  }
+
+  /** A sandbox may have lasted, or a command run, long after what begins or ends it. */
+  private static boolean isOfWhatLasts(Topic topic) {
+    return topic == Topic.READY || topic == Topic.REAPED || topic == Topic.EXEC;
   }
 }

@@ -86,7 +86,7 @@ final class UserHistory {
           commands.asked(exec, time, position);
         }
       }
-      case Output output -> commands.wrote(output, position);
+      case Output output -> commands.wrote(output, time, position);
       case Exited exited -> {
         isRepeated(exited, position, exited.execId(), "");
         commands.answered(exited, time, position);
@@ -130,6 +130,7 @@ final class UserHistory {
     context.violation(
         Check.IDS,
         user,
+        lastSeen,
         "event id " + event.eventId() + " stands for two different events",
         before.position(),
         position);

@@ -144,9 +144,11 @@ final class AuditCommand implements Callable<Integer> {
 
   private long replayFiles(WorkerConfig config, boolean supposes)
       throws CommandException, InterruptedException {
-    try (LogSource source =
+    try (ExportedLog source =
         new ExportedLog(input, config.kafka().topicPrefix(), wanted.selection())) {
-      return replay(source, config, supposes);
+      long violations = replay(source, config, supposes);
+      LogOptions.noteCut(source, context.console().err());
+      return violations;
     } catch (IOException e) {
       throw new CommandException(
           ExitCode.USAGE,

@@ -43,6 +43,10 @@ public final class Cli {
   private static final Set<String> VERBOSE = Set.of("-v", "--verbose");
   private static final Set<String> VERSION = Set.of("-V", "--version");
 
+  private static final String OUT_OF_MEMORY =
+      "the program ran out of memory, and what it printed is not complete; give it more, such as"
+          + " by JDK_JAVA_OPTIONS=-Xmx4g in the environment";
+
   /** What the JVM has in place of bytes that it could not read as text. */
   private static final char LOST = '\ufffd';
 
@@ -161,7 +165,14 @@ public final class Cli {
       // Kafka's clients wait for it, and it takes a tenth of a command's time to make.
       Thread.ofPlatform().daemon().start(ManagementFactory::getPlatformMBeanServer);
     }
-    int code = line(needed).execute(args);
+    int code;
+    try {
+      code = line(needed).execute(args);
+    } catch (OutOfMemoryError _) {
+      // The JVM's own exit code would be that of violations.
+      console.err().println(OUT_OF_MEMORY);
+      return ExitCode.SOFTWARE;
+    }
     // The reader of 'watch' may leave when it has seen enough.
     boolean mayLeave = needed.size() == 1 && needed.contains("watch");
     return mayLeave ? code : requireWritten(code);

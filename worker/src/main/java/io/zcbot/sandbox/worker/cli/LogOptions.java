@@ -6,11 +6,14 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.ExportedLog;
 import io.zcbot.sandbox.worker.audit.log.KafkaLogSource;
 import io.zcbot.sandbox.worker.audit.log.LogSource;
 import io.zcbot.sandbox.worker.audit.log.Selection;
 import io.zcbot.sandbox.worker.config.Durations;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
+import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -26,10 +29,13 @@ import picocli.CommandLine.TypeConversionException;
 
 /** Options that select the part of the log that a replay reads. */
 final class LogOptions {
-  /** A replay wants many records at once, where a watch wants few soon. */
+  /**
+   * A replay wants many records at once, where a watch wants few soon. A poll brings 500 at most,
+   * which is all that bounds its bytes where output is compressed well.
+   */
   private static final Map<String, String> IN_BULK =
       Map.of(
-          "max.poll.records", "20000",
+          "max.poll.records", "500",
           "fetch.min.bytes", "65536",
           "fetch.max.wait.ms", "50",
           "receive.buffer.bytes", "1048576");
@@ -78,6 +84,18 @@ final class LogOptions {
     } catch (KafkaException e) {
       consumer.close();
       throw log.failed("read the topics", e);
+    }
+  }
+
+  /** Says which of the files that were read may lack their end. */
+  static void noteCut(ExportedLog log, PrintWriter to) {
+    for (Path file : log.cut()) {
+      to.println(
+          "noted: "
+              + EventText.plain(file.toString())
+              + " does not say that it is complete: its export failed or was cut, or an earlier"
+              + " version wrote it. What was reported is wrong if its end is missing; to be sure,"
+              + " export again");
     }
   }
 

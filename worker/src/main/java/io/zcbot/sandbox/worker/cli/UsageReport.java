@@ -34,7 +34,8 @@ sealed interface UsageReport {
    * @param withoutBeginning how many sandboxes are older than their first record
    * @param withoutCpu how many commands have no processor time
    * @param withoutExec how many commands are left out, since only their end is in the log
-   * @param unproved how often the log contradicts the sums
+   * @param unproved how often the log contradicts the sums, or may
+   * @param older how many violations are too old to matter
    */
   record Facts(
       Instant from,
@@ -45,7 +46,8 @@ sealed interface UsageReport {
       long withoutBeginning,
       long withoutCpu,
       long withoutExec,
-      Map<Check, Long> unproved) {}
+      Map<Check, Long> unproved,
+      Map<Check, Long> older) {}
 
   /** Aligned columns, and a total. */
   record Text(PrintWriter out, By by) implements UsageReport {
@@ -143,6 +145,8 @@ sealed interface UsageReport {
       json.put("exits_without_exec", facts.withoutExec);
       ObjectNode unproved = json.putObject("violations");
       facts.unproved.forEach((check, n) -> unproved.put(check.label(), n));
+      ObjectNode older = json.putObject("older_violations");
+      facts.older.forEach((check, n) -> older.put(check.label(), n));
       out.print(json + "\n");
     }
 
@@ -167,6 +171,9 @@ sealed interface UsageReport {
         to, facts.withoutBeginning, "sandboxes are older than their first record, counted from it");
     note(to, facts.withoutCpu, "commands have no processor time");
     note(to, facts.withoutExec, "ends of commands without their exec, not counted");
+    facts.older.forEach(
+        (check, n) ->
+            note(to, n, "violations of " + check.label() + " are too old to change these sums"));
     facts.unproved.forEach(
         (check, n) ->
             item(to, "unproved", n + " violations of " + check.label() + ", see 'sandbox audit'"));

@@ -44,6 +44,7 @@ class ExportTest {
       for (LogRecord record : records) {
         export.write(record);
       }
+      export.complete();
     }
     return out.toString();
   }
@@ -149,7 +150,7 @@ class ExportTest {
             record(new byte[0], new byte[0], headers),
             record(all, "{\"a\":\"é\n🙂\"}".getBytes(StandardCharsets.UTF_8), headers));
     Path file = file(export(records, 5));
-    assertThat(Files.readAllLines(file)).hasSize(4).allMatch(line -> line.startsWith("{"));
+    assertThat(Files.readAllLines(file)).hasSize(5).allMatch(line -> line.startsWith("{"));
 
     List<LogRecord> back = read(new ExportedLog(List.of(file), "sandbox.", Selection.ALL));
     assertThat(back).hasSize(3);
@@ -201,6 +202,17 @@ class ExportTest {
   }
 
   @Test
+  void anExportWithoutItsLastLineIsCut() throws Exception {
+    Histories made = new Histories(4, 2, 1, 1, 3_600_000);
+    String whole = export(made.records(), made.end);
+    String cut = whole.substring(0, whole.lastIndexOf("\n{") + 1);
+    List<Path> files = List.of(file(whole), file(cut), file(whole + whole), file(cut + whole));
+    ExportedLog log = new ExportedLog(files, "sandbox.", Selection.ALL);
+    assertThat(read(log)).hasSize(6 * made.records().size());
+    assertThat(log.cut()).containsExactly(files.get(1), files.get(3));
+  }
+
+  @Test
   void linesMadeByHandWillDo() throws Exception {
     Path file =
         file(
@@ -212,6 +224,7 @@ class ExportTest {
     assertThat(read(log)).extracting(LogRecord::topic).containsExactly(Topic.ENSURE, Topic.FAILED);
     assertThat(log.end()).isEqualTo(Instant.ofEpochMilli(7));
     assertThat(log.topicPrefix()).isEqualTo("t.");
+    assertThat(log.cut()).isEmpty();
   }
 
   @ParameterizedTest
@@ -229,6 +242,7 @@ class ExportTest {
           {"topic":"sandbox.ensure","partition":0,"offset":0,"timestamp":"now"} | not numeric
           {"topic":"sandbox.ensure","partition":0,"offset":0,"timestamp":0,"headers":3} | expected an array of headers
           {"topic":"sandbox.ensure","partition":0,"offset":0,"timestamp":0,"key_base64":"%"} | Illegal character
+          {"format":"sandbox-export-1","complete":"yes"} | not of boolean type
           {"format":"sandbox-export-9"} | its format is sandbox-export-9
           {"topic":"sandbox.ensure","partition":0 | end-of-input
           """)

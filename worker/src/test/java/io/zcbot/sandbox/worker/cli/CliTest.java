@@ -34,6 +34,7 @@ import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine.Command;
 
 @ResourceLock("logging")
 class CliTest {
@@ -95,6 +96,26 @@ class CliTest {
             "topics",
             "--version")
         .contains("69   Kafka or the engine can't be reached.");
+  }
+
+  /** A log may be too large for an audit, whose violations are exit code 1. */
+  @Test
+  void whatRunsOutOfMemoryIsAFaultOfTheProgram() {
+    Console console =
+        new Console(env, new PrintWriter(out, true), new PrintWriter(err, true), false);
+    int code = Cli.commandLine(console).with("exhaust", Exhausting::new).execute("exhaust");
+    assertThat(code).isEqualTo(ExitCode.SOFTWARE);
+    assertThat(err.toString())
+        .startsWith("the program ran out of memory")
+        .contains("JDK_JAVA_OPTIONS=-Xmx");
+  }
+
+  @Command
+  private static final class Exhausting implements Runnable {
+    @Override
+    public void run() {
+      throw new OutOfMemoryError("Java heap space");
+    }
   }
 
   @Test

@@ -193,6 +193,22 @@ class UsageCommandTest {
         .endsWith("; name files that 'export' wrote\n");
   }
 
+  /** What an earlier version wrote is read as well, which has no such line. */
+  @ParameterizedTest
+  @CsvSource({"audit --summary --input", "usage --input"})
+  void anExportThatDoesNotSayThatItIsCompleteIsReadAndNoted(String command) throws Exception {
+    String format = "{\"format\":\"sandbox-export-1\"%s}";
+    log.add(format.formatted(",\"end\":" + at(100).toEpochMilli()));
+    ready(ONE, 0, "c1", Ready.Outcome.CREATED);
+    reaped(ONE, 2, "c1");
+    assertThat(sandbox((command + " " + log.in(dir)).split(" "))).isZero();
+    assertThat(err.toString())
+        .startsWith("noted: " + dir.resolve("log.jsonl") + " does not say that it is complete");
+    log.add(format.formatted(",\"complete\":true"));
+    assertThat(sandbox((command + " " + log.in(dir)).split(" "))).isZero();
+    assertThat(err.toString()).isEmpty();
+  }
+
   @Test
   void processorTimesThatNoCommandCanHaveAddUp() throws Exception {
     ready(ONE, 0, "c1", Ready.Outcome.CREATED);
@@ -269,7 +285,7 @@ class UsageCommandTest {
         .isEqualTo(
             """
             {"type":"usage","user_id":"7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10","sandboxes":2,"claims":1,"sandbox_seconds":121.500,"commands":1,"cpu_seconds":0.077,"output_bytes":14}
-            {"type":"total","from":null,"to":"2026-11-25T00:01:00Z","sandboxes":2,"claims":1,"sandbox_seconds":121.500,"commands":1,"cpu_seconds":0.077,"output_bytes":14,"sandboxes_since":null,"commands_since":null,"sandboxes_open":0,"sandboxes_without_beginning":0,"commands_without_cpu":0,"exits_without_exec":0,"violations":{}}
+            {"type":"total","from":null,"to":"2026-11-25T00:01:00Z","sandboxes":2,"claims":1,"sandbox_seconds":121.500,"commands":1,"cpu_seconds":0.077,"output_bytes":14,"sandboxes_since":null,"commands_since":null,"sandboxes_open":0,"sandboxes_without_beginning":0,"commands_without_cpu":0,"exits_without_exec":0,"violations":{},"older_violations":{}}
             """);
   }
 
@@ -335,6 +351,58 @@ class UsageCommandTest {
     assertThat(out.toString()).contains("unproved    1 violations of I4, see 'sandbox audit'\n");
     assertThat(usage("--json")).isEqualTo(ExitCode.FAILED);
     assertThat(total().path("violations")).hasToString("{\"I4\":1}");
+  }
+
+  /** The log is read from its beginning, whatever the time is. */
+  @Test
+  void aViolationThatIsOlderThanTheTimeIsNoted() throws Exception {
+    exec(ONE, -86_400, "lost");
+    ready(OTHER, 10, "c1", Ready.Outcome.CREATED);
+    reaped(OTHER, 20, "c1");
+    assertThat(usage("--from", NOON.toString())).as("%s", out).isZero();
+    assertThat(out.toString())
+        .contains("noted       1 violations of I11 are too old to change these sums\n")
+        .doesNotContain("unproved");
+    assertThat(usage("--json", "--from", NOON.toString())).isZero();
+    assertThat(total().path("violations")).isEmpty();
+    assertThat(total().path("older_violations")).hasToString("{\"I11\":1}");
+    // Its answer was not due yet.
+    assertThat(usage("--from", at(-86_400 + 60).toString())).isEqualTo(ExitCode.FAILED);
+    assertThat(out.toString()).contains("unproved    1 violations of I11");
+  }
+
+  @Test
+  void anOlderViolationOfAUserOfTheTimeMayChangeTheSums() throws Exception {
+    exec(ONE, -86_400, "lost");
+    ready(ONE, 10, "c1", Ready.Outcome.CREATED);
+    reaped(ONE, 20, "c1");
+    assertThat(usage("--from", at(15).toString())).isEqualTo(ExitCode.FAILED);
+    assertThat(out.toString()).contains("unproved    1 violations of I11");
+    assertThat(usage("--from", at(21).toString())).isZero();
+    assertThat(out.toString()).contains("noted       1 violations of I11");
+  }
+
+  /** Its end would be in the time, or it has lasted until now. */
+  @Test
+  void whatIsMissingOfAnOlderSandboxMayChangeTheSums() throws Exception {
+    ready(ONE, -86_400, "c1", Ready.Outcome.CREATED);
+    reaped(ONE, -86_000, "c1");
+    ready(ONE, -85_000, "c1", Ready.Outcome.REUSED);
+    assertThat(usage("--from", NOON.toString())).isEqualTo(ExitCode.FAILED);
+    assertThat(out.toString()).contains("unproved    1 violations of I4");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"ready, 1", "reaped, 1", "exec, 1", "exited, 0", "output, 0", "activity, 0"})
+  void anOlderRecordThatCannotBeReadMattersIfItIsOfWhatMayHaveLasted(String topic, int code)
+      throws Exception {
+    log.add(
+        "{\"topic\":\"sandbox.%s\",\"partition\":0,\"offset\":0,\"timestamp\":%d,\"value\":\"x\"}"
+            .formatted(topic, at(-86_400).toEpochMilli()));
+    ready(ONE, 10, "c1", Ready.Outcome.CREATED);
+    reaped(ONE, 20, "c1");
+    assertThat(usage("--from", NOON.toString())).as("%s", out).isEqualTo(code);
+    assertThat(out.toString()).contains("1 violations of unreadable");
   }
 
   @Test

@@ -19,8 +19,9 @@ import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes raw records as JSON, one per line, after a line that describes the export. Bytes are
- * written as text if they are UTF-8, otherwise in base64 under another name: {@code value_base64}.
+ * Writes raw records as JSON, one per line, after a line that describes the export and before one
+ * that says that it is complete. Bytes are written as text if they are UTF-8, otherwise in base64
+ * under another name: {@code value_base64}.
  */
 public final class Export implements AutoCloseable {
   static final String FORMAT = "sandbox-export-1";
@@ -80,6 +81,15 @@ public final class Export implements AutoCloseable {
       json.writeEndObject();
     }
     json.writeEndArray();
+    json.writeEndObject();
+  }
+
+  /** Writes the last line, without which readers take the export for cut. */
+  public void complete() throws IOException {
+    json.writeStartObject();
+    // Readers that do not know this line skip one that names the format.
+    json.writeStringField("format", FORMAT);
+    json.writeBooleanField("complete", true);
     json.writeEndObject();
   }
 

@@ -45,6 +45,10 @@ final class ExportFile implements AutoCloseable {
   private @Nullable Long end;
   private @Nullable LogRecord head;
 
+  // Files may be several exports, one after the other.
+  private int begun;
+  private int completed;
+
   ExportFile(Path path, int number, String topicPrefix, Selection.Test wanted) throws IOException {
     this.path = path;
     this.number = number;
@@ -71,6 +75,15 @@ final class ExportFile implements AutoCloseable {
   /** Up to when it says that it reaches; null if it has not said so yet. */
   @Nullable Long end() {
     return end;
+  }
+
+  Path path() {
+    return path;
+  }
+
+  /** Whether an export in it does not end with the line that says that it is complete. */
+  boolean isCut() {
+    return begun > completed;
   }
 
   List<Cut> cuts() {
@@ -109,10 +122,11 @@ final class ExportFile implements AutoCloseable {
     }
   }
 
-  /** A record; null for the line that tells of the export. */
+  /** A record; null for a line that tells of the export. */
   private @Nullable LogRecord line() throws IOException {
     String topicName = null;
     String format = null;
+    boolean isComplete = false;
     Integer partition = null;
     Long offset = null;
     Long timestamp = null;
@@ -137,12 +151,18 @@ final class ExportFile implements AutoCloseable {
         case "from" -> from = Math.max(from, time());
         case "end" -> end = Math.max(end == null ? 0 : end, time());
         case "cuts" -> readCuts();
+        case "complete" -> isComplete = json.getBooleanValue();
         default -> json.skipChildren();
       }
     }
     if (format != null) {
       if (!format.equals(Export.FORMAT)) {
         throw bad("its format is " + format + ", not " + Export.FORMAT);
+      }
+      if (isComplete) {
+        completed++;
+      } else {
+        begun++;
       }
       return null;
     }

@@ -87,6 +87,14 @@ public final class ExportedLog implements LogSource {
     return selection.end(Instant.ofEpochMilli(known));
   }
 
+  /**
+   * The files whose end may be missing: they begin as an export does, and do not say that they are
+   * complete. Known for sure once the last record was read.
+   */
+  public List<Path> cut() {
+    return files.stream().filter(ExportFile::isCut).map(ExportFile::path).toList();
+  }
+
   @Override
   public Coverage coverage() {
     return coverage;

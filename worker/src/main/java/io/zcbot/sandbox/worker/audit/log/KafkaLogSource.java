@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The topics, from a consumer's position up to the end offsets at the start. Joins no group and
- * commits nothing (I10). Keeps a bounded number of records in memory: a partition that is ahead of
- * the others is paused.
+ * commits nothing (I10). Keeps a bounded number of records and of bytes in memory, and what one
+ * poll brings beyond them: a partition that is ahead of the others is paused.
  */
 public final class KafkaLogSource implements LogSource {
   private static final Duration POLL = Duration.ofMillis(500);
@@ -34,6 +34,9 @@ public final class KafkaLogSource implements LogSource {
   private static final Duration STALLED = Duration.ofSeconds(60);
   private static final int HELD = 200_000;
   private static final int LEAST_HELD = 500;
+
+  /** Most records have a few hundred bytes, and an output or the end of a command up to 512 KiB. */
+  static final long HELD_BYTES = 32L << 20;
 
   /** Records dated this much later than the wanted end are not waited for. */
   private static final Duration LATE = Duration.ofHours(1);
@@ -53,6 +56,7 @@ public final class KafkaLogSource implements LogSource {
               .thenComparing(s -> s.topic)
               .thenComparingInt(s -> s.partition.partition()));
   private final int held;
+  private final long heldBytes;
   private final long total;
   private int starved;
 
@@ -106,6 +110,7 @@ public final class KafkaLogSource implements LogSource {
     this.total = all;
     this.starved = streams.size();
     this.held = Math.max(LEAST_HELD, HELD / Math.max(1, streams.size()));
+    this.heldBytes = HELD_BYTES / Math.max(1, streams.size());
     consumer.assign(List.copyOf(streams.keySet()));
     streams.values().forEach(stream -> consumer.seek(stream.partition, stream.position));
   }
@@ -128,8 +133,8 @@ public final class KafkaLogSource implements LogSource {
     if (first == null) {
       return null;
     }
-    ConsumerRecord<byte[], byte[]> record = first.records.remove();
-    if (!first.records.isEmpty()) {
+    ConsumerRecord<byte[], byte[]> record = first.remove();
+    if (!first.isEmpty()) {
       ready.add(first);
     } else if (!first.isRead()) {
       starved++;
@@ -167,14 +172,14 @@ public final class KafkaLogSource implements LogSource {
   }
 
   private void add(PartitionStream stream, List<ConsumerRecord<byte[], byte[]>> records) {
-    boolean wasEmpty = stream.records.isEmpty();
+    boolean wasEmpty = stream.isEmpty();
     noteCut(stream, records.getFirst().timestamp());
     for (ConsumerRecord<byte[], byte[]> record : records) {
       if (record.offset() < stream.end && selection.includes(record)) {
-        stream.records.add(record);
+        stream.add(record);
       }
     }
-    if (wasEmpty && !stream.records.isEmpty()) {
+    if (wasEmpty && !stream.isEmpty()) {
       starved--;
       ready.add(stream);
     }
@@ -208,7 +213,7 @@ public final class KafkaLogSource implements LogSource {
       if (stream.isRead()) {
         noteAllCut(stream);
         through.add(stream.partition);
-        if (stream.records.isEmpty()) {
+        if (stream.isEmpty()) {
           starved--;
         }
       }
@@ -224,10 +229,11 @@ public final class KafkaLogSource implements LogSource {
       if (stream.isRead()) {
         continue;
       }
-      if (!stream.isPaused && stream.records.size() >= held) {
+      // One that is starved has neither, so that it is never paused.
+      if (!stream.isPaused && (stream.size() >= held || stream.bytes() >= heldBytes)) {
         stream.isPaused = true;
         full.add(stream.partition);
-      } else if (stream.isPaused && stream.records.size() < held / 2) {
+      } else if (stream.isPaused && stream.size() <= held / 2 && stream.bytes() <= heldBytes / 2) {
         stream.isPaused = false;
         wanting.add(stream.partition);
       }
@@ -264,7 +270,7 @@ public final class KafkaLogSource implements LogSource {
   public double progress() {
     long left = 0;
     for (PartitionStream stream : streams.values()) {
-      left += Math.max(0, stream.end - stream.position) + stream.records.size();
+      left += Math.max(0, stream.end - stream.position) + stream.size();
     }
     return total == 0 ? 1 : Math.clamp(1 - (double) left / total, 0, 1);
   }

@@ -41,6 +41,19 @@ public record LogRecord(Topic topic, ConsumerRecord<byte[], byte[]> raw) {
     return Math.min(raw.timestamp(), LATEST);
   }
 
+  /** How many bytes its key and its value have. */
+  public long bytes() {
+    return bytes(raw);
+  }
+
+  static long bytes(ConsumerRecord<byte[], byte[]> record) {
+    return (long) length(record.key()) + length(record.value());
+  }
+
+  private static int length(byte @Nullable [] bytes) {
+    return bytes == null ? 0 : bytes.length;
+  }
+
   public Origin origin() {
     return Origins.of(raw);
   }

@@ -16,7 +16,8 @@ final class PartitionStream {
   final TopicPartition partition;
   final long begin;
   final long end;
-  final Deque<ConsumerRecord<byte[], byte[]>> records = new ArrayDeque<>();
+  private final Deque<ConsumerRecord<byte[], byte[]>> records = new ArrayDeque<>();
+  private long bytes;
   long position;
   boolean isPaused;
 
@@ -39,5 +40,29 @@ final class PartitionStream {
 
   ConsumerRecord<byte[], byte[]> head() {
     return records.element();
+  }
+
+  void add(ConsumerRecord<byte[], byte[]> record) {
+    records.add(record);
+    bytes += LogRecord.bytes(record);
+  }
+
+  ConsumerRecord<byte[], byte[]> remove() {
+    ConsumerRecord<byte[], byte[]> first = records.remove();
+    bytes -= LogRecord.bytes(first);
+    return first;
+  }
+
+  boolean isEmpty() {
+    return records.isEmpty();
+  }
+
+  int size() {
+    return records.size();
+  }
+
+  /** Of all its records. */
+  long bytes() {
+    return bytes;
   }
 }

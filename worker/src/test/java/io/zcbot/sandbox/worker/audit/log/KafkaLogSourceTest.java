@@ -15,11 +15,16 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.Test;
 
 class KafkaLogSourceTest {
@@ -227,6 +232,72 @@ class KafkaLogSourceTest {
                   .orElseThrow()
                   .time());
     }
+  }
+
+  /** Output comes in records of up to 256 KiB, of which a topic has many. */
+  @Test
+  void aPartitionThatIsAheadIsPausedByItsBytes() {
+    int size = 256 << 10;
+    int poll = 10;
+    List<LogRecord> records = outputs(1_000, new byte[size]);
+    AtomicLong read = new AtomicLong();
+    AtomicLong most = new AtomicLong();
+    Broker broker =
+        new Broker(records) {
+          private long polled;
+
+          @Override
+          public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+            ConsumerRecords<byte[], byte[]> batch = super.poll(timeout);
+            polled += batch.count();
+            most.accumulateAndGet(polled - read.get(), Math::max);
+            return batch;
+          }
+        };
+    broker.open().setMaxPollRecords(poll);
+    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of())) {
+      broker.deliver();
+      while (source.next() != null) {
+        read.incrementAndGet();
+      }
+    }
+    assertThat(read).hasValue(records.size());
+    assertThat(most.get() * size)
+        .isBetween(KafkaLogSource.HELD_BYTES / 2, KafkaLogSource.HELD_BYTES + 2L * poll * size);
+  }
+
+  @Test
+  void recordsThatAreLargerThanAllThatMayBeHeldAreReadOneAtATime() {
+    List<LogRecord> records = outputs(3, new byte[(int) KafkaLogSource.HELD_BYTES + 1]);
+    Broker broker = new Broker(records).open();
+    broker.setMaxPollRecords(1);
+    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of())) {
+      broker.deliver();
+      assertThat(read(source)).hasSameSizeAs(records);
+    }
+  }
+
+  /** So many in each of two partitions, which take turns. */
+  private static List<LogRecord> outputs(int each, byte[] value) {
+    List<LogRecord> records = new ArrayList<>();
+    for (int i = 0; i < 2 * each; i++) {
+      records.add(
+          new LogRecord(
+              Topic.OUTPUT,
+              new ConsumerRecord<>(
+                  "sandbox.output",
+                  i % 2,
+                  i / 2,
+                  Histories.START + i,
+                  TimestampType.CREATE_TIME,
+                  0,
+                  value.length,
+                  null,
+                  value,
+                  new RecordHeaders(),
+                  Optional.empty())));
+    }
+    return records;
   }
 
   @Test

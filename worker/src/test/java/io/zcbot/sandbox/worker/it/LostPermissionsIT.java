@@ -269,7 +269,7 @@ class LostPermissionsIT {
   private void misplaced(Topic topic, UserId of, String eventId) throws Exception {
     int elsewhere = (deployment.home(of) + 1) % deployment.partitions();
     String json = "{\"user_id\":\"" + of + "\",\"event_id\":\"" + eventId + "\"}";
-    deployment.agent().send(deployment.agent().record(topic, elsewhere, of, json));
+    deployment.agent().send(topic, elsewhere, of, json);
   }
 
   @Test
@@ -328,10 +328,7 @@ class LostPermissionsIT {
         onTopic(AclOperation.WRITE, Topic.DEAD_LETTER),
         "kafka-publish",
         "Write on topic " + deployment.topic(Topic.DEAD_LETTER),
-        () ->
-            deployment
-                .agent()
-                .send(deployment.agent().record(Topic.ENSURE, null, Deployment.newUser(), bad)));
+        () -> deployment.agent().send(Topic.ENSURE, Deployment.newUser(), bad));
     deployment
         .log()
         .await(

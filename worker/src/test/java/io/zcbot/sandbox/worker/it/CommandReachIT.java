@@ -71,10 +71,7 @@ class CommandReachIT {
   private Container parked() {
     await("a parked slot")
         .atMost(Deployment.SOON)
-        .until(
-            () ->
-                slots().size() == 1
-                    && deployment.ops().get("/metrics").body().contains("zcbot_slots_idle 1.0"));
+        .until(() -> slots().size() == 1 && deployment.ops().metric("zcbot_slots_idle") == 1);
     return slots().getFirst();
   }
 

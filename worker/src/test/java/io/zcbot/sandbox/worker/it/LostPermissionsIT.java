@@ -84,18 +84,12 @@ class LostPermissionsIT {
   void aSandboxRuns() throws Exception {
     user = Deployment.newUser();
     running = deployment.agent().ensured(user);
-    awaitReady();
+    deployment.awaitReady();
   }
 
   @AfterEach
   void restore() throws Exception {
     cluster.allowAll(deployment);
-  }
-
-  private void awaitReady() {
-    await("ready")
-        .atMost(Deployment.SOON)
-        .untilAsserted(() -> assertThat(deployment.ops().notReadyBecause()).isEmpty());
   }
 
   private AclBinding onTopic(AclOperation operation, Topic topic) {
@@ -142,7 +136,7 @@ class LostPermissionsIT {
     }
     assertThat(deployment.ops().get("/health/live").statusCode()).isEqualTo(200);
     cluster.allow(List.of(permission));
-    awaitReady();
+    deployment.awaitReady();
     assertThat(deployment.log().reaped(user)).isEmpty();
     Ready again = deployment.agent().ensured(user);
     assertThat(again.containerId()).isEqualTo(running.containerId());

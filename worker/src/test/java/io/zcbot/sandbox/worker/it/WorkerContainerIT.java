@@ -318,7 +318,7 @@ class WorkerContainerIT {
     await("a parked slot")
         .atMost(Deployment.SOON)
         .pollInterval(Duration.ofMillis(100))
-        .until(() -> deployment.ops().get("/metrics").body().contains("zcbot_slots_idle 1.0"));
+        .until(() -> deployment.ops().metric("zcbot_slots_idle") == 1);
   }
 
   /** A check's status, and the reason if there is one. */

@@ -4,6 +4,9 @@
  */
 package io.zcbot.sandbox.worker.testkit.deployment;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
 import io.opentelemetry.api.OpenTelemetry;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -198,6 +201,11 @@ public final class Deployment implements AutoCloseable {
     watch();
     group.awaitAssigned(partitions(), running.incrementAndGet());
     return worker;
+  /** Waits until the worker says that it is ready. */
+  public void awaitReady() {
+    await("ready").atMost(SOON).untilAsserted(() -> assertThat(ops().notReadyBecause()).isEmpty());
+  }
+
   }
 
   /** A worker that is not started; closed with the deployment. */

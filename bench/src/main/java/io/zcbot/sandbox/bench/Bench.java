@@ -64,12 +64,9 @@ public final class Bench {
     String commit = commit(root); // before the results change the tree
     Path directory = Files.createTempDirectory("zcbot-bench");
     Results results = new Results(Path.of(args[3]), ALL.keySet());
-    boolean update = Boolean.getBoolean("zcbot.update");
-    if (update) {
+    if (Boolean.getBoolean("zcbot.update")) {
       results.readKept();
     }
-    String notes =
-        update || names.isEmpty() ? Files.readString(root.resolve("bench/NOTES.md")) : "";
     StringBuilder servers = new StringBuilder();
     try (Child broker =
         Child.announced(
@@ -105,7 +102,7 @@ public final class Bench {
           report.line(
               "- Rounds: %d; measured on %s from commit %s, on the processor %s, at a load of %.1f before"
                   .formatted(count, LocalDate.now(ZoneOffset.UTC), commit, processor(), load));
-          results.write(head.toString(), each.getKey(), report.toString(), notes);
+          results.write(head.toString(), each.getKey(), report.toString());
         }
       }
     } finally {
@@ -122,7 +119,8 @@ public final class Bench {
             + " figure is the median of the rounds named below it, with the range in brackets, and of"
             + " two rounds the mean; ratios are made within a round. The broker runs in a JVM of its"
             + " own on the same machine, the measuring client in another. The table describes the machine"
-            + " of the last measurement; below each stands on which processor it was made.");
+            + " of the last measurement; below each stands on which processor it was made."
+            + " [bench/NOTES.md](NOTES.md) says why targets are missed.");
     report.line("");
     List<List<String>> facts = new ArrayList<>();
     facts.add(List.of("cores", Integer.toString(Runtime.getRuntime().availableProcessors())));

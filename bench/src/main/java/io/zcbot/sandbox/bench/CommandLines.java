@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.bench;
 
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -56,14 +55,14 @@ final class CommandLines implements Experiment {
   }
 
   private static void round(Setting setting, Rounds into) throws Exception {
-    int kafkaPort = freePort();
+    int kafkaPort = WorkerProcess.freePort();
     Map<String, String> env = new HashMap<>();
     env.put("ZCBOT_WORKER_ID", setting.id());
     env.put("ZCBOT_HOST", "bench");
     env.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:" + kafkaPort);
     env.put("ZCBOT_SANDBOX_NETWORK", setting.network());
     env.put("ZCBOT_WORKSPACE_ROOT", setting.workspaces("commands").toString());
-    env.put("ZCBOT_OPS_ADDRESS", "127.0.0.1:" + freePort());
+    env.put("ZCBOT_OPS_ADDRESS", "127.0.0.1:" + WorkerProcess.freePort());
     Path log = setting.directory().resolve("commands.log");
     into.add(JAVA, timed(List.of(java(), "-version"), env, log));
     long began = System.nanoTime();
@@ -136,12 +135,6 @@ final class CommandLines implements Experiment {
 
   private static String java() {
     return Path.of(System.getProperty("java.home"), "bin", "java").toString();
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket free = new ServerSocket(0)) {
-      return free.getLocalPort();
-    }
   }
 
   private static void report(Rounds rounds, Report report) {

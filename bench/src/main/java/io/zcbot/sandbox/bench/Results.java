@@ -46,7 +46,7 @@ final class Results {
   }
 
   /** Writes the file with a new part in it. */
-  void write(String head, String name, String part, String notes) throws IOException {
+  void write(String head, String name, String part) throws IOException {
     parts.put(name, part);
     StringBuilder text = new StringBuilder(head);
     for (String each : order) {
@@ -55,6 +55,6 @@ final class Results {
         text.append("\n<!-- %s -->\n%s<!-- /%s -->\n".formatted(each, kept, each));
       }
     }
-    Files.writeString(file, text.append(notes));
+    Files.writeString(file, text);
   }
 }

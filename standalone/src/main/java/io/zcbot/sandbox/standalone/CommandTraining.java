@@ -11,11 +11,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 
 /**
  * A training run of the command line: one process runs the commands, with a real broker, a worker
@@ -101,7 +99,7 @@ public final class CommandTraining {
         train(builder.start(), cache, log);
       }
     } finally {
-      delete(directory);
+      Training.delete(directory);
     }
   }
 
@@ -114,14 +112,6 @@ public final class CommandTraining {
       }
     } finally {
       commands.destroyForcibly();
-    }
-  }
-
-  private static void delete(Path directory) throws IOException {
-    try (Stream<Path> all = Files.walk(directory)) {
-      for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
-        Files.deleteIfExists(path);
-      }
     }
   }
 }

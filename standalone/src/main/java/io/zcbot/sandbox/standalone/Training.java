@@ -13,7 +13,6 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -127,7 +126,7 @@ public final class Training {
    */
   public static void runStandalone(Path cache, List<String> java) throws Exception {
     Path directory = Files.createTempDirectory("zcbot-training");
-    String port = Integer.toString(freePort());
+    String port = Integer.toString(EmbeddedBroker.freePort());
     List<String> program =
         List.of(
             Main.class.getName(),
@@ -144,7 +143,7 @@ public final class Training {
       Path cache, List<String> java, List<String> program, String servers, Path directory)
       throws Exception {
     Path log = directory.resolve("worker.log");
-    String ops = "127.0.0.1:" + freePort();
+    String ops = "127.0.0.1:" + EmbeddedBroker.freePort();
     try (EngineStandIn engine = EngineStandIn.start()) {
       List<String> command = new ArrayList<>();
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -248,13 +247,7 @@ public final class Training {
     }
   }
 
-  private static int freePort() throws IOException {
-    try (ServerSocket probe = new ServerSocket(0)) {
-      return probe.getLocalPort();
-    }
-  }
-
-  private static void delete(Path directory) throws IOException {
+  static void delete(Path directory) throws IOException {
     try (Stream<Path> all = Files.walk(directory)) {
       for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
         Files.deleteIfExists(path);

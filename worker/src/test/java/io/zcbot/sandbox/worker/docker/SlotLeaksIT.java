@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.ensure.Domain;
+import io.zcbot.sandbox.worker.testkit.machine.Mounts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,8 +53,8 @@ class SlotLeaksIT {
       }
 
       assertThat(fixture.containers()).as("the parked one").hasSize(1);
-      assertThat(mounts()).hasSize(1);
-      assertThat(slotDirectories(fixture)).hasSize(1);
+      assertThat(Mounts.beneath(root)).hasSize(1);
+      assertThat(Mounts.slots(root, fixture.worker)).hasSize(1);
       assertThat(
               fixture
                   .docker
@@ -71,7 +72,7 @@ class SlotLeaksIT {
     } finally {
       worker.close();
     }
-    assertThat(mounts()).isEmpty();
+    assertThat(Mounts.beneath(root)).isEmpty();
   }
 
   private static void claimAndReap(DomainFixture worker, Domain domain) throws Exception {
@@ -81,18 +82,6 @@ class SlotLeaksIT {
             Ready.class, ready -> assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CLAIMED));
     domain.reaper().reapAll(Reaped.Reason.IDLE, _ -> true, List.of()).join();
     DomainFixture.awaitParked(domain, 1);
-  }
-
-  private List<String> mounts() throws IOException {
-    return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
-        .filter(line -> line.split(" ")[4].startsWith(root.toString()))
-        .toList();
-  }
-
-  private List<Path> slotDirectories(EngineFixture fixture) throws IOException {
-    try (var all = Files.list(root.resolve(".slots").resolve(fixture.worker))) {
-      return all.filter(path -> !path.endsWith(".probe")).toList();
-    }
   }
 
   /** Of this process: of user namespaces, or all others. */

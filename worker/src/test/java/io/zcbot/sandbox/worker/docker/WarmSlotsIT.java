@@ -21,6 +21,7 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.testkit.FakeSandboxLog;
 import io.zcbot.sandbox.worker.testkit.machine.Execs.Outcome;
+import io.zcbot.sandbox.worker.testkit.machine.Mounts;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -60,7 +61,7 @@ class WarmSlotsIT {
   @AfterEach
   void tearDown() throws Exception {
     worker.close();
-    assertThat(mounts()).isEmpty();
+    assertThat(Mounts.beneath(root)).isEmpty();
   }
 
   /** The worker begins a life, with this many slots parked. */
@@ -89,21 +90,6 @@ class WarmSlotsIT {
 
   private void reap(Reaped.Reason reason) {
     domain.reaper().reapAll(reason, _ -> true, List.of()).join();
-  }
-
-  private List<String> mounts() throws IOException {
-    return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
-        .filter(line -> line.split(" ")[4].startsWith(root.toString()))
-        .toList();
-  }
-
-  private List<String> slotDirectories() throws IOException {
-    Path directory = root.resolve(".slots").resolve(fixture.worker);
-    try (var all = Files.list(directory)) {
-      return all.map(path -> path.getFileName().toString())
-          .filter(n -> !n.equals(".probe"))
-          .toList();
-    }
   }
 
   @Test
@@ -216,13 +202,13 @@ class WarmSlotsIT {
     UserId user = EngineFixture.user();
     Ready ready = ready(user);
     fixture.bash(ready.containerId(), "echo kept > file");
-    assertThat(mounts()).hasSize(2);
+    assertThat(Mounts.beneath(root)).hasSize(2);
 
     reap(Reaped.Reason.IDLE);
 
     assertThat(fixture.engine.find(ready.containerId())).isEmpty();
-    assertThat(mounts()).hasSize(1);
-    assertThat(slotDirectories()).isEmpty();
+    assertThat(Mounts.beneath(root)).hasSize(1);
+    assertThat(Mounts.slots(root, fixture.worker)).isEmpty();
     assertThat(root.resolve(user.toString()).resolve("file")).hasContent("kept\n");
     assertThat(worker.live).isEmpty();
   }
@@ -237,7 +223,7 @@ class WarmSlotsIT {
 
     assertThat(((Failed) answer).reason()).isEqualTo(Failed.Reason.WORKSPACE);
     assertThat(domain.slots().idle()).isEqualTo(1);
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
   }
 
   /** Somebody takes the user's name between the look and the rename. */
@@ -266,8 +252,8 @@ class WarmSlotsIT {
     assertThat(ready.outcome()).as("the slot is gone").isEqualTo(Ready.Outcome.CREATED);
     assertThat(ready.containerId()).isNotEqualTo(intruder.getFirst());
     assertThat(fixture.engine.find(intruder.getFirst())).as("it was removed").isEmpty();
-    assertThat(mounts()).hasSize(1);
-    assertThat(slotDirectories()).isEmpty();
+    assertThat(Mounts.beneath(root)).hasSize(1);
+    assertThat(Mounts.slots(root, fixture.worker)).isEmpty();
     assertThat(worker.live.keySet()).containsExactly(ready.containerId());
   }
 
@@ -287,7 +273,7 @@ class WarmSlotsIT {
 
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
     assertThat(fixture.engine.find(parked.id())).isEmpty();
-    assertThat(slotDirectories()).isEmpty();
+    assertThat(Mounts.slots(root, fixture.worker)).isEmpty();
   }
 
   @Test
@@ -299,7 +285,7 @@ class WarmSlotsIT {
 
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
     assertThat(parked()).isEmpty();
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
   }
 
   private List<Container> parked() throws EngineException {
@@ -323,7 +309,7 @@ class WarmSlotsIT {
     }
     // a directory alone
     mounts.create("0000000000000004").close();
-    assertThat(mounts()).hasSize(3);
+    assertThat(Mounts.beneath(root)).hasSize(3);
 
     begin(0);
     domain.previousRun().purge(new FakeSandboxLog(worker.live, worker.log));
@@ -332,8 +318,8 @@ class WarmSlotsIT {
     assertThat(removed).isEqualTo(2);
     assertThat(fixture.engine.find(mounted)).isEmpty();
     assertThat(fixture.engine.find(renamed)).isEmpty();
-    assertThat(mounts()).hasSize(1);
-    assertThat(slotDirectories()).isEmpty();
+    assertThat(Mounts.beneath(root)).hasSize(1);
+    assertThat(Mounts.slots(root, fixture.worker)).isEmpty();
     assertThat(worker.log).as("nobody was told of them").isEmpty();
     assertThat(root.resolve(user.toString())).exists();
   }
@@ -373,8 +359,8 @@ class WarmSlotsIT {
 
     reap(Reaped.Reason.IDLE);
 
-    assertThat(mounts()).hasSize(1);
-    assertThat(slotDirectories()).isEmpty();
+    assertThat(Mounts.beneath(root)).hasSize(1);
+    assertThat(Mounts.slots(root, fixture.worker)).isEmpty();
   }
 
   /** The engine says that a mount made later can't show: the container has a copy of its own. */

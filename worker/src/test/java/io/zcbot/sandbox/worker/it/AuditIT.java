@@ -17,11 +17,11 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.cli.Cli;
 import io.zcbot.sandbox.worker.cli.Console;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -46,7 +46,6 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
-import org.apache.kafka.common.utils.Utils;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -312,7 +311,7 @@ class AuditIT {
     assertThat(sandbox("usage", "--json", "--from", from, "--to", at(1_200).toString())).isZero();
     assertThat(out.lines().toList().getLast())
         .contains("\"sandboxes\":0,", "\"sandbox_seconds\":198.000,", "\"sandboxes_open\":2,");
-    delete(Topic.READY, partitionOf(Topic.READY, user), 1);
+    delete(Topic.READY, new KeyPartitions(PARTITIONS).of(user), 1);
     assertThat(sandbox("usage", "--user", user.toString())).isZero();
     assertThat(out)
         .contains("noted       older records of sandboxes are deleted, complete since ")
@@ -324,7 +323,7 @@ class AuditIT {
   void aTopicOfWhichNothingIsLeftIsCompleteForAsLongAsItKeepsRecords() throws Exception {
     UserId user = newUser();
     session(user, 0, "first");
-    delete(Topic.READY, partitionOf(Topic.READY, user), -1); // all that there are
+    delete(Topic.READY, new KeyPartitions(PARTITIONS).of(user), -1); // all that there are
     assertThat(sandbox("usage", "--user", user.toString())).isZero();
     Matcher noted =
         Pattern.compile("older records of sandboxes are deleted, complete since (\\S+)")
@@ -333,11 +332,6 @@ class AuditIT {
     assertThat(Instant.parse(noted.group(1)))
         .as("the broker keeps records for a week")
         .isCloseTo(Instant.now().minus(Duration.ofDays(7)), within(10, ChronoUnit.MINUTES));
-  }
-
-  private int partitionOf(Topic topic, UserId user) {
-    return Utils.toPositive(Utils.murmur2(user.toString().getBytes(StandardCharsets.US_ASCII)))
-        % PARTITIONS;
   }
 
   private void delete(Topic topic, int partition, long before) throws Exception {

@@ -65,18 +65,13 @@ class CommandReachIT {
 
   /** A record whose key and whose JSON name different users. */
   private void sendTorn(Topic topic, UserId key, UserId user, String fields) throws Exception {
-    deployment
-        .agent()
-        .send(deployment.agent().record(topic, null, key, AgentService.json(user, fields)));
+    deployment.agent().send(topic, key, AgentService.json(user, fields));
   }
 
   private Container parked() {
     await("a parked slot")
         .atMost(Deployment.SOON)
-        .until(
-            () ->
-                slots().size() == 1
-                    && deployment.ops().get("/metrics").body().contains("zcbot_slots_idle 1.0"));
+        .until(() -> slots().size() == 1 && deployment.ops().metric("zcbot_slots_idle") == 1);
     return slots().getFirst();
   }
 
@@ -209,14 +204,7 @@ class CommandReachIT {
     String theirs = deployment.agent().ensured(victim).containerId();
     deployment
         .agent()
-        .send(
-            deployment
-                .agent()
-                .record(
-                    Topic.RELEASE,
-                    null,
-                    user,
-                    AgentService.json(user, "'container_id':'" + theirs + "'")));
+        .send(Topic.RELEASE, user, AgentService.json(user, "'container_id':'" + theirs + "'"));
     run(user, "behind-the-release", "'command':['true']");
     assertThat(deployment.host().isRunning(theirs)).isTrue();
     assertThat(deployment.log().reaped(user)).isEmpty();
@@ -254,13 +242,7 @@ class CommandReachIT {
     deployment
         .agent()
         .send(
-            deployment
-                .agent()
-                .record(
-                    Topic.RELEASE,
-                    null,
-                    user,
-                    AgentService.json(user, "'container_id':'" + slot.getId() + "'")));
+            Topic.RELEASE, user, AgentService.json(user, "'container_id':'" + slot.getId() + "'"));
     deployment.agent().exec(user, "kills-at-a-slot", "'shell':'kill -9 -1'");
     deployment.log().awaitExited("kills-at-a-slot");
     assertThat(parked().getId()).isEqualTo(slot.getId());

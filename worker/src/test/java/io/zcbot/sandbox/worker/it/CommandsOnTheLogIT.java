@@ -342,24 +342,14 @@ class CommandsOnTheLogIT {
     deployment
         .agent()
         .send(
-            deployment
-                .agent()
-                .record(
-                    Topic.EXEC,
-                    2,
-                    user,
-                    AgentService.json(user, "'event_id':'" + id + "','shell':'cat','input':true")));
+            Topic.EXEC,
+            2,
+            user,
+            AgentService.json(user, "'event_id':'" + id + "','shell':'cat','input':true"));
     for (String input : List.of("'data':'hello'", "'eof':true")) {
       deployment
           .agent()
-          .send(
-              deployment
-                  .agent()
-                  .record(
-                      Topic.INPUT,
-                      3,
-                      user,
-                      AgentService.json(user, "'exec_id':'" + id + "'," + input)));
+          .send(Topic.INPUT, 3, user, AgentService.json(user, "'exec_id':'" + id + "'," + input));
     }
     assertThat(text(deployment.log().awaitExited(id))).isEqualTo("hello");
   }

@@ -196,9 +196,7 @@ class EngineFaultsIT {
         .isEqualTo(Ready.Outcome.CREATED);
     assertThat(deployment.log().awaitReaped(killed, NOTICED).reason())
         .isEqualTo(Reaped.Reason.DIED);
-    await("health says that all is well")
-        .atMost(Deployment.SOON)
-        .untilAsserted(() -> assertThat(deployment.ops().notReadyBecause()).isEmpty());
+    deployment.awaitReady();
     await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
     assertThat(deployment.host().containersOf(hot)).hasSize(1);
     assertThat(deployment.host().containersOf(cold)).hasSize(1);
@@ -231,9 +229,7 @@ class EngineFaultsIT {
     assertThat(again.containerId()).isEqualTo(hots.containerId());
     assertThat(deployment.log().awaitAnswer("frozen-cold", Deployment.SOON))
         .isInstanceOf(Ready.class);
-    await("health says that all is well")
-        .atMost(Deployment.SOON)
-        .untilAsserted(() -> assertThat(deployment.ops().notReadyBecause()).isEmpty());
+    deployment.awaitReady();
     await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
     await().atMost(NOTICED).until(() -> deployment.host().containersOf(cold).size() == 1);
     // What the engine was asked while it hung it may do later: nothing of it stays.
@@ -265,9 +261,7 @@ class EngineFaultsIT {
     assertThat(meanwhile.retryable()).isTrue();
 
     proxy.heal();
-    await("health says that all is well")
-        .atMost(Deployment.SOON)
-        .untilAsserted(() -> assertThat(deployment.ops().notReadyBecause()).isEmpty());
+    deployment.awaitReady();
     deployment
         .agent()
         .exec(user, "after", "'shell':'grep -lx sleep /proc/[0-9]*/comm 2>/dev/null | wc -l'");

@@ -167,7 +167,7 @@ class ImpostorsIT {
          "privileged":true,"user":"0","memory":"64g","pids":100000,"env":["ZCBOT_PG_IPS="],
          "HostConfig":{"Privileged":true,"Binds":["/:/host"]},"container_name":"zcbot-sandbox-x"}"""
             .formatted(user);
-    deployment.agent().send(deployment.agent().record(Topic.ENSURE, null, user, wish));
+    deployment.agent().send(Topic.ENSURE, user, wish);
     InspectContainerResponse made =
         deployment.host().inspect(deployment.log().awaitReady(user, 1).containerId());
     UserId plain = Deployment.newUser();

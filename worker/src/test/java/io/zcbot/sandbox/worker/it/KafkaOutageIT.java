@@ -16,7 +16,6 @@ import io.zcbot.sandbox.worker.testkit.deployment.WorkerOps;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -94,7 +93,7 @@ class KafkaOutageIT {
     for (UserId user : List.of(used, idle, killed)) {
       readies.add(deployment.agent().ensured(user, LONG));
     }
-    await().atMost(Deployment.SOON).until(() -> deployment.ops().notReadyBecause().isEmpty());
+    deployment.awaitReady();
     UserId late = Deployment.newUser();
     deployment.agent().ensured(used);
     deployment.agent().ensured(idle);
@@ -142,9 +141,7 @@ class KafkaOutageIT {
     assertThat(died.containerId()).isEqualTo(readies.get(2).containerId());
     assertThat(deployment.log().awaitReaped(idle, Deployment.SOON).reason())
         .isEqualTo(Reaped.Reason.IDLE);
-    await("health says that all is well")
-        .atMost(Deployment.SOON)
-        .until(() -> deployment.ops().notReadyBecause().equals(Map.of()));
+    deployment.awaitReady();
     assertThat(deployment.log().awaitReaped(used, Deployment.SOON).reason())
         .isEqualTo(Reaped.Reason.IDLE);
     await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
@@ -180,9 +177,7 @@ class KafkaOutageIT {
     assertThat(after.containerId()).isEqualTo(ready.containerId());
     assertThat(deployment.log().reaped(used)).isEmpty();
     await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
-    await("health says that all is well")
-        .atMost(Deployment.SOON)
-        .until(() -> deployment.ops().notReadyBecause().equals(Map.of()));
+    deployment.awaitReady();
     assertThat(deployment.log().awaitReaped(used, Deployment.SOON).reason())
         .isEqualTo(Reaped.Reason.IDLE);
   }

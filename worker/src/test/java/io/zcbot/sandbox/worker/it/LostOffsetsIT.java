@@ -64,9 +64,7 @@ class LostOffsetsIT {
     deployment.start("a");
     assertThat(deployment.log().awaitAnswer(id, Deployment.SOON)).isInstanceOf(Ready.class);
     await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
-    await()
-        .atMost(Deployment.SOON)
-        .untilAsserted(() -> assertThat(deployment.ops().notReadyBecause()).isEmpty());
+    deployment.awaitReady();
   }
 
   @Test

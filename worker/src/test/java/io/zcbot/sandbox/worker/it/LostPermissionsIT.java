@@ -84,18 +84,12 @@ class LostPermissionsIT {
   void aSandboxRuns() throws Exception {
     user = Deployment.newUser();
     running = deployment.agent().ensured(user);
-    awaitReady();
+    deployment.awaitReady();
   }
 
   @AfterEach
   void restore() throws Exception {
     cluster.allowAll(deployment);
-  }
-
-  private void awaitReady() {
-    await("ready")
-        .atMost(Deployment.SOON)
-        .untilAsserted(() -> assertThat(deployment.ops().notReadyBecause()).isEmpty());
   }
 
   private AclBinding onTopic(AclOperation operation, Topic topic) {
@@ -142,7 +136,7 @@ class LostPermissionsIT {
     }
     assertThat(deployment.ops().get("/health/live").statusCode()).isEqualTo(200);
     cluster.allow(List.of(permission));
-    awaitReady();
+    deployment.awaitReady();
     assertThat(deployment.log().reaped(user)).isEmpty();
     Ready again = deployment.agent().ensured(user);
     assertThat(again.containerId()).isEqualTo(running.containerId());
@@ -269,7 +263,7 @@ class LostPermissionsIT {
   private void misplaced(Topic topic, UserId of, String eventId) throws Exception {
     int elsewhere = (deployment.home(of) + 1) % deployment.partitions();
     String json = "{\"user_id\":\"" + of + "\",\"event_id\":\"" + eventId + "\"}";
-    deployment.agent().send(deployment.agent().record(topic, elsewhere, of, json));
+    deployment.agent().send(topic, elsewhere, of, json);
   }
 
   @Test
@@ -328,10 +322,7 @@ class LostPermissionsIT {
         onTopic(AclOperation.WRITE, Topic.DEAD_LETTER),
         "kafka-publish",
         "Write on topic " + deployment.topic(Topic.DEAD_LETTER),
-        () ->
-            deployment
-                .agent()
-                .send(deployment.agent().record(Topic.ENSURE, null, Deployment.newUser(), bad)));
+        () -> deployment.agent().send(Topic.ENSURE, Deployment.newUser(), bad));
     deployment
         .log()
         .await(

@@ -14,7 +14,6 @@ import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import java.time.Duration;
-import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
@@ -105,8 +104,6 @@ class OldestBrokerIT {
       kafka.getDockerClient().unpauseContainerCmd(kafka.getContainerId()).exec();
     }
     assertThat(deployment.agent().ensured(user).containerId()).isEqualTo(ready.containerId());
-    await("health says that all is well")
-        .atMost(Deployment.SOON)
-        .until(() -> deployment.ops().notReadyBecause().equals(Map.of()));
+    deployment.awaitReady();
   }
 }

@@ -135,15 +135,10 @@ class OpsIT {
     Ready ones = deployment.agent().ensured(one);
     deployment.agent().ensured(one);
     int foreign = (deployment.home(other) + 1) % deployment.partitions();
-    deployment
-        .agent()
-        .send(
-            deployment
-                .agent()
-                .record(Topic.ENSURE, foreign, other, "{\"user_id\":\"" + other + "\"}"));
+    deployment.agent().send(Topic.ENSURE, foreign, other, "{\"user_id\":\"" + other + "\"}");
     deployment.log().awaitReady(other, 1);
     deployment.agent().activity(other);
-    deployment.agent().send(deployment.agent().record(Topic.ENSURE, 0, other, "{"));
+    deployment.agent().send(Topic.ENSURE, 0, other, "{");
     deployment.host().docker().killContainerCmd(ones.containerId()).exec();
     deployment.log().awaitReaped(one, Deployment.SOON);
     await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);

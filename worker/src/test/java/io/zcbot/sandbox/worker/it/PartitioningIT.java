@@ -106,12 +106,7 @@ class PartitioningIT {
             .next();
     for (int i = 0; i < 14; i++) {
       TimeUnit.MILLISECONDS.sleep(500);
-      deployment
-          .agent()
-          .send(
-              deployment
-                  .agent()
-                  .record(Topic.ACTIVITY, foreign, user, "{\"user_id\":\"" + user + "\"}"));
+      deployment.agent().send(Topic.ACTIVITY, foreign, user, "{\"user_id\":\"" + user + "\"}");
     }
     assertThat(deployment.log().reaped(user)).isEmpty();
     assertThat(deployment.host().isRunning(ready.containerId())).isTrue();

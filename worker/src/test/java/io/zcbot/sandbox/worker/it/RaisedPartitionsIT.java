@@ -70,11 +70,7 @@ class RaisedPartitionsIT {
               () ->
                   deployment
                           .agent()
-                          .send(
-                              deployment
-                                  .agent()
-                                  .record(
-                                      Topic.ENSURE, target, user, "{\"user_id\":\"" + user + "\"}"))
+                          .send(Topic.ENSURE, target, user, "{\"user_id\":\"" + user + "\"}")
                           .partition()
                       == target);
     }
@@ -131,12 +127,7 @@ class RaisedPartitionsIT {
     int target = deployment.home(user) + deployment.partitions();
     for (int i = 0; i < 10; i++) {
       TimeUnit.MILLISECONDS.sleep(800);
-      deployment
-          .agent()
-          .send(
-              deployment
-                  .agent()
-                  .record(Topic.ACTIVITY, target, user, "{\"user_id\":\"" + user + "\"}"));
+      deployment.agent().send(Topic.ACTIVITY, target, user, "{\"user_id\":\"" + user + "\"}");
     }
     assertThat(deployment.log().reaped(user)).hasSize(before);
   }

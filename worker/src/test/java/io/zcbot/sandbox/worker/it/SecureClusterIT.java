@@ -256,13 +256,7 @@ class SecureClusterIT {
                     .contains("no permission Write on "));
     cluster.allow(writes);
     assertThat(deployment.log().awaitAnswer(ensureId, Deployment.SOON)).isInstanceOf(Ready.class);
-    awaitReady();
-  }
-
-  private void awaitReady() {
-    await("ready")
-        .atMost(Deployment.SOON)
-        .untilAsserted(() -> assertThat(deployment.ops().notReadyBecause()).isEmpty());
+    deployment.awaitReady();
   }
 
   // Each permission, when it is left out, breaks something.
@@ -424,7 +418,7 @@ class SecureClusterIT {
                         line ->
                             line.matches(
                                 "zcbot_replies_dropped_total\\{reason=\"(absent|denied)\"} [1-9].*")));
-    awaitReady();
+    deployment.awaitReady();
     cluster.allow(List.of(write));
     try (KafkaConsumer<String, String> consumer = agentsReplies()) {
       await("a copy, once it is looked for again")

@@ -62,25 +62,14 @@ class WarmIT {
     await("parked slots")
         .atMost(Deployment.SOON)
         .pollInterval(Duration.ofMillis(50))
-        .until(() -> metric("zcbot_slots_idle") == count);
-  }
-
-  private double metric(String name) throws Exception {
-    return deployment
-        .ops()
-        .get("/metrics")
-        .body()
-        .lines()
-        .filter(line -> line.startsWith(name + " ") || line.startsWith(name + "{"))
-        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
-        .sum();
+        .until(() -> deployment.ops().metric("zcbot_slots_idle") == count);
   }
 
   @Test
   void newUsersGetSlotsAndAStopLeavesNothing() throws Exception {
     Worker worker = deployment.start("one");
     awaitParked(2);
-    assertThat(metric("zcbot_sandboxes_running")).isZero();
+    assertThat(deployment.ops().metric("zcbot_sandboxes_running")).isZero();
     assertThat(deployment.ops().get("/").body()).contains("warm slots           2 of 2");
     UserId user = Deployment.newUser();
 
@@ -94,7 +83,7 @@ class WarmIT {
         .isZero();
     assertThat(deployment.workspaces().resolve(user.toString()).resolve("file"))
         .hasContent("mine\n");
-    assertThat(metric("zcbot_slot_claims_total{result=\"claimed\"}")).isEqualTo(1);
+    assertThat(deployment.ops().metric("zcbot_slot_claims_total{result=\"claimed\"}")).isEqualTo(1);
     awaitParked(2);
 
     deployment.stop(worker);
@@ -140,12 +129,12 @@ class WarmIT {
     }
 
     awaitParked(5);
-    assertThat(metric("zcbot_slots_target")).isEqualTo(5);
+    assertThat(deployment.ops().metric("zcbot_slots_target")).isEqualTo(5);
     deployment.stop(first);
 
     deployment.start("one");
     awaitParked(5);
-    assertThat(metric("zcbot_slots_target")).isEqualTo(5);
+    assertThat(deployment.ops().metric("zcbot_slots_target")).isEqualTo(5);
   }
 
   @Test

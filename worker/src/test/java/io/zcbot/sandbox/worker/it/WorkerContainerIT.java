@@ -17,7 +17,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.deployment.Composition;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
-import java.io.IOException;
+import io.zcbot.sandbox.worker.testkit.machine.Mounts;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -79,7 +79,7 @@ class WorkerContainerIT {
   @AfterEach
   void clearAway() throws Exception {
     composition.remove();
-    while (!mounts().isEmpty()) {
+    while (!Mounts.beneath(deployment.workspaces()).isEmpty()) {
       Commands.run("umount", deployment.workspaces().toString());
     }
     deployment.close();
@@ -230,7 +230,9 @@ class WorkerContainerIT {
     assertThat(deployment.agent().ensured(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
 
     assertItStopsAsItShould(worker, user);
-    assertThat(mounts()).as("only the shared root is left").hasSize(1);
+    assertThat(Mounts.beneath(deployment.workspaces()))
+        .as("only the shared root is left")
+        .hasSize(1);
   }
 
   /** The engine would not see a workspace that is mounted for a sandbox's user. */
@@ -255,7 +257,7 @@ class WorkerContainerIT {
   void aWarmWorkerReplacesAPlainOneThoughTheWorkspaceRootIsNotShared() throws Exception {
     composition.start(deployment, "");
     awaitServing();
-    assertThat(mounts()).isEmpty();
+    assertThat(Mounts.beneath(deployment.workspaces())).isEmpty();
 
     deployment.with("ZCBOT_SANDBOX_WARM", "1");
     composition.start(deployment, "", WARM);
@@ -294,16 +296,10 @@ class WorkerContainerIT {
     assertThat(deployment.host().exec(after.containerId(), "cat", "hello").output()).isEqualTo("x");
 
     assertItStopsAsItShould(worker, user);
-    assertThat(mounts())
+    assertThat(Mounts.beneath(deployment.workspaces()))
         .as("no user's is left, only the shared root and what the killed worker made of it")
         .hasSize(2)
         .noneMatch(line -> line.contains("/.slots/"));
-  }
-
-  private List<String> mounts() throws IOException {
-    return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
-        .filter(line -> line.split(" ")[4].startsWith(deployment.workspaces().toString()))
-        .toList();
   }
 
   private void awaitServing() {
@@ -318,7 +314,7 @@ class WorkerContainerIT {
     await("a parked slot")
         .atMost(Deployment.SOON)
         .pollInterval(Duration.ofMillis(100))
-        .until(() -> deployment.ops().get("/metrics").body().contains("zcbot_slots_idle 1.0"));
+        .until(() -> deployment.ops().metric("zcbot_slots_idle") == 1);
   }
 
   /** A check's status, and the reason if there is one. */

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceViews;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.sandbox.Workspaces.Owner;
+import io.zcbot.sandbox.worker.testkit.machine.Mounts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,15 +54,9 @@ class MappedWorkspacesIT {
         .untilAsserted(
             () -> {
               mount.close();
-              assertThat(mounts()).isEmpty();
+              assertThat(Mounts.beneath(root)).isEmpty();
             });
     maps.close();
-  }
-
-  private List<String> mounts() throws IOException {
-    return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
-        .filter(line -> line.split(" ")[4].startsWith(root.toString()))
-        .toList();
   }
 
   private static Object owner(Path file) throws IOException {
@@ -76,28 +71,28 @@ class MappedWorkspacesIT {
 
     try (WorkspaceViews.View _ = workspaces.show(ANNA, OWN)) {
       assertThat(List.of(owner(workspace), owner(file))).containsOnly(OWN);
-      assertThat(mounts()).last().asString().contains("idmapped", "nosuid", "nodev");
+      assertThat(Mounts.beneath(root)).last().asString().contains("idmapped", "nosuid", "nodev");
     }
 
     assertThat(List.of(owner(workspace), owner(file))).containsOnly(Workspaces.SANDBOX_ID);
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
   }
 
   @Test
   void whoIsTheOwnerNeedsNoMount() throws Exception {
     try (WorkspaceViews.View _ = workspaces.show(ANNA, Workspaces.SANDBOX_ID)) {
-      assertThat(mounts()).hasSize(1);
+      assertThat(Mounts.beneath(root)).hasSize(1);
     }
   }
 
   @Test
   void whatAKilledWorkerLeftIsClearedAway() throws Exception {
     WorkspaceViews.View left = workspaces.show(ANNA, OWN);
-    assertThat(mounts()).hasSize(2);
+    assertThat(Mounts.beneath(root)).hasSize(2);
 
     views.clear();
 
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
     assertThat(workspaces.prepare(ANNA)).isEqualTo(workspace);
     left.close(); // which finds nothing, and says so
   }
@@ -110,11 +105,11 @@ class MappedWorkspacesIT {
       views.clear();
       assertThat(owner(workspace)).isEqualTo(OWN);
     }
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
 
     WorkspaceViews.View left = others.show(ANNA, OWN);
     others.clear();
-    assertThat(mounts()).as("its own").hasSize(1);
+    assertThat(Mounts.beneath(root)).as("its own").hasSize(1);
     left.close();
   }
 
@@ -126,7 +121,7 @@ class MappedWorkspacesIT {
 
     views.clear();
 
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
     left.close();
   }
 
@@ -159,7 +154,7 @@ class MappedWorkspacesIT {
     for (int i = 0; i < 1_000; i++) {
       workspaces.show(ANNA, OWN + i % 3).close();
     }
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
     assertThat(descriptors()).as("one for each user").isLessThanOrEqualTo(descriptors + 2 + 5);
   }
 

@@ -11,11 +11,11 @@ import static org.awaitility.Awaitility.await;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.sandbox.Workspaces.Owner;
+import io.zcbot.sandbox.worker.testkit.machine.Mounts;
 import java.io.IOException;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -50,16 +50,9 @@ class MountedSlotsIT {
         .untilAsserted(
             () -> {
               mount.close();
-              assertThat(mounts()).isEmpty();
+              assertThat(Mounts.beneath(root)).isEmpty();
             });
     maps.close();
-  }
-
-  /** The lines of mountinfo about the root and what lies beneath. */
-  private List<String> mounts() throws IOException {
-    return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
-        .filter(line -> line.split(" ")[4].startsWith(root.toString()))
-        .toList();
   }
 
   private Path workspace(UserId user) throws IOException {
@@ -68,7 +61,10 @@ class MountedSlotsIT {
 
   @Test
   void theRootIsASharedMountWithoutSetuidProgramsAndDevices() throws IOException {
-    assertThat(mounts()).singleElement().asString().contains("nosuid", "nodev", "shared:");
+    assertThat(Mounts.beneath(root))
+        .singleElement()
+        .asString()
+        .contains("nosuid", "nodev", "shared:");
   }
 
   @Test
@@ -76,11 +72,11 @@ class MountedSlotsIT {
     WorkspaceMount again = WorkspaceMount.prepare(root);
 
     assertThat(again.problem()).isNull();
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
     mount.close();
-    assertThat(mounts()).as("another worker uses it").hasSize(1);
+    assertThat(Mounts.beneath(root)).as("another worker uses it").hasSize(1);
     again.close();
-    assertThat(mounts()).as("the last one takes it off, whoever made it").isEmpty();
+    assertThat(Mounts.beneath(root)).as("the last one takes it off, whoever made it").isEmpty();
     mount = WorkspaceMount.prepare(root);
   }
 
@@ -93,9 +89,9 @@ class MountedSlotsIT {
     mount = WorkspaceMount.prepare(root);
 
     assertThat(mount.problem()).isNull();
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
     mount.close();
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
     run("umount", root.toString());
     mount = WorkspaceMount.prepare(root);
   }
@@ -107,7 +103,7 @@ class MountedSlotsIT {
 
     mount.close();
 
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
     directory.close();
   }
 
@@ -130,14 +126,14 @@ class MountedSlotsIT {
       directory.mount(ANNA);
 
       assertThat(directory.path().resolve(SlotMounts.WORKSPACE).resolve("file")).hasContent("hers");
-      assertThat(mounts()).hasSize(2).last().asString().contains("nosuid", "nodev");
+      assertThat(Mounts.beneath(root)).hasSize(2).last().asString().contains("nosuid", "nodev");
     }
     assertThat(slots.left()).containsExactly("s1");
 
     slots.release("s1");
     slots.release("s1");
 
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
     assertThat(slots.left()).isEmpty();
     assertThat(root.resolve(ANNA.toString()).resolve("file")).hasContent("hers");
   }
@@ -151,7 +147,7 @@ class MountedSlotsIT {
           .isInstanceOf(KernelException.class)
           .hasMessageContainingAll("openat2", ANNA.toString(), "ELOOP");
     }
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
   }
 
   @Test
@@ -202,7 +198,7 @@ class MountedSlotsIT {
 
     slots.release("s1");
 
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
     assertThat(slots.left()).isEmpty();
     assertThat(workspace.resolve("file")).hasContent("hers");
     assertThat(hers).isDirectory();
@@ -221,7 +217,7 @@ class MountedSlotsIT {
       slots.release("s" + i);
     }
     assertThat(descriptors()).isLessThanOrEqualTo(before + 5);
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
     assertThat(slots.left()).isEmpty();
   }
 

@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.testkit.FakeSandboxLog;
+import io.zcbot.sandbox.worker.testkit.machine.Mounts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,7 +60,7 @@ class GvisorSlotsIT {
   @AfterEach
   void tearDown() throws Exception {
     worker.close();
-    assertThat(mounts()).isEmpty();
+    assertThat(Mounts.beneath(root)).isEmpty();
   }
 
   private void begin(int warm) {
@@ -71,18 +72,6 @@ class GvisorSlotsIT {
     return (Ready) worker.ensure(domain, user);
   }
 
-  private List<String> mounts() throws IOException {
-    return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
-        .filter(line -> line.split(" ")[4].startsWith(root.toString()))
-        .toList();
-  }
-
-  private List<Path> slotDirectories() throws IOException {
-    try (var all = Files.list(root.resolve(".slots").resolve(fixture.worker))) {
-      return all.filter(path -> !path.endsWith(".probe")).toList();
-    }
-  }
-
   @Test
   void manyClaimsLeakNothing() throws Exception {
     begin(1);
@@ -91,8 +80,8 @@ class GvisorSlotsIT {
     }
 
     assertThat(fixture.containers()).as("the parked one").hasSize(1);
-    assertThat(mounts()).hasSize(1);
-    assertThat(slotDirectories()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
+    assertThat(Mounts.slots(root, fixture.worker)).hasSize(1);
     assertThat(worker.live).isEmpty();
   }
 
@@ -119,7 +108,7 @@ class GvisorSlotsIT {
     assertThat(fixture.engine.find(slot)).isEmpty();
     assertThat(fixture.bash(ready.containerId(), "echo hers > file").exitCode()).isZero();
     assertThat(root.resolve(user.toString()).resolve("file")).hasContent("hers\n");
-    assertThat(mounts()).hasSize(1);
+    assertThat(Mounts.beneath(root)).hasSize(1);
   }
 
   /** The entrance opens for what was mounted, and never for the slot's empty directory. */
@@ -176,8 +165,8 @@ class GvisorSlotsIT {
     for (String each : List.of(mounted, entered, renamed)) {
       assertThat(fixture.engine.find(each)).isEmpty();
     }
-    assertThat(mounts()).hasSize(1);
-    assertThat(slotDirectories()).isEmpty();
+    assertThat(Mounts.beneath(root)).hasSize(1);
+    assertThat(Mounts.slots(root, fixture.worker)).isEmpty();
     assertThat(worker.log).as("nobody was told of them").isEmpty();
     assertThat(root.resolve(user.toString()).resolve("file")).hasContent("hers");
   }

@@ -4,86 +4,24 @@
  */
 package io.zcbot.sandbox.worker.simulation;
 
-import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Deque;
-import java.util.HashMap;
 import java.util.Map;
-import java.util.Set;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.clients.consumer.OffsetCommitCallback;
-import org.apache.kafka.clients.consumer.RetriableCommitFailedException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.GroupAuthorizationException;
+import org.jspecify.annotations.Nullable;
 
 /** A consumer that assigns itself its partitions and commits in a group that nobody joins. */
-final class CommittingConsumer extends ModelConsumer {
-  private final Deque<Runnable> callbacks = new ArrayDeque<>();
-
+final class CommittingConsumer extends GroupConsumer {
   CommittingConsumer(ModelBroker broker, int most) {
-    super(broker, most);
+    super(broker, most, "workers-commands");
   }
 
   @Override
-  void update() {
-    while (!callbacks.isEmpty()) {
-      callbacks.remove().run();
-    }
+  @Nullable OffsetAndMetadata committedOf(TopicPartition partition) {
+    return broker.committedOfCommands(partition);
   }
 
   @Override
-  long begin(TopicPartition partition, Duration timeout) {
-    broker.request(ModelBroker.COORDINATOR, timeout);
-    OffsetAndMetadata committed = broker.committedOfCommands(partition);
-    return committed == null
-        ? broker.log(partition.topic(), partition.partition()).start
-        : committed.offset();
-  }
-
-  @Override
-  public Map<TopicPartition, OffsetAndMetadata> committed(
-      Set<TopicPartition> partitions, Duration timeout) {
-    broker.request(ModelBroker.COORDINATOR, timeout);
-    Map<TopicPartition, OffsetAndMetadata> committed = new HashMap<>();
-    partitions.forEach(
-        partition -> committed.put(partition, broker.committedOfCommands(partition)));
-    return committed;
-  }
-
-  @Override
-  public void commitSync(Map<TopicPartition, OffsetAndMetadata> offsets, Duration timeout) {
-    broker.request(ModelBroker.COORDINATOR, timeout);
+  void commit(Map<TopicPartition, OffsetAndMetadata> offsets) {
     broker.commitOfCommands(offsets);
-    broker.sleep(broker.latency());
-  }
-
-  @Override
-  public void commitAsync(
-      Map<TopicPartition, OffsetAndMetadata> offsets, OffsetCommitCallback callback) {
-    process.after(
-        broker.latency(),
-        () -> {
-          Exception outcome = null;
-          if (!broker.reaches(process, ModelBroker.COORDINATOR)) {
-            outcome = new RetriableCommitFailedException("the coordinator is not reached");
-          } else if (broker.isDenied(ModelBroker.COORDINATOR)) {
-            outcome = GroupAuthorizationException.forGroupId("workers-commands");
-          } else {
-            broker.commitOfCommands(offsets);
-          }
-          answer(offsets, callback, outcome);
-        });
-  }
-
-  private void answer(
-      Map<TopicPartition, OffsetAndMetadata> offsets,
-      OffsetCommitCallback callback,
-      Exception outcome) {
-    process.after(
-        broker.latency(),
-        () -> {
-          callbacks.add(() -> callback.onComplete(offsets, outcome));
-          broker.news();
-        });
   }
 }

@@ -5,11 +5,8 @@
 package io.zcbot.sandbox.worker.simulation;
 
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Deque;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -20,8 +17,6 @@ import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.clients.consumer.OffsetCommitCallback;
-import org.apache.kafka.clients.consumer.RetriableCommitFailedException;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
@@ -30,12 +25,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * A member of the group. Its heartbeats go on while its thread waits, but not while it is frozen.
  */
-final class MemberConsumer extends ModelConsumer {
+final class MemberConsumer extends GroupConsumer {
   private static final Duration HEARTBEAT = Duration.ofSeconds(1);
 
   private final String instance;
   private final String id;
-  private final Deque<Runnable> callbacks = new ArrayDeque<>();
   private String topic = "";
   private ConsumerRebalanceListener listener;
   private Set<Integer> assigned = new TreeSet<>();
@@ -51,7 +45,7 @@ final class MemberConsumer extends ModelConsumer {
   private int epoch;
 
   MemberConsumer(ModelBroker broker, int most, String instance) {
-    super(broker, most);
+    super(broker, most, "workers");
     this.instance = instance;
     this.id = instance + "-" + machine.random().nextInt(1_000_000);
   }
@@ -153,9 +147,7 @@ final class MemberConsumer extends ModelConsumer {
   @Override
   void update() {
     polled = machine.nanos();
-    while (!callbacks.isEmpty()) {
-      callbacks.remove().run();
-    }
+    super.update();
     KafkaException why = refusal;
     if (why != null) {
       refusal = null;
@@ -198,55 +190,13 @@ final class MemberConsumer extends ModelConsumer {
   }
 
   @Override
-  long begin(TopicPartition partition, Duration timeout) {
-    broker.request(ModelBroker.COORDINATOR, timeout);
-    OffsetAndMetadata committed = broker.group.committed(partition.partition());
-    return committed == null ? broker.log(topic, partition.partition()).start : committed.offset();
+  @Nullable OffsetAndMetadata committedOf(TopicPartition partition) {
+    return broker.group.committed(partition.partition());
   }
 
   @Override
-  public Map<TopicPartition, OffsetAndMetadata> committed(
-      Set<TopicPartition> partitions, Duration timeout) {
-    broker.request(ModelBroker.COORDINATOR, timeout);
-    Map<TopicPartition, OffsetAndMetadata> committed = new HashMap<>();
-    partitions.forEach(
-        partition -> committed.put(partition, broker.group.committed(partition.partition())));
-    return committed;
-  }
-
-  @Override
-  public void commitSync(Map<TopicPartition, OffsetAndMetadata> offsets, Duration timeout) {
-    broker.request(ModelBroker.COORDINATOR, timeout);
+  void commit(Map<TopicPartition, OffsetAndMetadata> offsets) throws CommitFailedException {
     broker.group.commit(this, offsets);
-    broker.sleep(broker.latency());
-  }
-
-  @Override
-  public void commitAsync(
-      Map<TopicPartition, OffsetAndMetadata> offsets, OffsetCommitCallback callback) {
-    process.after(
-        broker.latency(),
-        () -> {
-          Exception failure = null;
-          if (!broker.reaches(process, ModelBroker.COORDINATOR)) {
-            failure = new RetriableCommitFailedException("the coordinator is not reached");
-          } else if (broker.isDenied(ModelBroker.COORDINATOR)) {
-            failure = GroupAuthorizationException.forGroupId("workers");
-          } else {
-            try {
-              broker.group.commit(this, offsets);
-            } catch (CommitFailedException e) {
-              failure = e;
-            }
-          }
-          Exception outcome = failure;
-          process.after(
-              broker.latency(),
-              () -> {
-                callbacks.add(() -> callback.onComplete(offsets, outcome));
-                broker.news();
-              });
-        });
   }
 
   @Override

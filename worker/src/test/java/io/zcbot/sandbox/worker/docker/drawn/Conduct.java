@@ -34,8 +34,8 @@ final class Conduct implements CommandObserver {
 
   private Conduct(DrawnCommand drawn) {
     this.drawn = drawn;
-    this.input = drawn.input().toByteArray();
-    this.allowed = drawn.window();
+    this.input = drawn.input.toByteArray();
+    this.allowed = drawn.window;
   }
 
   /** What was otherwise than it should be; empty if nothing was. */
@@ -48,11 +48,11 @@ final class Conduct implements CommandObserver {
 
   private synchronized String compare(CommandEnd how) {
     String ended = DrawnCommand.describe(how);
-    if (!ended.equals(drawn.end())) {
-      wrong.append("it ").append(ended).append(" and not ").append(drawn.end()).append("; ");
+    if (!ended.equals(drawn.end)) {
+      wrong.append("it ").append(ended).append(" and not ").append(drawn.end).append("; ");
     }
-    compare("stdout", stdout, drawn.stdout());
-    compare("stderr", stderr, drawn.stderr());
+    compare("stdout", stdout, drawn.stdout);
+    compare("stderr", stderr, drawn.stderr);
     return wrong.toString();
   }
 
@@ -84,7 +84,7 @@ final class Conduct implements CommandObserver {
     }
     if (!meddled) {
       meddled = true;
-      switch (drawn.meddling()) {
+      switch (drawn.meddling) {
         case Meddling.None _ -> {}
         case Meddling.Kill _ -> command.kill();
         case Meddling.Signal(var signal) -> command.signal(signal);

@@ -15,25 +15,28 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A command, and what comes of it.
- *
- * @param input all that it is given, as it asks for it
- * @param meddling what is done to it once it runs
- * @param end as {@link #describe} says it
+ * A command, and what comes of it. Each draw makes its own with {@link #of} or {@link #shell}, and
+ * then says what else holds for it; once it is drawn, nobody changes it.
  */
-record DrawnCommand(
-    List<String> arguments,
-    Map<String, String> environment,
-    @Nullable String directory,
-    Duration timeout,
-    @Nullable TerminalSize terminal,
-    int window,
-    Data input,
-    Meddling meddling,
-    Data stdout,
-    Data stderr,
-    String end) {
-  private static final Duration LONG = Duration.ofSeconds(50);
+final class DrawnCommand {
+  private final List<String> arguments;
+  private Map<String, String> environment = Map.of();
+  private @Nullable String directory;
+  private Duration timeout = Duration.ofSeconds(50);
+  private @Nullable TerminalSize terminal;
+  int window = 1 << 20;
+
+  /** All that it is given, as it asks for it. */
+  Data input = Data.EMPTY;
+
+  /** What is done to it once it runs. */
+  Meddling meddling = new Meddling.None();
+
+  Data stdout = Data.EMPTY;
+  Data stderr = Data.EMPTY;
+
+  /** As {@link #describe} says it. */
+  String end = "exited 0";
 
   sealed interface Meddling {
     record None() implements Meddling {}
@@ -43,20 +46,13 @@ record DrawnCommand(
     record Signal(CommandSignal signal) implements Meddling {}
   }
 
+  private DrawnCommand(List<String> arguments) {
+    this.arguments = arguments;
+  }
+
   /** One that ends well and says nothing. */
   static DrawnCommand of(String... arguments) {
-    return new DrawnCommand(
-        List.of(arguments),
-        Map.of(),
-        null,
-        LONG,
-        null,
-        1 << 20,
-        Data.EMPTY,
-        new Meddling.None(),
-        Data.EMPTY,
-        Data.EMPTY,
-        "exited 0");
+    return new DrawnCommand(List.of(arguments));
   }
 
   static DrawnCommand shell(String script, String... arguments) {
@@ -74,129 +70,49 @@ record DrawnCommand(
   }
 
   DrawnCommand saying(Data out, Data err) {
-    return new DrawnCommand(
-        arguments,
-        environment,
-        directory,
-        timeout,
-        terminal,
-        window,
-        input,
-        meddling,
-        out,
-        err,
-        end);
+    stdout = out;
+    stderr = err;
+    return this;
   }
 
   DrawnCommand ending(String how) {
-    return new DrawnCommand(
-        arguments,
-        environment,
-        directory,
-        timeout,
-        terminal,
-        window,
-        input,
-        meddling,
-        stdout,
-        stderr,
-        how);
+    end = how;
+    return this;
   }
 
   DrawnCommand with(Map<String, String> variables) {
-    return new DrawnCommand(
-        arguments, variables, directory, timeout, terminal, window, input, meddling, stdout, stderr,
-        end);
+    environment = variables;
+    return this;
   }
 
   DrawnCommand in(@Nullable String place) {
-    return new DrawnCommand(
-        arguments,
-        environment,
-        place,
-        timeout,
-        terminal,
-        window,
-        input,
-        meddling,
-        stdout,
-        stderr,
-        end);
+    directory = place;
+    return this;
   }
 
   DrawnCommand within(Duration limit) {
-    return new DrawnCommand(
-        arguments,
-        environment,
-        directory,
-        limit,
-        terminal,
-        window,
-        input,
-        meddling,
-        stdout,
-        stderr,
-        end);
+    timeout = limit;
+    return this;
   }
 
   DrawnCommand on(TerminalSize size) {
-    return new DrawnCommand(
-        arguments,
-        environment,
-        directory,
-        timeout,
-        size,
-        window,
-        input,
-        meddling,
-        stdout,
-        stderr,
-        end);
+    terminal = size;
+    return this;
   }
 
   DrawnCommand allowed(int bytes) {
-    return new DrawnCommand(
-        arguments,
-        environment,
-        directory,
-        timeout,
-        terminal,
-        bytes,
-        input,
-        meddling,
-        stdout,
-        stderr,
-        end);
+    window = bytes;
+    return this;
   }
 
   DrawnCommand reading(Data bytes) {
-    return new DrawnCommand(
-        arguments,
-        environment,
-        directory,
-        timeout,
-        terminal,
-        window,
-        bytes,
-        meddling,
-        stdout,
-        stderr,
-        end);
+    input = bytes;
+    return this;
   }
 
   DrawnCommand meddledWith(Meddling how) {
-    return new DrawnCommand(
-        arguments,
-        environment,
-        directory,
-        timeout,
-        terminal,
-        window,
-        input,
-        how,
-        stdout,
-        stderr,
-        end);
+    meddling = how;
+    return this;
   }
 
   CommandRequest request() {

@@ -94,11 +94,17 @@ public final class AgentService implements AutoCloseable {
     return "{'user_id':'%s',%s}".formatted(user, fields).replace('\'', '"');
   }
 
-  private void send(Topic topic, UserId user, String json) throws Exception {
-    send(record(topic, null, user, json));
+  public void send(Topic topic, UserId user, String json) throws Exception {
+    send(topic, null, user, json);
   }
 
-  /** A record as an agent service makes it; in the partition of its key if none is given. */
+  /** Publishes into a partition, or into that of the key if none is given. */
+  public RecordMetadata send(Topic topic, @Nullable Integer partition, UserId user, String json)
+      throws Exception {
+    return send(record(topic, partition, user, json));
+  }
+
+  /** What {@link #send} publishes, for a test that adds headers or does not wait. */
   public ProducerRecord<byte[], byte[]> record(
       Topic topic, @Nullable Integer partition, UserId user, String json) {
     return new ProducerRecord<>(

@@ -4,17 +4,20 @@
  */
 package io.zcbot.sandbox.worker.testkit.deployment;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
 import io.opentelemetry.api.OpenTelemetry;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,7 +30,6 @@ import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
-import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -150,8 +152,7 @@ public final class Deployment implements AutoCloseable {
 
   /** The partition in which a user's records belong. */
   public int home(UserId user) {
-    byte[] key = user.toString().getBytes(StandardCharsets.UTF_8);
-    return Utils.toPositive(Utils.murmur2(key)) % partitions();
+    return new KeyPartitions(partitions()).of(user);
   }
 
   public static UserId newUser() {
@@ -198,6 +199,11 @@ public final class Deployment implements AutoCloseable {
     watch();
     group.awaitAssigned(partitions(), running.incrementAndGet());
     return worker;
+  }
+
+  /** Waits until the worker says that it is ready. */
+  public void awaitReady() {
+    await("ready").atMost(SOON).untilAsserted(() -> assertThat(ops().notReadyBecause()).isEmpty());
   }
 
   /** A worker that is not started; closed with the deployment. */

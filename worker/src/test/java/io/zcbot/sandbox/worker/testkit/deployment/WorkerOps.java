@@ -65,6 +65,20 @@ public final class WorkerOps implements AutoCloseable {
         HttpResponse.BodyHandlers.ofString());
   }
 
+  /**
+   * The sum of a metric's series.
+   *
+   * @param name its name, or one series as the page has it, with its labels
+   */
+  public double metric(String name) throws Exception {
+    return get("/metrics")
+        .body()
+        .lines()
+        .filter(line -> line.startsWith(name + " ") || line.startsWith(name + "{"))
+        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+        .sum();
+  }
+
   /** Why the worker says that it is not ready, by check; empty if it says that it is. */
   public Map<String, String> notReadyBecause() throws Exception {
     HttpResponse<String> answer = get("/health/ready");

@@ -170,7 +170,7 @@ final class Activities implements Experiment {
             () -> kafka.clients(PREFIX, "ours").freeConsumer("activity"),
             _ -> PartitionState.OWNED,
             new ActivityFollower.Settings(
-                PREFIX + "activity", PARTITIONS, Duration.ofHours(1), Duration.ofSeconds(1)),
+                PREFIX + "activity", PARTITIONS, () -> Duration.ofHours(1), Duration.ofSeconds(1)),
             touch,
             new NoForwarding(),
             Time.system(),

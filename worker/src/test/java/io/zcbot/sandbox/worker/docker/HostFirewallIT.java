@@ -378,7 +378,7 @@ class HostFirewallIT {
       Started sandbox = fixture.start(fixture.withPolicy(limited(mode)));
       long before = flows();
       assertThat(forgotten(sandbox, astray)).as(astray).isEqualTo(100);
-      assertThat(flows() - before).as(astray).isBetween(100L, 150L);
+      assertThat(flows() - before).as(astray).isBetween(50L, 150L); // others end meanwhile
 
       Started unguarded = fixture.start(fixture.withPolicy(limited(mode)));
       unguard(unguarded);

@@ -61,19 +61,24 @@ class InputDetours implements AutoCloseable {
     return begin(new InputDetour(owner, key, partition, _ -> from, signalsBefore, this));
   }
 
-  /** As the other one, at an instant. */
+  /**
+   * As the other one, at an instant.
+   *
+   * @param first the offset of an input that is known to be there; it begins no later
+   */
   InputDetour begin(
       CommandInputs owner,
       CommandKey key,
       TopicPartition partition,
       Instant from,
+      long first,
       long signalsBefore) {
     return begin(
         new InputDetour(
             owner,
             key,
             partition,
-            consumer -> offsetOf(consumer, partition, from),
+            consumer -> Math.min(first, offsetOf(consumer, partition, from)),
             signalsBefore,
             this));
   }

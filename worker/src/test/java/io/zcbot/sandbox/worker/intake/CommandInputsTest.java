@@ -252,17 +252,107 @@ class CommandInputsTest {
     assertThat(dropped).hasValueGreaterThan(0);
   }
 
-  /** A name is the longest part of what is kept of a command whose inputs are left in the log. */
+  /** A name is kept of a command whose inputs are left in the log. */
   @Test
   void unknownCommandsOfLongNamesTakeNoMoreThanTheBoundEither() {
-    int published = 1_000;
-    int length = 4_000;
+    int published = 5_000;
+    int length = 250;
     for (int i = 0; i < published; i++) {
       publish("%04d".formatted(i) + "ж".repeat(length), bytes("x"));
     }
     long waiting = published - dropped.get();
     assertThat(waiting).isPositive();
-    assertThat(waiting * length * Character.BYTES).isLessThanOrEqualTo(CommandInputs.MAX_BYTES);
+    assertThat(waiting * (512 + length * Character.BYTES))
+        .isLessThanOrEqualTo(CommandInputs.MAX_BYTES);
+  }
+
+  /** Its sandbox is being made, and somebody makes up commands. */
+  @Test
+  void inputOfAnExecAtWorkIsNotLostWhateverOthersSend() {
+    inputs.expect(KEY);
+    publish("exec", bytes("a"));
+    publishForOthers();
+    publish("exec", bytes("b"));
+    commands.begin(KEY);
+    known();
+    await().until(() -> commands.taken(KEY).equals(List.of("a", "b")));
+  }
+
+  @Test
+  void inputThatWasDroppedBeforeItsExecWasReadIsReadAgain() {
+    publish("exec", bytes("a"));
+    publishForOthers();
+    assertThat(dropped).hasValueGreaterThan(0);
+    inputs.expect(KEY);
+    publish("exec", bytes("b"));
+    commands.begin(KEY);
+    known();
+    publish("exec", bytes("c"));
+    await().until(() -> commands.taken(KEY).equals(List.of("a", "b", "c")));
+  }
+
+  @Test
+  void inputThatWaitedForTooLongIsReadAgainIfItsExecIsReadAfterAll() {
+    publish("exec", bytes("a"));
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    assertThat(dropped).hasValue(1);
+    publish("exec", bytes("b"));
+    commands.begin(KEY);
+    known();
+    await().until(() -> commands.taken(KEY).equals(List.of("a", "b")));
+  }
+
+  @Test
+  void inputThatWasDroppedLongBeforeAnExecHasNothingReadAgain() {
+    publish("other", bytes("a"));
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    time.pass(Duration.ofMinutes(20));
+    publish("exec", bytes("b"));
+    commands.begin(KEY);
+    inputs.known(KEY, PARTITION, time.now());
+    assertThat(commands.taken(KEY)).containsExactly("b");
+    assertThat(consumers).hasValue(0);
+  }
+
+  @Test
+  void manyExecsAtWorkTakeNoMoreThanTheBoundEither() {
+    String name = "%04d" + "ж".repeat(250);
+    for (int i = 0; i < 5_000; i++) {
+      inputs.expect(new CommandKey(ANNA, name.formatted(i)));
+      publish(name.formatted(i), bytes("x"));
+    }
+    assertThat(inputs.bytes()).isLessThanOrEqualTo(CommandInputs.MAX_BYTES);
+    CommandKey first = new CommandKey(ANNA, name.formatted(0));
+    commands.begin(first);
+    inputs.known(first, PARTITION, Instant.EPOCH);
+    await().until(() -> commands.taken(first).equals(List.of("x")));
+  }
+
+  /** It could take them from the moment on in which it is queued. */
+  @Test
+  void aCommandGetsNothingBeforeWhatIsReadAgainForIt() {
+    append("exec", bytes("a"));
+    inputs.expect(KEY);
+    commands.begin(KEY);
+    publish("exec", bytes("b"));
+    inputs.knownOfBefore(KEY, PARTITION, Instant.EPOCH);
+    await().until(() -> commands.taken(KEY).size() > 1);
+    publish("exec", bytes("c"));
+    await().until(() -> commands.taken(KEY).contains("c"));
+    assertThat(commands.taken(KEY)).containsExactly("a", "b", "c");
+  }
+
+  private void known() {
+    inputs.known(KEY, PARTITION, Instant.EPOCH);
+  }
+
+  /** Of commands that nobody knows, and more than may wait. */
+  private void publishForOthers() {
+    for (int i = 0; i < 5_000; i++) {
+      accept(append(BEN, "%04d".formatted(i) + "ж".repeat(250), bytes("x")));
+    }
   }
 
   @Test
@@ -367,7 +457,7 @@ class CommandInputsTest {
     accept(append("exec", bytes("a")));
     append("exec", bytes("b"));
     commands.begin(KEY);
-    inputs.known(KEY, PARTITION, Instant.EPOCH);
+    inputs.knownOfBefore(KEY, PARTITION, Instant.EPOCH);
     await().until(() -> commands.taken(KEY).equals(List.of("a", "b")));
     accept(log.get(1));
     assertThat(commands.taken(KEY)).containsExactly("a", "b");

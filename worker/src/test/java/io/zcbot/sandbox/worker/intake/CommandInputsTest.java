@@ -25,6 +25,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
@@ -438,6 +439,68 @@ class CommandInputsTest {
     await().until(() -> openConsumers.get() == 0);
     int before = consumers.get();
     await().during(Duration.ofMillis(300)).until(() -> consumers.get() == before);
+  }
+
+  private static CommandKey other(int number) {
+    return new CommandKey(new UserId(new UUID(9, number)), "exec");
+  }
+
+  /** Commands that take nothing, with so many inputs each. */
+  private void beginDetours(List<CommandKey> keys, int inputs) {
+    for (CommandKey key : keys) {
+      commands.begin(key);
+      commands.room(key, 0);
+      for (int i = 0; i < inputs; i++) {
+        accept(append(key.user(), key.execId(), bytes("x")));
+      }
+    }
+  }
+
+  @Test
+  void commandsOfOneUserThatDoNotReadLeaveTurnsToOthers() {
+    beginDetours(
+        IntStream.range(0, 8).mapToObj(i -> new CommandKey(ANNA, "exec " + i)).toList(), 1);
+    await().until(() -> openConsumers.get() > 0);
+    CommandKey late = new CommandKey(BEN, "exec");
+    beginDetours(List.of(late), 1);
+    commands.room(late, 1);
+    await().until(() -> commands.taken(late).equals(List.of("x")));
+  }
+
+  /** Each record is progress, so no patience ends. */
+  @Test
+  void commandsThatReadSlowlyDoNotKeepOthersFromReading() {
+    List<CommandKey> slow = IntStream.range(0, 8).mapToObj(CommandInputsTest::other).toList();
+    beginDetours(slow, 100);
+    await().until(() -> openConsumers.get() == 8);
+    CommandKey late = new CommandKey(BEN, "exec");
+    beginDetours(List.of(late), 1);
+    commands.room(late, 1);
+    await()
+        .pollInterval(Duration.ofMillis(20))
+        .until(
+            () -> {
+              time.pass(Duration.ofMillis(300));
+              slow.forEach(key -> commands.room(key, 1));
+              return commands.taken(late).equals(List.of("x"));
+            });
+    assertThat(slow).anyMatch(key -> commands.taken(key).size() < 100);
+  }
+
+  @Test
+  void commandsWithMuchToReadDoSoInTurns() {
+    List<CommandKey> many = IntStream.range(0, 9).mapToObj(CommandInputsTest::other).toList();
+    beginDetours(many, 1);
+    inputs.advance(Map.of(PARTITION, new OffsetAndMetadata(1_000_000_000)));
+    isBusy = true;
+    many.forEach(key -> commands.room(key, 1));
+    await()
+        .atMost(Duration.ofSeconds(20))
+        .until(
+            () -> {
+              time.pass(Duration.ofMillis(300));
+              return many.stream().allMatch(key -> commands.taken(key).equals(List.of("x")));
+            });
   }
 
   /** The partition was away for a moment, and the window begins before what was read. */

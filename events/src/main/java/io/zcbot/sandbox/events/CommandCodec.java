@@ -38,7 +38,7 @@ final class CommandCodec {
         Requests.eventId(in, origin),
         user,
         Requests.time(in, "occurred_at", origin),
-        in.text("exec_id"),
+        Requests.within(ExecCodec.MAX_ID_LENGTH, in.path("exec_id"), in.text("exec_id")),
         content(in));
   }
 

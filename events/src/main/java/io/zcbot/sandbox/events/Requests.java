@@ -64,7 +64,8 @@ final class Requests {
     return within(most, CloudEvents.ID, CheckedText.name(CloudEvents.ID, id));
   }
 
-  private static String within(int most, String where, String id) throws EventFormatException {
+  /** An id of at most so many characters. */
+  static String within(int most, String where, String id) throws EventFormatException {
     if (id.length() > most) {
       throw new EventFormatException(
           where, "is " + id.length() + " characters long; at most " + most + " are allowed");

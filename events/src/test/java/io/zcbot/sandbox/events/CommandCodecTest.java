@@ -76,6 +76,15 @@ class CommandCodecTest extends CodecCase {
     assertThat(refusal(Topic.INPUT, json(fields))).isEqualTo(problem);
   }
 
+  /** A worker keeps the name of a command that it does not know, and no exec has a longer one. */
+  @Test
+  void anInputNamesAnExecByAnIdThatItMayHave() throws Exception {
+    String input = "\"exec_id\":\"%s\",\"eof\":true";
+    assertThat(input(input.formatted("x".repeat(256))).execId()).hasSize(256);
+    assertThat(refusal(Topic.INPUT, json(input.formatted("x".repeat(257)))))
+        .isEqualTo("exec_id: is 257 characters long; at most 256 are allowed");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"event_id", "user_id", "exec_id", "written_at", "seq", "stream", "data"})
   void anOutputNeedsEachOfItsFields(String field) {

@@ -64,6 +64,10 @@ final class CommandEvents {
   /** The settings of an exec, since an exec has more components than can be combined at once. */
   private record Limits(Duration timeout, Integer output, TerminalSize terminal, Instant expires) {}
 
+  private static Arbitrary<String> execIds() {
+    return Events.texts().filter(text -> text.length() <= ExecCodec.MAX_ID_LENGTH);
+  }
+
   static Arbitrary<SandboxEvent> execs() {
     Arbitrary<Limits> limits =
         Combinators.combine(
@@ -76,7 +80,7 @@ final class CommandEvents {
     Arbitrary<String> directories =
         Events.prose().map(name -> "/" + name.substring(0, Math.min(name.length(), 1000)));
     return Combinators.combine(
-            Events.texts().filter(t -> t.length() <= ExecCodec.MAX_ID_LENGTH).list().ofSize(2),
+            execIds().list().ofSize(2),
             Events.users(),
             Events.instants(),
             programs(),
@@ -112,7 +116,7 @@ final class CommandEvents {
             Arbitraries.of(CommandSignal.class).map(Input.Content.Signal::new),
             terminals().map(Input.Content.Resize::new));
     return Combinators.combine(
-            Events.texts(), Events.users(), Events.instants(), Events.texts(), contents)
+            Events.texts(), Events.users(), Events.instants(), execIds(), contents)
         .as(Input::new);
   }
 

@@ -220,10 +220,12 @@ final class CommandDispatcher implements AutoCloseable {
           work.exec(request);
           known.set(true);
           held.shrinkTo(ExecMemory.uncounted(exec) + trace);
-          if (!isRepeated && exec.inputFollows() && isOfBefore) {
-            inputs.known(key, inputsFrom, origin.timestamp());
-          } else {
+          if (isRepeated || !exec.inputFollows()) {
             inputs.known(key);
+          } else if (isOfBefore) {
+            inputs.knownOfBefore(key, inputsFrom, origin.timestamp());
+          } else {
+            inputs.known(key, inputsFrom, origin.timestamp());
           }
         },
         () -> {

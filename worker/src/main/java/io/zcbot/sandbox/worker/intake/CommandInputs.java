@@ -21,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiPredicate;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
@@ -33,6 +34,9 @@ import org.apache.kafka.common.TopicPartition;
 final class CommandInputs implements AutoCloseable {
   /** What waits for commands that are not known. */
   static final long MAX_BYTES = 4L << 20;
+
+  /** Dropped down to, so that not each input has all that waits looked through. */
+  private static final long ROOMY = MAX_BYTES / 8 * 7;
 
   /** How long it does. */
   static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
@@ -49,6 +53,7 @@ final class CommandInputs implements AutoCloseable {
   private final Map<CommandKey, WaitingInputs> waiting = new LinkedHashMap<>();
   private final Set<CommandKey> expected = new HashSet<>();
   private final Map<CommandKey, InputDetour> detours = new HashMap<>();
+  private final DroppedInputs dropped;
   private long bytes;
 
   CommandInputs(CommandWork work, InputDetours detourMaker, Time time, IntakeMetrics metrics) {
@@ -56,6 +61,7 @@ final class CommandInputs implements AutoCloseable {
     this.detourMaker = detourMaker;
     this.time = time;
     this.metrics = metrics;
+    this.dropped = new DroppedInputs(time);
   }
 
   /**
@@ -111,25 +117,25 @@ final class CommandInputs implements AutoCloseable {
       return;
     }
     detours.remove(key);
-    WaitingInputs before = waiting.get(key);
-    if (before != null) {
-      hold(before, input, record);
-      return;
-    }
-    switch (work.input(input)) {
+    // A command gets nothing before what waits for it, or has to be read again.
+    boolean waits = waiting.containsKey(key) || expected.contains(key);
+    switch (waits ? Taken.UNKNOWN : work.input(input)) {
       case TAKEN -> {}
       case FULL -> detour(key, partition, record.offset(), record.offset());
-      case UNKNOWN -> {
-        WaitingInputs first = new WaitingInputs(key, partition, record.offset(), time.nanos());
-        waiting.put(key, first);
-        bytes += first.bytes();
-        hold(first, input, record);
-      }
+      case UNKNOWN -> hold(partition, input, record);
     }
   }
 
-  private void hold(WaitingInputs inputs, ReadInput input, ConsumerRecord<byte[], byte[]> record) {
-    bytes -= inputs.bytes();
+  private void hold(
+      TopicPartition partition, ReadInput input, ConsumerRecord<byte[], byte[]> record) {
+    CommandKey key = input.key();
+    WaitingInputs inputs = waiting.get(key);
+    if (inputs == null) {
+      inputs = new WaitingInputs(key, partition, record.offset(), time.nanos());
+      waiting.put(key, inputs);
+    } else {
+      bytes -= inputs.bytes();
+    }
     inputs.add(input, record.offset(), InFlightBytes.sizeOf(record));
     bytes += inputs.bytes();
     makeRoom();
@@ -148,18 +154,37 @@ final class CommandInputs implements AutoCloseable {
       each.leave();
       bytes += each.bytes();
     }
-    oldest = waiting.values().iterator();
-    while (bytes > MAX_BYTES && oldest.hasNext()) {
-      WaitingInputs each = oldest.next();
-      bytes -= each.bytes();
-      metrics.inputsDropped(each.count());
-      oldest.remove();
+    if (bytes > MAX_BYTES) {
+      // Anybody can make up commands, so those whose exec was read go last.
+      dropIf((key, _) -> bytes > ROOMY && !expected.contains(key));
+      dropIf((_, _) -> bytes > MAX_BYTES);
     }
   }
 
-  /** An exec was read, so its inputs wait for as long as it takes. */
+  private void dropIf(BiPredicate<CommandKey, WaitingInputs> which) {
+    waiting
+        .entrySet()
+        .removeIf(
+            entry -> {
+              WaitingInputs inputs = entry.getValue();
+              boolean goes = which.test(entry.getKey(), inputs);
+              if (goes) {
+                bytes -= inputs.bytes();
+                metrics.inputsDropped(inputs.count());
+                dropped.add(entry.getKey().user());
+              }
+              return goes;
+            });
+  }
+
+  /**
+   * An exec was read, so its inputs wait for as long as it takes. Those of a command that is known,
+   * and whose exec is repeated, need not.
+   */
   synchronized void expect(CommandKey key) {
-    expected.add(key);
+    if (!work.knows(key.user(), key.execId())) {
+      expected.add(key);
+    }
   }
 
   /** It will not be known after all. */
@@ -192,17 +217,28 @@ final class CommandInputs implements AutoCloseable {
   }
 
   /**
-   * As {@link #known}, for a command whose exec lay in the log before its partition was assigned:
-   * its inputs may have been read in an assignment before, or be older than the window.
+   * As {@link #known}, for a command whose standard input goes on in the log: if some of its user's
+   * was dropped about then, the command's may have been, whatever waits for it.
    */
   synchronized void known(CommandKey key, TopicPartition partition, Instant since) {
+    if (dropped.isAbout(key.user(), since)) {
+      knownOfBefore(key, partition, since);
+    } else {
+      known(key);
+    }
+  }
+
+  /**
+   * As the others, for a command whose exec lay in the log before its partition was assigned: its
+   * inputs may have been read in an assignment before, or be older than the window.
+   */
+  synchronized void knownOfBefore(CommandKey key, TopicPartition partition, Instant since) {
     expected.remove(key);
     WaitingInputs inputs = waiting.remove(key);
-    if (inputs != null) {
-      bytes -= inputs.bytes();
-    }
+    long first = inputs == null ? Long.MAX_VALUE : inputs.first;
+    bytes -= inputs == null ? 0 : inputs.bytes();
     long reached = next.getOrDefault(partition, 0L);
-    detours.put(key, detourMaker.begin(this, key, partition, since, reached));
+    detours.put(key, detourMaker.begin(this, key, partition, since, first, reached));
   }
 
   private void detour(CommandKey key, TopicPartition partition, long from, long signalsBefore) {
@@ -231,19 +267,7 @@ final class CommandInputs implements AutoCloseable {
   /** Drops what waited for too long. */
   synchronized void tick() {
     long now = time.nanos();
-    waiting
-        .entrySet()
-        .removeIf(
-            entry -> {
-              WaitingInputs each = entry.getValue();
-              boolean over =
-                  now - each.since > LONGEST_WAIT.toNanos() && !expected.contains(entry.getKey());
-              if (over) {
-                bytes -= each.bytes();
-                metrics.inputsDropped(each.count());
-              }
-              return over;
-            });
+    dropIf((key, inputs) -> now - inputs.since > LONGEST_WAIT.toNanos() && !expected.contains(key));
     detours.values().removeIf(detour -> !detour.covers(next.getOrDefault(detour.partition(), 0L)));
   }
 

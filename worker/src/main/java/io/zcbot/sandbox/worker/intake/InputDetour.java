@@ -40,7 +40,10 @@ final class InputDetour {
 
   private static final Duration POLL = Duration.ofMillis(200);
 
-  /** How long one waits for the command with a consumer, and so instead of others. */
+  /** How long one reads, however much there is, while others wait for their turn. */
+  private static final Duration TURN = Duration.ofSeconds(1);
+
+  /** How long one waits for the command with a consumer while nobody else waits for a turn. */
   private static final Duration PATIENCE = Duration.ofMillis(500);
 
   private static final Duration LOOK_AGAIN = Duration.ofSeconds(5);
@@ -56,6 +59,16 @@ final class InputDetour {
   private final EventCodec codec = new EventCodec();
   private volatile long end = Long.MAX_VALUE;
   private @Nullable Long next; // of its thread
+
+  /** Why a turn ended. */
+  private enum End {
+    /** There is nothing more to do. */
+    DONE,
+    /** The command takes no more for the time being. */
+    FULL,
+    /** Others are to read. */
+    OVER
+  }
 
   /**
    * A detour that does not run.
@@ -101,10 +114,13 @@ final class InputDetour {
   void run() {
     try {
       while (isWanted()) {
-        if (readWithConsumer()) {
-          return;
+        switch (readInTurn()) {
+          case DONE -> {
+            return;
+          }
+          case FULL -> awaitRoom(LOOK_AGAIN);
+          case OVER -> {}
         }
-        awaitRoom(LOOK_AGAIN);
       }
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
@@ -122,54 +138,64 @@ final class InputDetour {
     return shared.work().reads(key.user(), key.execId());
   }
 
-  /** Returns false if it is to be called again. */
-  private boolean readWithConsumer() throws InterruptedException {
-    shared.reading().acquire();
-    try (Consumer<byte[], byte[]> consumer = shared.newConsumer()) {
+  private End readInTurn() throws InterruptedException {
+    try (ReadingTurns.Turn turn = shared.turns().begin(key.user());
+        Consumer<byte[], byte[]> consumer = shared.newConsumer()) {
       consumer.assign(List.of(partition));
       Long known = next;
       long from = known == null ? start.applyAsLong(consumer) : known;
       consumer.seek(partition, from);
       next = from;
-      return read(consumer);
+      return read(consumer, turn);
     } catch (KafkaException e) {
       log.warn("input of a command could not be read again, will be tried: {}", e.getMessage());
-      return shared.pause(RETRY);
-    } finally {
-      shared.reading().release();
+      return shared.pause(RETRY) ? End.DONE : End.OVER;
     }
   }
 
-  private boolean read(Consumer<byte[], byte[]> consumer) throws InterruptedException {
+  private End read(Consumer<byte[], byte[]> consumer, ReadingTurns.Turn turn)
+      throws InterruptedException {
+    long began = shared.time().nanos();
     while (isWanted()) {
       ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
       for (ConsumerRecord<byte[], byte[]> record : records) {
         ReadInput input = own(record);
         if (input != null) {
-          switch (deliver(input, record.offset())) {
+          switch (deliver(input, record.offset(), turn)) {
             case UNKNOWN -> {
-              return true;
+              return End.DONE;
             }
             case FULL -> {
               next = record.offset();
-              return false;
+              return End.FULL;
             }
             case TAKEN -> {
               if (input.input().content() instanceof Input.Content.End) {
-                return true;
+                return End.DONE;
               }
             }
           }
         }
         next = record.offset() + 1;
+        if (isOver(turn, began, TURN)) {
+          return End.OVER;
+        }
       }
       long position = consumer.position(partition, CALL_TIMEOUT);
       next = position;
       if (owner.takesBack(this, position)) {
-        return true;
+        return End.DONE;
+      }
+      // The first answer may take longer than a turn, but the broker may also be away.
+      if (records.isEmpty() && isOver(turn, began, CALL_TIMEOUT)) {
+        return End.OVER;
       }
     }
-    return true;
+    return End.DONE;
+  }
+
+  private boolean isOver(ReadingTurns.Turn turn, long began, Duration most) {
+    return shared.time().nanos() - began > most.toNanos() && turn.isWaitedFor();
   }
 
   /** The command's input; null if the record is something else. */
@@ -185,13 +211,16 @@ final class InputDetour {
     }
   }
 
-  private Taken deliver(ReadInput input, long offset) throws InterruptedException {
+  private Taken deliver(ReadInput input, long offset, ReadingTurns.Turn turn)
+      throws InterruptedException {
     if (!input.isOfStream()) {
       return offset < signalsBefore ? shared.work().input(input) : Taken.TAKEN;
     }
     Taken taken = shared.work().input(input);
     long began = shared.time().nanos();
-    while (taken == Taken.FULL && shared.time().nanos() - began < PATIENCE.toNanos()) {
+    while (taken == Taken.FULL
+        && !turn.isWaitedFor()
+        && shared.time().nanos() - began < PATIENCE.toNanos()) {
       awaitRoom(PATIENCE);
       taken = shared.work().input(input);
     }

@@ -15,24 +15,21 @@ import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
 
-/** Begins detours, and lets only some of them read at a time: each has a consumer then. */
+/** Begins detours, which read in turns: each has a consumer then. */
 class InputDetours implements AutoCloseable {
-  private static final int MOST_READING = 8;
-
   /** The clocks of brokers differ. */
   private static final long CLOCKS_MS = 10_000;
 
   private final Supplier<Consumer<byte[], byte[]>> consumers;
   private final CommandWork work;
   private final Time time;
-  private final Semaphore reading = new Semaphore(MOST_READING, true);
+  private final ReadingTurns turns = new ReadingTurns();
   private final CountDownLatch closed = new CountDownLatch(1);
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
 
@@ -61,19 +58,24 @@ class InputDetours implements AutoCloseable {
     return begin(new InputDetour(owner, key, partition, _ -> from, signalsBefore, this));
   }
 
-  /** As the other one, at an instant. */
+  /**
+   * As the other one, at an instant.
+   *
+   * @param first the offset of an input that is known to be there; it begins no later
+   */
   InputDetour begin(
       CommandInputs owner,
       CommandKey key,
       TopicPartition partition,
       Instant from,
+      long first,
       long signalsBefore) {
     return begin(
         new InputDetour(
             owner,
             key,
             partition,
-            consumer -> offsetOf(consumer, partition, from),
+            consumer -> Math.min(first, offsetOf(consumer, partition, from)),
             signalsBefore,
             this));
   }
@@ -109,9 +111,9 @@ class InputDetours implements AutoCloseable {
     return time;
   }
 
-  /** Only so many read at a time. */
-  Semaphore reading() {
-    return reading;
+  /** Whose turn it is to read. */
+  ReadingTurns turns() {
+    return turns;
   }
 
   /** Waits; returns whether the worker stops. */

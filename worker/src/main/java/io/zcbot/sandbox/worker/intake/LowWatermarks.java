@@ -91,7 +91,7 @@ final class LowWatermarks {
    * than that.
    */
   long age(int partition, Instant appended) {
-    long byClock = Math.max(0, Duration.between(appended, time.now()).toNanos());
+    long byClock = time.age(appended);
     Long lowWatermark = lowWatermarks.get(partition);
     return lowWatermark == null ? byClock : Math.min(byClock, time.nanos() - lowWatermark);
   }

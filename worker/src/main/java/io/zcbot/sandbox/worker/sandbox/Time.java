@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
+import java.time.Duration;
 import java.time.Instant;
 
 /**
@@ -11,10 +12,24 @@ import java.time.Instant;
  * is used only for timestamps of events and to read those of others.
  */
 public interface Time {
+  /** Older than any idle TTL: what is older still counts the same. */
+  Duration OLDEST = Duration.ofDays(366);
+
   /** Monotonic nanoseconds, comparable within this process only. */
   long nanos();
 
   Instant now();
+
+  /**
+   * How long ago an instant was, in nanoseconds, of which a long holds 292 years; zero for one of
+   * the future.
+   *
+   * @param instant of a record, which its writer may have chosen
+   */
+  default long age(Instant instant) {
+    Duration age = Duration.between(instant, now());
+    return age.isNegative() ? 0 : age.compareTo(OLDEST) > 0 ? OLDEST.toNanos() : age.toNanos();
+  }
 
   /** This machine's clocks. */
   static Time system() {

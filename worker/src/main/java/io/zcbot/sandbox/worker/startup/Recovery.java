@@ -36,9 +36,6 @@ import org.slf4j.LoggerFactory;
 public final class Recovery {
   private static final Logger log = LoggerFactory.getLogger(Recovery.class);
 
-  /** Older than any idle TTL: what is older still counts the same. */
-  private static final Duration OLDEST = Duration.ofDays(366);
-
   private final WorkerConfig config;
   private final Domain domain;
   private final Registry registry;
@@ -125,19 +122,9 @@ public final class Recovery {
     }
     try {
       UserId user = UserId.parse(new String(record.key(), StandardCharsets.UTF_8));
-      registry.touch(user, time.nanos() - age(record.timestamp(), time.now()), use);
+      registry.touch(user, time.nanos() - time.age(Instant.ofEpochMilli(record.timestamp())), use);
     } catch (IllegalArgumentException _) {
       // No worker wrote that.
     }
-  }
-
-  /**
-   * In nanoseconds, of which a long holds 292 years; zero for one of the future.
-   *
-   * @param timestamp of a record, which its writer may have chosen
-   */
-  static long age(long timestamp, Instant now) {
-    Duration age = Duration.between(Instant.ofEpochMilli(timestamp), now);
-    return age.isNegative() ? 0 : age.compareTo(OLDEST) > 0 ? OLDEST.toNanos() : age.toNanos();
   }
 }

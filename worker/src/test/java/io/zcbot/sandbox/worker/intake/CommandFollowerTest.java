@@ -29,9 +29,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -167,9 +169,12 @@ class CommandFollowerTest {
         }
       };
 
+  private final AtomicInteger detours = new AtomicInteger();
+  private final AtomicInteger dropped = new AtomicInteger();
+
   private final CommandFollower follower =
       new CommandFollower(
-          new CommandFollower.Consumers(() -> consumer, () -> new MockConsumer<>("earliest")),
+          new CommandFollower.Consumers(() -> consumer, this::detour),
           new CommandFollower.Owned(holdings::get, this::takeOver),
           new CommandFollower.Settings(
               new CommandFollower.Topics("sandbox.exec", "sandbox.input", "sandbox.release"),
@@ -201,7 +206,17 @@ class CommandFollowerTest {
             }
           },
           time,
-          IntakeMetrics.NONE);
+          new IntakeMetrics() {
+            @Override
+            public void inputsDropped(int count) {
+              dropped.addAndGet(count);
+            }
+          });
+
+  private Consumer<byte[], byte[]> detour() {
+    detours.incrementAndGet();
+    return new MockConsumer<>("earliest");
+  }
 
   private Map<Integer, CompletableFuture<Void>> takeOver(
       Map<Integer, Holdings.Holding> partitions) {
@@ -597,5 +612,26 @@ class CommandFollowerTest {
     publishExec(HOME, "one");
     await().until(() -> commands.execs.size() == 1);
     await().until(() -> commands.taken(new CommandKey(ANNA, "one")).equals(List.of("x")));
+  }
+
+  /** Its first one was dropped, so what came since is not its beginning. */
+  @Test
+  void anExecThatIsReadLateHasItsInputReadFromTheLog() {
+    startOwning(HOME);
+    publishInput(HOME, "x");
+    await()
+        .until(
+            () -> {
+              ahead.addAndGet(Duration.ofMinutes(1).toNanos());
+              return dropped.get() == 1;
+            });
+    publishInput(HOME, "y");
+    publish(
+        "sandbox.exec",
+        HOME,
+        "{'user_id':'%s','event_id':'one','command':['true'],'input':true}".formatted(ANNA),
+        null);
+    await().until(() -> detours.get() == 1);
+    assertThat(commands.taken(new CommandKey(ANNA, "one"))).isEmpty();
   }
 }

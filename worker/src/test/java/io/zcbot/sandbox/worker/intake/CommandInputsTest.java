@@ -25,6 +25,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
@@ -252,17 +253,107 @@ class CommandInputsTest {
     assertThat(dropped).hasValueGreaterThan(0);
   }
 
-  /** A name is the longest part of what is kept of a command whose inputs are left in the log. */
+  /** A name is kept of a command whose inputs are left in the log. */
   @Test
   void unknownCommandsOfLongNamesTakeNoMoreThanTheBoundEither() {
-    int published = 1_000;
-    int length = 4_000;
+    int published = 5_000;
+    int length = 250;
     for (int i = 0; i < published; i++) {
       publish("%04d".formatted(i) + "ж".repeat(length), bytes("x"));
     }
     long waiting = published - dropped.get();
     assertThat(waiting).isPositive();
-    assertThat(waiting * length * Character.BYTES).isLessThanOrEqualTo(CommandInputs.MAX_BYTES);
+    assertThat(waiting * (512 + length * Character.BYTES))
+        .isLessThanOrEqualTo(CommandInputs.MAX_BYTES);
+  }
+
+  /** Its sandbox is being made, and somebody makes up commands. */
+  @Test
+  void inputOfAnExecAtWorkIsNotLostWhateverOthersSend() {
+    inputs.expect(KEY);
+    publish("exec", bytes("a"));
+    publishForOthers();
+    publish("exec", bytes("b"));
+    commands.begin(KEY);
+    known();
+    await().until(() -> commands.taken(KEY).equals(List.of("a", "b")));
+  }
+
+  @Test
+  void inputThatWasDroppedBeforeItsExecWasReadIsReadAgain() {
+    publish("exec", bytes("a"));
+    publishForOthers();
+    assertThat(dropped).hasValueGreaterThan(0);
+    inputs.expect(KEY);
+    publish("exec", bytes("b"));
+    commands.begin(KEY);
+    known();
+    publish("exec", bytes("c"));
+    await().until(() -> commands.taken(KEY).equals(List.of("a", "b", "c")));
+  }
+
+  @Test
+  void inputThatWaitedForTooLongIsReadAgainIfItsExecIsReadAfterAll() {
+    publish("exec", bytes("a"));
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    assertThat(dropped).hasValue(1);
+    publish("exec", bytes("b"));
+    commands.begin(KEY);
+    known();
+    await().until(() -> commands.taken(KEY).equals(List.of("a", "b")));
+  }
+
+  @Test
+  void inputThatWasDroppedLongBeforeAnExecHasNothingReadAgain() {
+    publish("other", bytes("a"));
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    time.pass(Duration.ofMinutes(20));
+    publish("exec", bytes("b"));
+    commands.begin(KEY);
+    inputs.known(KEY, PARTITION, time.now());
+    assertThat(commands.taken(KEY)).containsExactly("b");
+    assertThat(consumers).hasValue(0);
+  }
+
+  @Test
+  void manyExecsAtWorkTakeNoMoreThanTheBoundEither() {
+    String name = "%04d" + "ж".repeat(250);
+    for (int i = 0; i < 5_000; i++) {
+      inputs.expect(new CommandKey(ANNA, name.formatted(i)));
+      publish(name.formatted(i), bytes("x"));
+    }
+    assertThat(inputs.bytes()).isLessThanOrEqualTo(CommandInputs.MAX_BYTES);
+    CommandKey first = new CommandKey(ANNA, name.formatted(0));
+    commands.begin(first);
+    inputs.known(first, PARTITION, Instant.EPOCH);
+    await().until(() -> commands.taken(first).equals(List.of("x")));
+  }
+
+  /** It could take them from the moment on in which it is queued. */
+  @Test
+  void aCommandGetsNothingBeforeWhatIsReadAgainForIt() {
+    append("exec", bytes("a"));
+    inputs.expect(KEY);
+    commands.begin(KEY);
+    publish("exec", bytes("b"));
+    inputs.knownOfBefore(KEY, PARTITION, Instant.EPOCH);
+    await().until(() -> commands.taken(KEY).size() > 1);
+    publish("exec", bytes("c"));
+    await().until(() -> commands.taken(KEY).contains("c"));
+    assertThat(commands.taken(KEY)).containsExactly("a", "b", "c");
+  }
+
+  private void known() {
+    inputs.known(KEY, PARTITION, Instant.EPOCH);
+  }
+
+  /** Of commands that nobody knows, and more than may wait. */
+  private void publishForOthers() {
+    for (int i = 0; i < 5_000; i++) {
+      accept(append(BEN, "%04d".formatted(i) + "ж".repeat(250), bytes("x")));
+    }
   }
 
   @Test
@@ -350,6 +441,68 @@ class CommandInputsTest {
     await().during(Duration.ofMillis(300)).until(() -> consumers.get() == before);
   }
 
+  private static CommandKey other(int number) {
+    return new CommandKey(new UserId(new UUID(9, number)), "exec");
+  }
+
+  /** Commands that take nothing, with so many inputs each. */
+  private void beginDetours(List<CommandKey> keys, int inputs) {
+    for (CommandKey key : keys) {
+      commands.begin(key);
+      commands.room(key, 0);
+      for (int i = 0; i < inputs; i++) {
+        accept(append(key.user(), key.execId(), bytes("x")));
+      }
+    }
+  }
+
+  @Test
+  void commandsOfOneUserThatDoNotReadLeaveTurnsToOthers() {
+    beginDetours(
+        IntStream.range(0, 8).mapToObj(i -> new CommandKey(ANNA, "exec " + i)).toList(), 1);
+    await().until(() -> openConsumers.get() > 0);
+    CommandKey late = new CommandKey(BEN, "exec");
+    beginDetours(List.of(late), 1);
+    commands.room(late, 1);
+    await().until(() -> commands.taken(late).equals(List.of("x")));
+  }
+
+  /** Each record is progress, so no patience ends. */
+  @Test
+  void commandsThatReadSlowlyDoNotKeepOthersFromReading() {
+    List<CommandKey> slow = IntStream.range(0, 8).mapToObj(CommandInputsTest::other).toList();
+    beginDetours(slow, 100);
+    await().until(() -> openConsumers.get() == 8);
+    CommandKey late = new CommandKey(BEN, "exec");
+    beginDetours(List.of(late), 1);
+    commands.room(late, 1);
+    await()
+        .pollInterval(Duration.ofMillis(20))
+        .until(
+            () -> {
+              time.pass(Duration.ofMillis(300));
+              slow.forEach(key -> commands.room(key, 1));
+              return commands.taken(late).equals(List.of("x"));
+            });
+    assertThat(slow).anyMatch(key -> commands.taken(key).size() < 100);
+  }
+
+  @Test
+  void commandsWithMuchToReadDoSoInTurns() {
+    List<CommandKey> many = IntStream.range(0, 9).mapToObj(CommandInputsTest::other).toList();
+    beginDetours(many, 1);
+    inputs.advance(Map.of(PARTITION, new OffsetAndMetadata(1_000_000_000)));
+    isBusy = true;
+    many.forEach(key -> commands.room(key, 1));
+    await()
+        .atMost(Duration.ofSeconds(20))
+        .until(
+            () -> {
+              time.pass(Duration.ofMillis(300));
+              return many.stream().allMatch(key -> commands.taken(key).equals(List.of("x")));
+            });
+  }
+
   /** The partition was away for a moment, and the window begins before what was read. */
   @Test
   void nothingIsDeliveredTwiceIfAPartitionComesBack() {
@@ -367,7 +520,7 @@ class CommandInputsTest {
     accept(append("exec", bytes("a")));
     append("exec", bytes("b"));
     commands.begin(KEY);
-    inputs.known(KEY, PARTITION, Instant.EPOCH);
+    inputs.knownOfBefore(KEY, PARTITION, Instant.EPOCH);
     await().until(() -> commands.taken(KEY).equals(List.of("a", "b")));
     accept(log.get(1));
     assertThat(commands.taken(KEY)).containsExactly("a", "b");

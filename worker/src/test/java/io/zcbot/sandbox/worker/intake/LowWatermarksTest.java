@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -48,5 +49,12 @@ class LowWatermarksTest {
 
     lowWatermarks.retain(Set.of(SECOND));
     assertThat(lowWatermarks.ages()).containsOnlyKeys(1);
+  }
+
+  /** Its writer may choose it, and what was thrown would stop the follower. */
+  @Test
+  void anActivityMayBeOfAnyTime() {
+    assertThat(lowWatermarks.age(0, Instant.ofEpochMilli(-10_000_000_000_000L)))
+        .isGreaterThan(Duration.ofDays(30).toNanos());
   }
 }

@@ -2,30 +2,32 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.startup;
+package io.zcbot.sandbox.worker.sandbox;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
-class RecoveryTest {
-  private static final Instant NOW = Instant.ofEpochSecond(1_800_000_000);
+class TimeTest {
+  private final Time time = new ManualTime(Duration.ofDays(20_000).toNanos());
 
   @Test
   void theAgeOfARecordCountsFromItsTimestamp() {
-    assertThat(Recovery.age(1_799_999_999_000L, NOW)).isEqualTo(1_000_000_000);
+    assertThat(time.age(time.now().minusSeconds(1))).isEqualTo(1_000_000_000);
   }
 
   /** Brokers before Kafka 4 accept whatever time a producer names. */
   @Test
   void aRecordOfTheFutureHasNoAge() {
-    assertThat(Recovery.age(Long.MAX_VALUE, NOW)).isZero();
+    assertThat(time.age(Instant.ofEpochMilli(Long.MAX_VALUE))).isZero();
   }
 
   @Test
   void aRecordOfTheFarPastIsOlderThanAnyIdleTtl() {
-    assertThat(Recovery.age(Long.MIN_VALUE, NOW)).isGreaterThan(Duration.ofDays(30).toNanos());
+    assertThat(time.age(Instant.ofEpochMilli(Long.MIN_VALUE)))
+        .isGreaterThan(Duration.ofDays(30).toNanos());
   }
 }

@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,7 +27,9 @@ public final class ThreadDump {
   private final Path parent;
   private final LongSupplier nanos;
   private final AtomicLong notBefore;
-  private @Nullable Path directory;
+
+  /** They are some megabytes each, and a restart is due long before. */
+  private int left = 10;
 
   /** Nothing is written yet. */
   public ThreadDump(Path parent, LongSupplier nanos) {
@@ -37,7 +38,7 @@ public final class ThreadDump {
     this.notBefore = new AtomicLong(nanos.getAsLong());
   }
 
-  /** Writes them unless it did within the last ten minutes. Does not block. */
+  /** Writes them unless it did within the last ten minutes, ten times at most. Does not block. */
   public void take() {
     if (isDue()) {
       // No virtual thread: perhaps none of them can run.
@@ -52,12 +53,14 @@ public final class ThreadDump {
   }
 
   private synchronized void write() {
+    if (left == 0) {
+      return;
+    }
+    left--;
     try {
-      if (directory == null) {
-        directory = Files.createTempDirectory(parent, "zcbot-threads-");
-      }
+      // A new one each time: what cleans up may have removed the last, and others made its name.
+      Path directory = Files.createTempDirectory(parent, "zcbot-threads-");
       Path file = directory.toAbsolutePath().resolve("threads.txt");
-      Files.deleteIfExists(file);
       ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class)
           .dumpThreads(file.toString(), ThreadDumpFormat.TEXT_PLAIN);
       log.warn("work stands still; {} tells what each thread is doing", file);

@@ -10,10 +10,8 @@ import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.sandbox.Time;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -21,9 +19,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Makes room on a full host. */
 public final class Eviction {
-  /** A kill takes milliseconds; the eviction of one on which the engine hangs goes on by itself. */
-  private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(3);
-
   private final Reaper reaper;
   private final Registry registry;
   private final Capacity capacity;
@@ -41,8 +36,9 @@ public final class Eviction {
 
   /**
    * Evicts the sandbox that was unused for longest and takes its place, trying the next where one
-   * turns out to be in use, or the engine hangs on it. The warm pool and users who come later leave
-   * the place alone, which is free before the eviction is done.
+   * turns out to be in use, or the engine fails. Those that it failed to end before come last. The
+   * warm pool and users who come later leave the place alone, which is free before the eviction is
+   * done.
    *
    * @param deadline on the monotonic clock
    * @return the place; null if there is none to be had
@@ -54,51 +50,28 @@ public final class Eviction {
         registry.all().stream()
             .filter(sandbox -> reaper.isEvictable(sandbox) && !commands.areIn(sandbox))
             .filter(sandbox -> !sandbox.isReapPending()) // its place is somebody else's, or free
-            .map(sandbox -> new Candidate(sandbox, now - sandbox.lastActive()))
-            .sorted(Comparator.comparingLong(Candidate::unusedFor).reversed())
+            .map(sandbox -> new Candidate(sandbox, sandbox.isStuck(), now - sandbox.lastActive()))
+            .sorted(
+                Comparator.comparing(Candidate::isStuck)
+                    .thenComparing(Comparator.comparingLong(Candidate::unusedFor).reversed()))
             .toList();
-    try (var _ = capacity.beginWait()) {
-      List<CompletableFuture<Void>> hanging = new ArrayList<>();
+    try (Capacity.Wait wait = capacity.beginWait()) {
       for (Candidate candidate : candidates) {
-        CompletableFuture<Void> evicted = reaper.evict(candidate.sandbox());
+        Sandbox sandbox = candidate.sandbox();
         long left = deadline - time.nanos();
-        Place place = placeAfter(evicted, left);
+        try {
+          var _ = reaper.evict(sandbox).get(left, TimeUnit.NANOSECONDS);
+        } catch (TimeoutException | ExecutionException _) {
+          // The capacity tells whether there is room now.
+        }
+        boolean hasEnded = registry.get(sandbox.user()) != sandbox; // then one place is ours
+        Place place = hasEnded ? capacity.tryTake() : wait.tryTake();
         if (place != null || left <= 0) {
           return place;
         }
-        if (!evicted.isDone()) {
-          hanging.add(evicted);
-        }
-        if (hanging.size() > 1) { // the engine hangs, for which not all that are idle are to end
-          break;
-        }
       }
-      return firstOf(hanging, deadline);
+      return null;
     }
-  }
-
-  private @Nullable Place firstOf(List<CompletableFuture<Void>> hanging, long deadline)
-      throws InterruptedException {
-    while (!hanging.isEmpty()) {
-      long left = deadline - time.nanos();
-      Place place =
-          placeAfter(CompletableFuture.anyOf(hanging.toArray(CompletableFuture[]::new)), left);
-      if (place != null || left <= 0) {
-        return place;
-      }
-      hanging.removeIf(CompletableFuture::isDone);
-    }
-    return null;
-  }
-
-  private @Nullable Place placeAfter(CompletableFuture<?> evicted, long left)
-      throws InterruptedException {
-    try {
-      var _ = evicted.get(Math.min(left, PATIENCE_NANOS), TimeUnit.NANOSECONDS);
-    } catch (TimeoutException | ExecutionException _) {
-      // The capacity tells whether there is room now.
-    }
-    return capacity.tryTake();
   }
 
   /**
@@ -106,5 +79,5 @@ public final class Eviction {
    *
    * @param unusedFor in nanoseconds
    */
-  private record Candidate(Sandbox sandbox, long unusedFor) {}
+  private record Candidate(Sandbox sandbox, boolean isStuck, long unusedFor) {}
 }

@@ -193,6 +193,9 @@ public final class Reaper {
               return;
             }
             termination.end(TerminationTarget.of(sandbox, reason));
+          } catch (EngineException e) {
+            sandbox.stuck();
+            throw e;
           } finally {
             sandbox.releaseReap();
           }

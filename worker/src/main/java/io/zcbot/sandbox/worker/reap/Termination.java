@@ -16,6 +16,7 @@ import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -40,8 +41,19 @@ public final class Termination {
               .intervalFunction(
                   IntervalFunction.ofExponentialRandomBackoff(
                       Duration.ofMillis(200), 2.0, 0.5, Duration.ofSeconds(5)))
-              .retryOnException(Termination::isWorthAnotherTry)
+              .retryOnException(
+                  failure ->
+                      failure instanceof EngineException refused && refused.kind().isRetryable())
               .build());
+
+  static {
+    A_FEW_TIMES
+        .getEventPublisher()
+        .onRetry(
+            event ->
+                log.info(
+                    "trying to end a sandbox again: {}", String.valueOf(event.getLastThrowable())));
+  }
 
   private final Engine engine;
   private final Announcer announcer;
@@ -112,32 +124,35 @@ public final class Termination {
   }
 
   /**
-   * Ends a sandbox to which nobody comes back, if it is still the user's: while the engine can't,
-   * it is tried a few times. Runs in the user's lane.
+   * Ends a sandbox to which nobody comes back, if it is still the user's: while the engine can't
+   * kill it, it is tried a few times. Runs in the user's lane.
    */
   public void endInsistently(Sandbox sandbox, Reaped.@Nullable Reason reason)
       throws EngineException, InterruptedException {
     try {
-      A_FEW_TIMES.executeCheckedSupplier(
-          () -> {
-            if (registry.get(sandbox.user()) == sandbox) {
-              end(TerminationTarget.of(sandbox, reason));
-            }
-            return Boolean.TRUE;
-          });
+      Optional<EngineException> left =
+          A_FEW_TIMES.executeCheckedSupplier(
+              () -> {
+                try {
+                  if (registry.get(sandbox.user()) == sandbox) {
+                    end(TerminationTarget.of(sandbox, reason));
+                  }
+                  return Optional.empty();
+                } catch (EngineException e) {
+                  if (registry.get(sandbox.user()) == sandbox) {
+                    throw e;
+                  }
+                  return Optional.of(e); // only the removal is left, to which the sweep comes
+                }
+              });
+      if (left.isPresent()) {
+        throw left.get();
+      }
     } catch (EngineException | InterruptedException | RuntimeException | Error e) {
       throw e;
     } catch (Throwable e) {
       throw new IllegalStateException("an end declares no such failure", e);
     }
-  }
-
-  private static boolean isWorthAnotherTry(Throwable failure) {
-    boolean again = failure instanceof EngineException refused && refused.kind().isRetryable();
-    if (again) {
-      log.info("trying to end a sandbox again: {}", failure.getMessage());
-    }
-    return again;
   }
 
   private interface Step {

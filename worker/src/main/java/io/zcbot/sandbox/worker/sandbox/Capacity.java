@@ -41,6 +41,13 @@ public final class Capacity {
   public final class Wait implements AutoCloseable {
     private Wait() {}
 
+    /** A place that none of the others who wait needs; null if there is none. */
+    public @Nullable Place tryTake() {
+      synchronized (Capacity.this) {
+        return taken + awaited - 1 < max ? Capacity.this.tryTake() : null;
+      }
+    }
+
     @Override
     public void close() {
       synchronized (Capacity.this) {

@@ -26,6 +26,7 @@ public final class Sandbox {
   private volatile int partition;
   private volatile @Nullable Duration idleTtl;
   private volatile boolean entered;
+  private volatile boolean stuck;
   private boolean reapPending;
   private @Nullable Instant openedAt;
 
@@ -152,6 +153,15 @@ public final class Sandbox {
 
   public void entered() {
     entered = true;
+  }
+
+  /** Whether the engine failed to end it before. */
+  public boolean isStuck() {
+    return stuck;
+  }
+
+  public void stuck() {
+    stuck = true;
   }
 
   /** At most one reap waits in the lane; true for who may queue it. */

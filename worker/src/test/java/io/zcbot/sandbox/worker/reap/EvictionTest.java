@@ -5,12 +5,12 @@
 package io.zcbot.sandbox.worker.reap;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Place;
@@ -18,19 +18,20 @@ import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 class EvictionTest extends InAWorld {
   private static final UserId DORA = World.user(4);
+  private static final UserId EVE = World.user(5);
 
   @Test
   void aFullHostEvictsTheOneUnusedForLongest() throws Exception {
@@ -120,31 +121,45 @@ class EvictionTest extends InAWorld {
     }
   }
 
-  /** The engine hangs on the one that was unused for longest, whose lane does not move. */
+  /** Ben is idle by the log, and at work by the engine. */
   @Test
-  void whereTheEngineHangsOnOneAnotherIsEvicted() throws Exception {
+  void whoFindsNobodyToEvictLeavesThePlaceToWhoWaitsForIt() throws Exception {
     world.ready(ANNA);
     world.advance(Duration.ofSeconds(10));
-    world.ready(BEN);
+    String id = world.ready(BEN).containerId();
     world.advance(World.EVICT_AFTER.plusSeconds(1));
     world.readAll();
+    world.engine.exec(id, true);
+    world.engine.faults.meanwhile("remove", this::anotherComes);
 
-    try (var _ = world.settling(BEN)) {
-      assertTimeoutPreemptively(
-          Duration.ofSeconds(20),
-          () -> assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED));
+    try (var _ = world.settling(ANNA);
+        var _ = world.settling(BEN)) {
+      assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
     }
 
-    assertThat(world.reaped()).singleElement().extracting(Reaped::userId).isEqualTo(BEN);
+    assertThat(world.failures()).singleElement().extracting(Failed::userId).isEqualTo(DORA);
   }
 
   @Test
-  void theOnlyOneIsWaitedForHoweverLongItTakes() throws Exception {
-    fullHostWhereOnlyAnnaIsIdle();
-    Executor late = CompletableFuture.delayedExecutor(4, TimeUnit.SECONDS);
-    late.execute(() -> world.step(ANNA));
+  void whatTheEngineFailedToEndIsTriedLast() throws Exception {
+    World host = new World(root.resolve("host"), 3, null);
+    for (UserId user : List.of(ANNA, BEN, DORA)) {
+      host.ready(user);
+      host.advance(Duration.ofSeconds(10));
+    }
+    host.advance(World.EVICT_AFTER);
+    host.readAll();
+    host.engine.faults.failNext(
+        new EngineFaults.Fault("kill", EngineException.Kind.UNAVAILABLE, false));
 
-    assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    try (var _ = host.settling(ANNA);
+        var _ = host.settling(BEN);
+        var _ = host.settling(DORA)) {
+      assertThat(host.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+      assertThat(host.ready(EVE).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    }
+
+    assertThat(host.reaped()).extracting(Reaped::userId).containsExactly(BEN, DORA);
   }
 
   private World fullHostWhosePoolLooksDuringAnEviction(UserId... users) throws Exception {

@@ -216,13 +216,12 @@ class LogStandIn:
         if on_delivery is not None:
             on_delivery(None)
 
-    def try_hold(self, key: bytes, kinds: Iterable[str]) -> bool:
+    def hold(self, key: bytes, kinds: Iterable[str], deadline: float) -> Future[None]:
         for kind in kinds:
             self.held[kind, key] = self.held.get((kind, key), 0) + 1
-        return True
-
-    def hold(self, key: bytes, kinds: Iterable[str], deadline: float) -> None:
-        LogStandIn.try_hold(self, key, kinds)
+        held: Future[None] = Future()
+        held.set_result(None)
+        return held
 
     def release(self, key: bytes, kinds: Iterable[str]) -> None:
         for kind in kinds:
@@ -493,10 +492,7 @@ def sandbox_of(core: Core, user: str) -> Sandbox:
     return Sandbox(core, nothing, user, nothing)
 
 
-async def test_asyncio_calls_are_published_while_releases_have_all_threads(
-    core: Core, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(core.log, "try_hold", lambda *_: False)
+async def test_asyncio_calls_are_published_while_releases_have_all_threads(core: Core) -> None:
     log, ready = log_of(core), json.loads((GOLDEN / "ready.json").read_bytes())
     users = [new_user() for _ in range(8)]
     releases = [asyncio.create_task(AsyncSandbox(sandbox_of(core, u)).release(wait=600)) for u in users]
@@ -521,10 +517,9 @@ def test_a_release_that_the_queue_does_not_take_ends_with_its_time(core: Core) -
 def test_a_release_that_hears_of_no_end_leaves_nothing_behind(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hold(*_: object) -> None:
-        raise TimeoutError
-
-    monkeypatch.setattr(core.log, "hold", hold)
+    late: Future[None] = Future()
+    late.set_exception(TimeoutError())
+    monkeypatch.setattr(core.log, "hold", lambda *_: late)
     with pytest.raises(NoAnswerError):
         sandbox_of(core, new_user()).release(wait=0.3)
     assert core._waits == set()

@@ -17,11 +17,13 @@ from .calls import Call, ExecCall
 from .client import (
     FULL_SECONDS,
     INPUT_PIECE,
+    PUBLISH_SECONDS,
     Client,
     Sandbox,
     StartedCommand,
     Subscription,
     into_future,
+    no_answer_in_time,
     release_deadline,
     with_output,
 )
@@ -35,8 +37,6 @@ from .plan import ensure_call, exec_call
 from .result import Result
 
 _T = TypeVar("_T")
-
-_PUBLISH_SECONDS = 30.0
 
 
 class AsyncClient:
@@ -212,13 +212,16 @@ class AsyncSandbox:
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
 
-        deadline = time.monotonic() + _PUBLISH_SECONDS
-        notice = _in_loop(loop, call)
-
-        def act() -> Subscription:
-            return self._sandbox.subscribe(kind, notice, deadline)
-
-        return await _in_thread(self._core.submit(act, only_asks=True), deadline)
+        deadline = time.monotonic() + PUBLISH_SECONDS
+        listening = self._core.listen_soon(self.user, kind, _in_loop(loop, call), deadline)
+        with no_answer_in_time():
+            try:
+                listener = await asyncio.wrap_future(listening)
+            except asyncio.CancelledError:
+                if not listening.cancel() and listening.exception() is None:  # it came at the same time
+                    self._core.unlisten(listening.result())
+                raise
+        return Subscription(self._core, listener, self._sandbox.client)
 
 
 class AsyncRun(StartedCommand):
@@ -306,7 +309,7 @@ class AsyncRun(StartedCommand):
                 if self._needs_nothing():
                     return
                 await asyncio.sleep(FULL_SECONDS)
-        left = max(0.0, self._call.deadline - time.monotonic()) + _PUBLISH_SECONDS
+        left = max(0.0, self._call.deadline - time.monotonic()) + PUBLISH_SECONDS
         try:
             await asyncio.wait_for(asyncio.wrap_future(stored), left)
         except asyncio.TimeoutError as e:
@@ -353,12 +356,9 @@ class AsyncFiles:
 
 
 async def _begin(core: Core, call: Call[Any]) -> None:
-    if core.try_begin(call):
-        return
-    try:
-        await _in_thread(core.submit(lambda: core.begin(call), only_asks=True), call.deadline)
-    except NoAnswerError:
-        call.expired()
+    begun = core.begin_soon(call)
+    if not begun.done():
+        await asyncio.wrap_future(begun)
 
 
 async def _outcome(call: Call[_T]) -> _T:

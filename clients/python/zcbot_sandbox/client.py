@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 import weakref
@@ -43,7 +44,7 @@ _INPUTS_UNDER_WAY = 8
 #: Beyond a call's deadline, which the reading thread keeps.
 _SLACK = 30.0
 
-_PUBLISH_SECONDS = 30.0
+PUBLISH_SECONDS = 30.0
 
 #: Between two tries to hand a record to a producer that is full.
 FULL_SECONDS = 0.01
@@ -292,7 +293,7 @@ class Sandbox:
                 self.core.unlisten(listener)
 
     def _send_release(self, container_id: str | None, deadline: float) -> None:
-        patience = min(deadline, time.monotonic() + _PUBLISH_SECONDS)
+        patience = min(deadline, time.monotonic() + PUBLISH_SECONDS)
         stored: Future[None] = Future()
         while True:
             left = max(0.001, deadline - time.monotonic())
@@ -315,20 +316,13 @@ class Sandbox:
 
     def _subscribe(self, kind: str, function: Callable[[Any], object]) -> Subscription:
         dispatch = self._dispatcher.dispatch
-        deadline = time.monotonic() + _PUBLISH_SECONDS
-        return self.subscribe(kind, lambda event: dispatch(function, event), deadline)
-
-    def subscribe(self, kind: str, notice: Callable[[Any], None], deadline: float) -> Subscription:
-        """For what is in this package: ``notice`` is called in the reading thread and must not block."""
-        return Subscription(self.core, self._listen(kind, notice, deadline), self.client)
+        deadline = time.monotonic() + PUBLISH_SECONDS
+        listener = self._listen(kind, lambda event: dispatch(function, event), deadline)
+        return Subscription(self.core, listener, self.client)
 
     def _listen(self, kind: str, notice: Callable[[Any], None], deadline: float) -> Listener:
-        try:
+        with no_answer_in_time():
             return self.core.listen(self.user, kind, notice, deadline)
-        except SandboxError:
-            raise
-        except TimeoutError as e:
-            raise NoAnswerError(str(e), "") from e
 
 
 class StartedCommand:
@@ -479,6 +473,17 @@ def with_output(call: ExecCall, result: Result) -> Result:
     if not stdout and not stderr:
         return result
     return replace(result, stdout=result.stdout + stdout, stderr=result.stderr + stderr)
+
+
+@contextlib.contextmanager
+def no_answer_in_time() -> Iterator[None]:
+    """What the log calls a ``TimeoutError``, as an error of this library."""
+    try:
+        yield
+    except SandboxError:
+        raise
+    except TimeoutError as e:
+        raise NoAnswerError(str(e), "") from e
 
 
 def release_deadline(wait: float | None) -> float:

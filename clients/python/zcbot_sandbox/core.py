@@ -106,9 +106,6 @@ class Core:
         self._closing = threading.Event()
         self._closed_lock = threading.Lock()
         self._workers = ThreadPoolExecutor(8, "zcbot-sandbox")
-        # Of one thread, since the log asks brokers for one caller at a time. What the others do may take as
-        # long as their callers wait.
-        self._asker = ThreadPoolExecutor(1, "zcbot-sandbox-ask")
         self._threads = [
             threading.Thread(target=self._read, name="zcbot-sandbox-read", daemon=True),
             threading.Thread(target=self._serve, name="zcbot-sandbox-write", daemon=True),
@@ -120,28 +117,40 @@ class Core:
 
     def begin(self, call: Call[Any]) -> None:
         """Publishes a request; blocks until the places of its answers are known."""
-        try:
-            self._refuse_closed()
-            self.log.hold(call.key, call.kinds, call.deadline)
-        except TimeoutError:  # nothing was published
-            call.expired()
-            return
-        except SandboxError as e:
-            call.fail(e)
-            return
-        self._begun(call)
+        self.begin_soon(call).result()
 
-    def try_begin(self, call: Call[Any]) -> bool:
-        """As ``begin``, if that blocks nobody; whether it did."""
+    def begin_soon(self, call: Call[Any]) -> Future[None]:
+        """As ``begin``, without blocking; done when the request is published or the call is over."""
+        begun: Future[None] = Future()
         try:
             self._refuse_closed()
         except SandboxError as e:
             call.fail(e)
-            return True
-        if not self.log.try_hold(call.key, call.kinds):
-            return False
-        self._begun(call)
-        return True
+            begun.set_result(None)
+            return begun
+        held = self.log.hold(call.key, call.kinds, call.deadline)
+
+        def begin(_: object) -> None:
+            try:
+                if not held.cancelled():
+                    self._held(call, held.exception())
+            except BaseException as e:  # noqa: BLE001 - the caller waits
+                call.fail(e)
+            finally:
+                _settle(begun)
+
+        if not held.done():  # a call that is given up needs no answer of a broker any more
+            call.future.add_done_callback(lambda _: held.cancel())
+        held.add_done_callback(begin)
+        return begun
+
+    def _held(self, call: Call[Any], error: BaseException | None) -> None:
+        if error is None:
+            self._begun(call)
+        elif isinstance(error, SandboxError):
+            call.fail(error)
+        else:  # the deadline came, and nothing was published
+            call.expired()
 
     def _begun(self, call: Call[Any]) -> None:
         with self._lock:
@@ -299,12 +308,32 @@ class Core:
 
     def listen(self, user: str, kind: str, notice: Notice, deadline: float) -> Listener:
         """Blocks until the place of the notices is known. ``notice`` must not block."""
+        return self.listen_soon(user, kind, notice, deadline).result()
+
+    def listen_soon(self, user: str, kind: str, notice: Notice, deadline: float) -> Future[Listener]:
+        """As ``listen``, without blocking. One that is cancelled listens to nothing."""
         self._refuse_closed()
+        listening: Future[Listener] = Future()
         listener = Listener(user.encode(), kind, notice)
-        self.log.hold(listener.key, (kind,), deadline)
-        with self._lock:
-            self._listeners.setdefault(listener.key, []).append(listener)
-        return listener
+        held = self.log.hold(listener.key, (kind,), deadline)
+
+        def listen(_: object) -> None:
+            if held.cancelled():
+                return
+            error = held.exception()
+            if error is not None:
+                _fail(listening, error)
+                return
+            with self._lock:
+                self._listeners.setdefault(listener.key, []).append(listener)
+            try:
+                listening.set_result(listener)
+            except InvalidStateError:
+                self.unlisten(listener)
+
+        listening.add_done_callback(lambda _: held.cancel())
+        held.add_done_callback(listen)
+        return listening
 
     def unlisten(self, listener: Listener) -> None:
         with self._lock:
@@ -435,11 +464,11 @@ class Core:
 
     # --- end -----------------------------------------------------------------------------------
 
-    def submit(self, act: Callable[[], _T], *, only_asks: bool = False) -> Future[_T]:
-        """For what blocks, where the caller must not. ``only_asks`` is for what takes as long as ``Log.hold``."""
+    def submit(self, act: Callable[[], _T]) -> Future[_T]:
+        """For what blocks, where the caller must not."""
         with self._closed_lock:
             self._refuse_closed()
-            return (self._asker if only_asks else self._workers).submit(act)
+            return self._workers.submit(act)
 
     def _refuse_closed(self) -> None:
         if self._closing.is_set():
@@ -457,8 +486,7 @@ class Core:
             waits = list(self._waits)
         for wait in waits:
             _fail(wait, _closed())
-        for executor in (self._workers, self._asker):
-            executor.shutdown(wait=False, cancel_futures=True)
+        self._workers.shutdown(wait=False, cancel_futures=True)
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(_FLUSH_SECONDS)
@@ -469,6 +497,13 @@ class Core:
 
 def _closed() -> ClientClosedError:
     return ClientClosedError("the client is closed")
+
+
+def _settle(wait: Future[None]) -> None:
+    try:
+        wait.set_result(None)
+    except InvalidStateError:
+        pass
 
 
 def _fail(wait: Future[Any], error: BaseException) -> None:

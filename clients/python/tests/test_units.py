@@ -21,8 +21,10 @@ from zcbot_sandbox import (
     AsyncSandbox,
     ClientClosedError,
     CommandNotStartedError,
+    CommandTimeoutError,
     InvalidRequestError,
     NoAnswerError,
+    OutputLostError,
     Result,
     Run,
     Sandbox,
@@ -420,6 +422,28 @@ def test_output_may_come_after_the_end(core: Core) -> None:
         log.answer("output", user, exec_id=call.id, seq=seq, stream="stdout", data=str(seq))
     result: Result = call.future.result(PATIENCE)
     assert (result.missing_outputs, call.drain()) == (0, (b"01", b""))
+
+
+def test_output_that_is_lost_is_an_error_with_what_is_left(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a copy for a reply topic was dropped: nobody may take the rest for all of it."""
+    monkeypatch.setattr(core_module, "LATE_OUTPUT_SECONDS", 0.1)
+    log, user = log_of(core), new_user()
+    for end in ({"reason": "exited", "exit_code": 0}, {"reason": "signalled", "signal": 9}):
+        call = command(user, stream=True)
+        core.begin(call)
+        log.answer("output", user, exec_id=call.id, seq=1, stream="stdout", data="rest")
+        log.exited(user, call.id, **end, output_count=3)
+        with pytest.raises(OutputLostError, match="2 records of output did not arrive") as lost:
+            Run(core, call, None).result()
+        assert (lost.value.reason, lost.value.retryable) == (end["reason"], False)
+        assert (lost.value.result.stdout, lost.value.result.missing_outputs) == (b"rest", 2)
+    call = command(user, stream=True)
+    core.begin(call)
+    log.exited(user, call.id, "timeout", output_count=3)
+    with pytest.raises(CommandTimeoutError):
+        Run(core, call, None).result()
 
 
 def test_notices_come_once(core: Core) -> None:

@@ -142,7 +142,7 @@ class Files:
             "status=none",
             max_output_bytes=size + 4096,
         )
-        if result.truncated or result.missing_outputs or len(result.stdout) > size:
+        if result.truncated or len(result.stdout) > size:
             raise FileError(path, "not all of it arrived")
         return result.stdout
 
@@ -162,7 +162,7 @@ class Files:
             "%y %s %T@ %f\\0",
             max_output_bytes=requests.MAX_OUTPUT_BYTES,
         )
-        if result.truncated or result.missing_outputs:
+        if result.truncated:
             raise FileError(path, f"has more entries than fit into {requests.MAX_OUTPUT_BYTES} bytes")
         return sorted(_entries(path, result.stdout), key=lambda entry: entry.name)
 

@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from pathlib import Path
 from queue import Empty, Queue
 from types import SimpleNamespace
 from typing import Any
@@ -111,6 +116,45 @@ def test_librdkafka_is_served_while_brokers_are_asked() -> None:
     asked.get(timeout=20)
     assert isinstance(held.exception(20), TimeoutError)
     log.close()
+
+
+def test_a_fork_can_end_and_is_told_to_make_a_client() -> None:
+    program = """
+import os, sys, time
+from zcbot_sandbox import Client, SandboxError
+client = Client("127.0.0.1:1")
+sandbox = client.sandbox("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10")
+time.sleep(0.3)
+child = os.fork()
+if child == 0:
+    refused = 0
+    for act in (sandbox.ensure, lambda: sandbox.run("true"), sandbox.release, sandbox.keep_alive,
+                lambda: sandbox.on_reaped(print), lambda: sandbox.start("true").result()):
+        try:
+            act()
+        except SandboxError as e:
+            refused += "made before a fork; make one in this process" in str(e)
+    sys.exit(refused)
+print(child, flush=True)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+client.close()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", program],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    try:
+        out, _ = process.communicate(timeout=30)
+        assert out.strip() == "6"
+    except subprocess.TimeoutExpired:
+        os.kill(child, signal.SIGKILL)
+        raise
+    finally:
+        process.kill()
 
 
 class Brokers:

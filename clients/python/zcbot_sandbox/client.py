@@ -57,7 +57,8 @@ class Client:
     With ``reply_topic``, a topic below ``<topic_prefix>reply.`` that exists, workers copy answers
     there, and the client need not read those of others. ``name`` is published as ``requested_by``.
 
-    Close it, or use it as a context manager. A process that forks makes its client after that.
+    Close it, or use it as a context manager. A process that forks makes its client after that;
+    in a fork, requests of an older client are refused.
     """
 
     def __init__(
@@ -90,6 +91,8 @@ class Client:
 
 
 def _end(core: Core, dispatcher: Dispatcher) -> None:
+    if core.is_of_another_process:
+        return  # librdkafka would wait for threads that are not here
     core.close()
     dispatcher.close()
 

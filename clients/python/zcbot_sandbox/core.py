@@ -6,6 +6,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -83,6 +84,7 @@ class Core:
             raise InvalidRequestError(
                 "reply_topic", f"is {reply_topic!r}; its name must begin with {topic_prefix}reply."
             )
+        self._pid = os.getpid()
         self.name = requests.label("name", name)
         self.log = make_log(
             kafka,
@@ -123,7 +125,7 @@ class Core:
         """As ``begin``, without blocking; done when the request is published or the call is over."""
         begun: Future[None] = Future()
         try:
-            self._refuse_closed()
+            self._refuse_unusable()
         except SandboxError as e:
             call.fail(e)
             begun.set_result(None)
@@ -252,7 +254,7 @@ class Core:
         on_delivery: Callable[[LogError | None], None] | None = None,
     ) -> None:
         """Never blocks; raises ``BufferError`` if too much is on its way."""
-        self._refuse_closed()
+        self._refuse_unusable()
         if "data" in content or "data_base64" in content or "eof" in content:
             call.may_retry = False  # another try would not have it
         value = requests.input_value(call.user, call.id, content)
@@ -265,7 +267,7 @@ class Core:
         container_id: str | None,
         on_delivery: Callable[[LogError | None], None],
     ) -> None:
-        self._refuse_closed()
+        self._refuse_unusable()
         with self._lock:
             self._ttls.pop(user.encode(), None)  # the next sandbox may have another one
         value = requests.release_value(user, self.name, within, container_id)
@@ -273,7 +275,7 @@ class Core:
 
     def keep_alive(self, user: str) -> bool:
         """Reports use, at most once in a tenth of the idle TTL or in 30 s; whether it did."""
-        self._refuse_closed()
+        self._refuse_unusable()
         key = user.encode()
         now = time.monotonic()
         with self._lock:
@@ -293,6 +295,7 @@ class Core:
 
     def end_with_client(self, wait: Future[Any]) -> None:
         """A wait that is no call fails when the client is closed."""
+        self._refuse_unusable()
         with self._lock:
             self._waits.add(wait)
 
@@ -312,7 +315,7 @@ class Core:
 
     def listen_soon(self, user: str, kind: str, notice: Notice, deadline: float) -> Future[Listener]:
         """As ``listen``, without blocking. One that is cancelled listens to nothing."""
-        self._refuse_closed()
+        self._refuse_unusable()
         listening: Future[Listener] = Future()
         listener = Listener(user.encode(), kind, notice)
         held = self.log.hold(listener.key, (kind,), deadline)
@@ -467,10 +470,17 @@ class Core:
     def submit(self, act: Callable[[], _T]) -> Future[_T]:
         """For what blocks, where the caller must not."""
         with self._closed_lock:
-            self._refuse_closed()
+            self._refuse_unusable()
             return self._workers.submit(act)
 
-    def _refuse_closed(self) -> None:
+    @property
+    def is_of_another_process(self) -> bool:
+        """Whether this process is a fork. It has none of the threads, and locks may be held for ever."""
+        return os.getpid() != self._pid
+
+    def _refuse_unusable(self) -> None:
+        if self.is_of_another_process:
+            raise SandboxError("this client was made before a fork; make one in this process")
         if self._closing.is_set():
             raise _closed()
 

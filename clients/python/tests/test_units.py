@@ -430,7 +430,8 @@ def test_output_that_is_lost_is_an_error_with_what_is_left(
     """As where a copy for a reply topic was dropped: nobody may take the rest for all of it."""
     monkeypatch.setattr(core_module, "LATE_OUTPUT_SECONDS", 0.1)
     log, user = log_of(core), new_user()
-    for end in ({"reason": "exited", "exit_code": 0}, {"reason": "signalled", "signal": 9}):
+    ends: list[dict[str, Any]] = [{"reason": "exited", "exit_code": 0}, {"reason": "signalled", "signal": 9}]
+    for end in ends:
         call = command(user, stream=True)
         core.begin(call)
         log.answer("output", user, exec_id=call.id, seq=1, stream="stdout", data="rest")
@@ -529,6 +530,18 @@ async def test_asyncio_calls_are_published_while_releases_have_all_threads(core:
     await asyncio.to_thread(core.close)
     ends = await asyncio.wait_for(asyncio.gather(*releases, return_exceptions=True), PATIENCE)
     assert {type(end) for end in ends} == {ClientClosedError}
+
+
+async def test_a_file_operation_that_is_cancelled_is_killed(core: Core) -> None:
+    log = log_of(core)
+    files = AsyncSandbox(sandbox_of(core, new_user())).files
+    task = asyncio.create_task(files.write("a", b"new"))
+    await asyncio.to_thread(log.wait_published, 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    exec_, signal = log.wait_published(2)
+    assert (signal["exec_id"], signal["signal"]) == (exec_["event_id"], "KILL")
 
 
 def test_a_release_that_the_queue_does_not_take_ends_with_its_time(core: Core) -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from queue import Empty, Queue
 from types import SimpleNamespace
@@ -278,3 +279,37 @@ async def test_close_ends_calls_that_wait_for_a_thread() -> None:
     await nowhere.close()
     ends = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 30)
     assert {type(end) for end in ends} == {ClientClosedError}
+
+
+async def test_calls_that_are_cancelled_leave_their_threads() -> None:
+    async with AsyncClient("127.0.0.1:1") as nowhere:
+        sandbox = nowhere.sandbox(new_user())
+        calls: list[Callable[[], Coroutine[Any, Any, object]]] = [
+            sandbox.files.list,
+            lambda: sandbox.files.write("a", BytesIO(b"a")),
+            lambda: sandbox.release(wait=600),
+        ]
+        for call in calls:
+            tasks = [asyncio.create_task(call()) for _ in range(8)]
+            await asyncio.sleep(0.3)
+            for task in tasks:
+                task.cancel()
+            next_one = nowhere._client._core.submit(lambda: "has a thread")
+            assert await asyncio.to_thread(next_one.result, 20) == "has a thread"
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            assert {type(end) for end in ends} == {asyncio.CancelledError}
+
+
+async def test_a_subscription_that_is_cancelled_listens_to_nothing() -> None:
+    async with AsyncClient("127.0.0.1:1") as nowhere:
+        core = nowhere._client._core
+        Brokers(core.log, {0, 1, 2, 3})
+        task = asyncio.create_task(nowhere.sandbox(new_user()).on_reaped(print))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        deadline = time.monotonic() + 20
+        while core.log._waits and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        assert (core.log._waits, core.log._held, core._listeners) == ([], {}, {})

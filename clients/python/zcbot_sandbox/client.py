@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from concurrent import futures
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
@@ -124,11 +126,23 @@ class Sandbox:
     failed and are ``retryable`` are repeated. A command is started at most once.
     """
 
-    def __init__(self, core: Core, dispatcher: Dispatcher, user: str, client: Client) -> None:
+    def __init__(
+        self,
+        core: Core,
+        dispatcher: Dispatcher,
+        user: str,
+        client: Client,
+        cancellation: Cancellation | None = None,
+    ) -> None:
         self.core = core
         self.client = client
         self._dispatcher = dispatcher
+        self._cancellation = cancellation
         self.user = user
+
+    def cancelled_by(self, cancellation: Cancellation) -> Sandbox:
+        """For what is in this package: the same sandbox, whose commands end with a cancellation."""
+        return Sandbox(self.core, self._dispatcher, self.user, self.client, cancellation)
 
     def ensure(self, *, idle_ttl: int | None = None, wait: float = DEFAULT_ENSURE_SECONDS) -> Ready:
         """Has the sandbox made if there is none; ``outcome`` tells whether it was.
@@ -235,14 +249,19 @@ class Sandbox:
             tty=tty,
             ensure=ensure,
         )
-        run = Run(self.core, call, self.client)
+        run = self._command(call)
         run.begin()
         return run
 
     def _run(self, call: ExecCall) -> Result:
-        with Run(self.core, call, self.client) as run:
+        with self._command(call) as run:
             run.begin()
             return run.result()
+
+    def _command(self, call: ExecCall) -> Run:
+        if self._cancellation is not None:
+            self._cancellation.watch(call)
+        return Run(self.core, call, self.client)
 
     @property
     def files(self) -> Files:
@@ -265,11 +284,12 @@ class Sandbox:
         Returns when Kafka has stored the request, or with ``wait`` when the sandbox is gone:
         ``None`` if none was announced gone in time, for example because there was none.
         """
-        return self.release_by(release_deadline(wait), container_id, awaits_end=wait is not None)
+        return self.release_by(release_deadline(wait), container_id, Future(), awaits_end=wait is not None)
 
-    def release_by(self, deadline: float, container_id: str | None, *, awaits_end: bool) -> Reaped | None:
-        """For what is in this package."""
-        gone: Future[Reaped] = Future()
+    def release_by(
+        self, deadline: float, container_id: str | None, gone: Future[Reaped], *, awaits_end: bool
+    ) -> Reaped | None:
+        """For what is in this package. Who cancels ``gone`` waits for no end any more."""
         listener = None
 
         def notice(reaped: Reaped) -> None:
@@ -282,7 +302,10 @@ class Sandbox:
         try:
             self.core.end_with_client(gone)
             if awaits_end:
-                listener = self._listen("reaped", notice, deadline)
+                listening = self.core.listen_soon(self.user, "reaped", notice, deadline)
+                gone.add_done_callback(lambda _: listening.cancel())
+                with no_answer_in_time():
+                    listener = listening.result()
             self._send_release(container_id, deadline)
             if listener is None:
                 return None
@@ -328,6 +351,30 @@ class Sandbox:
             return self.core.listen(self.user, kind, notice, deadline)
 
 
+class Cancellation:
+    """Of something that runs commands, one after another, for somebody who may go."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._call: ExecCall | None = None
+        self._is_cancelled = False
+
+    def watch(self, call: ExecCall) -> None:
+        """The command that runs next."""
+        with self._lock:
+            if self._is_cancelled:
+                raise _left()
+            self._call = call
+
+    def cancel(self, core: Core) -> None:
+        """The command that runs is killed, and no other one is started. Never blocks."""
+        with self._lock:
+            self._is_cancelled = True
+            call = self._call
+        if call is not None:
+            core.abandon(call, _left())
+
+
 class StartedCommand:
     """What a command that was started is for both clients."""
 
@@ -351,7 +398,7 @@ class StartedCommand:
 
     def _leave(self) -> None:
         if not self._call.is_over:
-            self._core.abandon(self._call, ClientClosedError("the command was left and killed"))
+            self._core.abandon(self._call, _left())
 
 
 class Run(StartedCommand):
@@ -384,24 +431,24 @@ class Run(StartedCommand):
             for start in range(0, len(piece), INPUT_PIECE):
                 part = piece[start : start + INPUT_PIECE]
                 if len(under_way) >= _INPUTS_UNDER_WAY:
-                    _stored(under_way.pop(0), self._patience())
+                    self._await_stored(under_way.pop(0))
                 under_way.append(self._send(requests.data_field("data", part)))
                 written += len(part)
                 if self._call.is_over:
                     return written
         for each in under_way:
-            _stored(each, self._patience())
+            self._await_stored(each)
         return written
 
     def close_stdin(self) -> None:
         """Ends standard input. A terminal gets Ctrl-D."""
-        _stored(self._send({"eof": True}), self._patience())
+        self._await_stored(self._send({"eof": True}))
 
     def signal(self, name: str) -> None:
         """Sends ``INT``, ``TERM``, ``KILL`` or ``HUP``, also before the command has started."""
         content = {"signal": requests.signal_name(name)}
         self._call.may_retry = False
-        _stored(self._send(content), self._patience())
+        self._await_stored(self._send(content))
 
     def kill(self) -> None:
         """Ends the command, whatever it does."""
@@ -410,7 +457,7 @@ class Run(StartedCommand):
     def resize(self, columns: int, rows: int) -> None:
         """Tells the command that its terminal has another size."""
         content = {"resize": requests.terminal_size("size", (columns, rows))}
-        _stored(self._send(content), self._patience())
+        self._await_stored(self._send(content))
 
     def begin(self) -> None:
         """Publishes the exec, and what of its standard input does not fit into it."""
@@ -437,6 +484,13 @@ class Run(StartedCommand):
                     stored.set_result(None)
                     return stored
                 time.sleep(FULL_SECONDS)
+
+    def _await_stored(self, stored: Future[None]) -> None:
+        """Until the command has ended: nothing reads what was sent to it then."""
+        ends: list[Future[Any]] = [stored, self._call.future]
+        futures.wait(ends, self._patience(), futures.FIRST_COMPLETED)
+        if stored.done() or not self._call.is_over:
+            _stored(stored, 0)
 
     def _patience(self) -> float:
         return max(0.0, self._call.deadline - time.monotonic()) + _SLACK
@@ -476,6 +530,10 @@ def with_output(call: ExecCall, result: Result) -> Result:
     if not stdout and not stderr:
         return result
     return replace(result, stdout=result.stdout + stdout, stderr=result.stderr + stderr)
+
+
+def _left() -> ClientClosedError:
+    return ClientClosedError("the command was left and killed")
 
 
 @contextlib.contextmanager

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import math
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from pathlib import Path
@@ -445,6 +447,27 @@ def test_output_that_is_lost_is_an_error_with_what_is_left(
     log.exited(user, call.id, "timeout", output_count=3)
     with pytest.raises(CommandTimeoutError):
         Run(core, call, None).result()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_that_has_ended_is_freed_without_the_collector(core: Core, stream: bool) -> None:
+    """It has the command's input and output."""
+    log, user = log_of(core), new_user()
+    gc.collect()
+    gc.disable()
+    try:
+        call = command(user, stream=stream)
+        core.begin(call)
+        log.exited(user, call.id, "exited", exit_code=0)
+        assert Run(core, call, None).result().ok
+        gone = weakref.ref(call)
+        del call
+        deadline = time.monotonic() + 10  # the reading thread may have it for a moment
+        while gone() is not None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_notices_come_once(core: Core) -> None:

@@ -130,9 +130,8 @@ class Core:
             call.fail(e)
             begun.set_result(None)
             return begun
-        held = self.log.hold(call.key, call.kinds, call.deadline)
 
-        def begin(_: object) -> None:
+        def begin(held: Future[None]) -> None:
             try:
                 if not held.cancelled():
                     self._held(call, held.exception())
@@ -141,8 +140,9 @@ class Core:
             finally:
                 _settle(begun)
 
+        held = self.log.hold(call.key, call.kinds, call.deadline)
         if not held.done():  # a call that is given up needs no answer of a broker any more
-            call.future.add_done_callback(lambda _: held.cancel())
+            call.at_end(held.cancel)
         held.add_done_callback(begin)
         return begun
 
@@ -159,11 +159,11 @@ class Core:
             self._register(call)
         deadline = self._at(call.deadline, lambda: self._expire(call))
 
-        def over(_: object) -> None:
+        def over() -> None:
             deadline.cancel()
             self._over(call)
 
-        call.future.add_done_callback(over)
+        call.at_end(over)
         self._publish(call)
         if self._closing.is_set():  # closed meanwhile
             call.fail(_closed())
@@ -318,9 +318,8 @@ class Core:
         self._refuse_unusable()
         listening: Future[Listener] = Future()
         listener = Listener(user.encode(), kind, notice)
-        held = self.log.hold(listener.key, (kind,), deadline)
 
-        def listen(_: object) -> None:
+        def listen(held: Future[None]) -> None:
             if held.cancelled():
                 return
             error = held.exception()
@@ -334,7 +333,9 @@ class Core:
             except InvalidStateError:
                 self.unlisten(listener)
 
-        listening.add_done_callback(lambda _: held.cancel())
+        held = self.log.hold(listener.key, (kind,), deadline)
+        if not held.done():
+            listening.add_done_callback(lambda _: held.cancel())
         held.add_done_callback(listen)
         return listening
 

@@ -22,8 +22,10 @@ from zcbot_sandbox import (
     AsyncRun,
     AsyncSandbox,
     ClientClosedError,
+    CommandLostError,
     CommandNotStartedError,
     CommandTimeoutError,
+    Files,
     InvalidRequestError,
     NoAnswerError,
     OutputLostError,
@@ -565,6 +567,35 @@ async def test_a_file_operation_that_is_cancelled_is_killed(core: Core) -> None:
         await task
     exec_, signal = log.wait_published(2)
     assert (signal["exec_id"], signal["signal"]) == (exec_["event_id"], "KILL")
+
+
+@pytest.mark.parametrize(
+    ("act", "tries"),
+    [
+        (lambda files: files.read("a"), 3),
+        (lambda files: files.list(), 3),
+        (lambda files: files.write("a", b"new"), 3),
+        (lambda files: files.write("a", b"x" * 1_000_000), 1),
+        (lambda files: files.remove("a"), 1),
+    ],
+)
+def test_what_may_be_done_twice_with_files_is_repeated(
+    core: Core, act: Callable[[Files], object], tries: int
+) -> None:
+    log, user = log_of(core), new_user()
+    done = outcome(lambda: act(sandbox_of(core, user).files))
+
+    def execs() -> list[dict[str, Any]]:
+        return [fields for kind, fields in log.published if kind == "exec"]
+
+    for number, reason in enumerate(["lost", "sandbox_gone", "lost"][:tries]):
+        deadline = time.monotonic() + PATIENCE
+        while len(execs()) <= number and time.monotonic() < deadline:
+            time.sleep(0.005)
+        log.exited(user, execs()[number]["event_id"], reason)
+    assert isinstance(done.exception(PATIENCE), CommandLostError)
+    assert len(execs()) == tries
+    assert len({each["event_id"] for each in execs()}) == tries
 
 
 def test_a_release_that_the_queue_does_not_take_ends_with_its_time(core: Core) -> None:

@@ -282,7 +282,8 @@ class Log:
         self._producer.purge()
         self._producer.flush(1.0)
         if self._asking is not None:
-            self._asking.join(3 * _CALL_SECONDS)
+            if self._asking is not threading.current_thread():
+                self._asking.join(3 * _CALL_SECONDS)
             if self._asking.is_alive():
                 return  # both are in use
         self._consumer.close()

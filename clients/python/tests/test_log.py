@@ -56,7 +56,7 @@ class Reading:
             self.log.poll(0.05)
 
     def hold(self, user: str, *kinds: str) -> None:
-        self.log.hold(user.encode(), kinds, time.monotonic() + PATIENCE)
+        self.log.hold(user.encode(), kinds, time.monotonic() + PATIENCE).result(PATIENCE)
 
     def close(self) -> None:
         self._stop.set()
@@ -252,7 +252,7 @@ def test_without_copies_an_error_names_the_reply_topic(deployment: Deployment, a
     admin.create_topics([NewTopic(useless, 1, 1, config={"max.message.bytes": "1"})])[useless].result(PATIENCE)
     with Client(deployment.bootstrap, reply_topic=useless) as client:
         sandbox = client.sandbox(new_user())
-        client._core.log.hold(sandbox.user.encode(), ("ready",), time.monotonic() + PATIENCE)
+        client._core.log.hold(sandbox.user.encode(), ("ready",), time.monotonic() + PATIENCE).result(PATIENCE)
         with pytest.raises(NoAnswerError, match="or the answer is in sandbox.ready and was not copied to") as e:
             sandbox.ensure(wait=2)
         assert f"{useless}, for which workers need Write and Describe" in str(e.value)

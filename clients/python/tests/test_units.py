@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import math
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from pathlib import Path
@@ -20,9 +22,13 @@ from zcbot_sandbox import (
     AsyncRun,
     AsyncSandbox,
     ClientClosedError,
+    CommandLostError,
     CommandNotStartedError,
+    CommandTimeoutError,
+    Files,
     InvalidRequestError,
     NoAnswerError,
+    OutputLostError,
     Result,
     Run,
     Sandbox,
@@ -216,13 +222,12 @@ class LogStandIn:
         if on_delivery is not None:
             on_delivery(None)
 
-    def try_hold(self, key: bytes, kinds: Iterable[str]) -> bool:
+    def hold(self, key: bytes, kinds: Iterable[str], deadline: float) -> Future[None]:
         for kind in kinds:
             self.held[kind, key] = self.held.get((kind, key), 0) + 1
-        return True
-
-    def hold(self, key: bytes, kinds: Iterable[str], deadline: float) -> None:
-        LogStandIn.try_hold(self, key, kinds)
+        held: Future[None] = Future()
+        held.set_result(None)
+        return held
 
     def release(self, key: bytes, kinds: Iterable[str]) -> None:
         for kind in kinds:
@@ -423,6 +428,50 @@ def test_output_may_come_after_the_end(core: Core) -> None:
     assert (result.missing_outputs, call.drain()) == (0, (b"01", b""))
 
 
+def test_output_that_is_lost_is_an_error_with_what_is_left(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a copy for a reply topic was dropped: nobody may take the rest for all of it."""
+    monkeypatch.setattr(core_module, "LATE_OUTPUT_SECONDS", 0.1)
+    log, user = log_of(core), new_user()
+    ends: list[dict[str, Any]] = [{"reason": "exited", "exit_code": 0}, {"reason": "signalled", "signal": 9}]
+    for end in ends:
+        call = command(user, stream=True)
+        core.begin(call)
+        log.answer("output", user, exec_id=call.id, seq=1, stream="stdout", data="rest")
+        log.exited(user, call.id, **end, output_count=3)
+        with pytest.raises(OutputLostError, match="2 records of output did not arrive") as lost:
+            Run(core, call, None).result()
+        assert (lost.value.reason, lost.value.retryable) == (end["reason"], False)
+        assert (lost.value.result.stdout, lost.value.result.missing_outputs) == (b"rest", 2)
+    call = command(user, stream=True)
+    core.begin(call)
+    log.exited(user, call.id, "timeout", output_count=3)
+    with pytest.raises(CommandTimeoutError):
+        Run(core, call, None).result()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_that_has_ended_is_freed_without_the_collector(core: Core, stream: bool) -> None:
+    """It has the command's input and output."""
+    log, user = log_of(core), new_user()
+    gc.collect()
+    gc.disable()
+    try:
+        call = command(user, stream=stream)
+        core.begin(call)
+        log.exited(user, call.id, "exited", exit_code=0)
+        assert Run(core, call, None).result().ok
+        gone = weakref.ref(call)
+        del call
+        deadline = time.monotonic() + 10  # the reading thread may have it for a moment
+        while gone() is not None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
 def test_notices_come_once(core: Core) -> None:
     log, user = log_of(core), new_user()
     reaped = {**json.loads((GOLDEN / "reaped.json").read_bytes()), "user_id": user}
@@ -493,10 +542,7 @@ def sandbox_of(core: Core, user: str) -> Sandbox:
     return Sandbox(core, nothing, user, nothing)
 
 
-async def test_asyncio_calls_are_published_while_releases_have_all_threads(
-    core: Core, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(core.log, "try_hold", lambda *_: False)
+async def test_asyncio_calls_are_published_while_releases_have_all_threads(core: Core) -> None:
     log, ready = log_of(core), json.loads((GOLDEN / "ready.json").read_bytes())
     users = [new_user() for _ in range(8)]
     releases = [asyncio.create_task(AsyncSandbox(sandbox_of(core, u)).release(wait=600)) for u in users]
@@ -511,6 +557,47 @@ async def test_asyncio_calls_are_published_while_releases_have_all_threads(
     assert {type(end) for end in ends} == {ClientClosedError}
 
 
+async def test_a_file_operation_that_is_cancelled_is_killed(core: Core) -> None:
+    log = log_of(core)
+    files = AsyncSandbox(sandbox_of(core, new_user())).files
+    task = asyncio.create_task(files.write("a", b"new"))
+    await asyncio.to_thread(log.wait_published, 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    exec_, signal = log.wait_published(2)
+    assert (signal["exec_id"], signal["signal"]) == (exec_["event_id"], "KILL")
+
+
+@pytest.mark.parametrize(
+    ("act", "tries"),
+    [
+        (lambda files: files.read("a"), 3),
+        (lambda files: files.list(), 3),
+        (lambda files: files.write("a", b"new"), 3),
+        (lambda files: files.write("a", b"x" * 1_000_000), 1),
+        (lambda files: files.remove("a"), 1),
+    ],
+)
+def test_what_may_be_done_twice_with_files_is_repeated(
+    core: Core, act: Callable[[Files], object], tries: int
+) -> None:
+    log, user = log_of(core), new_user()
+    done = outcome(lambda: act(sandbox_of(core, user).files))
+
+    def execs() -> list[dict[str, Any]]:
+        return [fields for kind, fields in log.published if kind == "exec"]
+
+    for number, reason in enumerate(["lost", "sandbox_gone", "lost"][:tries]):
+        deadline = time.monotonic() + PATIENCE
+        while len(execs()) <= number and time.monotonic() < deadline:
+            time.sleep(0.005)
+        log.exited(user, execs()[number]["event_id"], reason)
+    assert isinstance(done.exception(PATIENCE), CommandLostError)
+    assert len(execs()) == tries
+    assert len({each["event_id"] for each in execs()}) == tries
+
+
 def test_a_release_that_the_queue_does_not_take_ends_with_its_time(core: Core) -> None:
     log = log_of(core)
     log.is_full = True
@@ -521,10 +608,9 @@ def test_a_release_that_the_queue_does_not_take_ends_with_its_time(core: Core) -
 def test_a_release_that_hears_of_no_end_leaves_nothing_behind(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hold(*_: object) -> None:
-        raise TimeoutError
-
-    monkeypatch.setattr(core.log, "hold", hold)
+    late: Future[None] = Future()
+    late.set_exception(TimeoutError())
+    monkeypatch.setattr(core.log, "hold", lambda *_: late)
     with pytest.raises(NoAnswerError):
         sandbox_of(core, new_user()).release(wait=0.3)
     assert core._waits == set()

@@ -4,13 +4,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from queue import Queue
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from queue import Empty, Queue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from conftest import new_user
 from zcbot_sandbox import (
     AsyncClient,
@@ -20,7 +29,11 @@ from zcbot_sandbox import (
     NoAnswerError,
     SandboxError,
 )
+from zcbot_sandbox.aio import _begin
+from zcbot_sandbox.core import Core
 from zcbot_sandbox.log import Log
+from zcbot_sandbox.partitions import partition_of
+from zcbot_sandbox.plan import ensure_call
 
 
 def test_deadline_without_brokers() -> None:
@@ -55,37 +68,185 @@ def test_close_ends_waits_for_brokers() -> None:
         assert isinstance(ends.get(timeout=90), (ClientClosedError, LogError))
 
 
-def test_a_release_does_not_wait_for_a_hold() -> None:
-    """It is called where calls end: in an event loop, or in the thread that reads."""
-    log = Log(
-        "127.0.0.1:1",
+def make_log(kafka: str | Mapping[str, Any] = "127.0.0.1:1") -> Log:
+    return Log(
+        kafka,
         client_name="test",
         topic_prefix="sandbox.",
         reply_topic=None,
         on_record=lambda *_: None,
         on_refusal=lambda _: None,
     )
+
+
+def test_a_release_does_not_wait_for_a_hold() -> None:
+    """It is called where calls end: in an event loop, or in the thread that reads."""
+    log = make_log()
     log._counts["sandbox.exited"] = log._counts["sandbox.ready"] = 1
     log._assigned["sandbox.exited", 0] = 0.0
-    log.hold(b"one", ("exited",), time.monotonic() + 1)
-    held: Queue[BaseException] = Queue()
-
-    def hold() -> None:
-        try:
-            log.hold(b"two", ("ready",), time.monotonic() + 5)
-        except TimeoutError as e:
-            held.put(e)
-
-    threading.Thread(target=hold, daemon=True).start()
+    log.hold(b"one", ("exited",), time.monotonic() + 1).result(1)
+    held = log.hold(b"two", ("ready",), time.monotonic() + 5)
     time.sleep(0.2)
     before = time.monotonic()
     log.release(b"one", ("exited",))
     assert time.monotonic() - before < 1
-    held.get(timeout=90)
+    assert isinstance(held.exception(90), TimeoutError)
     log._look(time.monotonic())
     assert log._held == {}
     assert log._assigned["sandbox.exited", 0] >= before
     log.close()
+
+
+def test_librdkafka_is_served_while_brokers_are_asked() -> None:
+    """It calls for tokens in ``poll`` only, and a consumer without one is let in by no broker."""
+    asked: Queue[float] = Queue()
+
+    def token(_: str) -> tuple[str, float]:
+        asked.put(time.monotonic())
+        return "token", time.time() + 600
+
+    log = make_log(
+        {
+            "bootstrap.servers": "127.0.0.1:1",
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanisms": "OAUTHBEARER",
+            "oauth_cb": token,
+        }
+    )
+    held = log.hold(b"user", ("exited",), time.monotonic() + 1)
+    asked.get(timeout=20)
+    assert isinstance(held.exception(20), TimeoutError)
+    log.close()
+
+
+def test_a_fork_can_end_and_is_told_to_make_a_client() -> None:
+    program = """
+import os, sys, time
+from zcbot_sandbox import Client, SandboxError
+client = Client("127.0.0.1:1")
+sandbox = client.sandbox("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10")
+time.sleep(0.3)
+child = os.fork()
+if child == 0:
+    refused = 0
+    for act in (sandbox.ensure, lambda: sandbox.run("true"), sandbox.release, sandbox.keep_alive,
+                lambda: sandbox.on_reaped(print), lambda: sandbox.start("true").result()):
+        try:
+            act()
+        except SandboxError as e:
+            refused += "made before a fork; make one in this process" in str(e)
+    sys.exit(refused)
+print(child, flush=True)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+client.close()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", program],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    try:
+        out, _ = process.communicate(timeout=30)
+        assert out.strip() == "6"
+    except subprocess.TimeoutExpired:
+        os.kill(child, signal.SIGKILL)
+        raise
+    finally:
+        process.kill()
+
+
+class Brokers:
+    """Stand in for a log's consumers. Of the topics, which have four partitions each, some partitions have
+    no leader."""
+
+    def __init__(self, log: Any, without_leader: set[int]) -> None:
+        self.without_leader = without_leader
+        self._replaced = [log._asker, log._consumer]  # in use
+        log._asker = log._consumer = self
+
+    def list_topics(self, topic: str, timeout: float) -> Any:
+        return SimpleNamespace(topics={topic: SimpleNamespace(error=None, partitions=range(4))})
+
+    def offsets_for_times(self, asked: list[Any], timeout: float) -> list[Any]:
+        if any(each.partition in self.without_leader for each in asked):
+            time.sleep(timeout)
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        return [TopicPartition(each.topic, each.partition, 0) for each in asked]
+
+    def poll(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def incremental_assign(self, partitions: list[Any]) -> None:
+        pass
+
+    def close(self) -> None:
+        while self._replaced:
+            self._replaced.pop().close()
+
+
+def user_of(partition: int) -> str:
+    return next(user for user in iter(new_user, "") if partition_of(user.encode(), 4) == partition)
+
+
+def in_thread(act: Callable[[], object]) -> Queue[BaseException | None]:
+    ends: Queue[BaseException | None] = Queue()
+
+    def run() -> None:
+        try:
+            act()
+        except BaseException as e:  # noqa: BLE001
+            ends.put(e)
+        else:
+            ends.put(None)
+
+    threading.Thread(target=run, daemon=True).start()
+    return ends
+
+
+def test_a_partition_without_a_leader_delays_no_other_user() -> None:
+    core = Core("127.0.0.1:1", topic_prefix="sandbox.", reply_topic=None, name="test")
+    brokers = Brokers(core.log, {3})
+    core.begin(ensure_call(user_of(0), 60, None))
+    unlucky = [in_thread(partial(core.begin, ensure_call(user_of(3), 60, None))) for _ in range(20)]
+    time.sleep(0.5)
+    for partition in (0, 1):
+        assert in_thread(partial(core.begin, ensure_call(user_of(partition), 60, None))).get(timeout=20) is None
+    assert all(each.empty() for each in unlucky)
+    brokers.without_leader.clear()
+    assert all(each.get(timeout=20) is None for each in unlucky)
+    core.close()
+
+
+async def test_a_partition_without_a_leader_delays_no_other_task() -> None:
+    core = Core("127.0.0.1:1", topic_prefix="sandbox.", reply_topic=None, name="test")
+    Brokers(core.log, {3})
+    unlucky = [asyncio.create_task(_begin(core, ensure_call(user_of(3), 60, None))) for _ in range(20)]
+    await asyncio.sleep(0.5)
+    for partition in (0, 1, 2):
+        await asyncio.wait_for(_begin(core, ensure_call(user_of(partition), 60, None)), 20)
+    assert not any(task.done() for task in unlucky)
+    for task in unlucky:
+        task.cancel()
+    await asyncio.to_thread(core.close)
+
+
+def test_a_wait_for_a_leader_is_given_up_with_its_call() -> None:
+    core = Core("127.0.0.1:1", topic_prefix="sandbox.", reply_topic=None, name="test")
+    Brokers(core.log, {3})
+    call = ensure_call(user_of(3), 600, None)
+    begun = in_thread(lambda: core.begin(call))
+    with pytest.raises(Empty):
+        begun.get(timeout=0.5)
+    call.fail(ClientClosedError("given up"))
+    begun.get(timeout=5)
+    deadline = time.monotonic() + 20
+    while core.log._waits and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert core.log._waits == []
+    core.close()
 
 
 def busy(client: AsyncClient, wait: float) -> list[asyncio.Task[object]]:
@@ -118,3 +279,37 @@ async def test_close_ends_calls_that_wait_for_a_thread() -> None:
     await nowhere.close()
     ends = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 30)
     assert {type(end) for end in ends} == {ClientClosedError}
+
+
+async def test_calls_that_are_cancelled_leave_their_threads() -> None:
+    async with AsyncClient("127.0.0.1:1") as nowhere:
+        sandbox = nowhere.sandbox(new_user())
+        calls: list[Callable[[], Coroutine[Any, Any, object]]] = [
+            sandbox.files.list,
+            lambda: sandbox.files.write("a", BytesIO(b"a")),
+            lambda: sandbox.release(wait=600),
+        ]
+        for call in calls:
+            tasks = [asyncio.create_task(call()) for _ in range(8)]
+            await asyncio.sleep(0.3)
+            for task in tasks:
+                task.cancel()
+            next_one = nowhere._client._core.submit(lambda: "has a thread")
+            assert await asyncio.to_thread(next_one.result, 20) == "has a thread"
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            assert {type(end) for end in ends} == {asyncio.CancelledError}
+
+
+async def test_a_subscription_that_is_cancelled_listens_to_nothing() -> None:
+    async with AsyncClient("127.0.0.1:1") as nowhere:
+        core = nowhere._client._core
+        Brokers(core.log, {0, 1, 2, 3})
+        task = asyncio.create_task(nowhere.sandbox(new_user()).on_reaped(print))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        deadline = time.monotonic() + 20
+        while core.log._waits and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        assert (core.log._waits, core.log._held, core._listeners) == ([], {}, {})

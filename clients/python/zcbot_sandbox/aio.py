@@ -17,11 +17,14 @@ from .calls import Call, ExecCall
 from .client import (
     FULL_SECONDS,
     INPUT_PIECE,
+    PUBLISH_SECONDS,
+    Cancellation,
     Client,
     Sandbox,
     StartedCommand,
     Subscription,
     into_future,
+    no_answer_in_time,
     release_deadline,
     with_output,
 )
@@ -35,8 +38,6 @@ from .plan import ensure_call, exec_call
 from .result import Result
 
 _T = TypeVar("_T")
-
-_PUBLISH_SECONDS = 30.0
 
 
 class AsyncClient:
@@ -178,7 +179,7 @@ class AsyncSandbox:
     @property
     def files(self) -> AsyncFiles:
         """The files of the user's workspace."""
-        return AsyncFiles(self._core, self._sandbox.files)
+        return AsyncFiles(self._sandbox)
 
     async def keep_alive(self) -> bool:
         """See :meth:`Sandbox.keep_alive`."""
@@ -187,11 +188,12 @@ class AsyncSandbox:
     async def release(self, *, container_id: str | None = None, wait: float | None = None) -> Reaped | None:
         """See :meth:`Sandbox.release`."""
         deadline = release_deadline(wait)
+        gone: Future[Reaped] = Future()
 
         def act() -> Reaped | None:
-            return self._sandbox.release_by(deadline, container_id, awaits_end=wait is not None)
+            return self._sandbox.release_by(deadline, container_id, gone, awaits_end=wait is not None)
 
-        return await _in_thread(self._core.submit(act), deadline)
+        return await _in_thread(self._core.submit(act), gone.cancel, deadline)
 
     async def on_reaped(self, function: Callable[[Reaped], object]) -> Subscription:
         """Has a function or a coroutine function called in this loop when a sandbox of the user is gone."""
@@ -212,13 +214,16 @@ class AsyncSandbox:
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
 
-        deadline = time.monotonic() + _PUBLISH_SECONDS
-        notice = _in_loop(loop, call)
-
-        def act() -> Subscription:
-            return self._sandbox.subscribe(kind, notice, deadline)
-
-        return await _in_thread(self._core.submit(act, only_asks=True), deadline)
+        deadline = time.monotonic() + PUBLISH_SECONDS
+        listening = self._core.listen_soon(self.user, kind, _in_loop(loop, call), deadline)
+        with no_answer_in_time():
+            try:
+                listener = await asyncio.wrap_future(listening)
+            except asyncio.CancelledError:
+                if not listening.cancel() and listening.exception() is None:  # it came at the same time
+                    self._core.unlisten(listening.result())
+                raise
+        return Subscription(self._core, listener, self._sandbox.client)
 
 
 class AsyncRun(StartedCommand):
@@ -306,7 +311,7 @@ class AsyncRun(StartedCommand):
                 if self._needs_nothing():
                     return
                 await asyncio.sleep(FULL_SECONDS)
-        left = max(0.0, self._call.deadline - time.monotonic()) + _PUBLISH_SECONDS
+        left = max(0.0, self._call.deadline - time.monotonic()) + PUBLISH_SECONDS
         try:
             await asyncio.wait_for(asyncio.wrap_future(stored), left)
         except asyncio.TimeoutError as e:
@@ -322,43 +327,44 @@ class AsyncRun(StartedCommand):
 
 
 class AsyncFiles:
-    """As :class:`Files`; runs in a few threads of the client's, so at most eight at a time."""
+    """As :class:`Files`; runs in a few threads of the client's, so at most eight at a time.
 
-    def __init__(self, core: Core, files: Files) -> None:
-        self._core = core
-        self._files = files
+    If its task is cancelled, what it does in the sandbox is killed.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
 
     async def write(self, path: str, data: bytes | str | BinaryIO, *, mode: int = 0o644) -> int:
         """See :meth:`Files.write`."""
-        return await self._in_thread(lambda: self._files.write(path, data, mode=mode))
+        return await self._in_thread(lambda files: files.write(path, data, mode=mode))
 
     async def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
         """See :meth:`Files.read`."""
-        return await self._in_thread(lambda: self._files.read(path, max_bytes=max_bytes))
+        return await self._in_thread(lambda files: files.read(path, max_bytes=max_bytes))
 
     async def read_into(self, path: str, into: BinaryIO, *, max_bytes: int | None = None) -> int:
         """See :meth:`Files.read_into`."""
-        return await self._in_thread(lambda: self._files.read_into(path, into, max_bytes=max_bytes))
+        return await self._in_thread(lambda files: files.read_into(path, into, max_bytes=max_bytes))
 
     async def list(self, path: str = WORKSPACE) -> list[Entry]:
         """See :meth:`Files.list`."""
-        return await self._in_thread(lambda: self._files.list(path))
+        return await self._in_thread(lambda files: files.list(path))
 
     async def remove(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
         """See :meth:`Files.remove`."""
-        await self._in_thread(lambda: self._files.remove(path, recursive=recursive, missing_ok=missing_ok))
+        await self._in_thread(lambda files: files.remove(path, recursive=recursive, missing_ok=missing_ok))
 
-    async def _in_thread(self, act: Callable[[], _T]) -> _T:
-        return await _in_thread(self._core.submit(act))
+    async def _in_thread(self, act: Callable[[Files], _T]) -> _T:
+        core, cancellation = self._sandbox.core, Cancellation()
+        files = Files(self._sandbox.cancelled_by(cancellation))
+        return await _in_thread(core.submit(lambda: act(files)), lambda: cancellation.cancel(core))
 
 
 async def _begin(core: Core, call: Call[Any]) -> None:
-    if core.try_begin(call):
-        return
-    try:
-        await _in_thread(core.submit(lambda: core.begin(call), only_asks=True), call.deadline)
-    except NoAnswerError:
-        call.expired()
+    begun = core.begin_soon(call)
+    if not begun.done():
+        await asyncio.wrap_future(begun)
 
 
 async def _outcome(call: Call[_T]) -> _T:
@@ -369,8 +375,11 @@ async def _outcome(call: Call[_T]) -> _T:
     return await asyncio.shield(outcome)
 
 
-async def _in_thread(job: Future[_T], deadline: float | None = None) -> _T:
-    """The outcome of something that keeps to the deadline once a thread has begun with it."""
+async def _in_thread(
+    job: Future[_T], cancel: Callable[[], object], deadline: float | None = None
+) -> _T:
+    """The outcome of something that keeps to the deadline once a thread has begun with it. ``cancel`` ends
+    it early, if the caller is cancelled."""
     outcome = asyncio.wrap_future(job)
     try:
         await asyncio.wait([outcome], timeout=None if deadline is None else deadline - time.monotonic())
@@ -380,7 +389,9 @@ async def _in_thread(job: Future[_T], deadline: float | None = None) -> _T:
             raise NoAnswerError("no thread of this client was free in time; nothing was published", "")
         return await outcome
     finally:
-        outcome.cancel()  # and so the job, if it waits for a thread: the caller may be cancelled
+        if not job.cancel() and not job.done():
+            cancel()
+        outcome.cancel()
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, act: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -54,6 +54,9 @@ class Call(Generic[_T]):
         self.last_refusal: SandboxError | None = None
         #: Whether the last try was refused and the next one is not published yet.
         self.is_backing_off = False
+        # Not callbacks of the future, which keeps them: the call would be a cycle, with its input and output.
+        self._at_end: list[Callable[[], object]] | None = []
+        self._at_end_lock = threading.Lock()
 
     @property
     def is_over(self) -> bool:
@@ -63,13 +66,29 @@ class Call(Generic[_T]):
         try:
             self.future.set_exception(error)
         except InvalidStateError:
-            pass
+            return
+        self._end()
 
     def succeed(self, value: _T) -> None:
         try:
             self.future.set_result(value)
         except InvalidStateError:
-            pass
+            return
+        self._end()
+
+    def at_end(self, act: Callable[[], object]) -> None:
+        """Called once, in any thread, when the call has its outcome."""
+        with self._at_end_lock:
+            if self._at_end is not None:
+                self._at_end.append(act)
+                return
+        act()
+
+    def _end(self) -> None:
+        with self._at_end_lock:
+            acts, self._at_end = self._at_end, None
+        for act in acts or ():
+            act()
 
     def backoff(self, now: float) -> float | None:
         """When to try again, if there is time for that."""
@@ -146,7 +165,7 @@ class ExecCall(Call[Result]):
         self._lock = threading.Condition()
         self._chunks: deque[Chunk] = deque()
         self._wakers: list[Callable[[], None]] = []
-        self.future.add_done_callback(lambda _: self._wake())
+        self.at_end(self._wake)
 
     @property
     def latest_start(self) -> float:

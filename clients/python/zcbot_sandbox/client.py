@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from concurrent import futures
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
@@ -43,7 +46,7 @@ _INPUTS_UNDER_WAY = 8
 #: Beyond a call's deadline, which the reading thread keeps.
 _SLACK = 30.0
 
-_PUBLISH_SECONDS = 30.0
+PUBLISH_SECONDS = 30.0
 
 #: Between two tries to hand a record to a producer that is full.
 FULL_SECONDS = 0.01
@@ -56,7 +59,8 @@ class Client:
     With ``reply_topic``, a topic below ``<topic_prefix>reply.`` that exists, workers copy answers
     there, and the client need not read those of others. ``name`` is published as ``requested_by``.
 
-    Close it, or use it as a context manager. A process that forks makes its client after that.
+    Close it, or use it as a context manager. A process that forks makes its client after that;
+    in a fork, requests of an older client are refused.
     """
 
     def __init__(
@@ -89,6 +93,8 @@ class Client:
 
 
 def _end(core: Core, dispatcher: Dispatcher) -> None:
+    if core.is_of_another_process:
+        return  # librdkafka would wait for threads that are not here
     core.close()
     dispatcher.close()
 
@@ -120,11 +126,23 @@ class Sandbox:
     failed and are ``retryable`` are repeated. A command is started at most once.
     """
 
-    def __init__(self, core: Core, dispatcher: Dispatcher, user: str, client: Client) -> None:
+    def __init__(
+        self,
+        core: Core,
+        dispatcher: Dispatcher,
+        user: str,
+        client: Client,
+        cancellation: Cancellation | None = None,
+    ) -> None:
         self.core = core
         self.client = client
         self._dispatcher = dispatcher
+        self._cancellation = cancellation
         self.user = user
+
+    def cancelled_by(self, cancellation: Cancellation) -> Sandbox:
+        """For what is in this package: the same sandbox, whose commands end with a cancellation."""
+        return Sandbox(self.core, self._dispatcher, self.user, self.client, cancellation)
 
     def ensure(self, *, idle_ttl: int | None = None, wait: float = DEFAULT_ENSURE_SECONDS) -> Ready:
         """Has the sandbox made if there is none; ``outcome`` tells whether it was.
@@ -231,14 +249,19 @@ class Sandbox:
             tty=tty,
             ensure=ensure,
         )
-        run = Run(self.core, call, self.client)
+        run = self._command(call)
         run.begin()
         return run
 
     def _run(self, call: ExecCall) -> Result:
-        with Run(self.core, call, self.client) as run:
+        with self._command(call) as run:
             run.begin()
             return run.result()
+
+    def _command(self, call: ExecCall) -> Run:
+        if self._cancellation is not None:
+            self._cancellation.watch(call)
+        return Run(self.core, call, self.client)
 
     @property
     def files(self) -> Files:
@@ -261,11 +284,12 @@ class Sandbox:
         Returns when Kafka has stored the request, or with ``wait`` when the sandbox is gone:
         ``None`` if none was announced gone in time, for example because there was none.
         """
-        return self.release_by(release_deadline(wait), container_id, awaits_end=wait is not None)
+        return self.release_by(release_deadline(wait), container_id, Future(), awaits_end=wait is not None)
 
-    def release_by(self, deadline: float, container_id: str | None, *, awaits_end: bool) -> Reaped | None:
-        """For what is in this package."""
-        gone: Future[Reaped] = Future()
+    def release_by(
+        self, deadline: float, container_id: str | None, gone: Future[Reaped], *, awaits_end: bool
+    ) -> Reaped | None:
+        """For what is in this package. Who cancels ``gone`` waits for no end any more."""
         listener = None
 
         def notice(reaped: Reaped) -> None:
@@ -278,7 +302,10 @@ class Sandbox:
         try:
             self.core.end_with_client(gone)
             if awaits_end:
-                listener = self._listen("reaped", notice, deadline)
+                listening = self.core.listen_soon(self.user, "reaped", notice, deadline)
+                gone.add_done_callback(lambda _: listening.cancel())
+                with no_answer_in_time():
+                    listener = listening.result()
             self._send_release(container_id, deadline)
             if listener is None:
                 return None
@@ -292,7 +319,7 @@ class Sandbox:
                 self.core.unlisten(listener)
 
     def _send_release(self, container_id: str | None, deadline: float) -> None:
-        patience = min(deadline, time.monotonic() + _PUBLISH_SECONDS)
+        patience = min(deadline, time.monotonic() + PUBLISH_SECONDS)
         stored: Future[None] = Future()
         while True:
             left = max(0.001, deadline - time.monotonic())
@@ -315,20 +342,37 @@ class Sandbox:
 
     def _subscribe(self, kind: str, function: Callable[[Any], object]) -> Subscription:
         dispatch = self._dispatcher.dispatch
-        deadline = time.monotonic() + _PUBLISH_SECONDS
-        return self.subscribe(kind, lambda event: dispatch(function, event), deadline)
-
-    def subscribe(self, kind: str, notice: Callable[[Any], None], deadline: float) -> Subscription:
-        """For what is in this package: ``notice`` is called in the reading thread and must not block."""
-        return Subscription(self.core, self._listen(kind, notice, deadline), self.client)
+        deadline = time.monotonic() + PUBLISH_SECONDS
+        listener = self._listen(kind, lambda event: dispatch(function, event), deadline)
+        return Subscription(self.core, listener, self.client)
 
     def _listen(self, kind: str, notice: Callable[[Any], None], deadline: float) -> Listener:
-        try:
+        with no_answer_in_time():
             return self.core.listen(self.user, kind, notice, deadline)
-        except SandboxError:
-            raise
-        except TimeoutError as e:
-            raise NoAnswerError(str(e), "") from e
+
+
+class Cancellation:
+    """Of something that runs commands, one after another, for somebody who may go."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._call: ExecCall | None = None
+        self._is_cancelled = False
+
+    def watch(self, call: ExecCall) -> None:
+        """The command that runs next."""
+        with self._lock:
+            if self._is_cancelled:
+                raise _left()
+            self._call = call
+
+    def cancel(self, core: Core) -> None:
+        """The command that runs is killed, and no other one is started. Never blocks."""
+        with self._lock:
+            self._is_cancelled = True
+            call = self._call
+        if call is not None:
+            core.abandon(call, _left())
 
 
 class StartedCommand:
@@ -354,7 +398,7 @@ class StartedCommand:
 
     def _leave(self) -> None:
         if not self._call.is_over:
-            self._core.abandon(self._call, ClientClosedError("the command was left and killed"))
+            self._core.abandon(self._call, _left())
 
 
 class Run(StartedCommand):
@@ -387,24 +431,24 @@ class Run(StartedCommand):
             for start in range(0, len(piece), INPUT_PIECE):
                 part = piece[start : start + INPUT_PIECE]
                 if len(under_way) >= _INPUTS_UNDER_WAY:
-                    _stored(under_way.pop(0), self._patience())
+                    self._await_stored(under_way.pop(0))
                 under_way.append(self._send(requests.data_field("data", part)))
                 written += len(part)
                 if self._call.is_over:
                     return written
         for each in under_way:
-            _stored(each, self._patience())
+            self._await_stored(each)
         return written
 
     def close_stdin(self) -> None:
         """Ends standard input. A terminal gets Ctrl-D."""
-        _stored(self._send({"eof": True}), self._patience())
+        self._await_stored(self._send({"eof": True}))
 
     def signal(self, name: str) -> None:
         """Sends ``INT``, ``TERM``, ``KILL`` or ``HUP``, also before the command has started."""
         content = {"signal": requests.signal_name(name)}
         self._call.may_retry = False
-        _stored(self._send(content), self._patience())
+        self._await_stored(self._send(content))
 
     def kill(self) -> None:
         """Ends the command, whatever it does."""
@@ -413,7 +457,7 @@ class Run(StartedCommand):
     def resize(self, columns: int, rows: int) -> None:
         """Tells the command that its terminal has another size."""
         content = {"resize": requests.terminal_size("size", (columns, rows))}
-        _stored(self._send(content), self._patience())
+        self._await_stored(self._send(content))
 
     def begin(self) -> None:
         """Publishes the exec, and what of its standard input does not fit into it."""
@@ -440,6 +484,13 @@ class Run(StartedCommand):
                     stored.set_result(None)
                     return stored
                 time.sleep(FULL_SECONDS)
+
+    def _await_stored(self, stored: Future[None]) -> None:
+        """Until the command has ended: nothing reads what was sent to it then."""
+        ends: list[Future[Any]] = [stored, self._call.future]
+        futures.wait(ends, self._patience(), futures.FIRST_COMPLETED)
+        if stored.done() or not self._call.is_over:
+            _stored(stored, 0)
 
     def _patience(self) -> float:
         return max(0.0, self._call.deadline - time.monotonic()) + _SLACK
@@ -479,6 +530,21 @@ def with_output(call: ExecCall, result: Result) -> Result:
     if not stdout and not stderr:
         return result
     return replace(result, stdout=result.stdout + stdout, stderr=result.stderr + stderr)
+
+
+def _left() -> ClientClosedError:
+    return ClientClosedError("the command was left and killed")
+
+
+@contextlib.contextmanager
+def no_answer_in_time() -> Iterator[None]:
+    """What the log calls a ``TimeoutError``, as an error of this library."""
+    try:
+        yield
+    except SandboxError:
+        raise
+    except TimeoutError as e:
+        raise NoAnswerError(str(e), "") from e
 
 
 def release_deadline(wait: float | None) -> float:

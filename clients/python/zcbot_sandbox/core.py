@@ -6,6 +6,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -83,6 +84,7 @@ class Core:
             raise InvalidRequestError(
                 "reply_topic", f"is {reply_topic!r}; its name must begin with {topic_prefix}reply."
             )
+        self._pid = os.getpid()
         self.name = requests.label("name", name)
         self.log = make_log(
             kafka,
@@ -106,9 +108,6 @@ class Core:
         self._closing = threading.Event()
         self._closed_lock = threading.Lock()
         self._workers = ThreadPoolExecutor(8, "zcbot-sandbox")
-        # Of one thread, since the log asks brokers for one caller at a time. What the others do may take as
-        # long as their callers wait.
-        self._asker = ThreadPoolExecutor(1, "zcbot-sandbox-ask")
         self._threads = [
             threading.Thread(target=self._read, name="zcbot-sandbox-read", daemon=True),
             threading.Thread(target=self._serve, name="zcbot-sandbox-write", daemon=True),
@@ -120,39 +119,51 @@ class Core:
 
     def begin(self, call: Call[Any]) -> None:
         """Publishes a request; blocks until the places of its answers are known."""
-        try:
-            self._refuse_closed()
-            self.log.hold(call.key, call.kinds, call.deadline)
-        except TimeoutError:  # nothing was published
-            call.expired()
-            return
-        except SandboxError as e:
-            call.fail(e)
-            return
-        self._begun(call)
+        self.begin_soon(call).result()
 
-    def try_begin(self, call: Call[Any]) -> bool:
-        """As ``begin``, if that blocks nobody; whether it did."""
+    def begin_soon(self, call: Call[Any]) -> Future[None]:
+        """As ``begin``, without blocking; done when the request is published or the call is over."""
+        begun: Future[None] = Future()
         try:
-            self._refuse_closed()
+            self._refuse_unusable()
         except SandboxError as e:
             call.fail(e)
-            return True
-        if not self.log.try_hold(call.key, call.kinds):
-            return False
-        self._begun(call)
-        return True
+            begun.set_result(None)
+            return begun
+
+        def begin(held: Future[None]) -> None:
+            try:
+                if not held.cancelled():
+                    self._held(call, held.exception())
+            except BaseException as e:  # noqa: BLE001 - the caller waits
+                call.fail(e)
+            finally:
+                _settle(begun)
+
+        held = self.log.hold(call.key, call.kinds, call.deadline)
+        if not held.done():  # a call that is given up needs no answer of a broker any more
+            call.at_end(held.cancel)
+        held.add_done_callback(begin)
+        return begun
+
+    def _held(self, call: Call[Any], error: BaseException | None) -> None:
+        if error is None:
+            self._begun(call)
+        elif isinstance(error, SandboxError):
+            call.fail(error)
+        else:  # the deadline came, and nothing was published
+            call.expired()
 
     def _begun(self, call: Call[Any]) -> None:
         with self._lock:
             self._register(call)
         deadline = self._at(call.deadline, lambda: self._expire(call))
 
-        def over(_: object) -> None:
+        def over() -> None:
             deadline.cancel()
             self._over(call)
 
-        call.future.add_done_callback(over)
+        call.at_end(over)
         self._publish(call)
         if self._closing.is_set():  # closed meanwhile
             call.fail(_closed())
@@ -243,7 +254,7 @@ class Core:
         on_delivery: Callable[[LogError | None], None] | None = None,
     ) -> None:
         """Never blocks; raises ``BufferError`` if too much is on its way."""
-        self._refuse_closed()
+        self._refuse_unusable()
         if "data" in content or "data_base64" in content or "eof" in content:
             call.may_retry = False  # another try would not have it
         value = requests.input_value(call.user, call.id, content)
@@ -256,7 +267,7 @@ class Core:
         container_id: str | None,
         on_delivery: Callable[[LogError | None], None],
     ) -> None:
-        self._refuse_closed()
+        self._refuse_unusable()
         with self._lock:
             self._ttls.pop(user.encode(), None)  # the next sandbox may have another one
         value = requests.release_value(user, self.name, within, container_id)
@@ -264,7 +275,7 @@ class Core:
 
     def keep_alive(self, user: str) -> bool:
         """Reports use, at most once in a tenth of the idle TTL or in 30 s; whether it did."""
-        self._refuse_closed()
+        self._refuse_unusable()
         key = user.encode()
         now = time.monotonic()
         with self._lock:
@@ -284,6 +295,7 @@ class Core:
 
     def end_with_client(self, wait: Future[Any]) -> None:
         """A wait that is no call fails when the client is closed."""
+        self._refuse_unusable()
         with self._lock:
             self._waits.add(wait)
 
@@ -299,12 +311,33 @@ class Core:
 
     def listen(self, user: str, kind: str, notice: Notice, deadline: float) -> Listener:
         """Blocks until the place of the notices is known. ``notice`` must not block."""
-        self._refuse_closed()
+        return self.listen_soon(user, kind, notice, deadline).result()
+
+    def listen_soon(self, user: str, kind: str, notice: Notice, deadline: float) -> Future[Listener]:
+        """As ``listen``, without blocking. One that is cancelled listens to nothing."""
+        self._refuse_unusable()
+        listening: Future[Listener] = Future()
         listener = Listener(user.encode(), kind, notice)
-        self.log.hold(listener.key, (kind,), deadline)
-        with self._lock:
-            self._listeners.setdefault(listener.key, []).append(listener)
-        return listener
+
+        def listen(held: Future[None]) -> None:
+            if held.cancelled():
+                return
+            error = held.exception()
+            if error is not None:
+                _fail(listening, error)
+                return
+            with self._lock:
+                self._listeners.setdefault(listener.key, []).append(listener)
+            try:
+                listening.set_result(listener)
+            except InvalidStateError:
+                self.unlisten(listener)
+
+        held = self.log.hold(listener.key, (kind,), deadline)
+        if not held.done():
+            listening.add_done_callback(lambda _: held.cancel())
+        held.add_done_callback(listen)
+        return listening
 
     def unlisten(self, listener: Listener) -> None:
         with self._lock:
@@ -435,13 +468,20 @@ class Core:
 
     # --- end -----------------------------------------------------------------------------------
 
-    def submit(self, act: Callable[[], _T], *, only_asks: bool = False) -> Future[_T]:
-        """For what blocks, where the caller must not. ``only_asks`` is for what takes as long as ``Log.hold``."""
+    def submit(self, act: Callable[[], _T]) -> Future[_T]:
+        """For what blocks, where the caller must not."""
         with self._closed_lock:
-            self._refuse_closed()
-            return (self._asker if only_asks else self._workers).submit(act)
+            self._refuse_unusable()
+            return self._workers.submit(act)
 
-    def _refuse_closed(self) -> None:
+    @property
+    def is_of_another_process(self) -> bool:
+        """Whether this process is a fork. It has none of the threads, and locks may be held for ever."""
+        return os.getpid() != self._pid
+
+    def _refuse_unusable(self) -> None:
+        if self.is_of_another_process:
+            raise SandboxError("this client was made before a fork; make one in this process")
         if self._closing.is_set():
             raise _closed()
 
@@ -457,8 +497,7 @@ class Core:
             waits = list(self._waits)
         for wait in waits:
             _fail(wait, _closed())
-        for executor in (self._workers, self._asker):
-            executor.shutdown(wait=False, cancel_futures=True)
+        self._workers.shutdown(wait=False, cancel_futures=True)
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(_FLUSH_SECONDS)
@@ -469,6 +508,13 @@ class Core:
 
 def _closed() -> ClientClosedError:
     return ClientClosedError("the client is closed")
+
+
+def _settle(wait: Future[None]) -> None:
+    try:
+        wait.set_result(None)
+    except InvalidStateError:
+        pass
 
 
 def _fail(wait: Future[Any], error: BaseException) -> None:

@@ -60,7 +60,7 @@ class SandboxFailedError(SandboxError):
 
 
 class CommandError(SandboxError):
-    """A command that did not end by itself or by a signal.
+    """A command that did not end by itself or by a signal, or of which output was lost.
 
     ``reason`` is that of ``sandbox.exited``. If ``retryable``, nothing ran. ``result`` has the
     output up to then, and where it ran.
@@ -88,6 +88,13 @@ class SandboxGoneError(CommandError):
 
 class CommandNotStartedError(CommandError):
     """The command was not started: ``rejected``, ``expired``, ``no_sandbox`` or ``failed``."""
+
+
+class OutputLostError(CommandError):
+    """The command ended by itself or by a signal, and some of its streamed output did not arrive.
+
+    ``result`` has how it ended, and the output that did.
+    """
 
 
 class CommandExitError(SandboxError):

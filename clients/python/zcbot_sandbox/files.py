@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, BinaryIO
 
 from . import requests
-from .errors import FileError, InvalidRequestError
+from .errors import CommandLostError, FileError, InvalidRequestError, SandboxGoneError
 from .result import Result
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ _FIRST_PIECE = 128 * 1024
 _PIECE = 4 << 20
 
 _TIMEOUT = 300.0
+
+#: As often a piece is read or written, if the sandbox or its worker ends meanwhile.
+_ATTEMPTS = 3
 
 #: target, its directory, mode. Others see the old file until all of the new one is there.
 _WRITE = """
@@ -96,7 +99,9 @@ class Files:
         if isinstance(data, (bytes, bytearray, memoryview, str)):
             content = requests.stdin_bytes(data)
             size = len(content)
-            result = self._run(path, *command, input=content, timeout=timeout)
+            # Longer content is sent after the exec, and commands that read such input are never repeated.
+            attempts = _ATTEMPTS if size <= requests.MAX_INLINE_INPUT else 1
+            result = self._run(path, *command, input=content, timeout=timeout, attempts=attempts)
         else:
             with self._sandbox.start(*command, stdin=True, timeout=timeout) as run:
                 size = run.write_from(_pieces(data))
@@ -141,8 +146,9 @@ class Files:
             f"count={size}",
             "status=none",
             max_output_bytes=size + 4096,
+            attempts=_ATTEMPTS,
         )
-        if result.truncated or result.missing_outputs or len(result.stdout) > size:
+        if result.truncated or len(result.stdout) > size:
             raise FileError(path, "not all of it arrived")
         return result.stdout
 
@@ -161,8 +167,9 @@ class Files:
             "-printf",
             "%y %s %T@ %f\\0",
             max_output_bytes=requests.MAX_OUTPUT_BYTES,
+            attempts=_ATTEMPTS,
         )
-        if result.truncated or result.missing_outputs:
+        if result.truncated:
             raise FileError(path, f"has more entries than fit into {requests.MAX_OUTPUT_BYTES} bytes")
         return sorted(_entries(path, result.stdout), key=lambda entry: entry.name)
 
@@ -181,11 +188,20 @@ class Files:
         input: bytes | None = None,
         timeout: float = _TIMEOUT,
         max_output_bytes: int = requests.MAX_INLINE_OUTPUT,
+        attempts: int = 1,
     ) -> Result:
-        result = self._sandbox.run(
-            *command, input=input, cwd="/", timeout=timeout, max_output_bytes=max_output_bytes
-        )
-        return _ended(path, result)
+        """More than one attempt is for what makes the same if it is run twice."""
+        while True:
+            attempts -= 1
+            try:
+                result = self._sandbox.run(
+                    *command, input=input, cwd="/", timeout=timeout, max_output_bytes=max_output_bytes
+                )
+            except (CommandLostError, SandboxGoneError):
+                if attempts <= 0:
+                    raise
+            else:
+                return _ended(path, result)
 
 
 def _ended(path: str, result: Result) -> Result:

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -35,8 +38,16 @@ _KEEP_SECONDS = 60.0
 _LOOK_SECONDS = 30.0
 #: By how much clocks may differ, where records are looked for by their time.
 _CLOCK_SECONDS = 60.0
-_CALL_SECONDS = 5.0
-_LOOK_CALL_SECONDS = 1.0
+#: One question to brokers. Others wait for as long at most, if it is about a partition without a leader.
+_CALL_SECONDS = 2.0
+#: Or as long as somebody's deadline leaves, but not less.
+_SHORTEST_CALL_SECONDS = 0.2
+#: Between two questions about the same.
+_PAUSE_SECONDS = 0.1
+#: The asking thread serves librdkafka's callbacks at least this often.
+_SERVE_SECONDS = 1.0
+#: Of the log lines and errors of one turn; the rest is for the next.
+_MOST_EVENTS = 100
 #: A broker that has just started may not know its topics yet.
 _UNKNOWN_SECONDS = 2.0
 
@@ -72,6 +83,10 @@ _UNKNOWN = {
     KafkaError._UNKNOWN_TOPIC,
 }
 
+#: A partition of which the end is not known, or with ``_COUNT`` a topic of which nothing is known.
+Place = tuple[str, int]
+_COUNT = -1
+
 OnRecord = Callable[[str, bytes, "bytes | None"], None]
 OnRefusal = Callable[[LogError], None]
 
@@ -94,11 +109,25 @@ def settings(kafka: str | Mapping[str, Any], client_name: str) -> dict[str, Any]
     return {**usual, **given, "logger": logger}
 
 
+@dataclass(eq=False)
+class _Wait:
+    """Somebody who waits until records of a user are read."""
+
+    key: bytes
+    kinds: tuple[str, ...]
+    deadline: float
+    held: Future[None] = field(default_factory=Future)
+    begun: float = field(default_factory=time.monotonic)
+
+
 class Log:
     """Writes records, and reads the partitions of the users that are worked for, and no others.
 
     Each partition is read from an end that was known before the first request for its users was
     written, so an answer can't be missed. One that was not needed for a minute is left.
+
+    Brokers are asked by one thread, one question at a time, so that a partition of which none tells the
+    end, because it has no leader, delays nobody but those who need it.
     """
 
     def __init__(
@@ -129,9 +158,14 @@ class Log:
             raise InvalidRequestError("kafka", e.args[0].str()) from e
         self._is_stopped = False
         self._is_introduced = False
-        # Guards the fields below; held while brokers are asked for ends, so that the position of a
-        # partition is known to whoever finds it assigned.
+        # Guards the fields below, and is held for moments only. A partition is among the assigned ones from
+        # when its position is known on.
         self._lock = threading.Lock()
+        self._news = threading.Condition(self._lock)
+        self._waits: list[_Wait] = []
+        #: When brokers were asked, without an answer, for what is waited for.
+        self._asked: dict[Place, float] = {}
+        self._asking: threading.Thread | None = None
         self._counts: dict[str, int] = {}
         self._counted_at: dict[str, float] = {}
         self._assigned: dict[tuple[str, int], float] = {}
@@ -174,47 +208,31 @@ class Log:
 
     # --- reading -------------------------------------------------------------------------------
 
-    def try_hold(self, key: bytes, kinds: Iterable[str]) -> bool:
-        """As ``hold``, if that needs no answer of a broker."""
-        if not self._lock.acquire(blocking=False):
-            return False
-        try:
-            self._refuse_stopped()
-            kinds = tuple(kinds)
-            if any(self._unread(key, kind) is not None for kind in kinds):
-                return False
-            self._count_held(key, kinds)
-            return True
-        finally:
-            self._lock.release()
+    def hold(self, key: bytes, kinds: Iterable[str], deadline: float) -> Future[None]:
+        """From when this is done on, records of a user are read, until ``release``. Never blocks.
 
-    def hold(self, key: bytes, kinds: Iterable[str], deadline: float) -> None:
-        """From when this returns on, records of a user are read, until ``release``.
-
-        ``deadline`` is of ``time.monotonic``. Raises ``TimeoutError`` if no broker answers by then.
+        It is done at once if no broker has to be asked. ``deadline`` is of ``time.monotonic``; the outcome is
+        ``TimeoutError`` if no broker answers by then. One that is cancelled is not held.
         """
-        kinds = tuple(kinds)
-        if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise TimeoutError("no broker answered in time")
-        try:
-            self._refuse_stopped()
-            missing = {name for kind in kinds if (name := self._unknown(kind)) is not None}
-            for name in missing:
-                self._counted_at[name] = time.time()
-                self._counts[name] = self._count(name, deadline)
-            self._introduce(deadline)
-            unread = {p for kind in kinds for p in self._unread(key, kind) or ()}
-            if unread:
-                self._assign(self._ends(unread, deadline))
-            self._count_held(key, kinds)
-        except KafkaException as e:
-            raise LogError(f"the answers can't be read: {e.args[0].str()}") from e
-        finally:
-            self._lock.release()
+        wait = _Wait(key, tuple(kinds), deadline)
+        with self._lock:
+            if not self._is_stopped and self._missing(wait):
+                self._waits.append(wait)
+                if self._asking is None:
+                    self._asking = threading.Thread(target=self._ask, name="zcbot-sandbox-ask", daemon=True)
+                    self._asking.start()
+                self._news.notify()
+                return wait.held
+            if not self._is_stopped:
+                self._count_held(key, wait.kinds)
+        if self._is_stopped:
+            wait.held.set_exception(_closed())
+        else:
+            wait.held.set_result(None)
+        return wait.held
 
     def release(self, key: bytes, kinds: Iterable[str]) -> None:
-        """The counterpart of ``hold``. Never waits: it is called in event loops and in the reading thread,
-        while another thread may have the lock and wait for a broker."""
+        """The counterpart of ``hold``. Never waits: it is called in event loops and in the reading thread."""
         self._released.append((key, tuple(kinds), time.monotonic()))
         if self._lock.acquire(blocking=False):
             try:
@@ -225,10 +243,6 @@ class Log:
     def poll(self, seconds: float) -> None:
         """Reads at most one record and hands it over."""
         message = self._consumer.poll(seconds)
-        now = time.monotonic()
-        if now >= self._look_at:
-            self._look_at = now + _LOOK_SECONDS
-            self._look(now)
         if message is None:
             return
         error = message.error()
@@ -250,11 +264,13 @@ class Log:
 
     def stop(self) -> None:
         """Ends waits for brokers, from any thread."""
-        self._is_stopped = True
-
-    def _refuse_stopped(self) -> None:
-        if self._is_stopped:
-            raise ClientClosedError("the client is closed")
+        with self._lock:
+            self._is_stopped = True
+            waits, self._waits = self._waits, []
+            self._news.notify()
+        for wait in waits:
+            if wait.held.set_running_or_notify_cancel():
+                wait.held.set_exception(_closed())
 
     def flush(self, seconds: float) -> int:
         """Waits until all records are stored; how many are not yet."""
@@ -262,11 +278,16 @@ class Log:
 
     def close(self) -> None:
         """Ends the consumer; nobody may be in ``poll`` any more. What is not stored yet is given up."""
+        self.stop()
         self._producer.purge()
         self._producer.flush(1.0)
-        with self._lock:
-            self._consumer.close()
-            self._asker.close()
+        if self._asking is not None:
+            if self._asking is not threading.current_thread():
+                self._asking.join(3 * _CALL_SECONDS)
+            if self._asking.is_alive():
+                return  # both are in use
+        self._consumer.close()
+        self._asker.close()
 
     def hint_without_answer(self, kind: str) -> str:
         """What a caller who got no answer should know, besides that a worker may be missing."""
@@ -285,24 +306,27 @@ class Log:
             return self._reply_topic
         return self._prefix + kind
 
-    def _unknown(self, kind: str) -> str | None:
+    def _partitions(self, key: bytes, kind: str, count: int | None = None) -> list[Place]:
+        """Those of a user, also if their topic had so many partitions."""
         topic = self._topic(kind)
-        return None if topic in self._counts else topic
-
-    def _partitions(self, key: bytes, kind: str) -> list[tuple[str, int]]:
-        topic = self._topic(kind)
-        count = self._counts.get(topic)
+        if count is None:
+            count = self._counts.get(topic)
         if count is None:
             return []
         if topic == self._reply_topic:
             return [(topic, partition) for partition in range(count)]
         return [(topic, partition_of(key, count))]
 
-    def _unread(self, key: bytes, kind: str) -> list[tuple[str, int]] | None:
-        """The partitions that are to be assigned for a user; ``None`` if there is nothing to do."""
-        if self._unknown(kind) is not None:
-            return []
-        return [p for p in self._partitions(key, kind) if p not in self._assigned] or None
+    def _missing(self, wait: _Wait) -> set[Place]:
+        """What brokers have to be asked for before records of a user are read."""
+        missing: set[Place] = set()
+        for kind in wait.kinds:
+            topic = self._topic(kind)
+            if topic in self._counts:
+                missing.update(p for p in self._partitions(wait.key, kind) if p not in self._assigned)
+            else:
+                missing.add((topic, _COUNT))
+        return missing
 
     def _count_held(self, key: bytes, kinds: Iterable[str]) -> None:
         self._count_released()
@@ -322,7 +346,115 @@ class Log:
                     if partition in self._assigned:
                         self._assigned[partition] = max(at, self._assigned[partition])
 
-    def _introduce(self, deadline: float) -> None:
+    # --- in the asking thread ------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        while not self._is_stopped:
+            try:
+                self._serve_asker()
+                if time.monotonic() >= self._look_at:
+                    self._look_at = time.monotonic() + _LOOK_SECONDS
+                    self._look(time.monotonic())
+                places = self._await_question()
+                if places:
+                    self._ask_for(places)
+            except Exception:  # noqa: BLE001 - one question must not end all others
+                logger.exception("brokers could not be asked; please report this")
+                time.sleep(_PAUSE_SECONDS)
+
+    def _serve_asker(self) -> None:
+        """librdkafka calls back (for tokens, log lines, errors) only from here."""
+        try:
+            for _ in range(_MOST_EVENTS):
+                message = self._asker.poll(0)
+                if message is None:
+                    return
+                logger.debug("while asking: %s", message.error())
+        except Exception:  # noqa: BLE001 - a callback is the user's
+            logger.exception("a callback failed")
+
+    def _await_question(self) -> list[Place]:
+        """What to ask brokers next. What was asked for in vain is asked for again alone, and after what is new:
+        one partition without a leader spoils the answer for all."""
+        self._settle()
+        with self._lock:
+            wanted = {place for wait in self._waits for place in self._missing(wait)}
+            self._asked = {place: at for place, at in self._asked.items() if place in wanted}
+            new = sorted(wanted - self._asked.keys())
+            if new:
+                return [p for p in new if p[1] == _COUNT][:1] or new
+            oldest = min(self._asked, key=lambda place: self._asked[place], default=None)
+            if oldest is not None and self._asked[oldest] + _PAUSE_SECONDS <= time.monotonic():
+                return [oldest]
+            if not self._is_stopped:
+                patience = _SERVE_SECONDS if oldest is None else _PAUSE_SECONDS
+                self._news.wait(max(0.0, min(patience, self._look_at - time.monotonic())))
+            return []
+
+    def _settle(self) -> None:
+        """Ends the waits that have what they need, or no time left."""
+        now = time.monotonic()
+        with self._lock:
+            over = [wait for wait in self._waits if wait.deadline <= now or not self._missing(wait)]
+            over += [wait for wait in self._waits if wait.held.cancelled() and wait not in over]
+            self._waits = [wait for wait in self._waits if wait not in over]
+            ended = []
+            for wait in over:
+                if wait.held.set_running_or_notify_cancel():
+                    is_held = not self._missing(wait)
+                    if is_held:
+                        self._count_held(wait.key, wait.kinds)
+                    ended.append((wait, is_held))
+        for wait, is_held in ended:
+            if is_held:
+                wait.held.set_result(None)
+            else:
+                wait.held.set_exception(TimeoutError("no broker answered in time"))
+
+    def _patience(self) -> float:
+        with self._lock:
+            left = min((wait.deadline for wait in self._waits), default=math.inf) - time.monotonic()
+        return max(_SHORTEST_CALL_SECONDS, min(_CALL_SECONDS, left))
+
+    def _refuse(self, place: Place, error: LogError, patience: float = 0.0) -> None:
+        """Fails those who need a place and have waited for so long."""
+        latest = time.monotonic() - patience
+        with self._lock:
+            refused = [w for w in self._waits if w.begun <= latest and place in self._missing(w)]
+            self._waits = [wait for wait in self._waits if wait not in refused]
+        for wait in refused:
+            if wait.held.set_running_or_notify_cancel():
+                wait.held.set_exception(error)
+
+    def _ask_for(self, places: list[Place]) -> None:
+        if places[0][1] == _COUNT:
+            self._ask_for_count(places[0])
+        else:
+            try:
+                self._assign(self._ends(set(places)))
+            except KafkaException as e:
+                for place in places:
+                    self._refuse(place, LogError(f"the answers can't be read: {e.args[0].str()}"))
+        now = time.monotonic()
+        with self._lock:
+            self._asked.update(dict.fromkeys(places, now))
+
+    def _ask_for_count(self, place: Place) -> None:
+        topic, asked_at = place[0], time.time()
+        found = self._count(topic)
+        if isinstance(found, int):
+            with self._lock:
+                self._counts[topic] = found
+                self._counted_at[topic] = asked_at
+            self._introduce()
+        elif found.code() in _REFUSALS or found.code() in _UNKNOWN:
+            error = LogError(
+                f"{topic} can't be read: {found.str()}; workers create the topics when they start,"
+                " and a reply topic has to be created by an operator"
+            )
+            self._refuse(place, error, _UNKNOWN_SECONDS if found.code() in _UNKNOWN else 0.0)
+
+    def _introduce(self) -> None:
         """Has the producer and the consumer learn of all topics, once. The first record of each would
         wait for up to a second, since librdkafka looks that often for topics of which it knows nothing.
         """
@@ -333,107 +465,99 @@ class Log:
         topics += [(self._consumer, topic) for topic in sorted({self._topic(kind) for kind in RESULTS})]
         for client, topic in topics:
             try:
-                client.list_topics(topic, timeout=_limited(deadline))
+                client.list_topics(topic, timeout=_CALL_SECONDS)
             except KafkaException as e:  # whoever uses it hears of that
                 logger.info("while asking for %s: %s", topic, e)
+                if e.args[0].code() not in _REFUSALS | _UNKNOWN:
+                    return  # no broker answers
 
-    def _count(self, topic: str, deadline: float) -> int:
-        """How many partitions a topic has."""
-        patience = time.monotonic() + _UNKNOWN_SECONDS
-        while True:
-            try:
-                metadata = self._asker.list_topics(topic, timeout=_limited(deadline))
-                found = metadata.topics[topic]
-            except KafkaException as e:
-                error = e.args[0]
-            else:
-                if found.error is None:
-                    return len(found.partitions)
-                error = found.error
-            is_unknown = error.code() in _UNKNOWN and time.monotonic() > patience
-            if is_unknown or error.code() in _REFUSALS:
-                raise LogError(
-                    f"{topic} can't be read: {error.str()}; workers create the topics when they start,"
-                    " and a reply topic has to be created by an operator"
-                )
-            self._pause(deadline)
+    def _count(self, topic: str) -> Any:
+        """How many partitions a topic has, or the ``KafkaError`` that keeps that secret."""
+        try:
+            found = self._asker.list_topics(topic, timeout=self._patience()).topics[topic]
+        except KafkaException as e:
+            return e.args[0]
+        return len(found.partitions) if found.error is None else found.error
 
-    def _ends(self, partitions: set[tuple[str, int]], deadline: float, at: int = _END) -> list[Any]:
-        """Where the partitions end, or (with a time in milliseconds) where they were at that time."""
+    def _ends(self, partitions: set[Place], at: int = _END) -> dict[Place, int]:
+        """Where partitions end, or (with a time in milliseconds) where they were at that time. Those of which
+        no broker tells are left out."""
         asked = [TopicPartition(topic, number, at) for topic, number in sorted(partitions)]
-        while True:
-            try:
-                found = self._asker.offsets_for_times(asked, timeout=_limited(deadline))
-            except KafkaException as e:
-                logger.info("while asking for offsets: %s", e)
-            else:
-                if all(each.error is None for each in found):
-                    behind = [each for each in found if each.offset < 0]
-                    if not behind:
-                        return list(found)
-                    if at != _END:  # nothing was written since
-                        names = {(each.topic, each.partition) for each in behind}
-                        rest = [each for each in found if each.offset >= 0]
-                        return rest + self._ends(names, deadline)
-            self._pause(deadline)
+        try:
+            found = self._asker.offsets_for_times(asked, timeout=self._patience())
+        except KafkaException as e:
+            logger.info("while asking for offsets: %s", e)
+            return {}
+        offsets = {(each.topic, each.partition): each.offset for each in found if each.error is None}
+        ends = {place: offset for place, offset in offsets.items() if offset >= 0}
+        behind = offsets.keys() - ends.keys()
+        if behind and at != _END:  # nothing was written since
+            ends.update(self._ends(behind))
+        return ends
 
-    def _assign(self, partitions: list[Any]) -> None:
-        self._consumer.incremental_assign(partitions)
-        now = time.monotonic()
-        for each in partitions:
-            self._assigned[each.topic, each.partition] = now
+    def _assign(self, ends: Mapping[Place, int]) -> None:
+        with self._lock:
+            self._assign_locked(ends)
+
+    def _assign_locked(self, ends: Mapping[Place, int]) -> None:
+        new = {place: offset for place, offset in ends.items() if place not in self._assigned}
+        if new:
+            self._consumer.incremental_assign([TopicPartition(*place, offset) for place, offset in new.items()])
+            self._assigned.update(dict.fromkeys(new, time.monotonic()))
 
     def _look(self, now: float) -> None:
         """Leaves partitions that are not needed, and reads those that were added to the topics."""
-        if not self._lock.acquire(blocking=False):
-            return  # somebody waits for a broker: next time
-        try:
+        with self._lock:
             self._count_released()
-            for topic in sorted({topic for topic, _ in self._needed()}):
-                self._look_at_topic(topic, now)
-            needed = self._needed()
-            idle = [
-                partition
-                for partition, used in self._assigned.items()
-                if partition not in needed and now - used > _KEEP_SECONDS
-            ]
-            if idle:
-                self._consumer.incremental_unassign([TopicPartition(*each) for each in idle])
-                for partition in idle:
-                    del self._assigned[partition]
-                # Asked for again with the next use.
-                self._counts = {topic: n for topic, n in self._counts.items() if self._is_read(topic)}
-        except (TimeoutError, ClientClosedError, LogError, KafkaException) as e:
-            logger.info("while looking for new partitions: %s", e)
-        finally:
-            self._lock.release()
-
-    def _look_at_topic(self, topic: str, now: float) -> None:
-        looked_at, old = time.time(), self._counts[topic]
-        self._counts[topic] = self._count(topic, now + _LOOK_CALL_SECONDS)
-        new = {each for each in self._needed() if each[0] == topic} - self._assigned.keys()
+            topics = {self._topic(kind) for kind, _ in self._held}
         try:
-            if new:
-                # Answers may lie there since the partitions were added, which is since the last look.
-                since = int((self._counted_at[topic] - _CLOCK_SECONDS) * 1000)
-                self._assign(self._ends(new, now + 2 * _LOOK_CALL_SECONDS, since))
-        except BaseException:
-            self._counts[topic] = old  # or they would be read from their ends
-            raise
-        self._counted_at[topic] = looked_at
+            for topic in sorted(topics):
+                self._look_at_topic(topic)
+            with self._lock:
+                self._leave_idle(now)
+        except KafkaException as e:
+            logger.info("while looking for new partitions: %s", e)
 
-    def _needed(self) -> set[tuple[str, int]]:
-        return {partition for kind, key in self._held for partition in self._partitions(key, kind)}
+    def _leave_idle(self, now: float) -> None:
+        needed = {partition for kind, key in self._held for partition in self._partitions(key, kind)}
+        idle = [
+            partition
+            for partition, used in self._assigned.items()
+            if partition not in needed and now - used > _KEEP_SECONDS
+        ]
+        if idle:
+            self._consumer.incremental_unassign([TopicPartition(*each) for each in idle])
+            for partition in idle:
+                del self._assigned[partition]
+            # Asked for again with the next use.
+            read = {topic for topic, _ in self._assigned}
+            self._counts = {topic: count for topic, count in self._counts.items() if topic in read}
 
-    def _is_read(self, topic: str) -> bool:
-        return any(name == topic for name, _ in self._assigned)
-
-    def _pause(self, deadline: float) -> None:
-        self._refuse_stopped()
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("no broker answered in time")
-        time.sleep(min(0.1, left))
+    def _look_at_topic(self, topic: str) -> None:
+        looked_at = time.time()
+        count = self._count(topic)
+        if not isinstance(count, int):
+            logger.info("while looking for new partitions of %s: %s", topic, count)
+            return
+        # Answers may lie there since the partitions were added, which is since the last look.
+        since = int((self._counted_at[topic] - _CLOCK_SECONDS) * 1000)
+        ends: dict[Place, int] = {}
+        while True:
+            with self._lock:
+                held = [key for kind, key in self._held if self._topic(kind) == topic]
+                kinds = [kind for kind, _ in self._held if self._topic(kind) == topic]
+                needed = {p for key, kind in zip(held, kinds) for p in self._partitions(key, kind, count)}
+                new = needed - self._assigned.keys() - ends.keys()
+                if not new:
+                    # Together, or whoever finds the count would have them read from their ends.
+                    self._assign_locked({place: ends[place] for place in needed & ends.keys()})
+                    self._counts[topic] = count
+                    self._counted_at[topic] = looked_at
+                    return
+            found = self._ends(new, since)
+            if not found:
+                return  # at the next look
+            ends.update(found)
 
     def _copied_kind(self, headers: list[tuple[str, bytes | None]] | None) -> str | None:
         for name, value in headers or ():
@@ -448,5 +572,5 @@ def _for(properties: Mapping[str, Any], foreign: Mapping[str, Any]) -> dict[str,
     return {name: value for name, value in properties.items() if name not in foreign}
 
 
-def _limited(deadline: float) -> float:
-    return max(0.01, min(_CALL_SECONDS, deadline - time.monotonic()))
+def _closed() -> ClientClosedError:
+    return ClientClosedError("the client is closed")

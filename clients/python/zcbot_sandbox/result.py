@@ -18,8 +18,8 @@ class Result:
 
     ``exit_code`` is ``None`` if a signal ended the command, ``signal`` otherwise. ``stdout`` and
     ``stderr`` hold what ``stream()`` did not hand over. ``truncated`` tells that output beyond
-    ``max_output_bytes`` was dropped, ``missing_outputs`` how many records of output the log did not
-    have any more. ``took_seconds`` is the time from its start to its end.
+    ``max_output_bytes`` was dropped, ``missing_outputs`` how many records of output did not arrive
+    (``OutputLostError``). ``took_seconds`` is the time from its start to its end.
     """
 
     exec_id: str
@@ -82,9 +82,16 @@ def result_of(exited: Exited, stdout: bytes, stderr: bytes, truncated: bool, mis
 
 
 def error_of(exited: Exited, result: Result) -> errors.CommandError | None:
-    """The error that an answer means; none if the command ended by itself or by a signal."""
+    """The error that an answer means; none if the command ended by itself or by a signal, and all of its
+    output is there."""
     if exited.reason in ("exited", "signalled"):
-        return None
+        if not result.missing_outputs:
+            return None
+        lost = (
+            f"{result.missing_outputs} records of output did not arrive; they may be in the log,"
+            " 'sandbox watch' shows them"
+        )
+        return errors.OutputLostError(exited.reason, lost, False, result)
     kind: type[errors.CommandError] = {
         "timeout": errors.CommandTimeoutError,
         "lost": errors.CommandLostError,

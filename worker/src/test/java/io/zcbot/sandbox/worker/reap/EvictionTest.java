@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.reap;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -90,13 +91,7 @@ class EvictionTest extends InAWorld {
   @Test
   void whoComesBeforeTheEndIsAnnouncedLeavesThePlaceToWhoWaitsForIt() throws Exception {
     fullHostWhereOnlyAnnaIsIdle();
-    world.refuses =
-        event -> {
-          if (event instanceof Reaped) {
-            anotherComes();
-          }
-          return false;
-        };
+    world.refuses = this::anotherComesBeforeAnEndIsAnnounced;
 
     try (var _ = world.settling(ANNA)) {
       assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
@@ -111,6 +106,13 @@ class EvictionTest extends InAWorld {
     world.advance(World.EVICT_AFTER.plusSeconds(1));
     world.registry.touch(BEN, world.now, Reaped.Use.ACTIVITY);
     world.readAll();
+  }
+
+  private boolean anotherComesBeforeAnEndIsAnnounced(SandboxEvent event) {
+    if (event instanceof Reaped) {
+      anotherComes();
+    }
+    return false;
   }
 
   private void anotherComes() {
@@ -130,7 +132,7 @@ class EvictionTest extends InAWorld {
     world.advance(World.EVICT_AFTER.plusSeconds(1));
     world.readAll();
     world.engine.exec(id, true);
-    world.engine.faults.meanwhile("remove", this::anotherComes);
+    world.refuses = this::anotherComesBeforeAnEndIsAnnounced;
 
     try (var _ = world.settling(ANNA);
         var _ = world.settling(BEN)) {

@@ -10,7 +10,11 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.ConsoleAppender;
 import ch.qos.logback.core.encoder.Encoder;
 import io.zcbot.sandbox.worker.config.LogConfig;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.slf4j.ILoggerFactory;
 import org.slf4j.LoggerFactory;
+import org.slf4j.helpers.SubstituteLoggerFactory;
 
 /**
  * Sets up logback. Lines go to standard error, because standard output is for the output of
@@ -59,8 +63,20 @@ public final class Logging {
     }
   }
 
+  /** What slf4j found; it names a stand-in as long as another thread has it look. */
+  private static ILoggerFactory backEnd() {
+    long begin = System.nanoTime();
+    ILoggerFactory found = LoggerFactory.getILoggerFactory();
+    while (found instanceof SubstituteLoggerFactory
+        && System.nanoTime() - begin < TimeUnit.SECONDS.toNanos(10)) {
+      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
+      found = LoggerFactory.getILoggerFactory();
+    }
+    return found;
+  }
+
   private static synchronized void configure(LogConfig.Format format, Level own, Level libraries) {
-    if (!(LoggerFactory.getILoggerFactory() instanceof LoggerContext context)) {
+    if (!(backEnd() instanceof LoggerContext context)) {
       throw new IllegalStateException(
           "could not set up logging: slf4j found another back end than logback;"
               + " remove it from the class path");

@@ -6,10 +6,10 @@ package io.zcbot.sandbox.worker.reap;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Capacity;

@@ -50,7 +50,7 @@ final class RunnerContainer implements AutoCloseable {
             ? new ProcessBuilder("docker", "attach", "--sig-proxy=false", name)
             : new ProcessBuilder(
                 "docker", "exec", "-i", "-u", "1000:1000", name, "/usr/local/sbin/zcbot-runner");
-    return new RunnerLink(builder.redirectError(ProcessBuilder.Redirect.DISCARD).start());
+    return new RunnerLink(builder.start());
   }
 
   /** Runs something in it beside the runner, as the engine does. */

@@ -170,9 +170,18 @@ final class RunnerLink implements AutoCloseable {
         }
       }
     } catch (EOFException e) {
-      end("the runner's output ended");
+      end("the runner's output ended" + reason());
     } catch (IOException | RuntimeException e) {
       end(String.valueOf(e));
+    }
+  }
+
+  /** What the engine's client says, which is a line or nothing. */
+  private String reason() {
+    try {
+      return ": " + new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      return ""; // the link was closed
     }
   }
 

@@ -376,7 +376,7 @@ setup_worker_image() {
   local jars
   mapfile -t jars < <(cd "$root" && ls worker/target/worker-*.jar standalone/target/standalone-*.jar)
   build_options='--build-arg JARS=local' build_image "$worker_image" . worker/Dockerfile worker/jvm.options \
-    worker/console.options worker/share-workspaces.sh worker/target/lib standalone/target/lib "${jars[@]}"
+    worker/console.options worker/commands.options worker/start.sh worker/share-workspaces.sh worker/target/lib standalone/target/lib "${jars[@]}"
 }
 
 # --- jars --------------------------------------------------------------------------------------

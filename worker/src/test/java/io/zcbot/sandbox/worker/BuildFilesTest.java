@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +21,9 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * What a user starts from a clean clone: the image's build, the composition, the scripts' hints.
@@ -43,6 +47,33 @@ class BuildFilesTest {
         .isNotEmpty()
         .noneMatch(source -> source.contains("target"))
         .allSatisfy(source -> assertThat(REPOSITORY.resolve(source)).exists());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "run, jvm.options",
+    "console, console.options",
+    "usage --csv, commands.options",
+    "--help, commands.options"
+  })
+  void theWorkersImageRunsEachCommandWithTheOptionsMeantForIt(
+      String command, String options, @TempDir Path path) throws Exception {
+    Path java = Files.writeString(path.resolve("java"), "#!/bin/sh\necho \"$*\"\n");
+    assertThat(java.toFile().setExecutable(true)).isTrue();
+    List<String> start = new ArrayList<>();
+    start.add(REPOSITORY.resolve("worker/start.sh").toString());
+    start.addAll(List.of(command.split(" ")));
+    ProcessBuilder builder = new ProcessBuilder(start);
+    builder.environment().put("PATH", path + ":" + System.getenv("PATH"));
+    Process process = builder.start();
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(said)
+        .startsWith("@/opt/zcbot/" + options + " ")
+        .endsWith(" io.zcbot.sandbox.worker.cli.Main " + command + "\n");
+    assertThat(REPOSITORY.resolve("worker").resolve(options)).exists();
+    assertThat(Files.readString(REPOSITORY.resolve("worker/Dockerfile")))
+        .contains(" worker/" + options + " ", "ENTRYPOINT [\"/opt/zcbot/start.sh\"]");
   }
 
   /** Maven looks for all modules that the parent names, even if it builds only some. */

@@ -44,14 +44,9 @@ final class CommandInput extends OutputStream {
     return new Input(UUID.randomUUID().toString(), user, Connection.now(), execId, content);
   }
 
-  /** Has the command killed, and does not wait for the log. */
+  /** Has the command killed, and does not wait for it. If that fails, it ends at its time-out. */
   static void kill(Publisher publisher, UserId user, String execId) {
-    try {
-      publisher.publishLater(
-          event(user, execId, new Input.Content.Signal(CommandSignal.KILL)), (metadata, e) -> {});
-    } catch (SandboxException e) {
-      // The command ends at its time-out.
-    }
+    publisher.tryInBackground(event(user, execId, new Input.Content.Signal(CommandSignal.KILL)));
   }
 
   @Override

@@ -13,7 +13,10 @@ import io.zcbot.sandbox.events.Topic;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.producer.Callback;
@@ -33,6 +36,7 @@ final class Publisher implements AutoCloseable {
   private final Producer<byte[], byte[]> producer;
   private final ClientOptions options;
   private final EventCodec codec = new EventCodec();
+  private final ExecutorService background = Executors.newVirtualThreadPerTaskExecutor();
   private volatile boolean isClosed;
 
   Publisher(Producer<byte[], byte[]> producer, ClientOptions options) {
@@ -84,6 +88,25 @@ final class Publisher implements AutoCloseable {
       Future<RecordMetadata> unused = send(checked(event), callback);
     } catch (InterruptException e) { // which has set the thread's flag again
       throw new NoAnswerException("interrupted before it was published", e);
+    }
+  }
+
+  /**
+   * Publishes an event if it can, and does not wait: the producer blocks its callers while it does
+   * not know the topic.
+   */
+  void tryInBackground(SandboxEvent event) {
+    try {
+      background.execute(
+          () -> {
+            try {
+              publishLater(event, (metadata, e) -> {});
+            } catch (SandboxException e) {
+              // It was to be tried, and nobody waits to hear of it.
+            }
+          });
+    } catch (RejectedExecutionException e) {
+      // The client was closed.
     }
   }
 
@@ -156,7 +179,14 @@ final class Publisher implements AutoCloseable {
 
   @Override
   public void close() {
+    Deadline deadline = Deadline.in(CLOSE);
+    background.shutdown();
+    try {
+      boolean unused = background.awaitTermination(deadline.nanosLeft(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     isClosed = true;
-    producer.close(CLOSE);
+    producer.close(Duration.ofNanos(deadline.nanosLeft()));
   }
 }

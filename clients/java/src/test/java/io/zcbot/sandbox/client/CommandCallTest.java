@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -40,6 +41,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -55,6 +57,9 @@ class CommandCallTest {
         @Override
         public Future<RecordMetadata> send(
             ProducerRecord<byte[], byte[]> published, Callback callback) {
+          if (published.topic().equals("sandbox.input")) {
+            awaitInputs();
+          }
           Future<RecordMetadata> sent = super.send(published, callback);
           if (isAcknowledging) {
             completeNext();
@@ -66,6 +71,10 @@ class CommandCallTest {
   private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("none");
   private final UserId user = Samples.user();
   private volatile boolean isAcknowledging = true;
+
+  /** The producer blocks whoever publishes an input, as it does while it has no metadata. */
+  private volatile CountDownLatch inputs = new CountDownLatch(0);
+
   private Connection connection;
   private Sandbox sandbox;
 
@@ -92,6 +101,14 @@ class CommandCallTest {
           topic, record.key(), record.value(), new Origin(record.topic(), 0, 0, Samples.NOW));
     } catch (Exception e) {
       throw new AssertionError(e);
+    }
+  }
+
+  private void awaitInputs() {
+    try {
+      assertThat(inputs.await(30, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new InterruptException(e);
     }
   }
 
@@ -173,6 +190,26 @@ class CommandCallTest {
     Command command = Command.of("sleep", "3600").startWithin(Duration.ofSeconds(3));
     assertThatThrownBy(() -> sandbox.start(command)).isInstanceOf(NoAnswerException.class);
     assertThat(next().eventId()).isEqualTo(assertKilled(next()));
+  }
+
+  @Test
+  void nobodyWaitsForACommandToBeKilled() throws Exception {
+    RunningCommand running = sandbox.start(Command.of("sleep", "3600"));
+    assertThat(next()).isInstanceOf(Exec.class);
+    inputs = new CountDownLatch(1);
+    running.close();
+    assertThat(published).isEmpty();
+    inputs.countDown();
+    assertThat(assertKilled(next())).isEqualTo(running.id());
+  }
+
+  @Test
+  void aCommandIsKilledThoughItsClientIsClosedAtOnce() throws Exception {
+    RunningCommand running = sandbox.start(Command.of("sleep", "3600"));
+    assertThat(next()).isInstanceOf(Exec.class);
+    running.close();
+    connection.close();
+    assertThat(assertKilled(next())).isEqualTo(running.id());
   }
 
   @Test

@@ -154,7 +154,6 @@ final class EnsureHistory {
             context.violation(
                 Check.I2,
                 user,
-                asked.due,
                 "ensure "
                     + id
                     + " has no answer "

@@ -34,6 +34,13 @@ record FoldContext(Rules rules, Coverage known, Counters counters, Consumer<Obse
   }
 
   /**
+   * Tells of a violation that puts no sum of any time in doubt, so that its own does not matter.
+   */
+  void violation(Check check, @Nullable UserId user, String text, RecordPosition... evidence) {
+    violation(check, user, NO_END, text, evidence);
+  }
+
+  /**
    * Tells of a violation.
    *
    * @param until the latest time that it may concern, in milliseconds since 1970

@@ -44,7 +44,6 @@ record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) 
       context.violation(
           Check.I5,
           user,
-          end.time(),
           "container "
               + session.containerId()
               + " was reaped as idle "
@@ -80,24 +79,22 @@ record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) 
     }
     if (idle > rules.longestIdle(session.idleTtl())
         && context.isKnown(Topic.ACTIVITY, evidence[0], from)) {
-      tooLate(session, to, idle, evidence);
+      tooLate(session, idle, evidence);
     } else if (gap != null
         && gap.to().time() <= to
         && context.isKnown(Topic.ACTIVITY, gap.from().position(), gap.from().time())) {
       tooLate(
           session,
-          gap.to().time(),
           rules.agedBetween(gap.from().time(), gap.to().time()),
           gap.from().position(),
           gap.to().position());
     }
   }
 
-  private void tooLate(TrackedSession session, long until, long idle, RecordPosition... evidence) {
+  private void tooLate(TrackedSession session, long idle, RecordPosition... evidence) {
     context.violation(
         Check.I6,
         user,
-        until,
         "container "
             + session.containerId()
             + " was idle for "

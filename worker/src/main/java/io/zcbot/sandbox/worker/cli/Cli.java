@@ -169,7 +169,8 @@ public final class Cli {
     try {
       code = line(needed).execute(args);
     } catch (OutOfMemoryError _) {
-      // The JVM's own exit code would be that of violations.
+      // The JVM's own exit code would be that of violations. 'run' and 'console' are ended by the
+      // JVM.
       console.err().println(OUT_OF_MEMORY);
       return ExitCode.SOFTWARE;
     }

@@ -89,8 +89,7 @@ final class Download {
               + " standard output");
     }
     // A link stays, above all /dev/stdout: the file that it leads to is replaced.
-    Path place = Files.exists(target) ? target.toRealPath() : target;
-    try (NewFile file = new NewFile(place)) {
+    try (NewFile file = new NewFile(NewFile.behindLinks(target))) {
       try (SandboxInput input = input(found);
           OutputStream to =
               Files.newOutputStream(

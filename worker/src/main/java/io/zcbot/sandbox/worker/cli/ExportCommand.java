@@ -8,14 +8,16 @@ import io.zcbot.sandbox.worker.audit.log.Export;
 import io.zcbot.sandbox.worker.audit.log.LogRecord;
 import io.zcbot.sandbox.worker.audit.log.LogSource;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.io.Writer;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
@@ -40,7 +42,8 @@ final class ExportCommand implements Callable<Integer> {
       paramLabel = "FILE",
       description =
           "The file to write (default: standard output). An existing file is replaced"
-              + " once the export is complete.")
+              + " once the export is complete, or written over if it is another user's or its"
+              + " directory can't be written.")
   private @Nullable Path output;
 
   ExportCommand(CommandContext context) {
@@ -79,30 +82,66 @@ final class ExportCommand implements Callable<Integer> {
       return export(source, context.console().out());
     }
     if (Files.exists(path) && !Files.isRegularFile(path)) {
-      try (Writer pipe = Files.newBufferedWriter(path)) { // or a device
-        return export(source, pipe);
-      }
+      return exportInto(path, source); // a pipe or a device
     }
-    // A link stays: the file that it leads to is replaced.
-    Path place = Files.exists(path) ? path.toRealPath() : path;
+    Path place = NewFile.behindLinks(path);
     try (NewFile file = new NewFile(place)) {
-      create(file.temporary(), place);
+      if (!create(file.temporary(), place)) {
+        return exportInto(place, source);
+      }
       long records;
       try (Writer to = Files.newBufferedWriter(file.temporary(), StandardOpenOption.WRITE)) {
         records = export(source, to);
       }
-      file.complete();
+      complete(file, place);
       return records;
     }
   }
 
-  /** With the permissions of the file that it replaces: an export holds people's data. */
-  private static void create(Path temporary, Path place) throws IOException {
-    if (Files.exists(place)) {
-      Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(place);
-      var _ = Files.createFile(temporary, PosixFilePermissions.asFileAttribute(permissions));
-    } else {
+  private long exportInto(Path path, LogSource source) throws IOException {
+    try (Writer to = Files.newBufferedWriter(path)) {
+      return export(source, to);
+    }
+  }
+
+  /**
+   * Creates a file to replace another one, with the same permissions: an export holds people's
+   * data.
+   *
+   * @return false if the other one has to stay: its directory takes no new file, or its owner or
+   *     group would lose it
+   */
+  private static boolean create(Path temporary, Path place) throws IOException {
+    if (!Files.exists(place)) {
       var _ = Files.createFile(temporary);
+      return true;
+    }
+    if (!Files.isWritable(place.resolveSibling("."))) {
+      return false;
+    }
+    PosixFileAttributes old = Files.readAttributes(place, PosixFileAttributes.class);
+    var _ = Files.createFile(temporary, PosixFilePermissions.asFileAttribute(old.permissions()));
+    PosixFileAttributes created = Files.readAttributes(temporary, PosixFileAttributes.class);
+    if (!created.owner().equals(old.owner()) || !created.group().equals(old.group())) {
+      return false;
+    }
+    var _ = Files.setPosixFilePermissions(temporary, old.permissions()); // without the umask
+    return true;
+  }
+
+  /** Puts the export into its place, or what it holds where a file is mounted, which stays. */
+  private static void complete(NewFile file, Path place) throws IOException {
+    try {
+      file.complete();
+    } catch (FileSystemException e) {
+      try (InputStream from = Files.newInputStream(file.temporary());
+          OutputStream to = Files.newOutputStream(place)) {
+        var _ = from.transferTo(to);
+      } catch (IOException again) {
+        file.keep();
+        e.addSuppressed(again);
+        throw new IOException("the export is complete in " + file.temporary() + "; " + e, e);
+      }
     }
   }
 

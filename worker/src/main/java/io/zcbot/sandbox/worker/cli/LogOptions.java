@@ -30,12 +30,14 @@ import picocli.CommandLine.TypeConversionException;
 /** Options that select the part of the log that a replay reads. */
 final class LogOptions {
   /**
-   * A replay wants many records at once, where a watch wants few soon. A poll brings 500 at most,
-   * which is all that bounds its bytes where output is compressed well.
+   * A replay wants many records at once, where a watch wants few soon: {@code PollBudget} bounds
+   * the bytes of a poll, however many records it may bring. A partition that is paused keeps what
+   * was fetched of it, so that little is fetched of each at a time.
    */
   private static final Map<String, String> IN_BULK =
       Map.of(
-          "max.poll.records", "500",
+          "max.poll.records", "20000",
+          "max.partition.fetch.bytes", "65536",
           "fetch.min.bytes", "65536",
           "fetch.max.wait.ms", "50",
           "receive.buffer.bytes", "1048576");

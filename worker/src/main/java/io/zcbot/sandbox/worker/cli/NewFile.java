@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.cli;
 
 import java.io.IOException;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.FileVisitor;
 import java.nio.file.Files;
@@ -22,6 +23,9 @@ import org.jspecify.annotations.Nullable;
  * another name, and goes with this or with the process.
  */
 final class NewFile implements AutoCloseable {
+  /** As the kernel follows. */
+  private static final int MOST_LINKS = 40;
+
   /** Of whatever is there: it may be much, and the process may write to it still. */
   private static final FileVisitor<Path> REMOVAL =
       new SimpleFileVisitor<>() {
@@ -53,6 +57,7 @@ final class NewFile implements AutoCloseable {
   private final Path target;
   private final Path temporary;
   private final Thread atExit;
+  private volatile boolean isKept;
 
   /**
    * Nothing yet.
@@ -72,6 +77,23 @@ final class NewFile implements AutoCloseable {
     return Files.isDirectory(target) ? target.resolve(name) : target;
   }
 
+  /**
+   * The place of a file where a link may be: it stays, and leads to the file, also to a new one.
+   */
+  static Path behindLinks(Path target) throws IOException {
+    if (Files.exists(target)) {
+      return target.toRealPath();
+    }
+    Path place = target;
+    for (int links = 0; Files.isSymbolicLink(place); links++) {
+      if (links == MOST_LINKS) {
+        throw new FileSystemLoopException(target.toString());
+      }
+      place = place.resolveSibling(Files.readSymbolicLink(place));
+    }
+    return place;
+  }
+
   /** Where to write. */
   Path temporary() {
     return temporary;
@@ -81,6 +103,11 @@ final class NewFile implements AutoCloseable {
   void complete() throws IOException {
     Files.move(
         temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  /** Leaves what was written where it is, for its owner to find. */
+  void keep() {
+    isKept = true;
   }
 
   @Override
@@ -94,7 +121,7 @@ final class NewFile implements AutoCloseable {
   }
 
   private void delete() {
-    if (!Files.exists(temporary, LinkOption.NOFOLLOW_LINKS)) {
+    if (isKept || !Files.exists(temporary, LinkOption.NOFOLLOW_LINKS)) {
       return;
     }
     try {

@@ -17,11 +17,17 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.Test;
@@ -33,7 +39,7 @@ class ExportCommandTest {
   private final StringWriter out = new StringWriter();
 
   /** So many records, after which Kafka is away or the log ends. */
-  private static final class Records implements LogSource {
+  private static class Records implements LogSource {
     private final int count;
     private final boolean fails;
     private int read;
@@ -131,9 +137,78 @@ class ExportCommandTest {
 
   @Test
   void whatIsNoFileIsWrittenTo() throws Exception {
-    assertThat(to(Path.of("/dev/null")).export(new Records(3, false))).isEqualTo(3);
-    assertThat(Path.of("/dev/null")).isWritable();
-    assertThat(Files.isRegularFile(Path.of("/dev/null"))).isFalse();
+    Path pipe = dir.resolve("pipe");
+    Process mkfifo = new ProcessBuilder("mkfifo", pipe.toString()).start();
+    assertThat(mkfifo.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    FutureTask<List<String>> reader = new FutureTask<>(() -> Files.readAllLines(pipe));
+    FutureTask<Long> writer = new FutureTask<>(() -> to(pipe).export(new Records(3, false)));
+    Thread.ofPlatform().daemon().start(reader);
+    Thread.ofPlatform().daemon().start(writer);
+    assertThat(writer.get(60, TimeUnit.SECONDS)).isEqualTo(3);
+    assertThat(Files.isRegularFile(pipe)).as("the pipe was replaced by a file").isFalse();
+    assertThat(reader.get(60, TimeUnit.SECONDS)).hasSize(5);
+  }
+
+  /** Another owner's file, as root; else one in a directory that takes no new file. */
+  @Test
+  void aFileThatANewOneWouldNotBeLikeIsWrittenTo() throws Exception {
+    Path place = Files.createDirectory(dir.resolve("place"));
+    Path file = Files.writeString(place.resolve("log.jsonl"), "the last export");
+    boolean isRoot = Files.getAttribute(file, "unix:uid").equals(0);
+    if (isRoot) {
+      Files.setAttribute(file, "unix:uid", 12_345);
+    } else {
+      Files.setPosixFilePermissions(place, PosixFilePermissions.fromString("r-x------"));
+    }
+    try {
+      Object before = Files.getAttribute(file, "unix:ino");
+      assertThat(to(file).export(new Records(3, false))).isEqualTo(3);
+      assertThat(Files.getAttribute(file, "unix:ino")).isEqualTo(before);
+      assertThat(file).content().endsWith("\"complete\":true}\n");
+      assertThat(place.toFile().list()).hasSize(1);
+    } finally {
+      Files.setPosixFilePermissions(place, PosixFilePermissions.fromString("rwx------"));
+    }
+  }
+
+  @Test
+  void theFileThatReplacesAnotherHasItsPermissionsWhateverTheUmaskIs() throws Exception {
+    Path file = Files.writeString(dir.resolve("log.jsonl"), "the last export");
+    Set<PosixFilePermission> permissions = PosixFilePermissions.fromString("rw-rw-rw-");
+    Files.setPosixFilePermissions(file, permissions);
+    assertThat(to(file).export(new Records(3, false))).isEqualTo(3);
+    assertThat(Files.getPosixFilePermissions(file)).isEqualTo(permissions);
+  }
+
+  @Test
+  void aLinkLeadsToTheFileThatIsCreated() throws Exception {
+    Path place = Files.createDirectory(dir.resolve("place"));
+    Path second = Files.createSymbolicLink(dir.resolve("second"), Path.of("place/log.jsonl"));
+    Path first = Files.createSymbolicLink(dir.resolve("first"), second);
+    assertThat(to(first).export(new Records(3, false))).isEqualTo(3);
+    assertThat(first).isSymbolicLink();
+    assertThat(second).isSymbolicLink();
+    assertThat(Files.readAllLines(place.resolve("log.jsonl"))).hasSize(5);
+    Path loop = Files.createSymbolicLink(dir.resolve("loop"), Path.of("loop"));
+    assertThatThrownBy(() -> to(loop).export(new Records(3, false)))
+        .isInstanceOf(FileSystemLoopException.class);
+    assertThat(loop).isSymbolicLink();
+  }
+
+  @Test
+  void anExportThatCanNotBePutIntoItsPlaceIsKept() {
+    Path file = dir.resolve("log.jsonl");
+    LogSource source =
+        new Records(3, false) {
+          @Override
+          public Instant end() {
+            var _ = file.resolve("in-the-way").toFile().mkdirs();
+            return super.end();
+          }
+        };
+    assertThatThrownBy(() -> to(file).export(source))
+        .hasMessageContaining("the export is complete in " + dir + "/.sandbox-cp.");
+    assertThat(dir).isDirectoryContaining("glob:**/.sandbox-cp.*");
   }
 
   @Test

@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param user the user of these records; null for a record without a user
  * @param until the latest time that it may concern: that of the newest of the records, or when what
- *     is missing was due; {@link Instant#MAX} where the log does not tell
+ *     is missing was due; {@link Instant#MAX} where the log does not tell, or where no sum depends
+ *     on it
  * @param evidence in the order of the text
  */
 public record Violation(

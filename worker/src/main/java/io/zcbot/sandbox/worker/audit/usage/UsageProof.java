@@ -12,14 +12,12 @@ import io.zcbot.sandbox.worker.audit.result.Observation;
 import io.zcbot.sandbox.worker.audit.result.Session;
 import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.EnumMap;
 import java.util.EnumSet;
-import java.util.List;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Tells which violations put the sums of a time in doubt. The log is read from its beginning: one
@@ -33,16 +31,19 @@ public final class UsageProof {
   /** There are two to the power of this many marks: a megabyte of bits, however many users. */
   private static final int MARK_BITS = 23;
 
+  /** Of a violation that no user is known of. */
+  private static final int NO_MARK = -1;
+
   private static final int OLDER_KEPT = 100_000;
 
   private final Instant from;
   private final Map<Check, Long> inTime = new EnumMap<>(Check.class);
-  private final List<Older> older = new ArrayList<>();
+  private final Map<Older, Long> older = new HashMap<>();
 
   /** The users of the time. Two may share a mark, which leaves in doubt more than need be. */
   private final BitSet users = new BitSet();
 
-  private record Older(Check check, @Nullable UserId user) {}
+  private record Older(Check check, int mark) {}
 
   /**
    * Of a time that reaches to the end of the log.
@@ -77,10 +78,13 @@ public final class UsageProof {
     if (!PROOF.contains(violation.check())) {
       return;
     }
-    if (isInTime(violation.until()) || older.size() >= OLDER_KEPT) {
-      inTime.merge(violation.check(), 1L, Long::sum);
+    UserId user = violation.user();
+    Older kind = new Older(violation.check(), user == null ? NO_MARK : mark(user));
+    boolean isKept = older.containsKey(kind) || older.size() < OLDER_KEPT;
+    if (isKept && !isInTime(violation.until())) {
+      older.merge(kind, 1L, Long::sum);
     } else {
-      older.add(new Older(violation.check(), violation.user()));
+      inTime.merge(violation.check(), 1L, Long::sum);
     }
   }
 
@@ -109,11 +113,12 @@ public final class UsageProof {
   }
 
   private void count(boolean ofUsersInTime, Map<Check, Long> to) {
-    for (Older each : older) {
-      boolean isUserInTime = each.user != null && users.get(mark(each.user));
-      if (isUserInTime == ofUsersInTime) {
-        to.merge(each.check, 1L, Long::sum);
-      }
-    }
+    older.forEach(
+        (kind, times) -> {
+          boolean isUserInTime = kind.mark != NO_MARK && users.get(kind.mark);
+          if (isUserInTime == ofUsersInTime) {
+            to.merge(kind.check, times, Long::sum);
+          }
+        });
   }
 }

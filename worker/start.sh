@@ -1,0 +1,13 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The entry point of the worker's image: runs a subcommand with the options of the JVM that are meant for it.
+set -euo pipefail
+
+main=io.zcbot.sandbox.worker.cli.Main
+case ${1-} in
+  run) exec java @/opt/zcbot/jvm.options @/opt/zcbot/start.options $main "$@" ;;
+  # It stays, so its memory counts, and not how fast it starts: no AOT cache.
+  console) exec java @/opt/zcbot/console.options -cp '/opt/zcbot/worker.jar:/opt/zcbot/lib/*' $main "$@" ;;
+  # A JVM that can't use its cache, such as one with a heap above 32 GB, writes a warning to standard output.
+  *) exec java @/opt/zcbot/commands.options -Xlog:disable @/opt/zcbot/start.options $main "$@" ;;
+esac

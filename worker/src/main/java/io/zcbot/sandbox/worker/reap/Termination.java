@@ -46,15 +46,6 @@ public final class Termination {
                       failure instanceof EngineException refused && refused.kind().isRetryable())
               .build());
 
-  static {
-    A_FEW_TIMES
-        .getEventPublisher()
-        .onRetry(
-            event ->
-                log.info(
-                    "trying to end a sandbox again: {}", String.valueOf(event.getLastThrowable())));
-  }
-
   private final Engine engine;
   private final Announcer announcer;
   private final Registry registry;
@@ -140,6 +131,7 @@ public final class Termination {
                   return Optional.empty();
                 } catch (EngineException e) {
                   if (registry.get(sandbox.user()) == sandbox) {
+                    log.info("could not end {}: {}", sandbox.containerId(), e.getMessage());
                     throw e;
                   }
                   return Optional.of(e); // only the removal is left, to which the sweep comes

@@ -221,10 +221,11 @@ final class CommandInputs implements AutoCloseable {
    * was dropped about then, the command's may have been, whatever waits for it.
    */
   synchronized void known(CommandKey key, TopicPartition partition, Instant since) {
-    if (dropped.isAbout(key.user(), since)) {
-      knownOfBefore(key, partition, since);
-    } else {
+    Instant from = dropped.readFrom(key.user(), since);
+    if (from == null) {
       known(key);
+    } else {
+      knownOfBefore(key, partition, from);
     }
   }
 

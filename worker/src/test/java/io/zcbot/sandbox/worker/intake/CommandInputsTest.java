@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.stream.Collectors.toMap;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -22,6 +23,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
@@ -33,6 +35,8 @@ import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -111,7 +115,16 @@ class CommandInputsTest {
       @Override
       public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
           Map<TopicPartition, Long> times, Duration timeout) {
-        return Map.of(PARTITION, new OffsetAndTimestamp(0, 0));
+        long from = times.get(PARTITION);
+        synchronized (log) {
+          return log.stream()
+              .filter(record -> record.timestamp() >= from)
+              .limit(1)
+              .collect(
+                  toMap(
+                      _ -> PARTITION,
+                      record -> new OffsetAndTimestamp(record.offset(), record.timestamp())));
+        }
       }
     };
   }
@@ -133,8 +146,14 @@ class CommandInputsTest {
               PARTITION.topic(),
               0,
               log.size(),
+              time.now().toEpochMilli(),
+              TimestampType.CREATE_TIME,
+              ConsumerRecord.NULL_SIZE,
+              ConsumerRecord.NULL_SIZE,
               user.toString().getBytes(UTF_8),
-              codec.encode(input));
+              codec.encode(input),
+              new RecordHeaders(),
+              Optional.empty());
       log.add(record);
       return record;
     }
@@ -305,11 +324,23 @@ class CommandInputsTest {
   }
 
   @Test
+  void inputThatWasDroppedBeforeItsExecWasPublishedIsReadAgain() {
+    publish("exec", bytes("a"));
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    time.pass(CommandPartitions.INPUT_WINDOW.minusSeconds(1));
+    publish("exec", bytes("b"));
+    commands.begin(KEY);
+    inputs.known(KEY, PARTITION, time.now());
+    await().until(() -> commands.taken(KEY).equals(List.of("a", "b")));
+  }
+
+  @Test
   void inputThatWasDroppedLongBeforeAnExecHasNothingReadAgain() {
     publish("other", bytes("a"));
     time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
     inputs.tick();
-    time.pass(Duration.ofMinutes(20));
+    time.pass(CommandPartitions.INPUT_WINDOW.plusSeconds(1));
     publish("exec", bytes("b"));
     commands.begin(KEY);
     inputs.known(KEY, PARTITION, time.now());

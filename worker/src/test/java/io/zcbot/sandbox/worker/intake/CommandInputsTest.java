@@ -25,6 +25,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
@@ -35,6 +37,7 @@ import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.AfterEach;
@@ -56,6 +59,12 @@ class CommandInputsTest {
   private final AtomicInteger dropped = new AtomicInteger();
   private final AtomicInteger consumers = new AtomicInteger();
   private final AtomicInteger openConsumers = new AtomicInteger();
+  private final AtomicInteger slowAnswers = new AtomicInteger();
+
+  /** If answers are slow, each consumer's first one waits for this, and takes two seconds. */
+  private volatile CountDownLatch answers = new CountDownLatch(0);
+
+  private volatile boolean isSlow;
 
   /** Whether another user's input comes with each poll. */
   private volatile boolean isBusy;
@@ -88,6 +97,8 @@ class CommandInputsTest {
     consumers.incrementAndGet();
     openConsumers.incrementAndGet();
     return new MockConsumer<>("earliest") {
+      private boolean isAnswered;
+
       @Override
       public synchronized void close() {
         super.close();
@@ -100,6 +111,12 @@ class CommandInputsTest {
           LockSupport.parkNanos(1_000_000);
           append(BEN, "other", bytes("z"));
         }
+        if (isSlow && !isAnswered) {
+          time.pass(Duration.ofSeconds(2));
+          slowAnswers.incrementAndGet();
+          awaitAnswers();
+        }
+        isAnswered = true;
         long from = position(PARTITION);
         List<ConsumerRecord<byte[], byte[]>> next;
         synchronized (log) {
@@ -127,6 +144,14 @@ class CommandInputsTest {
         }
       }
     };
+  }
+
+  private void awaitAnswers() {
+    try {
+      assertThat(answers.await(20, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new InterruptException(e);
+    }
   }
 
   /** Appends an input, and has the follower read it. */
@@ -532,6 +557,22 @@ class CommandInputsTest {
               time.pass(Duration.ofMillis(300));
               return many.stream().allMatch(key -> commands.taken(key).equals(List.of("x")));
             });
+  }
+
+  /** Or a busy broker would have each turn throw away all of its answer but one record. */
+  @Test
+  void aTurnBeginsWithTheFirstAnswer() {
+    List<CommandKey> many = IntStream.range(0, 9).mapToObj(CommandInputsTest::other).toList();
+    isSlow = true;
+    answers = new CountDownLatch(1);
+    beginDetours(many, 10);
+    await()
+        .during(Duration.ofMillis(200))
+        .until(() -> slowAnswers.get() == 8 && consumers.get() == 8);
+    many.forEach(key -> commands.room(key, 10));
+    answers.countDown();
+    await().until(() -> many.stream().allMatch(key -> commands.taken(key).size() == 10));
+    assertThat(consumers).hasValue(9);
   }
 
   /** The partition was away for a moment, and the window begins before what was read. */

@@ -155,7 +155,8 @@ final class CommandInputs implements AutoCloseable {
       bytes += each.bytes();
     }
     if (bytes > MAX_BYTES) {
-      // Anybody can make up commands, so those whose exec was read go last.
+      // Anybody can make up commands, so those whose exec was read go last: a detour costs more,
+      // and there is none for signals if no standard input follows.
       dropIf((key, _) -> bytes > ROOMY && !expected.contains(key));
       dropIf((_, _) -> bytes > MAX_BYTES);
     }

@@ -50,7 +50,10 @@ import org.junit.jupiter.api.Timeout;
 class CommandInputsTest {
   private static final TopicPartition PARTITION = new TopicPartition("sandbox.input", 0);
   private static final UserId ANNA = new UserId(new UUID(1, 1));
-  private static final UserId BEN = new UserId(new UUID(2, 2));
+
+  /** Has another place than Anna: only some users share one. */
+  private static final UserId BEN = new UserId(new UUID(2, 5));
+
   private static final CommandKey KEY = new CommandKey(ANNA, "exec");
 
   private final EventCodec codec = new EventCodec();
@@ -59,6 +62,7 @@ class CommandInputsTest {
   private final AtomicInteger dropped = new AtomicInteger();
   private final AtomicInteger consumers = new AtomicInteger();
   private final AtomicInteger openConsumers = new AtomicInteger();
+  private final AtomicInteger mostConsumers = new AtomicInteger();
   private final AtomicInteger slowAnswers = new AtomicInteger();
 
   /** If answers are slow, each consumer's first one waits for this, and takes two seconds. */
@@ -95,7 +99,7 @@ class CommandInputsTest {
   /** Reads what is in the log by then. */
   private Consumer<byte[], byte[]> consumer() {
     consumers.incrementAndGet();
-    openConsumers.incrementAndGet();
+    mostConsumers.accumulateAndGet(openConsumers.incrementAndGet(), Math::max);
     return new MockConsumer<>("earliest") {
       private boolean isAnswered;
 
@@ -323,6 +327,17 @@ class CommandInputsTest {
     await().until(() -> commands.taken(KEY).equals(List.of("a", "b")));
   }
 
+  /** It is not read from the log if the exec says that no input follows. */
+  @Test
+  void aSignalForAnExecAtWorkIsNotLostWhateverOthersSend() {
+    inputs.expect(KEY);
+    publish("exec", signal());
+    publishForOthers();
+    commands.begin(KEY);
+    inputs.known(KEY);
+    await().until(() -> commands.taken(KEY).equals(List.of("INT")));
+  }
+
   @Test
   void inputThatWasDroppedBeforeItsExecWasReadIsReadAgain() {
     publish("exec", bytes("a"));
@@ -358,6 +373,17 @@ class CommandInputsTest {
     commands.begin(KEY);
     inputs.known(KEY, PARTITION, time.now());
     await().until(() -> commands.taken(KEY).equals(List.of("a", "b")));
+  }
+
+  @Test
+  void anotherUsersInputThatWasDroppedHasNothingReadAgain() {
+    accept(append(BEN, "other", bytes("a")));
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    assertThat(dropped).hasValue(1);
+    commands.begin(KEY);
+    inputs.known(KEY, PARTITION, time.now());
+    await().during(Duration.ofMillis(200)).until(() -> consumers.get() == 0);
   }
 
   @Test
@@ -516,7 +542,8 @@ class CommandInputsTest {
   void commandsOfOneUserThatDoNotReadLeaveTurnsToOthers() {
     beginDetours(
         IntStream.range(0, 8).mapToObj(i -> new CommandKey(ANNA, "exec " + i)).toList(), 1);
-    await().until(() -> openConsumers.get() > 0);
+    await().until(() -> consumers.get() >= 8);
+    assertThat(mostConsumers).hasValueLessThanOrEqualTo(2);
     CommandKey late = new CommandKey(BEN, "exec");
     beginDetours(List.of(late), 1);
     commands.room(late, 1);

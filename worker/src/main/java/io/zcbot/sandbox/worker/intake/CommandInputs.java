@@ -155,7 +155,8 @@ final class CommandInputs implements AutoCloseable {
       bytes += each.bytes();
     }
     if (bytes > MAX_BYTES) {
-      // Anybody can make up commands, so those whose exec was read go last.
+      // Anybody can make up commands, so those whose exec was read go last: a detour costs more,
+      // and there is none for signals if no standard input follows.
       dropIf((key, _) -> bytes > ROOMY && !expected.contains(key));
       dropIf((_, _) -> bytes > MAX_BYTES);
     }
@@ -221,10 +222,11 @@ final class CommandInputs implements AutoCloseable {
    * was dropped about then, the command's may have been, whatever waits for it.
    */
   synchronized void known(CommandKey key, TopicPartition partition, Instant since) {
-    if (dropped.isAbout(key.user(), since)) {
-      knownOfBefore(key, partition, since);
-    } else {
+    Instant from = dropped.readFrom(key.user(), since);
+    if (from == null) {
       known(key);
+    } else {
+      knownOfBefore(key, partition, from);
     }
   }
 

@@ -6,9 +6,9 @@ package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Time;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * When inputs that waited were last dropped, roughly for each user: some share a place, so that it
@@ -17,9 +17,6 @@ import java.util.Arrays;
  */
 final class DroppedInputs {
   private static final int PLACES = 1024;
-
-  /** The clocks of those who publish differ, and an exec may wait long for its turn. */
-  private static final Duration MARGIN = Duration.ofMinutes(10);
 
   private final Instant[] last = new Instant[PLACES];
   private final Time time;
@@ -35,11 +32,16 @@ final class DroppedInputs {
     last[placeOf(user)] = time.now();
   }
 
-  /** Whether one may have been that belongs to an exec of this time. */
-  boolean isAbout(UserId user, Instant exec) {
+  /**
+   * From when on the log is to be read for an exec of this time, because one of its inputs may have
+   * been dropped; null if none was about then.
+   */
+  @Nullable Instant readFrom(UserId user, Instant exec) {
     Instant now = time.now();
     Instant published = exec.isBefore(now) ? exec : now;
-    return last[placeOf(user)].isAfter(published.minus(MARGIN));
+    Instant window = published.minus(CommandPartitions.INPUT_WINDOW);
+    // What was dropped within the window had waited before.
+    return last[placeOf(user)].isAfter(window) ? window.minus(CommandInputs.LONGEST_WAIT) : null;
   }
 
   private static int placeOf(UserId user) {

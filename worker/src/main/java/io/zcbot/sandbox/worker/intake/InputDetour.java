@@ -155,9 +155,16 @@ final class InputDetour {
 
   private End read(Consumer<byte[], byte[]> consumer, ReadingTurns.Turn turn)
       throws InterruptedException {
-    long began = shared.time().nanos();
+    long opened = shared.time().nanos();
+    long began = opened;
+    boolean isAnswered = false;
     while (isWanted()) {
       ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
+      if (!isAnswered && !records.isEmpty()) {
+        // The first answer may take longer than a turn, which would read one record of it.
+        isAnswered = true;
+        began = shared.time().nanos();
+      }
       for (ConsumerRecord<byte[], byte[]> record : records) {
         ReadInput input = own(record);
         if (input != null) {
@@ -186,8 +193,8 @@ final class InputDetour {
       if (owner.takesBack(this, position)) {
         return End.DONE;
       }
-      // The first answer may take longer than a turn, but the broker may also be away.
-      if (records.isEmpty() && isOver(turn, began, CALL_TIMEOUT)) {
+      // The broker may be away.
+      if (records.isEmpty() && isOver(turn, opened, CALL_TIMEOUT)) {
         return End.OVER;
       }
     }

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.stream.Collectors.toMap;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -22,7 +23,10 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
@@ -33,6 +37,9 @@ import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -43,7 +50,10 @@ import org.junit.jupiter.api.Timeout;
 class CommandInputsTest {
   private static final TopicPartition PARTITION = new TopicPartition("sandbox.input", 0);
   private static final UserId ANNA = new UserId(new UUID(1, 1));
-  private static final UserId BEN = new UserId(new UUID(2, 2));
+
+  /** Has another place than Anna: only some users share one. */
+  private static final UserId BEN = new UserId(new UUID(2, 5));
+
   private static final CommandKey KEY = new CommandKey(ANNA, "exec");
 
   private final EventCodec codec = new EventCodec();
@@ -52,6 +62,13 @@ class CommandInputsTest {
   private final AtomicInteger dropped = new AtomicInteger();
   private final AtomicInteger consumers = new AtomicInteger();
   private final AtomicInteger openConsumers = new AtomicInteger();
+  private final AtomicInteger mostConsumers = new AtomicInteger();
+  private final AtomicInteger slowAnswers = new AtomicInteger();
+
+  /** If answers are slow, each consumer's first one waits for this, and takes two seconds. */
+  private volatile CountDownLatch answers = new CountDownLatch(0);
+
+  private volatile boolean isSlow;
 
   /** Whether another user's input comes with each poll. */
   private volatile boolean isBusy;
@@ -82,8 +99,10 @@ class CommandInputsTest {
   /** Reads what is in the log by then. */
   private Consumer<byte[], byte[]> consumer() {
     consumers.incrementAndGet();
-    openConsumers.incrementAndGet();
+    mostConsumers.accumulateAndGet(openConsumers.incrementAndGet(), Math::max);
     return new MockConsumer<>("earliest") {
+      private boolean isAnswered;
+
       @Override
       public synchronized void close() {
         super.close();
@@ -96,6 +115,12 @@ class CommandInputsTest {
           LockSupport.parkNanos(1_000_000);
           append(BEN, "other", bytes("z"));
         }
+        if (isSlow && !isAnswered) {
+          time.pass(Duration.ofSeconds(2));
+          slowAnswers.incrementAndGet();
+          awaitAnswers();
+        }
+        isAnswered = true;
         long from = position(PARTITION);
         List<ConsumerRecord<byte[], byte[]>> next;
         synchronized (log) {
@@ -111,9 +136,26 @@ class CommandInputsTest {
       @Override
       public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
           Map<TopicPartition, Long> times, Duration timeout) {
-        return Map.of(PARTITION, new OffsetAndTimestamp(0, 0));
+        long from = times.get(PARTITION);
+        synchronized (log) {
+          return log.stream()
+              .filter(record -> record.timestamp() >= from)
+              .limit(1)
+              .collect(
+                  toMap(
+                      _ -> PARTITION,
+                      record -> new OffsetAndTimestamp(record.offset(), record.timestamp())));
+        }
       }
     };
+  }
+
+  private void awaitAnswers() {
+    try {
+      assertThat(answers.await(20, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new InterruptException(e);
+    }
   }
 
   /** Appends an input, and has the follower read it. */
@@ -133,8 +175,14 @@ class CommandInputsTest {
               PARTITION.topic(),
               0,
               log.size(),
+              time.now().toEpochMilli(),
+              TimestampType.CREATE_TIME,
+              ConsumerRecord.NULL_SIZE,
+              ConsumerRecord.NULL_SIZE,
               user.toString().getBytes(UTF_8),
-              codec.encode(input));
+              codec.encode(input),
+              new RecordHeaders(),
+              Optional.empty());
       log.add(record);
       return record;
     }
@@ -279,6 +327,17 @@ class CommandInputsTest {
     await().until(() -> commands.taken(KEY).equals(List.of("a", "b")));
   }
 
+  /** It is not read from the log if the exec says that no input follows. */
+  @Test
+  void aSignalForAnExecAtWorkIsNotLostWhateverOthersSend() {
+    inputs.expect(KEY);
+    publish("exec", signal());
+    publishForOthers();
+    commands.begin(KEY);
+    inputs.known(KEY);
+    await().until(() -> commands.taken(KEY).equals(List.of("INT")));
+  }
+
   @Test
   void inputThatWasDroppedBeforeItsExecWasReadIsReadAgain() {
     publish("exec", bytes("a"));
@@ -305,11 +364,34 @@ class CommandInputsTest {
   }
 
   @Test
+  void inputThatWasDroppedBeforeItsExecWasPublishedIsReadAgain() {
+    publish("exec", bytes("a"));
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    time.pass(CommandPartitions.INPUT_WINDOW.minusSeconds(1));
+    publish("exec", bytes("b"));
+    commands.begin(KEY);
+    inputs.known(KEY, PARTITION, time.now());
+    await().until(() -> commands.taken(KEY).equals(List.of("a", "b")));
+  }
+
+  @Test
+  void anotherUsersInputThatWasDroppedHasNothingReadAgain() {
+    accept(append(BEN, "other", bytes("a")));
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    assertThat(dropped).hasValue(1);
+    commands.begin(KEY);
+    inputs.known(KEY, PARTITION, time.now());
+    await().during(Duration.ofMillis(200)).until(() -> consumers.get() == 0);
+  }
+
+  @Test
   void inputThatWasDroppedLongBeforeAnExecHasNothingReadAgain() {
     publish("other", bytes("a"));
     time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
     inputs.tick();
-    time.pass(Duration.ofMinutes(20));
+    time.pass(CommandPartitions.INPUT_WINDOW.plusSeconds(1));
     publish("exec", bytes("b"));
     commands.begin(KEY);
     inputs.known(KEY, PARTITION, time.now());
@@ -460,7 +542,8 @@ class CommandInputsTest {
   void commandsOfOneUserThatDoNotReadLeaveTurnsToOthers() {
     beginDetours(
         IntStream.range(0, 8).mapToObj(i -> new CommandKey(ANNA, "exec " + i)).toList(), 1);
-    await().until(() -> openConsumers.get() > 0);
+    await().until(() -> consumers.get() >= 8);
+    assertThat(mostConsumers).hasValueLessThanOrEqualTo(2);
     CommandKey late = new CommandKey(BEN, "exec");
     beginDetours(List.of(late), 1);
     commands.room(late, 1);
@@ -501,6 +584,22 @@ class CommandInputsTest {
               time.pass(Duration.ofMillis(300));
               return many.stream().allMatch(key -> commands.taken(key).equals(List.of("x")));
             });
+  }
+
+  /** Or a busy broker would have each turn throw away all of its answer but one record. */
+  @Test
+  void aTurnBeginsWithTheFirstAnswer() {
+    List<CommandKey> many = IntStream.range(0, 9).mapToObj(CommandInputsTest::other).toList();
+    isSlow = true;
+    answers = new CountDownLatch(1);
+    beginDetours(many, 10);
+    await()
+        .during(Duration.ofMillis(200))
+        .until(() -> slowAnswers.get() == 8 && consumers.get() == 8);
+    many.forEach(key -> commands.room(key, 10));
+    answers.countDown();
+    await().until(() -> many.stream().allMatch(key -> commands.taken(key).size() == 10));
+    assertThat(consumers).hasValue(9);
   }
 
   /** The partition was away for a moment, and the window begins before what was read. */

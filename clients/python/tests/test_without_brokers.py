@@ -28,6 +28,7 @@ from zcbot_sandbox import (
     LogError,
     NoAnswerError,
     SandboxError,
+    log,
 )
 from zcbot_sandbox.aio import _begin
 from zcbot_sandbox.core import Core
@@ -81,20 +82,20 @@ def make_log(kafka: str | Mapping[str, Any] = "127.0.0.1:1") -> Log:
 
 def test_a_release_does_not_wait_for_a_hold() -> None:
     """It is called where calls end: in an event loop, or in the thread that reads."""
-    log = make_log()
-    log._counts["sandbox.exited"] = log._counts["sandbox.ready"] = 1
-    log._assigned["sandbox.exited", 0] = 0.0
-    log.hold(b"one", ("exited",), time.monotonic() + 1).result(1)
-    held = log.hold(b"two", ("ready",), time.monotonic() + 5)
+    it = make_log()
+    it._counts["sandbox.exited"] = it._counts["sandbox.ready"] = 1
+    it._assigned["sandbox.exited", 0] = 0.0
+    it.hold(b"one", ("exited",), time.monotonic() + 1).result(1)
+    held = it.hold(b"two", ("ready",), time.monotonic() + 5)
     time.sleep(0.2)
     before = time.monotonic()
-    log.release(b"one", ("exited",))
+    it.release(b"one", ("exited",))
     assert time.monotonic() - before < 1
     assert isinstance(held.exception(90), TimeoutError)
-    log._look(time.monotonic())
-    assert log._held == {}
-    assert log._assigned["sandbox.exited", 0] >= before
-    log.close()
+    it._look(time.monotonic())
+    assert it._held == {}
+    assert it._assigned["sandbox.exited", 0] >= before
+    it.close()
 
 
 def test_librdkafka_is_served_while_brokers_are_asked() -> None:
@@ -105,7 +106,7 @@ def test_librdkafka_is_served_while_brokers_are_asked() -> None:
         asked.put(time.monotonic())
         return "token", time.time() + 600
 
-    log = make_log(
+    it = make_log(
         {
             "bootstrap.servers": "127.0.0.1:1",
             "security.protocol": "SASL_PLAINTEXT",
@@ -113,10 +114,10 @@ def test_librdkafka_is_served_while_brokers_are_asked() -> None:
             "oauth_cb": token,
         }
     )
-    held = log.hold(b"user", ("exited",), time.monotonic() + 1)
+    held = it.hold(b"user", ("exited",), time.monotonic() + 1)
     asked.get(timeout=20)
     assert isinstance(held.exception(20), TimeoutError)
-    log.close()
+    it.close()
 
 
 def test_a_fork_can_end_and_is_told_to_make_a_client() -> None:
@@ -160,17 +161,27 @@ client.close()
 
 class Brokers:
     """Stand in for a log's consumers. Of the topics, which have four partitions each, some partitions have
-    no leader."""
+    no leader, which a broker may not have noticed."""
 
-    def __init__(self, log: Any, without_leader: set[int]) -> None:
+    def __init__(
+        self, log: Any, without_leader: set[int], partitions: int = 4, is_noticed: bool = True
+    ) -> None:
         self.without_leader = without_leader
+        self._partitions = partitions
+        self._is_noticed = is_noticed
+        self.asked: list[list[tuple[str, int]]] = []
         self._replaced = [log._asker, log._consumer]  # in use
         log._asker = log._consumer = self
 
     def list_topics(self, topic: str, timeout: float) -> Any:
-        return SimpleNamespace(topics={topic: SimpleNamespace(error=None, partitions=range(4))})
+        leaders = {
+            number: SimpleNamespace(leader=-1 if self._is_noticed and number in self.without_leader else 1)
+            for number in range(self._partitions)
+        }
+        return SimpleNamespace(topics={topic: SimpleNamespace(error=None, partitions=leaders)})
 
     def offsets_for_times(self, asked: list[Any], timeout: float) -> list[Any]:
+        self.asked.append([(each.topic, each.partition) for each in asked])
         if any(each.partition in self.without_leader for each in asked):
             time.sleep(timeout)
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
@@ -187,8 +198,8 @@ class Brokers:
             self._replaced.pop().close()
 
 
-def user_of(partition: int) -> str:
-    return next(user for user in iter(new_user, "") if partition_of(user.encode(), 4) == partition)
+def user_of(partition: int, partitions: int = 4) -> str:
+    return next(user for user in iter(new_user, "") if partition_of(user.encode(), partitions) == partition)
 
 
 def in_thread(act: Callable[[], object]) -> Queue[BaseException | None]:
@@ -218,6 +229,49 @@ def test_a_partition_without_a_leader_delays_no_other_user() -> None:
     brokers.without_leader.clear()
     assert all(each.get(timeout=20) is None for each in unlucky)
     core.close()
+
+
+@pytest.mark.parametrize("is_noticed", [True, False])
+def test_many_partitions_without_a_leader_delay_no_other_user(
+    monkeypatch: pytest.MonkeyPatch, is_noticed: bool
+) -> None:
+    monkeypatch.setattr(log, "_CALL_SECONDS", 0.3)
+    core = Core("127.0.0.1:1", topic_prefix="sandbox.", reply_topic=None, name="test")
+    brokers = Brokers(core.log, set(range(9)), 12, is_noticed)
+
+    def begin(partition: int) -> Queue[BaseException | None]:
+        return in_thread(partial(core.begin, ensure_call(user_of(partition, 12), 60, None)))
+
+    core.begin(ensure_call(user_of(11, 12), 60, None))
+    unlucky = [begin(partition) for partition in range(8)]
+    deadline = time.monotonic() + 30  # each of the 16 places was asked for alone
+    while len({tuple(each) for each in brokers.asked if len(each) == 1}) < 16 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    before = time.monotonic()
+    unlucky.append(begin(8))
+    assert begin(9).get(timeout=20) is None
+    assert time.monotonic() - before < 3
+    assert all(each.empty() for each in unlucky)
+    brokers.without_leader.clear()
+    assert all(each.get(timeout=20) is None for each in unlucky)
+    core.close()
+
+
+def test_what_was_asked_for_in_vain_is_known_when_nobody_waits_any_more() -> None:
+    it = make_log()
+    Brokers(it, {3})
+    it._asking = threading.current_thread()  # it is the test that asks
+    it._counts["sandbox.exited"] = 4
+    unlucky = it.hold(user_of(3).encode(), ("exited",), time.monotonic() + 0.1)
+    it._ask_for(it._await_question())
+    time.sleep(0.1)
+    it._await_question()
+    assert isinstance(unlucky.exception(0), TimeoutError)
+    it.hold(user_of(3).encode(), ("exited",), time.monotonic() + 60)
+    it.hold(user_of(0).encode(), ("exited",), time.monotonic() + 60)
+    assert it._await_question() == [("sandbox.exited", 0)]
+    it._asking = None
+    it.close()
 
 
 async def test_a_partition_without_a_leader_delays_no_other_task() -> None:

@@ -126,8 +126,9 @@ class Log:
     Each partition is read from an end that was known before the first request for its users was
     written, so an answer can't be missed. One that was not needed for a minute is left.
 
-    Brokers are asked by one thread, one question at a time, so that a partition of which none tells the
-    end, because it has no leader, delays nobody but those who need it.
+    Brokers are asked by one thread, one question of at most two seconds at a time. A partition of which none
+    tells the end, because it has no leader, delays others who wait for a partition by one or two questions;
+    then it is asked for after all that are new.
     """
 
     def __init__(
@@ -163,8 +164,8 @@ class Log:
         self._lock = threading.Lock()
         self._news = threading.Condition(self._lock)
         self._waits: list[_Wait] = []
-        #: When brokers were asked, without an answer, for what is waited for.
-        self._asked: dict[Place, float] = {}
+        #: What brokers were asked for in vain: whether for nothing else, and when. Kept for a minute at least.
+        self._asked: dict[Place, tuple[bool, float]] = {}
         self._asking: threading.Thread | None = None
         self._counts: dict[str, int] = {}
         self._counted_at: dict[str, float] = {}
@@ -374,20 +375,28 @@ class Log:
             logger.exception("a callback failed")
 
     def _await_question(self) -> list[Place]:
-        """What to ask brokers next. What was asked for in vain is asked for again alone, and after what is new:
-        one partition without a leader spoils the answer for all."""
+        """What to ask brokers next: what is new, then what others may have spoiled the answer for, and then
+        what nobody answered for. One partition without a leader spoils the answer for all that are asked for
+        with it, so only those that are new are asked for together."""
         self._settle()
+        now = time.monotonic()
         with self._lock:
             wanted = {place for wait in self._waits for place in self._missing(wait)}
-            self._asked = {place: at for place, at in self._asked.items() if place in wanted}
+            self._asked = {
+                place: (alone, at)
+                for place, (alone, at) in self._asked.items()
+                if place in wanted or now - at < _KEEP_SECONDS
+            }
             new = sorted(wanted - self._asked.keys())
             if new:
                 return [p for p in new if p[1] == _COUNT][:1] or new
-            oldest = min(self._asked, key=lambda place: self._asked[place], default=None)
-            if oldest is not None and self._asked[oldest] + _PAUSE_SECONDS <= time.monotonic():
-                return [oldest]
+            again = min(wanted, key=lambda place: self._asked[place], default=None)
+            if again is not None:
+                alone, at = self._asked[again]
+                if not alone or at + _PAUSE_SECONDS <= now:
+                    return [again]
             if not self._is_stopped:
-                patience = _SERVE_SECONDS if oldest is None else _PAUSE_SECONDS
+                patience = _SERVE_SECONDS if again is None else _PAUSE_SECONDS
                 self._news.wait(max(0.0, min(patience, self._look_at - time.monotonic())))
             return []
 
@@ -435,9 +444,26 @@ class Log:
             except KafkaException as e:
                 for place in places:
                     self._refuse(place, LogError(f"the answers can't be read: {e.args[0].str()}"))
+        with self._lock:
+            unknown = {p for p in places if (p[0] not in self._counts if p[1] == _COUNT else p not in self._assigned)}
+        alone = unknown if len(places) == 1 else self._without_leader(unknown)
         now = time.monotonic()
         with self._lock:
-            self._asked.update(dict.fromkeys(places, now))
+            for place in places:
+                self._asked.pop(place, None)
+            self._asked.update((place, (place in alone, now)) for place in unknown)
+
+    def _without_leader(self, places: set[Place]) -> set[Place]:
+        """Those that have none as far as brokers know. They may not know of one that has just failed."""
+        without = set()
+        for topic in sorted({topic for topic, _ in places}):
+            try:
+                partitions = self._asker.list_topics(topic, timeout=self._patience()).topics[topic].partitions
+            except KafkaException as e:
+                logger.info("while asking for leaders: %s", e)
+                break
+            without |= {(topic, number) for number, each in partitions.items() if each.leader < 0}
+        return without & places
 
     def _ask_for_count(self, place: Place) -> None:
         topic, asked_at = place[0], time.time()

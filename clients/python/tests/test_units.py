@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -206,6 +207,8 @@ class LogStandIn:
         self.published: list[tuple[str, dict[str, Any]]] = []
         self.held: dict[tuple[str, bytes], int] = {}
         self.is_full = False
+        #: Until brokers answer.
+        self.hold_seconds = 0.0
 
     def publish(
         self,
@@ -226,7 +229,10 @@ class LogStandIn:
         for kind in kinds:
             self.held[kind, key] = self.held.get((kind, key), 0) + 1
         held: Future[None] = Future()
-        held.set_result(None)
+        if self.hold_seconds:
+            threading.Timer(self.hold_seconds, held.set_result, (None,)).start()
+        else:
+            held.set_result(None)
         return held
 
     def release(self, key: bytes, kinds: Iterable[str]) -> None:
@@ -326,6 +332,30 @@ def test_a_command_that_did_not_run_is_published_again_under_another_id(core: Co
     assert call.future.result(PATIENCE).exit_code == 0
     log.exited(user, second["event_id"], "exited", exit_code=1)
     assert call.future.result(0).exit_code == 0
+
+
+def test_a_command_has_its_time_to_start_from_when_it_is_published_on(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Brokers may take a while until they tell where to read, or until they take a record."""
+    monkeypatch.setattr(calls, "FIRST_TRY_SECONDS", 3.0)
+    log, user = log_of(core), new_user()
+    log.hold_seconds = 2.5
+    late_hold = command(user)
+    core.begin(late_hold)
+    log.hold_seconds, log.is_full = 0.0, True
+    late_record = command(user)
+    core.begin(late_record)
+    time.sleep(2.5)
+    log.is_full = False
+    for fields in log.wait_published(2):
+        assert 2 < seconds_of(fields["expires_at"]) - seconds_of(fields["requested_at"]) < 4
+    for call in (late_hold, late_record):
+        log.exited(user, call.id, "exited", exit_code=0)
+
+
+def seconds_of(time: str) -> float:
+    return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
 
 
 @pytest.mark.usefixtures("quick_tries")
@@ -451,10 +481,14 @@ def test_output_that_is_lost_is_an_error_with_what_is_left(
         Run(core, call, None).result()
 
 
+@pytest.mark.parametrize("hold_seconds", [0.0, 0.1])
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_call_that_has_ended_is_freed_without_the_collector(core: Core, stream: bool) -> None:
+def test_a_call_that_has_ended_is_freed_without_the_collector(
+    core: Core, stream: bool, hold_seconds: float
+) -> None:
     """It has the command's input and output."""
     log, user = log_of(core), new_user()
+    log.hold_seconds = hold_seconds
     gc.collect()
     gc.disable()
     try:

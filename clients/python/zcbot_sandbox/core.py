@@ -175,6 +175,8 @@ class Core:
         now = time.monotonic()
         if isinstance(call, ExecCall):
             kind = "exec"
+            with self._lock:
+                call.begin_try(now)
             value = call.request.value(call.id, call.user, self.name, max(0.001, call.try_expires - now))
         elif isinstance(call, EnsureCall):
             kind = "ensure"

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +28,7 @@ from zcbot_sandbox import (
     ClientClosedError,
     LogError,
     NoAnswerError,
+    Sandbox,
     SandboxError,
     log,
 )
@@ -352,6 +354,43 @@ async def test_calls_that_are_cancelled_leave_their_threads() -> None:
             assert await asyncio.to_thread(next_one.result, 20) == "has a thread"
             ends = await asyncio.gather(*tasks, return_exceptions=True)
             assert {type(end) for end in ends} == {asyncio.CancelledError}
+
+
+async def test_an_ensure_that_is_cancelled_is_not_published() -> None:
+    async with AsyncClient("127.0.0.1:1") as nowhere:
+        core = nowhere._client._core
+        brokers = Brokers(core.log, {0, 1, 2, 3})
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(nowhere.sandbox(new_user()).ensure(), 0.3)
+        await assert_nothing_comes_of_it(core, brokers)
+
+
+@pytest.mark.parametrize("act", [Sandbox.ensure, lambda sandbox: sandbox.on_reaped(print)])
+async def test_nothing_comes_of_what_is_interrupted(
+    act: Callable[[Sandbox], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by Ctrl-C, which comes while a thread waits."""
+
+    def result(*_: object) -> None:
+        time.sleep(0.3)
+        raise KeyboardInterrupt
+
+    with Client("127.0.0.1:1") as nowhere:
+        brokers = Brokers(nowhere._core.log, {0, 1, 2, 3})
+        with monkeypatch.context() as interrupted:
+            interrupted.setattr(Future, "result", result)
+            with pytest.raises(KeyboardInterrupt):
+                act(nowhere.sandbox(new_user()))
+        await assert_nothing_comes_of_it(nowhere._core, brokers)
+
+
+async def assert_nothing_comes_of_it(core: Core, brokers: Brokers) -> None:
+    brokers.without_leader.clear()
+    deadline = time.monotonic() + 20
+    while core.log._waits and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+    assert (core.log._waits, core.log._held, core._listeners, core._ensures) == ([], {}, {}, {})
+    assert len(core.log._producer) == 0, "nothing is published"
 
 
 async def test_a_subscription_that_is_cancelled_listens_to_nothing() -> None:

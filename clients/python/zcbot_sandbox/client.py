@@ -152,8 +152,12 @@ class Sandbox:
         ready early or to set ``idle_ttl``.
         """
         call = ensure_call(self.user, wait, idle_ttl)
-        self.core.begin(call)
-        return _outcome(call)
+        try:
+            self.core.begin(call)
+            return _outcome(call)
+        except BaseException:
+            self.core.abandon(call, given_up())
+            raise
 
     def run(
         self,
@@ -534,6 +538,10 @@ def with_output(call: ExecCall, result: Result) -> Result:
 
 def _left() -> ClientClosedError:
     return ClientClosedError("the command was left and killed")
+
+
+def given_up() -> ClientClosedError:
+    return ClientClosedError("the request was given up")
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ from zcbot_sandbox import (
 )
 from zcbot_sandbox import core as core_module
 from zcbot_sandbox.calls import ExecCall
-from zcbot_sandbox.core import Core
+from zcbot_sandbox.core import Core, Listener
 from zcbot_sandbox.errors import LogError
 from zcbot_sandbox.events import Output
 from zcbot_sandbox.output import MAX_WAITING_BYTES, OutputSequence
@@ -504,6 +504,25 @@ def test_a_call_that_has_ended_is_freed_without_the_collector(
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_a_release_is_published_although_a_sandbox_ends_while_it_begins(core: Core) -> None:
+    log, user = log_of(core), new_user()
+
+    def listen(_: str, kind: str, notice: Callable[[Any], None], __: float) -> Future[Listener]:
+        listening: Future[Listener] = Future()
+
+        def come() -> None:
+            notice(SimpleNamespace(container_id="c"))
+            if not listening.cancelled():
+                listening.set_result(Listener(user.encode(), kind, notice))
+
+        threading.Timer(0.2, come).start()
+        return listening
+
+    core.listen_soon = listen  # type: ignore[method-assign]
+    sandbox_of(core, user).release(wait=5)
+    log.wait_published(1)
 
 
 def test_notices_come_once(core: Core) -> None:

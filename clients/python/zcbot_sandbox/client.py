@@ -294,7 +294,7 @@ class Sandbox:
         self, deadline: float, container_id: str | None, gone: Future[Reaped], *, awaits_end: bool
     ) -> Reaped | None:
         """For what is in this package. Who cancels ``gone`` waits for no end any more."""
-        listener = None
+        listening: Future[Listener] | None = None
 
         def notice(reaped: Reaped) -> None:
             if container_id is None or reaped.container_id == container_id:
@@ -306,12 +306,12 @@ class Sandbox:
         try:
             self.core.end_with_client(gone)
             if awaits_end:
-                listening = self.core.listen_soon(self.user, "reaped", notice, deadline)
-                gone.add_done_callback(lambda _: listening.cancel())
+                begun = listening = self.core.listen_soon(self.user, "reaped", notice, deadline)
+                gone.add_done_callback(lambda _: gone.cancelled() and begun.cancel())
                 with no_answer_in_time():
-                    listener = listening.result()
+                    listening.result()
             self._send_release(container_id, deadline)
-            if listener is None:
+            if listening is None:
                 return None
             try:
                 return gone.result(max(0.0, deadline - time.monotonic()))
@@ -319,8 +319,8 @@ class Sandbox:
                 return None
         finally:
             gone.cancel()
-            if listener is not None:
-                self.core.unlisten(listener)
+            if listening is not None:
+                self.core.stop_listening(listening)
 
     def _send_release(self, container_id: str | None, deadline: float) -> None:
         patience = min(deadline, time.monotonic() + PUBLISH_SECONDS)

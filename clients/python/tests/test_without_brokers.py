@@ -344,6 +344,7 @@ async def test_calls_that_are_cancelled_leave_their_threads() -> None:
             sandbox.files.list,
             lambda: sandbox.files.write("a", BytesIO(b"a")),
             lambda: sandbox.release(wait=600),
+            sandbox.release,
         ]
         for call in calls:
             tasks = [asyncio.create_task(call()) for _ in range(8)]

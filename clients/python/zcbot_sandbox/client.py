@@ -310,7 +310,7 @@ class Sandbox:
                 gone.add_done_callback(lambda _: gone.cancelled() and begun.cancel())
                 with no_answer_in_time():
                     listening.result()
-            self._send_release(container_id, deadline)
+            self._send_release(container_id, deadline, gone)
             if listening is None:
                 return None
             try:
@@ -322,9 +322,11 @@ class Sandbox:
             if listening is not None:
                 self.core.stop_listening(listening)
 
-    def _send_release(self, container_id: str | None, deadline: float) -> None:
+    def _send_release(self, container_id: str | None, deadline: float, gone: Future[Reaped]) -> None:
+        """Until the request is stored, or ``gone`` is cancelled."""
         patience = min(deadline, time.monotonic() + PUBLISH_SECONDS)
         stored: Future[None] = Future()
+        gone.add_done_callback(lambda _: gone.cancelled() and stored.cancel())
         while True:
             left = max(0.001, deadline - time.monotonic())
             try:
@@ -333,6 +335,8 @@ class Sandbox:
             except BufferError:
                 if time.monotonic() >= patience:
                     raise NoAnswerError("no broker takes records", "") from None
+                if stored.cancelled():
+                    break
                 time.sleep(FULL_SECONDS)
         _stored(stored, max(0.0, patience - time.monotonic()))
 

@@ -100,6 +100,38 @@ def test_a_release_does_not_wait_for_a_hold() -> None:
     it.close()
 
 
+def test_a_thread_that_can_not_be_started_once_spoils_no_later_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = make_log()
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", start)
+        with pytest.raises(RuntimeError):
+            it.hold(b"user", ("exited",), time.monotonic() + 1)
+    held = it.hold(b"user", ("exited",), time.monotonic() + 0.5)
+    assert isinstance(held.exception(20), TimeoutError)
+    it.close()
+
+
+def test_the_garbage_collector_may_close_a_client_in_any_thread() -> None:
+    """Also in one that has a lock of the client's."""
+    client = Client("127.0.0.1:1")
+    core = client._core
+    clients = [client]
+    del client
+
+    def collect() -> None:
+        with core.log._lock, core._lock:
+            clients.clear()
+
+    assert in_thread(collect).get(timeout=20) is None
+    for thread in core._threads:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
 def test_librdkafka_is_served_while_brokers_are_asked() -> None:
     """It calls for tokens in ``poll`` only, and a consumer without one is let in by no broker."""
     asked: Queue[float] = Queue()

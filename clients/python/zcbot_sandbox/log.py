@@ -218,10 +218,11 @@ class Log:
         wait = _Wait(key, tuple(kinds), deadline)
         with self._lock:
             if not self._is_stopped and self._missing(wait):
-                self._waits.append(wait)
                 if self._asking is None:
-                    self._asking = threading.Thread(target=self._ask, name="zcbot-sandbox-ask", daemon=True)
-                    self._asking.start()
+                    asking = threading.Thread(target=self._ask, name="zcbot-sandbox-ask", daemon=True)
+                    asking.start()
+                    self._asking = asking
+                self._waits.append(wait)
                 self._news.notify()
                 return wait.held
             if not self._is_stopped:

@@ -157,12 +157,22 @@ def test_librdkafka_is_served_while_brokers_are_asked() -> None:
 def test_a_fork_can_end_and_is_told_to_make_a_client() -> None:
     program = """
 import os, sys, time
-from zcbot_sandbox import Client, SandboxError
+from zcbot_sandbox import Client, Run, SandboxError, Subscription
+from zcbot_sandbox.core import Listener
+from zcbot_sandbox.plan import exec_call
 client = Client("127.0.0.1:1")
-sandbox = client.sandbox("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10")
+user = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10"
+sandbox = client.sandbox(user)
+call = exec_call(user, command=["true"], input=None, env=None, cwd=None, timeout=60, wait=60,
+                 max_output_bytes=1000, ensure=True)
+call.at_end(lambda: client._core._over(call))
 time.sleep(0.3)
-child = os.fork()
+with client._core._lock:  # another thread has it at this moment
+    child = os.fork()
 if child == 0:
+    client._core._lock.acquire(blocking=False)
+    Subscription(client._core, Listener(b"user", "reaped", print), client).close()
+    Run(client._core, call, client).__exit__(None, None, None)
     refused = 0
     for act in (sandbox.ensure, lambda: sandbox.run("true"), sandbox.release, sandbox.keep_alive,
                 lambda: sandbox.on_reaped(print), lambda: sandbox.start("true").result()):

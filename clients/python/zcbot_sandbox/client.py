@@ -405,7 +405,7 @@ class StartedCommand:
         return self._call.is_over
 
     def _leave(self) -> None:
-        if not self._call.is_over:
+        if not self._core.is_of_another_process and not self._call.is_over:
             self._core.abandon(self._call, _left())
 
 

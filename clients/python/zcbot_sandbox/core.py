@@ -353,6 +353,8 @@ class Core:
             self.unlisten(listening.result())
 
     def unlisten(self, listener: Listener) -> None:
+        if self.is_of_another_process:
+            return
         with self._lock:
             of_user = self._listeners.get(listener.key, [])
             if listener not in of_user:

@@ -73,7 +73,7 @@ class Client:
     ) -> None:
         self._core = Core(kafka, topic_prefix=topic_prefix, reply_topic=reply_topic, name=name)
         self._dispatcher = Dispatcher()
-        self._finalizer = weakref.finalize(self, _end, self._core, self._dispatcher)
+        self._finalizer = weakref.finalize(self, _end, weakref.ref(self), self._core, self._dispatcher)
 
     def sandbox(self, user: str | uuid.UUID) -> Sandbox:
         """The user's sandbox. Nothing is asked for yet. ``user`` is a UUID."""
@@ -92,11 +92,18 @@ class Client:
         self.close()
 
 
-def _end(core: Core, dispatcher: Dispatcher) -> None:
+def _end(client: weakref.ref[Client], core: Core, dispatcher: Dispatcher) -> None:
     if core.is_of_another_process:
         return  # librdkafka would wait for threads that are not here
-    core.close()
-    dispatcher.close()
+
+    def end() -> None:
+        core.close()
+        dispatcher.close()
+
+    if client() is not None:  # it is closed, or the process ends
+        end()
+    else:  # the garbage collector may run in a thread that has one of the locks
+        threading.Thread(target=end, name="zcbot-sandbox-end").start()
 
 
 class Subscription:

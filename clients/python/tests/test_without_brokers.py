@@ -214,6 +214,8 @@ class Brokers:
         self._partitions = partitions
         self._is_noticed = is_noticed
         self.asked: list[list[tuple[str, int]]] = []
+        self.assigned: list[tuple[str, int, int]] = []
+        self.are_closed = False
         self._replaced = [log._asker, log._consumer]  # in use
         log._asker = log._consumer = self
 
@@ -235,9 +237,10 @@ class Brokers:
         time.sleep(seconds)
 
     def incremental_assign(self, partitions: list[Any]) -> None:
-        pass
+        self.assigned += [(each.topic, each.partition, each.offset) for each in partitions]
 
     def close(self) -> None:
+        self.are_closed = True
         while self._replaced:
             self._replaced.pop().close()
 
@@ -315,6 +318,42 @@ def test_what_was_asked_for_in_vain_is_known_when_nobody_waits_any_more() -> Non
     it.hold(user_of(0).encode(), ("exited",), time.monotonic() + 60)
     assert it._await_question() == [("sandbox.exited", 0)]
     it._asking = None
+    it.close()
+
+
+@pytest.mark.parametrize("is_written_before", [True, False])
+def test_an_answer_that_is_written_while_a_new_partition_is_looked_at_is_read(is_written_before: bool) -> None:
+    """Its place is what brokers tell of the time, or of the end: neither is after the answer."""
+    it = make_log()
+    brokers = Brokers(it, set())
+    written = int(is_written_before)
+
+    def offsets_for_times(asked: list[Any], timeout: float) -> list[Any]:
+        nonlocal written
+        (each,) = asked
+        offset = written if each.offset == -1 else 0 if written else -1
+        written = 1
+        return [TopicPartition(each.topic, each.partition, offset)]
+
+    brokers.offsets_for_times = offsets_for_times  # type: ignore[method-assign]
+    it._counts["sandbox.exited"], it._counted_at["sandbox.exited"] = 1, time.time()
+    it._held = {("exited", user_of(2).encode()): 1}
+    it._look(time.monotonic())
+    assert brokers.assigned == [("sandbox.exited", 2, 0)]
+    it.close()
+
+
+def test_a_partition_whose_time_is_not_told_is_looked_at_again() -> None:
+    """What is asked with is no answer."""
+    it = make_log()
+    brokers = Brokers(it, set())
+    brokers.offsets_for_times = lambda asked, timeout: [  # type: ignore[method-assign]
+        TopicPartition(each.topic, each.partition, 7 if each.offset == -1 else each.offset) for each in asked
+    ]
+    it._counts["sandbox.exited"], it._counted_at["sandbox.exited"] = 1, time.time()
+    it._held = {("exited", user_of(2).encode()): 1}
+    it._look(time.monotonic())
+    assert (brokers.assigned, it._counts["sandbox.exited"]) == ([], 1)
     it.close()
 
 

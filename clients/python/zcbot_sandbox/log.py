@@ -441,12 +441,16 @@ class Log:
             self._ask_for_count(places[0])
         else:
             try:
-                self._assign(self._ends(set(places)))
+                self._assign(self._offsets(places, _END))
             except KafkaException as e:
                 for place in places:
                     self._refuse(place, LogError(f"the answers can't be read: {e.args[0].str()}"))
         with self._lock:
-            unknown = {p for p in places if (p[0] not in self._counts if p[1] == _COUNT else p not in self._assigned)}
+            unknown = {
+                place
+                for place in places
+                if (place[0] not in self._counts if place[1] == _COUNT else place not in self._assigned)
+            }
         alone = unknown if len(places) == 1 else self._without_leader(unknown)
         now = time.monotonic()
         with self._lock:
@@ -506,21 +510,18 @@ class Log:
             return e.args[0]
         return len(found.partitions) if found.error is None else found.error
 
-    def _ends(self, partitions: set[Place], at: int = _END) -> dict[Place, int]:
-        """Where partitions end, or (with a time in milliseconds) where they were at that time. Those of which
-        no broker tells are left out."""
+    def _offsets(self, partitions: Iterable[Place], at: int) -> dict[Place, int]:
+        """Where partitions end (``_END``), or where they were at a time in milliseconds: ``_END`` if nothing was
+        written since. Those of which no broker tells are left out."""
         asked = [TopicPartition(topic, number, at) for topic, number in sorted(partitions)]
         try:
             found = self._asker.offsets_for_times(asked, timeout=self._patience())
         except KafkaException as e:
             logger.info("while asking for offsets: %s", e)
             return {}
-        offsets = {(each.topic, each.partition): each.offset for each in found if each.error is None}
-        ends = {place: offset for place, offset in offsets.items() if offset >= 0}
-        behind = offsets.keys() - ends.keys()
-        if behind and at != _END:  # nothing was written since
-            ends.update(self._ends(behind))
-        return ends
+        # What was not answered is as it was asked.
+        told = [each for each in found if each.error is None and each.offset != at]
+        return {(each.topic, each.partition): each.offset for each in told}
 
     def _assign(self, ends: Mapping[Place, int]) -> None:
         with self._lock:
@@ -571,9 +572,12 @@ class Log:
         ends: dict[Place, int] = {}
         while True:
             with self._lock:
-                held = [key for kind, key in self._held if self._topic(kind) == topic]
-                kinds = [kind for kind, _ in self._held if self._topic(kind) == topic]
-                needed = {p for key, kind in zip(held, kinds) for p in self._partitions(key, kind, count)}
+                needed = {
+                    partition
+                    for kind, key in self._held
+                    if self._topic(kind) == topic
+                    for partition in self._partitions(key, kind, count)
+                }
                 new = needed - self._assigned.keys() - ends.keys()
                 if not new:
                     # Together, or whoever finds the count would have them read from their ends.
@@ -581,10 +585,12 @@ class Log:
                     self._counts[topic] = count
                     self._counted_at[topic] = looked_at
                     return
-            found = self._ends(new, since)
-            if not found:
+            # The ends first: whatever is written until the answer by time comes is behind them.
+            found = self._offsets(new, _END)
+            since_then = self._offsets(found, since) if found else {}
+            if not since_then:
                 return  # at the next look
-            ends.update(found)
+            ends.update({p: found[p] if offset == _END else offset for p, offset in since_then.items()})
 
     def _copied_kind(self, headers: list[tuple[str, bytes | None]] | None) -> str | None:
         for name, value in headers or ():

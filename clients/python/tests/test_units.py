@@ -506,7 +506,9 @@ def test_a_call_that_has_ended_is_freed_without_the_collector(
         gc.enable()
 
 
-def test_a_release_is_published_although_a_sandbox_ends_while_it_begins(core: Core) -> None:
+def test_a_release_is_published_although_a_sandbox_ends_while_it_begins(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log, user = log_of(core), new_user()
 
     def listen(_: str, kind: str, notice: Callable[[Any], None], __: float) -> Future[Listener]:
@@ -520,7 +522,7 @@ def test_a_release_is_published_although_a_sandbox_ends_while_it_begins(core: Co
         threading.Timer(0.2, come).start()
         return listening
 
-    core.listen_soon = listen  # type: ignore[method-assign]
+    monkeypatch.setattr(core, "listen_soon", listen)
     sandbox_of(core, user).release(wait=5)
     log.wait_published(1)
 

@@ -92,7 +92,7 @@ def test_a_release_does_not_wait_for_a_hold() -> None:
     time.sleep(0.2)
     before = time.monotonic()
     it.release(b"one", ("exited",))
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < 4  # the machine may be loaded
     assert isinstance(held.exception(90), TimeoutError)
     it._look(time.monotonic())
     assert it._held == {}
@@ -319,6 +319,27 @@ def test_what_was_asked_for_in_vain_is_known_when_nobody_waits_any_more() -> Non
     assert it._await_question() == [("sandbox.exited", 0)]
     it._asking = None
     it.close()
+
+
+def test_close_ends_the_look_for_new_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which asks for each topic; the consumers that it uses are closed then."""
+    monkeypatch.setattr(log, "_CALL_SECONDS", 0.8)
+    it = make_log()
+    brokers = Brokers(it, set())
+    looking = threading.Event()
+
+    def list_topics(topic: str, timeout: float) -> Any:
+        looking.set()
+        time.sleep(timeout)
+        raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    monkeypatch.setattr(brokers, "list_topics", list_topics)
+    it._held = {(kind, b"user"): 1 for kind in log.RESULTS}
+    it._look_at = 0.0
+    it.hold(b"user", ("exited",), time.monotonic() + 60)
+    assert looking.wait(20)
+    it.close()
+    assert brokers.are_closed
 
 
 @pytest.mark.parametrize("is_written_before", [True, False])

@@ -404,17 +404,18 @@ class Log:
     def _settle(self) -> None:
         """Ends the waits that have what they need, or no time left."""
         now = time.monotonic()
+        waits: list[_Wait] = []
+        ended: list[tuple[_Wait, bool]] = []
         with self._lock:
-            over = [wait for wait in self._waits if wait.deadline <= now or not self._missing(wait)]
-            over += [wait for wait in self._waits if wait.held.cancelled() and wait not in over]
-            self._waits = [wait for wait in self._waits if wait not in over]
-            ended = []
-            for wait in over:
-                if wait.held.set_running_or_notify_cancel():
-                    is_held = not self._missing(wait)
+            for wait in self._waits:
+                is_held = not self._missing(wait)
+                if not is_held and wait.deadline > now and not wait.held.cancelled():
+                    waits.append(wait)
+                elif wait.held.set_running_or_notify_cancel():
                     if is_held:
                         self._count_held(wait.key, wait.kinds)
                     ended.append((wait, is_held))
+            self._waits = waits
         for wait, is_held in ended:
             if is_held:
                 wait.held.set_result(None)
@@ -462,6 +463,8 @@ class Log:
         """Those that have none as far as brokers know. They may not know of one that has just failed."""
         without = set()
         for topic in sorted({topic for topic, _ in places}):
+            if self._is_stopped:
+                break
             try:
                 partitions = self._asker.list_topics(topic, timeout=self._patience()).topics[topic].partitions
             except KafkaException as e:
@@ -495,8 +498,10 @@ class Log:
         topics = [(self._producer, self._prefix + kind) for kind in REQUESTS]
         topics += [(self._consumer, topic) for topic in sorted({self._topic(kind) for kind in RESULTS})]
         for client, topic in topics:
+            if self._is_stopped:
+                return
             try:
-                client.list_topics(topic, timeout=_CALL_SECONDS)
+                client.list_topics(topic, timeout=self._patience())
             except KafkaException as e:  # whoever uses it hears of that
                 logger.info("while asking for %s: %s", topic, e)
                 if e.args[0].code() not in _REFUSALS | _UNKNOWN:
@@ -540,6 +545,8 @@ class Log:
             topics = {self._topic(kind) for kind, _ in self._held}
         try:
             for topic in sorted(topics):
+                if self._is_stopped:
+                    return
                 self._look_at_topic(topic)
             with self._lock:
                 self._leave_idle(now)
@@ -570,7 +577,7 @@ class Log:
         # Answers may lie there since the partitions were added, which is since the last look.
         since = int((self._counted_at[topic] - _CLOCK_SECONDS) * 1000)
         ends: dict[Place, int] = {}
-        while True:
+        while not self._is_stopped:
             with self._lock:
                 needed = {
                     partition

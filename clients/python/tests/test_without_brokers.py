@@ -282,7 +282,7 @@ def test_a_partition_without_a_leader_delays_no_other_user() -> None:
 def test_many_partitions_without_a_leader_delay_no_other_user(
     monkeypatch: pytest.MonkeyPatch, is_noticed: bool
 ) -> None:
-    monkeypatch.setattr(log, "_CALL_SECONDS", 0.3)
+    monkeypatch.setattr(log, "_CALL_SECONDS", 0.2)
     core = Core("127.0.0.1:1", topic_prefix="sandbox.", reply_topic=None, name="test")
     brokers = Brokers(core.log, set(range(9)), 12, is_noticed)
 
@@ -297,7 +297,7 @@ def test_many_partitions_without_a_leader_delay_no_other_user(
     before = time.monotonic()
     unlucky.append(begin(8))
     assert begin(9).get(timeout=20) is None
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 2
     assert all(each.empty() for each in unlucky)
     brokers.without_leader.clear()
     assert all(each.get(timeout=20) is None for each in unlucky)

@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,7 +40,7 @@ from zcbot_sandbox import (
 )
 from zcbot_sandbox import core as core_module
 from zcbot_sandbox.calls import ExecCall
-from zcbot_sandbox.core import Core
+from zcbot_sandbox.core import Core, Listener
 from zcbot_sandbox.errors import LogError
 from zcbot_sandbox.events import Output
 from zcbot_sandbox.output import MAX_WAITING_BYTES, OutputSequence
@@ -206,6 +207,8 @@ class LogStandIn:
         self.published: list[tuple[str, dict[str, Any]]] = []
         self.held: dict[tuple[str, bytes], int] = {}
         self.is_full = False
+        #: Until brokers answer.
+        self.hold_seconds = 0.0
 
     def publish(
         self,
@@ -226,7 +229,10 @@ class LogStandIn:
         for kind in kinds:
             self.held[kind, key] = self.held.get((kind, key), 0) + 1
         held: Future[None] = Future()
-        held.set_result(None)
+        if self.hold_seconds:
+            threading.Timer(self.hold_seconds, held.set_result, (None,)).start()
+        else:
+            held.set_result(None)
         return held
 
     def release(self, key: bytes, kinds: Iterable[str]) -> None:
@@ -326,6 +332,30 @@ def test_a_command_that_did_not_run_is_published_again_under_another_id(core: Co
     assert call.future.result(PATIENCE).exit_code == 0
     log.exited(user, second["event_id"], "exited", exit_code=1)
     assert call.future.result(0).exit_code == 0
+
+
+def test_a_command_has_its_time_to_start_from_when_it_is_published_on(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Brokers may take a while until they tell where to read, or until they take a record."""
+    monkeypatch.setattr(calls, "FIRST_TRY_SECONDS", 1.5)
+    log, user = log_of(core), new_user()
+    log.hold_seconds = 1.2
+    late_hold = command(user)
+    core.begin(late_hold)
+    log.hold_seconds, log.is_full = 0.0, True
+    late_record = command(user)
+    core.begin(late_record)
+    time.sleep(1.2)
+    log.is_full = False
+    for fields in log.wait_published(2):
+        assert 1 < seconds_of(fields["expires_at"]) - seconds_of(fields["requested_at"]) < 2
+    for call in (late_hold, late_record):
+        log.exited(user, call.id, "exited", exit_code=0)
+
+
+def seconds_of(time: str) -> float:
+    return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
 
 
 @pytest.mark.usefixtures("quick_tries")
@@ -451,10 +481,14 @@ def test_output_that_is_lost_is_an_error_with_what_is_left(
         Run(core, call, None).result()
 
 
+@pytest.mark.parametrize("hold_seconds", [0.0, 0.1])
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_call_that_has_ended_is_freed_without_the_collector(core: Core, stream: bool) -> None:
+def test_a_call_that_has_ended_is_freed_without_the_collector(
+    core: Core, stream: bool, hold_seconds: float
+) -> None:
     """It has the command's input and output."""
     log, user = log_of(core), new_user()
+    log.hold_seconds = hold_seconds
     gc.collect()
     gc.disable()
     try:
@@ -470,6 +504,27 @@ def test_a_call_that_has_ended_is_freed_without_the_collector(core: Core, stream
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_a_release_is_published_although_a_sandbox_ends_while_it_begins(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, user = log_of(core), new_user()
+
+    def listen(_: str, kind: str, notice: Callable[[Any], None], __: float) -> Future[Listener]:
+        listening: Future[Listener] = Future()
+
+        def come() -> None:
+            notice(SimpleNamespace(container_id="c"))
+            if not listening.cancelled():
+                listening.set_result(Listener(user.encode(), kind, notice))
+
+        threading.Timer(0.2, come).start()
+        return listening
+
+    monkeypatch.setattr(core, "listen_soon", listen)
+    sandbox_of(core, user).release(wait=5)
+    log.wait_published(1)
 
 
 def test_notices_come_once(core: Core) -> None:

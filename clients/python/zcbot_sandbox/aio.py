@@ -23,6 +23,7 @@ from .client import (
     Sandbox,
     StartedCommand,
     Subscription,
+    given_up,
     into_future,
     no_answer_in_time,
     release_deadline,
@@ -81,8 +82,12 @@ class AsyncSandbox:
     async def ensure(self, *, idle_ttl: int | None = None, wait: float = DEFAULT_ENSURE_SECONDS) -> Ready:
         """See :meth:`Sandbox.ensure`."""
         call = ensure_call(self.user, wait, idle_ttl)
-        await _begin(self._core, call)
-        return await _outcome(call)
+        try:
+            await _begin(self._core, call)
+            return await _outcome(call)
+        except BaseException:
+            self._core.abandon(call, given_up())
+            raise
 
     async def run(
         self,
@@ -220,8 +225,7 @@ class AsyncSandbox:
             try:
                 listener = await asyncio.wrap_future(listening)
             except asyncio.CancelledError:
-                if not listening.cancel() and listening.exception() is None:  # it came at the same time
-                    self._core.unlisten(listening.result())
+                self._core.stop_listening(listening)
                 raise
         return Subscription(self._core, listener, self._sandbox.client)
 

@@ -180,9 +180,9 @@ class ExecCall(Call[Result]):
         at = max(at, self.try_expires + CLOCK_SECONDS)
         return at if at < self.start_by else None
 
-    def renew(self) -> None:
-        super().renew()
-        self.try_expires = self._try_expires(time.monotonic())
+    def begin_try(self, now: float) -> None:
+        """A try is handed to the producer, for which it may have waited."""
+        self.try_expires = self._try_expires(now)
 
     def _try_expires(self, now: float) -> float:
         """Leaves time for another try if there is enough of it."""

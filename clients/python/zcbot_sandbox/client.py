@@ -73,7 +73,7 @@ class Client:
     ) -> None:
         self._core = Core(kafka, topic_prefix=topic_prefix, reply_topic=reply_topic, name=name)
         self._dispatcher = Dispatcher()
-        self._finalizer = weakref.finalize(self, _end, self._core, self._dispatcher)
+        self._finalizer = weakref.finalize(self, _end, weakref.ref(self), self._core, self._dispatcher)
 
     def sandbox(self, user: str | uuid.UUID) -> Sandbox:
         """The user's sandbox. Nothing is asked for yet. ``user`` is a UUID."""
@@ -92,11 +92,18 @@ class Client:
         self.close()
 
 
-def _end(core: Core, dispatcher: Dispatcher) -> None:
+def _end(client: weakref.ref[Client], core: Core, dispatcher: Dispatcher) -> None:
     if core.is_of_another_process:
         return  # librdkafka would wait for threads that are not here
-    core.close()
-    dispatcher.close()
+
+    def end() -> None:
+        core.close()
+        dispatcher.close()
+
+    if client() is not None:  # it is closed, or the process ends
+        end()
+    else:  # the garbage collector may run in a thread that has one of the locks
+        threading.Thread(target=end, name="zcbot-sandbox-end").start()
 
 
 class Subscription:
@@ -152,8 +159,12 @@ class Sandbox:
         ready early or to set ``idle_ttl``.
         """
         call = ensure_call(self.user, wait, idle_ttl)
-        self.core.begin(call)
-        return _outcome(call)
+        try:
+            self.core.begin(call)
+            return _outcome(call)
+        except BaseException:
+            self.core.abandon(call, given_up())
+            raise
 
     def run(
         self,
@@ -290,7 +301,7 @@ class Sandbox:
         self, deadline: float, container_id: str | None, gone: Future[Reaped], *, awaits_end: bool
     ) -> Reaped | None:
         """For what is in this package. Who cancels ``gone`` waits for no end any more."""
-        listener = None
+        listening: Future[Listener] | None = None
 
         def notice(reaped: Reaped) -> None:
             if container_id is None or reaped.container_id == container_id:
@@ -302,12 +313,12 @@ class Sandbox:
         try:
             self.core.end_with_client(gone)
             if awaits_end:
-                listening = self.core.listen_soon(self.user, "reaped", notice, deadline)
-                gone.add_done_callback(lambda _: listening.cancel())
+                begun = listening = self.core.listen_soon(self.user, "reaped", notice, deadline)
+                gone.add_done_callback(lambda _: gone.cancelled() and begun.cancel())
                 with no_answer_in_time():
-                    listener = listening.result()
-            self._send_release(container_id, deadline)
-            if listener is None:
+                    listening.result()
+            self._send_release(container_id, deadline, gone)
+            if listening is None:
                 return None
             try:
                 return gone.result(max(0.0, deadline - time.monotonic()))
@@ -315,12 +326,14 @@ class Sandbox:
                 return None
         finally:
             gone.cancel()
-            if listener is not None:
-                self.core.unlisten(listener)
+            if listening is not None:
+                self.core.stop_listening(listening)
 
-    def _send_release(self, container_id: str | None, deadline: float) -> None:
+    def _send_release(self, container_id: str | None, deadline: float, gone: Future[Reaped]) -> None:
+        """Until the request is stored, or ``gone`` is cancelled."""
         patience = min(deadline, time.monotonic() + PUBLISH_SECONDS)
         stored: Future[None] = Future()
+        gone.add_done_callback(lambda _: gone.cancelled() and stored.cancel())
         while True:
             left = max(0.001, deadline - time.monotonic())
             try:
@@ -329,6 +342,8 @@ class Sandbox:
             except BufferError:
                 if time.monotonic() >= patience:
                     raise NoAnswerError("no broker takes records", "") from None
+                if stored.cancelled():
+                    break
                 time.sleep(FULL_SECONDS)
         _stored(stored, max(0.0, patience - time.monotonic()))
 
@@ -397,7 +412,7 @@ class StartedCommand:
         return self._call.is_over
 
     def _leave(self) -> None:
-        if not self._call.is_over:
+        if not self._core.is_of_another_process and not self._call.is_over:
             self._core.abandon(self._call, _left())
 
 
@@ -534,6 +549,10 @@ def with_output(call: ExecCall, result: Result) -> Result:
 
 def _left() -> ClientClosedError:
     return ClientClosedError("the command was left and killed")
+
+
+def given_up() -> ClientClosedError:
+    return ClientClosedError("the request was given up")
 
 
 @contextlib.contextmanager

@@ -175,6 +175,8 @@ class Core:
         now = time.monotonic()
         if isinstance(call, ExecCall):
             kind = "exec"
+            with self._lock:
+                call.begin_try(now)
             value = call.request.value(call.id, call.user, self.name, max(0.001, call.try_expires - now))
         elif isinstance(call, EnsureCall):
             kind = "ensure"
@@ -234,10 +236,11 @@ class Core:
             self.kill_quietly(call)
         call.expired(self.log.hint_without_answer("exited" if isinstance(call, ExecCall) else "ready"))
 
-    def abandon(self, call: ExecCall, error: BaseException) -> None:
-        """Nobody waits for a command any more: it is killed if it runs."""
+    def abandon(self, call: Call[Any], error: BaseException) -> None:
+        """Nobody waits for a call any more: it is not published if it was not, and a command is killed."""
         if not call.is_over:
-            self.kill_quietly(call)
+            if isinstance(call, ExecCall):
+                self.kill_quietly(call)
             call.fail(error)
 
     def kill_quietly(self, call: ExecCall) -> None:
@@ -311,7 +314,12 @@ class Core:
 
     def listen(self, user: str, kind: str, notice: Notice, deadline: float) -> Listener:
         """Blocks until the place of the notices is known. ``notice`` must not block."""
-        return self.listen_soon(user, kind, notice, deadline).result()
+        listening = self.listen_soon(user, kind, notice, deadline)
+        try:
+            return listening.result()
+        except BaseException:
+            self.stop_listening(listening)
+            raise
 
     def listen_soon(self, user: str, kind: str, notice: Notice, deadline: float) -> Future[Listener]:
         """As ``listen``, without blocking. One that is cancelled listens to nothing."""
@@ -339,7 +347,14 @@ class Core:
         held.add_done_callback(listen)
         return listening
 
+    def stop_listening(self, listening: Future[Listener]) -> None:
+        """The counterpart of ``listen_soon``, whether its listener is there yet or not."""
+        if not listening.cancel() and listening.exception() is None:
+            self.unlisten(listening.result())
+
     def unlisten(self, listener: Listener) -> None:
+        if self.is_of_another_process:
+            return
         with self._lock:
             of_user = self._listeners.get(listener.key, [])
             if listener not in of_user:

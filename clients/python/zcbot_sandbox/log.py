@@ -126,8 +126,9 @@ class Log:
     Each partition is read from an end that was known before the first request for its users was
     written, so an answer can't be missed. One that was not needed for a minute is left.
 
-    Brokers are asked by one thread, one question at a time, so that a partition of which none tells the
-    end, because it has no leader, delays nobody but those who need it.
+    Brokers are asked by one thread, one question of at most two seconds at a time. A partition of which none
+    tells the end, because it has no leader, delays others who wait for a partition by one or two questions;
+    then it is asked for after all that are new.
     """
 
     def __init__(
@@ -163,8 +164,8 @@ class Log:
         self._lock = threading.Lock()
         self._news = threading.Condition(self._lock)
         self._waits: list[_Wait] = []
-        #: When brokers were asked, without an answer, for what is waited for.
-        self._asked: dict[Place, float] = {}
+        #: What brokers were asked for in vain: whether for nothing else, and when. Kept for a minute at least.
+        self._asked: dict[Place, tuple[bool, float]] = {}
         self._asking: threading.Thread | None = None
         self._counts: dict[str, int] = {}
         self._counted_at: dict[str, float] = {}
@@ -217,10 +218,11 @@ class Log:
         wait = _Wait(key, tuple(kinds), deadline)
         with self._lock:
             if not self._is_stopped and self._missing(wait):
-                self._waits.append(wait)
                 if self._asking is None:
-                    self._asking = threading.Thread(target=self._ask, name="zcbot-sandbox-ask", daemon=True)
-                    self._asking.start()
+                    asking = threading.Thread(target=self._ask, name="zcbot-sandbox-ask", daemon=True)
+                    asking.start()
+                    self._asking = asking
+                self._waits.append(wait)
                 self._news.notify()
                 return wait.held
             if not self._is_stopped:
@@ -374,37 +376,46 @@ class Log:
             logger.exception("a callback failed")
 
     def _await_question(self) -> list[Place]:
-        """What to ask brokers next. What was asked for in vain is asked for again alone, and after what is new:
-        one partition without a leader spoils the answer for all."""
+        """What to ask brokers next: what is new, then what others may have spoiled the answer for, and then
+        what nobody answered for. One partition without a leader spoils the answer for all that are asked for
+        with it, so only those that are new are asked for together."""
         self._settle()
+        now = time.monotonic()
         with self._lock:
             wanted = {place for wait in self._waits for place in self._missing(wait)}
-            self._asked = {place: at for place, at in self._asked.items() if place in wanted}
+            self._asked = {
+                place: (alone, at)
+                for place, (alone, at) in self._asked.items()
+                if place in wanted or now - at < _KEEP_SECONDS
+            }
             new = sorted(wanted - self._asked.keys())
             if new:
                 return [p for p in new if p[1] == _COUNT][:1] or new
-            oldest = min(self._asked, key=lambda place: self._asked[place], default=None)
-            if oldest is not None and self._asked[oldest] + _PAUSE_SECONDS <= time.monotonic():
-                return [oldest]
+            again = min(wanted, key=lambda place: self._asked[place], default=None)
+            if again is not None:
+                alone, at = self._asked[again]
+                if not alone or at + _PAUSE_SECONDS <= now:
+                    return [again]
             if not self._is_stopped:
-                patience = _SERVE_SECONDS if oldest is None else _PAUSE_SECONDS
+                patience = _SERVE_SECONDS if again is None else _PAUSE_SECONDS
                 self._news.wait(max(0.0, min(patience, self._look_at - time.monotonic())))
             return []
 
     def _settle(self) -> None:
         """Ends the waits that have what they need, or no time left."""
         now = time.monotonic()
+        waits: list[_Wait] = []
+        ended: list[tuple[_Wait, bool]] = []
         with self._lock:
-            over = [wait for wait in self._waits if wait.deadline <= now or not self._missing(wait)]
-            over += [wait for wait in self._waits if wait.held.cancelled() and wait not in over]
-            self._waits = [wait for wait in self._waits if wait not in over]
-            ended = []
-            for wait in over:
-                if wait.held.set_running_or_notify_cancel():
-                    is_held = not self._missing(wait)
+            for wait in self._waits:
+                is_held = not self._missing(wait)
+                if not is_held and wait.deadline > now and not wait.held.cancelled():
+                    waits.append(wait)
+                elif wait.held.set_running_or_notify_cancel():
                     if is_held:
                         self._count_held(wait.key, wait.kinds)
                     ended.append((wait, is_held))
+            self._waits = waits
         for wait, is_held in ended:
             if is_held:
                 wait.held.set_result(None)
@@ -431,13 +442,36 @@ class Log:
             self._ask_for_count(places[0])
         else:
             try:
-                self._assign(self._ends(set(places)))
+                self._assign(self._offsets(places, _END))
             except KafkaException as e:
                 for place in places:
                     self._refuse(place, LogError(f"the answers can't be read: {e.args[0].str()}"))
+        with self._lock:
+            unknown = {
+                place
+                for place in places
+                if (place[0] not in self._counts if place[1] == _COUNT else place not in self._assigned)
+            }
+        alone = unknown if len(places) == 1 else self._without_leader(unknown)
         now = time.monotonic()
         with self._lock:
-            self._asked.update(dict.fromkeys(places, now))
+            for place in places:
+                self._asked.pop(place, None)
+            self._asked.update((place, (place in alone, now)) for place in unknown)
+
+    def _without_leader(self, places: set[Place]) -> set[Place]:
+        """Those that have none as far as brokers know. They may not know of one that has just failed."""
+        without = set()
+        for topic in sorted({topic for topic, _ in places}):
+            if self._is_stopped:
+                break
+            try:
+                partitions = self._asker.list_topics(topic, timeout=self._patience()).topics[topic].partitions
+            except KafkaException as e:
+                logger.info("while asking for leaders: %s", e)
+                break
+            without |= {(topic, number) for number, each in partitions.items() if each.leader < 0}
+        return without & places
 
     def _ask_for_count(self, place: Place) -> None:
         topic, asked_at = place[0], time.time()
@@ -464,8 +498,10 @@ class Log:
         topics = [(self._producer, self._prefix + kind) for kind in REQUESTS]
         topics += [(self._consumer, topic) for topic in sorted({self._topic(kind) for kind in RESULTS})]
         for client, topic in topics:
+            if self._is_stopped:
+                return
             try:
-                client.list_topics(topic, timeout=_CALL_SECONDS)
+                client.list_topics(topic, timeout=self._patience())
             except KafkaException as e:  # whoever uses it hears of that
                 logger.info("while asking for %s: %s", topic, e)
                 if e.args[0].code() not in _REFUSALS | _UNKNOWN:
@@ -479,21 +515,18 @@ class Log:
             return e.args[0]
         return len(found.partitions) if found.error is None else found.error
 
-    def _ends(self, partitions: set[Place], at: int = _END) -> dict[Place, int]:
-        """Where partitions end, or (with a time in milliseconds) where they were at that time. Those of which
-        no broker tells are left out."""
+    def _offsets(self, partitions: Iterable[Place], at: int) -> dict[Place, int]:
+        """Where partitions end (``_END``), or where they were at a time in milliseconds: ``_END`` if nothing was
+        written since. Those of which no broker tells are left out."""
         asked = [TopicPartition(topic, number, at) for topic, number in sorted(partitions)]
         try:
             found = self._asker.offsets_for_times(asked, timeout=self._patience())
         except KafkaException as e:
             logger.info("while asking for offsets: %s", e)
             return {}
-        offsets = {(each.topic, each.partition): each.offset for each in found if each.error is None}
-        ends = {place: offset for place, offset in offsets.items() if offset >= 0}
-        behind = offsets.keys() - ends.keys()
-        if behind and at != _END:  # nothing was written since
-            ends.update(self._ends(behind))
-        return ends
+        # What was not answered is as it was asked.
+        told = [each for each in found if each.error is None and each.offset != at]
+        return {(each.topic, each.partition): each.offset for each in told}
 
     def _assign(self, ends: Mapping[Place, int]) -> None:
         with self._lock:
@@ -512,6 +545,8 @@ class Log:
             topics = {self._topic(kind) for kind, _ in self._held}
         try:
             for topic in sorted(topics):
+                if self._is_stopped:
+                    return
                 self._look_at_topic(topic)
             with self._lock:
                 self._leave_idle(now)
@@ -542,11 +577,14 @@ class Log:
         # Answers may lie there since the partitions were added, which is since the last look.
         since = int((self._counted_at[topic] - _CLOCK_SECONDS) * 1000)
         ends: dict[Place, int] = {}
-        while True:
+        while not self._is_stopped:
             with self._lock:
-                held = [key for kind, key in self._held if self._topic(kind) == topic]
-                kinds = [kind for kind, _ in self._held if self._topic(kind) == topic]
-                needed = {p for key, kind in zip(held, kinds) for p in self._partitions(key, kind, count)}
+                needed = {
+                    partition
+                    for kind, key in self._held
+                    if self._topic(kind) == topic
+                    for partition in self._partitions(key, kind, count)
+                }
                 new = needed - self._assigned.keys() - ends.keys()
                 if not new:
                     # Together, or whoever finds the count would have them read from their ends.
@@ -554,10 +592,12 @@ class Log:
                     self._counts[topic] = count
                     self._counted_at[topic] = looked_at
                     return
-            found = self._ends(new, since)
-            if not found:
+            # The ends first: whatever is written until the answer by time comes is behind them.
+            found = self._offsets(new, _END)
+            since_then = self._offsets(found, since) if found else {}
+            if not since_then:
                 return  # at the next look
-            ends.update(found)
+            ends.update({p: found[p] if offset == _END else offset for p, offset in since_then.items()})
 
     def _copied_kind(self, headers: list[tuple[str, bytes | None]] | None) -> str | None:
         for name, value in headers or ():

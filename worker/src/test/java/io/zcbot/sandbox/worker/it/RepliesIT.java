@@ -88,8 +88,16 @@ class RepliesIT {
     return id;
   }
 
+  private interface Enough {
+    boolean holdsFor(List<?> copies) throws Exception;
+  }
+
   /** The first records of a topic, as many as that. */
   private static List<ConsumerRecord<byte[], byte[]>> copies(String topic, int count) {
+    return copies(topic, copies -> copies.size() >= count);
+  }
+
+  private static List<ConsumerRecord<byte[], byte[]>> copies(String topic, Enough isEnough) {
     List<ConsumerRecord<byte[], byte[]>> copies = new ArrayList<>();
     try (KafkaConsumer<byte[], byte[]> consumer =
         new KafkaConsumer<>(
@@ -104,7 +112,7 @@ class RepliesIT {
           .until(
               () -> {
                 consumer.poll(Duration.ofMillis(100)).forEach(copies::add);
-                return copies.size() >= count;
+                return isEnough.holdsFor(copies);
               });
     }
     return copies;
@@ -143,6 +151,18 @@ class RepliesIT {
 
   @Test
   void allAnswersAreCopiedInTheirOrder() throws Exception {
+    for (int attempt = 1; !allAreCopiedInTheirOrder(); attempt++) {
+      assertThat(attempt).as("attempts in which a copy was late").isLessThan(5);
+    }
+  }
+
+  private double late() throws Exception {
+    return deployment.ops().metric("zcbot_replies_dropped_total{reason=\"late\"}");
+  }
+
+  /** False if one was late, as on a busy machine, and so was dropped. */
+  private boolean allAreCopiedInTheirOrder() throws Exception {
+    double late = late();
     String topic = created(Map.of());
     UserId user = Deployment.newUser();
     Exited exited =
@@ -151,7 +171,11 @@ class RepliesIT {
     String ensure = ask(Topic.ENSURE, user, topic, "");
     deployment.log().awaitAnswer(ensure, Deployment.SOON);
     int count = (int) exited.outputCount() + 3;
-    List<ConsumerRecord<byte[], byte[]>> copies = copies(topic, count);
+    List<ConsumerRecord<byte[], byte[]>> copies =
+        copies(topic, some -> some.size() >= count || late() > late);
+    if (late() > late) {
+      return false;
+    }
     List<String> expected = new ArrayList<>(List.of("ready"));
     for (int i = 0; i < exited.outputCount(); i++) {
       expected.add("output");
@@ -160,6 +184,7 @@ class RepliesIT {
     expected.addAll(List.of("exited", "ready"));
     assertThat(kinds(copies)).isEqualTo(expected);
     copies.forEach(this::assertIsCopy);
+    return true;
   }
 
   @Test

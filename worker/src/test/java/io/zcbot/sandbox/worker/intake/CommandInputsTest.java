@@ -94,6 +94,7 @@ class CommandInputsTest {
   @AfterEach
   void close() {
     inputs.close();
+    await("no detour goes on").until(() -> openConsumers.get() == 0);
   }
 
   /** Reads what is in the log by then. */
@@ -111,6 +112,9 @@ class CommandInputsTest {
 
       @Override
       public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+        if (Thread.currentThread().isInterrupted()) { // as a real one; else it polls for ever
+          throw new InterruptException("the worker stops");
+        }
         if (isBusy) {
           LockSupport.parkNanos(1_000_000);
           append(BEN, "other", bytes("z"));

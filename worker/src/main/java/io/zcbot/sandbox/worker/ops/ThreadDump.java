@@ -28,8 +28,8 @@ public final class ThreadDump {
   private final LongSupplier nanos;
   private final AtomicLong notBefore;
 
-  /** They are some megabytes each, and a restart is due long before. */
-  private int left = 10;
+  /** They are some megabytes each, in a container of its memory, and a restart is due by then. */
+  private int left = 3;
 
   /** Nothing is written yet. */
   public ThreadDump(Path parent, LongSupplier nanos) {
@@ -38,7 +38,7 @@ public final class ThreadDump {
     this.notBefore = new AtomicLong(nanos.getAsLong());
   }
 
-  /** Writes them unless it did within the last ten minutes, ten times at most. Does not block. */
+  /** Writes them unless it did within the last ten minutes, three times at most. Does not block. */
   public void take() {
     if (isDue()) {
       // No virtual thread: perhaps none of them can run.

@@ -83,6 +83,21 @@ class ThreadDumpTest {
   }
 
   @Test
+  void thereAreThreeInAll() throws Exception {
+    ThreadDump dump = new ThreadDump(temporary, now::get);
+    for (int i = 1; i <= 3; i++) {
+      int dumps = i;
+      dump.take();
+      await().untilAsserted(() -> assertThat(directories()).hasSize(dumps));
+      now.addAndGet(Duration.ofMinutes(10).toNanos());
+    }
+    dump.take();
+    await()
+        .during(Duration.ofMillis(500))
+        .untilAsserted(() -> assertThat(directories()).hasSize(3));
+  }
+
+  @Test
   void aLiveCheckThatFailsIsAStandstill() throws Exception {
     AtomicLong seen = new AtomicLong();
     health.onStandstill(seen::incrementAndGet);

@@ -15,10 +15,11 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from conftest import PATIENCE, Deployment, new_user
 from kafka import Watch, publish
-from zcbot_sandbox import Client, log
+from zcbot_sandbox import Client, finder, settings
 from zcbot_sandbox.errors import LogError, NoAnswerError
-from zcbot_sandbox.log import REPLY_OF, REPLY_TO, Log
+from zcbot_sandbox.log import Log
 from zcbot_sandbox.partitions import partition_of
+from zcbot_sandbox.topics import COPIED, REPLY_OF, REPLY_TO
 
 PREFIX = "python-log."
 
@@ -83,8 +84,8 @@ def test_partitions_are_read_from_their_present_ends_and_left(
     reading: Callable[..., Reading],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(log, "_LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(log, "_KEEP_SECONDS", 0.2)
+    monkeypatch.setattr(finder, "_LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(finder, "_KEEP_SECONDS", 0.2)
     topic = PREFIX + "exited"
     create(admin, topic)
     users = [new_user() for _ in range(20)]
@@ -100,7 +101,7 @@ def test_partitions_are_read_from_their_present_ends_and_left(
     while len(admin.list_topics(topic, timeout=PATIENCE).topics[topic].partitions) < 5:
         time.sleep(0.05)
     producer = Producer({"bootstrap.servers": deployment.bootstrap, "partitioner": "murmur2_random"})
-    with it.log._lock:  # a look that comes late
+    with it.log._finder._lock:  # a look that comes late
         for user in users:
             producer.produce(topic, key=user, value=user)
         assert producer.flush(PATIENCE) == 0
@@ -111,9 +112,9 @@ def test_partitions_are_read_from_their_present_ends_and_left(
     for user in users:
         it.log.release(user.encode(), ("exited",))
     deadline = time.monotonic() + PATIENCE
-    while it.log._assigned and time.monotonic() < deadline:
+    while it.log._finder._interests._read and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert it.log._assigned == {}
+    assert it.log._finder._interests._read == {}
 
 
 def test_brokers_are_asked_beside_the_reading(
@@ -122,14 +123,14 @@ def test_brokers_are_asked_beside_the_reading(
     reading: Callable[..., Reading],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(log._CONSUMER, "fetch.wait.max.ms", 10_000)
+    monkeypatch.setitem(settings._CONSUMER, "fetch.wait.max.ms", 10_000)
     create(admin, PREFIX + "expiring", PREFIX + "failed")
     it = reading()
     it.hold(new_user(), "expiring")
     time.sleep(0.5)  # a broker has a fetch, and answers it after 10 seconds
     start = time.monotonic()
     it.hold(new_user(), "failed")
-    it.log._look(start)
+    it.log._finder._look()
     assert time.monotonic() - start < 5
     topics = admin.list_topics(timeout=PATIENCE).topics
     assert PREFIX + "ensure" not in topics, "asking for a topic creates none"
@@ -162,7 +163,7 @@ def test_a_reply_topic_is_read_instead(
     user = new_user()
     it = reading(topic)
     it.hold(user, "exited", "reaped")
-    assert set(it.log._assigned) == {(topic, 0), (PREFIX + "reaped", 0)}
+    assert set(it.log._finder._interests._read) == {(topic, 0), (PREFIX + "reaped", 0)}
     for of in (b"exited", b"reaped", b"exec", b"\xff"):
         publish(deployment.bootstrap, topic, user, of, headers=[(REPLY_OF, PREFIX.encode() + of)])
     publish(deployment.bootstrap, topic, user, b"no header")
@@ -196,7 +197,7 @@ class Copier:
         self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": new_user()})
         places = [
             TopicPartition(topic, partition, -1)
-            for topic in ("sandbox.exec", "sandbox.ensure", *(f"sandbox.{kind}" for kind in log.COPIED))
+            for topic in ("sandbox.exec", "sandbox.ensure", *(f"sandbox.{kind}" for kind in COPIED))
             for partition in range(4)
         ]
         self._consumer.assign(self._consumer.offsets_for_times(places, timeout=PATIENCE))
@@ -239,7 +240,7 @@ def test_a_client_with_a_reply_topic(deployment: Deployment, admin: Any) -> None
             assert sandbox.run("echo", "copied").text == "copied\n"
             with sandbox.start(script="seq 3") as run:
                 assert "".join(chunk.text for chunk in run.stream()) == "1\n2\n3\n"
-            topics = {topic for topic, _ in client._core.log._assigned}
+            topics = {topic for topic, _ in client._core.log._finder._interests._read}
             assert topics == {"sandbox.reply.python"}
     finally:
         if copier is not None:

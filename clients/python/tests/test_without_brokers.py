@@ -30,13 +30,14 @@ from zcbot_sandbox import (
     NoAnswerError,
     Sandbox,
     SandboxError,
-    log,
+    finder,
 )
 from zcbot_sandbox.aio import _begin
 from zcbot_sandbox.core import Core
 from zcbot_sandbox.log import Log
 from zcbot_sandbox.partitions import partition_of
 from zcbot_sandbox.plan import ensure_call
+from zcbot_sandbox.topics import RESULTS
 
 
 def test_deadline_without_brokers() -> None:
@@ -85,8 +86,9 @@ def make_log(kafka: str | Mapping[str, Any] = "127.0.0.1:1") -> Log:
 def test_a_release_does_not_wait_for_a_hold() -> None:
     """It is called where calls end: in an event loop, or in the thread that reads."""
     it = make_log()
-    it._counts["sandbox.exited"] = it._counts["sandbox.ready"] = 1
-    it._assigned["sandbox.exited", 0] = 0.0
+    for topic in ("sandbox.exited", "sandbox.ready"):
+        it._finder._interests.count(topic, 1, time.time())
+    it._finder._interests.read([("sandbox.exited", 0)], 0.0)
     it.hold(b"one", ("exited",), time.monotonic() + 1).result(1)
     held = it.hold(b"two", ("ready",), time.monotonic() + 5)
     time.sleep(0.2)
@@ -94,9 +96,9 @@ def test_a_release_does_not_wait_for_a_hold() -> None:
     it.release(b"one", ("exited",))
     assert time.monotonic() - before < 4  # the machine may be loaded
     assert isinstance(held.exception(90), TimeoutError)
-    it._look(time.monotonic())
-    assert it._held == {}
-    assert it._assigned["sandbox.exited", 0] >= before
+    it._finder._look()
+    assert it._finder._interests._held == {}
+    assert it._finder._interests._read["sandbox.exited", 0] >= before
     it.close()
 
 
@@ -123,7 +125,7 @@ def test_the_garbage_collector_may_close_a_client_in_any_thread() -> None:
     del client
 
     def collect() -> None:
-        with core.log._lock, core._lock:
+        with core.log._finder._lock, core._lock:
             clients.clear()
 
     assert in_thread(collect).get(timeout=20) is None
@@ -216,8 +218,8 @@ class Brokers:
         self.asked: list[list[tuple[str, int]]] = []
         self.assigned: list[tuple[str, int, int]] = []
         self.are_closed = False
-        self._replaced = [log._asker, log._consumer]  # in use
-        log._asker = log._consumer = self
+        self._replaced = [log._brokers._consumer, log._consumer]  # in use
+        log._brokers._consumer = log._consumer = log._finder._consumer = self
 
     def list_topics(self, topic: str, timeout: float) -> Any:
         leaders = {
@@ -282,7 +284,7 @@ def test_a_partition_without_a_leader_delays_no_other_user() -> None:
 def test_many_partitions_without_a_leader_delay_no_other_user(
     monkeypatch: pytest.MonkeyPatch, is_noticed: bool
 ) -> None:
-    monkeypatch.setattr(log, "_CALL_SECONDS", 0.2)
+    monkeypatch.setattr(finder, "_CALL_SECONDS", 0.2)
     core = Core("127.0.0.1:1", topic_prefix="sandbox.", reply_topic=None, name="test")
     brokers = Brokers(core.log, set(range(9)), 12, is_noticed)
 
@@ -307,23 +309,23 @@ def test_many_partitions_without_a_leader_delay_no_other_user(
 def test_what_was_asked_for_in_vain_is_known_when_nobody_waits_any_more() -> None:
     it = make_log()
     Brokers(it, {3})
-    it._asking = threading.current_thread()  # it is the test that asks
-    it._counts["sandbox.exited"] = 4
+    it._finder._thread = threading.current_thread()  # it is the test that asks
+    it._finder._interests.count("sandbox.exited", 4, time.time())
     unlucky = it.hold(user_of(3).encode(), ("exited",), time.monotonic() + 0.1)
-    it._ask_for(it._await_question())
+    it._finder._ask_for(it._finder._await_question())
     time.sleep(0.1)
-    it._await_question()
+    it._finder._await_question()
     assert isinstance(unlucky.exception(0), TimeoutError)
     it.hold(user_of(3).encode(), ("exited",), time.monotonic() + 60)
     it.hold(user_of(0).encode(), ("exited",), time.monotonic() + 60)
-    assert it._await_question() == [("sandbox.exited", 0)]
-    it._asking = None
+    assert it._finder._await_question() == [("sandbox.exited", 0)]
+    it._finder._thread = None
     it.close()
 
 
 def test_close_ends_the_look_for_new_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which asks for each topic; the consumers that it uses are closed then."""
-    monkeypatch.setattr(log, "_CALL_SECONDS", 0.8)
+    monkeypatch.setattr(finder, "_CALL_SECONDS", 0.8)
     it = make_log()
     brokers = Brokers(it, set())
     looking = threading.Event()
@@ -334,8 +336,8 @@ def test_close_ends_the_look_for_new_partitions(monkeypatch: pytest.MonkeyPatch)
         raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
     monkeypatch.setattr(brokers, "list_topics", list_topics)
-    it._held = {(kind, b"user"): 1 for kind in log.RESULTS}
-    it._look_at = 0.0
+    it._finder._interests.hold(b"user", RESULTS)
+    it._finder._look_at = 0.0
     it.hold(b"user", ("exited",), time.monotonic() + 60)
     assert looking.wait(20)
     it.close()
@@ -357,9 +359,9 @@ def test_an_answer_that_is_written_while_a_new_partition_is_looked_at_is_read(is
         return [TopicPartition(each.topic, each.partition, offset)]
 
     brokers.offsets_for_times = offsets_for_times  # type: ignore[method-assign]
-    it._counts["sandbox.exited"], it._counted_at["sandbox.exited"] = 1, time.time()
-    it._held = {("exited", user_of(2).encode()): 1}
-    it._look(time.monotonic())
+    it._finder._interests.count("sandbox.exited", 1, time.time())
+    it._finder._interests.hold(user_of(2).encode(), ["exited"])
+    it._finder._look()
     assert brokers.assigned == [("sandbox.exited", 2, 0)]
     it.close()
 
@@ -371,10 +373,10 @@ def test_a_partition_whose_time_is_not_told_is_looked_at_again() -> None:
     brokers.offsets_for_times = lambda asked, timeout: [  # type: ignore[method-assign]
         TopicPartition(each.topic, each.partition, 7 if each.offset == -1 else each.offset) for each in asked
     ]
-    it._counts["sandbox.exited"], it._counted_at["sandbox.exited"] = 1, time.time()
-    it._held = {("exited", user_of(2).encode()): 1}
-    it._look(time.monotonic())
-    assert (brokers.assigned, it._counts["sandbox.exited"]) == ([], 1)
+    it._finder._interests.count("sandbox.exited", 1, time.time())
+    it._finder._interests.hold(user_of(2).encode(), ["exited"])
+    it._finder._look()
+    assert (brokers.assigned, it._finder._interests._counts["sandbox.exited"].partitions) == ([], 1)
     it.close()
 
 
@@ -401,9 +403,9 @@ def test_a_wait_for_a_leader_is_given_up_with_its_call() -> None:
     call.fail(ClientClosedError("given up"))
     begun.get(timeout=5)
     deadline = time.monotonic() + 20
-    while core.log._waits and time.monotonic() < deadline:
+    while core.log._finder.waits._waits and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert core.log._waits == []
+    assert core.log._finder.waits._waits == []
     core.close()
 
 
@@ -490,9 +492,9 @@ async def test_nothing_comes_of_what_is_interrupted(
 async def assert_nothing_comes_of_it(core: Core, brokers: Brokers) -> None:
     brokers.without_leader.clear()
     deadline = time.monotonic() + 20
-    while core.log._waits and time.monotonic() < deadline:
+    while core.log._finder.waits._waits and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
-    assert (core.log._waits, core.log._held, core._listeners, core._ensures) == ([], {}, {}, {})
+    assert (core.log._finder.waits._waits, core.log._finder._interests._held, core._listeners, core._ensures) == ([], {}, {}, {})
     assert len(core.log._producer) == 0, "nothing is published"
 
 
@@ -506,6 +508,6 @@ async def test_a_subscription_that_is_cancelled_listens_to_nothing() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         deadline = time.monotonic() + 20
-        while core.log._waits and time.monotonic() < deadline:
+        while core.log._finder.waits._waits and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
-        assert (core.log._waits, core.log._held, core._listeners) == ([], {}, {})
+        assert (core.log._finder.waits._waits, core.log._finder._interests._held, core._listeners) == ([], {}, {})

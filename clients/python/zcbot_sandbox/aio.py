@@ -33,10 +33,10 @@ from .core import DEFAULT_ENSURE_SECONDS, Core
 from .errors import ClientClosedError, CommandError, NoAnswerError
 from .events import Expiring, Ready, Reaped
 from .files import WORKSPACE, Entry, Files
-from .log import logger
 from .output import Chunk
 from .plan import ensure_call, exec_call
 from .result import Result
+from .settings import logger
 
 _T = TypeVar("_T")
 

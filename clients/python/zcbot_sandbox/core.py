@@ -18,7 +18,8 @@ from . import events, requests
 from .calls import LATE_OUTPUT_SECONDS, Call, EnsureCall, ExecCall
 from .errors import ClientClosedError, InvalidRequestError, LogError, SandboxError
 from .events import Expiring, Failed, Ready, Reaped
-from .log import Log, logger
+from .log import Log
+from .settings import logger
 
 #: For a worker that ends a command late, and for the way of the answer.
 GRACE_SECONDS = 20.0
@@ -78,12 +79,6 @@ class Core:
         name: str,
         make_log: Callable[..., Log] = Log,
     ) -> None:
-        if reply_topic is not None and (
-            not reply_topic.startswith(topic_prefix + "reply.") or reply_topic == topic_prefix + "reply."
-        ):
-            raise InvalidRequestError(
-                "reply_topic", f"is {reply_topic!r}; its name must begin with {topic_prefix}reply."
-            )
         self._pid = os.getpid()
         self.name = requests.label("name", name)
         self.log = make_log(

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from .log import logger
+from .settings import logger
 
 #: A notice is at most 64 KiB.
 _MAX_WAITING = 256

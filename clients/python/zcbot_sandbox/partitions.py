@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+#: A partition: its topic and its number.
+Place = tuple[str, int]
+
 _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF
 

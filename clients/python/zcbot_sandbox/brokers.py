@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to brokers. Each blocks for as many seconds as it is told at most, and raises ``KafkaException``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from .partitions import Place
+from .settings import logger
+
+REFUSALS = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TOPIC_EXCEPTION,
+}
+UNKNOWN = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+}
+
+#: As an offset: behind the last record.
+END = -1
+
+#: Of the log lines and errors of one turn; the rest is for the next.
+_MOST_EVENTS = 100
+
+
+class Brokers:
+    """A consumer that reads nothing, with connections of its own. A broker answers the requests of one in their
+    order, and a fetch after up to 100 ms. Of one thread, except ``close``.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._consumer: Any = Consumer(settings)
+
+    def leaders(self, topic: str, seconds: float) -> dict[int, int]:
+        """A topic's partitions, and the ids of their leaders: negative where there is none."""
+        found = self._consumer.list_topics(topic, timeout=seconds).topics.get(topic)
+        if found is not None and found.error is not None:
+            raise KafkaException(found.error)
+        if found is None or not found.partitions:
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
+        return {number: each.leader for number, each in found.partitions.items()}
+
+    def offsets(self, places: Iterable[Place], at: int, seconds: float) -> dict[Place, int]:
+        """Where partitions end (``END``), or where they were at a time in milliseconds: ``END`` if nothing was
+        written since. Those of which no broker tells are left out."""
+        asked = [TopicPartition(topic, number, at) for topic, number in sorted(places)]
+        found = self._consumer.offsets_for_times(asked, timeout=seconds)
+        # What was not answered is as it was asked.
+        told = [each for each in found if each.error is None and each.offset != at]
+        return {(each.topic, each.partition): each.offset for each in told}
+
+    def serve(self) -> None:
+        """librdkafka calls back (for tokens, log lines, errors) only from here."""
+        try:
+            for _ in range(_MOST_EVENTS):
+                message = self._consumer.poll(0)
+                if message is None:
+                    return
+                logger.debug("while asking: %s", message.error())
+        except Exception:  # noqa: BLE001 - a callback is the user's
+            logger.exception("a callback failed")
+
+    def close(self) -> None:
+        self._consumer.close()

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Has the partitions read in which the records of users are for whom somebody waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from confluent_kafka import KafkaException, TopicPartition
+
+from .brokers import END, REFUSALS, UNKNOWN, Brokers
+from .errors import LogError
+from .interests import COUNT, Interests
+from .partitions import Place
+from .questions import Questions
+from .settings import logger
+from .topics import Topics
+from .waits import Waits
+
+#: A partition that was not needed for so long is left.
+_KEEP_SECONDS = 60.0
+#: Between two looks for partitions that were added or are not needed.
+_LOOK_SECONDS = 30.0
+#: By how much clocks may differ, where records are looked for by their time.
+_CLOCK_SECONDS = 60.0
+#: One question to brokers. Others wait for as long at most, if it is about a partition without a leader.
+_CALL_SECONDS = 2.0
+#: Or as long as somebody's deadline leaves, but not less.
+_SHORTEST_CALL_SECONDS = 0.2
+#: The thread serves librdkafka's callbacks at least this often.
+_SERVE_SECONDS = 1.0
+#: After something unexpected.
+_PAUSE_SECONDS = 0.1
+#: A broker that has just started may not know its topics yet.
+_UNKNOWN_SECONDS = 2.0
+
+
+class Finder:
+    """Each partition is read from an end that was known before the first request for its users was written, so
+    an answer can't be missed. One that was not needed for a minute is left.
+
+    Brokers are asked by one thread, one question of at most two seconds at a time. A partition of which none
+    tells the end, because it has no leader, delays others who wait for a partition by one or two questions.
+    """
+
+    def __init__(self, topics: Topics, brokers: Brokers, consumer: Any, introduce: Callable[[], None]) -> None:
+        self._brokers = brokers
+        self._consumer = consumer
+        #: Called once, in the thread, when a broker has answered.
+        self._introduce: Callable[[], None] | None = introduce
+        self._thread: threading.Thread | None = None
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+        self._questions = Questions()
+        self._interests = Interests(topics)
+        self.waits = Waits(self._interests)
+        self._lock = self.waits.lock
+
+    def hold(self, key: bytes, kinds: Iterable[str], deadline: float) -> Future[None]:
+        """See ``Log.hold``."""
+        return self.waits.hold(key, kinds, deadline, self._start)
+
+    def join(self) -> bool:
+        """Waits for the thread after ``stop``; whether it has ended, so that no consumer is in use any more."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(3 * _CALL_SECONDS)
+        return thread is None or not thread.is_alive()
+
+    def patience(self) -> float:
+        """How long a question may take, in seconds."""
+        left = self.waits.earliest_deadline() - time.monotonic()
+        return max(_SHORTEST_CALL_SECONDS, min(_CALL_SECONDS, left))
+
+    def _start(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="zcbot-sandbox-ask", daemon=True)
+            thread.start()
+            self._thread = thread
+
+    # --- in the thread: what callers wait for ----------------------------------------------------
+
+    def _run(self) -> None:
+        while not self.waits.is_stopped:
+            try:
+                self._brokers.serve()
+                if time.monotonic() >= self._look_at:
+                    self._look_at = time.monotonic() + _LOOK_SECONDS
+                    self._look()
+                places = self._await_question()
+                if places:
+                    self._ask_for(places)
+            except Exception:  # noqa: BLE001 - one question must not end all others
+                logger.exception("brokers could not be asked; please report this")
+                time.sleep(_PAUSE_SECONDS)
+
+    def _await_question(self) -> list[Place]:
+        self.waits.settle()
+        now = time.monotonic()
+        with self._lock:
+            places, pause = self._questions.next(self.waits.wanted(), now)
+            if not places and not self.waits.is_stopped:
+                self.waits.news.wait(max(0.0, min(pause, _SERVE_SECONDS, self._look_at - now)))
+            return places
+
+    def _ask_for(self, places: list[Place]) -> None:
+        if places[0][1] == COUNT:
+            self._ask_for_count(places[0])
+        else:
+            self._ask_for_ends(places)
+        with self._lock:
+            unknown = {place for place in places if not self._interests.is_known(place)}
+        alone = unknown if len(places) == 1 else self._without_leader(unknown)
+        with self._lock:
+            self._questions.asked(places, time.monotonic(), unknown, alone)
+
+    def _ask_for_count(self, place: Place) -> None:
+        topic, asked_at = place[0], time.time()
+        try:
+            count = len(self._brokers.leaders(topic, self.patience()))
+        except KafkaException as e:
+            error = e.args[0]
+            if error.code() in REFUSALS | UNKNOWN:
+                refusal = LogError(
+                    f"{topic} can't be read: {error.str()}; workers create the topics when they start,"
+                    " and a reply topic has to be created by an operator"
+                )
+                self.waits.refuse([place], refusal, _UNKNOWN_SECONDS if error.code() in UNKNOWN else 0.0)
+            return
+        with self._lock:
+            self._interests.count(topic, count, asked_at)
+        introduce, self._introduce = self._introduce, None
+        if introduce is not None:
+            introduce()
+
+    def _ask_for_ends(self, places: list[Place]) -> None:
+        try:
+            ends = self._brokers.offsets(places, END, self.patience())
+        except KafkaException as e:
+            logger.info("while asking for offsets: %s", e)
+            return
+        try:
+            with self._lock:
+                self._read(ends)
+        except KafkaException as e:
+            self.waits.refuse(places, LogError(f"the answers can't be read: {e.args[0].str()}"))
+
+    def _read(self, offsets: Mapping[Place, int]) -> None:
+        """Reads partitions from offsets on. Called with the lock."""
+        new = [place for place in offsets if not self._interests.is_known(place)]
+        if new:
+            self._consumer.incremental_assign([TopicPartition(*place, offsets[place]) for place in new])
+            self._interests.read(new, time.monotonic())
+
+    def _without_leader(self, places: Iterable[Place]) -> set[Place]:
+        """Those that have none as far as brokers know. They may not know of one that has just failed."""
+        without: set[Place] = set()
+        for topic in sorted({topic for topic, _ in places}):
+            if self.waits.is_stopped:
+                break
+            try:
+                leaders = self._brokers.leaders(topic, self.patience())
+            except KafkaException as e:
+                logger.info("while asking for leaders: %s", e)
+                break
+            without |= {(topic, number) for number, leader in leaders.items() if leader < 0}
+        return without.intersection(places)
+
+    # --- in the thread: what changes by itself ---------------------------------------------------
+
+    def _look(self) -> None:
+        """Reads partitions that were added to the topics, and leaves those that are not needed."""
+        with self._lock:
+            topics = self._interests.topics()
+        for topic in sorted(topics):
+            if self.waits.is_stopped:
+                return
+            try:
+                self._look_at_topic(topic)
+            except KafkaException as e:
+                logger.info("while looking for new partitions of %s: %s", topic, e)
+        with self._lock:
+            idle = self._interests.idle(time.monotonic() - _KEEP_SECONDS)
+            if idle:
+                self._consumer.incremental_unassign([TopicPartition(*place) for place in idle])
+                self._interests.leave(idle)
+
+    def _look_at_topic(self, topic: str) -> None:
+        looked_at = time.time()
+        count = len(self._brokers.leaders(topic, self.patience()))
+        # Answers may lie there since the partitions were added, which is since the last look.
+        since = int((self._interests.counted_at(topic) - _CLOCK_SECONDS) * 1000)
+        offsets: dict[Place, int] = {}
+        while not self.waits.is_stopped:
+            with self._lock:
+                needed = self._interests.needed(topic, count)
+                new = {place for place in needed - offsets.keys() if not self._interests.is_known(place)}
+                if not new:
+                    # Together, or whoever finds the count would have them read from their ends.
+                    self._read({place: offsets[place] for place in needed & offsets.keys()})
+                    self._interests.count(topic, count, looked_at)
+                    return
+            # The ends first: whatever is written until the answer by time comes is behind them.
+            ends = self._brokers.offsets(new, END, self.patience())
+            since_then = self._brokers.offsets(ends, since, self.patience()) if ends else {}
+            if not since_then:
+                return  # at the next look
+            offsets.update({p: ends[p] if offset == END else offset for p, offset in since_then.items()})

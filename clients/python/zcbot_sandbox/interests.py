@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which partitions are needed, and which are read. Nothing here blocks or talks to Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from .partitions import Place
+from .topics import Topics
+
+#: Stands for all partitions of a topic while it is not known how many there are.
+COUNT = -1
+
+
+class _Counted(NamedTuple):
+    """How many partitions a topic has; when brokers were asked for it, by ``time.time``."""
+
+    partitions: int
+    at: float
+
+
+class Interests:
+    """Whose records somebody waits for, and the partitions that are read for them.
+
+    A partition is read from when its position is known on. Times are of ``time.monotonic``, unless they say
+    otherwise. Not safe for concurrent use.
+    """
+
+    def __init__(self, topics: Topics) -> None:
+        self._topics = topics
+        self._counts: dict[str, _Counted] = {}
+        #: By kind and user: how often they are held.
+        self._held: dict[tuple[str, bytes], int] = {}
+        #: When each partition was needed last.
+        self._read: dict[Place, float] = {}
+
+    def hold(self, key: bytes, kinds: Iterable[str]) -> None:
+        """Records of a user are needed, until a ``release`` of the same."""
+        for kind in kinds:
+            self._held[kind, key] = self._held.get((kind, key), 0) + 1
+
+    def release(self, key: bytes, kinds: Iterable[str], now: float) -> None:
+        for kind in kinds:
+            left = self._held.pop((kind, key), 0) - 1
+            if left > 0:
+                self._held[kind, key] = left
+            self._read.update((place, now) for place in self._places(key, kind) if place in self._read)
+
+    def missing(self, key: bytes, kinds: Iterable[str]) -> set[Place]:
+        """What has to be known before all records of a user are read."""
+        return {place for kind in kinds for place in self._places(key, kind) if not self.is_known(place)}
+
+    def is_known(self, place: Place) -> bool:
+        return place[0] in self._counts if place[1] == COUNT else place in self._read
+
+    def count(self, topic: str, partitions: int, at: float) -> None:
+        """A topic had so many partitions, at a time of ``time.time``."""
+        self._counts[topic] = _Counted(partitions, at)
+
+    def counted_at(self, topic: str) -> float:
+        """The time that ``count`` was told."""
+        return self._counts[topic].at
+
+    def read(self, places: Iterable[Place], now: float) -> None:
+        self._read.update(dict.fromkeys(places, now))
+
+    def needed(self, topic: str, partitions: int) -> set[Place]:
+        """What would be needed of a topic if it had so many partitions."""
+        keys = {key for kind, key in self._held if self._topics.read_for(kind) == topic}
+        return {place for key in keys for place in self._topics.partitions(topic, key, partitions)}
+
+    def topics(self) -> set[str]:
+        """Those of which something is needed."""
+        return {self._topics.read_for(kind) for kind, _ in self._held}
+
+    def idle(self, since: float) -> list[Place]:
+        """Those that are read, and were not needed since a time."""
+        needed = {place for kind, key in self._held for place in self._places(key, kind)}
+        return [place for place, used in self._read.items() if used < since and place not in needed]
+
+    def leave(self, places: Iterable[Place]) -> None:
+        """They are not read any more. Topics of which nothing is read are counted again with the next use."""
+        for place in places:
+            del self._read[place]
+        read = {topic for topic, _ in self._read}
+        self._counts = {topic: counted for topic, counted in self._counts.items() if topic in read}
+
+    def _places(self, key: bytes, kind: str) -> list[Place]:
+        topic = self._topics.read_for(kind)
+        counted = self._counts.get(topic)
+        if counted is None:
+            return [(topic, COUNT)]
+        return self._topics.partitions(topic, key, counted.partitions)

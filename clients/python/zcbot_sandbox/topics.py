@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The topics of a deployment, and in which of them, and in which of their partitions, a user's records are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .errors import InvalidRequestError
+from .partitions import Place, partition_of
+
+#: What a worker answers in.
+RESULTS = ("ready", "failed", "output", "exited", "reaped", "expiring")
+
+#: What services write.
+REQUESTS = ("ensure", "exec", "input", "activity", "release")
+
+#: Those that are copied to a reply topic.
+COPIED = ("ready", "failed", "output", "exited")
+
+REPLY_TO = "zcbot_reply_to"
+REPLY_OF = "zcbot_reply_of"
+
+
+class Topics:
+    """Kinds of records (``exited``) and names of topics (``sandbox.exited``)."""
+
+    def __init__(self, prefix: str, reply_topic: str | None) -> None:
+        replies = prefix + "reply."
+        if reply_topic is not None and (not reply_topic.startswith(replies) or reply_topic == replies):
+            raise InvalidRequestError("reply_topic", f"is {reply_topic!r}; its name must begin with {replies}")
+        self.reply_topic = reply_topic
+        self._prefix = prefix
+        self._kinds = {self.named(kind): kind for kind in RESULTS}
+
+    def named(self, kind: str) -> str:
+        """The topic in which records of a kind are, for all."""
+        return self._prefix + kind
+
+    def read_for(self, kind: str) -> str:
+        """The topic in which this client reads them."""
+        return self.reply_topic if self.reply_topic is not None and kind in COPIED else self.named(kind)
+
+    def read_in(self, topic: str | None) -> set[str]:
+        """The kinds that this client reads in a topic."""
+        return {kind for kind in RESULTS if self.read_for(kind) == topic}
+
+    def kind_of(self, topic: str, headers: Iterable[tuple[str, bytes | None]] | None) -> str | None:
+        """Of a record; ``None`` if it is no answer, for example in the reply topic without its header."""
+        if topic != self.reply_topic:
+            return self._kinds.get(topic)
+        for name, value in headers or ():
+            if name == REPLY_OF and value is not None:
+                kind = self._kinds.get(value.decode(errors="replace"))
+                return kind if kind in COPIED else None
+        return None
+
+    def partitions(self, topic: str, key: bytes, count: int) -> list[Place]:
+        """Where a user's records are, in a topic with so many partitions. A reply topic is read as a whole."""
+        numbers = range(count) if topic == self.reply_topic else (partition_of(key, count),)
+        return [(topic, number) for number in numbers]
+
+    def hint_without_answer(self, kind: str) -> str:
+        """What a caller who got no answer should know, besides that a worker may be missing."""
+        if self.reply_topic is None:
+            return ""
+        return (
+            f"; or the answer is in {self.named(kind)} and was not copied to the reply topic"
+            f" {self.reply_topic}, for which workers need Write and Describe"
+            " ('sandbox topics acls --role worker')"
+        )

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Callers who wait until records of a user are read."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from .errors import ClientClosedError
+from .interests import Interests
+from .partitions import Place
+
+
+@dataclass(eq=False)
+class _Wait:
+    key: bytes
+    kinds: tuple[str, ...]
+    deadline: float
+    held: Future[None] = field(default_factory=Future)
+    begun: float = field(default_factory=time.monotonic)
+
+    def fail(self, error: Exception) -> None:
+        if self.held.set_running_or_notify_cancel():
+            self.held.set_exception(error)
+
+
+class Waits:
+    """Those who wait, and the interests of those who do not have to any more. Safe for concurrent use. Callers
+    are called back without the lock.
+    """
+
+    def __init__(self, interests: Interests) -> None:
+        #: Guards this and the interests, and is held for moments only.
+        self.lock = threading.Lock()
+        #: Somebody waits, or this is stopped.
+        self.news = threading.Condition(self.lock)
+        self.is_stopped = False
+        self._interests = interests
+        self._waits: list[_Wait] = []
+
+    def hold(self, key: bytes, kinds: Iterable[str], deadline: float, begin: Callable[[], None]) -> Future[None]:
+        """See ``Log.hold``. ``begin`` is called before somebody waits, with the lock."""
+        wait = _Wait(key, tuple(kinds), deadline)
+        with self.lock:
+            is_held = not self.is_stopped and not self._missing(wait)
+            if is_held:
+                self._interests.hold(key, wait.kinds)
+            elif not self.is_stopped:
+                begin()
+                self._waits.append(wait)
+                self.news.notify()
+                return wait.held
+        if is_held:
+            wait.held.set_result(None)
+        else:
+            wait.fail(_closed())
+        return wait.held
+
+    def release(self, key: bytes, kinds: Iterable[str]) -> None:
+        with self.lock:
+            self._interests.release(key, kinds, time.monotonic())
+
+    def wanted(self) -> set[Place]:
+        """What has to be known. Called with the lock."""
+        return {place for wait in self._waits for place in self._missing(wait)}
+
+    def earliest_deadline(self) -> float:
+        with self.lock:
+            return min((wait.deadline for wait in self._waits), default=math.inf)
+
+    def settle(self) -> None:
+        """Ends the waits that have what they need, or no time left."""
+        now = time.monotonic()
+        with self.lock:
+            ready = self._take(lambda wait: not self._missing(wait))
+            ready = [wait for wait in ready if wait.held.set_running_or_notify_cancel()]
+            for wait in ready:  # none can be cancelled any more
+                self._interests.hold(wait.key, wait.kinds)
+            over = self._take(lambda wait: wait.deadline <= now or wait.held.cancelled())
+        for wait in ready:
+            wait.held.set_result(None)
+        for wait in over:
+            wait.fail(TimeoutError("no broker answered in time"))
+
+    def refuse(self, places: Iterable[Place], error: Exception, patience: float = 0.0) -> None:
+        """Fails those who need one of the places, and have waited for so many seconds."""
+        latest = time.monotonic() - patience
+        with self.lock:
+            refused = self._take(
+                lambda wait: wait.begun <= latest and not self._missing(wait).isdisjoint(places)
+            )
+        for wait in refused:
+            wait.fail(error)
+
+    def stop(self) -> None:
+        """Fails all, and those that come later."""
+        with self.lock:
+            self.is_stopped = True
+            stopped = self._take(lambda _: True)
+            self.news.notify()
+        for wait in stopped:
+            wait.fail(_closed())
+
+    def _missing(self, wait: _Wait) -> set[Place]:
+        return self._interests.missing(wait.key, wait.kinds)
+
+    def _take(self, is_meant: Callable[[_Wait], bool]) -> list[_Wait]:
+        taken = {wait: None for wait in self._waits if is_meant(wait)}
+        self._waits = [wait for wait in self._waits if wait not in taken]
+        return list(taken)
+
+
+def _closed() -> ClientClosedError:
+    return ClientClosedError("the client is closed")

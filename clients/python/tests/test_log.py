@@ -46,7 +46,7 @@ class Reading:
             topic_prefix=PREFIX,
             reply_topic=reply_topic,
             on_record=lambda *record: self.taken.put(record),
-            on_refusal=self.refused.put,
+            on_refusal=lambda error, _: self.refused.put(error),
         )
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)

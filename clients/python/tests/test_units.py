@@ -547,6 +547,19 @@ def test_what_is_refused_by_kafka_ends_the_waits(core: Core) -> None:
     assert all(isinstance(call.future.exception(PATIENCE), LogError) for call in waiting)
 
 
+def test_a_topic_that_may_not_be_read_ends_only_the_waits_for_its_records(core: Core) -> None:
+    """For example, commands go on although a subscription to ends of sandboxes is refused."""
+    run, ensure = command(new_user()), ensure_call(new_user(), PATIENCE, None)
+    core.begin(run)
+    core.begin(ensure)
+    core.refused(LogError("sandbox.reaped can't be read"), {"reaped"})
+    assert not run.is_over
+    core.refused(LogError("sandbox.exited can't be read"), {"exited"})
+    assert isinstance(run.future.exception(0), LogError)
+    assert not ensure.is_over
+    ensure.fail(ClientClosedError("the end of the test"))
+
+
 def outcome(act: Callable[[], object]) -> Future[object]:
     """Of something that may take for ever if it is wrong."""
     future: Future[object] = Future()

@@ -79,7 +79,7 @@ def make_log(kafka: str | Mapping[str, Any] = "127.0.0.1:1") -> Log:
         topic_prefix="sandbox.",
         reply_topic=None,
         on_record=lambda *_: None,
-        on_refusal=lambda _: None,
+        on_refusal=lambda *_: None,
     )
 
 
@@ -320,6 +320,52 @@ def test_what_was_asked_for_in_vain_is_known_when_nobody_waits_any_more() -> Non
     it.hold(user_of(0).encode(), ("exited",), time.monotonic() + 60)
     assert it._finder._await_question() == [("sandbox.exited", 0)]
     it._finder._thread = None
+    it.close()
+
+
+@pytest.mark.parametrize(
+    ("topic", "kinds"),
+    [
+        ("sandbox.reaped", {"reaped"}),
+        ("sandbox.reply.mine", {"ready", "failed", "output", "exited"}),
+        (None, set(RESULTS)),  # of the cluster
+    ],
+)
+def test_a_refusal_to_read_is_told_with_what_was_to_be_read(topic: str | None, kinds: set[str]) -> None:
+    refused: Queue[tuple[LogError, set[str]]] = Queue()
+    it = Log(
+        "127.0.0.1:1",
+        client_name="test",
+        topic_prefix="sandbox.",
+        reply_topic="sandbox.reply.mine",
+        on_record=lambda *_: None,
+        on_refusal=lambda error, kinds: refused.put((error, kinds)),
+    )
+    code = KafkaError.TOPIC_AUTHORIZATION_FAILED if topic else KafkaError.CLUSTER_AUTHORIZATION_FAILED
+    message = SimpleNamespace(error=lambda: KafkaError(code), topic=lambda: topic, key=lambda: None)
+    brokers: Any = Brokers(it, set())
+    brokers.poll = lambda _: message
+    it.poll(0)
+    error, told = refused.get(timeout=0)
+    assert f"{topic or 'a topic'} can't be read: " in str(error)
+    assert told == kinds
+    it.close()
+
+
+def test_a_topic_without_partitions_is_none_and_delays_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = make_log()
+    brokers = Brokers(it, set())
+    list_topics = brokers.list_topics
+
+    def without_partitions(topic: str, timeout: float) -> Any:
+        if topic == "sandbox.exited":
+            return SimpleNamespace(topics={topic: SimpleNamespace(error=None, partitions={})})
+        return list_topics(topic, timeout)
+
+    monkeypatch.setattr(brokers, "list_topics", without_partitions)
+    held = it.hold(b"user", ("exited",), time.monotonic() + 60)
+    it.hold(b"user", ("ready",), time.monotonic() + 60).result(20)
+    assert isinstance(held.exception(20), LogError)
     it.close()
 
 

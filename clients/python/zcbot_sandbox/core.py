@@ -20,6 +20,7 @@ from .errors import ClientClosedError, InvalidRequestError, LogError, SandboxErr
 from .events import Expiring, Failed, Ready, Reaped
 from .log import Log
 from .settings import logger
+from .topics import RESULTS
 
 #: For a worker that ends a command late, and for the way of the answer.
 GRACE_SECONDS = 20.0
@@ -87,7 +88,7 @@ class Core:
             topic_prefix=topic_prefix,
             reply_topic=reply_topic,
             on_record=self._take,
-            on_refusal=self.fail_all,
+            on_refusal=self.refused,
         )
         self._lock = threading.Lock()
         self._execs: dict[bytes, dict[str, ExecCall]] = {}
@@ -434,12 +435,21 @@ class Core:
         for notice in notices:
             notice(event)
 
+    def refused(self, error: LogError, kinds: set[str]) -> None:
+        """Kinds of records can't be read, so nobody gets an answer in them."""
+        logger.warning("%s", error)
+        self._fail_calls(error, kinds)
+
     def fail_all(self, error: BaseException) -> None:
+        self._fail_calls(error, set(RESULTS))
+
+    def _fail_calls(self, error: BaseException, kinds: set[str]) -> None:
         with self._lock:
             calls: list[Call[Any]] = [c for of_user in self._execs.values() for c in of_user.values()]
             calls += [c for of_user in self._ensures.values() for c in of_user.values()]
         for call in calls:
-            call.fail(error)
+            if not kinds.isdisjoint(call.kinds):
+                call.fail(error)
 
     # --- threads -------------------------------------------------------------------------------
 

@@ -18,7 +18,8 @@ from .topics import REPLY_TO, REQUESTS, RESULTS, Topics
 
 #: Takes an answer's kind, the user's id and the record's value.
 OnRecord = Callable[[str, bytes, "bytes | None"], None]
-OnRefusal = Callable[[LogError], None]
+#: Takes an error, and the kinds of records that can't be read.
+OnRefusal = Callable[[LogError, "set[str]"], None]
 
 
 class Log:
@@ -122,7 +123,8 @@ class Log:
         error, topic, key = message.error(), message.topic(), message.key()
         if error is not None:
             if error.code() in REFUSALS:
-                self._on_refusal(LogError(f"{topic or 'a topic'} can't be read: {error.str()}"))
+                refusal = LogError(f"{topic or 'a topic'} can't be read: {error.str()}")
+                self._on_refusal(refusal, self._topics.read_in(topic) if topic else set(RESULTS))
             else:
                 logger.info("while reading: %s", error.str())
         elif key is not None:

@@ -40,7 +40,7 @@ class Topics:
         """The topic in which this client reads them."""
         return self.reply_topic if self.reply_topic is not None and kind in COPIED else self.named(kind)
 
-    def read_in(self, topic: str | None) -> set[str]:
+    def read_in(self, topic: str) -> set[str]:
         """The kinds that this client reads in a topic."""
         return {kind for kind in RESULTS if self.read_for(kind) == topic}
 

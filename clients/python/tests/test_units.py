@@ -22,6 +22,7 @@ from conftest import PATIENCE, ROOT, new_user
 from zcbot_sandbox import (
     AsyncRun,
     AsyncSandbox,
+    Client,
     ClientClosedError,
     CommandLostError,
     CommandNotStartedError,
@@ -151,6 +152,11 @@ def test_bytes_are_text_where_that_is_not_longer() -> None:
         ("signal", lambda: requests.signal_name("STOP")),
         ("name", lambda: requests.label("name", "a\u202eb")),
         ("user", lambda: requests.user_id("x")),
+        ("kafka", lambda: Client(None)),  # type: ignore[arg-type]
+        ("kafka", lambda: Client({"bootstrap.servers": "127.0.0.1:1", "error_cb": "no function"})),
+        ("topic_prefix", lambda: Client("127.0.0.1:1", topic_prefix="a topic/")),
+        ("topic_prefix", lambda: Client("127.0.0.1:1", topic_prefix=None)),  # type: ignore[arg-type]
+        ("reply_topic", lambda: Client("127.0.0.1:1", reply_topic="sandbox.reply.a topic")),
     ],
 )
 def test_invalid_requests_name_the_argument(field: str, act: Callable[[], object]) -> None:

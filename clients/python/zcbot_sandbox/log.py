@@ -44,8 +44,8 @@ class Log:
             self._producer: Any = Producer(writing)
             self._consumer: Any = Consumer(reading)
             self._brokers = Brokers(reading)
-        except KafkaException as e:
-            raise InvalidRequestError("kafka", e.args[0].str()) from e
+        except (KafkaException, TypeError, ValueError) as e:
+            raise InvalidRequestError("kafka", e.args[0].str() if isinstance(e, KafkaException) else str(e)) from e
         self._finder = Finder(self._topics, self._brokers, self._consumer, self._introduce)
 
     def _introduce(self) -> None:

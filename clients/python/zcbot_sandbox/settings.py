@@ -44,6 +44,9 @@ _FIXED = ("partitioner", "enable.idempotence", "enable.auto.commit", "auto.offse
 
 def of_clients(kafka: str | Mapping[str, Any], name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The properties of a producer and of a consumer, from brokers' addresses or from a user's properties."""
+    if not isinstance(kafka, (str, Mapping)):
+        problem = f"is {type(kafka).__name__}; give brokers' addresses as a str, or properties of librdkafka"
+        raise InvalidRequestError("kafka", problem)
     given = {"bootstrap.servers": kafka} if isinstance(kafka, str) else dict(kafka)
     if not given.get("bootstrap.servers"):
         raise InvalidRequestError("kafka", "names no bootstrap.servers")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from .errors import InvalidRequestError
@@ -17,6 +18,10 @@ REQUESTS = ("ensure", "exec", "input", "activity", "release")
 #: Those that are copied to a reply topic.
 COPIED = ("ready", "failed", "output", "exited")
 
+#: Names of topics are at most this long.
+_MAX_NAME = 249
+_NAME = re.compile(r"[a-zA-Z0-9._-]*")
+
 REPLY_TO = "zcbot_reply_to"
 REPLY_OF = "zcbot_reply_of"
 
@@ -25,9 +30,12 @@ class Topics:
     """Kinds of records (``exited``) and names of topics (``sandbox.exited``)."""
 
     def __init__(self, prefix: str, reply_topic: str | None) -> None:
-        replies = prefix + "reply."
-        if reply_topic is not None and (not reply_topic.startswith(replies) or reply_topic == replies):
-            raise InvalidRequestError("reply_topic", f"is {reply_topic!r}; its name must begin with {replies}")
+        _check("topic_prefix", prefix)
+        if reply_topic is not None:
+            _check("reply_topic", reply_topic)
+            replies = prefix + "reply."
+            if not reply_topic.startswith(replies) or reply_topic == replies:
+                raise InvalidRequestError("reply_topic", f"is {reply_topic!r}; its name must begin with {replies}")
         self.reply_topic = reply_topic
         self._prefix = prefix
         self._kinds = {self.named(kind): kind for kind in RESULTS}
@@ -68,3 +76,9 @@ class Topics:
             f" {self.reply_topic}, for which workers need Write and Describe"
             " ('sandbox topics acls --role worker')"
         )
+
+
+def _check(name: str, value: object) -> None:
+    if not isinstance(value, str) or len(value) > _MAX_NAME or not _NAME.fullmatch(value):
+        problem = f"is {value!r}; names of topics have letters, digits, '.', '_' and '-', at most {_MAX_NAME}"
+        raise InvalidRequestError(name, problem)

@@ -487,6 +487,36 @@ def test_output_that_is_lost_is_an_error_with_what_is_left(
         Run(core, call, None).result()
 
 
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda core, call: Run(core, call, None).result(),
+        lambda core, call: list(Run(core, call, None).stream()),
+        lambda core, call: asyncio.run(AsyncRun(core, call, None).result()),
+        lambda core, call: asyncio.run(anext(AsyncRun(core, call, None).stream())),  # type: ignore[arg-type]
+    ],
+)
+def test_a_thread_that_hangs_keeps_nobody_far_beyond_the_deadline(
+    core: Core, monkeypatch: pytest.MonkeyPatch, wait: Callable[[Core, ExecCall], object]
+) -> None:
+    """As in a callback that was given to Kafka's client, which the reading thread calls."""
+    monkeypatch.setattr(calls, "SLACK_SECONDS", 0.3)
+    goes_on, hangs = threading.Event(), threading.Event()
+
+    def poll(_: float) -> None:
+        hangs.set()
+        goes_on.wait(60)
+
+    monkeypatch.setattr(core.log, "poll", poll)
+    assert hangs.wait(PATIENCE)
+    call = command(new_user(), wait=0.2, stream=True)
+    core.begin(call)
+    try:
+        assert isinstance(outcome(lambda: wait(core, call)).exception(20), NoAnswerError)
+    finally:
+        goes_on.set()
+
+
 @pytest.mark.parametrize("hold_seconds", [0.0, 0.1])
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_call_that_has_ended_is_freed_without_the_collector(

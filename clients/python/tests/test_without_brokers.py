@@ -30,6 +30,7 @@ from zcbot_sandbox import (
     NoAnswerError,
     Sandbox,
     SandboxError,
+    calls,
     finder,
 )
 from zcbot_sandbox.aio import _begin
@@ -50,6 +51,32 @@ def test_deadline_without_brokers() -> None:
             with pytest.raises(NoAnswerError):
                 act()
             assert time.monotonic() - before < 20
+
+
+def test_a_callback_that_hangs_keeps_nobody_beyond_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one for tokens. librdkafka calls it in the threads that keep the deadlines."""
+    monkeypatch.setattr(calls, "SLACK_SECONDS", 0.5)
+    goes_on = threading.Event()
+
+    def hang(_: str) -> tuple[str, float]:
+        goes_on.wait(60)
+        return "token", time.time() + 600
+
+    nowhere = AsyncClient(
+        {
+            "bootstrap.servers": "127.0.0.1:1",
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanisms": "OAUTHBEARER",
+            "oauth_cb": hang,
+        }
+    )
+    sandbox = nowhere.sandbox(new_user())
+    try:
+        for act in (sandbox._sandbox.ensure, lambda wait: asyncio.run(sandbox.ensure(wait=wait))):
+            assert isinstance(in_thread(partial(act, wait=0.3)).get(timeout=20), NoAnswerError)
+    finally:
+        goes_on.set()
+        nowhere._client.close()
 
 
 def test_close_ends_waits_for_brokers() -> None:

@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, BinaryIO, TypeVar
 
 from . import requests
-from .calls import Call, ExecCall
+from .calls import Call, ExecCall, patience
 from .client import (
     FULL_SECONDS,
     INPUT_PIECE,
@@ -223,8 +224,8 @@ class AsyncSandbox:
         listening = self._core.listen_soon(self.user, kind, _in_loop(loop, call), deadline)
         with no_answer_in_time():
             try:
-                listener = await asyncio.wrap_future(listening)
-            except asyncio.CancelledError:
+                listener = await asyncio.wait_for(asyncio.wrap_future(listening), patience(deadline))
+            except (asyncio.CancelledError, asyncio.TimeoutError):
                 self._core.stop_listening(listening)
                 raise
         return Subscription(self._core, listener, self._sandbox.client)
@@ -265,7 +266,8 @@ class AsyncRun(StartedCommand):
                     await _outcome(self._call)
                     return
                 else:
-                    await news.wait()  # the call's deadline ends it
+                    with _in_time(self._call):
+                        await news.wait()
         finally:
             self._call.remove_waker(wake)
 
@@ -368,7 +370,8 @@ class AsyncFiles:
 async def _begin(core: Core, call: Call[Any]) -> None:
     begun = core.begin_soon(call)
     if not begun.done():
-        await asyncio.wrap_future(begun)
+        with _in_time(call):
+            await asyncio.wrap_future(begun)
 
 
 async def _outcome(call: Call[_T]) -> _T:
@@ -376,7 +379,18 @@ async def _outcome(call: Call[_T]) -> _T:
     # the outcome then.
     outcome = asyncio.wrap_future(call.future)
     outcome.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return await asyncio.shield(outcome)
+    with _in_time(call):
+        return await asyncio.shield(outcome)
+
+
+@contextlib.contextmanager
+def _in_time(call: Call[Any]) -> Iterator[None]:
+    """The call ends, also if the core's threads hang."""
+    late = asyncio.get_running_loop().call_later(call.patience, call.late)
+    try:
+        yield
+    finally:
+        late.cancel()
 
 
 async def _in_thread(

@@ -27,6 +27,9 @@ LATE_OUTPUT_SECONDS = 10.0
 #: How long the first try of a command may wait for its start, if there is time for another one.
 FIRST_TRY_SECONDS = 10.0
 
+#: Beyond a call's deadline, which the core's threads keep unless a callback that was given to Kafka hangs there.
+SLACK_SECONDS = 30.0
+
 #: By how much clocks of hosts may differ.
 CLOCK_SECONDS = 2.0
 
@@ -90,6 +93,15 @@ class Call(Generic[_T]):
         for act in acts or ():
             act()
 
+    @property
+    def patience(self) -> float:
+        """For how many seconds its caller waits at most."""
+        return patience(self.deadline)
+
+    def late(self) -> None:
+        """Its caller's patience is over."""
+        self.fail(NoAnswerError("no answer in time", self.id))
+
     def backoff(self, now: float) -> float | None:
         """When to try again, if there is time for that."""
         if not self.may_retry:
@@ -122,6 +134,11 @@ class Call(Generic[_T]):
                     self.id,
                 )
             )
+
+
+def patience(deadline: float) -> float:
+    """For how many seconds to wait for what ends at a deadline by itself."""
+    return max(0.0, deadline - time.monotonic()) + SLACK_SECONDS
 
 
 class EnsureCall(Call[Ready]):

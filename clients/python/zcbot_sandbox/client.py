@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import requests
-from .calls import Call, ExecCall
+from .calls import Call, ExecCall, patience
 from .core import DEFAULT_ENSURE_SECONDS, Core, Listener
 from .errors import (
     ClientClosedError,
@@ -42,9 +42,6 @@ INPUT_PIECE = 512 * 1024
 
 #: What of standard input may be on its way to the brokers, in records.
 _INPUTS_UNDER_WAY = 8
-
-#: Beyond a call's deadline, which the reading thread keeps.
-_SLACK = 30.0
 
 PUBLISH_SECONDS = 30.0
 
@@ -316,7 +313,7 @@ class Sandbox:
                 begun = listening = self.core.listen_soon(self.user, "reaped", notice, deadline)
                 gone.add_done_callback(lambda _: gone.cancelled() and begun.cancel())
                 with no_answer_in_time():
-                    listening.result()
+                    listening.result(patience(deadline))
             self._send_release(container_id, deadline, gone)
             if listening is None:
                 return None
@@ -422,7 +419,7 @@ class Run(StartedCommand):
     def stream(self) -> Iterator[Chunk]:
         """The output, as it comes. Raises what ``result`` would raise."""
         while True:
-            chunk = self._call.wait_chunk(self._patience())
+            chunk = self._call.wait_chunk(self._call.patience)
             if chunk is None:
                 _outcome(self._call)
                 return
@@ -503,12 +500,9 @@ class Run(StartedCommand):
     def _await_stored(self, stored: Future[None]) -> None:
         """Until the command has ended: nothing reads what was sent to it then."""
         ends: list[Future[Any]] = [stored, self._call.future]
-        futures.wait(ends, self._patience(), futures.FIRST_COMPLETED)
+        futures.wait(ends, self._call.patience, futures.FIRST_COMPLETED)
         if stored.done() or not self._call.is_over:
             _stored(stored, 0)
-
-    def _patience(self) -> float:
-        return max(0.0, self._call.deadline - time.monotonic()) + _SLACK
 
     def __enter__(self) -> Run:
         return self
@@ -520,13 +514,10 @@ class Run(StartedCommand):
 
 
 def _outcome(call: Call[_T]) -> _T:
-    patience = max(0.0, call.deadline - time.monotonic()) + _SLACK
-    try:
-        return call.future.result(patience)
-    except FutureTimeoutError as e:
-        if call.future.done():
-            raise  # the call's own
-        raise NoAnswerError("no answer in time", call.id) from e
+    futures.wait([call.future], call.patience)
+    if not call.is_over:
+        call.late()
+    return call.future.result()
 
 
 def complete(call: ExecCall, outcome: Callable[[ExecCall], Result]) -> Result:
@@ -562,8 +553,8 @@ def no_answer_in_time() -> Iterator[None]:
         yield
     except SandboxError:
         raise
-    except TimeoutError as e:
-        raise NoAnswerError(str(e), "") from e
+    except (TimeoutError, FutureTimeoutError) as e:
+        raise NoAnswerError(str(e) or "no broker answered in time", "") from e
 
 
 def release_deadline(wait: float | None) -> float:

@@ -12,11 +12,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, TypeVar
 
 from . import events, requests
-from .calls import LATE_OUTPUT_SECONDS, Call, EnsureCall, ExecCall
-from .errors import ClientClosedError, InvalidRequestError, LogError, SandboxError
+from .calls import LATE_OUTPUT_SECONDS, Call, EnsureCall, ExecCall, patience
+from .errors import ClientClosedError, InvalidRequestError, LogError, NoAnswerError, SandboxError
 from .events import Expiring, Failed, Ready, Reaped
 from .log import Log
 from .settings import logger
@@ -115,7 +116,10 @@ class Core:
 
     def begin(self, call: Call[Any]) -> None:
         """Publishes a request; blocks until the places of its answers are known."""
-        self.begin_soon(call).result()
+        try:
+            self.begin_soon(call).result(call.patience)
+        except FutureTimeoutError:
+            call.late()
 
     def begin_soon(self, call: Call[Any]) -> Future[None]:
         """As ``begin``, without blocking; done when the request is published or the call is over."""
@@ -312,7 +316,7 @@ class Core:
         """Blocks until the place of the notices is known. ``notice`` must not block."""
         listening = self.listen_soon(user, kind, notice, deadline)
         try:
-            return listening.result()
+            return listening.result(patience(deadline))
         except BaseException:
             self.stop_listening(listening)
             raise

@@ -53,6 +53,25 @@ def test_deadline_without_brokers() -> None:
             assert time.monotonic() - before < 20
 
 
+def test_an_error_tells_why_nothing_was_published() -> None:
+    """Whoever got no answer would look for a worker, where the address or the password of brokers is wrong."""
+    with Client("127.0.0.1:1") as nowhere:
+        sandbox = nowhere.sandbox(new_user())
+        for act in (lambda: sandbox.ensure(wait=1), lambda: sandbox.run("true", wait=1)):
+            with pytest.raises(NoAnswerError, match="nothing was published: no broker .* Connection refused") as e:
+                act()
+            assert "worker" not in str(e.value)
+            assert e.value.request_id
+
+
+def test_the_users_error_callback_is_called_as_well() -> None:
+    errors: Queue[KafkaError] = Queue()
+    with Client({"bootstrap.servers": "127.0.0.1:1", "error_cb": errors.put}) as nowhere:
+        with pytest.raises(NoAnswerError, match="Connection refused"):
+            nowhere.sandbox(new_user()).ensure(wait=1)
+    assert "Connection refused" in errors.get(timeout=0).str()
+
+
 def test_a_callback_that_hangs_keeps_nobody_beyond_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as one for tokens. librdkafka calls it in the threads that keep the deadlines."""
     monkeypatch.setattr(calls, "SLACK_SECONDS", 0.5)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -34,11 +34,15 @@ class Brokers:
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._consumer: Any = Consumer(settings)
+        #: Why none can be reached; empty once one has answered.
+        self.trouble = ""
+        self._users_error_cb: Callable[[Any], object] | None = settings.get("error_cb")
+        self._consumer: Any = Consumer({**settings, "error_cb": self._troubled})
 
     def leaders(self, topic: str, seconds: float) -> dict[int, int]:
         """A topic's partitions, and the ids of their leaders: negative where there is none."""
         found = self._consumer.list_topics(topic, timeout=seconds).topics.get(topic)
+        self.trouble = ""
         if found is not None and found.error is not None:
             raise KafkaException(found.error)
         if found is None or not found.partitions:
@@ -50,6 +54,7 @@ class Brokers:
         written since. Those of which no broker tells are left out."""
         asked = [TopicPartition(topic, number, at) for topic, number in sorted(places)]
         found = self._consumer.offsets_for_times(asked, timeout=seconds)
+        self.trouble = ""
         # What was not answered is as it was asked.
         told = [each for each in found if each.error is None and each.offset != at]
         return {(each.topic, each.partition): each.offset for each in told}
@@ -64,6 +69,12 @@ class Brokers:
                 logger.debug("while asking: %s", message.error())
         except Exception:  # noqa: BLE001 - a callback is the user's
             logger.exception("a callback failed")
+
+    def _troubled(self, error: Any) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # comes after the reason
+            self.trouble = error.str()
+        if self._users_error_cb is not None:
+            self._users_error_cb(error)
 
     def close(self) -> None:
         self._consumer.close()

@@ -151,8 +151,9 @@ class Core:
             self._begun(call)
         elif isinstance(error, SandboxError):
             call.fail(error)
-        else:  # the deadline came, and nothing was published
-            call.expired()
+        else:  # the deadline came
+            problem = f"nothing was published: {error}; check the argument kafka, and the brokers"
+            call.fail(NoAnswerError(problem, call.id))
 
     def _begun(self, call: Call[Any]) -> None:
         with self._lock:

@@ -97,7 +97,7 @@ class Finder:
                 time.sleep(_PAUSE_SECONDS)
 
     def _await_question(self) -> list[Place]:
-        self.waits.settle()
+        self.waits.settle(self._brokers.trouble)
         now = time.monotonic()
         with self._lock:
             places, pause = self._questions.next(self.waits.wanted(), now)

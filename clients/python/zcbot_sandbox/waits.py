@@ -72,8 +72,8 @@ class Waits:
         with self.lock:
             return min((wait.deadline for wait in self._waits), default=math.inf)
 
-    def settle(self) -> None:
-        """Ends the waits that have what they need, or no time left."""
+    def settle(self, trouble: str) -> None:
+        """Ends the waits that have what they need, or no time left, maybe because of some trouble."""
         now = time.monotonic()
         with self.lock:
             ready = self._take(lambda wait: not self._missing(wait))
@@ -84,7 +84,7 @@ class Waits:
         for wait in ready:
             wait.held.set_result(None)
         for wait in over:
-            wait.fail(TimeoutError("no broker answered in time"))
+            wait.fail(TimeoutError("no broker answered in time" + (trouble and f": {trouble}")))
 
     def refuse(self, places: Iterable[Place], error: Exception, patience: float = 0.0) -> None:
         """Fails those who need one of the places, and have waited for so many seconds."""

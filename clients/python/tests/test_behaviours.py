@@ -34,7 +34,7 @@ from zcbot_sandbox import (
     SandboxError,
     SandboxFailedError,
     SandboxGoneError,
-    core,
+    keepalives,
     plan,
 )
 from zcbot_sandbox.partitions import partition_of
@@ -246,7 +246,7 @@ def test_files_of_a_lying_sandbox(sandbox: Sandbox) -> None:
 def test_keepalive_coalesced(
     deployment: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(core, "_SHORTEST_TTL", 1000.0)
+    monkeypatch.setattr(keepalives, "_SHORTEST_TTL", 1000.0)
     user = new_user()
     sandbox = client.sandbox(user)
     with Watch(deployment.bootstrap, "sandbox.activity") as activities:

@@ -37,13 +37,15 @@ from zcbot_sandbox import (
     SandboxFailedError,
     calls,
     events,
+    inflight,
     requests,
 )
 from zcbot_sandbox import core as core_module
 from zcbot_sandbox.calls import ExecCall
-from zcbot_sandbox.core import Core, Listener
+from zcbot_sandbox.core import Core
 from zcbot_sandbox.errors import LogError
 from zcbot_sandbox.events import Output
+from zcbot_sandbox.listeners import Listener
 from zcbot_sandbox.output import MAX_WAITING_BYTES, OutputSequence
 from zcbot_sandbox.partitions import murmur2, partition_of
 from zcbot_sandbox.plan import ensure_call, exec_call
@@ -468,7 +470,7 @@ def test_output_that_is_lost_is_an_error_with_what_is_left(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where a copy for a reply topic was dropped: nobody may take the rest for all of it."""
-    monkeypatch.setattr(core_module, "LATE_OUTPUT_SECONDS", 0.1)
+    monkeypatch.setattr(inflight, "LATE_OUTPUT_SECONDS", 0.1)
     log, user = log_of(core), new_user()
     ends: list[dict[str, Any]] = [{"reason": "exited", "exit_code": 0}, {"reason": "signalled", "signal": 9}]
     for end in ends:

@@ -171,7 +171,7 @@ def test_the_garbage_collector_may_close_a_client_in_any_thread() -> None:
     del client
 
     def collect() -> None:
-        with core.log._finder._lock, core._lock:
+        with core.log._finder._lock, core._lock, core._in_flight.lock:
             clients.clear()
 
     assert in_thread(collect).get(timeout=20) is None
@@ -206,24 +206,27 @@ def test_a_fork_can_end_and_is_told_to_make_a_client() -> None:
     program = """
 import os, sys, time
 from zcbot_sandbox import Client, Run, SandboxError, Subscription
-from zcbot_sandbox.core import Listener
+from zcbot_sandbox.listeners import Listener
 from zcbot_sandbox.plan import exec_call
 client = Client("127.0.0.1:1")
 user = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10"
 sandbox = client.sandbox(user)
 call = exec_call(user, command=["true"], input=None, env=None, cwd=None, timeout=60, wait=60,
                  max_output_bytes=1000, ensure=True)
-call.at_end(lambda: client._core._over(call))
+call.at_end(lambda: client._core._in_flight.over(call))
 time.sleep(0.3)
-with client._core._lock:  # another thread has it at this moment
+locks = [client._core._lock, client._core._in_flight.lock, client._core.log._finder._lock]
+with locks[0], locks[1], locks[2]:  # another thread has them at this moment
     child = os.fork()
 if child == 0:
-    client._core._lock.acquire(blocking=False)
+    for lock in locks:
+        lock.acquire(blocking=False)
     Subscription(client._core, Listener(b"user", "reaped", print), client).close()
     Run(client._core, call, client).__exit__(None, None, None)
     refused = 0
     for act in (sandbox.ensure, lambda: sandbox.run("true"), sandbox.release, sandbox.keep_alive,
-                lambda: sandbox.on_reaped(print), lambda: sandbox.start("true").result()):
+                lambda: sandbox.on_reaped(print), lambda: sandbox.start("true").result(),
+                lambda: client._core.submit(print)):
         try:
             act()
         except SandboxError as e:
@@ -243,7 +246,7 @@ client.close()
     child = int(process.stdout.readline())
     try:
         out, _ = process.communicate(timeout=30)
-        assert out.strip() == "6"
+        assert out.strip() == "7"
     except subprocess.TimeoutExpired:
         os.kill(child, signal.SIGKILL)
         raise
@@ -586,7 +589,8 @@ async def assert_nothing_comes_of_it(core: Core, brokers: Brokers) -> None:
     deadline = time.monotonic() + 20
     while core.log._finder.waits._waits and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
-    assert (core.log._finder.waits._waits, core.log._finder._interests._held, core._listeners, core._ensures) == ([], {}, {}, {})
+    assert (core.log._finder.waits._waits, core.log._finder._interests._held) == ([], {})
+    assert (core._listeners._listeners, core._in_flight._calls) == ({}, {})
     assert len(core.log._producer) == 0, "nothing is published"
 
 
@@ -602,4 +606,5 @@ async def test_a_subscription_that_is_cancelled_listens_to_nothing() -> None:
         deadline = time.monotonic() + 20
         while core.log._finder.waits._waits and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
-        assert (core.log._finder.waits._waits, core.log._finder._interests._held, core._listeners) == ([], {}, {})
+        assert (core.log._finder.waits._waits, core.log._finder._interests._held) == ([], {})
+        assert core._listeners._listeners == {}

@@ -402,7 +402,7 @@ async def _in_thread(
     try:
         await asyncio.wait([outcome], timeout=None if deadline is None else deadline - time.monotonic())
         if job.cancelled():
-            raise ClientClosedError("the client is closed")
+            raise ClientClosedError
         if not outcome.done() and job.cancel():
             raise NoAnswerError("no thread of this client was free in time; nothing was published", "")
         return await outcome

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import requests
 from .calls import Call, ExecCall, patience
-from .core import DEFAULT_ENSURE_SECONDS, Core, Listener
+from .core import DEFAULT_ENSURE_SECONDS, Core
 from .errors import (
     ClientClosedError,
     CommandError,
@@ -27,6 +27,7 @@ from .errors import (
     SandboxError,
 )
 from .events import Expiring, Ready, Reaped
+from .listeners import Listener
 from .notices import Dispatcher
 from .output import Chunk
 from .plan import ensure_call, exec_call

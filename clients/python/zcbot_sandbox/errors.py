@@ -28,6 +28,9 @@ class InvalidRequestError(SandboxError, ValueError):
 class ClientClosedError(SandboxError):
     """The client was closed before there was an answer. A command may have run."""
 
+    def __init__(self, message: str = "the client is closed") -> None:
+        super().__init__(message)
+
 
 class LogError(SandboxError):
     """Kafka refuses to store or to show records: a missing topic, a missing permission."""

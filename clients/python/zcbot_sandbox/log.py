@@ -45,15 +45,17 @@ class Log:
             self._consumer: Any = Consumer(reading)
             self._brokers = Brokers(reading)
         except (KafkaException, TypeError, ValueError) as e:
-            raise InvalidRequestError("kafka", e.args[0].str() if isinstance(e, KafkaException) else str(e)) from e
+            problem = e.args[0].str() if isinstance(e, KafkaException) else str(e)
+            raise InvalidRequestError("kafka", problem) from e
         self._finder = Finder(self._topics, self._brokers, self._consumer, self._introduce)
 
     def _introduce(self) -> None:
         """Has the producer and the consumer learn of all topics. The first record of each would wait for up to
         a second, since librdkafka looks that often for topics of which it knows nothing.
         """
+        read = sorted({self._topics.read_for(kind) for kind in RESULTS})
         topics = [(self._producer, self._topics.named(kind)) for kind in REQUESTS]
-        topics += [(self._consumer, topic) for topic in sorted({self._topics.read_for(kind) for kind in RESULTS})]
+        topics += [(self._consumer, topic) for topic in read]
         for client, topic in topics:
             if self._finder.waits.is_stopped:
                 return

@@ -35,7 +35,8 @@ class Topics:
             _check("reply_topic", reply_topic)
             replies = prefix + "reply."
             if not reply_topic.startswith(replies) or reply_topic == replies:
-                raise InvalidRequestError("reply_topic", f"is {reply_topic!r}; its name must begin with {replies}")
+                problem = f"is {reply_topic!r}; its name must begin with {replies}"
+                raise InvalidRequestError("reply_topic", problem)
         self.reply_topic = reply_topic
         self._prefix = prefix
         self._kinds = {self.named(kind): kind for kind in RESULTS}
@@ -80,5 +81,5 @@ class Topics:
 
 def _check(name: str, value: object) -> None:
     if not isinstance(value, str) or len(value) > _MAX_NAME or not _NAME.fullmatch(value):
-        problem = f"is {value!r}; names of topics have letters, digits, '.', '_' and '-', at most {_MAX_NAME}"
+        problem = f"is {value!r:.64}; names of topics have letters, digits, '.', '_' and '-', {_MAX_NAME} at most"
         raise InvalidRequestError(name, problem)

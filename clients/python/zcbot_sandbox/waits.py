@@ -57,7 +57,7 @@ class Waits:
         if is_held:
             wait.held.set_result(None)
         else:
-            wait.fail(_closed())
+            wait.fail(ClientClosedError())
         return wait.held
 
     def release(self, key: bytes, kinds: Iterable[str]) -> None:
@@ -75,6 +75,7 @@ class Waits:
     def settle(self, trouble: str) -> None:
         """Ends the waits that have what they need, or no time left, maybe because of some trouble."""
         now = time.monotonic()
+        reason = f": {trouble}" if trouble else ""
         with self.lock:
             ready = self._take(lambda wait: not self._missing(wait))
             ready = [wait for wait in ready if wait.held.set_running_or_notify_cancel()]
@@ -84,7 +85,7 @@ class Waits:
         for wait in ready:
             wait.held.set_result(None)
         for wait in over:
-            wait.fail(TimeoutError("no broker answered in time" + (trouble and f": {trouble}")))
+            wait.fail(TimeoutError(f"no broker answered in time{reason}"))
 
     def refuse(self, places: Iterable[Place], error: Exception, patience: float = 0.0) -> None:
         """Fails those who need one of the places, and have waited for so many seconds."""
@@ -103,7 +104,7 @@ class Waits:
             stopped = self._take(lambda _: True)
             self.news.notify()
         for wait in stopped:
-            wait.fail(_closed())
+            wait.fail(ClientClosedError())
 
     def _missing(self, wait: _Wait) -> set[Place]:
         return self._interests.missing(wait.key, wait.kinds)
@@ -112,7 +113,3 @@ class Waits:
         taken = {wait: None for wait in self._waits if is_meant(wait)}
         self._waits = [wait for wait in self._waits if wait not in taken]
         return list(taken)
-
-
-def _closed() -> ClientClosedError:
-    return ClientClosedError("the client is closed")

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests that wait for an answer: publishes them, and matches what comes with them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, InvalidStateError
+from typing import Any
+
+from . import events, requests
+from .calls import LATE_OUTPUT_SECONDS, Call, EnsureCall, ExecCall
+from .errors import ClientClosedError, InvalidRequestError, LogError, NoAnswerError, SandboxError
+from .events import Failed, Ready
+from .keepalives import KeepAlives
+from .log import Log
+from .settings import logger
+from .timers import Timers
+from .topics import RESULTS
+
+#: Between two tries to hand a record to a producer that is full.
+_FULL_SECONDS = 0.1
+
+
+class InFlight:
+    """All calls of a client. Each ends once, by its deadline at the latest. Safe for concurrent use; answers
+    come in the thread that runs the timers.
+    """
+
+    def __init__(self, log: Log, timers: Timers, keep_alives: KeepAlives, name: str) -> None:
+        self._log = log
+        self._timers = timers
+        self._keep_alives = keep_alives
+        self._name = name
+        self._is_closed = False
+        self.lock = threading.Lock()
+        #: Those whose requests are published, by user and the ids of all of their tries.
+        self._calls: dict[bytes, dict[str, Call[Any]]] = {}
+
+    # --- requests ------------------------------------------------------------------------------
+
+    def begin(self, call: Call[Any]) -> Future[None]:
+        """Done when the request is published or the call is over. Never blocks."""
+        begun: Future[None] = Future()
+
+        def begin(held: Future[None]) -> None:
+            try:
+                if not held.cancelled():
+                    self._held(call, held.exception())
+            except BaseException as e:  # noqa: BLE001 - the caller waits
+                call.fail(e)
+            finally:
+                try:
+                    begun.set_result(None)
+                except InvalidStateError:
+                    pass  # nobody waits any more
+
+        held = self._log.hold(call.key, call.kinds, call.deadline)
+        if not held.done():  # a call that is given up needs no answer of a broker any more
+            call.at_end(held.cancel)
+        held.add_done_callback(begin)
+        return begun
+
+    def _held(self, call: Call[Any], error: BaseException | None) -> None:
+        if error is None:
+            self._begun(call)
+        elif isinstance(error, SandboxError):
+            call.fail(error)
+        else:  # the deadline came
+            problem = f"nothing was published: {error}; check the argument kafka, and the brokers"
+            call.fail(NoAnswerError(problem, call.id))
+
+    def _begun(self, call: Call[Any]) -> None:
+        with self.lock:
+            self._register(call)
+        deadline = self._timers.at(call.deadline, lambda: self._expire(call))
+
+        def over() -> None:
+            deadline.cancel()
+            self.over(call)
+
+        call.at_end(over)
+        self._publish(call)
+        if self._is_closed:  # meanwhile
+            call.fail(ClientClosedError())
+
+    def _publish(self, call: Call[Any]) -> None:
+        """One try."""
+        if call.is_over:
+            return
+        now = time.monotonic()
+        if isinstance(call, ExecCall):
+            kind = "exec"
+            with self.lock:
+                call.begin_try(now)
+            value = call.request.value(call.id, call.user, self._name, max(0.001, call.try_expires - now))
+        elif isinstance(call, EnsureCall):
+            kind = "ensure"
+            left = max(0.001, call.deadline - now)
+            value = requests.ensure_value(call.id, call.user, self._name, left, call.idle_ttl)
+        else:
+            raise TypeError(type(call))
+        if len(value) > events.MAX_VALUE_BYTES:
+            call.fail(InvalidRequestError("input", f"makes a record of {len(value)} bytes; send less at once"))
+            return
+
+        def delivered(error: LogError | None) -> None:
+            if error is not None:
+                call.fail(error)
+
+        try:
+            self._log.publish(kind, call.key, value, wants_copies=True, on_delivery=delivered)
+        except BufferError:
+            self._timers.at(now + _FULL_SECONDS, lambda: self._publish(call))
+        except LogError as e:
+            call.fail(e)
+
+    def _retry(self, call: Call[Any]) -> None:
+        if not call.may_retry and call.last_refusal is not None:
+            call.fail(call.last_refusal)
+        with self.lock:
+            if call.is_over:
+                return
+            call.renew()
+            self._register(call)
+        self._publish(call)
+
+    def _register(self, call: Call[Any]) -> None:
+        self._calls.setdefault(call.key, {})[call.id] = call
+
+    def send_input(
+        self,
+        call: ExecCall,
+        content: Mapping[str, Any],
+        on_delivery: Callable[[LogError | None], None] | None = None,
+    ) -> None:
+        """Never blocks; raises ``BufferError`` if too much is on its way."""
+        if self._is_closed:
+            raise ClientClosedError
+        if "data" in content or "data_base64" in content or "eof" in content:
+            call.may_retry = False  # another try would not have it
+        value = requests.input_value(call.user, call.id, content)
+        self._log.publish("input", call.key, value, on_delivery=on_delivery)
+
+    # --- ends ----------------------------------------------------------------------------------
+
+    def over(self, call: Call[Any]) -> None:
+        """The call has its outcome. Called without the lock."""
+        with self.lock:
+            of_user = self._calls.get(call.key, {})
+            for each in call.ids:
+                of_user.pop(each, None)
+            if not of_user:
+                self._calls.pop(call.key, None)
+        self._log.release(call.key, call.kinds)
+
+    def _expire(self, call: Call[Any]) -> None:
+        if call.is_over:
+            return
+        if isinstance(call, ExecCall):
+            if call.exited is not None:
+                call.finish()
+                return
+            self._kill(call)
+        call.expired(self._log.hint_without_answer("exited" if isinstance(call, ExecCall) else "ready"))
+
+    def abandon(self, call: Call[Any], error: BaseException) -> None:
+        """Nobody waits for a call any more: it is not published if it was not, and a command is killed."""
+        if not call.is_over:
+            if isinstance(call, ExecCall):
+                self._kill(call)
+            call.fail(error)
+
+    def _kill(self, call: ExecCall) -> None:
+        call.may_retry = False
+        try:
+            self.send_input(call, {"signal": "KILL"})
+        except (BufferError, SandboxError) as e:
+            logger.info("a command could not be killed: %s", e)
+
+    def fail(self, error: BaseException, kinds: set[str]) -> None:
+        """Fails those whose answers are of one of the kinds."""
+        with self.lock:
+            calls = [call for of_user in self._calls.values() for call in of_user.values()]
+        for call in calls:
+            if not kinds.isdisjoint(call.kinds):
+                call.fail(error)
+
+    def close(self) -> None:
+        """Fails all. Commands go on."""
+        self._is_closed = True
+        self.fail(ClientClosedError(), set(RESULTS))
+
+    # --- answers, in the thread that runs the timers -------------------------------------------
+
+    def take(self, kind: str, key: bytes, value: bytes | None) -> None:
+        """A record. Those of users for whom nothing is waited for are not decoded."""
+        if key not in self._calls:
+            return
+        if kind == "output":
+            self._take_output(key, value)
+        elif kind == "exited":
+            self._take_exited(key, value)
+        else:
+            self._take_ensured(kind, key, value)
+
+    def _call_of(self, key: bytes, request_id: str) -> Call[Any] | None:
+        with self.lock:
+            return self._calls.get(key, {}).get(request_id)
+
+    def _take_output(self, key: bytes, value: bytes | None) -> None:
+        output = events.decode_output(key, value)
+        call = None if output is None else self._call_of(key, output.exec_id)
+        if output is None or not isinstance(call, ExecCall):
+            return
+        with self.lock:
+            is_complete = call.output(output)
+        if is_complete:
+            call.finish()
+
+    def _take_exited(self, key: bytes, value: bytes | None) -> None:
+        exited = events.decode_exited(key, value)
+        call = None if exited is None else self._call_of(key, exited.exec_id)
+        if exited is None or not isinstance(call, ExecCall) or call.exited is not None:
+            return
+        if call.is_backing_off or exited.exec_id != call.id:  # refused before
+            return
+        now = time.monotonic()
+        with self.lock:
+            again = call.ended(exited, now)
+        if again is not None:
+            self._timers.at(again, lambda: self._retry(call))
+        elif call.is_complete or not call.request.stream:
+            call.finish()
+        else:
+            self._timers.at(now + LATE_OUTPUT_SECONDS, call.finish)
+
+    def _take_ensured(self, kind: str, key: bytes, value: bytes | None) -> None:
+        answer: Ready | Failed | None
+        answer = events.decode_ready(key, value) if kind == "ready" else events.decode_failed(key, value)
+        if answer is None:
+            return
+        if isinstance(answer, Ready) and answer.idle_ttl_seconds:
+            self._keep_alives.learn(key, float(answer.idle_ttl_seconds))
+        call = self._call_of(key, answer.ensure_id)
+        if not isinstance(call, EnsureCall):
+            return
+        if isinstance(answer, Ready):
+            call.ready(answer)
+        elif answer.ensure_id == call.id and not call.is_backing_off:
+            again = call.failed(answer, time.monotonic())
+            if again is not None:
+                self._timers.at(again, lambda: self._retry(call))

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Those who want to know of users' sandboxes' ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from typing import Any
+
+from . import events
+from .events import Expiring, Reaped
+from .log import Log
+from .recent import Recent
+
+#: Notices that are known to be repeated when they come again.
+_REMEMBERED = 10_000
+
+Notice = Callable[[Any], None]
+
+
+class Listener:
+    """Has a function called, which must not block, for notices of a kind: ``reaped`` or ``expiring``."""
+
+    def __init__(self, key: bytes, kind: str, notice: Notice) -> None:
+        self.key = key
+        self.kind = kind
+        self.notice = notice
+
+
+class Listeners:
+    """All of a client. Safe for concurrent use."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._lock = threading.Lock()
+        self._listeners: dict[bytes, list[Listener]] = {}
+        self._seen: Recent[str, None] = Recent(_REMEMBERED)
+
+    def add(self, listener: Listener, deadline: float) -> Future[Listener]:
+        """Done when the place of its notices is known. One that is cancelled listens to nothing."""
+        listening: Future[Listener] = Future()
+
+        def listen(held: Future[None]) -> None:
+            if held.cancelled():
+                return
+            error = held.exception()
+            try:
+                if error is not None:
+                    listening.set_exception(error)
+                    return
+                with self._lock:
+                    self._listeners.setdefault(listener.key, []).append(listener)
+                listening.set_result(listener)
+            except InvalidStateError:
+                self.remove(listener)
+
+        held = self._log.hold(listener.key, (listener.kind,), deadline)
+        if not held.done():
+            listening.add_done_callback(lambda _: held.cancel())
+        held.add_done_callback(listen)
+        return listening
+
+    def remove(self, listener: Listener) -> None:
+        """Once or more often."""
+        with self._lock:
+            of_user = self._listeners.get(listener.key, [])
+            if listener not in of_user:
+                return
+            of_user.remove(listener)
+            if not of_user:
+                del self._listeners[listener.key]
+        self._log.release(listener.key, (listener.kind,))
+
+    def take(self, kind: str, key: bytes, value: bytes | None) -> None:
+        """A record. Those of users to whom nobody listens are not decoded."""
+        if key not in self._listeners:
+            return
+        event: Reaped | Expiring | None
+        event = events.decode_reaped(key, value) if kind == "reaped" else events.decode_expiring(key, value)
+        if event is None:
+            return
+        with self._lock:
+            if event.event_id in self._seen:
+                return
+            self._seen[event.event_id] = None
+            notices = [each.notice for each in self._listeners.get(key, []) if each.kind == kind]
+        for notice in notices:
+            notice(event)

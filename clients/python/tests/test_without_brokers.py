@@ -565,7 +565,10 @@ async def test_an_ensure_that_is_cancelled_is_not_published() -> None:
         await assert_nothing_comes_of_it(core, brokers)
 
 
-@pytest.mark.parametrize("act", [Sandbox.ensure, lambda sandbox: sandbox.on_reaped(print)])
+@pytest.mark.parametrize(
+    "act",
+    [Sandbox.ensure, lambda sandbox: sandbox.on_reaped(print), lambda sandbox: sandbox.run("true")],
+)
 async def test_nothing_comes_of_what_is_interrupted(
     act: Callable[[Sandbox], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,7 +168,7 @@ class InFlight:
     def abandon(self, call: Call[Any], error: BaseException) -> None:
         """Nobody waits for a call any more: it is not published if it was not, and a command is killed."""
         if not call.is_over:
-            if isinstance(call, ExecCall):
+            if isinstance(call, ExecCall) and self._call_of(call.key, call.id) is not None:
                 self._kill(call)
             call.fail(error)
 

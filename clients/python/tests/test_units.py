@@ -49,6 +49,7 @@ from zcbot_sandbox.listeners import Listener
 from zcbot_sandbox.output import MAX_WAITING_BYTES, OutputSequence
 from zcbot_sandbox.partitions import murmur2, partition_of
 from zcbot_sandbox.plan import ensure_call, exec_call
+from zcbot_sandbox.timers import Timers
 
 GOLDEN = ROOT / "events" / "src" / "test" / "resources" / "golden"
 GOLDEN_USER = b"7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10"
@@ -747,6 +748,19 @@ def ready_for(core: Core, user: str, idle_ttl: int) -> None:
     answer = {**ready, "user_id": user, "ensure_id": call.id, "idle_ttl_seconds": idle_ttl}
     log_of(core).answer("ready", user, **answer)
     assert call.future.result(PATIENCE)
+
+
+def test_deadlines_that_are_not_needed_any_more_take_no_memory() -> None:
+    """A call may have one a day away, and a client many calls a second."""
+    timers = Timers()
+    acts: list[str] = []
+    for number in range(10_000):
+        timers.at(time.monotonic() + 3600, lambda: acts.append("never")).cancel()
+        if number % 1000 == 0:
+            timers.at(0.0, lambda: acts.append("done"))
+    assert len(timers._timers) < 3000
+    assert timers.run(1.0) == 1.0
+    assert acts == ["done"] * 10
 
 
 def test_use_is_reported_every_30_seconds_however_long_the_idle_ttl_is(

@@ -10,6 +10,10 @@ import time
 from collections.abc import Callable
 
 
+#: Timers that are not worth to be looked through.
+_FEW = 1000
+
+
 class Timer:
     """Something to be done at a time. One that is cancelled holds nothing any more."""
 
@@ -27,10 +31,16 @@ class Timers:
         self._lock = threading.Lock()
         self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()
+        #: With so many timers, those that were cancelled are dropped.
+        self._most = _FEW
 
     def at(self, when: float, act: Callable[[], None]) -> Timer:
         timer = Timer(act)
         with self._lock:
+            if len(self._timers) >= self._most:
+                self._timers = [each for each in self._timers if each[2].act is not None]
+                heapq.heapify(self._timers)
+                self._most = max(_FEW, 2 * len(self._timers))
             heapq.heappush(self._timers, (when, next(self._numbers), timer))
         return timer
 

@@ -439,6 +439,33 @@ def test_close_ends_the_look_for_new_partitions(monkeypatch: pytest.MonkeyPatch)
     assert brokers.are_closed
 
 
+def test_a_deadline_that_comes_during_the_look_for_new_partitions_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not only when brokers were asked for all topics."""
+    monkeypatch.setattr(finder, "_CALL_SECONDS", 0.8)
+    it = make_log()
+    brokers = Brokers(it, set())
+    held: list[Future[None]] = []
+    ends: Queue[bool] = Queue()
+
+    def list_topics(topic: str, timeout: float) -> Any:
+        if held:
+            ends.put(held[0].done())
+        else:
+            held.append(it.hold(b"user", ("exited",), time.monotonic() + 0.3))
+        time.sleep(timeout)
+        raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    monkeypatch.setattr(brokers, "list_topics", list_topics)
+    it._finder._interests.hold(b"user", RESULTS)
+    it._finder._look_at = 0.0
+    it.hold(b"user", ("exited",), time.monotonic() + 60)
+    assert ends.get(timeout=20)
+    assert isinstance(held[0].exception(0), TimeoutError)
+    it.close()
+
+
 @pytest.mark.parametrize("is_written_before", [True, False])
 def test_an_answer_that_is_written_while_a_new_partition_is_looked_at_is_read(is_written_before: bool) -> None:
     """Its place is what brokers tell of the time, or of the end: neither is after the answer."""

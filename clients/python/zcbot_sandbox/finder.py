@@ -70,7 +70,9 @@ class Finder:
         return thread is None or not thread.is_alive()
 
     def patience(self) -> float:
-        """How long a question may take, in seconds."""
+        """How long a question may take, in seconds. Those whose deadlines came during the last one wait for no
+        other."""
+        self.waits.settle(self._brokers.trouble)
         left = self.waits.earliest_deadline() - time.monotonic()
         return max(_SHORTEST_CALL_SECONDS, min(_CALL_SECONDS, left))
 

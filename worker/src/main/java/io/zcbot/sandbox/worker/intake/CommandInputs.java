@@ -155,8 +155,7 @@ final class CommandInputs implements AutoCloseable {
       bytes += each.bytes();
     }
     if (bytes > MAX_BYTES) {
-      // Anybody can make up commands, so those whose exec was read go last: a detour costs more,
-      // and there is none for signals if no standard input follows.
+      // Anybody can make up commands, so those whose exec was read go last: a detour costs more.
       dropIf((key, _) -> bytes > ROOMY && !expected.contains(key));
       dropIf((_, _) -> bytes > MAX_BYTES);
     }
@@ -218,8 +217,8 @@ final class CommandInputs implements AutoCloseable {
   }
 
   /**
-   * As {@link #known}, for a command whose standard input goes on in the log: if some of its user's
-   * was dropped about then, the command's may have been, whatever waits for it.
+   * As {@link #known}, for a command whose exec is read for the first time: if some of its user's
+   * inputs were dropped about then, the command's may have been, whatever waits for it.
    */
   synchronized void known(CommandKey key, TopicPartition partition, Instant since) {
     Instant from = dropped.readFrom(key.user(), since);

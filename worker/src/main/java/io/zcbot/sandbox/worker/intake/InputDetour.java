@@ -183,7 +183,8 @@ final class InputDetour {
               return End.FULL;
             }
             case TAKEN -> {
-              if (input.input().content() instanceof Input.Content.End) {
+              if (input.input().content() instanceof Input.Content.End
+                  && record.offset() + 1 >= signalsBefore) {
                 return End.DONE;
               }
             }

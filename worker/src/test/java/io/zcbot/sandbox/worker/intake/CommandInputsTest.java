@@ -368,6 +368,18 @@ class CommandInputsTest {
   }
 
   @Test
+  void aSignalBehindTheEndOfTheInputIsReadAgainAsWell() {
+    publish("exec", bytes("a"));
+    publish("exec", new Input.Content.End());
+    publish("exec", signal());
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    commands.begin(KEY);
+    known();
+    await().until(() -> commands.taken(KEY).equals(List.of("a", "END", "INT")));
+  }
+
+  @Test
   void inputThatWasDroppedBeforeItsExecWasPublishedIsReadAgain() {
     publish("exec", bytes("a"));
     time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));

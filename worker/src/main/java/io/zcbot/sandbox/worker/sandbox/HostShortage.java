@@ -19,7 +19,27 @@ public interface HostShortage {
               + "|too many open files|resource temporarily unavailable",
           Pattern.CASE_INSENSITIVE);
 
+  /** What the JDK and the worker say where a file system does not answer, as one of a network. */
+  Pattern AWAY =
+      Pattern.compile(
+          "input/output error|stale (nfs )?file handle|timed out|host is down"
+              + "|transport endpoint is not connected",
+          Pattern.CASE_INSENSITIVE);
+
   boolean isShortage();
+
+  /** Whether a failure says nothing of the file, but that it can't be looked at just then. */
+  static boolean mayPass(IOException failure) {
+    if (isBehind(failure)) {
+      return true;
+    }
+    for (Throwable t = failure; t != null; t = t.getCause()) {
+      if (t instanceof IOException && AWAY.matcher(String.valueOf(t.getMessage())).find()) {
+        return true;
+      }
+    }
+    return false;
+  }
 
   /** Whether a failure is one, or has one as its cause. */
   static boolean isBehind(IOException failure) {

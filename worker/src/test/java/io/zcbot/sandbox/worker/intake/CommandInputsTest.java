@@ -77,7 +77,7 @@ class CommandInputsTest {
   private final CommandInputs inputs =
       new CommandInputs(
           commands,
-          new InputDetours(this::consumer, commands, time),
+          new InputDetours(this::consumer, commands, new Places(1), time),
           time,
           new IntakeMetrics() {
             @Override

@@ -12,11 +12,14 @@ import java.util.regex.Pattern;
  * memory, processes or file descriptors. The same may work later.
  */
 public interface HostShortage {
-  /** What the JDK says of files and of programs that do not start, for which it has no types. */
-  Pattern SAID =
+  /** What the JDK says of files, for which it has no types, and the engine of its own host. */
+  Pattern NO_DISK =
+      Pattern.compile("no space left on device|disk quota exceeded", Pattern.CASE_INSENSITIVE);
+
+  /** What both say of files and of programs that do not start. */
+  Pattern NO_MEMORY =
       Pattern.compile(
-          "no space left on device|disk quota exceeded|cannot allocate memory"
-              + "|too many open files|resource temporarily unavailable",
+          "cannot allocate memory|too many open files|resource temporarily unavailable",
           Pattern.CASE_INSENSITIVE);
 
   /** What the JDK and the worker say where a file system does not answer, as one of a network. */
@@ -47,11 +50,15 @@ public interface HostShortage {
       boolean found =
           t instanceof HostShortage told
               ? told.isShortage()
-              : t instanceof IOException && SAID.matcher(String.valueOf(t.getMessage())).find();
+              : t instanceof IOException && isSaid(String.valueOf(t.getMessage()));
       if (found) {
         return true;
       }
     }
     return false;
+  }
+
+  private static boolean isSaid(String message) {
+    return NO_DISK.matcher(message).find() || NO_MEMORY.matcher(message).find();
   }
 }

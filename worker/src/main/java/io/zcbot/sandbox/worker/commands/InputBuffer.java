@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.engine.CommandChannel;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,14 +56,9 @@ final class InputBuffer {
   }
 
   Taken offer(ReadInput given) {
-    Taken taken;
-    int back;
-    synchronized (this) {
-      taken = takeOnce(given);
-      back = surplus();
-    }
-    giveBack(back);
-    return taken;
+    AtomicReference<Taken> taken = new AtomicReference<>(Taken.TAKEN);
+    change(() -> taken.set(takeOnce(given)));
+    return taken.get();
   }
 
   private Taken takeOnce(ReadInput given) {
@@ -111,44 +107,38 @@ final class InputBuffer {
 
   /** The command that reads, once it is known. */
   void attach(CommandChannel.Command started) {
-    int back;
-    synchronized (this) {
-      command = started;
-      if (size != null) {
-        started.resize(size);
-      }
-      early.forEach(started::signal);
-      early.clear();
-      pass();
-      back = surplus();
-    }
-    giveBack(back);
+    change(
+        () -> {
+          command = started;
+          if (size != null) {
+            started.resize(size);
+          }
+          early.forEach(started::signal);
+          early.clear();
+          pass();
+        });
   }
 
   /** The command asks for so much more. */
   void wanted(int count) {
-    int back;
-    synchronized (this) {
-      wanted = Math.min(wanted + Math.max(0, count), Integer.MAX_VALUE);
-      pass();
-      back = surplus();
-    }
-    giveBack(back);
+    change(
+        () -> {
+          wanted = Math.min(wanted + Math.max(0, count), Integer.MAX_VALUE);
+          pass();
+        });
   }
 
   /** The command ended. */
   void end() {
-    int back;
-    synchronized (this) {
-      over = true;
-      bytes.clear();
-      early.clear();
-      room.complete(null);
-      tellRead();
-      withdraw();
-      back = surplus();
-    }
-    giveBack(back);
+    change(
+        () -> {
+          over = true;
+          bytes.clear();
+          early.clear();
+          room.complete(null);
+          tellRead();
+          withdraw();
+        });
   }
 
   /** Whether so many bytes may come; if not, they are asked for. */
@@ -170,15 +160,13 @@ final class InputBuffer {
   }
 
   private void granted(int count) {
-    int back;
-    synchronized (this) {
-      claim = null;
-      paid += count;
-      promised += count;
-      room.complete(null);
-      back = surplus();
-    }
-    giveBack(back);
+    change(
+        () -> {
+          claim = null;
+          paid += count;
+          promised += count;
+          room.complete(null);
+        });
   }
 
   private void withdraw() {
@@ -199,10 +187,15 @@ final class InputBuffer {
     return back;
   }
 
-  /** Without the lock: those who wait are told at once, and have locks of their own. */
-  private void giveBack(int count) {
-    if (count > 0) {
-      budget.give(count);
+  /** Gives back without the lock: those who wait are told at once, and have locks of their own. */
+  private void change(Runnable change) {
+    int back;
+    synchronized (this) {
+      change.run();
+      back = surplus();
+    }
+    if (back > 0) {
+      budget.give(back);
     }
   }
 

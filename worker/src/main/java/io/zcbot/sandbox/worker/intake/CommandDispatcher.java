@@ -220,9 +220,9 @@ final class CommandDispatcher implements AutoCloseable {
           work.exec(request);
           known.set(true);
           held.shrinkTo(ExecMemory.uncounted(exec) + trace);
-          if (isRepeated || !exec.inputFollows()) {
+          if (isRepeated) {
             inputs.known(key);
-          } else if (isOfBefore) {
+          } else if (isOfBefore && (exec.inputFollows() || isOlderThanWindow(origin))) {
             inputs.knownOfBefore(key, inputsFrom, origin.timestamp());
           } else {
             inputs.known(key, inputsFrom, origin.timestamp());
@@ -234,6 +234,14 @@ final class CommandDispatcher implements AutoCloseable {
             inputs.expectNoMore(key);
           }
         });
+  }
+
+  /**
+   * Whether a signal may have come to an exec of before the assignment that the follower did not
+   * read. Others need no look at the log, which would be one for each exec after a rebalance.
+   */
+  private boolean isOlderThanWindow(Origin exec) {
+    return exec.timestamp().isBefore(time.now().minus(CommandPartitions.INPUT_WINDOW));
   }
 
   /** Takes an input; never blocks. Poll thread only. */

@@ -110,7 +110,8 @@ public final class CommandFollower implements AutoCloseable {
     this.tracked = new TrackedPartitions(settings.maxInFlight());
     this.committed = new CommittedExecs(work::committed, time);
     this.inputs =
-        new CommandInputs(work, new InputDetours(consumers.free(), work, time), time, metrics);
+        new CommandInputs(
+            work, new InputDetours(consumers.free(), work, Places.drawn(), time), time, metrics);
     this.partitions =
         new CommandPartitions(
             settings.topics(), settings.partitionCount(), owned, work, inputs, tracked, time);

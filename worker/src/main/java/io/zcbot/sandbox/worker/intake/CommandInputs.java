@@ -18,13 +18,13 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.BiPredicate;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Hands inputs to their commands, each input once and in order. Those of commands that are not
@@ -61,7 +61,7 @@ final class CommandInputs implements AutoCloseable {
     this.detourMaker = detourMaker;
     this.time = time;
     this.metrics = metrics;
-    this.dropped = new DroppedInputs(time);
+    this.dropped = new DroppedInputs(detourMaker.places(), time);
   }
 
   /**
@@ -133,11 +133,9 @@ final class CommandInputs implements AutoCloseable {
     if (inputs == null) {
       inputs = new WaitingInputs(key, partition, record.offset(), time.nanos());
       waiting.put(key, inputs);
-    } else {
-      bytes -= inputs.bytes();
+      bytes += inputs.bytes();
     }
-    inputs.add(input, record.offset(), InFlightBytes.sizeOf(record));
-    bytes += inputs.bytes();
+    bytes += inputs.add(input, record.offset(), InFlightBytes.sizeOf(record));
     makeRoom();
   }
 
@@ -149,14 +147,10 @@ final class CommandInputs implements AutoCloseable {
   private void makeRoom() {
     Iterator<WaitingInputs> oldest = waiting.values().iterator();
     while (bytes > MAX_BYTES && oldest.hasNext()) {
-      WaitingInputs each = oldest.next();
-      bytes -= each.bytes();
-      each.leave();
-      bytes += each.bytes();
+      bytes -= oldest.next().leave();
     }
     if (bytes > MAX_BYTES) {
-      // Anybody can make up commands, so those whose exec was read go last: a detour costs more,
-      // and there is none for signals if no standard input follows.
+      // Anybody can make up commands, so those whose exec was read go last: a detour costs more.
       dropIf((key, _) -> bytes > ROOMY && !expected.contains(key));
       dropIf((_, _) -> bytes > MAX_BYTES);
     }
@@ -195,12 +189,10 @@ final class CommandInputs implements AutoCloseable {
 
   /** A command is known from now on. */
   synchronized void known(CommandKey key) {
-    expected.remove(key);
-    WaitingInputs inputs = waiting.remove(key);
+    WaitingInputs inputs = take(key);
     if (inputs == null) {
       return;
     }
-    bytes -= inputs.bytes();
     if (inputs.areLeft()) {
       detour(key, inputs.partition, inputs.first, next.getOrDefault(inputs.partition, 0L));
       return;
@@ -218,8 +210,8 @@ final class CommandInputs implements AutoCloseable {
   }
 
   /**
-   * As {@link #known}, for a command whose standard input goes on in the log: if some of its user's
-   * was dropped about then, the command's may have been, whatever waits for it.
+   * As {@link #known}, for a command whose exec is read for the first time: if some of its user's
+   * inputs were dropped about then, the command's may have been, whatever waits for it.
    */
   synchronized void known(CommandKey key, TopicPartition partition, Instant since) {
     Instant from = dropped.readFrom(key.user(), since);
@@ -235,12 +227,17 @@ final class CommandInputs implements AutoCloseable {
    * inputs may have been read in an assignment before, or be older than the window.
    */
   synchronized void knownOfBefore(CommandKey key, TopicPartition partition, Instant since) {
-    expected.remove(key);
-    WaitingInputs inputs = waiting.remove(key);
+    WaitingInputs inputs = take(key);
     long first = inputs == null ? Long.MAX_VALUE : inputs.first;
-    bytes -= inputs == null ? 0 : inputs.bytes();
     long reached = next.getOrDefault(partition, 0L);
     detours.put(key, detourMaker.begin(this, key, partition, since, first, reached));
+  }
+
+  private @Nullable WaitingInputs take(CommandKey key) {
+    expected.remove(key);
+    WaitingInputs inputs = waiting.remove(key);
+    bytes -= inputs == null ? 0 : inputs.bytes();
+    return inputs;
   }
 
   private void detour(CommandKey key, TopicPartition partition, long from, long signalsBefore) {
@@ -278,11 +275,9 @@ final class CommandInputs implements AutoCloseable {
     for (TopicPartition partition : partitions) {
       leftAt.put(partition, time.nanos());
     }
-    for (WaitingInputs each : List.copyOf(waiting.values())) {
+    for (WaitingInputs each : waiting.values()) {
       if (partitions.contains(each.partition)) {
-        bytes -= each.bytes();
-        each.leave();
-        bytes += each.bytes();
+        bytes -= each.leave();
       }
     }
   }

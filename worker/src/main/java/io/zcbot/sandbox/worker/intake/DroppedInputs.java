@@ -11,25 +11,24 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * When inputs that waited were last dropped, roughly for each user: some share a place, so that it
- * takes no more memory however many users and commands somebody makes up. Who shares one only has
- * the log read again in vain.
+ * When inputs that waited were last dropped, for each place of users. Who shares one only has the
+ * log read again in vain.
  */
 final class DroppedInputs {
-  private static final int PLACES = 1024;
-
-  private final Instant[] last = new Instant[PLACES];
+  private final Instant[] last = new Instant[Places.COUNT];
+  private final Places places;
   private final Time time;
 
   /** None was dropped yet. */
-  DroppedInputs(Time time) {
+  DroppedInputs(Places places, Time time) {
+    this.places = places;
     this.time = time;
     Arrays.fill(last, Instant.MIN);
   }
 
   /** One of a user's is dropped. */
   void add(UserId user) {
-    last[placeOf(user)] = time.now();
+    last[places.of(user)] = time.now();
   }
 
   /**
@@ -41,10 +40,6 @@ final class DroppedInputs {
     Instant published = exec.isBefore(now) ? exec : now;
     Instant window = published.minus(CommandPartitions.INPUT_WINDOW);
     // What was dropped within the window had waited before.
-    return last[placeOf(user)].isAfter(window) ? window.minus(CommandInputs.LONGEST_WAIT) : null;
-  }
-
-  private static int placeOf(UserId user) {
-    return Math.floorMod(user.hashCode(), PLACES);
+    return last[places.of(user)].isAfter(window) ? window.minus(CommandInputs.LONGEST_WAIT) : null;
   }
 }

@@ -29,7 +29,8 @@ class InputDetours implements AutoCloseable {
   private final Supplier<Consumer<byte[], byte[]>> consumers;
   private final CommandWork work;
   private final Time time;
-  private final ReadingTurns turns = new ReadingTurns();
+  private final Places places;
+  private final ReadingTurns turns;
   private final CountDownLatch closed = new CountDownLatch(1);
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
 
@@ -38,9 +39,12 @@ class InputDetours implements AutoCloseable {
    *
    * @param consumers makes a consumer without a group
    */
-  InputDetours(Supplier<Consumer<byte[], byte[]>> consumers, CommandWork work, Time time) {
+  InputDetours(
+      Supplier<Consumer<byte[], byte[]>> consumers, CommandWork work, Places places, Time time) {
     this.consumers = consumers;
     this.work = work;
+    this.places = places;
+    this.turns = new ReadingTurns(places);
     this.time = time;
   }
 
@@ -109,6 +113,10 @@ class InputDetours implements AutoCloseable {
 
   Time time() {
     return time;
+  }
+
+  Places places() {
+    return places;
   }
 
   /** Whose turn it is to read. */

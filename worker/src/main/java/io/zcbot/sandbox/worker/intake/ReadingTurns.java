@@ -16,18 +16,20 @@ final class ReadingTurns {
   private static final int MOST = 8;
   private static final int MOST_OF_USER = 2;
 
-  /** Some users share a place, so that places need not come and go with users. */
-  private static final int PLACES = 1024;
-
   private final Semaphore all = new Semaphore(MOST, true);
   private final Semaphore[] ofUsers =
       Stream.generate(() -> new Semaphore(MOST_OF_USER, true))
-          .limit(PLACES)
+          .limit(Places.COUNT)
           .toArray(Semaphore[]::new);
+  private final Places places;
+
+  ReadingTurns(Places places) {
+    this.places = places;
+  }
 
   /** Waits for a turn. */
   Turn begin(UserId user) throws InterruptedException {
-    Semaphore ofUser = ofUsers[Math.floorMod(user.hashCode(), PLACES)];
+    Semaphore ofUser = ofUsers[places.of(user)];
     ofUser.acquire();
     try {
       all.acquire();

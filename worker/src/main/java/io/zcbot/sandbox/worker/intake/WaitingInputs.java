@@ -46,19 +46,24 @@ final class WaitingInputs {
     this.bytes = overhead;
   }
 
-  void add(ReadInput input, long offset, long size) {
+  /** Returns how many more bytes they take. */
+  long add(ReadInput input, long offset, long size) {
     count++;
-    if (!left) {
-      held.add(new Held(input, offset));
-      bytes += size;
+    if (left) {
+      return 0;
     }
+    held.add(new Held(input, offset));
+    bytes += size;
+    return size;
   }
 
-  /** Leaves them in the log. */
-  void leave() {
+  /** Leaves them in the log; returns how many bytes less they take. */
+  long leave() {
+    long freed = bytes - overhead;
     left = true;
     held = List.of();
     bytes = overhead;
+    return freed;
   }
 
   /** Whether they have to be read again. */

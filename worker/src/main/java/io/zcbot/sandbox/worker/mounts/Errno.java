@@ -28,6 +28,7 @@ record Errno(int number) {
       case 1 -> "EPERM (not permitted)";
       case 2 -> "ENOENT (does not exist)";
       case 3 -> "ESRCH (no such process or project)";
+      case 5 -> "EIO (input/output error)";
       case 9 -> "EBADF (closed)";
       case 11 -> "EAGAIN (not possible just now)";
       case 12 -> "ENOMEM (out of memory)";
@@ -46,6 +47,10 @@ record Errno(int number) {
               + " RestrictSUIDSGID in a systemd unit)";
       case 40 -> "ELOOP (is a symbolic link)";
       case 95 -> "EOPNOTSUPP (not supported by this file system)";
+      case 107 -> "ENOTCONN (transport endpoint is not connected)";
+      case 110 -> "ETIMEDOUT (timed out)";
+      case 112 -> "EHOSTDOWN (host is down)";
+      case 116 -> "ESTALE (stale file handle)";
       default -> "error number " + number;
     };
   }

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
+import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Registry;
@@ -270,14 +271,22 @@ public final class PreviousRun {
         && !container.startedAt().isAfter(entry.openedAt());
   }
 
-  /** As an ensure would leave it, with the limits that are configured now. */
+  /**
+   * As an ensure would leave it, with the limits that are configured now. Not to be able to look at
+   * it ends nothing: it was in order when the sandbox was made, and the next ensure prepares it.
+   */
   private boolean hasWorkspace(UserId user) {
     try {
       Path _ = workspaces.prepare(user);
       return true;
     } catch (IOException e) {
-      log.warn("could not use the workspace of {}: {}", user, e.getMessage());
-      return false;
+      boolean passes = HostShortage.mayPass(e);
+      log.warn(
+          "could not use the workspace of {}, {}: {}",
+          user,
+          passes ? "its next ensure tries again" : "its sandbox is ended",
+          e.getMessage());
+      return passes;
     }
   }
 

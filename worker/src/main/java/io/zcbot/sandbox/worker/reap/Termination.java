@@ -16,7 +16,6 @@ import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import java.time.Duration;
-import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +31,9 @@ import org.slf4j.MDC;
 public final class Termination {
   private static final Logger log = LoggerFactory.getLogger(Termination.class);
 
+  private static final Retry ONCE =
+      Retry.of("end once", RetryConfig.custom().maxAttempts(1).build());
+
   /** Within some six seconds. */
   private static final Retry A_FEW_TIMES =
       Retry.of(
@@ -41,9 +43,7 @@ public final class Termination {
               .intervalFunction(
                   IntervalFunction.ofExponentialRandomBackoff(
                       Duration.ofMillis(200), 2.0, 0.5, Duration.ofSeconds(5)))
-              .retryOnException(
-                  failure ->
-                      failure instanceof EngineException refused && refused.kind().isRetryable())
+              .retryOnException(Termination::mayPass)
               .build());
 
   private final Engine engine;
@@ -90,10 +90,26 @@ public final class Termination {
    * Where many end at once, all are killed and announced before the first is removed.
    */
   public void end(TerminationTarget target) throws EngineException, InterruptedException {
+    end(target, ONCE);
+  }
+
+  /**
+   * Ends a sandbox to which nobody comes back, if it is still the user's: while the engine can't
+   * kill it, it is tried a few times. Runs in the user's lane.
+   */
+  public void endInsistently(Sandbox sandbox, Reaped.@Nullable Reason reason)
+      throws EngineException, InterruptedException {
+    if (registry.get(sandbox.user()) == sandbox) {
+      end(TerminationTarget.of(sandbox, reason), A_FEW_TIMES);
+    }
+  }
+
+  private void end(TerminationTarget target, Retry kills)
+      throws EngineException, InterruptedException {
     try (var _ = MDC.putCloseable("container", target.containerId())) {
       Reaped.Reason reason = target.reason();
       if (reason != null) {
-        permitted(() -> engine.kill(target.containerId()));
+        kill(target.containerId(), kills);
         if (target.sandbox() != null) {
           target.sandbox().freePlace(); // whoever hears of the end finds the room
         }
@@ -114,37 +130,24 @@ public final class Termination {
     }
   }
 
-  /**
-   * Ends a sandbox to which nobody comes back, if it is still the user's: while the engine can't
-   * kill it, it is tried a few times. Runs in the user's lane.
-   */
-  public void endInsistently(Sandbox sandbox, Reaped.@Nullable Reason reason)
-      throws EngineException, InterruptedException {
+  private void kill(String containerId, Retry kills) throws EngineException, InterruptedException {
     try {
-      Optional<EngineException> left =
-          A_FEW_TIMES.executeCheckedSupplier(
+      boolean _ =
+          kills.executeCallable(
               () -> {
-                try {
-                  if (registry.get(sandbox.user()) == sandbox) {
-                    end(TerminationTarget.of(sandbox, reason));
-                  }
-                  return Optional.empty();
-                } catch (EngineException e) {
-                  if (registry.get(sandbox.user()) == sandbox) {
-                    log.info("could not end {}: {}", sandbox.containerId(), e.getMessage());
-                    throw e;
-                  }
-                  return Optional.of(e); // only the removal is left, to which the sweep comes
-                }
+                permitted(() -> engine.kill(containerId));
+                return true;
               });
-      if (left.isPresent()) {
-        throw left.get();
-      }
-    } catch (EngineException | InterruptedException | RuntimeException | Error e) {
+    } catch (EngineException | InterruptedException | RuntimeException e) {
       throw e;
-    } catch (Throwable e) {
-      throw new IllegalStateException("an end declares no such failure", e);
+    } catch (Exception e) {
+      throw new IllegalStateException("a kill declares no such failure", e);
     }
+  }
+
+  private static boolean mayPass(Throwable failure) {
+    log.info("could not kill it: {}", failure.getMessage());
+    return failure instanceof EngineException refused && refused.kind().isRetryable();
   }
 
   private interface Step {

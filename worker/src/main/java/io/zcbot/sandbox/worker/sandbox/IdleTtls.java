@@ -15,9 +15,6 @@ import org.jspecify.annotations.Nullable;
  * @param longest the most that an ensure may ask for, and no sandbox is kept unused for longer
  */
 public record IdleTtls(Duration usual, Duration shortest, Duration longest) {
-  /** The most that can be configured. */
-  private static final Duration MOST = Duration.ofDays(30);
-
   /** No ensure may ask for another. */
   public static IdleTtls always(Duration ttl) {
     return new IdleTtls(ttl, ttl, ttl);
@@ -45,10 +42,7 @@ public record IdleTtls(Duration usual, Duration shortest, Duration longest) {
     if (told == null || !told.isPositive()) {
       return nearest(asked);
     }
-    if (asked == null && told.equals(usual)) {
-      return null;
-    }
-    return told.compareTo(MOST) < 0 ? told : MOST;
+    return asked == null && told.equals(usual) ? null : told;
   }
 
   /** The same within the bounds: what another worker granted, or somebody wrote into the log. */

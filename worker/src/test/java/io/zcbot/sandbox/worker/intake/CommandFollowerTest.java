@@ -51,6 +51,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Execs are read in the partitions that the intake owns, while it does, and not before. */
 @Timeout(60)
@@ -614,9 +615,13 @@ class CommandFollowerTest {
     await().until(() -> commands.taken(new CommandKey(ANNA, "one")).equals(List.of("x")));
   }
 
-  /** Its first one was dropped, so what came since is not its beginning. */
-  @Test
-  void anExecThatIsReadLateHasItsInputReadFromTheLog() {
+  /**
+   * Its first one was dropped, so what came since is not its beginning. Signals come to commands
+   * whose standard input does not go on as well.
+   */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void anExecThatIsReadLateHasItsInputReadFromTheLog(boolean inputFollows) {
     startOwning(HOME);
     publishInput(HOME, "x");
     await()
@@ -626,11 +631,25 @@ class CommandFollowerTest {
               return dropped.get() == 1;
             });
     publishInput(HOME, "y");
-    publish(
-        "sandbox.exec",
-        HOME,
-        "{'user_id':'%s','event_id':'one','command':['true'],'input':true}".formatted(ANNA),
-        null);
+    publish("sandbox.exec", HOME, exec("one", inputFollows), null);
     await().until(() -> detours.get() == 1);
+  }
+
+  private static String exec(String id, boolean inputFollows) {
+    return "{'user_id':'%s','event_id':'%s','command':['true'],'input':%s}"
+        .formatted(ANNA, id, inputFollows);
+  }
+
+  /** What it gets is read since a minute before the assignment, and may have been read before. */
+  @ParameterizedTest
+  @CsvSource({"true, 0, 1", "true, 61, 1", "false, 0, 0", "false, 61, 1"})
+  void anExecOfBeforeTheAssignmentHasItsInputReadFromTheLogIfItCanBeThere(
+      boolean inputFollows, int age, int expected) {
+    consumer.ends.put(new TopicPartition("sandbox.exec", HOME), 1L);
+    startOwning(HOME);
+    String forwarded = "1-1@" + (System.currentTimeMillis() - age * 1000L);
+    publish("sandbox.exec", HOME, exec("one", inputFollows), forwarded);
+    await().until(() -> commands.execs.size() == 1);
+    await().during(Duration.ofMillis(200)).until(() -> detours.get() == expected);
   }
 }

@@ -77,7 +77,7 @@ class CommandInputsTest {
   private final CommandInputs inputs =
       new CommandInputs(
           commands,
-          new InputDetours(this::consumer, commands, time),
+          new InputDetours(this::consumer, commands, new Places(1), time),
           time,
           new IntakeMetrics() {
             @Override
@@ -365,6 +365,18 @@ class CommandInputsTest {
     commands.begin(KEY);
     known();
     await().until(() -> commands.taken(KEY).equals(List.of("a", "b")));
+  }
+
+  @Test
+  void aSignalBehindTheEndOfTheInputIsReadAgainAsWell() {
+    publish("exec", bytes("a"));
+    publish("exec", new Input.Content.End());
+    publish("exec", signal());
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    commands.begin(KEY);
+    known();
+    await().until(() -> commands.taken(KEY).equals(List.of("a", "END", "INT")));
   }
 
   @Test

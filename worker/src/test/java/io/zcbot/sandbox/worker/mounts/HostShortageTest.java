@@ -29,8 +29,18 @@ class HostShortageTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 13, 22, 30, 40})
   void whatTheKernelRefusesItRefusesAgain(int errno) {
-    assertThat(HostShortage.isBehind(new KernelException("openat2", "w", new Errno(errno))))
-        .isFalse();
+    IOException failure = new KernelException("openat2", "w", new Errno(errno));
+    assertThat(HostShortage.isBehind(failure)).isFalse();
+    assertThat(HostShortage.mayPass(failure)).isFalse();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {5, 107, 110, 112, 116})
+  void aFileSystemThatIsAwayIsNoShortageButMayComeBack(int errno) {
+    IOException failure = new KernelException("openat2", "w", new Errno(errno));
+    assertThat(HostShortage.isBehind(failure)).isFalse();
+    assertThat(HostShortage.mayPass(failure)).isTrue();
+    assertThat(HostShortage.mayPass(new IOException("could not limit it", failure))).isTrue();
   }
 
   @Test

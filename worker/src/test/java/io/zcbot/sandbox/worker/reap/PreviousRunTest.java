@@ -20,6 +20,7 @@ import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -27,6 +28,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PreviousRunTest extends InAWorld {
   private int adopt() throws Exception {
@@ -257,6 +260,28 @@ class PreviousRunTest extends InAWorld {
               assertThat(reaped.userId()).isEqualTo(ANNA);
               assertThat(reaped.reason()).isEqualTo(Reaped.Reason.PURGED);
             });
+  }
+
+  /** It was in order when the sandbox was made, and the next ensure looks at it again. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "Too many open files",
+        "Cannot allocate memory",
+        "Input/output error",
+        "Stale file handle",
+        "Transport endpoint is not connected"
+      })
+  void aWorkspaceThatCanNotBeLookedAtForTheMomentEndsNoSandbox(String reason) throws Exception {
+    String id = world.ready(ANNA).containerId();
+    world.quota =
+        _ -> {
+          throw new IOException("no limit", new FileSystemException("w", null, reason));
+        };
+    assertThat(adopt()).isEqualTo(1);
+    assertThat(world.reaped()).isEmpty();
+    world.quota = _ -> {};
+    assertThat(world.ready(ANNA).containerId()).isEqualTo(id);
   }
 
   @Test

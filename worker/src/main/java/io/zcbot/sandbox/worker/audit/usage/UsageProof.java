@@ -18,6 +18,7 @@ import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Tells which violations put the sums of a time in doubt. The log is read from its beginning: one
@@ -31,9 +32,6 @@ public final class UsageProof {
   /** There are two to the power of this many marks: a megabyte of bits, however many users. */
   private static final int MARK_BITS = 23;
 
-  /** Of a violation that no user is known of. */
-  private static final int NO_MARK = -1;
-
   private static final int OLDER_KEPT = 100_000;
 
   private final Instant from;
@@ -43,7 +41,7 @@ public final class UsageProof {
   /** The users of the time. Two may share a mark, which leaves in doubt more than need be. */
   private final BitSet users = new BitSet();
 
-  private record Older(Check check, int mark) {}
+  private record Older(Check check, @Nullable UserId user) {}
 
   /**
    * Of a time that reaches to the end of the log.
@@ -57,20 +55,20 @@ public final class UsageProof {
   /** Notes one of the audit's results. */
   public void found(Observation finding) {
     switch (finding) {
-      case Session session -> {
-        Instant end = session.end();
-        if (end == null || isInTime(end)) {
-          users.set(mark(session.user()));
-        }
-      }
+      case Session session -> note(session.user(), session.end());
       case AuditedCommand command -> {
         AuditedCommand.Answer answer = command.answer();
-        if (isInTime(command.at()) || (answer != null && isInTime(answer.at()))) {
-          users.set(mark(command.user()));
-        }
+        note(command.user(), command.at());
+        note(command.user(), answer == null ? command.at() : answer.at());
       }
       case Violation violation -> add(violation);
       case AuditedEnsure _ -> {}
+    }
+  }
+
+  private void note(UserId user, @Nullable Instant last) {
+    if (last == null || isInTime(last)) {
+      users.set(mark(user));
     }
   }
 
@@ -78,8 +76,7 @@ public final class UsageProof {
     if (!PROOF.contains(violation.check())) {
       return;
     }
-    UserId user = violation.user();
-    Older kind = new Older(violation.check(), user == null ? NO_MARK : mark(user));
+    Older kind = new Older(violation.check(), violation.user());
     boolean isKept = older.containsKey(kind) || older.size() < OLDER_KEPT;
     if (isKept && !isInTime(violation.until())) {
       older.merge(kind, 1L, Long::sum);
@@ -99,26 +96,25 @@ public final class UsageProof {
 
   /** How often the log contradicts the sums, or may; known once all of it was read. */
   public Map<Check, Long> unproved() {
-    Map<Check, Long> all = new EnumMap<>(Check.class);
-    all.putAll(inTime);
-    count(true, all);
+    Map<Check, Long> all = older(true);
+    inTime.forEach((check, times) -> all.merge(check, times, Long::sum));
     return all;
   }
 
   /** The violations that are too old to matter. */
   public Map<Check, Long> older() {
-    Map<Check, Long> all = new EnumMap<>(Check.class);
-    count(false, all);
-    return all;
+    return older(false);
   }
 
-  private void count(boolean ofUsersInTime, Map<Check, Long> to) {
+  private Map<Check, Long> older(boolean ofUsersInTime) {
+    Map<Check, Long> all = new EnumMap<>(Check.class);
     older.forEach(
         (kind, times) -> {
-          boolean isUserInTime = kind.mark != NO_MARK && users.get(kind.mark);
+          boolean isUserInTime = kind.user != null && users.get(mark(kind.user));
           if (isUserInTime == ofUsersInTime) {
-            to.merge(kind.check, times, Long::sum);
+            all.merge(kind.check, times, Long::sum);
           }
         });
+    return all;
   }
 }

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.github.dockerjava.api.exception.DockerException;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.util.EnumSet;
@@ -39,7 +40,7 @@ public final class EngineErrors {
           rule(
               ANY,
               ANY_STATUS,
-              "no space left on device|disk quota exceeded",
+              HostShortage.NO_DISK,
               Kind.CAPACITY,
               "free disk space on the engine's host"),
           rule(
@@ -53,7 +54,7 @@ public final class EngineErrors {
           rule(
               ANY,
               ANY_STATUS,
-              "cannot allocate memory|too many open files|resource temporarily unavailable",
+              HostShortage.NO_MEMORY,
               Kind.CAPACITY,
               "the engine's host is out of memory, processes or file descriptors"),
           rule(

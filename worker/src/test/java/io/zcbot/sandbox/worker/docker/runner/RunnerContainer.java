@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.docker.runner;
 
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.Execs;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -43,8 +44,20 @@ final class RunnerContainer implements AutoCloseable {
     Commands.run(command.toArray(String[]::new));
   }
 
-  /** Attaches to its runner; resets it. */
+  /** Attaches to its runner; resets it. Once more where the engine did not start it. */
   RunnerLink attach() throws IOException, InterruptedException {
+    try {
+      return attachOnce();
+    } catch (AssertionError e) {
+      if (!String.valueOf(e.getMessage()).contains(Execs.NEVER_BEGAN)) {
+        throw e;
+      }
+      System.out.println("a runner never began, it is tried once more: " + e.getMessage());
+      return attachOnce();
+    }
+  }
+
+  private RunnerLink attachOnce() throws IOException, InterruptedException {
     ProcessBuilder builder =
         place == Place.FIRST_PROCESS
             ? new ProcessBuilder("docker", "attach", "--sig-proxy=false", name)

@@ -147,13 +147,16 @@ final class RunnerLink implements AutoCloseable {
   }
 
   private void read(byte[] nonce) {
+    ByteArrayOutputStream before = new ByteArrayOutputStream(); // what no runner says
     try (DataInputStream in =
         new DataInputStream(new BufferedInputStream(process.getInputStream(), 1 << 17))) {
       byte[] window = new byte[HEADER + NONCE];
       while (window[0] != 'H' || !Arrays.equals(window, HEADER, window.length, nonce, 0, NONCE)) {
         System.arraycopy(window, 1, window, 0, window.length - 1);
         window[window.length - 1] = in.readByte();
+        before.write(window[window.length - 1]);
       }
+      before.reset();
       byte[] rest = new byte[(ByteBuffer.wrap(window).getInt() & 0xffffff) - NONCE];
       in.readFully(rest);
       onHello(ByteBuffer.allocate(NONCE + rest.length).put(nonce).put(rest).array());
@@ -170,16 +173,16 @@ final class RunnerLink implements AutoCloseable {
         }
       }
     } catch (EOFException e) {
-      end("the runner's output ended" + reason());
+      end("the runner's output ended: " + before.toString(StandardCharsets.UTF_8) + reason());
     } catch (IOException | RuntimeException e) {
       end(String.valueOf(e));
     }
   }
 
-  /** What the engine's client says, which is a line or nothing. */
+  /** What the engine's client says, which is a line or nothing; the engine's answer is output. */
   private String reason() {
     try {
-      return ": " + new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+      return new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {
       return ""; // the link was closed
     }

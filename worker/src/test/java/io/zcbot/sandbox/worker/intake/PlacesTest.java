@@ -1,0 +1,37 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.events.UserId;
+import java.util.List;
+import java.util.UUID;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+
+/** Nobody can choose an id that shares the place of another user. */
+class PlacesTest {
+  /** All have the hash code 0. */
+  private static final List<UserId> CHOSEN =
+      LongStream.range(0, 1000).mapToObj(i -> new UserId(new UUID(i << 20, i << 20))).toList();
+
+  @Test
+  void usersOfOneHashCodeHavePlacesOfTheirOwn() {
+    Places places = Places.drawn();
+    assertThat(CHOSEN.stream().map(places::of).distinct().count()).isGreaterThan(500);
+    assertThat(CHOSEN).allSatisfy(user -> assertThat(places.of(user)).isBetween(0, 1023));
+  }
+
+  @Test
+  void whoSharesAPlaceDependsOnTheProcess() {
+    assertThat(placesOf(Places.drawn())).isNotEqualTo(placesOf(Places.drawn()));
+    assertThat(placesOf(new Places(1))).isEqualTo(placesOf(new Places(1)));
+  }
+
+  private static List<Integer> placesOf(Places places) {
+    return CHOSEN.stream().map(places::of).toList();
+  }
+}

@@ -69,7 +69,9 @@ final class SpecSettings {
             "none",
             Kind.count(10, 1000),
             "Weight of a sandbox's disk I/O relative to the rest of the host. Requires cgroup"
-                + " version 2, and disks that support weights (scheduler bfq, or io.cost).");
+                + " version 2, and disks that support weights: those with the scheduler bfq, or,"
+                + " while the kernel has not loaded bfq, with io.cost. On a kernel with neither, the"
+                + " engine can't start a sandbox.");
     @Nullable String cgroupParent =
         in.find(
             "ZCBOT_SANDBOX_CGROUP_PARENT",

@@ -155,7 +155,9 @@ public final class EngineChecks {
       return Finding.ok("io-weight", "not configured");
     }
     return facts.cgroups().weighsIo()
-        ? Finding.ok("io-weight", weight + ", on disks with the scheduler bfq or with io.cost")
+        ? Finding.ok(
+            "io-weight",
+            weight + ", on disks with the scheduler bfq, or with io.cost where bfq is not loaded")
         : Finding.fail(
             "io-weight",
             "the engine ignores the weight "

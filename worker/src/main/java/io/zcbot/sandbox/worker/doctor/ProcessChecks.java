@@ -86,7 +86,7 @@ final class ProcessChecks {
 
   static Finding openFiles(int mostSandboxes, int pids) {
     try {
-      return openFiles(mostSandboxes, pids, new BigInteger(Files.readString(MOST_FILES).strip()));
+      return openFiles(mostSandboxes, pids, new BigInteger(setting(MOST_FILES)));
     } catch (IOException | NumberFormatException e) {
       return Finding.warn(
           "open-files", MOST_FILES + " can't be read: " + e, "check fs.file-max by hand");
@@ -117,8 +117,7 @@ final class ProcessChecks {
 
   static Finding connections(int mostSandboxes, NetworkPolicy policy) {
     try {
-      return connections(
-          mostSandboxes, policy, Long.parseLong(Files.readString(CONNECTIONS).strip()));
+      return connections(mostSandboxes, policy, Long.parseLong(setting(CONNECTIONS)));
     } catch (IOException | NumberFormatException e) {
       return Finding.warn(
           "connections",
@@ -151,8 +150,7 @@ final class ProcessChecks {
   /** Where control groups do not count it, the kernel's limits for the whole host are all. */
   static Finding socketMemory() {
     try {
-      return socketMemory(
-          Files.readString(UDP_PAGES), Files.readString(TCP_PAGES), Files.readAllLines(MEMORY));
+      return socketMemory(setting(UDP_PAGES), setting(TCP_PAGES), Files.readAllLines(MEMORY));
     } catch (IOException e) {
       return unknownSocketMemory("can't be read: " + e);
     }
@@ -225,7 +223,7 @@ final class ProcessChecks {
 
   static Finding inotify(int mostSandboxes, boolean sharedUid) {
     try {
-      int instances = Integer.parseInt(Files.readString(INOTIFY).strip());
+      int instances = Integer.parseInt(setting(INOTIFY));
       return sharedUid
           ? inotify(mostSandboxes, instances)
           : Finding.ok("inotify", "each sandbox can use " + instances + " inotify instances");
@@ -251,5 +249,13 @@ final class ProcessChecks {
             "inotify",
             detail + "; one sandbox can exhaust them for all " + mostSandboxes,
             "sysctl -w fs.inotify.max_user_instances=" + wanted);
+  }
+
+  /**
+   * Not {@link Files#readString}: it reads one byte first where a file does not tell its size, and
+   * to a second read the kernel says that there is nothing more.
+   */
+  private static String setting(Path file) throws IOException {
+    return String.join("\n", Files.readAllLines(file));
   }
 }

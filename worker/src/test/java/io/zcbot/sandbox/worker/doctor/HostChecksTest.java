@@ -122,6 +122,19 @@ class HostChecksTest {
         .satisfies(f -> assertThat(f.fix()).endsWith("max_user_instances=4096"));
   }
 
+  /** Files of /proc/sys tell all that they have to the first read, however small it is. */
+  @Test
+  void settingsOfTheKernelAreReadWhole() {
+    NetworkPolicy open = NetworkPolicy.DEFAULT;
+    assertThat(
+            List.of(
+                ProcessChecks.openFiles(1, 1).detail(),
+                ProcessChecks.connections(1, open).detail(),
+                ProcessChecks.inotify(1, true).detail(),
+                ProcessChecks.socketMemory().detail()))
+        .allSatisfy(detail -> assertThat(detail).doesNotContainPattern("(has|use|hold) \\d\\b"));
+  }
+
   @Row(50)
   @Test
   void filesAreCountedForAllSandboxesTogether() {

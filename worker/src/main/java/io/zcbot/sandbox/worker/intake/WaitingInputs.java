@@ -19,6 +19,7 @@ final class WaitingInputs {
   /** Counted for a command besides its name and its inputs. */
   private static final int OVERHEAD = 512;
 
+  final CommandKey key;
   final TopicPartition partition;
   final long first;
   final long since;
@@ -39,6 +40,7 @@ final class WaitingInputs {
    * @param since when it was read, on the monotonic clock
    */
   WaitingInputs(CommandKey key, TopicPartition partition, long first, long since) {
+    this.key = key;
     this.partition = partition;
     this.first = first;
     this.since = since;
@@ -71,6 +73,7 @@ final class WaitingInputs {
     return left;
   }
 
+  /** None if they are left. */
   List<Held> held() {
     return held;
   }

@@ -379,6 +379,35 @@ class CommandInputsTest {
     await().until(() -> commands.taken(KEY).equals(List.of("a", "END", "INT")));
   }
 
+  /** Others' detours may take minutes, and the signal may be there to stop the command. */
+  @Test
+  void aSignalThatWaitsNeedsNoTurnThoughEarlierInputOfItsCommandWasDropped() {
+    List<CommandKey> others = haveAllTurnsTaken();
+    publish("exec", bytes("a"));
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    assertThat(dropped).hasValue(1);
+    inputs.expect(KEY);
+    publish("exec", bytes("b"));
+    publish("exec", signal());
+    commands.begin(KEY);
+    known();
+    assertThat(commands.taken(KEY)).containsExactly("INT");
+    others.forEach(commands::end);
+    answers.countDown();
+    await().until(() -> commands.taken(KEY).equals(List.of("INT", "a", "b")));
+  }
+
+  /** They last until the answers come. */
+  private List<CommandKey> haveAllTurnsTaken() {
+    List<CommandKey> others = IntStream.range(0, 8).mapToObj(CommandInputsTest::other).toList();
+    isSlow = true;
+    answers = new CountDownLatch(1);
+    beginDetours(others, 1);
+    await().until(() -> slowAnswers.get() == 8);
+    return others;
+  }
+
   @Test
   void inputThatWasDroppedBeforeItsExecWasPublishedIsReadAgain() {
     publish("exec", bytes("a"));

@@ -133,9 +133,15 @@ final class InputDetour {
     }
   }
 
-  /** A command that is over is known for long, and takes whatever comes. */
+  /**
+   * A command that is over is known for long, and takes whatever comes. One whose input is over
+   * gets all that it can still get without the detour, from some offset on.
+   */
   private boolean isWanted() {
-    return shared.work().reads(key.user(), key.execId());
+    Long reached = next;
+    return reached == null || reached < signalsBefore
+        ? shared.work().reads(key.user(), key.execId())
+        : shared.work().hasInputToCome(key.user(), key.execId());
   }
 
   private End readInTurn() throws InterruptedException {
@@ -182,12 +188,7 @@ final class InputDetour {
               next = record.offset();
               return End.FULL;
             }
-            case TAKEN -> {
-              if (input.input().content() instanceof Input.Content.End
-                  && record.offset() + 1 >= signalsBefore) {
-                return End.DONE;
-              }
-            }
+            case TAKEN -> {}
           }
         }
         next = record.offset() + 1;

@@ -398,6 +398,40 @@ class CommandInputsTest {
     await().until(() -> commands.taken(KEY).equals(List.of("INT", "a", "b")));
   }
 
+  /** Behind where the follower was, all are signals, which it delivers. */
+  @Test
+  void aDetourToACommandWithoutInputReadsNoFurtherThanTheFollowerHadRead() {
+    publish("exec", signal());
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    commands.beginWithoutInput(KEY);
+    knownWhileOthersWriteFasterThanItReads();
+    await().until(() -> consumers.get() == 1 && openConsumers.get() == 0);
+    assertThat(commands.taken(KEY)).containsExactly("INT");
+  }
+
+  @Test
+  void aDetourBehindTheEndOfTheInputReadsNoFurtherThanTheFollowerHadReadEither() {
+    publish("exec", bytes("a"));
+    publish("exec", new Input.Content.End());
+    publish("exec", signal());
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    commands.begin(KEY);
+    knownWhileOthersWriteFasterThanItReads();
+    await().until(() -> consumers.get() == 1 && openConsumers.get() == 0);
+    assertThat(commands.taken(KEY)).containsExactly("a", "END", "INT");
+  }
+
+  private void knownWhileOthersWriteFasterThanItReads() {
+    isBusy = true;
+    isSlow = true;
+    answers = new CountDownLatch(1);
+    known();
+    inputs.advance(Map.of(PARTITION, new OffsetAndMetadata(1_000_000_000)));
+    answers.countDown();
+  }
+
   /** They last until the answers come. */
   private List<CommandKey> haveAllTurnsTaken() {
     List<CommandKey> others = IntStream.range(0, 8).mapToObj(CommandInputsTest::other).toList();

@@ -164,7 +164,7 @@ final class CommandInputs implements AutoCloseable {
               if (goes) {
                 bytes -= inputs.bytes();
                 metrics.inputsDropped(inputs.count());
-                dropped.add(inputs.key.user());
+                dropped.add(inputs.key);
               }
               return goes;
             });
@@ -208,11 +208,11 @@ final class CommandInputs implements AutoCloseable {
   }
 
   /**
-   * As {@link #known}, for a command whose exec is read for the first time: if some of its user's
-   * inputs were dropped about then, the command's may have been, whatever waits for it.
+   * As {@link #known}, for a command whose exec is read for the first time: some of its inputs may
+   * have been dropped before, whatever waits for it.
    */
   synchronized void known(CommandKey key, TopicPartition partition, Instant since) {
-    Instant from = dropped.readFrom(key.user(), since);
+    Instant from = dropped.readFrom(key, since);
     if (from == null) {
       known(key);
     } else {

@@ -111,7 +111,7 @@ final class CommandInputs implements AutoCloseable {
     InputDetour detour = detours.get(key);
     if (detour != null && detour.covers(record.offset())) {
       if (!input.isOfStream()) {
-        var _ = work.input(input);
+        detour.pass(input);
       }
       return;
     }
@@ -230,12 +230,10 @@ final class CommandInputs implements AutoCloseable {
     long first = inputs == null ? Long.MAX_VALUE : inputs.first;
     long signalsBefore =
         inputs == null || inputs.areLeft() ? next.getOrDefault(partition, 0L) : first;
-    detours.put(key, detourMaker.begin(this, key, partition, since, first, signalsBefore));
+    InputDetour detour = detourMaker.begin(this, key, partition, since, first, signalsBefore);
+    detours.put(key, detour);
     if (inputs != null) {
-      inputs.held().stream()
-          .map(WaitingInputs.Held::input)
-          .filter(input -> !input.isOfStream())
-          .forEach(work::input);
+      inputs.signalsAndSizes().forEach(detour::pass);
     }
   }
 

@@ -58,6 +58,7 @@ final class InputDetour {
   private final InputDetours shared;
   private final EventCodec codec = new EventCodec();
   private volatile long end = Long.MAX_VALUE;
+  private boolean hasNewerSize; // guarded by this
   private @Nullable Long next; // of its thread
 
   /** Why a turn ended. */
@@ -108,6 +109,21 @@ final class InputDetour {
   /** From this offset on, inputs are delivered without it. */
   void endAt(long offset) {
     end = offset;
+  }
+
+  /** Gives the command a signal or a size at once that is newer than what is read for it. */
+  synchronized void pass(ReadInput newer) {
+    hasNewerSize |= isSize(newer);
+    var _ = shared.work().input(newer);
+  }
+
+  /** The last size must stay the last. */
+  private synchronized Taken passOlder(ReadInput older) {
+    return hasNewerSize && isSize(older) ? Taken.TAKEN : shared.work().input(older);
+  }
+
+  private static boolean isSize(ReadInput input) {
+    return input.input().content() instanceof Input.Content.Resize;
   }
 
   /** Reads until the command or its input ends, or there is nothing more to read. */
@@ -229,7 +245,7 @@ final class InputDetour {
   private Taken deliver(ReadInput input, long offset, ReadingTurns.Turn turn)
       throws InterruptedException {
     if (!input.isOfStream()) {
-      return offset < signalsBefore ? shared.work().input(input) : Taken.TAKEN;
+      return offset < signalsBefore ? passOlder(input) : Taken.TAKEN;
     }
     Taken taken = shared.work().input(input);
     long began = shared.time().nanos();

@@ -9,6 +9,7 @@ import io.zcbot.sandbox.worker.commands.ReadInput;
 import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.apache.kafka.common.TopicPartition;
 
 /**
@@ -76,6 +77,11 @@ final class WaitingInputs {
   /** None if they are left. */
   List<Held> held() {
     return held;
+  }
+
+  /** Of those that are held. */
+  Stream<ReadInput> signalsAndSizes() {
+    return held.stream().map(Held::input).filter(input -> !input.isOfStream());
   }
 
   /** How many there are, held or left. */

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.kafka.LogRange;
@@ -533,6 +534,40 @@ class CommandInputsTest {
     for (int i = 0; i < 5_000; i++) {
       accept(append(BEN, "%04d".formatted(i) + "ж".repeat(250), bytes("x")));
     }
+  }
+
+  @Test
+  void aTerminalKeepsItsLastSizeThoughAnOlderOneIsReadAgain() {
+    List<CommandKey> others = haveAllTurnsTaken();
+    append("exec", columns(80));
+    append("exec", signal());
+    accept(append("other", bytes("z")));
+    commands.begin(KEY);
+    inputs.knownOfBefore(KEY, PARTITION, Instant.EPOCH);
+    publish("exec", columns(120));
+    others.forEach(commands::end);
+    answers.countDown();
+    await().until(() -> commands.taken(KEY).contains("INT"));
+    assertThat(commands.taken(KEY)).containsExactly("120 columns", "INT");
+  }
+
+  @Test
+  void aTerminalKeepsTheSizeThatWaitedThoughAnOlderOneIsReadAgain() {
+    List<CommandKey> others = haveAllTurnsTaken();
+    append("exec", columns(80));
+    append("exec", signal());
+    inputs.expect(KEY);
+    publish("exec", columns(120));
+    commands.begin(KEY);
+    inputs.knownOfBefore(KEY, PARTITION, Instant.EPOCH);
+    others.forEach(commands::end);
+    answers.countDown();
+    await().until(() -> commands.taken(KEY).contains("INT"));
+    assertThat(commands.taken(KEY)).containsExactly("120 columns", "INT");
+  }
+
+  private static Input.Content columns(int columns) {
+    return new Input.Content.Resize(new TerminalSize(columns, 24));
   }
 
   @Test

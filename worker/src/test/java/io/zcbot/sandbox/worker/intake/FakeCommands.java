@@ -127,7 +127,7 @@ final class FakeCommands implements CommandWork {
         command.taken.add("END");
       }
       case Input.Content.Signal signal -> command.taken.add(signal.signal().name());
-      case Input.Content.Resize _ -> command.taken.add("RESIZE");
+      case Input.Content.Resize resize -> command.taken.add(resize.size().columns() + " columns");
     }
     if (given.forwardedFrom() != null) {
       command.forwardedFrom.add(given.forwardedFrom());

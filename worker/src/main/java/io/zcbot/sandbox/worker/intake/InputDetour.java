@@ -155,7 +155,8 @@ final class InputDetour {
    */
   private boolean isWanted() {
     Long reached = next;
-    return reached == null || reached < signalsBefore
+    boolean mayFindSignals = reached == null || reached < signalsBefore;
+    return mayFindSignals
         ? shared.work().reads(key.user(), key.execId())
         : shared.work().hasInputToCome(key.user(), key.execId());
   }

@@ -14,7 +14,6 @@ import io.zcbot.sandbox.worker.engine.CommandRequest;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -62,14 +61,9 @@ final class CommandProgram implements CommandObserver {
     this.onEnd = onEnd;
   }
 
-  /** Something to read. */
-  Taken offer(ReadInput given) {
-    return input.offer(given);
-  }
-
-  /** Completes when there is room for more to read. */
-  CompletableFuture<Void> room() {
-    return input.room();
+  /** What it is to read. */
+  InputBuffer input() {
+    return input;
   }
 
   /** It is just about to be started. */

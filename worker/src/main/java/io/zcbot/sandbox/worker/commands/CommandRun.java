@@ -17,7 +17,6 @@ import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.trace.Trace;
 import java.time.Duration;
 import java.util.Objects;
-import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -102,12 +101,8 @@ final class CommandRun implements Runnable {
             && own.container().equals(other.container()));
   }
 
-  Taken offer(ReadInput given) {
-    return program.offer(given);
-  }
-
-  CompletableFuture<Void> room() {
-    return program.room();
+  InputBuffer input() {
+    return program.input();
   }
 
   boolean mayBegin() {

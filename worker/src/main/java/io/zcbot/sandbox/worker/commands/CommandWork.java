@@ -30,6 +30,12 @@ public interface CommandWork {
   boolean reads(UserId user, String execId);
 
   /**
+   * Whether a command is queued or runs and its standard input goes on, so that more than signals
+   * and sizes may come to it. Any thread; never blocks.
+   */
+  boolean hasInputToCome(UserId user, String execId);
+
+  /**
    * Hands an input to its command, which drops one that was forwarded twice. Any thread; never
    * blocks.
    */

@@ -174,13 +174,19 @@ public final class Commands implements CommandWork, AutoCloseable {
     return runs.containsKey(new CommandKey(user, execId));
   }
 
+  @Override
+  public boolean hasInputToCome(UserId user, String execId) {
+    CommandRun run = runs.get(new CommandKey(user, execId));
+    return run != null && run.input().goesOn();
+  }
+
   /** Takes an input. Any thread; never blocks. Only bytes can be too much. */
   @Override
   public Taken input(ReadInput input) {
     CommandKey key = input.key();
     CommandRun run = runs.get(key);
     if (run != null) {
-      return run.offer(input);
+      return run.input().offer(input);
     }
     return known.contains(key) || known.left(key) != null ? Taken.TAKEN : Taken.UNKNOWN;
   }
@@ -189,7 +195,7 @@ public final class Commands implements CommandWork, AutoCloseable {
   @Override
   public CompletableFuture<Void> room(UserId user, String execId) {
     CommandRun run = runs.get(new CommandKey(user, execId));
-    return run == null ? CompletableFuture.completedFuture(null) : run.room();
+    return run == null ? CompletableFuture.completedFuture(null) : run.input().room();
   }
 
   /** How many commands run or wait. */

@@ -105,6 +105,11 @@ final class InputBuffer {
     return room;
   }
 
+  /** Whether bytes or their end may come. */
+  synchronized boolean goesOn() {
+    return !over && !endsBehind;
+  }
+
   /** The command that reads, once it is known. */
   void attach(CommandChannel.Command started) {
     change(

@@ -111,7 +111,14 @@ final class Placement {
   private static boolean isOfTheDead(EngineException why) {
     return switch (why.kind()) {
       case ABSENT, CONFLICT -> true;
-      case UNAVAILABLE, TRANSIENT, CAPACITY, IMAGE_MISSING, REJECTED, FIREWALL, UNPROTECTED ->
+      case UNAVAILABLE,
+          TRANSIENT,
+          WORKSPACE,
+          CAPACITY,
+          IMAGE_MISSING,
+          REJECTED,
+          FIREWALL,
+          UNPROTECTED ->
           false;
     };
   }

@@ -23,6 +23,8 @@ public final class EngineException extends Exception {
     ABSENT(true, Failed.Reason.ENGINE_UNAVAILABLE),
     /** Addresses, disk or the like ran out. Try again slowly. */
     CAPACITY(true, Failed.Reason.CAPACITY),
+    /** The user's workspace can't be looked at just now, as if a network is away. Try again. */
+    WORKSPACE(true, Failed.Reason.WORKSPACE),
     /** No such image, and it can't be pulled. */
     IMAGE_MISSING(false, Failed.Reason.IMAGE_MISSING),
     /** The engine refuses the request as such: it would refuse it again. */

@@ -61,6 +61,10 @@ final class Attempt {
                 + "; the worker's host is out of disk space, memory, processes or file descriptors",
             e);
       }
+      if (HostShortage.mayPass(e)) {
+        throw new EngineException(
+            EngineException.Kind.WORKSPACE, "workspace", String.valueOf(e.getMessage()), e);
+      }
       throw e;
     }
   }

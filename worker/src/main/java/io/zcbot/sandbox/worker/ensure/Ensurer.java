@@ -248,7 +248,8 @@ public final class Ensurer {
     return switch (((EngineException) failure).kind()) {
       case CONFLICT, ABSENT -> AT_ONCE;
       case CAPACITY -> SLOW_BACKOFF;
-      case UNAVAILABLE, TRANSIENT, IMAGE_MISSING, REJECTED, FIREWALL, UNPROTECTED -> BACKOFF;
+      case UNAVAILABLE, TRANSIENT, WORKSPACE, IMAGE_MISSING, REJECTED, FIREWALL, UNPROTECTED ->
+          BACKOFF;
     };
   }
 

@@ -20,7 +20,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.BiPredicate;
+import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
@@ -32,14 +32,13 @@ import org.jspecify.annotations.Nullable;
  * of its own reads the partition again for it. Signals and sizes pass what waits there.
  */
 final class CommandInputs implements AutoCloseable {
-  /** What waits for commands that are not known. */
+  /** How much waits for commands that are not known, and for how long. */
   static final long MAX_BYTES = 4L << 20;
+
+  static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
 
   /** Dropped down to, so that not each input has all that waits looked through. */
   private static final long ROOMY = MAX_BYTES / 8 * 7;
-
-  /** How long it does. */
-  static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
 
   /** A partition that was away for longer is begun like a new one. */
   private static final Duration REMEMBERED = Duration.ofMinutes(10);
@@ -112,7 +111,7 @@ final class CommandInputs implements AutoCloseable {
     InputDetour detour = detours.get(key);
     if (detour != null && detour.covers(record.offset())) {
       if (!input.isOfStream()) {
-        var _ = work.input(input);
+        detour.pass(input);
       }
       return;
     }
@@ -151,22 +150,21 @@ final class CommandInputs implements AutoCloseable {
     }
     if (bytes > MAX_BYTES) {
       // Anybody can make up commands, so those whose exec was read go last: a detour costs more.
-      dropIf((key, _) -> bytes > ROOMY && !expected.contains(key));
-      dropIf((_, _) -> bytes > MAX_BYTES);
+      dropIf(inputs -> bytes > ROOMY && !expected.contains(inputs.key));
+      dropIf(_ -> bytes > MAX_BYTES);
     }
   }
 
-  private void dropIf(BiPredicate<CommandKey, WaitingInputs> which) {
+  private void dropIf(Predicate<WaitingInputs> which) {
     waiting
-        .entrySet()
+        .values()
         .removeIf(
-            entry -> {
-              WaitingInputs inputs = entry.getValue();
-              boolean goes = which.test(entry.getKey(), inputs);
+            inputs -> {
+              boolean goes = which.test(inputs);
               if (goes) {
                 bytes -= inputs.bytes();
                 metrics.inputsDropped(inputs.count());
-                dropped.add(entry.getKey().user());
+                dropped.add(inputs.key);
               }
               return goes;
             });
@@ -210,11 +208,11 @@ final class CommandInputs implements AutoCloseable {
   }
 
   /**
-   * As {@link #known}, for a command whose exec is read for the first time: if some of its user's
-   * inputs were dropped about then, the command's may have been, whatever waits for it.
+   * As {@link #known}, for a command whose exec is read for the first time: some of its inputs may
+   * have been dropped before, whatever waits for it.
    */
   synchronized void known(CommandKey key, TopicPartition partition, Instant since) {
-    Instant from = dropped.readFrom(key.user(), since);
+    Instant from = dropped.readFrom(key, since);
     if (from == null) {
       known(key);
     } else {
@@ -224,13 +222,19 @@ final class CommandInputs implements AutoCloseable {
 
   /**
    * As the others, for a command whose exec lay in the log before its partition was assigned: its
-   * inputs may have been read in an assignment before, or be older than the window.
+   * inputs may have been read in an assignment before, or be older than the window. All behind the
+   * first one that waits are here, so signals and sizes among them need not wait for the log.
    */
   synchronized void knownOfBefore(CommandKey key, TopicPartition partition, Instant since) {
     WaitingInputs inputs = take(key);
     long first = inputs == null ? Long.MAX_VALUE : inputs.first;
-    long reached = next.getOrDefault(partition, 0L);
-    detours.put(key, detourMaker.begin(this, key, partition, since, first, reached));
+    long signalsBefore =
+        inputs == null || inputs.areLeft() ? next.getOrDefault(partition, 0L) : first;
+    InputDetour detour = detourMaker.begin(this, key, partition, since, first, signalsBefore);
+    detours.put(key, detour);
+    if (inputs != null) {
+      inputs.signalsAndSizes().forEach(detour::pass);
+    }
   }
 
   private @Nullable WaitingInputs take(CommandKey key) {
@@ -266,7 +270,7 @@ final class CommandInputs implements AutoCloseable {
   /** Drops what waited for too long. */
   synchronized void tick() {
     long now = time.nanos();
-    dropIf((key, inputs) -> now - inputs.since > LONGEST_WAIT.toNanos() && !expected.contains(key));
+    dropIf(each -> now - each.since > LONGEST_WAIT.toNanos() && !expected.contains(each.key));
     detours.values().removeIf(detour -> !detour.covers(next.getOrDefault(detour.partition(), 0L)));
   }
 

@@ -58,6 +58,7 @@ final class InputDetour {
   private final InputDetours shared;
   private final EventCodec codec = new EventCodec();
   private volatile long end = Long.MAX_VALUE;
+  private boolean hasNewerSize; // guarded by this
   private @Nullable Long next; // of its thread
 
   /** Why a turn ended. */
@@ -110,6 +111,21 @@ final class InputDetour {
     end = offset;
   }
 
+  /** Gives the command a signal or a size at once that is newer than what is read for it. */
+  synchronized void pass(ReadInput newer) {
+    hasNewerSize |= isSize(newer);
+    var _ = shared.work().input(newer);
+  }
+
+  /** The last size must stay the last. */
+  private synchronized Taken passOlder(ReadInput older) {
+    return hasNewerSize && isSize(older) ? Taken.TAKEN : shared.work().input(older);
+  }
+
+  private static boolean isSize(ReadInput input) {
+    return input.input().content() instanceof Input.Content.Resize;
+  }
+
   /** Reads until the command or its input ends, or there is nothing more to read. */
   void run() {
     try {
@@ -133,9 +149,16 @@ final class InputDetour {
     }
   }
 
-  /** A command that is over is known for long, and takes whatever comes. */
+  /**
+   * A command that is over is known for long, and takes whatever comes. One whose input is over
+   * gets all that it can still get without the detour, from some offset on.
+   */
   private boolean isWanted() {
-    return shared.work().reads(key.user(), key.execId());
+    Long reached = next;
+    boolean mayFindSignals = reached == null || reached < signalsBefore;
+    return mayFindSignals
+        ? shared.work().reads(key.user(), key.execId())
+        : shared.work().hasInputToCome(key.user(), key.execId());
   }
 
   private End readInTurn() throws InterruptedException {
@@ -182,12 +205,7 @@ final class InputDetour {
               next = record.offset();
               return End.FULL;
             }
-            case TAKEN -> {
-              if (input.input().content() instanceof Input.Content.End
-                  && record.offset() + 1 >= signalsBefore) {
-                return End.DONE;
-              }
-            }
+            case TAKEN -> {}
           }
         }
         next = record.offset() + 1;
@@ -228,7 +246,7 @@ final class InputDetour {
   private Taken deliver(ReadInput input, long offset, ReadingTurns.Turn turn)
       throws InterruptedException {
     if (!input.isOfStream()) {
-      return offset < signalsBefore ? shared.work().input(input) : Taken.TAKEN;
+      return offset < signalsBefore ? passOlder(input) : Taken.TAKEN;
     }
     Taken taken = shared.work().input(input);
     long began = shared.time().nanos();

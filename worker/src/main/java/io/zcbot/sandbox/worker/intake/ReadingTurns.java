@@ -19,7 +19,7 @@ final class ReadingTurns {
   private final Semaphore all = new Semaphore(MOST, true);
   private final Semaphore[] ofUsers =
       Stream.generate(() -> new Semaphore(MOST_OF_USER, true))
-          .limit(Places.COUNT)
+          .limit(Places.OF_USERS)
           .toArray(Semaphore[]::new);
   private final Places places;
 

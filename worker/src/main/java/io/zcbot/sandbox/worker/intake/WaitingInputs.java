@@ -9,6 +9,7 @@ import io.zcbot.sandbox.worker.commands.ReadInput;
 import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.apache.kafka.common.TopicPartition;
 
 /**
@@ -19,6 +20,7 @@ final class WaitingInputs {
   /** Counted for a command besides its name and its inputs. */
   private static final int OVERHEAD = 512;
 
+  final CommandKey key;
   final TopicPartition partition;
   final long first;
   final long since;
@@ -39,6 +41,7 @@ final class WaitingInputs {
    * @param since when it was read, on the monotonic clock
    */
   WaitingInputs(CommandKey key, TopicPartition partition, long first, long since) {
+    this.key = key;
     this.partition = partition;
     this.first = first;
     this.since = since;
@@ -71,8 +74,14 @@ final class WaitingInputs {
     return left;
   }
 
+  /** None if they are left. */
   List<Held> held() {
     return held;
+  }
+
+  /** Of those that are held. */
+  Stream<ReadInput> signalsAndSizes() {
+    return held.stream().map(Held::input).filter(input -> !input.isOfStream());
   }
 
   /** How many there are, held or left. */

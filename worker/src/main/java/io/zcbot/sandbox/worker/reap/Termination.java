@@ -146,8 +146,11 @@ public final class Termination {
   }
 
   private static boolean mayPass(Throwable failure) {
-    log.info("could not kill it: {}", failure.getMessage());
-    return failure instanceof EngineException refused && refused.kind().isRetryable();
+    if (!(failure instanceof EngineException refused)) {
+      return false; // an interrupt says nothing of the container
+    }
+    log.info("could not kill it: {}", refused.getMessage());
+    return refused.kind().isRetryable();
   }
 
   private interface Step {

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param usual where the user's ensure does not say
  * @param shortest the least that an ensure may ask for
- * @param longest the most that an ensure may ask for, and no sandbox is kept unused for longer
+ * @param longest the most that an ensure may ask for; only a sandbox that was granted more under
+ *     other settings and is adopted may be unused for longer, until its next ensure
  */
 public record IdleTtls(Duration usual, Duration shortest, Duration longest) {
   /** No ensure may ask for another. */

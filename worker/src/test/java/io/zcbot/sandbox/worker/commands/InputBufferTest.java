@@ -50,6 +50,20 @@ class InputBufferTest extends InACommandWorld {
     assertThat(input("x", LARGE)).isEqualTo(Taken.TAKEN);
   }
 
+  @Test
+  void standardInputGoesOnUntilItsEndIsTakenOrTheCommandEnds() throws Exception {
+    run(Asked.of("nothing follows"));
+    assertThat(world.domain.commands().hasInputToCome(ANNA, "nothing follows")).isFalse();
+    run(Asked.of("x").reading(""));
+    FakeCommandEngine.Command ends = run(Asked.of("y").reading(""));
+    assertThat(world.domain.commands().hasInputToCome(ANNA, "x")).isTrue();
+    assertThat(input("x", new Input.Content.End())).isEqualTo(Taken.TAKEN);
+    assertThat(world.domain.commands().hasInputToCome(ANNA, "x")).isFalse();
+    assertThat(world.domain.commands().hasInputToCome(ANNA, "y")).isTrue();
+    ends.exit(0);
+    assertThat(world.domain.commands().hasInputToCome(ANNA, "y")).isFalse();
+  }
+
   /** A record may hold more than the buffer; it is taken when nothing else is in it. */
   @Test
   void whatIsLargerThanTheBufferIsTakenAlone() throws Exception {

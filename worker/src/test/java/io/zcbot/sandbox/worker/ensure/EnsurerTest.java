@@ -147,6 +147,21 @@ class EnsurerTest extends InAWorld {
   }
 
   @Test
+  void aWorkspaceOnAFileSystemThatStaysAwayMayWorkLater() throws Exception {
+    world.quota =
+        _ -> {
+          world.advance(Duration.ofHours(1));
+          throw new FileSystemException("w", null, "Stale file handle");
+        };
+
+    Failed failed = world.failed(ANNA);
+
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
+    assertThat(failed.retryable()).isTrue();
+    assertThat(failed.message()).contains("Stale file handle");
+  }
+
+  @Test
   void anOldEnsureGetsFailedAndNoContainer() throws Exception {
     world.domain.ensurer().ensure(world.request(ANNA, Duration.ZERO));
     assertThat(world.failures())

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.kafka.LogRange;
@@ -379,6 +380,69 @@ class CommandInputsTest {
     await().until(() -> commands.taken(KEY).equals(List.of("a", "END", "INT")));
   }
 
+  /** Others' detours may take minutes, and the signal may be there to stop the command. */
+  @Test
+  void aSignalThatWaitsNeedsNoTurnThoughEarlierInputOfItsCommandWasDropped() {
+    List<CommandKey> others = haveAllTurnsTaken();
+    publish("exec", bytes("a"));
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    assertThat(dropped).hasValue(1);
+    inputs.expect(KEY);
+    publish("exec", bytes("b"));
+    publish("exec", signal());
+    commands.begin(KEY);
+    known();
+    assertThat(commands.taken(KEY)).containsExactly("INT");
+    others.forEach(commands::end);
+    answers.countDown();
+    await().until(() -> commands.taken(KEY).equals(List.of("INT", "a", "b")));
+  }
+
+  /** Behind where the follower was, all are signals, which it delivers. */
+  @Test
+  void aDetourToACommandWithoutInputReadsNoFurtherThanTheFollowerHadRead() {
+    publish("exec", signal());
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    commands.beginWithoutInput(KEY);
+    knownWhileOthersWriteFasterThanItReads();
+    await().until(() -> consumers.get() == 1 && openConsumers.get() == 0);
+    assertThat(commands.taken(KEY)).containsExactly("INT");
+  }
+
+  @Test
+  void aDetourBehindTheEndOfTheInputReadsNoFurtherThanTheFollowerHadReadEither() {
+    publish("exec", bytes("a"));
+    publish("exec", new Input.Content.End());
+    publish("exec", signal());
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    commands.begin(KEY);
+    knownWhileOthersWriteFasterThanItReads();
+    await().until(() -> consumers.get() == 1 && openConsumers.get() == 0);
+    assertThat(commands.taken(KEY)).containsExactly("a", "END", "INT");
+  }
+
+  private void knownWhileOthersWriteFasterThanItReads() {
+    isBusy = true;
+    isSlow = true;
+    answers = new CountDownLatch(1);
+    known();
+    inputs.advance(Map.of(PARTITION, new OffsetAndMetadata(1_000_000_000)));
+    answers.countDown();
+  }
+
+  /** They last until the answers come. */
+  private List<CommandKey> haveAllTurnsTaken() {
+    List<CommandKey> others = IntStream.range(0, 8).mapToObj(CommandInputsTest::other).toList();
+    isSlow = true;
+    answers = new CountDownLatch(1);
+    beginDetours(others, 1);
+    await().until(() -> slowAnswers.get() == 8);
+    return others;
+  }
+
   @Test
   void inputThatWasDroppedBeforeItsExecWasPublishedIsReadAgain() {
     publish("exec", bytes("a"));
@@ -392,19 +456,37 @@ class CommandInputsTest {
   }
 
   @Test
-  void anotherUsersInputThatWasDroppedHasNothingReadAgain() {
-    accept(append(BEN, "other", bytes("a")));
+  void anotherCommandsInputThatWasDroppedHasNothingReadAgain() {
+    publish("other", bytes("a"));
     time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
     inputs.tick();
     assertThat(dropped).hasValue(1);
     commands.begin(KEY);
-    inputs.known(KEY, PARTITION, time.now());
+    known();
     await().during(Duration.ofMillis(200)).until(() -> consumers.get() == 0);
+  }
+
+  /** Each detour reads more than a minute and a half of the log. */
+  @Test
+  void manyCommandsThatAreMadeUpHaveTheLogReadForHardlyAnyOther() {
+    int madeUp = 5_000;
+    for (int i = 0; i < madeUp; i++) {
+      accept(append(new UserId(new UUID(7, i)), "exec", bytes("x")));
+    }
+    time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
+    inputs.tick();
+    assertThat(dropped).hasValue(madeUp);
+    List<CommandKey> execs = IntStream.range(0, 100).mapToObj(CommandInputsTest::other).toList();
+    for (CommandKey exec : execs) {
+      commands.begin(exec);
+      inputs.known(exec, PARTITION, Instant.EPOCH);
+    }
+    await().during(Duration.ofMillis(200)).until(() -> consumers.get() < 20);
   }
 
   @Test
   void inputThatWasDroppedLongBeforeAnExecHasNothingReadAgain() {
-    publish("other", bytes("a"));
+    publish("exec", bytes("a"));
     time.pass(CommandInputs.LONGEST_WAIT.plusSeconds(1));
     inputs.tick();
     time.pass(CommandPartitions.INPUT_WINDOW.plusSeconds(1));
@@ -452,6 +534,40 @@ class CommandInputsTest {
     for (int i = 0; i < 5_000; i++) {
       accept(append(BEN, "%04d".formatted(i) + "ж".repeat(250), bytes("x")));
     }
+  }
+
+  @Test
+  void aTerminalKeepsItsLastSizeThoughAnOlderOneIsReadAgain() {
+    List<CommandKey> others = haveAllTurnsTaken();
+    append("exec", columns(80));
+    append("exec", signal());
+    accept(append("other", bytes("z")));
+    commands.begin(KEY);
+    inputs.knownOfBefore(KEY, PARTITION, Instant.EPOCH);
+    publish("exec", columns(120));
+    others.forEach(commands::end);
+    answers.countDown();
+    await().until(() -> commands.taken(KEY).contains("INT"));
+    assertThat(commands.taken(KEY)).containsExactly("120 columns", "INT");
+  }
+
+  @Test
+  void aTerminalKeepsTheSizeThatWaitedThoughAnOlderOneIsReadAgain() {
+    List<CommandKey> others = haveAllTurnsTaken();
+    append("exec", columns(80));
+    append("exec", signal());
+    inputs.expect(KEY);
+    publish("exec", columns(120));
+    commands.begin(KEY);
+    inputs.knownOfBefore(KEY, PARTITION, Instant.EPOCH);
+    others.forEach(commands::end);
+    answers.countDown();
+    await().until(() -> commands.taken(KEY).contains("INT"));
+    assertThat(commands.taken(KEY)).containsExactly("120 columns", "INT");
+  }
+
+  private static Input.Content columns(int columns) {
+    return new Input.Content.Resize(new TerminalSize(columns, 24));
   }
 
   @Test

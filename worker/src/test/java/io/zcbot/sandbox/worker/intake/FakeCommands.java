@@ -37,6 +37,7 @@ final class FakeCommands implements CommandWork {
     final List<Origin> forwardedFrom = new ArrayList<>();
     int room = Integer.MAX_VALUE;
     CompletableFuture<Void> hasRoom = new CompletableFuture<>();
+    boolean hasInputToCome = true;
     boolean over;
   }
 
@@ -48,6 +49,12 @@ final class FakeCommands implements CommandWork {
 
   synchronized void begin(CommandKey key) {
     commands.putIfAbsent(key, new Command());
+  }
+
+  /** Only signals and sizes can come to it. */
+  synchronized void beginWithoutInput(CommandKey key) {
+    begin(key);
+    commands.get(key).hasInputToCome = false;
   }
 
   /** It is known after its end as well, and takes what nobody reads. */
@@ -93,6 +100,11 @@ final class FakeCommands implements CommandWork {
   }
 
   @Override
+  public synchronized boolean hasInputToCome(UserId user, String execId) {
+    return reads(user, execId) && commands.get(new CommandKey(user, execId)).hasInputToCome;
+  }
+
+  @Override
   public synchronized Taken input(ReadInput given) {
     Command command = commands.get(given.key());
     if (command == null) {
@@ -110,9 +122,12 @@ final class FakeCommands implements CommandWork {
         command.room -= length;
         command.taken.add(new String(bytes.data().toByteArray(), StandardCharsets.UTF_8));
       }
-      case Input.Content.End _ -> command.taken.add("END");
+      case Input.Content.End _ -> {
+        command.hasInputToCome = false;
+        command.taken.add("END");
+      }
       case Input.Content.Signal signal -> command.taken.add(signal.signal().name());
-      case Input.Content.Resize _ -> command.taken.add("RESIZE");
+      case Input.Content.Resize resize -> command.taken.add(resize.size().columns() + " columns");
     }
     if (given.forwardedFrom() != null) {
       command.forwardedFrom.add(given.forwardedFrom());

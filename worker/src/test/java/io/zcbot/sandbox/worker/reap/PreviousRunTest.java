@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -282,6 +283,23 @@ class PreviousRunTest extends InAWorld {
     assertThat(world.reaped()).isEmpty();
     world.quota = _ -> {};
     assertThat(world.ready(ANNA).containerId()).isEqualTo(id);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"Stale file handle", "Transport endpoint is not connected"})
+  void theEnsureOfASandboxWhoseWorkspaceStillCanNotBeLookedAtTriesAgain(String reason)
+      throws Exception {
+    String id = world.ready(ANNA).containerId();
+    AtomicInteger looks = new AtomicInteger();
+    world.quota =
+        _ -> {
+          if (looks.incrementAndGet() <= 2) { // the start's, and the ensure's first
+            throw new IOException("no limit", new FileSystemException("w", null, reason));
+          }
+        };
+    assertThat(adopt()).isEqualTo(1);
+    assertThat(world.ready(ANNA).containerId()).isEqualTo(id);
+    assertThat(looks).hasValue(3);
   }
 
   @Test

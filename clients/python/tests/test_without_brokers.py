@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from functools import partial
 from io import BytesIO
@@ -180,6 +181,34 @@ def test_the_garbage_collector_may_close_a_client_in_any_thread() -> None:
         assert not thread.is_alive()
 
 
+def test_the_garbage_collector_may_end_a_generator_in_any_thread() -> None:
+    """One that nobody has leaves its blocks then: a command is killed, and a subscription ends."""
+    client = Client("127.0.0.1:1")
+    core, sandbox = client._core, client.sandbox(user_of(0))
+    Brokers(core.log, set())
+
+    def stream(itself: list[object]) -> Iterator[int]:
+        with sandbox.on_reaped(print), sandbox.start("true"):
+            yield len(itself)
+
+    cycle: list[object] = []
+    generator = stream(cycle)
+    cycle.append(generator)
+    next(generator)
+    (call,) = core._in_flight._calls[sandbox.user.encode()].values()
+    del generator, cycle
+
+    def collect() -> None:
+        with core.log._finder._lock, core._in_flight.lock, core._listeners._lock:
+            gc.collect()
+
+    assert in_thread(collect).get(timeout=20) is None
+    assert call.is_over
+    assert core._listeners._listeners == {}
+    assert core.log._finder._interests._held == {}
+    client.close()
+
+
 def test_librdkafka_is_served_while_brokers_are_asked() -> None:
     """It calls for tokens in ``poll`` only, and a consumer without one is let in by no broker."""
     asked: Queue[float] = Queue()
@@ -204,7 +233,7 @@ def test_librdkafka_is_served_while_brokers_are_asked() -> None:
 
 def test_a_fork_can_end_and_is_told_to_make_a_client() -> None:
     program = """
-import os, sys, time
+import os, sys, threading, time
 from zcbot_sandbox import Client, Run, SandboxError, Subscription
 from zcbot_sandbox.listeners import Listener
 from zcbot_sandbox.plan import exec_call
@@ -216,11 +245,17 @@ call = exec_call(user, command=["true"], input=None, env=None, cwd=None, timeout
 call.at_end(lambda: client._core._in_flight.over(call))
 time.sleep(0.3)
 locks = [client._core._lock, client._core._in_flight.lock, client._core.log._finder._lock]
-with locks[0], locks[1], locks[2]:  # another thread has them at this moment
-    child = os.fork()
+have_locks, forked = threading.Event(), threading.Event()
+def have() -> None:
+    with locks[0], locks[1], locks[2]:
+        have_locks.set()
+        forked.wait(30)
+threading.Thread(target=have).start()
+have_locks.wait(30)
+child = os.fork()
+forked.set()
 if child == 0:
-    for lock in locks:
-        lock.acquire(blocking=False)
+    assert not any(lock.acquire(blocking=False) for lock in locks)
     Subscription(client._core, Listener(b"user", "reaped", print), client).close()
     Run(client._core, call, client).__exit__(None, None, None)
     refused = 0

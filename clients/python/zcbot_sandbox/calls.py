@@ -59,7 +59,7 @@ class Call(Generic[_T]):
         self.is_backing_off = False
         # Not callbacks of the future, which keeps them: the call would be a cycle, with its input and output.
         self._at_end: list[Callable[[], object]] | None = []
-        self._at_end_lock = threading.Lock()
+        self._at_end_lock = threading.RLock()  # as InFlight.lock
 
     @property
     def is_over(self) -> bool:

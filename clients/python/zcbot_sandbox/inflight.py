@@ -34,7 +34,8 @@ class InFlight:
         self._keep_alives = keep_alives
         self._name = name
         self._is_closed = False
-        self.lock = threading.Lock()
+        #: May be taken again: the garbage collector ends generators, and with them calls, in any thread.
+        self.lock = threading.RLock()
         #: Those whose requests are published, by user and the ids of all of their tries.
         self._calls: dict[bytes, dict[str, Call[Any]]] = {}
 
@@ -182,7 +183,7 @@ class InFlight:
     def fail(self, error: BaseException, kinds: set[str]) -> None:
         """Fails those whose answers are of one of the kinds."""
         with self.lock:
-            calls = [call for of_user in self._calls.values() for call in of_user.values()]
+            calls = [call for of_user in list(self._calls.values()) for call in list(of_user.values())]
         for call in calls:
             if not kinds.isdisjoint(call.kinds):
                 call.fail(error)

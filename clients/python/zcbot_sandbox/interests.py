@@ -24,7 +24,8 @@ class Interests:
     """Whose records somebody waits for, and the partitions that are read for them.
 
     A partition is read from when its position is known on. Times are of ``time.monotonic``, unless they say
-    otherwise. Not safe for concurrent use.
+    otherwise. Not safe for concurrent use; but ``release`` may come in the middle of anything else, from the
+    garbage collector.
     """
 
     def __init__(self, topics: Topics) -> None:
@@ -67,16 +68,16 @@ class Interests:
 
     def needed(self, topic: str, partitions: int) -> set[Place]:
         """What would be needed of a topic if it had so many partitions."""
-        keys = {key for kind, key in self._held if self._topics.read_for(kind) == topic}
+        keys = {key for kind, key in list(self._held) if self._topics.read_for(kind) == topic}
         return {place for key in keys for place in self._topics.partitions(topic, key, partitions)}
 
     def topics(self) -> set[str]:
         """Those of which something is needed."""
-        return {self._topics.read_for(kind) for kind, _ in self._held}
+        return {self._topics.read_for(kind) for kind, _ in list(self._held)}
 
     def idle(self, since: float) -> list[Place]:
         """Those that are read, and were not needed since a time."""
-        needed = {place for kind, key in self._held for place in self._places(key, kind)}
+        needed = {place for kind, key in list(self._held) for place in self._places(key, kind)}
         return [place for place, used in self._read.items() if used < since and place not in needed]
 
     def leave(self, places: Iterable[Place]) -> None:

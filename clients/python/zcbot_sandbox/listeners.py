@@ -33,7 +33,7 @@ class Listeners:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # as InFlight.lock
         self._listeners: dict[bytes, list[Listener]] = {}
         self._seen: Recent[str, None] = Recent(_REMEMBERED)
 
@@ -84,6 +84,6 @@ class Listeners:
             if event.event_id in self._seen:
                 return
             self._seen[event.event_id] = None
-            notices = [each.notice for each in self._listeners.get(key, []) if each.kind == kind]
+            notices = [each.notice for each in list(self._listeners.get(key, [])) if each.kind == kind]
         for notice in notices:
             notice(event)

@@ -34,8 +34,8 @@ class Waits:
     """
 
     def __init__(self, interests: Interests) -> None:
-        #: Guards this and the interests, and is held for moments only.
-        self.lock = threading.Lock()
+        #: Guards this and the interests, and is held for moments only. May be taken again, as InFlight.lock.
+        self.lock = threading.RLock()
         #: Somebody waits, or this is stopped.
         self.news = threading.Condition(self.lock)
         self.is_stopped = False

@@ -503,7 +503,7 @@ def test_a_thread_that_hangs_keeps_nobody_far_beyond_the_deadline(
     core: Core, monkeypatch: pytest.MonkeyPatch, wait: Callable[[Core, ExecCall], object]
 ) -> None:
     """As in a callback that was given to Kafka's client, which the reading thread calls."""
-    monkeypatch.setattr(calls, "SLACK_SECONDS", 0.3)
+    monkeypatch.setattr(calls, "SLACK_SECONDS", 1.0)
     goes_on, hangs = threading.Event(), threading.Event()
 
     def poll(_: float) -> None:
@@ -515,7 +515,14 @@ def test_a_thread_that_hangs_keeps_nobody_far_beyond_the_deadline(
     call = command(new_user(), wait=0.2, stream=True)
     core.begin(call)
     try:
+        before = time.monotonic()
         assert isinstance(outcome(lambda: wait(core, call)).exception(20), NoAnswerError)
+        assert time.monotonic() - before < 0.2 + 1.8, "one patience, not two"
+        assert [(kind, fields.get("signal")) for kind, fields in log_of(core).published] == [
+            ("exec", None),
+            ("input", "KILL"),
+        ]
+        assert log_of(core).published[1][1]["exec_id"] == call.id
     finally:
         goes_on.set()
 

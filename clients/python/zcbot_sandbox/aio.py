@@ -85,7 +85,7 @@ class AsyncSandbox:
         call = ensure_call(self.user, wait, idle_ttl)
         try:
             await _begin(self._core, call)
-            return await _outcome(call)
+            return await _outcome(self._core, call)
         except BaseException:
             self._core.abandon(call, given_up())
             raise
@@ -263,10 +263,10 @@ class AsyncRun(StartedCommand):
                 if chunk is not None:
                     yield chunk
                 elif is_over:
-                    await _outcome(self._call)
+                    await _outcome(self._core, self._call)
                     return
                 else:
-                    with _in_time(self._call):
+                    with _in_time(self._core, self._call):
                         await news.wait()
         finally:
             self._call.remove_waker(wake)
@@ -275,7 +275,7 @@ class AsyncRun(StartedCommand):
         """Waits for the end. It has the output that ``stream`` did not hand over."""
         if self._result is None:
             try:
-                self._result = with_output(self._call, await _outcome(self._call))
+                self._result = with_output(self._call, await _outcome(self._core, self._call))
             except CommandError as e:
                 e.result = with_output(self._call, e.result)
                 raise
@@ -370,23 +370,23 @@ class AsyncFiles:
 async def _begin(core: Core, call: Call[Any]) -> None:
     begun = core.begin_soon(call)
     if not begun.done():
-        with _in_time(call):
+        with _in_time(core, call):
             await asyncio.wrap_future(begun)
 
 
-async def _outcome(call: Call[_T]) -> _T:
+async def _outcome(core: Core, call: Call[_T]) -> _T:
     # Shielded: a task that is cancelled must not look like a call that was answered. Nobody hears of
     # the outcome then.
     outcome = asyncio.wrap_future(call.future)
     outcome.add_done_callback(lambda done: done.cancelled() or done.exception())
-    with _in_time(call):
+    with _in_time(core, call):
         return await asyncio.shield(outcome)
 
 
 @contextlib.contextmanager
-def _in_time(call: Call[Any]) -> Iterator[None]:
-    """The call ends, also if the core's threads hang."""
-    late = asyncio.get_running_loop().call_later(call.patience, call.late)
+def _in_time(core: Core, call: Call[Any]) -> Iterator[None]:
+    """The call ends, and a command is killed, also if the core's threads hang."""
+    late = asyncio.get_running_loop().call_later(patience(call.deadline), core.late, call)
     try:
         yield
     finally:

@@ -93,15 +93,6 @@ class Call(Generic[_T]):
         for act in acts or ():
             act()
 
-    @property
-    def patience(self) -> float:
-        """For how many seconds its caller waits at most."""
-        return patience(self.deadline)
-
-    def late(self) -> None:
-        """Its caller's patience is over."""
-        self.fail(NoAnswerError("no answer in time", self.id))
-
     def backoff(self, now: float) -> float | None:
         """When to try again, if there is time for that."""
         if not self.may_retry:

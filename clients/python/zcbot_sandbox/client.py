@@ -159,7 +159,7 @@ class Sandbox:
         call = ensure_call(self.user, wait, idle_ttl)
         try:
             self.core.begin(call)
-            return _outcome(call)
+            return _outcome(self.core, call)
         except BaseException:
             self.core.abandon(call, given_up())
             raise
@@ -420,16 +420,17 @@ class Run(StartedCommand):
     def stream(self) -> Iterator[Chunk]:
         """The output, as it comes. Raises what ``result`` would raise."""
         while True:
-            chunk = self._call.wait_chunk(self._call.patience)
+            chunk = self._call.wait_chunk(patience(self._call.deadline))
             if chunk is None:
-                _outcome(self._call)
+                self._core.late(self._call)
+                self._call.future.result()
                 return
             yield chunk
 
     def result(self) -> Result:
         """Waits for the end. It has the output that ``stream`` did not hand over."""
         if self._result is None:
-            self._result = complete(self._call, _outcome)
+            self._result = complete(self._core, self._call)
         return self._result
 
     def write(self, data: bytes | str) -> None:
@@ -501,7 +502,7 @@ class Run(StartedCommand):
     def _await_stored(self, stored: Future[None]) -> None:
         """Until the command has ended: nothing reads what was sent to it then."""
         ends: list[Future[Any]] = [stored, self._call.future]
-        futures.wait(ends, self._call.patience, futures.FIRST_COMPLETED)
+        futures.wait(ends, patience(self._call.deadline), futures.FIRST_COMPLETED)
         if stored.done() or not self._call.is_over:
             _stored(stored, 0)
 
@@ -514,17 +515,16 @@ class Run(StartedCommand):
         self._leave()
 
 
-def _outcome(call: Call[_T]) -> _T:
-    futures.wait([call.future], call.patience)
-    if not call.is_over:
-        call.late()
+def _outcome(core: Core, call: Call[_T]) -> _T:
+    futures.wait([call.future], patience(call.deadline))
+    core.late(call)
     return call.future.result()
 
 
-def complete(call: ExecCall, outcome: Callable[[ExecCall], Result]) -> Result:
+def complete(core: Core, call: ExecCall) -> Result:
     """The result with the streamed output that nobody took, also where it is part of an error."""
     try:
-        return with_output(call, outcome(call))
+        return with_output(call, _outcome(core, call))
     except CommandError as e:
         e.result = with_output(call, e.result)
         raise

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from . import requests
 from .calls import Call, ExecCall, patience
-from .errors import ClientClosedError, LogError, SandboxError
+from .errors import ClientClosedError, LogError, NoAnswerError, SandboxError
 from .inflight import InFlight
 from .keepalives import KeepAlives
 from .listeners import Listener, Listeners, Notice
@@ -80,9 +80,9 @@ class Core:
     def begin(self, call: Call[Any]) -> None:
         """Publishes a request; blocks until the places of its answers are known."""
         try:
-            self.begin_soon(call).result(call.patience)
+            self.begin_soon(call).result(patience(call.deadline))
         except FutureTimeoutError:
-            call.late()
+            self.late(call)
 
     def begin_soon(self, call: Call[Any]) -> Future[None]:
         """As ``begin``, without blocking; done when the request is published or the call is over."""
@@ -98,6 +98,10 @@ class Core:
     def abandon(self, call: Call[Any], error: BaseException) -> None:
         """Nobody waits for a call any more: it is not published if it was not, and a command is killed."""
         self._in_flight.abandon(call, error)
+
+    def late(self, call: Call[Any]) -> None:
+        """Its caller's patience is over: a thread that was to end the call hangs. Nothing if it has ended."""
+        self.abandon(call, NoAnswerError("no answer in time", call.id))
 
     def send_input(
         self,

@@ -683,6 +683,29 @@ async def test_a_file_operation_that_is_cancelled_is_killed(core: Core) -> None:
     assert (signal["exec_id"], signal["signal"]) == (exec_["event_id"], "KILL")
 
 
+@pytest.mark.parametrize("turns", range(1, 6))
+async def test_a_subscription_that_is_cancelled_while_it_begins_listens_to_nothing(
+    core: Core, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    """Also where it has begun, and its task does not know yet. Before Python 3.12, wait_for ignored that."""
+    log, held = log_of(core), Future[None]()
+    hold = log.hold
+    monkeypatch.setattr(log, "hold", lambda *of: (hold(*of), held)[1])
+    task = asyncio.create_task(AsyncSandbox(sandbox_of(core, new_user())).on_reaped(print))
+    await asyncio.sleep(0)
+    held.set_result(None)
+    for _ in range(turns):
+        if not task.done():
+            await asyncio.sleep(0)
+    if task.done():
+        (await task).close()
+    else:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert core._listeners._listeners == {}
+
+
 @pytest.mark.parametrize(
     ("act", "tries"),
     [

@@ -224,8 +224,8 @@ class AsyncSandbox:
         listening = self._core.listen_soon(self.user, kind, _in_loop(loop, call), deadline)
         with no_answer_in_time():
             try:
-                listener = await asyncio.wait_for(asyncio.wrap_future(listening), patience(deadline))
-            except (asyncio.CancelledError, asyncio.TimeoutError):
+                listener = await _within(listening, patience(deadline))
+            except BaseException:
                 self._core.stop_listening(listening)
                 raise
         return Subscription(self._core, listener, self._sandbox.client)
@@ -319,8 +319,8 @@ class AsyncRun(StartedCommand):
                 await asyncio.sleep(FULL_SECONDS)
         left = max(0.0, self._call.deadline - time.monotonic()) + PUBLISH_SECONDS
         try:
-            await asyncio.wait_for(asyncio.wrap_future(stored), left)
-        except asyncio.TimeoutError as e:
+            await _within(stored, left)
+        except TimeoutError as e:
             raise NoAnswerError("no broker stored the record in time", self._call.id) from e
 
     async def __aenter__(self) -> AsyncRun:
@@ -391,6 +391,18 @@ def _in_time(core: Core, call: Call[Any]) -> Iterator[None]:
         yield
     finally:
         late.cancel()
+
+
+async def _within(job: Future[_T], seconds: float) -> _T:
+    """As ``asyncio.wait_for``, which before Python 3.12 ignores a cancellation that comes with the outcome."""
+    outcome = asyncio.wrap_future(job)
+    try:
+        await asyncio.wait([outcome], timeout=seconds)
+        if not outcome.done():
+            raise TimeoutError
+        return await outcome
+    finally:
+        outcome.cancel()
 
 
 async def _in_thread(

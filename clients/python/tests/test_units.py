@@ -261,8 +261,8 @@ class LogStandIn:
     def hint_without_answer(self, kind: str) -> str:
         return ""
 
-    def flush(self, seconds: float) -> int:
-        return 0
+    def flush(self, seconds: float) -> None:
+        pass
 
     def close(self) -> None:
         pass

@@ -33,6 +33,7 @@ from zcbot_sandbox import (
     SandboxError,
     calls,
     finder,
+    writer,
 )
 from zcbot_sandbox.aio import _begin
 from zcbot_sandbox.core import Core
@@ -228,6 +229,85 @@ def test_librdkafka_is_served_while_brokers_are_asked() -> None:
     held = it.hold(b"user", ("exited",), time.monotonic() + 1)
     asked.get(timeout=20)
     assert isinstance(held.exception(20), TimeoutError)
+    it.close()
+
+
+class FatalProducer:
+    """After an error that is fatal, librdkafka's producer stores nothing any more."""
+
+    made: list[FatalProducer]
+
+    def __init__(self, _: object) -> None:
+        self.made.append(self)
+        self.is_fatal = False
+        self._is_told = False
+        self.waiting: list[Callable[[Any, Any], None]] = []
+
+    def produce(self, topic: str, *, on_delivery: Callable[[Any, Any], None], **_: object) -> None:
+        if self.is_fatal:
+            raise KafkaException(KafkaError(KafkaError._FATAL))
+        self.waiting.append(on_delivery)
+
+    def poll(self, seconds: float) -> None:
+        if not self.is_fatal:
+            return
+        if not self._is_told:
+            self._is_told = True
+            reason = "Failed to acquire idempotence PID: Broker: Cluster authorization failed"
+            raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, reason, True))
+        while self.waiting:
+            self.waiting.pop()(KafkaError(KafkaError._PURGE_QUEUE), None)
+
+    def flush(self, seconds: float) -> int:
+        self.poll(seconds)
+        return len(self.waiting)
+
+    def purge(self, **_: object) -> None:
+        self.is_fatal = True
+
+    def __len__(self) -> int:
+        return len(self.waiting)
+
+
+@pytest.fixture
+def producers(monkeypatch: pytest.MonkeyPatch) -> list[FatalProducer]:
+    """All that are made, the oldest first."""
+    monkeypatch.setattr(FatalProducer, "made", [], raising=False)
+    monkeypatch.setattr(writer, "Producer", FatalProducer)
+    return FatalProducer.made
+
+
+def test_a_process_publishes_again_after_a_fatal_error_of_its_producer(
+    monkeypatch: pytest.MonkeyPatch, producers: list[FatalProducer]
+) -> None:
+    """Such as one without permissions: who was started before they were granted would have to be restarted."""
+    monkeypatch.setattr(writer, "_REPLACE_SECONDS", 0.0)
+    it = make_log()
+    refused: Queue[LogError | None] = Queue()
+    it.publish("exec", b"user", b"{}", on_delivery=refused.put)
+    producers[0].is_fatal = True
+    it.publish("exec", b"user", b"{}")
+    assert [len(each) for each in producers] == [1, 1]
+    for _ in range(3):
+        it.serve_deliveries(0.0)
+    reason = "sandbox.exec: .*Cluster authorization failed.*Write .*sandbox topics acls --role agent"
+    with pytest.raises(LogError, match=reason):
+        raise refused.get(timeout=0) or AssertionError("it was stored")
+    assert it._writer._replaced == []
+    it.close()
+
+
+def test_producers_are_not_replaced_all_the_time(
+    monkeypatch: pytest.MonkeyPatch, producers: list[FatalProducer]
+) -> None:
+    monkeypatch.setattr(writer, "_REPLACE_SECONDS", 60.0)
+    it = make_log()
+    producers[0].is_fatal = True
+    it.serve_deliveries(0.0)
+    for _ in range(10):
+        with pytest.raises(LogError, match="Cluster authorization failed"):
+            it.publish("exec", b"user", b"{}")
+    assert len(producers) == 1
     it.close()
 
 
@@ -656,7 +736,7 @@ async def assert_nothing_comes_of_it(core: Core, brokers: Brokers) -> None:
         await asyncio.sleep(0.05)
     assert (core.log._finder.waits._waits, core.log._finder._interests._held) == ([], {})
     assert (core._listeners._listeners, core._in_flight._calls) == ({}, {})
-    assert len(core.log._producer) == 0, "nothing is published"
+    assert len(core.log._writer) == 0, "nothing is published"
 
 
 async def test_a_subscription_that_is_cancelled_listens_to_nothing() -> None:

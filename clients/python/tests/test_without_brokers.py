@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import os
 import signal
 import subprocess
@@ -36,6 +37,7 @@ from zcbot_sandbox import (
     writer,
 )
 from zcbot_sandbox.aio import _begin
+from zcbot_sandbox.calls import EnsureCall
 from zcbot_sandbox.core import Core
 from zcbot_sandbox.log import Log
 from zcbot_sandbox.partitions import partition_of
@@ -381,6 +383,7 @@ class Brokers:
         self._is_noticed = is_noticed
         self.asked: list[list[tuple[str, int]]] = []
         self.assigned: list[tuple[str, int, int]] = []
+        self.unassigned: list[tuple[str, int]] = []
         self.are_closed = False
         self._replaced = [log._brokers._consumer, log._consumer]  # in use
         log._brokers._consumer = log._consumer = log._finder._consumer = self
@@ -404,6 +407,9 @@ class Brokers:
 
     def incremental_assign(self, partitions: list[Any]) -> None:
         self.assigned += [(each.topic, each.partition, each.offset) for each in partitions]
+
+    def incremental_unassign(self, partitions: list[Any]) -> None:
+        self.unassigned += [(each.topic, each.partition) for each in partitions]
 
     def close(self) -> None:
         self.are_closed = True
@@ -506,7 +512,9 @@ def test_a_refusal_to_read_is_told_with_what_was_to_be_read(topic: str | None, k
         on_refusal=lambda error, kinds: refused.put((error, kinds)),
     )
     code = KafkaError.TOPIC_AUTHORIZATION_FAILED if topic else KafkaError.CLUSTER_AUTHORIZATION_FAILED
-    message = SimpleNamespace(error=lambda: KafkaError(code), topic=lambda: topic, key=lambda: None)
+    message = SimpleNamespace(
+        error=lambda: KafkaError(code), topic=lambda: topic, partition=lambda: 0, offset=lambda: 0, key=lambda: None
+    )
     brokers: Any = Brokers(it, set())
     brokers.poll = lambda _: message
     it.poll(0)
@@ -514,6 +522,57 @@ def test_a_refusal_to_read_is_told_with_what_was_to_be_read(topic: str | None, k
     assert f"{topic or 'a topic'} can't be read: " in str(error)
     assert told == kinds
     it.close()
+
+
+def test_nothing_is_published_while_its_answer_can_not_be_read() -> None:
+    """librdkafka tells of a refusal once, and an agent that tries again would run its command each time."""
+    core = Core("127.0.0.1:1", topic_prefix="sandbox.", reply_topic=None, name="test")
+    brokers: Any = Brokers(core.log, set())
+    told: Queue[Any] = Queue()
+
+    def tell(code: int) -> None:
+        error = KafkaError(code)
+        told.put(
+            SimpleNamespace(
+                error=lambda: error,
+                topic=lambda: "sandbox.ready",
+                partition=lambda: 0,
+                offset=lambda: 5,
+                key=lambda: None,
+            )
+        )
+
+    def poll(seconds: float) -> Any:
+        try:
+            return told.get(timeout=seconds)
+        except Empty:
+            return None
+
+    def begin(user: str) -> EnsureCall:
+        call = ensure_call(user, 60, None)
+        core.begin(call)
+        return call
+
+    brokers.poll = poll
+    interests = core.log._finder._interests
+    first, other = begin(user_of(0)), begin(user_of(1))
+    tell(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+    assert isinstance(first.future.exception(20), LogError)
+    assert isinstance(other.future.exception(20), LogError)
+    published = len(core.log._writer)
+    for partition in (0, 1, 2):  # permissions are for topics
+        with pytest.raises(LogError, match="sandbox.ready can't be read"):
+            begin(user_of(partition)).future.result(0)
+    assert len(core.log._writer) == published
+    # It is read on, from where it was, so that the end of the refusal is noticed.
+    assert (brokers.unassigned, brokers.assigned[-1]) == ([("sandbox.ready", 0)], ("sandbox.ready", 0, 5))
+    assert ("sandbox.ready", 0) not in interests.idle(math.inf)
+    tell(KafkaError._PARTITION_EOF)
+    deadline = time.monotonic() + 20
+    while ("sandbox.ready", 0) not in interests.idle(math.inf) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not begin(user_of(0)).is_over
+    core.close()
 
 
 def test_a_topic_without_partitions_is_none_and_delays_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

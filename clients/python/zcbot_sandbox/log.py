@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from . import settings
 from .brokers import REFUSALS, UNKNOWN, Brokers
@@ -98,8 +98,8 @@ class Log:
         """From when this is done on, records of a user are read, until ``release``. Never blocks.
 
         It is done at once if no broker has to be asked. ``deadline`` is of ``time.monotonic``; the outcome is
-        ``TimeoutError`` if no broker answers by then, ``LogError`` if one refuses. One that is cancelled is
-        not held.
+        ``TimeoutError`` if no broker answers by then, ``LogError`` if one refuses, or has not shown a topic since it
+        refused that. One that is cancelled is not held.
         """
         return self._finder.hold(key, kinds, deadline)
 
@@ -113,16 +113,23 @@ class Log:
         if message is None:
             return
         error, topic, key = message.error(), message.topic(), message.key()
-        if error is not None:
-            if error.code() in REFUSALS:
-                refusal = LogError(f"{topic or 'a topic'} can't be read: {error.str()}")
-                self._on_refusal(refusal, self._topics.read_in(topic) if topic else set(RESULTS))
-            else:
-                logger.info("while reading: %s", error.str())
-        elif key is not None:
-            kind = self._topics.kind_of(topic, message.headers())
-            if kind is not None:
-                self._on_record(kind, key, message.value())
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
+            self._failed(error, message)
+            return
+        self._finder.showed(topic)
+        kind = None if error is not None or key is None else self._topics.kind_of(topic, message.headers())
+        if kind is not None:
+            self._on_record(kind, key, message.value())
+
+    def _failed(self, error: Any, message: Any) -> None:
+        if error.code() not in REFUSALS:
+            logger.info("while reading: %s", error.str())
+            return
+        topic = message.topic()
+        refusal = LogError(f"{topic or 'a topic'} can't be read: {error.str()}")
+        if topic:
+            self._finder.refused((topic, message.partition()), message.offset(), refusal)
+        self._on_refusal(refusal, self._topics.read_in(topic) if topic else set(RESULTS))
 
     # --- end -----------------------------------------------------------------------------------
 

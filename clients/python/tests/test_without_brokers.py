@@ -68,6 +68,28 @@ def test_an_error_tells_why_nothing_was_published() -> None:
             assert e.value.request_id
 
 
+def test_an_error_tells_of_a_broker_that_is_not_reached_although_another_one_answers() -> None:
+    """librdkafka tells the reason once in half a minute. The partitions' leaders come from any broker, and their
+    ends from one only."""
+    it = make_log()
+    stand_in = Brokers(it, {0})
+    it._finder._thread = threading.current_thread()  # it is the test that asks
+    it._brokers._troubled(KafkaError(KafkaError._TRANSPORT, "Connect to 10.0.0.3:9092 failed: Connection refused"))
+    held = it.hold(user_of(0).encode(), ("exited",), time.monotonic() + 60)
+    for _ in range(2):  # how many partitions there are, and where the one ends
+        it._finder._ask_for(it._finder._await_question())
+    assert stand_in.asked == [[("sandbox.exited", 0)]]
+    it._finder.waits._waits[0].deadline = 0.0
+    it._finder._await_question()
+    with pytest.raises(TimeoutError, match="10.0.0.3:9092 failed: Connection refused"):
+        held.result(0)
+    stand_in.without_leader.clear()
+    assert it._brokers.offsets([("sandbox.exited", 0)], -1, 1.0)
+    assert it._brokers.trouble == "", "it is reached"
+    it._finder._thread = None
+    it.close()
+
+
 def test_the_users_error_callback_is_called_as_well() -> None:
     errors: Queue[KafkaError] = Queue()
     with Client({"bootstrap.servers": "127.0.0.1:1", "error_cb": errors.put}) as nowhere:

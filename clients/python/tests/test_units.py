@@ -50,6 +50,7 @@ from zcbot_sandbox.output import MAX_WAITING_BYTES, OutputSequence
 from zcbot_sandbox.partitions import murmur2, partition_of
 from zcbot_sandbox.plan import ensure_call, exec_call
 from zcbot_sandbox.timers import Timers
+from zcbot_sandbox.topics import RESULTS
 
 GOLDEN = ROOT / "events" / "src" / "test" / "resources" / "golden"
 GOLDEN_USER = b"7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10"
@@ -577,10 +578,11 @@ def test_notices_come_once(core: Core) -> None:
     log, user = log_of(core), new_user()
     reaped = {**json.loads((GOLDEN / "reaped.json").read_bytes()), "user_id": user}
     seen: list[str] = []
-    listener = core.listen(user, "reaped", lambda event: seen.append(event.event_id), time.monotonic() + 1)
+    deadline = time.monotonic() + 1
+    listening = core.listen_soon(user, "reaped", lambda event: seen.append(event.event_id), deadline)
     for event_id in ("a", "a", "b", "a"):
         log.answer("reaped", user, **{**reaped, "event_id": event_id})
-    core.unlisten(listener)
+    core.stop_listening(listening)
     log.answer("reaped", user, **{**reaped, "event_id": "c"})
     assert seen == ["a", "b"]
 
@@ -589,7 +591,7 @@ def test_what_is_refused_by_kafka_ends_the_waits(core: Core) -> None:
     waiting: list[Any] = [command(new_user()), ensure_call(new_user(), PATIENCE, None)]
     for call in waiting:
         core.begin(call)
-    core.fail_all(LogError("sandbox.exited can't be read"))
+    core.refused(LogError("a topic can't be read"), set(RESULTS))
     assert all(isinstance(call.future.exception(PATIENCE), LogError) for call in waiting)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 from typing import Any
 
-from . import events
+from . import events, outcomes
 from .events import Expiring, Reaped
 from .log import Log
 from .recent import Recent
@@ -45,14 +45,12 @@ class Listeners:
             if held.cancelled():
                 return
             error = held.exception()
-            try:
-                if error is not None:
-                    listening.set_exception(error)
-                    return
-                with self._lock:
-                    self._listeners.setdefault(listener.key, []).append(listener)
-                listening.set_result(listener)
-            except InvalidStateError:
+            if error is not None:
+                outcomes.fail(listening, error)
+                return
+            with self._lock:
+                self._listeners.setdefault(listener.key, []).append(listener)
+            if not outcomes.succeed(listening, listener):
                 self.remove(listener)
 
         held = self._log.hold(listener.key, (listener.kind,), deadline)

@@ -173,7 +173,8 @@ def test_a_reply_topic_is_read_instead(
     assert it.taken.get(timeout=PATIENCE) == ("output", user.encode(), b"last")
     # Requests ask for the copies.
     it.log.publish("exec", user.encode(), b"{}", wants_copies=True)
-    assert it.log.flush(PATIENCE) == 0
+    it.log.flush(PATIENCE)
+    assert len(it.log._writer) == 0
     reader = Consumer({"bootstrap.servers": deployment.bootstrap, "group.id": "reply"})
     reader.assign([TopicPartition(PREFIX + "exec", 0, 0)])
     assert reader.poll(PATIENCE).headers() == [(REPLY_TO, topic.encode())]

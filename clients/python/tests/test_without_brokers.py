@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import math
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from functools import partial
 from io import BytesIO
@@ -32,8 +34,10 @@ from zcbot_sandbox import (
     SandboxError,
     calls,
     finder,
+    writer,
 )
 from zcbot_sandbox.aio import _begin
+from zcbot_sandbox.calls import EnsureCall
 from zcbot_sandbox.core import Core
 from zcbot_sandbox.log import Log
 from zcbot_sandbox.partitions import partition_of
@@ -62,6 +66,28 @@ def test_an_error_tells_why_nothing_was_published() -> None:
                 act()
             assert "worker" not in str(e.value)
             assert e.value.request_id
+
+
+def test_an_error_tells_of_a_broker_that_is_not_reached_although_another_one_answers() -> None:
+    """librdkafka tells the reason once in half a minute. The partitions' leaders come from any broker, and their
+    ends from one only."""
+    it = make_log()
+    stand_in = Brokers(it, {0})
+    it._finder._thread = threading.current_thread()  # it is the test that asks
+    it._brokers._troubled(KafkaError(KafkaError._TRANSPORT, "Connect to 10.0.0.3:9092 failed: Connection refused"))
+    held = it.hold(user_of(0).encode(), ("exited",), time.monotonic() + 60)
+    for _ in range(2):  # how many partitions there are, and where the one ends
+        it._finder._ask_for(it._finder._await_question())
+    assert stand_in.asked == [[("sandbox.exited", 0)]]
+    it._finder.waits._waits[0].deadline = 0.0
+    it._finder._await_question()
+    with pytest.raises(TimeoutError, match="10.0.0.3:9092 failed: Connection refused"):
+        held.result(0)
+    stand_in.without_leader.clear()
+    assert it._brokers.offsets([("sandbox.exited", 0)], -1, 1.0)
+    assert it._brokers.trouble == "", "it is reached"
+    it._finder._thread = None
+    it.close()
 
 
 def test_the_users_error_callback_is_called_as_well() -> None:
@@ -180,6 +206,34 @@ def test_the_garbage_collector_may_close_a_client_in_any_thread() -> None:
         assert not thread.is_alive()
 
 
+def test_the_garbage_collector_may_end_a_generator_in_any_thread() -> None:
+    """One that nobody has leaves its blocks then: a command is killed, and a subscription ends."""
+    client = Client("127.0.0.1:1")
+    core, sandbox = client._core, client.sandbox(user_of(0))
+    Brokers(core.log, set())
+
+    def stream(itself: list[object]) -> Iterator[int]:
+        with sandbox.on_reaped(print), sandbox.start("true"):
+            yield len(itself)
+
+    cycle: list[object] = []
+    generator = stream(cycle)
+    cycle.append(generator)
+    next(generator)
+    (call,) = core._in_flight._calls[sandbox.user.encode()].values()
+    del generator, cycle
+
+    def collect() -> None:
+        with core.log._finder._lock, core._in_flight.lock, core._listeners._lock:
+            gc.collect()
+
+    assert in_thread(collect).get(timeout=20) is None
+    assert call.is_over
+    assert core._listeners._listeners == {}
+    assert core.log._finder._interests._held == {}
+    client.close()
+
+
 def test_librdkafka_is_served_while_brokers_are_asked() -> None:
     """It calls for tokens in ``poll`` only, and a consumer without one is let in by no broker."""
     asked: Queue[float] = Queue()
@@ -202,9 +256,88 @@ def test_librdkafka_is_served_while_brokers_are_asked() -> None:
     it.close()
 
 
+class FatalProducer:
+    """After an error that is fatal, librdkafka's producer stores nothing any more."""
+
+    made: list[FatalProducer]
+
+    def __init__(self, _: object) -> None:
+        self.made.append(self)
+        self.is_fatal = False
+        self._is_told = False
+        self.waiting: list[Callable[[Any, Any], None]] = []
+
+    def produce(self, topic: str, *, on_delivery: Callable[[Any, Any], None], **_: object) -> None:
+        if self.is_fatal:
+            raise KafkaException(KafkaError(KafkaError._FATAL))
+        self.waiting.append(on_delivery)
+
+    def poll(self, seconds: float) -> None:
+        if not self.is_fatal:
+            return
+        if not self._is_told:
+            self._is_told = True
+            reason = "Failed to acquire idempotence PID: Broker: Cluster authorization failed"
+            raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, reason, True))
+        while self.waiting:
+            self.waiting.pop()(KafkaError(KafkaError._PURGE_QUEUE), None)
+
+    def flush(self, seconds: float) -> int:
+        self.poll(seconds)
+        return len(self.waiting)
+
+    def purge(self, **_: object) -> None:
+        self.is_fatal = True
+
+    def __len__(self) -> int:
+        return len(self.waiting)
+
+
+@pytest.fixture
+def producers(monkeypatch: pytest.MonkeyPatch) -> list[FatalProducer]:
+    """All that are made, the oldest first."""
+    monkeypatch.setattr(FatalProducer, "made", [], raising=False)
+    monkeypatch.setattr(writer, "Producer", FatalProducer)
+    return FatalProducer.made
+
+
+def test_a_process_publishes_again_after_a_fatal_error_of_its_producer(
+    monkeypatch: pytest.MonkeyPatch, producers: list[FatalProducer]
+) -> None:
+    """Such as one without permissions: who was started before they were granted would have to be restarted."""
+    monkeypatch.setattr(writer, "_REPLACE_SECONDS", 0.0)
+    it = make_log()
+    refused: Queue[LogError | None] = Queue()
+    it.publish("exec", b"user", b"{}", on_delivery=refused.put)
+    producers[0].is_fatal = True
+    it.publish("exec", b"user", b"{}")
+    assert [len(each) for each in producers] == [1, 1]
+    for _ in range(3):
+        it.serve_deliveries(0.0)
+    reason = "sandbox.exec: .*Cluster authorization failed.*Write .*sandbox topics acls --role agent"
+    with pytest.raises(LogError, match=reason):
+        raise refused.get(timeout=0) or AssertionError("it was stored")
+    assert it._writer._replaced == []
+    it.close()
+
+
+def test_producers_are_not_replaced_all_the_time(
+    monkeypatch: pytest.MonkeyPatch, producers: list[FatalProducer]
+) -> None:
+    monkeypatch.setattr(writer, "_REPLACE_SECONDS", 60.0)
+    it = make_log()
+    producers[0].is_fatal = True
+    it.serve_deliveries(0.0)
+    for _ in range(10):
+        with pytest.raises(LogError, match="Cluster authorization failed"):
+            it.publish("exec", b"user", b"{}")
+    assert len(producers) == 1
+    it.close()
+
+
 def test_a_fork_can_end_and_is_told_to_make_a_client() -> None:
     program = """
-import os, sys, time
+import os, sys, threading, time
 from zcbot_sandbox import Client, Run, SandboxError, Subscription
 from zcbot_sandbox.listeners import Listener
 from zcbot_sandbox.plan import exec_call
@@ -216,11 +349,17 @@ call = exec_call(user, command=["true"], input=None, env=None, cwd=None, timeout
 call.at_end(lambda: client._core._in_flight.over(call))
 time.sleep(0.3)
 locks = [client._core._lock, client._core._in_flight.lock, client._core.log._finder._lock]
-with locks[0], locks[1], locks[2]:  # another thread has them at this moment
-    child = os.fork()
+have_locks, forked = threading.Event(), threading.Event()
+def have() -> None:
+    with locks[0], locks[1], locks[2]:
+        have_locks.set()
+        forked.wait(30)
+threading.Thread(target=have).start()
+have_locks.wait(30)
+child = os.fork()
+forked.set()
 if child == 0:
-    for lock in locks:
-        lock.acquire(blocking=False)
+    assert not any(lock.acquire(blocking=False) for lock in locks)
     Subscription(client._core, Listener(b"user", "reaped", print), client).close()
     Run(client._core, call, client).__exit__(None, None, None)
     refused = 0
@@ -266,6 +405,7 @@ class Brokers:
         self._is_noticed = is_noticed
         self.asked: list[list[tuple[str, int]]] = []
         self.assigned: list[tuple[str, int, int]] = []
+        self.unassigned: list[tuple[str, int]] = []
         self.are_closed = False
         self._replaced = [log._brokers._consumer, log._consumer]  # in use
         log._brokers._consumer = log._consumer = log._finder._consumer = self
@@ -289,6 +429,9 @@ class Brokers:
 
     def incremental_assign(self, partitions: list[Any]) -> None:
         self.assigned += [(each.topic, each.partition, each.offset) for each in partitions]
+
+    def incremental_unassign(self, partitions: list[Any]) -> None:
+        self.unassigned += [(each.topic, each.partition) for each in partitions]
 
     def close(self) -> None:
         self.are_closed = True
@@ -391,7 +534,9 @@ def test_a_refusal_to_read_is_told_with_what_was_to_be_read(topic: str | None, k
         on_refusal=lambda error, kinds: refused.put((error, kinds)),
     )
     code = KafkaError.TOPIC_AUTHORIZATION_FAILED if topic else KafkaError.CLUSTER_AUTHORIZATION_FAILED
-    message = SimpleNamespace(error=lambda: KafkaError(code), topic=lambda: topic, key=lambda: None)
+    message = SimpleNamespace(
+        error=lambda: KafkaError(code), topic=lambda: topic, partition=lambda: 0, offset=lambda: 0, key=lambda: None
+    )
     brokers: Any = Brokers(it, set())
     brokers.poll = lambda _: message
     it.poll(0)
@@ -399,6 +544,57 @@ def test_a_refusal_to_read_is_told_with_what_was_to_be_read(topic: str | None, k
     assert f"{topic or 'a topic'} can't be read: " in str(error)
     assert told == kinds
     it.close()
+
+
+def test_nothing_is_published_while_its_answer_can_not_be_read() -> None:
+    """librdkafka tells of a refusal once, and an agent that tries again would run its command each time."""
+    core = Core("127.0.0.1:1", topic_prefix="sandbox.", reply_topic=None, name="test")
+    brokers: Any = Brokers(core.log, set())
+    told: Queue[Any] = Queue()
+
+    def tell(code: int) -> None:
+        error = KafkaError(code)
+        told.put(
+            SimpleNamespace(
+                error=lambda: error,
+                topic=lambda: "sandbox.ready",
+                partition=lambda: 0,
+                offset=lambda: 5,
+                key=lambda: None,
+            )
+        )
+
+    def poll(seconds: float) -> Any:
+        try:
+            return told.get(timeout=seconds)
+        except Empty:
+            return None
+
+    def begin(user: str) -> EnsureCall:
+        call = ensure_call(user, 60, None)
+        core.begin(call)
+        return call
+
+    brokers.poll = poll
+    interests = core.log._finder._interests
+    first, other = begin(user_of(0)), begin(user_of(1))
+    tell(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+    assert isinstance(first.future.exception(20), LogError)
+    assert isinstance(other.future.exception(20), LogError)
+    published = len(core.log._writer)
+    for partition in (0, 1, 2):  # permissions are for topics
+        with pytest.raises(LogError, match="sandbox.ready can't be read"):
+            begin(user_of(partition)).future.result(0)
+    assert len(core.log._writer) == published
+    # It is read on, from where it was, so that the end of the refusal is noticed.
+    assert (brokers.unassigned, brokers.assigned[-1]) == ([("sandbox.ready", 0)], ("sandbox.ready", 0, 5))
+    assert ("sandbox.ready", 0) not in interests.idle(math.inf)
+    tell(KafkaError._PARTITION_EOF)
+    deadline = time.monotonic() + 20
+    while ("sandbox.ready", 0) not in interests.idle(math.inf) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not begin(user_of(0)).is_over
+    core.close()
 
 
 def test_a_topic_without_partitions_is_none_and_delays_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -621,7 +817,7 @@ async def assert_nothing_comes_of_it(core: Core, brokers: Brokers) -> None:
         await asyncio.sleep(0.05)
     assert (core.log._finder.waits._waits, core.log._finder._interests._held) == ([], {})
     assert (core._listeners._listeners, core._in_flight._calls) == ({}, {})
-    assert len(core.log._producer) == 0, "nothing is published"
+    assert len(core.log._writer) == 0, "nothing is published"
 
 
 async def test_a_subscription_that_is_cancelled_listens_to_nothing() -> None:

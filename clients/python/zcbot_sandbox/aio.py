@@ -85,7 +85,7 @@ class AsyncSandbox:
         call = ensure_call(self.user, wait, idle_ttl)
         try:
             await _begin(self._core, call)
-            return await _outcome(call)
+            return await _outcome(self._core, call)
         except BaseException:
             self._core.abandon(call, given_up())
             raise
@@ -224,8 +224,8 @@ class AsyncSandbox:
         listening = self._core.listen_soon(self.user, kind, _in_loop(loop, call), deadline)
         with no_answer_in_time():
             try:
-                listener = await asyncio.wait_for(asyncio.wrap_future(listening), patience(deadline))
-            except (asyncio.CancelledError, asyncio.TimeoutError):
+                listener = await _within(listening, patience(deadline))
+            except BaseException:
                 self._core.stop_listening(listening)
                 raise
         return Subscription(self._core, listener, self._sandbox.client)
@@ -263,10 +263,10 @@ class AsyncRun(StartedCommand):
                 if chunk is not None:
                     yield chunk
                 elif is_over:
-                    await _outcome(self._call)
+                    await _outcome(self._core, self._call)
                     return
                 else:
-                    with _in_time(self._call):
+                    with _in_time(self._core, self._call):
                         await news.wait()
         finally:
             self._call.remove_waker(wake)
@@ -275,7 +275,7 @@ class AsyncRun(StartedCommand):
         """Waits for the end. It has the output that ``stream`` did not hand over."""
         if self._result is None:
             try:
-                self._result = with_output(self._call, await _outcome(self._call))
+                self._result = with_output(self._call, await _outcome(self._core, self._call))
             except CommandError as e:
                 e.result = with_output(self._call, e.result)
                 raise
@@ -319,8 +319,8 @@ class AsyncRun(StartedCommand):
                 await asyncio.sleep(FULL_SECONDS)
         left = max(0.0, self._call.deadline - time.monotonic()) + PUBLISH_SECONDS
         try:
-            await asyncio.wait_for(asyncio.wrap_future(stored), left)
-        except asyncio.TimeoutError as e:
+            await _within(stored, left)
+        except TimeoutError as e:
             raise NoAnswerError("no broker stored the record in time", self._call.id) from e
 
     async def __aenter__(self) -> AsyncRun:
@@ -370,27 +370,39 @@ class AsyncFiles:
 async def _begin(core: Core, call: Call[Any]) -> None:
     begun = core.begin_soon(call)
     if not begun.done():
-        with _in_time(call):
+        with _in_time(core, call):
             await asyncio.wrap_future(begun)
 
 
-async def _outcome(call: Call[_T]) -> _T:
+async def _outcome(core: Core, call: Call[_T]) -> _T:
     # Shielded: a task that is cancelled must not look like a call that was answered. Nobody hears of
     # the outcome then.
     outcome = asyncio.wrap_future(call.future)
     outcome.add_done_callback(lambda done: done.cancelled() or done.exception())
-    with _in_time(call):
+    with _in_time(core, call):
         return await asyncio.shield(outcome)
 
 
 @contextlib.contextmanager
-def _in_time(call: Call[Any]) -> Iterator[None]:
-    """The call ends, also if the core's threads hang."""
-    late = asyncio.get_running_loop().call_later(call.patience, call.late)
+def _in_time(core: Core, call: Call[Any]) -> Iterator[None]:
+    """The call ends, and a command is killed, also if the core's threads hang."""
+    late = asyncio.get_running_loop().call_later(patience(call.deadline), core.late, call)
     try:
         yield
     finally:
         late.cancel()
+
+
+async def _within(job: Future[_T], seconds: float) -> _T:
+    """As ``asyncio.wait_for``, which before Python 3.12 ignores a cancellation that comes with the outcome."""
+    outcome = asyncio.wrap_future(job)
+    try:
+        await asyncio.wait([outcome], timeout=seconds)
+        if not outcome.done():
+            raise TimeoutError
+        return await outcome
+    finally:
+        outcome.cancel()
 
 
 async def _in_thread(

@@ -34,7 +34,8 @@ class Brokers:
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        #: Why none can be reached; empty once one has answered.
+        #: Why one can't be reached; empty once a partition's leader has answered. Any broker tells who leads, and
+        #: librdkafka repeats the reason after half a minute only.
         self.trouble = ""
         self._users_error_cb: Callable[[Any], object] | None = settings.get("error_cb")
         self._consumer: Any = Consumer({**settings, "error_cb": self._troubled})
@@ -42,7 +43,6 @@ class Brokers:
     def leaders(self, topic: str, seconds: float) -> dict[int, int]:
         """A topic's partitions, and the ids of their leaders: negative where there is none."""
         found = self._consumer.list_topics(topic, timeout=seconds).topics.get(topic)
-        self.trouble = ""
         if found is not None and found.error is not None:
             raise KafkaException(found.error)
         if found is None or not found.partitions:
@@ -54,9 +54,10 @@ class Brokers:
         written since. Those of which no broker tells are left out."""
         asked = [TopicPartition(topic, number, at) for topic, number in sorted(places)]
         found = self._consumer.offsets_for_times(asked, timeout=seconds)
-        self.trouble = ""
         # What was not answered is as it was asked.
         told = [each for each in found if each.error is None and each.offset != at]
+        if told:
+            self.trouble = ""
         return {(each.topic, each.partition): each.offset for each in told}
 
     def serve(self) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests that wait for an answer: what is known of each, and what is done next.
 
-Nothing here blocks or talks to Kafka. All methods are called with the core's lock held, except
-those that say otherwise.
+Nothing here blocks or talks to Kafka. ``InFlight`` has its lock while it hands over output or the end of a command, or
+begins another try; outcomes are set without it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from . import requests
+from . import outcomes, requests
 from .errors import NoAnswerError, SandboxError, SandboxFailedError
 from .events import Exited, Failed, Output, Ready
 from .output import Chunk, OutputSequence
@@ -42,7 +42,12 @@ _T = TypeVar("_T")
 class Call(Generic[_T]):
     """A request of a user. ``future`` has its outcome; ``deadline`` is of ``time.monotonic``."""
 
+    #: Of the request.
+    kind = ""
+    #: Of the answers.
     kinds: tuple[str, ...] = ()
+    #: That of ``kinds`` without which there is no outcome.
+    answer = ""
 
     def __init__(self, user: str, deadline: float) -> None:
         self.user = user
@@ -59,25 +64,19 @@ class Call(Generic[_T]):
         self.is_backing_off = False
         # Not callbacks of the future, which keeps them: the call would be a cycle, with its input and output.
         self._at_end: list[Callable[[], object]] | None = []
-        self._at_end_lock = threading.Lock()
+        self._at_end_lock = threading.RLock()  # as InFlight.lock
 
     @property
     def is_over(self) -> bool:
         return self.future.done()
 
     def fail(self, error: BaseException) -> None:
-        try:
-            self.future.set_exception(error)
-        except InvalidStateError:
-            return
-        self._end()
+        if outcomes.fail(self.future, error):
+            self._end()
 
     def succeed(self, value: _T) -> None:
-        try:
-            self.future.set_result(value)
-        except InvalidStateError:
-            return
-        self._end()
+        if outcomes.succeed(self.future, value):
+            self._end()
 
     def at_end(self, act: Callable[[], object]) -> None:
         """Called once, in any thread, when the call has its outcome."""
@@ -93,14 +92,9 @@ class Call(Generic[_T]):
         for act in acts or ():
             act()
 
-    @property
-    def patience(self) -> float:
-        """For how many seconds its caller waits at most."""
-        return patience(self.deadline)
-
-    def late(self) -> None:
-        """Its caller's patience is over."""
-        self.fail(NoAnswerError("no answer in time", self.id))
+    def value(self, name: str, now: float) -> bytes:
+        """The request of a try that begins."""
+        raise NotImplementedError
 
     def backoff(self, now: float) -> float | None:
         """When to try again, if there is time for that."""
@@ -142,11 +136,17 @@ def patience(deadline: float) -> float:
 
 
 class EnsureCall(Call[Ready]):
+    kind = "ensure"
     kinds = ("ready", "failed")
+    answer = "ready"
 
     def __init__(self, user: str, deadline: float, idle_ttl: int | None) -> None:
         super().__init__(user, deadline)
         self.idle_ttl = idle_ttl
+
+    def value(self, name: str, now: float) -> bytes:
+        left = max(0.001, self.deadline - now)
+        return requests.ensure_value(self.id, self.user, name, left, self.idle_ttl)
 
     def ready(self, ready: Ready) -> None:
         self.succeed(ready)
@@ -167,6 +167,9 @@ class ExecCall(Call[Result]):
 
     ``long_input`` is standard input that does not fit into the exec's record."""
 
+    kind = "exec"
+    answer = "exited"
+
     def __init__(
         self, user: str, deadline: float, start_by: float, request: requests.Exec, long_input: bytes
     ) -> None:
@@ -178,7 +181,7 @@ class ExecCall(Call[Result]):
         self.kinds = ("output", "exited") if request.stream else ("exited",)
         self.exited: Exited | None = None
         self._sequence = OutputSequence(request.max_output_bytes)
-        # The chunks have a lock of their own: who takes them does not wait for the core.
+        # The chunks have a lock of their own: who takes them does not wait for InFlight.
         self._lock = threading.Condition()
         self._chunks: deque[Chunk] = deque()
         self._wakers: list[Callable[[], None]] = []
@@ -197,9 +200,9 @@ class ExecCall(Call[Result]):
         at = max(at, self.try_expires + CLOCK_SECONDS)
         return at if at < self.start_by else None
 
-    def begin_try(self, now: float) -> None:
-        """A try is handed to the producer, for which it may have waited."""
+    def value(self, name: str, now: float) -> bytes:
         self.try_expires = self._try_expires(now)
+        return self.request.value(self.id, self.user, name, max(0.001, self.try_expires - now))
 
     def _try_expires(self, now: float) -> float:
         """Leaves time for another try if there is enough of it."""
@@ -250,7 +253,7 @@ class ExecCall(Call[Result]):
         truncated = exited.truncated or cut or self._sequence.is_over_bound
         return result_of(exited, stdout, stderr, truncated, self._sequence.missing)
 
-    # --- without the core's lock ---------------------------------------------------------------
+    # --- with the chunks' lock only ------------------------------------------------------------
 
     def _put(self, chunks: list[Chunk]) -> None:
         if chunks:

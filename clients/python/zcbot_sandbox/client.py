@@ -10,13 +10,13 @@ import uuid
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import requests
+from . import outcomes, requests
 from .calls import Call, ExecCall, patience
 from .core import DEFAULT_ENSURE_SECONDS, Core
 from .errors import (
@@ -159,7 +159,7 @@ class Sandbox:
         call = ensure_call(self.user, wait, idle_ttl)
         try:
             self.core.begin(call)
-            return _outcome(call)
+            return _outcome(self.core, call)
         except BaseException:
             self.core.abandon(call, given_up())
             raise
@@ -303,10 +303,7 @@ class Sandbox:
 
         def notice(reaped: Reaped) -> None:
             if container_id is None or reaped.container_id == container_id:
-                try:
-                    gone.set_result(reaped)
-                except InvalidStateError:
-                    pass  # another one, or the client is closed
+                outcomes.succeed(gone, reaped)
 
         try:
             self.core.end_with_client(gone)
@@ -356,12 +353,13 @@ class Sandbox:
     def _subscribe(self, kind: str, function: Callable[[Any], object]) -> Subscription:
         dispatch = self._dispatcher.dispatch
         deadline = time.monotonic() + PUBLISH_SECONDS
-        listener = self._listen(kind, lambda event: dispatch(function, event), deadline)
-        return Subscription(self.core, listener, self.client)
-
-    def _listen(self, kind: str, notice: Callable[[Any], None], deadline: float) -> Listener:
+        listening = self.core.listen_soon(self.user, kind, lambda event: dispatch(function, event), deadline)
         with no_answer_in_time():
-            return self.core.listen(self.user, kind, notice, deadline)
+            try:
+                return Subscription(self.core, listening.result(patience(deadline)), self.client)
+            except BaseException:
+                self.core.stop_listening(listening)
+                raise
 
 
 class Cancellation:
@@ -420,16 +418,21 @@ class Run(StartedCommand):
     def stream(self) -> Iterator[Chunk]:
         """The output, as it comes. Raises what ``result`` would raise."""
         while True:
-            chunk = self._call.wait_chunk(self._call.patience)
+            chunk = self._call.wait_chunk(patience(self._call.deadline))
             if chunk is None:
-                _outcome(self._call)
+                self._core.late(self._call)
+                self._call.future.result()
                 return
             yield chunk
 
     def result(self) -> Result:
         """Waits for the end. It has the output that ``stream`` did not hand over."""
         if self._result is None:
-            self._result = complete(self._call, _outcome)
+            try:
+                self._result = with_output(self._call, _outcome(self._core, self._call))
+            except CommandError as e:
+                e.result = with_output(self._call, e.result)
+                raise
         return self._result
 
     def write(self, data: bytes | str) -> None:
@@ -501,7 +504,7 @@ class Run(StartedCommand):
     def _await_stored(self, stored: Future[None]) -> None:
         """Until the command has ended: nothing reads what was sent to it then."""
         ends: list[Future[Any]] = [stored, self._call.future]
-        futures.wait(ends, self._call.patience, futures.FIRST_COMPLETED)
+        futures.wait(ends, patience(self._call.deadline), futures.FIRST_COMPLETED)
         if stored.done() or not self._call.is_over:
             _stored(stored, 0)
 
@@ -514,23 +517,14 @@ class Run(StartedCommand):
         self._leave()
 
 
-def _outcome(call: Call[_T]) -> _T:
-    futures.wait([call.future], call.patience)
-    if not call.is_over:
-        call.late()
+def _outcome(core: Core, call: Call[_T]) -> _T:
+    futures.wait([call.future], patience(call.deadline))
+    core.late(call)
     return call.future.result()
 
 
-def complete(call: ExecCall, outcome: Callable[[ExecCall], Result]) -> Result:
-    """The result with the streamed output that nobody took, also where it is part of an error."""
-    try:
-        return with_output(call, outcome(call))
-    except CommandError as e:
-        e.result = with_output(call, e.result)
-        raise
-
-
 def with_output(call: ExecCall, result: Result) -> Result:
+    """With the streamed output that nobody took."""
     if not call.request.stream:
         return result
     stdout, stderr = call.drain()
@@ -564,13 +558,10 @@ def release_deadline(wait: float | None) -> float:
 
 def into_future(stored: Future[None]) -> Callable[[LogError | None], None]:
     def delivered(error: LogError | None) -> None:
-        try:
-            if error is None:
-                stored.set_result(None)
-            else:
-                stored.set_exception(error)
-        except InvalidStateError:
-            pass  # nobody waits any more
+        if error is None:
+            outcomes.succeed(stored, None)
+        else:
+            outcomes.fail(stored, error)
 
     return delivered
 

@@ -8,20 +8,19 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, TypeVar
 
-from . import requests
+from . import outcomes, requests
 from .calls import Call, ExecCall, patience
-from .errors import ClientClosedError, LogError, SandboxError
+from .errors import ClientClosedError, LogError, NoAnswerError, SandboxError
 from .inflight import InFlight
 from .keepalives import KeepAlives
 from .listeners import Listener, Listeners, Notice
 from .log import Log
 from .settings import logger
 from .timers import Timers
-from .topics import RESULTS
 
 #: For a worker that ends a command late, and for the way of the answer.
 GRACE_SECONDS = 20.0
@@ -61,16 +60,16 @@ class Core:
         )
         self._timers = Timers()
         self._keep_alives = KeepAlives()
-        self._in_flight = InFlight(self.log, self._timers, self._keep_alives, name)
+        self._closing = threading.Event()
+        self._in_flight = InFlight(self.log, self._timers, self._keep_alives, name, self._closing)
         self._listeners = Listeners(self.log)
         self._lock = threading.Lock()
         #: What ends with the client besides calls.
         self._waits: set[Future[Any]] = set()
-        self._closing = threading.Event()
         self._workers = ThreadPoolExecutor(8, "zcbot-sandbox")
         self._threads = [
-            threading.Thread(target=self._read, name="zcbot-sandbox-read", daemon=True),
-            threading.Thread(target=self._serve, name="zcbot-sandbox-write", daemon=True),
+            threading.Thread(target=self._repeat, args=(act,), name=f"zcbot-sandbox-{task}", daemon=True)
+            for task, act in (("read", self._read), ("write", self._serve))
         ]
         for thread in self._threads:
             thread.start()
@@ -80,9 +79,9 @@ class Core:
     def begin(self, call: Call[Any]) -> None:
         """Publishes a request; blocks until the places of its answers are known."""
         try:
-            self.begin_soon(call).result(call.patience)
+            self.begin_soon(call).result(patience(call.deadline))
         except FutureTimeoutError:
-            call.late()
+            self.late(call)
 
     def begin_soon(self, call: Call[Any]) -> Future[None]:
         """As ``begin``, without blocking; done when the request is published or the call is over."""
@@ -98,6 +97,10 @@ class Core:
     def abandon(self, call: Call[Any], error: BaseException) -> None:
         """Nobody waits for a call any more: it is not published if it was not, and a command is killed."""
         self._in_flight.abandon(call, error)
+
+    def late(self, call: Call[Any]) -> None:
+        """Its caller's patience is over: a thread that was to end the call hangs. Nothing if it has ended."""
+        self.abandon(call, NoAnswerError("no answer in time", call.id))
 
     def send_input(
         self,
@@ -137,17 +140,9 @@ class Core:
 
     # --- listeners -----------------------------------------------------------------------------
 
-    def listen(self, user: str, kind: str, notice: Notice, deadline: float) -> Listener:
-        """Blocks until the place of the notices is known. ``notice`` must not block."""
-        listening = self.listen_soon(user, kind, notice, deadline)
-        try:
-            return listening.result(patience(deadline))
-        except BaseException:
-            self.stop_listening(listening)
-            raise
-
     def listen_soon(self, user: str, kind: str, notice: Notice, deadline: float) -> Future[Listener]:
-        """As ``listen``, without blocking. One that is cancelled listens to nothing."""
+        """Done when the place of the notices is known. One that is cancelled listens to nothing. ``notice`` must
+        not block."""
         self._refuse_unusable()
         return self._listeners.add(Listener(user.encode(), kind, notice), deadline)
 
@@ -171,23 +166,18 @@ class Core:
         logger.warning("%s", error)
         self._in_flight.fail(error, kinds)
 
-    def fail_all(self, error: BaseException) -> None:
-        self._in_flight.fail(error, set(RESULTS))
-
     def _read(self) -> None:
-        while not self._closing.is_set():
-            try:
-                self.log.poll(self._timers.run(_TICK))
-            except Exception:  # noqa: BLE001 - one record or one call must not end all others
-                logger.exception("a record or a deadline could not be handled; please report this")
-                time.sleep(_TICK)
+        self.log.poll(self._timers.run(_TICK))
 
     def _serve(self) -> None:
+        self.log.serve_deliveries(_TICK)
+
+    def _repeat(self, act: Callable[[], None]) -> None:
         while not self._closing.is_set():
             try:
-                self.log.serve_deliveries(_TICK)
-            except Exception:  # noqa: BLE001
-                logger.exception("a delivery could not be handled; please report this")
+                act()
+            except Exception:  # noqa: BLE001 - one record or one call must not end all others
+                logger.exception("a record, a delivery or a deadline could not be handled; please report this")
                 time.sleep(_TICK)
 
     def submit(self, act: Callable[[], _T]) -> Future[_T]:
@@ -237,10 +227,7 @@ class Core:
         self.log.stop()
         self._in_flight.close()
         for wait in waits:
-            try:
-                wait.set_exception(ClientClosedError())
-            except InvalidStateError:
-                pass  # it has ended
+            outcomes.fail(wait, ClientClosedError())
         self._workers.shutdown(wait=False, cancel_futures=True)
         for thread in self._threads:
             if thread is not threading.current_thread():

@@ -76,6 +76,24 @@ class Finder:
         left = self.waits.earliest_deadline() - time.monotonic()
         return max(_SHORTEST_CALL_SECONDS, min(_CALL_SECONDS, left))
 
+    # --- in the thread that reads ----------------------------------------------------------------
+
+    def refused(self, place: Place, at: int, error: LogError) -> None:
+        """A broker refuses to show what is in a partition from an offset on. librdkafka tells that once, so it is
+        known until the partition can be read, and nothing is held in its topic."""
+        with self._lock:
+            if self._interests.refuse(place, error):
+                # Or its end, which shows that it can be read, would not be told if it had been told before.
+                self._consumer.incremental_unassign([TopicPartition(*place)])
+                self._consumer.incremental_assign([TopicPartition(*place, max(at, END))])
+        self.waits.refuse_kinds(error)
+
+    def showed(self, topic: str) -> None:
+        """A broker shows what is in one of a topic's partitions."""
+        if self._interests.is_any_refused:
+            with self._lock:
+                self._interests.allow(topic)
+
     def _start(self) -> None:
         if self._thread is None:
             thread = threading.Thread(target=self._run, name="zcbot-sandbox-ask", daemon=True)

@@ -6,10 +6,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 from typing import Any
 
-from . import events, requests
+from . import events, outcomes, requests
 from .calls import LATE_OUTPUT_SECONDS, Call, EnsureCall, ExecCall
 from .errors import ClientClosedError, InvalidRequestError, LogError, NoAnswerError, SandboxError
 from .events import Failed, Ready
@@ -28,13 +28,16 @@ class InFlight:
     come in the thread that runs the timers.
     """
 
-    def __init__(self, log: Log, timers: Timers, keep_alives: KeepAlives, name: str) -> None:
+    def __init__(
+        self, log: Log, timers: Timers, keep_alives: KeepAlives, name: str, closing: threading.Event
+    ) -> None:
         self._log = log
         self._timers = timers
         self._keep_alives = keep_alives
         self._name = name
-        self._is_closed = False
-        self.lock = threading.Lock()
+        self._closing = closing
+        #: May be taken again: the garbage collector ends generators, and with them calls, in any thread.
+        self.lock = threading.RLock()
         #: Those whose requests are published, by user and the ids of all of their tries.
         self._calls: dict[bytes, dict[str, Call[Any]]] = {}
 
@@ -51,10 +54,7 @@ class InFlight:
             except BaseException as e:  # noqa: BLE001 - the caller waits
                 call.fail(e)
             finally:
-                try:
-                    begun.set_result(None)
-                except InvalidStateError:
-                    pass  # nobody waits any more
+                outcomes.succeed(begun, None)
 
         held = self._log.hold(call.key, call.kinds, call.deadline)
         if not held.done():  # a call that is given up needs no answer of a broker any more
@@ -82,7 +82,7 @@ class InFlight:
 
         call.at_end(over)
         self._publish(call)
-        if self._is_closed:  # meanwhile
+        if self._closing.is_set():  # meanwhile
             call.fail(ClientClosedError())
 
     def _publish(self, call: Call[Any]) -> None:
@@ -90,17 +90,7 @@ class InFlight:
         if call.is_over:
             return
         now = time.monotonic()
-        if isinstance(call, ExecCall):
-            kind = "exec"
-            with self.lock:
-                call.begin_try(now)
-            value = call.request.value(call.id, call.user, self._name, max(0.001, call.try_expires - now))
-        elif isinstance(call, EnsureCall):
-            kind = "ensure"
-            left = max(0.001, call.deadline - now)
-            value = requests.ensure_value(call.id, call.user, self._name, left, call.idle_ttl)
-        else:
-            raise TypeError(type(call))
+        value = call.value(self._name, now)
         if len(value) > events.MAX_VALUE_BYTES:
             call.fail(InvalidRequestError("input", f"makes a record of {len(value)} bytes; send less at once"))
             return
@@ -110,7 +100,7 @@ class InFlight:
                 call.fail(error)
 
         try:
-            self._log.publish(kind, call.key, value, wants_copies=True, on_delivery=delivered)
+            self._log.publish(call.kind, call.key, value, wants_copies=True, on_delivery=delivered)
         except BufferError:
             self._timers.at(now + _FULL_SECONDS, lambda: self._publish(call))
         except LogError as e:
@@ -136,7 +126,7 @@ class InFlight:
         on_delivery: Callable[[LogError | None], None] | None = None,
     ) -> None:
         """Never blocks; raises ``BufferError`` if too much is on its way."""
-        if self._is_closed:
+        if self._closing.is_set():
             raise ClientClosedError
         if "data" in content or "data_base64" in content or "eof" in content:
             call.may_retry = False  # another try would not have it
@@ -163,7 +153,7 @@ class InFlight:
                 call.finish()
                 return
             self._kill(call)
-        call.expired(self._log.hint_without_answer("exited" if isinstance(call, ExecCall) else "ready"))
+        call.expired(self._log.hint_without_answer(call.answer))
 
     def abandon(self, call: Call[Any], error: BaseException) -> None:
         """Nobody waits for a call any more: it is not published if it was not, and a command is killed."""
@@ -182,14 +172,13 @@ class InFlight:
     def fail(self, error: BaseException, kinds: set[str]) -> None:
         """Fails those whose answers are of one of the kinds."""
         with self.lock:
-            calls = [call for of_user in self._calls.values() for call in of_user.values()]
+            calls = [call for of_user in list(self._calls.values()) for call in list(of_user.values())]
         for call in calls:
             if not kinds.isdisjoint(call.kinds):
                 call.fail(error)
 
     def close(self) -> None:
-        """Fails all. Commands go on."""
-        self._is_closed = True
+        """Fails all, after the client is closing. Commands go on."""
         self.fail(ClientClosedError(), set(RESULTS))
 
     # --- answers, in the thread that runs the timers -------------------------------------------

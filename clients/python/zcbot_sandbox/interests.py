@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from .errors import LogError
 from .partitions import Place
 from .topics import Topics
 
@@ -24,7 +25,8 @@ class Interests:
     """Whose records somebody waits for, and the partitions that are read for them.
 
     A partition is read from when its position is known on. Times are of ``time.monotonic``, unless they say
-    otherwise. Not safe for concurrent use.
+    otherwise. Not safe for concurrent use; but ``release`` may come in the middle of anything else, from the
+    garbage collector.
     """
 
     def __init__(self, topics: Topics) -> None:
@@ -34,6 +36,8 @@ class Interests:
         self._held: dict[tuple[str, bytes], int] = {}
         #: When each partition was needed last.
         self._read: dict[Place, float] = {}
+        #: Those that are read as soon as brokers do not refuse it any more, and what they said.
+        self._refused: dict[Place, LogError] = {}
 
     def hold(self, key: bytes, kinds: Iterable[str]) -> None:
         """Records of a user are needed, until a ``release`` of the same."""
@@ -67,17 +71,39 @@ class Interests:
 
     def needed(self, topic: str, partitions: int) -> set[Place]:
         """What would be needed of a topic if it had so many partitions."""
-        keys = {key for kind, key in self._held if self._topics.read_for(kind) == topic}
+        keys = {key for kind, key in list(self._held) if self._topics.read_for(kind) == topic}
         return {place for key in keys for place in self._topics.partitions(topic, key, partitions)}
 
     def topics(self) -> set[str]:
         """Those of which something is needed."""
-        return {self._topics.read_for(kind) for kind, _ in self._held}
+        return {self._topics.read_for(kind) for kind, _ in list(self._held)}
 
     def idle(self, since: float) -> list[Place]:
-        """Those that are read, and were not needed since a time."""
-        needed = {place for kind, key in self._held for place in self._places(key, kind)}
-        return [place for place, used in self._read.items() if used < since and place not in needed]
+        """Those that are read, and were not needed since a time. Of one that is refused, the end of that is
+        awaited.
+        """
+        needed = {place for kind, key in list(self._held) for place in self._places(key, kind)}
+        return [place for place, used in self._read.items() if used < since and place not in needed | self._refused.keys()]
+
+    def refuse(self, place: Place, error: LogError) -> bool:
+        """Brokers refuse to show one that is read; whether that is new."""
+        is_new = place in self._read and place not in self._refused
+        if is_new:
+            self._refused[place] = error
+        return is_new
+
+    def refusal(self, kinds: Iterable[str]) -> LogError | None:
+        """Why no answers of some kinds can be read. Brokers refuse topics, in each partition for itself."""
+        topics = {self._topics.read_for(kind) for kind in kinds}
+        return next((error for (topic, _), error in self._refused.items() if topic in topics), None)
+
+    def allow(self, topic: str) -> None:
+        """Brokers show it."""
+        self._refused = {place: error for place, error in self._refused.items() if place[0] != topic}
+
+    @property
+    def is_any_refused(self) -> bool:
+        return bool(self._refused)
 
     def leave(self, places: Iterable[Place]) -> None:
         """They are not read any more. Topics of which nothing is read are counted again with the next use."""

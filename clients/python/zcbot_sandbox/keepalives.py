@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import threading
+from dataclasses import dataclass
 
 from .recent import Recent
 
@@ -23,6 +24,12 @@ _REPORTS_IN_A_TTL = 10
 _LONGEST_INTERVAL = 30.0
 
 
+@dataclass
+class _Use:
+    ttl: float = _SHORTEST_TTL
+    reported: float = -math.inf
+
+
 class KeepAlives:
     """Users, by their keys, with the idle TTLs of their sandboxes and when a report of use was published last.
     Times are in seconds. Safe for concurrent use.
@@ -30,28 +37,30 @@ class KeepAlives:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._ttls: Recent[bytes, float] = Recent(_MAX_USERS)
-        self._reported: Recent[bytes, float] = Recent(_MAX_USERS)
+        self._uses: Recent[bytes, _Use] = Recent(_MAX_USERS)
 
     def learn(self, key: bytes, ttl: float) -> None:
         with self._lock:
-            self._ttls[key] = ttl
+            self._use(key).ttl = ttl
 
     def forget(self, key: bytes) -> None:
         """The next sandbox may have another idle TTL."""
-        with self._lock:
-            self._ttls.pop(key, None)
+        self.learn(key, _SHORTEST_TTL)
 
     def begin(self, key: bytes, now: float) -> bool:
         """Whether it is time for a report, which the caller publishes."""
         with self._lock:
-            interval = min(self._ttls.get(key, _SHORTEST_TTL) / _REPORTS_IN_A_TTL, _LONGEST_INTERVAL)
-            if now - self._reported.get(key, -math.inf) < interval:
+            use = self._use(key)
+            if now - use.reported < min(use.ttl / _REPORTS_IN_A_TTL, _LONGEST_INTERVAL):
                 return False
-            self._reported[key] = now
+            use.reported = now
             return True
 
     def failed(self, key: bytes) -> None:
         """It was not published."""
         with self._lock:
-            self._reported.pop(key, None)
+            self._use(key).reported = -math.inf
+
+    def _use(self, key: bytes) -> _Use:
+        self._uses[key] = use = self._uses.get(key) or _Use()
+        return use

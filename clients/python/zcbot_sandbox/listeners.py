@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 from typing import Any
 
-from . import events
+from . import events, outcomes
 from .events import Expiring, Reaped
 from .log import Log
 from .recent import Recent
@@ -33,7 +33,7 @@ class Listeners:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # as InFlight.lock
         self._listeners: dict[bytes, list[Listener]] = {}
         self._seen: Recent[str, None] = Recent(_REMEMBERED)
 
@@ -45,14 +45,12 @@ class Listeners:
             if held.cancelled():
                 return
             error = held.exception()
-            try:
-                if error is not None:
-                    listening.set_exception(error)
-                    return
-                with self._lock:
-                    self._listeners.setdefault(listener.key, []).append(listener)
-                listening.set_result(listener)
-            except InvalidStateError:
+            if error is not None:
+                outcomes.fail(listening, error)
+                return
+            with self._lock:
+                self._listeners.setdefault(listener.key, []).append(listener)
+            if not outcomes.succeed(listening, listener):
                 self.remove(listener)
 
         held = self._log.hold(listener.key, (listener.kind,), deadline)
@@ -84,6 +82,6 @@ class Listeners:
             if event.event_id in self._seen:
                 return
             self._seen[event.event_id] = None
-            notices = [each.notice for each in self._listeners.get(key, []) if each.kind == kind]
+            notices = [each.notice for each in list(self._listeners.get(key, [])) if each.kind == kind]
         for notice in notices:
             notice(event)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from . import settings
 from .brokers import REFUSALS, UNKNOWN, Brokers
@@ -15,6 +15,7 @@ from .errors import InvalidRequestError, LogError
 from .finder import Finder
 from .settings import logger
 from .topics import REPLY_TO, REQUESTS, RESULTS, Topics
+from .writer import Writer
 
 #: Takes an answer's kind, the user's id and the record's value.
 OnRecord = Callable[[str, bytes, "bytes | None"], None]
@@ -41,7 +42,7 @@ class Log:
         self._on_refusal = on_refusal
         writing, reading = settings.of_clients(kafka, client_name)
         try:
-            self._producer: Any = Producer(writing)
+            self._writer = Writer(writing)
             self._consumer: Any = Consumer(reading)
             self._brokers = Brokers(reading)
         except (KafkaException, TypeError, ValueError) as e:
@@ -54,7 +55,7 @@ class Log:
         a second, since librdkafka looks that often for topics of which it knows nothing.
         """
         read = sorted({self._topics.read_for(kind) for kind in RESULTS})
-        topics = [(self._producer, self._topics.named(kind)) for kind in REQUESTS]
+        topics: list[tuple[Any, str]] = [(self._writer, self._topics.named(kind)) for kind in REQUESTS]
         topics += [(self._consumer, topic) for topic in read]
         for client, topic in topics:
             if self._finder.waits.is_stopped:
@@ -81,26 +82,15 @@ class Log:
         headers = None
         if wants_copies and self._topics.reply_topic is not None:
             headers = [(REPLY_TO, self._topics.reply_topic.encode())]
-        topic = self._topics.named(kind)
-
-        def delivered(error: Any, _: Any) -> None:
-            if on_delivery is not None:
-                on_delivery(None if error is None else LogError(f"{topic}: {error.str()}"))
-            elif error is not None:
-                logger.warning("a record of %s was not stored: %s", topic, error.str())
-
-        try:
-            self._producer.produce(topic, key=key, value=value, headers=headers, on_delivery=delivered)
-        except KafkaException as e:
-            raise LogError(f"{topic}: {e.args[0].str()}") from e
+        self._writer.produce(self._topics.named(kind), key, value, headers, on_delivery or _log_refusal)
 
     def serve_deliveries(self, seconds: float) -> None:
         """Calls back for what was stored or refused."""
-        self._producer.poll(seconds)
+        self._writer.poll(seconds)
 
-    def flush(self, seconds: float) -> int:
-        """Waits until all records are stored; how many are not yet."""
-        return int(self._producer.flush(seconds))
+    def flush(self, seconds: float) -> None:
+        """Waits until all records are stored."""
+        self._writer.flush(seconds)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -108,8 +98,8 @@ class Log:
         """From when this is done on, records of a user are read, until ``release``. Never blocks.
 
         It is done at once if no broker has to be asked. ``deadline`` is of ``time.monotonic``; the outcome is
-        ``TimeoutError`` if no broker answers by then, ``LogError`` if one refuses. One that is cancelled is
-        not held.
+        ``TimeoutError`` if no broker answers by then, ``LogError`` if one refuses, or has not shown a topic since it
+        refused that. One that is cancelled is not held.
         """
         return self._finder.hold(key, kinds, deadline)
 
@@ -123,16 +113,23 @@ class Log:
         if message is None:
             return
         error, topic, key = message.error(), message.topic(), message.key()
-        if error is not None:
-            if error.code() in REFUSALS:
-                refusal = LogError(f"{topic or 'a topic'} can't be read: {error.str()}")
-                self._on_refusal(refusal, self._topics.read_in(topic) if topic else set(RESULTS))
-            else:
-                logger.info("while reading: %s", error.str())
-        elif key is not None:
-            kind = self._topics.kind_of(topic, message.headers())
-            if kind is not None:
-                self._on_record(kind, key, message.value())
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
+            self._failed(error, message)
+            return
+        self._finder.showed(topic)
+        kind = None if error is not None or key is None else self._topics.kind_of(topic, message.headers())
+        if kind is not None:
+            self._on_record(kind, key, message.value())
+
+    def _failed(self, error: Any, message: Any) -> None:
+        if error.code() not in REFUSALS:
+            logger.info("while reading: %s", error.str())
+            return
+        topic = message.topic()
+        refusal = LogError(f"{topic or 'a topic'} can't be read: {error.str()}")
+        if topic:
+            self._finder.refused((topic, message.partition()), message.offset(), refusal)
+        self._on_refusal(refusal, self._topics.read_in(topic) if topic else set(RESULTS))
 
     # --- end -----------------------------------------------------------------------------------
 
@@ -143,8 +140,12 @@ class Log:
     def close(self) -> None:
         """Ends the consumer; nobody may be in ``poll`` any more. What is not stored yet is given up."""
         self.stop()
-        self._producer.purge()
-        self._producer.flush(1.0)
+        self._writer.close()
         if self._finder.join():
             self._consumer.close()
             self._brokers.close()
+
+
+def _log_refusal(error: LogError | None) -> None:
+    if error is not None:
+        logger.warning("a record was not stored: %s", error)

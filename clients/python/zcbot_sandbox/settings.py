@@ -37,9 +37,17 @@ _CONSUMER = {
     "queued.max.messages.kbytes": 8 * 1024,
     "fetch.queue.backoff.ms": 20,
     "allow.auto.create.topics": False,
+    # Or nobody would know when a partition whose reading was refused can be read.
+    "enable.partition.eof": True,
 }
 #: Correctness rests on these, so nobody else sets them.
-_FIXED = ("partitioner", "enable.idempotence", "enable.auto.commit", "auto.offset.reset")
+_FIXED = (
+    "partitioner",
+    "enable.idempotence",
+    "enable.auto.commit",
+    "auto.offset.reset",
+    "enable.partition.eof",
+)
 
 
 def of_clients(kafka: str | Mapping[str, Any], name: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -34,8 +34,8 @@ class Waits:
     """
 
     def __init__(self, interests: Interests) -> None:
-        #: Guards this and the interests, and is held for moments only.
-        self.lock = threading.Lock()
+        #: Guards this and the interests, and is held for moments only. May be taken again, as InFlight.lock.
+        self.lock = threading.RLock()
         #: Somebody waits, or this is stopped.
         self.news = threading.Condition(self.lock)
         self.is_stopped = False
@@ -45,19 +45,20 @@ class Waits:
     def hold(self, key: bytes, kinds: Iterable[str], deadline: float, begin: Callable[[], None]) -> Future[None]:
         """See ``Log.hold``. ``begin`` is called before somebody waits, with the lock."""
         wait = _Wait(key, tuple(kinds), deadline)
+        error: Exception | None
         with self.lock:
-            is_held = not self.is_stopped and not self._missing(wait)
-            if is_held:
-                self._interests.hold(key, wait.kinds)
-            elif not self.is_stopped:
+            error = ClientClosedError() if self.is_stopped else self._interests.refusal(wait.kinds)
+            if error is None and self._missing(wait):
                 begin()
                 self._waits.append(wait)
                 self.news.notify()
                 return wait.held
-        if is_held:
+            if error is None:
+                self._interests.hold(key, wait.kinds)
+        if error is None:
             wait.held.set_result(None)
         else:
-            wait.fail(ClientClosedError())
+            wait.fail(error)
         return wait.held
 
     def release(self, key: bytes, kinds: Iterable[str]) -> None:
@@ -94,6 +95,13 @@ class Waits:
             refused = self._take(
                 lambda wait: wait.begun <= latest and not self._missing(wait).isdisjoint(places)
             )
+        for wait in refused:
+            wait.fail(error)
+
+    def refuse_kinds(self, error: Exception) -> None:
+        """Fails those who need a topic that brokers have just refused to show."""
+        with self.lock:
+            refused = self._take(lambda wait: self._interests.refusal(wait.kinds) is not None)
         for wait in refused:
             wait.fail(error)
 

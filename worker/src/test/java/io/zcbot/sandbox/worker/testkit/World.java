@@ -440,13 +440,23 @@ public final class World {
   public SandboxEvent ensure(UserId user, @Nullable Duration idleTtl)
       throws FencedException, InterruptedException {
     domain.ensurer().ensure(request(user, Duration.ofSeconds(60), idleTtl));
-    return log.getLast();
+    return lastOf(user);
   }
 
   /** Ensures at once and returns what was published for it last. */
   public SandboxEvent ensure(UserId user) throws FencedException, InterruptedException {
     domain.ensurer().ensure(request(user));
-    return log.getLast();
+    return lastOf(user);
+  }
+
+  /** Others may publish meanwhile. */
+  private SandboxEvent lastOf(UserId user) {
+    synchronized (log) {
+      return log.reversed().stream()
+          .filter(event -> event.userId().equals(user))
+          .findFirst()
+          .orElseThrow();
+    }
   }
 
   /** As {@link #ensure}, which has to get a sandbox. */

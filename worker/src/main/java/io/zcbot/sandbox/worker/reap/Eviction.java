@@ -9,6 +9,7 @@ import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Comparator;
@@ -48,6 +49,7 @@ public final class Eviction {
    *
    * @param deadline on the monotonic clock
    * @return the place; null if there is none to be had
+   * @throws StoppedException if the worker stops and evicts nobody any more
    */
   public @Nullable Place makeRoom(long deadline) throws InterruptedException {
     Iterator<Sandbox> candidates = candidates();
@@ -67,6 +69,9 @@ public final class Eviction {
         }
         long left = deadline - time.nanos();
         Trial trial = decided.poll(Math.min(left, BUSY_LANE), TimeUnit.NANOSECONDS);
+        if (trial != null && trial.refused) {
+          throw new StoppedException("the worker stopped before there was room", null);
+        }
         Place place = trial != null && trial.hasMadeRoom() ? capacity.tryTake() : wait.tryTake();
         if (place != null || left <= 0) {
           hasRoom.set(place != null);
@@ -106,13 +111,18 @@ public final class Eviction {
     private final AtomicBoolean hasRoom;
     private volatile boolean begun;
 
+    /** By the lanes, which are closed. */
+    private boolean refused;
+
     private Trial(Sandbox sandbox, AtomicBoolean hasRoom) {
       this.sandbox = sandbox;
       this.hasRoom = hasRoom;
     }
 
     private void start(Reaper reaper, BlockingQueue<Trial> decided) {
-      CompletableFuture.anyOf(reaper.evict(sandbox, this::begin), sandbox.placeFreed())
+      CompletableFuture<Void> eviction = reaper.evict(sandbox, this::begin);
+      refused = eviction.isCancelled();
+      CompletableFuture.anyOf(eviction, sandbox.placeFreed())
           .whenComplete((_, _) -> decided.add(this));
     }
 

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.reap;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Failed;
@@ -18,6 +19,7 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
@@ -184,6 +186,16 @@ class EvictionTest extends InAWorld {
     }
 
     assertThat(world.reaped()).extracting(Reaped::userId).containsExactly(ANNA);
+  }
+
+  @Test
+  void aStopLeavesTheEnsureThatWaitsForAPlaceUnanswered() throws Exception {
+    fullHostWhereOnlyAnnaIsIdle();
+    world.isStopping = true;
+
+    assertThatThrownBy(() -> world.ensure(CLARA)).isInstanceOf(StoppedException.class);
+
+    assertThat(world.failures()).isEmpty();
   }
 
   private void fullHostWhereOnlyAnnaIsIdle() throws Exception {

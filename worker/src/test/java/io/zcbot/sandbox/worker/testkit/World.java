@@ -125,6 +125,9 @@ public final class World {
   /** Which event fails when it is handed over, for the first time. */
   public volatile Predicate<SandboxEvent> failsOnce = _ -> false;
 
+  /** Whether the lanes take nothing more. */
+  public volatile boolean isStopping;
+
   private final List<Runnable> held = new ArrayList<>();
 
   /** Which events the log never takes. */
@@ -196,8 +199,10 @@ public final class World {
             liveTable,
             new CurrentTable(),
             (user, task) -> {
-              lanes.computeIfAbsent(user, _ -> new ConcurrentLinkedQueue<>()).add(task);
-              return true;
+              if (!isStopping) {
+                lanes.computeIfAbsent(user, _ -> new ConcurrentLinkedQueue<>()).add(task);
+              }
+              return !isStopping;
             },
             _ -> lowWatermark == null ? OptionalLong.empty() : OptionalLong.of(lowWatermark),
             TIMER,

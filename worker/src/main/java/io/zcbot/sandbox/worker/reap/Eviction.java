@@ -122,8 +122,9 @@ public final class Eviction {
     private void start(Reaper reaper, BlockingQueue<Trial> decided) {
       CompletableFuture<Void> eviction = reaper.evict(sandbox, this::begin);
       refused = eviction.isCancelled();
-      CompletableFuture.anyOf(eviction, sandbox.placeFreed())
-          .whenComplete((_, _) -> decided.add(this));
+      var _ =
+          CompletableFuture.anyOf(eviction, sandbox.placeFreed())
+              .whenComplete((_, _) -> decided.add(this));
     }
 
     private boolean begin() {

@@ -16,7 +16,6 @@ import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -213,8 +212,8 @@ final class AuditCommand implements Callable<Integer> {
       String[] ends = text.split("/", -1);
       try {
         if (ends.length == 2) {
-          Instant from = OffsetDateTime.parse(ends[0]).toInstant();
-          Instant to = OffsetDateTime.parse(ends[1]).toInstant();
+          Instant from = Converters.time(ends[0]);
+          Instant to = Converters.time(ends[1]);
           if (!to.isBefore(from)) {
             return new Rules.Outage(from, to);
           }

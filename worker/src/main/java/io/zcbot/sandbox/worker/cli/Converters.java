@@ -6,7 +6,11 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.Durations;
+import java.time.DateTimeException;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -26,6 +30,19 @@ final class Converters {
     } catch (IllegalArgumentException e) {
       throw new TypeConversionException(String.valueOf(e.getMessage()));
     }
+  }
+
+  /**
+   * An RFC 3339 time, within the years that records may have.
+   *
+   * @throws DateTimeException if it is something else
+   */
+  static Instant time(String text) {
+    OffsetDateTime time = OffsetDateTime.parse(text).withOffsetSameInstant(ZoneOffset.UTC);
+    if (time.getYear() < 0 || time.getYear() > 9999) {
+      throw new TypeConversionException("write a time of the years 0000 to 9999, in UTC");
+    }
+    return time.toInstant();
   }
 
   static Duration duration(String text) {

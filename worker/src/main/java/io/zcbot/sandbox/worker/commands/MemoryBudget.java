@@ -110,13 +110,6 @@ final class MemoryBudget {
       }
     }
 
-    /** Whether somebody waits for what this user has. */
-    boolean isShort() {
-      synchronized (MemoryBudget.this) {
-        return isAwaited(user);
-      }
-    }
-
     /** Returns bytes. The caller has no lock that somebody who waits needs. */
     void give(int bytes) {
       synchronized (MemoryBudget.this) {

@@ -43,11 +43,16 @@ record RunContext(
     Integer asked = exec.maxOutputBytes();
     int bound = asked == null ? setup.limits().defaultOutput() : asked;
     CommandKey key = CommandKey.of(exec);
-    MemoryBudget.Share budget = memory.outputs().of(exec.userId());
     return exec.stream()
         ? new StreamedOutput(
-            key, bound, budget, sink.answering(request.context()), fence, time, metrics)
-        : new InlineOutput(bound, budget);
+            key,
+            bound,
+            memory.streams().of(exec.userId()),
+            sink.answering(request.context()),
+            fence,
+            time,
+            metrics)
+        : new InlineOutput(bound, memory.outputs().of(exec.userId()));
   }
 
   /**

@@ -30,8 +30,11 @@ final class StreamedOutput extends CommandOutput {
   /** Each record costs the worker, the broker and readers about as much as 100 KiB in it. */
   private static final int MAX_RECORD = 256 * 1024;
 
-  /** Beyond {@link CommandOutput#WINDOW}, if nobody else needs it. */
+  /** Beyond {@link CommandOutput#WINDOW}, as far as the budget allows. */
   private static final int MAX_EXTRA = 2 * MAX_RECORD;
+
+  /** A command whose records are shorter does not need more than the window. */
+  private static final int MUCH = WINDOW / 4;
 
   /** For so long small writes are collected; the first is published at once. */
   private static final long COLLECTING = Duration.ofMillis(2).toNanos();
@@ -160,9 +163,6 @@ final class StreamedOutput extends CommandOutput {
     inFlight.add(new Sent(event, sink.publishAsync(event)));
     CompletableFuture<Void> acknowledged = inFlight.getLast().acknowledged();
     var _ = acknowledged.thenRun(() -> acknowledged(chunk.data().length()));
-    if (chunk.data().length() >= WINDOW / 4) {
-      widen();
-    }
     while (!inFlight.isEmpty() && inFlight.getFirst().acknowledged().isDone()) {
       settleFirst();
     }
@@ -178,7 +178,9 @@ final class StreamedOutput extends CommandOutput {
   /** Waits for the oldest record, and publishes it again with all behind it if it failed. */
   private void settleFirst() throws FencedException, InterruptedException {
     if (has(inFlight.getFirst())) {
-      inFlight.removeFirst();
+      if (inFlight.removeFirst().event().data().length() >= MUCH) {
+        widen();
+      }
       return;
     }
     List<Sent> again = List.copyOf(inFlight);
@@ -211,7 +213,7 @@ final class StreamedOutput extends CommandOutput {
     int back;
     lock.lock();
     try {
-      back = budget.isShort() ? Math.min(bytes, extra) : 0;
+      back = bytes < MUCH ? Math.min(bytes, extra) : 0;
       extra -= back;
       allow(bytes - back);
     } finally {
@@ -222,7 +224,7 @@ final class StreamedOutput extends CommandOutput {
     }
   }
 
-  /** A command that writes much may have more on the way, as long as nobody waits for memory. */
+  /** A command of which the log takes much may have more on the way. */
   private void widen() {
     lock.lock();
     try {

@@ -36,7 +36,12 @@ public final class FleetConsole implements AutoCloseable {
     ConsoleServer server = ConsoleServer.start(config.address, config.url, fleet);
     return new FleetConsole(
         FleetFollower.start(
-            () -> clients.smallFreeConsumer("console"), kafka.topicPrefix(), HISTORY, fleet, clock),
+            () -> clients.smallFreeConsumer("console"),
+            kafka.topicPrefix(),
+            HISTORY,
+            fleet,
+            clock,
+            System::nanoTime),
         GroupWatch.start(clients, kafka, fleet),
         server);
   }

@@ -14,8 +14,10 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -41,8 +43,8 @@ final class FleetFollower implements AutoCloseable {
   private static final Duration ANSWER = Duration.ofSeconds(5);
   private static final Duration PAUSE = Duration.ofSeconds(2);
   private static final Duration STOP = Duration.ofSeconds(10);
-  private static final long PROBE_EVERY_MS = 1_000;
-  private static final long COUNT_EVERY_MS = 30_000;
+  private static final Duration PROBE_EVERY = Duration.ofSeconds(1);
+  private static final Duration COUNT_EVERY = Duration.ofSeconds(30);
 
   private static final List<Topic> TOPICS =
       Arrays.stream(Topic.values())
@@ -54,6 +56,7 @@ final class FleetFollower implements AutoCloseable {
   private final Duration history;
   private final Fleet fleet;
   private final InstantSource clock;
+  private final LongSupplier nanos;
   private final Thread thread;
   private final CountDownLatch stop = new CountDownLatch(1);
   private FollowState state = FollowState.STARTING;
@@ -66,14 +69,17 @@ final class FleetFollower implements AutoCloseable {
    *
    * @param consumers new ones, in no group; closed with this
    * @param history how far back events are read
+   * @param nanos a monotonic clock
    */
   static FleetFollower start(
       Supplier<Consumer<byte[], byte[]>> consumers,
       String topicPrefix,
       Duration history,
       Fleet fleet,
-      InstantSource clock) {
-    FleetFollower follower = new FleetFollower(consumers, topicPrefix, history, fleet, clock);
+      InstantSource clock,
+      LongSupplier nanos) {
+    FleetFollower follower =
+        new FleetFollower(consumers, topicPrefix, history, fleet, clock, nanos);
     follower.thread.start();
     return follower;
   }
@@ -83,11 +89,13 @@ final class FleetFollower implements AutoCloseable {
       String topicPrefix,
       Duration history,
       Fleet fleet,
-      InstantSource clock) {
+      InstantSource clock,
+      LongSupplier nanos) {
     this.consumers = consumers;
     this.history = history;
     this.fleet = fleet;
     this.clock = clock;
+    this.nanos = nanos;
     TOPICS.forEach(topic -> topics.put(topic.named(topicPrefix), topic));
     this.thread = Thread.ofPlatform().name("console-topics").daemon().unstarted(this::run);
   }
@@ -144,26 +152,26 @@ final class FleetFollower implements AutoCloseable {
             .starts());
     consumer.assign(all);
     starts.forEach(consumer::seek);
-    followOn(consumer, count);
+    followOn(consumer);
   }
 
-  private void followOn(Consumer<byte[], byte[]> consumer, int count) {
+  private void followOn(Consumer<byte[], byte[]> consumer) {
     Probe probe = null;
-    long probed = 0;
-    long counted = clock.millis();
+    long counted = nanos.getAsLong();
+    long probed = counted - PROBE_EVERY.toNanos();
     while (isWanted()) {
       take(consumer);
-      long now = clock.millis();
-      if (now - counted >= COUNT_EVERY_MS) {
+      long now = nanos.getAsLong();
+      if (now - counted >= COUNT_EVERY.toNanos()) {
         counted = now;
-        if (isChanged(consumer, count)) {
+        if (isChanged(consumer)) {
           log.info("the topics changed: reading them anew");
           return;
         }
       }
-      if (probe == null && now - probed >= PROBE_EVERY_MS) {
+      if (probe == null && now - probed >= PROBE_EVERY.toNanos()) {
         probed = now;
-        probe = probe(consumer, now);
+        probe = probe(consumer, clock.millis());
       }
       if (probe != null) {
         long behind = behind(consumer, probe.ends);
@@ -183,10 +191,10 @@ final class FleetFollower implements AutoCloseable {
     }
   }
 
-  private boolean isChanged(Consumer<byte[], byte[]> consumer, int count) {
+  private boolean isChanged(Consumer<byte[], byte[]> consumer) {
     try {
       List<TopicPartition> all = partitions(consumer);
-      return all == null || all.size() != count * TOPICS.size();
+      return all == null || !Set.copyOf(all).equals(consumer.assignment());
     } catch (TimeoutException _) {
       return false;
     }

@@ -32,7 +32,8 @@ final class LaneSteps {
    *
    * @param what the step, as a verb for the log
    * @return completes when it ran; that the engine refused it is logged and no failure, since the
-   *     reaper or the reconciliation comes back to what is left
+   *     reaper or the reconciliation comes back to what is left. Cancelled if the worker stops and
+   *     the step will not run
    */
   CompletableFuture<Void> queue(UserId user, String what, Step step) {
     CompletableFuture<Void> done = new CompletableFuture<>();

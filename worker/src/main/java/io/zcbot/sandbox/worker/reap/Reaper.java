@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -135,9 +136,14 @@ public final class Reaper {
     return isIdleFor(sandbox, limits.evictAfter());
   }
 
-  /** Reaps a sandbox to make room, unless it turns out to be in use. */
-  CompletableFuture<Void> evict(Sandbox sandbox) {
-    return queue(sandbox, Reaped.Reason.EVICTED, () -> isEvictable(sandbox));
+  /**
+   * Reaps a sandbox to make room, unless it turns out to be in use.
+   *
+   * @param isWanted asked in the lane when the eviction begins; not if somebody else ends it
+   */
+  CompletableFuture<Void> evict(Sandbox sandbox, BooleanSupplier isWanted) {
+    return queue(
+        sandbox, Reaped.Reason.EVICTED, () -> isWanted.getAsBoolean() && isEvictable(sandbox));
   }
 
   /** The worker stops: reaps are not to spare the engine for users any more. */

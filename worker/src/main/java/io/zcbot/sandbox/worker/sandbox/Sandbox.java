@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,7 @@ public final class Sandbox {
   private final @Nullable Instant containerStartedAt;
   private final long startedAt;
   private final Place place;
+  private final CompletableFuture<Void> placeFreed = new CompletableFuture<>();
   private volatile LastUse lastUse;
   private volatile int partition;
   private volatile @Nullable Duration idleTtl;
@@ -75,10 +77,12 @@ public final class Sandbox {
   /** The container was killed: others may have its place on the host, even before that is told. */
   public void freePlace() {
     place.close();
+    placeFreed.complete(null);
   }
 
-  Place place() {
-    return place;
+  /** Completes once others may have its place on the host. */
+  public CompletableFuture<Void> placeFreed() {
+    return placeFreed;
   }
 
   /**

@@ -354,6 +354,10 @@ class AuditCommandTest {
       delimiter = '|',
       value = {
         "audit --from yesterday | write a time such as 2026-11-24T12:00:00Z, or an age such as",
+        "audit --from +999999999-01-01T00:00:00Z | write a time of the years 0000 to 9999",
+        "audit --to +999999999-01-01T00:00:00Z | write a time of the years 0000 to 9999",
+        "usage --from=-0001-12-31T23:59:59Z | write a time of the years 0000 to 9999",
+        "audit --outage 2026-11-24T12:00:00Z/+10000-01-01T00:00:00Z | write a time of the years",
         "audit --outage 2026-11-24T12:00:00Z | write two times, the earlier one first",
         "audit --outage 2026-11-24T12:00:00Z/2026-11-24T11:00:00Z | write two times",
         "audit --outage x/y | write two times",

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.Exited.Reason;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
@@ -20,6 +21,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.OutputWay;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -93,19 +95,8 @@ class StreamedOutputTest extends InACommandWorld {
   void nothingMoreMayBeWrittenThanTheLogTook() throws Exception {
     FakeCommandEngine.Command command = run(Asked.of("x").streamed().keeping(16 * 1024 * 1024));
     world.heldUp = event -> event instanceof Output;
-    int written = 0;
-    for (int idle = 0; idle < 100; idle++) {
-      int credit = command.credit.get();
-      if (credit > 0) {
-        command.write(OutputStreamName.STDOUT, bytes(Math.min(credit, RECORD), 'z'));
-        written += Math.min(credit, RECORD);
-        idle = 0;
-      } else {
-        Thread.onSpinWait();
-        java.util.concurrent.locks.LockSupport.parkNanos(1_000_000);
-      }
-    }
-    assertThat(written).isLessThanOrEqualTo(CommandOutput.WINDOW + 2 * RECORD);
+    int written = writeAllThatIsAllowed(List.of(command));
+    assertThat(written).isLessThanOrEqualTo(CommandOutput.WINDOW);
     assertThat(outputs()).isEmpty();
     world.release();
     int all = written;
@@ -114,6 +105,70 @@ class StreamedOutputTest extends InACommandWorld {
     command.exit(0);
     assertThat(answer("x").truncated()).isFalse();
     assertNoGaps();
+  }
+
+  /** Until nothing was allowed for a while. */
+  private static int writeAllThatIsAllowed(List<FakeCommandEngine.Command> commands) {
+    int written = 0;
+    for (int idle = 0; idle < 100; idle++) {
+      for (FakeCommandEngine.Command command : commands) {
+        int allowed = Math.min(command.credit.get(), RECORD);
+        if (allowed > 0) {
+          command.write(OutputStreamName.STDOUT, bytes(allowed, 'z'));
+          written += allowed;
+          idle = 0;
+        }
+      }
+      java.util.concurrent.locks.LockSupport.parkNanos(1_000_000);
+    }
+    return written;
+  }
+
+  private void writeAndAwaitAcknowledgement(FakeCommandEngine.Command command) {
+    until(() -> command.credit.get() >= CommandOutput.WINDOW / 2);
+    int before = text(OutputStreamName.STDOUT).length();
+    int count = Math.min(command.credit.get(), RECORD);
+    command.write(OutputStreamName.STDOUT, bytes(count, 'z'));
+    until(() -> text(OutputStreamName.STDOUT).length() == before + count);
+  }
+
+  /** All answers go through the producer that these records would fill. */
+  @Test
+  void partitionsThatTakeNothingAnyMoreLeaveMostOfTheProducerToOthers() throws Exception {
+    List<FakeCommandEngine.Command> commands = new ArrayList<>();
+    for (UserId user : List.of(ANNA, BEN)) {
+      for (int i = 0; i < CommandLimits.DEFAULT.perSandbox(); i++) {
+        Asked asked = Asked.of(user + "-" + i).by(user).streamed().keeping(16 * 1024 * 1024);
+        commands.add(run(asked));
+      }
+    }
+    for (FakeCommandEngine.Command command : commands) {
+      for (int i = 0; i < 6; i++) {
+        writeAndAwaitAcknowledgement(command);
+      }
+    }
+    assertThat(commands).anyMatch(command -> command.credit.get() >= RECORD);
+    world.heldUp = Output.class::isInstance;
+
+    // In a record they may take a third more.
+    assertThat(writeAllThatIsAllowed(commands)).isLessThan(2 * 1024 * 1024);
+    world.release();
+  }
+
+  @Test
+  void aCommandThatWritesLittleAfterMuchGivesBackWhatItMayWriteAtOnce() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x").streamed().keeping(16 * 1024 * 1024));
+    for (int i = 0; i < 6; i++) {
+      writeAndAwaitAcknowledgement(command);
+    }
+    until(() -> command.credit.get() > 2 * RECORD);
+    for (int i = 0; i < 600; i++) {
+      int before = outputs().size();
+      command.write(OutputStreamName.STDOUT, bytes(1024, 'z'));
+      until(() -> outputs().size() > before);
+    }
+    assertThat(command.credit.get()).isLessThanOrEqualTo(CommandOutput.WINDOW);
+    writeAndAwaitAcknowledgement(command);
   }
 
   @Test

@@ -5,6 +5,8 @@
 package io.zcbot.sandbox.worker.reap;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
@@ -17,6 +19,7 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
@@ -26,9 +29,13 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 class EvictionTest extends InAWorld {
   private static final UserId DORA = World.user(4);
@@ -100,6 +107,97 @@ class EvictionTest extends InAWorld {
     assertThat(world.failures()).singleElement().extracting(Failed::userId).isEqualTo(DORA);
   }
 
+  @Test
+  void aNewUserDoesNotWaitUntilTheEndThatMadeRoomIsAnnounced() throws Exception {
+    fullHostWhereOnlyAnnaIsIdle();
+    CountDownLatch answered = new CountDownLatch(1);
+    AtomicBoolean isAnnouncedFirst = new AtomicBoolean();
+    world.isAnothers =
+        user -> {
+          if (user.equals(ANNA) && !isDone(answered)) {
+            isAnnouncedFirst.set(true);
+          }
+          return false;
+        };
+
+    try (var _ = world.settling(ANNA)) {
+      assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+      answered.countDown();
+    }
+
+    assertThat(isAnnouncedFirst).isFalse();
+    assertThat(world.reaped()).extracting(Reaped::userId).containsExactly(ANNA);
+    assertThat(world.registry.size()).isEqualTo(2);
+  }
+
+  private static boolean isDone(CountDownLatch latch) {
+    try {
+      return latch.await(5, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** Anna's lane is busy for longer than anybody waits, and Ben is at work by the engine. */
+  @Test
+  @Timeout(20)
+  void aBusyLaneDoesNotHoldUpANewUserWhileAnotherSandboxMayGo() throws Exception {
+    World host = new World(root.resolve("host"), 3, null);
+    for (UserId user : List.of(ANNA, BEN, DORA)) {
+      String id = host.ready(user).containerId();
+      if (user.equals(BEN)) {
+        host.engine.exec(id, true);
+      }
+      host.advance(Duration.ofSeconds(10));
+    }
+    host.advance(World.EVICT_AFTER);
+    host.readAll();
+
+    try (var _ = host.settling(BEN);
+        var _ = host.settling(DORA)) {
+      assertThat(host.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
+    }
+    host.settle();
+
+    assertThat(host.reaped()).extracting(Reaped::userId).as("one").containsExactly(DORA);
+  }
+
+  /** Ben's is in use after all, and Anna's lane gets to the eviction later. */
+  @Test
+  @Timeout(20)
+  void theEvictionThatWasLeftInABusyLaneMakesRoomIfNoOtherDoes() throws Exception {
+    world.ready(ANNA);
+    world.advance(Duration.ofSeconds(10));
+    world.ready(BEN);
+    world.advance(World.EVICT_AFTER.plusSeconds(1));
+    world.readAll();
+    CountDownLatch kept = new CountDownLatch(1);
+    world.submit(ANNA, () -> assertThat(isDone(kept)).isTrue());
+
+    try (var _ = world.settling(ANNA)) {
+      FutureTask<Ready> ready = new FutureTask<>(() -> world.ready(CLARA));
+      Thread.startVirtualThread(ready);
+      Sandbox ben = Objects.requireNonNull(world.registry.get(BEN));
+      await().atMost(Duration.ofSeconds(4)).until(ben::isReapPending);
+      world.registry.touch(BEN, world.now, Reaped.Use.ACTIVITY);
+      world.step(BEN);
+      kept.countDown();
+      assertThat(ready.get().outcome()).isEqualTo(Ready.Outcome.CREATED);
+    }
+
+    assertThat(world.reaped()).extracting(Reaped::userId).containsExactly(ANNA);
+  }
+
+  @Test
+  void aStopLeavesTheEnsureThatWaitsForAPlaceUnanswered() throws Exception {
+    fullHostWhereOnlyAnnaIsIdle();
+    world.isStopping = true;
+
+    assertThatThrownBy(() -> world.ensure(CLARA)).isInstanceOf(StoppedException.class);
+
+    assertThat(world.failures()).isEmpty();
+  }
+
   private void fullHostWhereOnlyAnnaIsIdle() throws Exception {
     world.ready(ANNA);
     world.ready(BEN);
@@ -134,8 +232,8 @@ class EvictionTest extends InAWorld {
     world.engine.exec(id, true);
     world.refuses = this::anotherComesBeforeAnEndIsAnnounced;
 
-    try (var _ = world.settling(ANNA);
-        var _ = world.settling(BEN)) {
+    try (var _ = world.settling(BEN);
+        var _ = world.settling(ANNA)) { // in which the other waits for Ben's
       assertThat(world.ready(CLARA).outcome()).isEqualTo(Ready.Outcome.CREATED);
     }
 
@@ -161,7 +259,7 @@ class EvictionTest extends InAWorld {
       assertThat(host.ready(EVE).outcome()).isEqualTo(Ready.Outcome.CREATED);
     }
 
-    assertThat(host.reaped()).extracting(Reaped::userId).containsExactly(BEN, DORA);
+    assertThat(host.reaped()).extracting(Reaped::userId).containsExactlyInAnyOrder(BEN, DORA);
   }
 
   private World fullHostWhosePoolLooksDuringAnEviction(UserId... users) throws Exception {

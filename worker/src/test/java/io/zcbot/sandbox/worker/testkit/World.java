@@ -125,6 +125,9 @@ public final class World {
   /** Which event fails when it is handed over, for the first time. */
   public volatile Predicate<SandboxEvent> failsOnce = _ -> false;
 
+  /** Whether the lanes take nothing more. */
+  public volatile boolean isStopping;
+
   private final List<Runnable> held = new ArrayList<>();
 
   /** Which events the log never takes. */
@@ -196,8 +199,10 @@ public final class World {
             liveTable,
             new CurrentTable(),
             (user, task) -> {
-              lanes.computeIfAbsent(user, _ -> new ConcurrentLinkedQueue<>()).add(task);
-              return true;
+              if (!isStopping) {
+                lanes.computeIfAbsent(user, _ -> new ConcurrentLinkedQueue<>()).add(task);
+              }
+              return !isStopping;
             },
             _ -> lowWatermark == null ? OptionalLong.empty() : OptionalLong.of(lowWatermark),
             TIMER,
@@ -440,13 +445,23 @@ public final class World {
   public SandboxEvent ensure(UserId user, @Nullable Duration idleTtl)
       throws FencedException, InterruptedException {
     domain.ensurer().ensure(request(user, Duration.ofSeconds(60), idleTtl));
-    return log.getLast();
+    return lastOf(user);
   }
 
   /** Ensures at once and returns what was published for it last. */
   public SandboxEvent ensure(UserId user) throws FencedException, InterruptedException {
     domain.ensurer().ensure(request(user));
-    return log.getLast();
+    return lastOf(user);
+  }
+
+  /** Others may publish meanwhile. */
+  private SandboxEvent lastOf(UserId user) {
+    synchronized (log) {
+      return log.reversed().stream()
+          .filter(event -> event.userId().equals(user))
+          .findFirst()
+          .orElseThrow();
+    }
   }
 
   /** As {@link #ensure}, which has to get a sandbox. */

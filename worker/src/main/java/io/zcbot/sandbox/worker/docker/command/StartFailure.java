@@ -20,8 +20,8 @@ import java.util.Set;
 record StartFailure(String program, String directory) {
   private static final int MAX_NAME = 200;
 
-  /** EAGAIN, ENOMEM, ENFILE, EMFILE, ETXTBSY: what may be otherwise the next time. */
-  private static final Set<Integer> PASSING = Set.of(11, 12, 23, 24, 26);
+  /** EAGAIN, ENOMEM, ENFILE, EMFILE, ETXTBSY, ENOSPC: what may be otherwise the next time. */
+  private static final Set<Integer> PASSING = Set.of(11, 12, 23, 24, 26, 28);
 
   /** Keeps of the request what a message may name. */
   static StartFailure of(CommandRequest request) {

@@ -206,11 +206,13 @@ $RULES") || fail rules "nft: ${problem%%$'\n'*}"
   printf 'zcbot-sandbox ready table=%s rules=%s found=%s\n' "$table" "$count" "$found"
 }
 
+is_gateway() { [[ $1 =~ $address4 && $1 != */* ]]; }
+
 # Sets SEAL.
 make_seal() { # gateway
   local entry early='' limits='' name_chains
   local -a entries resolvers=() flow_limits early_rules
-  [[ $1 =~ $address4 && $1 != */* ]] || fail settings "'$1' is not the address of a gateway"
+  is_gateway "$1" || fail settings "'$1' is not the address of a gateway"
   read_flow_limits
   split "${ZCBOT_RESOLVERS-}"
   [[ ${ZCBOT_DNS-} == off ]] || resolvers=(${entries[@]+"${entries[@]}"})
@@ -247,6 +249,8 @@ seal() { # process id, gateway
     printf 'failed 0: not a process id\n'
   elif [[ $namespace -ef /proc/1/ns/net ]]; then
     printf "failed %s: it is in the host's network namespace\n" "$1"
+  elif ! is_gateway "$2"; then
+    printf "failed %s: '%s' is not the address of a gateway\n" "$1" "${2//[[:cntrl:]]/ }"
   elif make_seal "$2" && problem=$(nsenter --net="$namespace" /bin/bash -pc "$enter" 2>&1 <<<"$SEAL"); then
     printf 'sealed %s\n' "$1"
   elif [[ ! -e $namespace ]]; then

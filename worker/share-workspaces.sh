@@ -7,9 +7,13 @@
 set -euo pipefail
 
 # The engine's mount namespace is the one that counts; without a dockerd, that of the first process.
+# Any process can take the engine's name, so it also has to be root, and of no container. Who owns its
+# directory in /proc does not tell: those of processes that can't be traced are root's.
 engine=1
 for process in /proc/[0-9]*; do
-  if [[ $(cat "$process/comm" 2>/dev/null) == dockerd ]]; then
+  [[ $process/ns/pid -ef /proc/self/ns/pid ]] || continue
+  status=$(cat "$process/status" 2>/dev/null) || continue
+  if [[ $status == $'Name:\tdockerd\n'*$'\nUid:\t0\t0\t0\t0\n'* ]]; then
     engine=${process#/proc/}
     break
   fi

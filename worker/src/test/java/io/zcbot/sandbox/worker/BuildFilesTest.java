@@ -6,7 +6,10 @@ package io.zcbot.sandbox.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
@@ -17,7 +20,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -34,6 +39,7 @@ class BuildFilesTest {
   private static final Pattern FROM = Pattern.compile("(?m)^FROM (\\S+)(?: AS (\\S+))?$");
   private static final Pattern COPY = Pattern.compile("(?m)^COPY (?!--from)(.+)$");
   private static final Pattern SETTING = Pattern.compile("(?m)^ +(ZCBOT_\\w+): (.+)$");
+  private static final Pattern HEALTH = Pattern.compile("(?m)^HEALTHCHECK .*? CMD (.+)$");
   private static final Pattern MODULE = Pattern.compile("<module>(.+)</module>");
 
   @Test
@@ -74,6 +80,54 @@ class BuildFilesTest {
     assertThat(REPOSITORY.resolve("worker").resolve(options)).exists();
     assertThat(Files.readString(REPOSITORY.resolve("worker/Dockerfile")))
         .contains(" worker/" + options + " ", "ENTRYPOINT [\"/opt/zcbot/start.sh\"]");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "127.0.0.1, 127.0.0.1",
+    "0.0.0.0, 0.0.0.0",
+    "127.0.0.2, 127.0.0.2",
+    "127.0.0.1, [::ffff:127.0.0.1]"
+  })
+  void theWorkersImageIsHealthyIfItsWorkerIsWhereverThatListens(String host, String shown)
+      throws Exception {
+    AtomicInteger status = new AtomicInteger(200);
+    HttpServer server = HttpServer.create(new InetSocketAddress(host, 0), 0);
+    server.createContext(
+        "/health/live",
+        exchange -> {
+          exchange.sendResponseHeaders(status.get(), -1);
+          exchange.close();
+        });
+    server.start();
+    String address = shown + ":" + server.getAddress().getPort();
+    try {
+      assertThat(health(address)).isZero();
+      status.set(503);
+      assertThat(health(address)).isNotZero();
+    } finally {
+      server.stop(0);
+    }
+    assertThat(health(address)).isNotZero();
+  }
+
+  @Test
+  void theWorkersImageCannotTellTheHealthOfAWorkerThatServesNone() throws Exception {
+    assertThat(health("off")).isZero();
+  }
+
+  private static int health(String address) throws Exception {
+    Matcher check =
+        HEALTH.matcher(
+            Files.readString(REPOSITORY.resolve("worker/Dockerfile")).replace("\\\n", ""));
+    assertThat(check.find()).isTrue();
+    ProcessBuilder builder =
+        new ProcessBuilder(new JsonMapper().readValue(check.group(1), String[].class));
+    builder.environment().put("ZCBOT_OPS_ADDRESS", address);
+    Process process = builder.redirectErrorStream(true).start();
+    process.getInputStream().readAllBytes();
+    assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    return process.exitValue();
   }
 
   /** Maven looks for all modules that the parent names, even if it builds only some. */

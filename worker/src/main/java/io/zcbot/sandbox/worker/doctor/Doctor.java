@@ -69,6 +69,9 @@ public final class Doctor {
       if (facts.cgroups().version() != 2) {
         findings.add(ProcessChecks.socketMemory());
       }
+      if (!facts.hasOwnKernel(config.spec())) {
+        findings.addAll(HostCounters.of(config.capacity().maxSandboxes, config.spec().limits()));
+      }
       Path workspaces = WorkspaceChecks.existing(config.workspaces().root);
       UidChecks.Choice uids =
           UidChecks.choose(

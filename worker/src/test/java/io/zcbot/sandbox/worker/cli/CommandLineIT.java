@@ -118,7 +118,9 @@ class CommandLineIT {
 
     Ran unknown = sandbox("exec", user, "no-such-program");
     assertThat(unknown.exitCode()).isEqualTo(ExitCode.NOT_RUN);
-    assertThat(unknown.err()).contains("the command did not run: ");
+    assertThat(unknown.err())
+        .contains("the command did not run: the program 'no-such-program'")
+        .contains("no such file or directory");
 
     assertThat(sandbox("exec", "--shell", user, "kill -TERM $$").exitCode()).isEqualTo(128 + 15);
 

@@ -46,15 +46,19 @@ class NamespaceSealTest extends HostRulesTestCase {
   }
 
   private void runs(int process) {
+    runs(process, "net", "172.30.0.1");
+  }
+
+  private void runs(int process, String network, String gateway) {
     fake.on(
         "GET",
         "/containers/c1/json",
         status(
             200,
             """
-            {"Id":"c1","Name":"/c1","Config":{},"State":{"Pid":%d},"NetworkSettings":{"Networks":{"net":{"Gateway":"172.30.0.1"}}}}\
+            {"Id":"c1","Name":"/c1","Config":{},"State":{"Pid":%d},"NetworkSettings":{"Networks":{"%s":{"Gateway":"%s"}}}}\
             """
-                .formatted(process)));
+                .formatted(process, network, gateway)));
   }
 
   /** One after the other says so to the first question, and ends if it says nothing. */
@@ -118,6 +122,32 @@ class NamespaceSealTest extends HostRulesTestCase {
 
     assertThat(e.kind()).isEqualTo(Kind.UNPROTECTED);
     assertThat(e.getMessage()).contains("nft: Operation not supported");
+  }
+
+  /** As one made with --internal has none. */
+  @Test
+  void aNetworkWithoutAGatewayIsNamed() {
+    helpers("sealed 4711");
+    runs(4711, "net", "");
+
+    EngineException e = failure();
+
+    assertThat(e.kind()).isEqualTo(Kind.FIREWALL);
+    assertThat(e.getMessage()).contains("the network net has no IPv4 gateway", "--internal");
+    assertThat(fake.asked("POST", "/containers/create")).as("the rules' helper only").hasSize(1);
+  }
+
+  /** The engine knows networks by their ids as well, but names them here. */
+  @Test
+  void aNetworkThatIsNotSetByItsNameIsNamed() {
+    helpers("sealed 4711");
+    runs(4711, "another", "172.30.0.1");
+
+    EngineException e = failure();
+
+    assertThat(e.kind()).isEqualTo(Kind.FIREWALL);
+    assertThat(e.getMessage()).contains("no network net", "ZCBOT_SANDBOX_NETWORK", "not its id");
+    assertThat(fake.asked("POST", "/containers/create")).as("the rules' helper only").hasSize(1);
   }
 
   /** A sandbox that is told of otherwise, say a slow one's late answer. */

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.math.BigInteger;
 import java.nio.file.Files;
@@ -146,6 +147,38 @@ class HostChecksTest {
         .satisfies(f -> assertThat(f.fix()).contains("fs.file-max=819200"));
     assertThat(ProcessChecks.openFiles(20, 10, BigInteger.valueOf(40_959)).detail())
         .contains("one sandbox can");
+  }
+
+  @Test
+  void terminalsAreCountedForAllSandboxesTogether() {
+    ResourceLimits limits = new ResourceLimits(1 << 30, 1, 10, 1 << 20, null, null);
+    assertThat(HostCounters.terminals(64, limits, 2_622_464, 1024).level()).isEqualTo(Level.OK);
+    assertThat(HostCounters.terminals(64, limits, 2_622_463, 1024))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.detail()).contains("64 sandboxes", "the host has 2621439"))
+        .satisfies(f -> assertThat(f.detail()).doesNotContain("one sandbox can"))
+        .satisfies(f -> assertThat(f.fix()).contains("sysctl -w kernel.pty.max=2622464;"));
+    assertThat(HostCounters.terminals(64, limits, 4096, 1024).detail()).contains("one sandbox can");
+    // one process more would hold no more: there is no memory for them
+    ResourceLimits small = new ResourceLimits(20_480 * 2048, 1, 10, 1 << 20, null, null);
+    assertThat(HostCounters.terminals(64, small, 4096, 1024).fix()).contains("pty.max=1311744;");
+    // the kernel takes no higher number
+    ResourceLimits large = new ResourceLimits(1L << 50, 1, 1 << 20, 1 << 20, null, null);
+    assertThat(HostCounters.terminals(64, large, 4096, 1024).fix()).contains("pty.max=2147483647;");
+    assertThat(HostCounters.terminals(64, large, Integer.MAX_VALUE, 1024).level())
+        .isEqualTo(Level.OK);
+  }
+
+  @Test
+  void asynchronousIoIsCountedForAllSandboxesTogether() {
+    ResourceLimits limits = new ResourceLimits(1 << 20, 1, 10, 1 << 20, null, null);
+    assertThat(HostCounters.asynchronousIo(2, limits, 32_768).level()).isEqualTo(Level.OK);
+    assertThat(HostCounters.asynchronousIo(2, limits, 32_767))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.detail()).contains("2 sandboxes", "the host has 32767"))
+        .satisfies(f -> assertThat(f.detail()).doesNotContain("one sandbox can"))
+        .satisfies(f -> assertThat(f.fix()).contains("sysctl -w fs.aio-max-nr=32768;"));
+    assertThat(HostCounters.asynchronousIo(2, limits, 16_384).detail()).contains("one sandbox can");
   }
 
   @Test

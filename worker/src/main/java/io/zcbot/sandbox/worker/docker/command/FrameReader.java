@@ -20,7 +20,6 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
-import java.util.Set;
 
 /**
  * Reads what a runner says, in frames: a type (1 byte), the length of the payload (3 bytes), a
@@ -51,9 +50,6 @@ final class FrameReader {
   private static final int MAX_EXIT_CODE = 255;
   private static final int MAX_SIGNAL = 64;
   private static final int MAX_SURVIVORS = 1 << 22; // the most processes that Linux can have
-
-  /** EAGAIN, ENOMEM, ENFILE, EMFILE, ETXTBSY: what may be otherwise the next time. */
-  private static final Set<Integer> PASSING = Set.of(11, 12, 23, 24, 26);
 
   private final DataInputStream in;
 
@@ -139,8 +135,7 @@ final class FrameReader {
       }
       case 'F' -> {
         require(type, length, 4, MAX_PAYLOAD);
-        boolean passing = PASSING.contains(in.readInt());
-        yield new RunnerFrame.Ended(command, new CommandEnd.NotStarted(text(length - 4), passing));
+        yield new RunnerFrame.NotStarted(command, in.readInt(), text(length - 4));
       }
       default -> throw new NonsenseException("a frame of the unknown type " + type);
     };

@@ -119,7 +119,7 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
       throw new NonsenseException("it names a command that does not run");
     }
     command.on(frame);
-    if (frame instanceof RunnerFrame.Ended) {
+    if (frame instanceof RunnerFrame.Ended || frame instanceof RunnerFrame.NotStarted) {
       commands.remove(frame.command());
     }
   }

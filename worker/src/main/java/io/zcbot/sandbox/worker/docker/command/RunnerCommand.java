@@ -40,6 +40,7 @@ final class RunnerCommand implements CommandChannel.Command {
 
   private final int number;
   private final CommandObserver observer;
+  private final StartFailure failure;
   private final Runner runner;
   private long window;
   private int wanted;
@@ -54,6 +55,7 @@ final class RunnerCommand implements CommandChannel.Command {
   RunnerCommand(int number, CommandRequest request, CommandObserver observer, Runner runner) {
     this.number = number;
     this.observer = observer;
+    this.failure = StartFailure.of(request);
     this.window = request.window();
     this.inputEnded = request.readsNothing();
     this.runner = runner;
@@ -79,9 +81,9 @@ final class RunnerCommand implements CommandChannel.Command {
           tell(each -> each.inputWanted(more.bytes()));
         }
       }
-      case RunnerFrame.Ended(int _, CommandEnd.NotStarted end) -> {
+      case RunnerFrame.NotStarted(int _, int errno, String step) -> {
         requireNotStarted();
-        end(end);
+        end(failure.end(errno, step));
       }
       case RunnerFrame.Ended(int _, CommandEnd end) -> end(end);
     }

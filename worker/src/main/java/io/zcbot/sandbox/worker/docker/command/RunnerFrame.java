@@ -22,6 +22,14 @@ sealed interface RunnerFrame {
   /** It takes so many more bytes of standard input. */
   record InputWanted(int command, int bytes) implements RunnerFrame {}
 
-  /** It ended, or never began. */
+  /**
+   * It never began.
+   *
+   * @param errno the kernel's error number
+   * @param step the keyword for what failed
+   */
+  record NotStarted(int command, int errno, String step) implements RunnerFrame {}
+
+  /** It ended. */
   record Ended(int command, CommandEnd end) implements RunnerFrame {}
 }

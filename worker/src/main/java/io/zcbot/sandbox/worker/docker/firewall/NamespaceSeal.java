@@ -38,7 +38,7 @@ public final class NamespaceSeal implements AutoCloseable {
   private @Nullable Helper running;
 
   /** Where a container is on its host. */
-  private record Place(long process, String gateway) {}
+  private record Place(long process, @Nullable String gateway) {}
 
   private record Helper(String id, List<String> rules, SealSession session) {}
 
@@ -66,6 +66,7 @@ public final class NamespaceSeal implements AutoCloseable {
     if (place.process == 0) {
       return;
     }
+    requireGateway(place.gateway);
     String answer = answer(place);
     if (!answer.equals("sealed " + place.process) && !answer.equals("gone " + place.process)) {
       throw failure(answer);
@@ -101,8 +102,28 @@ public final class NamespaceSeal implements AutoCloseable {
                   .path("Networks")
                   .path(networkName)
                   .path("Gateway")
-                  .asText());
+                  .textValue());
         });
+  }
+
+  /** The sandbox is sealed to its gateway. */
+  private void requireGateway(@Nullable String gateway) throws EngineException {
+    if (gateway == null) {
+      throw EngineErrors.exception(
+          Kind.FIREWALL,
+          Operation.FIREWALL,
+          "the engine knows no network " + networkName + " of the sandbox",
+          "set ZCBOT_SANDBOX_NETWORK to the network's name, not its id",
+          null);
+    }
+    if (gateway.isEmpty()) {
+      throw EngineErrors.exception(
+          Kind.FIREWALL,
+          Operation.FIREWALL,
+          "the network " + networkName + " has no IPv4 gateway",
+          "remove it, so that the worker creates it, or create it without --internal",
+          null);
+    }
   }
 
   /** Null if the helper has ended, or does not answer what it was asked. */

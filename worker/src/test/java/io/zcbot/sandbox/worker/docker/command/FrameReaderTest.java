@@ -79,7 +79,7 @@ class FrameReaderTest {
             ended(2, 1, 9, 0, 0),
             ended(3, 2, 0, 4, 7),
             ended(4, 3, 0, 0, 0),
-            notStarted(5, 2, "no such\nfile"),
+            notStarted(5, 2, "pro\ngram"),
             notStarted(6, 11, ""));
 
     assertThat(all(reader, 10))
@@ -92,8 +92,8 @@ class FrameReaderTest {
             new RunnerFrame.Ended(2, new CommandEnd.Signalled(9, Duration.ZERO)),
             new RunnerFrame.Ended(3, new CommandEnd.Killed(true, 4, Duration.ofNanos(7000))),
             new RunnerFrame.Ended(4, new CommandEnd.Killed(false, 0, Duration.ZERO)),
-            new RunnerFrame.Ended(5, new CommandEnd.NotStarted("no such file", false)),
-            new RunnerFrame.Ended(6, new CommandEnd.NotStarted("", true)));
+            new RunnerFrame.NotStarted(5, 2, "pro gram"),
+            new RunnerFrame.NotStarted(6, 11, ""));
     assertThatExceptionOfType(EOFException.class).isThrownBy(reader::next);
   }
 
@@ -139,8 +139,7 @@ class FrameReaderTest {
   void aReasonIsBounded() throws IOException {
     RunnerFrame frame = reader(notStarted(1, 2, "x".repeat(60_000)), started(2)).next();
 
-    assertThat(((CommandEnd.NotStarted) ((RunnerFrame.Ended) frame).end()).why())
-        .hasSizeLessThan(1100);
+    assertThat(((RunnerFrame.NotStarted) frame).step()).hasSizeLessThan(1100);
   }
 
   @Test

@@ -94,8 +94,14 @@ class RunnerChannelTest {
 
   @Test
   void oneThatCannotStart() throws Exception {
-    assertThat(after(notStarted(1, 2, "No such file or directory")).awaitEnd())
-        .isEqualTo(new CommandEnd.NotStarted("No such file or directory", false));
+    assertThat(after(notStarted(1, 2, "program")).awaitEnd())
+        .isEqualTo(
+            new CommandEnd.NotStarted(
+                "the program 'true' can't be executed: no such file or directory", false));
+    assertThat(after(notStarted(1, 13, "directory")).awaitEnd())
+        .isEqualTo(
+            new CommandEnd.NotStarted(
+                "the working directory '/workspace' can't be entered: permission denied", false));
   }
 
   @Test

@@ -135,6 +135,26 @@ class HostRulesTest {
     assertThat(run("print-seal", gateway)).startsWith("zcbot-sandbox failed settings: " + problem);
   }
 
+  /** Other sandboxes' seals wait for the same helper. */
+  @Test
+  void aSealOfNonsenseDoesNotEndTheOthers() throws Exception {
+    Path questions =
+        Files.writeString(
+            directory.resolve("questions"),
+            """
+            2000000000
+            2000000000 172.20.0.1/16
+            2000000000 172.20.0.1
+            """);
+
+    assertThat(run(questions, "seal").lines())
+        .containsExactly(
+            "zcbot-sandbox ready seal=yes",
+            "failed 2000000000: '' is not the address of a gateway",
+            "failed 2000000000: '172.20.0.1/16' is not the address of a gateway",
+            "gone 2000000000");
+  }
+
   @Test
   void nothingReachesTheHostButResolversAndNeighbourDiscovery() throws Exception {
     settings.put("ZCBOT_RESOLVERS", "172.20.0.1");
@@ -193,6 +213,10 @@ class HostRulesTest {
   }
 
   private String run(String... words) throws IOException, InterruptedException {
+    return run(Path.of("/dev/null"), words);
+  }
+
+  private String run(Path input, String... words) throws IOException, InterruptedException {
     Path output = directory.resolve("output");
     ProcessBuilder script =
         new ProcessBuilder(
@@ -200,9 +224,12 @@ class HostRulesTest {
                         Stream.of("bash", IMAGE.resolve("host-firewall.sh").toString()),
                         Stream.of(words))
                     .toList())
+            .redirectInput(input.toFile())
             .redirectErrorStream(true)
             .redirectOutput(output.toFile());
     script.environment().put("ZCBOT_FIREWALL_LIB", IMAGE.resolve("firewall.sh").toString());
+    // a function, since this is no container of its own whose /proc/sys it may mount
+    script.environment().put("BASH_FUNC_mount%%", "() { :; }");
     script.environment().putAll(settings);
     Process process = script.start();
     assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();

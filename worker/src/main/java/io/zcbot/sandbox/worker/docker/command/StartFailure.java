@@ -1,0 +1,80 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.docker.command;
+
+import io.zcbot.sandbox.worker.docker.api.EngineErrors;
+import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.CommandRequest;
+import java.util.Objects;
+import java.util.Set;
+
+/**
+ * Tells a requester why a command did not start. The runner says it in a keyword and an error
+ * number.
+ *
+ * @param program the beginning of the program's name
+ * @param directory the beginning of the working directory's name
+ */
+record StartFailure(String program, String directory) {
+  private static final int MAX_NAME = 200;
+
+  /** EAGAIN, ENOMEM, ENFILE, EMFILE, ETXTBSY, ENOSPC: what may be otherwise the next time. */
+  private static final Set<Integer> PASSING = Set.of(11, 12, 23, 24, 26, 28);
+
+  /** Keeps of the request what a message may name. */
+  static StartFailure of(CommandRequest request) {
+    return new StartFailure(
+        beginning(request.arguments().isEmpty() ? "" : request.arguments().getFirst()),
+        beginning(Objects.requireNonNullElse(request.directory(), "/workspace")));
+  }
+
+  private static String beginning(String name) {
+    return name.length() <= MAX_NAME ? name : name.substring(0, MAX_NAME) + "…";
+  }
+
+  /** The end of a command of which the runner says this. */
+  CommandEnd.NotStarted end(int errno, String step) {
+    String what =
+        switch (step) {
+          case "message" -> "its arguments and environment can't be read";
+          case "pipe" -> "the pipes for its input and output can't be made";
+          case "terminal" -> "its terminal can't be made";
+          case "fork" -> "its process can't be made";
+          case "directory" ->
+              "the working directory '" + EngineErrors.clean(directory) + "' can't be entered";
+          case "program" -> "the program '" + EngineErrors.clean(program) + "' can't be executed";
+          default -> "";
+        };
+    String why =
+        what.isEmpty()
+            ? step.equals("cancelled") ? "the command was killed before it started" : step
+            : what + ": " + shown(errno);
+    return new CommandEnd.NotStarted(why, PASSING.contains(errno));
+  }
+
+  /** The numbers are the same on all architectures that the worker supports. */
+  private static String shown(int errno) {
+    return switch (errno) {
+      case 1 -> "not permitted";
+      case 2 -> "no such file or directory";
+      case 5 -> "input/output error";
+      case 7 -> "the arguments and the environment are too long";
+      case 8 -> "it is neither a program of this system nor a script that begins with #!";
+      case 11 -> "the sandbox has too many processes or commands";
+      case 12 -> "out of memory";
+      case 13 -> "permission denied";
+      case 20 -> "not a directory";
+      case 21 -> "it is a directory";
+      case 22 -> "not valid";
+      case 23 -> "too many open files on the host";
+      case 24 -> "too many open files";
+      case 26 -> "it is being written to";
+      case 28 -> "the host has none left";
+      case 36 -> "the name is too long";
+      case 40 -> "too many symbolic links";
+      default -> "error number " + errno;
+    };
+  }
+}

@@ -135,9 +135,13 @@ public final class CommandFollower implements AutoCloseable {
   public @Nullable String problem() {
     String problem = loop.problem();
     String uncommitted = commitProblem;
-    return problem != null || uncommitted == null
-        ? problem
-        : "execs that are done can't be committed: " + uncommitted;
+    String unreached = partitions.unreached();
+    if (problem != null) {
+      return problem;
+    }
+    return uncommitted != null
+        ? "execs that are done can't be committed: " + uncommitted
+        : unreached == null ? null : "not all commands are read: " + unreached;
   }
 
   /** Execs in flight per partition. */

@@ -9,7 +9,9 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
@@ -32,12 +34,19 @@ class TrackedPartitions {
 
   private static final Duration QUESTIONS = Duration.ofSeconds(5);
 
+  /** Leaders are elected within it, and brokers restarted. */
+  private static final Duration SILENCE = Duration.ofSeconds(30);
+
   private final int maxInFlight;
   private final Map<TopicPartition, OffsetTracker> progress = new ConcurrentHashMap<>();
   private final Map<TopicPartition, Integer> incomplete = new ConcurrentHashMap<>();
   private final Map<TopicPartition, Long> lag = new ConcurrentHashMap<>();
   private final Map<TopicPartition, Duration> overdue = new ConcurrentHashMap<>();
 
+  /** Since when the end of a partition is not known, as its leader has not answered yet. */
+  private final Map<TopicPartition, Long> silentSince = new HashMap<>();
+
+  private volatile List<TopicPartition> silent = List.of();
   private long lastQuestion;
   private int maxMetadata = CompletedOffsets.MAX_CHARS;
 
@@ -132,14 +141,31 @@ class TrackedPartitions {
    */
   void noteLag(Consumer<byte[], byte[]> consumer, long now) {
     for (TopicPartition partition : progress.keySet()) {
-      consumer.currentLag(partition).ifPresent(behind -> lag.put(partition, Math.max(0, behind)));
+      OptionalLong behind = consumer.currentLag(partition);
+      if (behind.isPresent()) {
+        lag.put(partition, Math.max(0, behind.getAsLong()));
+        silentSince.remove(partition);
+      } else {
+        silentSince.putIfAbsent(partition, now);
+      }
     }
+    silent =
+        silentSince.entrySet().stream()
+            .filter(each -> now - each.getValue() >= SILENCE.toNanos())
+            .map(Map.Entry::getKey)
+            .sorted(Comparator.comparing(TopicPartition::toString))
+            .toList();
     Set<TopicPartition> paused = new HashSet<>(consumer.paused());
     paused.retainAll(progress.keySet());
     if (!paused.isEmpty() && now - lastQuestion >= QUESTIONS.toNanos()) {
       lastQuestion = now;
       var _ = consumer.endOffsets(paused, Duration.ZERO);
     }
+  }
+
+  /** Those whose leaders have not answered since they came, for a while. Any thread. */
+  List<TopicPartition> silent() {
+    return silent;
   }
 
   /** The brokers are set to accept less metadata than is usual, so commits go without. */
@@ -189,6 +215,7 @@ class TrackedPartitions {
       incomplete.remove(partition);
       lag.remove(partition);
       overdue.remove(partition);
+      silentSince.remove(partition);
     }
   }
 

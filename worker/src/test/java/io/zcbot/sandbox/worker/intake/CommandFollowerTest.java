@@ -29,6 +29,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
@@ -42,6 +43,7 @@ import org.apache.kafka.clients.consumer.OffsetCommitCallback;
 import org.apache.kafka.clients.consumer.RetriableCommitFailedException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.jspecify.annotations.Nullable;
@@ -106,6 +108,9 @@ class CommandFollowerTest {
     /** How long the answers to questions for ends were waited for. */
     final List<Duration> waits = new CopyOnWriteArrayList<>();
 
+    /** Those whose leader is not reached. */
+    final Set<TopicPartition> unreached = ConcurrentHashMap.newKeySet();
+
     volatile @Nullable Exception commitFailure;
 
     Broker() {
@@ -146,6 +151,9 @@ class CommandFollowerTest {
     public synchronized Map<TopicPartition, Long> endOffsets(
         Collection<TopicPartition> partitions, Duration timeout) {
       waits.add(timeout);
+      if (!timeout.isZero() && partitions.stream().anyMatch(unreached::contains)) {
+        throw new TimeoutException("a leader is away");
+      }
       Map<TopicPartition, Long> answer =
           partitions.stream()
               .collect(Collectors.toMap(each -> each, each -> ends.getOrDefault(each, 0L)));
@@ -450,6 +458,30 @@ class CommandFollowerTest {
     own(HOME);
     await().until(() -> commands.execs.size() == 1);
     assertThat(follower.progressProblem()).contains("for once");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"sandbox.exec", "sandbox.input", "sandbox.release"})
+  void aPartitionThatIsNotReachedHoldsUpNoOtherAndIsToldOf(String topic) throws Exception {
+    TopicPartition away = new TopicPartition(topic, ELSEWHERE);
+    consumer.unreached.add(away);
+    startOwning(HOME);
+    own(ELSEWHERE);
+    await()
+        .until(
+            () ->
+                String.valueOf(follower.problem())
+                    .contains("partitions [%d] can't be reached".formatted(ELSEWHERE)));
+    publishExec(HOME, "one");
+    await().until(() -> commands.execs.size() == 1);
+
+    holdings.get(HOME).state = PartitionState.REVOKING;
+    follower.leave(List.of(HOME)).get(10, TimeUnit.SECONDS);
+    own(HOME);
+    awaitAssigned(HOME);
+    consumer.unreached.clear();
+    awaitAssigned(HOME, ELSEWHERE);
+    await().until(() -> follower.problem() == null);
   }
 
   @Test

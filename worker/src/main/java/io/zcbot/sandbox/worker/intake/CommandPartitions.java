@@ -139,9 +139,7 @@ final class CommandPartitions {
         coming.put(number, holding);
       }
     }
-    if (!going.isEmpty()) {
-      leave(consumer, commits, going);
-    }
+    leave(consumer, commits, going);
     questions.ask(
         coming.keySet(), (numbers, limit) -> follow(consumer, commits, coming, numbers, limit));
     followed.values().stream()
@@ -185,8 +183,11 @@ final class CommandPartitions {
     leave(consumer, commits, Set.copyOf(followed.keySet()));
   }
 
-  private void leave(
-      Consumer<byte[], byte[]> consumer, OffsetCommits commits, Set<Integer> numbers) {
+  /** Commits of these, and follows them no more, or anew if they are still wanted. */
+  void leave(Consumer<byte[], byte[]> consumer, OffsetCommits commits, Set<Integer> numbers) {
+    if (numbers.isEmpty()) {
+      return;
+    }
     for (int number : numbers) {
       Followed gone = Objects.requireNonNull(followed.remove(number));
       trackers(gone.committing).forEach(OffsetTracker::revoke);

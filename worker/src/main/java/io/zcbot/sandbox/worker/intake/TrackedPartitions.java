@@ -11,11 +11,14 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiConsumer;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
@@ -70,6 +73,30 @@ class TrackedPartitions {
 
   @Nullable OffsetTracker tracker(TopicPartition partition) {
     return progress.get(partition);
+  }
+
+  /**
+   * Takes records that were read of a partition.
+   *
+   * @param work is handed those that no former owner of the partition completed
+   * @return false if one is not behind all in flight, since the log lost its tail and has others
+   *     there; it and what follows were not taken
+   */
+  boolean accept(
+      TopicPartition partition,
+      List<ConsumerRecord<byte[], byte[]>> records,
+      BiConsumer<ConsumerRecord<byte[], byte[]>, OffsetTracker> work) {
+    OffsetTracker at = Objects.requireNonNull(progress.get(partition));
+    for (ConsumerRecord<byte[], byte[]> record : records) {
+      if (!at.isNext(record.offset())) {
+        return false;
+      }
+      if (!at.skip(record.offset(), record.leaderEpoch())) {
+        work.accept(record, at);
+      }
+      at.advanceTo(new OffsetAndMetadata(record.offset() + 1, record.leaderEpoch(), ""));
+    }
+    return true;
   }
 
   void advance(Map<TopicPartition, OffsetAndMetadata> next) {

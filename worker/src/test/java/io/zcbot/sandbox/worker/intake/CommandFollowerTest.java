@@ -496,6 +496,40 @@ class CommandFollowerTest {
     await().until(() -> commands.execs.size() == 1);
   }
 
+  /** A broker whose host lost its power comes back without what it had not written. */
+  @Test
+  void aLogThatLostItsTailIsReadAnewAndNothingElseIsReadTwice() {
+    startOwning(HOME);
+    own(ELSEWHERE);
+    awaitAssigned(HOME, ELSEWHERE);
+    publishExec(HOME, "one");
+    publishExec(HOME, "lost");
+    await().until(() -> commands.execs.size() == 2);
+    commands.execs.getFirst().done().run();
+    await().until(() -> committed("sandbox.exec", HOME) == 1);
+
+    TopicPartition execs = new TopicPartition("sandbox.exec", HOME);
+    synchronized (consumer) {
+      ends.put(execs, 1L);
+      consumer.seek(execs, 1); // as the client does
+      publish("sandbox.exec", ELSEWHERE, exec("other"), "2-1@" + System.currentTimeMillis());
+      publish("sandbox.release", HOME, "{'user_id':'%s'}".formatted(ANNA), null);
+      publishExec(HOME, "two");
+    }
+    await().until(() -> takeovers.size() == 3);
+    ends.put(execs, 1L); // the log has it, and the consumer of the test forgot it
+    publishExec(HOME, "two");
+    await().until(() -> commands.execs.size() == 4);
+    assertThat(commands.execs)
+        .extracting(each -> each.exec().eventId())
+        .containsExactly("one", "lost", "other", "two");
+    assertThat(commands.execs.get(1).mayBegin().getAsBoolean()).isFalse();
+    commands.execs.getLast().done().run();
+    await().until(() -> committed("sandbox.exec", HOME) == 2);
+    assertThat(commands.releases).hasSize(1);
+    assertThat(follower.problem()).isNull();
+  }
+
   @Test
   void aPartitionThatIsTakenAwayIsLeftAndCommitted() throws Exception {
     startOwning(HOME);

@@ -34,6 +34,7 @@ import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -57,8 +58,8 @@ final class LocalWorker implements AutoCloseable {
   /** Leaves the sandboxes of partitions that come and go alone. */
   private static final class NoHandover implements Handover {
     @Override
-    public CompletableFuture<Void> assigned(Set<Integer> partitions, Tenure tenure) {
-      return CompletableFuture.completedFuture(null);
+    public Map<Integer, CompletableFuture<Void>> assigned(Set<Integer> partitions, Tenure tenure) {
+      return Map.of();
     }
 
     @Override

@@ -88,7 +88,7 @@ final class Exposure {
     health.ready("engine", parts.timers::engineProblem);
     health.ready("engine-events", parts.domain.engineFollower()::problem);
     health.ready("firewall", host.sandboxes()::firewallProblem);
-    health.ready("kafka-activity", activity);
+    health.ready("kafka-activity", () -> either(activity.get(), parts.follower.unreached()));
     // A poll of brokers that are away returns nothing, as an idle one does; the follower asks them.
     health.ready("kafka-ensures", () -> either(parts.intake.problem(), activity.get()));
     health.progress("ensures-overdue", parts.intake::progressProblem);

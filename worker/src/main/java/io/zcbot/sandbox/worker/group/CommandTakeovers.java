@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.kafka.CommandTableReader;
 import io.zcbot.sandbox.worker.startup.StartRetry;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.common.KafkaException;
 
@@ -24,33 +25,25 @@ public record CommandTakeovers(CommandTableReader table, Commands commands, Star
     implements CommandTakeover {
   @Override
   public Map<Integer, CompletableFuture<Void>> of(Map<Integer, Holdings.Holding> partitions) {
-    CompletableFuture<Map<Integer, CommandTableReader.Part>> read = new CompletableFuture<>();
-    Thread.ofVirtual()
-        .name("command-takeover")
-        .start(
-            () -> {
-              try {
-                read.complete(
-                    retry.untilItWorks(
-                        "read the commands of the assigned partitions",
-                        () -> table.read(partitions.keySet()),
-                        KafkaException.class::isInstance));
-              } catch (Exception e) {
-                read.completeExceptionally(e);
-              }
-            });
+    Map<Integer, CompletableFuture<Map<Integer, CommandTableReader.Part>>> reads =
+        new PartitionReading("the commands", retry, KafkaException.class::isInstance)
+            .of(
+                partitions.keySet(),
+                number -> Objects.requireNonNull(partitions.get(number)).state().stays(),
+                some -> table.read(some));
     Map<Integer, CompletableFuture<Void>> takeovers = new HashMap<>();
     partitions.forEach(
         (number, holding) ->
             takeovers.put(
                 number,
-                read.thenCompose(
-                    parts -> {
-                      CommandTableReader.Part part =
-                          parts.getOrDefault(number, CommandTableReader.Part.NONE);
-                      return commands.takeOver(
-                          number, part.entries(), part.execEnd(), holding::pass);
-                    })));
+                Objects.requireNonNull(reads.get(number))
+                    .thenCompose(
+                        parts -> {
+                          CommandTableReader.Part part =
+                              parts.getOrDefault(number, CommandTableReader.Part.NONE);
+                          return commands.takeOver(
+                              number, part.entries(), part.execEnd(), holding::pass);
+                        })));
     return takeovers;
   }
 }

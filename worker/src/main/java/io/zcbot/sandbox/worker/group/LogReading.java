@@ -8,8 +8,13 @@ import io.zcbot.sandbox.worker.kafka.OutageLog;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.startup.StartRetry;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.function.IntPredicate;
 import org.apache.kafka.common.KafkaException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,26 +27,29 @@ import org.slf4j.LoggerFactory;
 public record LogReading(LogComparison comparison, StartRetry retry) {
   private static final Logger log = LoggerFactory.getLogger(LogReading.class);
 
-  /** Compares on a thread of its own, and tries until it works or the worker stops. */
-  CompletableFuture<LogComparison.Differences> of(Set<Integer> partitions) {
-    CompletableFuture<LogComparison.Differences> compared = new CompletableFuture<>();
+  /**
+   * Compares on threads of its own, and tries until it works or the worker stops.
+   *
+   * @param isWanted whether a partition still is this worker's
+   * @param then what is done with what differs in some of them
+   * @return for each partition what completes when that is done
+   */
+  Map<Integer, CompletableFuture<Void>> of(
+      Set<Integer> partitions,
+      IntPredicate isWanted,
+      BiFunction<Set<Integer>, LogComparison.Differences, CompletableFuture<Void>> then) {
     OutageLog unexpected = new OutageLog(log, Time.system());
-    Thread.ofVirtual()
-        .name("takeover")
-        .start(
-            () -> {
-              try {
-                compared.complete(
-                    retry.untilItWorks(
-                        "read what the log says of users of the assigned partitions",
-                        () -> compare(partitions, unexpected),
-                        // Whatever it is: until it works, nobody serves these partitions.
-                        RuntimeException.class::isInstance));
-              } catch (Throwable e) {
-                compared.completeExceptionally(e);
-              }
-            });
-    return compared;
+    Map<Integer, CompletableFuture<Void>> done = new HashMap<>();
+    // Whatever fails: until it works, nobody serves these partitions.
+    new PartitionReading("what the log says of users", retry, RuntimeException.class::isInstance)
+        .of(
+            partitions,
+            isWanted,
+            some ->
+                CompletableFuture.completedFuture(compare(some, unexpected))
+                    .thenCompose(differences -> then.apply(some, differences)))
+        .forEach((number, read) -> done.put(number, read.thenCompose(Function.identity())));
+    return done;
   }
 
   private LogComparison.Differences compare(Set<Integer> partitions, OutageLog unexpected) {

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.reap.Tenure;
 import java.util.Collection;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
@@ -21,6 +22,7 @@ public final class PartitionHandover implements Handover {
   private final Takeover takeover;
   private final LogReading reading;
   private final EagerEnsures eager;
+  private final PartitionStates states;
   private final BooleanSupplier stopping;
   private final Companion companion;
   private final LogChecks checks;
@@ -71,6 +73,7 @@ public final class PartitionHandover implements Handover {
     this.takeover = takeover;
     this.reading = reading;
     this.eager = eager;
+    this.states = states;
     this.stopping = stopping;
     this.companion = companion;
     this.checks =
@@ -82,26 +85,30 @@ public final class PartitionHandover implements Handover {
   }
 
   @Override
-  public CompletableFuture<Void> assigned(Set<Integer> partitions, Tenure tenure) {
+  public Map<Integer, CompletableFuture<Void>> assigned(Set<Integer> partitions, Tenure tenure) {
     checks.checkUnowned();
     return takeOver(partitions, tenure);
   }
 
   /** In several rounds if the live table has more entries than fit into memory at a time. */
-  private CompletableFuture<Void> takeOver(Set<Integer> partitions, Tenure tenure) {
-    return reading
-        .of(partitions)
-        .thenCompose(
-            differences ->
-                takeover
-                    .settle(differences, tenure)
-                    .thenCompose(
-                        lost -> {
-                          eager.after(lost);
-                          return differences.isComplete()
-                              ? CompletableFuture.<Void>completedFuture(null)
-                              : takeOver(partitions, tenure);
-                        }));
+  private Map<Integer, CompletableFuture<Void>> takeOver(Set<Integer> partitions, Tenure tenure) {
+    return reading.of(
+        partitions,
+        number -> states.of(number).stays(),
+        (some, differences) ->
+            takeover
+                .settle(differences, tenure)
+                .thenCompose(
+                    lost -> {
+                      eager.after(lost);
+                      return differences.isComplete()
+                          ? CompletableFuture.<Void>completedFuture(null)
+                          : all(takeOver(some, tenure).values());
+                    }));
+  }
+
+  private static CompletableFuture<Void> all(Collection<CompletableFuture<Void>> of) {
+    return CompletableFuture.allOf(of.toArray(CompletableFuture[]::new));
   }
 
   @Override

@@ -18,6 +18,7 @@ import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which partitions of activity are read, and from where on. What was reached outlives the consumer:
@@ -30,6 +31,7 @@ final class ActivityAssignment {
   private final Duration callTimeout;
   private final Time time;
   private final Map<TopicPartition, Long> next = new HashMap<>();
+  private final PartitionQuestions<TopicPartition> questions;
 
   /**
    * Assigns nothing by itself.
@@ -44,6 +46,7 @@ final class ActivityAssignment {
     this.window = window;
     this.callTimeout = callTimeout;
     this.time = time;
+    this.questions = new PartitionQuestions<>(time);
   }
 
   /** The partition of ensures with which a partition of activity comes. */
@@ -84,14 +87,35 @@ final class ActivityAssignment {
     reached.forEach((partition, offset) -> next.replace(partition, offset.offset()));
   }
 
-  /** Reads these partitions from now on, and new ones from the start of the window. */
+  /**
+   * Reads these partitions from now on, and new ones from the start of the window, once their
+   * leaders answer: it is called until all of them are assigned.
+   */
   void change(Consumer<byte[], byte[]> consumer, Set<TopicPartition> target) {
+    Set<TopicPartition> assigned = new HashSet<>(consumer.assignment());
+    assigned.retainAll(target);
     Set<TopicPartition> added = new HashSet<>(target);
-    added.removeAll(consumer.assignment());
-    LogRange range = LogRange.since(consumer, added, time.now().minus(window.get()), callTimeout);
-    consumer.assign(target);
-    range.starts().forEach(consumer::seek);
+    added.removeAll(assigned);
+    Map<TopicPartition, Long> starts = new HashMap<>();
+    questions.ask(
+        added,
+        (some, limit) ->
+            starts.putAll(
+                LogRange.since(consumer, some, time.now().minus(window.get()), limit).starts()));
+    assigned.addAll(starts.keySet());
+    consumer.assign(assigned);
+    starts.forEach(consumer::seek);
     next.keySet().retainAll(target);
-    next.putAll(range.starts());
+    next.putAll(starts);
+  }
+
+  /** Which partitions can't be reached; null while all can. Any thread. */
+  @Nullable String problem() {
+    return questions.problem();
+  }
+
+  /** Why they don't. */
+  String failure() {
+    return questions.failure();
   }
 }

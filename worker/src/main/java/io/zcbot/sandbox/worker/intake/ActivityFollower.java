@@ -127,6 +127,16 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     return loop.problem();
   }
 
+  /** Which partitions can't be reached; null while all can. */
+  public @Nullable String unreached() {
+    String unread = assignment.problem();
+    String unprobed = lowWatermarks.problem();
+    return unread == null && unprobed == null
+        ? null
+        : "not all activity is read; until then no user of it is reaped as idle: "
+            + (unread == null ? unprobed : unread);
+  }
+
   private final class Following implements PollLoop.Polling {
     @Override
     public void poll(Consumer<byte[], byte[]> consumer) {
@@ -150,11 +160,9 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
       assignment.change(consumer, target);
       lowWatermarks.retain(target);
     }
-    if (target.isEmpty()) {
-      // Nothing to read, but a sign of life is wanted all the same.
-      if (probeDue()) {
-        probe(consumer, target);
-      }
+    Set<TopicPartition> followed = consumer.assignment();
+    if (followed.isEmpty()) {
+      probe(consumer, target, followed);
       loop.pause(POLL);
       return;
     }
@@ -169,9 +177,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
       }
     }
     lowWatermarks.settle(consumer);
-    if (probeDue()) {
-      probe(consumer, target);
-    }
+    probe(consumer, target, followed);
   }
 
   private void accept(ConsumerRecord<byte[], byte[]> record) {
@@ -193,24 +199,39 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     }
   }
 
-  private boolean probeDue() {
-    return time.nanos() - lastProbe >= settings.probeInterval().toNanos();
+  private void probe(
+      Consumer<byte[], byte[]> consumer, Set<TopicPartition> target, Set<TopicPartition> followed) {
+    boolean isDue = time.nanos() - lastProbe >= settings.probeInterval().toNanos();
+    if (isDue) {
+      lastProbe = time.nanos();
+    }
+    if (target.isEmpty()) {
+      if (isDue) {
+        probeWithoutPartitions(consumer);
+      }
+      return;
+    }
+    lowWatermarks.probe(consumer, followed, isDue);
+    if (!lowWatermarks.areReached(followed)) {
+      fails(followed.isEmpty() ? assignment.failure() : lowWatermarks.failure());
+    } else if (isDue) {
+      loop.works(!inFlight.isFull());
+    }
   }
 
-  private void probe(Consumer<byte[], byte[]> consumer, Set<TopicPartition> target) {
-    lastProbe = time.nanos();
+  /** There is nothing to read, but a sign of life is wanted all the same. */
+  private void probeWithoutPartitions(Consumer<byte[], byte[]> consumer) {
     try {
-      if (target.isEmpty()) {
-        var _ = consumer.partitionsFor(settings.topic(), CALL_TIMEOUT);
-      } else {
-        lowWatermarks.probe(consumer, target);
-      }
+      var _ = consumer.partitionsFor(settings.topic(), CALL_TIMEOUT);
       lowWatermarks.noteAnswer();
       loop.works(!inFlight.isFull());
     } catch (TimeoutException e) {
-      loop.fails(
-          "Kafka can't be reached; until then no sandbox is reaped as idle: " + e.getMessage());
+      fails(e.getMessage());
     }
+  }
+
+  private void fails(@Nullable String why) {
+    loop.fails("Kafka can't be reached; until then no sandbox is reaped as idle: " + why);
   }
 
   @Override

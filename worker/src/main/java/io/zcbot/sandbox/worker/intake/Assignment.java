@@ -45,12 +45,16 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
   }
 
   /**
-   * Reads nothing of these partitions until their takeover is over.
+   * Reads nothing of these partitions until their takeover is over. Those that are no homes of
+   * users have none.
    *
-   * @param takeover completes when their ensures may be served
+   * @param homes by number what completes when its ensures may be served
    */
-  void takeOver(Collection<TopicPartition> partitions, CompletableFuture<Void> takeover) {
-    partitions.forEach(partition -> takeovers.put(partition, takeover));
+  void takeOver(
+      Collection<TopicPartition> partitions, Map<Integer, CompletableFuture<Void>> homes) {
+    CompletableFuture<Void> none = CompletableFuture.completedFuture(null);
+    partitions.forEach(
+        partition -> takeovers.put(partition, homes.getOrDefault(partition.partition(), none)));
   }
 
   String topic() {

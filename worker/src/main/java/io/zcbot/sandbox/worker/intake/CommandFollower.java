@@ -10,8 +10,10 @@ import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -19,7 +21,6 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.WakeupException;
@@ -135,9 +136,13 @@ public final class CommandFollower implements AutoCloseable {
   public @Nullable String problem() {
     String problem = loop.problem();
     String uncommitted = commitProblem;
-    return problem != null || uncommitted == null
-        ? problem
-        : "execs that are done can't be committed: " + uncommitted;
+    String unreached = partitions.unreached();
+    if (problem != null) {
+      return problem;
+    }
+    return uncommitted != null
+        ? "execs that are done can't be committed: " + uncommitted
+        : unreached == null ? null : "not all commands are read: " + unreached;
   }
 
   /** Execs in flight per partition. */
@@ -216,9 +221,10 @@ public final class CommandFollower implements AutoCloseable {
     tracked.regulate(consumer, dispatcher.isFull());
     partitions.regulateInputs(consumer, dispatcher.isFullOfInputs());
     ConsumerRecords<byte[], byte[]> records = consumer.poll(isFull ? PAUSE_WHILE_FULL : POLL);
-    records.forEach(this::accept);
+    Set<Integer> truncated = accept(records);
     tracked.advance(records.nextOffsets());
     inputs.advance(records.nextOffsets());
+    partitions.leave(consumer, commits, truncated);
     if (records.isEmpty()) {
       loop.works(tracked.isFetched(consumer));
     } else {
@@ -228,23 +234,21 @@ public final class CommandFollower implements AutoCloseable {
     tickWhereDue(consumer, commits);
   }
 
-  private void accept(ConsumerRecord<byte[], byte[]> record) {
-    TopicPartition partition = new TopicPartition(record.topic(), record.partition());
-    CommandPartitions.Followed followed = partitions.of(partition);
-    if (followed == null) {
-      throw new IllegalStateException("a record of a partition that is not followed: " + record);
+  /** Returns the partitions of users one of whose logs lost its tail, so that it is read anew. */
+  private Set<Integer> accept(ConsumerRecords<byte[], byte[]> records) {
+    Set<Integer> truncated = new HashSet<>();
+    for (TopicPartition partition : records.partitions()) {
+      CommandPartitions.Followed followed = Objects.requireNonNull(partitions.of(partition));
+      if (partition.topic().equals(settings.topics().input())) {
+        records.records(partition).forEach(dispatcher::accept);
+      } else if (!tracked.accept(
+          partition,
+          records.records(partition),
+          (record, tracker) -> dispatcher.accept(record, followed, tracker))) {
+        truncated.add(partition.partition() % settings.partitionCount());
+      }
     }
-    if (record.topic().equals(settings.topics().input())) {
-      dispatcher.accept(record);
-      return;
-    }
-    OffsetTracker tracker = tracked.tracker(partition);
-    if (tracker == null) {
-      throw new IllegalStateException("a record of a partition without a tracker: " + record);
-    }
-    if (!tracker.skip(record.offset(), record.leaderEpoch())) {
-      dispatcher.accept(record, followed, tracker);
-    }
+    return truncated;
   }
 
   private void tickWhereDue(Consumer<byte[], byte[]> consumer, OffsetCommits commits) {

@@ -8,7 +8,6 @@ import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.kafka.LogRange;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -18,6 +17,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
@@ -45,6 +45,7 @@ final class CommandPartitions {
   private final Time time;
   private final TrackedPartitions tracked;
   private final Map<Integer, Followed> followed = new HashMap<>();
+  private final PartitionQuestions<Integer> questions;
   private long counted;
   private volatile @Nullable String problem;
 
@@ -94,6 +95,7 @@ final class CommandPartitions {
     this.inputs = inputs;
     this.tracked = tracked;
     this.time = time;
+    this.questions = new PartitionQuestions<>(time);
     this.counted = time.nanos();
   }
 
@@ -137,12 +139,9 @@ final class CommandPartitions {
         coming.put(number, holding);
       }
     }
-    if (!going.isEmpty()) {
-      leave(consumer, commits, going);
-    }
-    if (!coming.isEmpty()) {
-      follow(consumer, commits, coming);
-    }
+    leave(consumer, commits, going);
+    questions.ask(
+        coming.keySet(), (numbers, limit) -> follow(consumer, commits, coming, numbers, limit));
     followed.values().stream()
         .filter(Followed::mayBegin)
         .forEach(each -> trackers(each.committing).forEach(OffsetTracker::takeOver));
@@ -161,7 +160,7 @@ final class CommandPartitions {
       counted = time.nanos();
       Set<TopicPartition> unread = new HashSet<>();
       for (String topic : List.of(topics.exec(), topics.release(), topics.input())) {
-        unread.addAll(partitions(consumer, topic, followed.keySet()));
+        unread.addAll(partitions(consumer, topic, followed.keySet(), CALL_TIMEOUT));
       }
       unread.removeAll(all());
       unread.forEach(partition -> outgrown.add(partition.partition() % homes));
@@ -174,13 +173,21 @@ final class CommandPartitions {
     return problem;
   }
 
+  /** Which partitions can't be reached, and so are not followed yet; null if all can. */
+  @Nullable String unreached() {
+    return questions.problem();
+  }
+
   /** Commits of all, and follows none any more. */
   void leaveAll(Consumer<byte[], byte[]> consumer, OffsetCommits commits) {
     leave(consumer, commits, Set.copyOf(followed.keySet()));
   }
 
-  private void leave(
-      Consumer<byte[], byte[]> consumer, OffsetCommits commits, Set<Integer> numbers) {
+  /** Commits of these, and follows them no more, or anew if they are still wanted. */
+  void leave(Consumer<byte[], byte[]> consumer, OffsetCommits commits, Set<Integer> numbers) {
+    if (numbers.isEmpty()) {
+      return;
+    }
     for (int number : numbers) {
       Followed gone = Objects.requireNonNull(followed.remove(number));
       trackers(gone.committing).forEach(OffsetTracker::revoke);
@@ -200,25 +207,28 @@ final class CommandPartitions {
   private void follow(
       Consumer<byte[], byte[]> consumer,
       OffsetCommits commits,
-      Map<Integer, Holdings.Holding> coming) {
-    Set<TopicPartition> committing = new HashSet<>();
-    committing.addAll(partitions(consumer, topics.exec(), coming.keySet()));
-    committing.addAll(partitions(consumer, topics.release(), coming.keySet()));
-    Set<TopicPartition> ofInputs = partitions(consumer, topics.input(), coming.keySet());
-    LogRange range =
-        LogRange.since(consumer, ofInputs, time.now().minus(INPUT_WINDOW), CALL_TIMEOUT);
+      Map<Integer, Holdings.Holding> coming,
+      Set<Integer> numbers,
+      Duration limit) {
+    Set<TopicPartition> committing = partitions(consumer, topics.exec(), numbers, limit);
+    committing.addAll(partitions(consumer, topics.release(), numbers, limit));
+    Set<TopicPartition> ofInputs = partitions(consumer, topics.input(), numbers, limit);
+    LogRange range = LogRange.since(consumer, ofInputs, time.now().minus(INPUT_WINDOW), limit);
+    Map<TopicPartition, Long> ends = consumer.endOffsets(committing, limit);
+    Map<TopicPartition, OffsetAndMetadata> positions = commits.positions(committing, limit);
+    // From here on nothing fails, or partitions would be assigned and not followed.
     Set<TopicPartition> union = new HashSet<>(all());
     union.addAll(committing);
     union.addAll(ofInputs);
     consumer.assign(union);
     consumer.pause(committing);
-    Map<TopicPartition, Long> ends = consumer.endOffsets(committing, CALL_TIMEOUT);
-    Map<TopicPartition, OffsetAndMetadata> positions = commits.positions(committing, CALL_TIMEOUT);
-    // From here on nothing fails, or partitions would be assigned and not followed.
     positions.forEach(tracked::add);
+    positions.forEach(consumer::seek);
     inputs.begin(range).forEach(consumer::seek);
-    Map<Integer, CompletableFuture<Void>> takeovers = owned.takeover().of(Map.copyOf(coming));
-    coming.forEach(
+    Map<Integer, Holdings.Holding> begun = new HashMap<>(coming);
+    begun.keySet().retainAll(numbers);
+    Map<Integer, CompletableFuture<Void>> takeovers = owned.takeover().of(Map.copyOf(begun));
+    begun.forEach(
         (number, holding) ->
             followed.put(
                 number,
@@ -233,8 +243,8 @@ final class CommandPartitions {
 
   /** A topic that was raised alone has partitions that are no homes; they come with one. */
   private Set<TopicPartition> partitions(
-      Consumer<byte[], byte[]> consumer, String topic, Set<Integer> numbers) {
-    int count = Math.max(homes, consumer.partitionsFor(topic, CALL_TIMEOUT).size());
+      Consumer<byte[], byte[]> consumer, String topic, Set<Integer> numbers, Duration limit) {
+    int count = Math.max(homes, consumer.partitionsFor(topic, limit).size());
     Set<TopicPartition> partitions = new HashSet<>();
     for (int number = 0; number < count; number++) {
       if (numbers.contains(number % homes)) {
@@ -245,9 +255,9 @@ final class CommandPartitions {
   }
 
   private Set<TopicPartition> ofHome(Set<TopicPartition> partitions, int home) {
-    Set<TopicPartition> own = new HashSet<>(partitions);
-    own.removeIf(partition -> partition.partition() % homes != home);
-    return own;
+    return partitions.stream()
+        .filter(partition -> partition.partition() % homes == home)
+        .collect(Collectors.toSet());
   }
 
   private Set<TopicPartition> all() {
@@ -261,13 +271,10 @@ final class CommandPartitions {
 
   /** Those whose offsets may be committed, because it is certain that they are this worker's. */
   Set<TopicPartition> committable() {
-    Set<TopicPartition> certain = new HashSet<>();
-    for (Followed each : followed.values()) {
-      if (each.holding.isCertain()) {
-        certain.addAll(each.committing);
-      }
-    }
-    return certain;
+    return followed.values().stream()
+        .filter(each -> each.holding.isCertain())
+        .flatMap(each -> each.committing.stream())
+        .collect(Collectors.toSet());
   }
 
   /** Back-pressure for the inputs; the other topics have that of {@link TrackedPartitions}. */
@@ -283,13 +290,6 @@ final class CommandPartitions {
   }
 
   private List<OffsetTracker> trackers(Set<TopicPartition> of) {
-    List<OffsetTracker> trackers = new ArrayList<>();
-    for (TopicPartition partition : of) {
-      OffsetTracker tracker = tracked.tracker(partition);
-      if (tracker != null) {
-        trackers.add(tracker);
-      }
-    }
-    return trackers;
+    return of.stream().map(tracked::tracker).filter(Objects::nonNull).toList();
   }
 }

@@ -37,6 +37,10 @@ final class CommittedExecs {
     long now = time.nanos();
     Deque<Commit> of = commits.computeIfAbsent(partition, _ -> new ArrayDeque<>());
     Commit last = of.peekLast();
+    if (last != null && offset < last.offset) {
+      of.clear(); // the log lost its tail, and has other execs there
+      last = null;
+    }
     // One a second is enough.
     if (last == null
         || (offset > last.offset && now - last.at >= Duration.ofSeconds(1).toNanos())) {

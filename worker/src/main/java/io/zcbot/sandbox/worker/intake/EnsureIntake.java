@@ -142,7 +142,11 @@ public final class EnsureIntake implements AutoCloseable {
 
   /** Why ensures are not being read; null while they are. */
   public @Nullable String problem() {
-    return loop.problem();
+    String problem = loop.problem();
+    List<TopicPartition> silent = assignment.silent();
+    return problem == null && !silent.isEmpty()
+        ? "not all ensures are read: partitions %s can't be reached".formatted(silent)
+        : problem;
   }
 
   /** The partitions as they are assigned to this worker, for those who read other topics. */

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.intake;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.reap.Tenure;
 import java.util.Collection;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
@@ -16,9 +17,9 @@ public interface Handover {
    * This worker owns these partitions from now on.
    *
    * @param tenure holds until they go again
-   * @return completes when their ensures may be served
+   * @return for each partition what completes when its ensures may be served
    */
-  CompletableFuture<Void> assigned(Set<Integer> partitions, Tenure tenure);
+  Map<Integer, CompletableFuture<Void>> assigned(Set<Integer> partitions, Tenure tenure);
 
   /**
    * Another worker may already own these partitions. Called instead of {@link #released}.

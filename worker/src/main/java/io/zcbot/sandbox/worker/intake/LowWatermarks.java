@@ -16,6 +16,7 @@ import java.util.function.IntPredicate;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,9 +36,11 @@ final class LowWatermarks {
   private final Time time;
   private final Map<Integer, Long> lowWatermarks = new ConcurrentHashMap<>();
   private volatile Map<Integer, Long> followedSince = Map.of();
+  private final PartitionQuestions<TopicPartition> questions;
   private final Map<TopicPartition, Probe> probes = new HashMap<>();
+  private final Map<TopicPartition, Long> answers = new HashMap<>();
+  private final Map<TopicPartition, Long> graceEnds = new HashMap<>();
   private @Nullable Long lastAnswer;
-  private @Nullable Long graceEnd;
 
   /** The log's end as seen at an instant. */
   private record Probe(long end, long at) {}
@@ -46,12 +49,13 @@ final class LowWatermarks {
    * No partition was read yet.
    *
    * @param window how far back activity counts
-   * @param callTimeout longest wait for one answer of Kafka's
+   * @param callTimeout how long the brokers may be silent before that counts as an outage
    */
   LowWatermarks(Duration window, Duration callTimeout, Time time) {
     this.window = window;
     this.callTimeout = callTimeout;
     this.time = time;
+    this.questions = new PartitionQuestions<>(time);
   }
 
   /**
@@ -105,6 +109,11 @@ final class LowWatermarks {
   void retain(Set<TopicPartition> partitions) {
     probes.keySet().retainAll(partitions);
     long now = time.nanos();
+    answers.keySet().retainAll(partitions);
+    graceEnds.keySet().retainAll(partitions);
+    for (TopicPartition partition : partitions) {
+      answers.putIfAbsent(partition, lastAnswer == null ? now : lastAnswer);
+    }
     Map<Integer, Long> before = followedSince;
     followedSince =
         partitions.stream()
@@ -114,25 +123,57 @@ final class LowWatermarks {
     lowWatermarks.keySet().retainAll(followedSince.keySet());
   }
 
-  /** Asks the brokers for the ends of these partitions; throws what the consumer throws. */
-  void probe(Consumer<byte[], byte[]> consumer, Set<TopicPartition> partitions) {
-    long at = time.nanos();
-    consumer
-        .endOffsets(partitions, callTimeout)
-        .forEach((partition, end) -> probes.putIfAbsent(partition, new Probe(end, at)));
+  /**
+   * Asks the brokers for the ends of partitions. Where a leader does not answer, the low watermark
+   * of its partition alone stands still.
+   *
+   * @param partitions all that are read
+   * @param all whether to ask about all, or only about one of those that did not answer
+   */
+  void probe(Consumer<byte[], byte[]> consumer, Set<TopicPartition> partitions, boolean all) {
+    PartitionQuestions.Question<TopicPartition> question =
+        (some, limit) -> {
+          long at = time.nanos();
+          consumer
+              .endOffsets(some, limit)
+              .forEach((partition, end) -> probes.putIfAbsent(partition, new Probe(end, at)));
+          some.forEach(this::noteAnswer);
+          noteAnswer();
+        };
+    if (all) {
+      questions.ask(partitions, question);
+    }
+    questions.ask(questions.unanswered(partitions), question);
   }
 
-  /**
-   * The brokers answered. The time of an outage does not count, because agents could not report
-   * use.
-   */
+  /** Whether some of these partitions may answer. */
+  boolean areReached(Set<TopicPartition> partitions) {
+    return questions.unanswered(partitions).size() < partitions.size();
+  }
+
+  /** Which partitions can't be reached; null while all can. Any thread. */
+  @Nullable String problem() {
+    return questions.problem();
+  }
+
+  /** Why they don't. */
+  String failure() {
+    return questions.failure();
+  }
+
+  /** The brokers answered, whatever the question. */
   void noteAnswer() {
+    lastAnswer = time.nanos();
+  }
+
+  /** The time of an outage does not count, because agents could not report use. */
+  private void noteAnswer(TopicPartition partition) {
     long now = time.nanos();
-    if (lastAnswer != null && now - lastAnswer > callTimeout.toNanos()) {
+    Long before = answers.put(partition, now);
+    if (before != null && now - before > callTimeout.toNanos()) {
       Duration grace = window.compareTo(GRACE) < 0 ? window : GRACE;
-      graceEnd = now + grace.toNanos();
+      graceEnds.put(partition, now + grace.toNanos());
     }
-    lastAnswer = now;
   }
 
   /** Moves the low watermarks of partitions whose probed end was reached. */
@@ -141,14 +182,25 @@ final class LowWatermarks {
         .entrySet()
         .removeIf(
             entry -> {
+              TopicPartition partition = entry.getKey();
               Probe probe = entry.getValue();
-              if (consumer.position(entry.getKey(), callTimeout) < probe.end()) {
+              if (position(consumer, partition) < probe.end()) {
                 return false;
               }
+              Long graceEnd = graceEnds.get(partition);
               if (graceEnd == null || probe.at() - graceEnd >= 0) {
-                lowWatermarks.merge(entry.getKey().partition(), probe.at(), Math::max);
+                lowWatermarks.merge(partition.partition(), probe.at(), Math::max);
               }
               return true;
             });
+  }
+
+  /** What the client knows; nothing while it asks a new leader whether that is in the log. */
+  private static long position(Consumer<byte[], byte[]> consumer, TopicPartition partition) {
+    try {
+      return consumer.position(partition, Duration.ZERO);
+    } catch (TimeoutException _) {
+      return -1;
+    }
   }
 }

@@ -10,7 +10,9 @@ import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -19,6 +21,7 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.OffsetMetadataTooLarge;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -58,22 +61,32 @@ class OffsetCommits {
   }
 
   /**
-   * Where reading begins, with what was committed there.
+   * Where reading begins: at what was committed, else at the first record. The leaders of the
+   * partitions need not be reached. An offset that is not in the log, as 0 where the first record
+   * is not known, leads the client to the first record as well.
    *
    * @throws KafkaException if the group does not tell
    */
   Map<TopicPartition, OffsetAndMetadata> positions(
       Collection<TopicPartition> partitions, Duration limit) {
-    Map<TopicPartition, OffsetAndMetadata> committed =
-        consumer.committed(Set.copyOf(partitions), limit);
-    Map<TopicPartition, OffsetAndMetadata> positions = new HashMap<>();
-    for (TopicPartition partition : partitions) {
-      long position = consumer.position(partition, limit);
-      OffsetAndMetadata at = committed.get(partition);
-      positions.put(
-          partition, at != null && at.offset() == position ? at : new OffsetAndMetadata(position));
-    }
+    Map<TopicPartition, OffsetAndMetadata> positions =
+        new HashMap<>(consumer.committed(Set.copyOf(partitions), limit));
+    positions.values().removeIf(Objects::isNull);
+    Set<TopicPartition> others = new HashSet<>(partitions);
+    others.removeAll(positions.keySet());
+    Map<TopicPartition, Long> first = others.isEmpty() ? Map.of() : beginnings(others, limit);
+    others.forEach(
+        partition ->
+            positions.put(partition, new OffsetAndMetadata(first.getOrDefault(partition, 0L))));
     return positions;
+  }
+
+  private Map<TopicPartition, Long> beginnings(Set<TopicPartition> of, Duration limit) {
+    try {
+      return consumer.beginningOffsets(of, limit);
+    } catch (TimeoutException _) {
+      return Map.of();
+    }
   }
 
   /** The group answered a commit that was sent at an instant of the monotonic clock. */

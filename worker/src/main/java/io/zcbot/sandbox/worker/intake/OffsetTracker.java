@@ -50,6 +50,13 @@ final class OffsetTracker {
     this.epochOfDone = committed.leaderEpoch();
   }
 
+  /** Whether a record is behind all in flight: not if the log lost its tail, and others follow. */
+  boolean isNext(long offset) {
+    drain();
+    InFlightRecord last = inFlight.peekLast();
+    return last == null || last.offset() < offset;
+  }
+
   /**
    * Notes a record that was read; they come in the order of their offsets.
    *
@@ -58,11 +65,9 @@ final class OffsetTracker {
    * @param due when it should be complete, on the monotonic clock
    */
   InFlightRecord open(long offset, Optional<Integer> epoch, @Nullable UserId user, long due) {
-    InFlightRecord last = inFlight.peekLast();
-    if (last != null && last.offset() >= offset) {
-      throw new IllegalStateException("offset " + offset + " after " + last.offset());
+    if (!isNext(offset)) {
+      throw new IllegalStateException("offset " + offset + " is not behind those in flight");
     }
-    drain();
     if (inFlight.isEmpty()) {
       epochOfDone = position.leaderEpoch();
     }

@@ -9,11 +9,16 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiConsumer;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
@@ -32,12 +37,19 @@ class TrackedPartitions {
 
   private static final Duration QUESTIONS = Duration.ofSeconds(5);
 
+  /** Leaders are elected within it, and brokers restarted. */
+  private static final Duration SILENCE = Duration.ofSeconds(30);
+
   private final int maxInFlight;
   private final Map<TopicPartition, OffsetTracker> progress = new ConcurrentHashMap<>();
   private final Map<TopicPartition, Integer> incomplete = new ConcurrentHashMap<>();
   private final Map<TopicPartition, Long> lag = new ConcurrentHashMap<>();
   private final Map<TopicPartition, Duration> overdue = new ConcurrentHashMap<>();
 
+  /** Since when the end of a partition is not known, as its leader has not answered yet. */
+  private final Map<TopicPartition, Long> silentSince = new HashMap<>();
+
+  private volatile List<TopicPartition> silent = List.of();
   private long lastQuestion;
   private int maxMetadata = CompletedOffsets.MAX_CHARS;
 
@@ -61,6 +73,30 @@ class TrackedPartitions {
 
   @Nullable OffsetTracker tracker(TopicPartition partition) {
     return progress.get(partition);
+  }
+
+  /**
+   * Takes records that were read of a partition.
+   *
+   * @param work is handed those that no former owner of the partition completed
+   * @return false if one is not behind all in flight, since the log lost its tail and has others
+   *     there; it and what follows were not taken
+   */
+  boolean accept(
+      TopicPartition partition,
+      List<ConsumerRecord<byte[], byte[]>> records,
+      BiConsumer<ConsumerRecord<byte[], byte[]>, OffsetTracker> work) {
+    OffsetTracker at = Objects.requireNonNull(progress.get(partition));
+    for (ConsumerRecord<byte[], byte[]> record : records) {
+      if (!at.isNext(record.offset())) {
+        return false;
+      }
+      if (!at.skip(record.offset(), record.leaderEpoch())) {
+        work.accept(record, at);
+      }
+      at.advanceTo(new OffsetAndMetadata(record.offset() + 1, record.leaderEpoch(), ""));
+    }
+    return true;
   }
 
   void advance(Map<TopicPartition, OffsetAndMetadata> next) {
@@ -132,14 +168,31 @@ class TrackedPartitions {
    */
   void noteLag(Consumer<byte[], byte[]> consumer, long now) {
     for (TopicPartition partition : progress.keySet()) {
-      consumer.currentLag(partition).ifPresent(behind -> lag.put(partition, Math.max(0, behind)));
+      OptionalLong behind = consumer.currentLag(partition);
+      if (behind.isPresent()) {
+        lag.put(partition, Math.max(0, behind.getAsLong()));
+        silentSince.remove(partition);
+      } else {
+        silentSince.putIfAbsent(partition, now);
+      }
     }
+    silent =
+        silentSince.entrySet().stream()
+            .filter(each -> now - each.getValue() >= SILENCE.toNanos())
+            .map(Map.Entry::getKey)
+            .sorted(Comparator.comparing(TopicPartition::toString))
+            .toList();
     Set<TopicPartition> paused = new HashSet<>(consumer.paused());
     paused.retainAll(progress.keySet());
     if (!paused.isEmpty() && now - lastQuestion >= QUESTIONS.toNanos()) {
       lastQuestion = now;
       var _ = consumer.endOffsets(paused, Duration.ZERO);
     }
+  }
+
+  /** Those whose leaders have not answered since they came, for a while. Any thread. */
+  List<TopicPartition> silent() {
+    return silent;
   }
 
   /** The brokers are set to accept less metadata than is usual, so commits go without. */
@@ -189,6 +242,7 @@ class TrackedPartitions {
       incomplete.remove(partition);
       lag.remove(partition);
       overdue.remove(partition);
+      silentSince.remove(partition);
     }
   }
 

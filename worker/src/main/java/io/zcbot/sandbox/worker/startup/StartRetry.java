@@ -14,8 +14,11 @@ import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.apache.kafka.common.acl.AclOperation;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -26,7 +29,7 @@ public final class StartRetry {
   private static final Logger log = LoggerFactory.getLogger(StartRetry.class);
 
   private final BooleanSupplier stopping;
-  private volatile @Nullable String problem;
+  private final Map<Object, String> problems = new ConcurrentHashMap<>();
 
   public interface Attempt<T> {
     T run() throws Exception;
@@ -36,9 +39,11 @@ public final class StartRetry {
     this.stopping = stopping;
   }
 
-  /** Why what is tried does not work yet; null once it does. */
+  /** Why what is tried does not work yet; null once all of it does. */
   public @Nullable String problem() {
-    return problem;
+    return problems.isEmpty()
+        ? null
+        : problems.values().stream().distinct().sorted().collect(Collectors.joining("; "));
   }
 
   /**
@@ -52,6 +57,7 @@ public final class StartRetry {
   public <T> T untilItWorks(String what, Attempt<T> attempt, Predicate<Throwable> passing)
       throws IOException, TopicsException, InterruptedException {
     OutageLog outage = new OutageLog(log, Time.system());
+    Object attempts = new Object();
     Retry retry =
         Retry.of(
             what,
@@ -66,7 +72,7 @@ public final class StartRetry {
                       if (again) {
                         String why =
                             Denials.reason(AclOperation.READ, e, String.valueOf(e.getMessage()));
-                        problem = "could not " + what + ": " + why;
+                        problems.put(attempts, "could not " + what + ": " + why);
                         outage.failed("could not " + what + ", will be tried again: " + why);
                       }
                       return again;
@@ -74,7 +80,6 @@ public final class StartRetry {
                 .build());
     try {
       T result = retry.executeCheckedSupplier(attempt::run);
-      problem = null;
       outage.works(what + ": succeeded");
       return result;
     } catch (Throwable e) {
@@ -90,6 +95,8 @@ public final class StartRetry {
         case Error error -> throw error;
         default -> throw new IllegalStateException("could not " + what + ": unexpected failure", e);
       }
+    } finally {
+      problems.remove(attempts);
     }
   }
 }

@@ -27,9 +27,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -51,6 +53,12 @@ class PartitionHandoverTest {
 
   /** Thrown by the next takeover that reads the live table. */
   private volatile @Nullable RuntimeException failure;
+
+  /** Those whose leader is away. */
+  private final Set<Integer> unreached = ConcurrentHashMap.newKeySet();
+
+  private final StartRetry retry = new StartRetry(() -> stopping);
+  private PartitionState state = PartitionState.LOST;
 
   @BeforeEach
   void anAdoptedSandbox() throws Exception {
@@ -74,10 +82,9 @@ class PartitionHandoverTest {
                 GroupConfig.Restart.ADOPT,
                 () -> stopping),
             world.domain.takeover(),
-            new LogReading(
-                world.comparison(failing(world.sandboxLog())), new StartRetry(() -> stopping)),
+            new LogReading(world.comparison(failing(world.sandboxLog())), retry),
             eager,
-            _ -> PartitionState.LOST,
+            _ -> state,
             () -> stopping,
             PartitionHandover.Companion.NONE);
   }
@@ -96,6 +103,9 @@ class PartitionHandoverTest {
 
       @Override
       public Entries live(Set<Integer> partitions, Map<String, UserId> running, boolean others) {
+        if (partitions.stream().anyMatch(unreached::contains)) {
+          throw new TimeoutException("no leader");
+        }
         RuntimeException thrown = failure;
         if (thrown != null && others) { // a takeover, not the look at what others took over
           failure = null;
@@ -195,7 +205,7 @@ class PartitionHandoverTest {
   @Test
   void theLogIsReadAgainWhateverFailed() {
     failure = new IllegalArgumentException("for once");
-    CompletableFuture<Void> takeover = handover.assigned(Set.of(0), _ -> true);
+    CompletableFuture<Void> takeover = handover.assigned(Set.of(0), _ -> true).get(0);
     await()
         .until(
             () -> {
@@ -204,6 +214,43 @@ class PartitionHandoverTest {
             });
     assertThat(takeover).isCompleted();
     assertThat(failure).isNull();
+  }
+
+  @Test
+  void aPartitionThatIsNotReachedKeepsNoOtherFromBeingTakenOver() {
+    state = PartitionState.TAKING_OVER;
+    unreached.addAll(Set.of(1, 5));
+    Map<Integer, CompletableFuture<Void>> takeovers =
+        handover.assigned(Set.of(0, 1, 2, 3, 4, 5), _ -> true);
+    await()
+        .until(
+            () -> {
+              world.settle();
+              return List.of(0, 2, 3, 4).stream().allMatch(each -> takeovers.get(each).isDone());
+            });
+    assertThat(takeovers.get(0)).isCompleted();
+    assertThat(takeovers.get(1)).isNotDone();
+    await().until(() -> String.valueOf(retry.problem()).contains("partitions [1, 5]"));
+    unreached.clear();
+    await()
+        .until(
+            () -> {
+              world.settle();
+              return takeovers.get(1).isDone() && takeovers.get(5).isDone();
+            });
+    assertThat(takeovers.get(1)).isCompleted();
+    await().until(() -> retry.problem() == null);
+  }
+
+  @Test
+  void aPartitionThatIsNotReachedIsForgottenWhereItGoes() {
+    state = PartitionState.TAKING_OVER;
+    unreached.add(1);
+    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(Set.of(0, 1), _ -> true);
+    await().until(() -> String.valueOf(retry.problem()).contains("partitions [1]"));
+    state = PartitionState.LOST;
+    await().until(() -> retry.problem() == null);
+    assertThat(takeovers.get(1)).isCompletedExceptionally();
   }
 
   @Test

@@ -6,9 +6,11 @@ package io.zcbot.sandbox.worker.intake;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -30,7 +32,7 @@ class AssignmentTest {
   void nothingIsReadBeforeWhatTheFormerOwnerLeftIsAnnounced() {
     CompletableFuture<Void> takeover = new CompletableFuture<>();
     add();
-    assignment.takeOver(List.of(ONE), takeover);
+    assignment.takeOver(List.of(ONE), Map.of(ONE.partition(), takeover));
     assignment.regulate(consumer, false);
     assertThat(consumer.paused()).containsExactly(ONE);
     assertThat(assignment.of(1)).isEqualTo(PartitionState.TAKING_OVER);
@@ -45,7 +47,7 @@ class AssignmentTest {
   void nothingIsReadAfterATakeoverThatFailedAndThatIsToldOf() {
     CompletableFuture<Void> takeover = new CompletableFuture<>();
     add();
-    assignment.takeOver(List.of(ONE), takeover);
+    assignment.takeOver(List.of(ONE), Map.of(ONE.partition(), takeover));
     assignment.regulate(consumer, false);
     assertThat(assignment.progressProblem()).isNull();
     takeover.completeExceptionally(new IllegalStateException("for once"));
@@ -61,7 +63,7 @@ class AssignmentTest {
   @Test
   void aPartitionIsPausedWhileItsRecordsInFlightAreAtTheBound() {
     add();
-    assignment.takeOver(List.of(ONE), CompletableFuture.completedFuture(null));
+    assignment.takeOver(List.of(ONE), Map.of());
     OffsetTracker tracker = assignment.tracker(ONE);
     InFlightRecord first = tracker.open(0, Optional.empty(), null, 0);
     tracker.open(1, Optional.empty(), null, 0);
@@ -102,7 +104,7 @@ class AssignmentTest {
     consumer.assign(List.of(partitions));
     for (TopicPartition partition : partitions) {
       assignment.add(partition, new OffsetAndMetadata(0));
-      assignment.takeOver(List.of(partition), CompletableFuture.completedFuture(null));
+      assignment.takeOver(List.of(partition), Map.of());
     }
     assignment.regulate(consumer, false);
   }
@@ -208,11 +210,33 @@ class AssignmentTest {
     assertThat(assignment.homes()).containsExactly(2);
   }
 
+  /** A poll that reads nothing of it looks like one of an empty partition. */
+  @Test
+  void aPartitionWhoseLeaderDoesNotAnswerIsToldOf() {
+    try (MockConsumer<byte[], byte[]> silent =
+        new MockConsumer<>("earliest") {
+          @Override
+          public synchronized OptionalLong currentLag(TopicPartition partition) {
+            return OptionalLong.empty();
+          }
+        }) {
+      add();
+      assignment.noteLag(silent, 0);
+      assignment.noteLag(silent, Duration.ofSeconds(29).toNanos());
+      assertThat(assignment.silent()).isEmpty();
+      assignment.noteLag(silent, Duration.ofSeconds(30).toNanos());
+      assertThat(assignment.silent()).containsExactly(ONE);
+      assignment.remove(List.of(ONE));
+      assignment.noteLag(silent, Duration.ofSeconds(31).toNanos());
+      assertThat(assignment.silent()).isEmpty();
+    }
+  }
+
   @Test
   void aTakeoverThatEndsAfterThePartitionIsGoneChangesNothing() {
     CompletableFuture<Void> takeover = new CompletableFuture<>();
     add();
-    assignment.takeOver(List.of(ONE), takeover);
+    assignment.takeOver(List.of(ONE), Map.of(ONE.partition(), takeover));
     assignment.revoke(List.of(ONE));
     takeover.complete(null);
     assignment.regulate(consumer, false);

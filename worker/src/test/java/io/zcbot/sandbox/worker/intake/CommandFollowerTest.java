@@ -29,6 +29,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
@@ -42,6 +43,7 @@ import org.apache.kafka.clients.consumer.OffsetCommitCallback;
 import org.apache.kafka.clients.consumer.RetriableCommitFailedException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.jspecify.annotations.Nullable;
@@ -106,6 +108,9 @@ class CommandFollowerTest {
     /** How long the answers to questions for ends were waited for. */
     final List<Duration> waits = new CopyOnWriteArrayList<>();
 
+    /** Those whose leader is not reached. */
+    final Set<TopicPartition> unreached = ConcurrentHashMap.newKeySet();
+
     volatile @Nullable Exception commitFailure;
 
     Broker() {
@@ -146,6 +151,9 @@ class CommandFollowerTest {
     public synchronized Map<TopicPartition, Long> endOffsets(
         Collection<TopicPartition> partitions, Duration timeout) {
       waits.add(timeout);
+      if (!timeout.isZero() && partitions.stream().anyMatch(unreached::contains)) {
+        throw new TimeoutException("a leader is away");
+      }
       Map<TopicPartition, Long> answer =
           partitions.stream()
               .collect(Collectors.toMap(each -> each, each -> ends.getOrDefault(each, 0L)));
@@ -452,6 +460,30 @@ class CommandFollowerTest {
     assertThat(follower.progressProblem()).contains("for once");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"sandbox.exec", "sandbox.input", "sandbox.release"})
+  void aPartitionThatIsNotReachedHoldsUpNoOtherAndIsToldOf(String topic) throws Exception {
+    TopicPartition away = new TopicPartition(topic, ELSEWHERE);
+    consumer.unreached.add(away);
+    startOwning(HOME);
+    own(ELSEWHERE);
+    await()
+        .until(
+            () ->
+                String.valueOf(follower.problem())
+                    .contains("partitions [%d] can't be reached".formatted(ELSEWHERE)));
+    publishExec(HOME, "one");
+    await().until(() -> commands.execs.size() == 1);
+
+    holdings.get(HOME).state = PartitionState.REVOKING;
+    follower.leave(List.of(HOME)).get(10, TimeUnit.SECONDS);
+    own(HOME);
+    awaitAssigned(HOME);
+    consumer.unreached.clear();
+    awaitAssigned(HOME, ELSEWHERE);
+    await().until(() -> follower.problem() == null);
+  }
+
   @Test
   void nothingIsReadBeforeTheIntakeServes() {
     own(HOME).state = PartitionState.TAKING_OVER;
@@ -462,6 +494,40 @@ class CommandFollowerTest {
     assertThat(commands.execs).isEmpty();
     holdings.get(HOME).state = PartitionState.OWNED;
     await().until(() -> commands.execs.size() == 1);
+  }
+
+  /** A broker whose host lost its power comes back without what it had not written. */
+  @Test
+  void aLogThatLostItsTailIsReadAnewAndNothingElseIsReadTwice() {
+    startOwning(HOME);
+    own(ELSEWHERE);
+    awaitAssigned(HOME, ELSEWHERE);
+    publishExec(HOME, "one");
+    publishExec(HOME, "lost");
+    await().until(() -> commands.execs.size() == 2);
+    commands.execs.getFirst().done().run();
+    await().until(() -> committed("sandbox.exec", HOME) == 1);
+
+    TopicPartition execs = new TopicPartition("sandbox.exec", HOME);
+    synchronized (consumer) {
+      ends.put(execs, 1L);
+      consumer.seek(execs, 1); // as the client does
+      publish("sandbox.exec", ELSEWHERE, exec("other"), "2-1@" + System.currentTimeMillis());
+      publish("sandbox.release", HOME, "{'user_id':'%s'}".formatted(ANNA), null);
+      publishExec(HOME, "two");
+    }
+    await().until(() -> takeovers.size() == 3);
+    ends.put(execs, 1L); // the log has it, and the consumer of the test forgot it
+    publishExec(HOME, "two");
+    await().until(() -> commands.execs.size() == 4);
+    assertThat(commands.execs)
+        .extracting(each -> each.exec().eventId())
+        .containsExactly("one", "lost", "other", "two");
+    assertThat(commands.execs.get(1).mayBegin().getAsBoolean()).isFalse();
+    commands.execs.getLast().done().run();
+    await().until(() -> committed("sandbox.exec", HOME) == 2);
+    assertThat(commands.releases).hasSize(1);
+    assertThat(follower.problem()).isNull();
   }
 
   @Test

@@ -32,6 +32,22 @@ class CommittedExecsTest {
     assertThat(told.getLast()).isEqualTo(20);
   }
 
+  /** There are other execs at its offsets, and these are not committed yet. */
+  @Test
+  void aTailThatTheLogLostIsNotToldOfAnyMore() {
+    committed.note(1, 20);
+    time.pass(CommittedExecs.PROVEN);
+    committed.note(1, 20);
+    assertThat(told).containsExactly(20L);
+    committed.note(1, 10);
+    time.pass(CommittedExecs.PROVEN.minusSeconds(1));
+    committed.note(1, 15);
+    assertThat(told).containsExactly(20L);
+    time.pass(Duration.ofSeconds(1));
+    committed.note(1, 15);
+    assertThat(told).containsExactly(20L, 10L);
+  }
+
   @Test
   void whatIsForgottenIsNotToldOf() {
     committed.note(1, 10);

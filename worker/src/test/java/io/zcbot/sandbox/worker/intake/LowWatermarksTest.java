@@ -9,11 +9,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.Test;
 
 class LowWatermarksTest {
@@ -40,15 +44,53 @@ class LowWatermarksTest {
       consumer.assign(List.of(FIRST, SECOND));
       consumer.updateBeginningOffsets(Map.of(FIRST, 0L, SECOND, 0L));
       consumer.updateEndOffsets(Map.of(FIRST, 0L, SECOND, 7L));
-      lowWatermarks.probe(consumer, Set.of(FIRST, SECOND));
-      time.pass(Duration.ofMinutes(2));
-      lowWatermarks.settle(consumer);
+      probeForSeconds(consumer, 60);
     }
     assertThat(lowWatermarks.ages())
-        .isEqualTo(Map.of(0, Duration.ofMinutes(2), 1, Duration.ofMinutes(3)));
+        .isEqualTo(Map.of(0, Duration.ofSeconds(1), 1, Duration.ofMinutes(2)));
 
     lowWatermarks.retain(Set.of(SECOND));
     assertThat(lowWatermarks.ages()).containsOnlyKeys(1);
+  }
+
+  /** Agents could not report use there, and elsewhere they could. */
+  @Test
+  void theTimeWithoutALeaderDoesNotCountInItsPartitionAlone() {
+    AtomicBoolean isAway = new AtomicBoolean(true);
+    try (MockConsumer<byte[], byte[]> consumer =
+        new MockConsumer<>("earliest") {
+          @Override
+          public synchronized Map<TopicPartition, Long> endOffsets(
+              Collection<TopicPartition> partitions, Duration timeout) {
+            if (isAway.get() && partitions.contains(FIRST)) {
+              throw new TimeoutException("no leader");
+            }
+            return partitions.stream().collect(Collectors.toMap(each -> each, _ -> 0L));
+          }
+        }) {
+      consumer.assign(List.of(FIRST, SECOND));
+      consumer.updateBeginningOffsets(Map.of(FIRST, 0L, SECOND, 0L));
+      lowWatermarks.retain(Set.of(FIRST, SECOND));
+      probeForSeconds(consumer, 120);
+      assertThat(lowWatermarks.ages().get(1)).isLessThanOrEqualTo(Duration.ofSeconds(1));
+      assertThat(lowWatermarks.of(partition -> partition == 0)).isEmpty();
+      assertThat(lowWatermarks.problem()).contains("[sandbox.activity-0]");
+
+      isAway.set(false);
+      probeForSeconds(consumer, 10);
+      assertThat(lowWatermarks.problem()).isNull();
+      assertThat(lowWatermarks.of(partition -> partition == 0)).isEmpty();
+      probeForSeconds(consumer, 30);
+      assertThat(lowWatermarks.ages().get(0)).isLessThanOrEqualTo(Duration.ofSeconds(1));
+    }
+  }
+
+  private void probeForSeconds(MockConsumer<byte[], byte[]> consumer, int seconds) {
+    for (int i = 0; i < seconds; i++) {
+      lowWatermarks.probe(consumer, Set.of(FIRST, SECOND), true);
+      lowWatermarks.settle(consumer);
+      time.pass(Duration.ofSeconds(1));
+    }
   }
 
   /** Its writer may choose it, and what was thrown would stop the follower. */

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.intake;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.reap.Tenure;
 import java.util.Collection;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -14,8 +15,9 @@ import org.jspecify.annotations.Nullable;
 /** Partitions that come and go, and take nothing with them. */
 final class NoHandover implements Handover {
   @Override
-  public CompletableFuture<@Nullable Void> assigned(Set<Integer> partitions, Tenure tenure) {
-    return CompletableFuture.completedFuture(null);
+  public Map<Integer, CompletableFuture<@Nullable Void>> assigned(
+      Set<Integer> partitions, Tenure tenure) {
+    return Map.of();
   }
 
   @Override

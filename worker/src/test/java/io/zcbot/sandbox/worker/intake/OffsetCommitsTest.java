@@ -9,10 +9,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetCommitCallback;
@@ -49,9 +52,36 @@ class OffsetCommitsTest {
     boolean dawdles;
     boolean isAway;
     boolean isRebalancing;
+    final Map<TopicPartition, OffsetAndMetadata> before = new HashMap<>();
+    final Map<TopicPartition, Long> beginnings = new HashMap<>();
 
     Group() {
       super("earliest");
+    }
+
+    @Override
+    public synchronized Map<TopicPartition, OffsetAndMetadata> committed(
+        Set<TopicPartition> partitions, Duration timeout) {
+      Map<TopicPartition, OffsetAndMetadata> committed = new HashMap<>();
+      partitions.forEach(partition -> committed.put(partition, before.get(partition)));
+      return committed;
+    }
+
+    /** The client asks the partition's leader. */
+    @Override
+    public synchronized long position(TopicPartition partition, Duration timeout) {
+      throw new TimeoutException("no leader of " + partition);
+    }
+
+    @Override
+    public synchronized Map<TopicPartition, Long> beginningOffsets(
+        Collection<TopicPartition> partitions, Duration timeout) {
+      if (!beginnings.keySet().containsAll(partitions)) {
+        throw new TimeoutException("no leader of one of " + partitions);
+      }
+      Map<TopicPartition, Long> answer = new HashMap<>(beginnings);
+      answer.keySet().retainAll(partitions);
+      return answer;
     }
 
     @Override
@@ -93,6 +123,20 @@ class OffsetCommitsTest {
 
   private void reach(TopicPartition partition, long offset) {
     assignment.advance(Map.of(partition, new OffsetAndMetadata(offset)));
+  }
+
+  /** Otherwise one partition without a leader would keep its worker from reading all others. */
+  @Test
+  void readingBeginsAtWhatIsCommittedWhetherTheLeaderIsReachedOrNot() {
+    OffsetAndMetadata committed = new OffsetAndMetadata(100, Optional.of(7), "metadata");
+    group.before.put(ONE, committed);
+
+    assertThat(commits.positions(List.of(ONE, TWO), TICK))
+        .isEqualTo(Map.of(ONE, committed, TWO, new OffsetAndMetadata(0)));
+
+    group.beginnings.put(TWO, 30L);
+    assertThat(commits.positions(List.of(ONE, TWO), TICK))
+        .isEqualTo(Map.of(ONE, committed, TWO, new OffsetAndMetadata(30)));
   }
 
   @Test

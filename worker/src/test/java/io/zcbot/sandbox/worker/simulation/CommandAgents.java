@@ -48,6 +48,31 @@ final class CommandAgents {
     }
   }
 
+  /** A command that neither reads nor writes much. */
+  String plainExec(UserId user) {
+    String id = "x" + simulation.id();
+    simulation.tell("exec " + id + " of " + user);
+    simulation.put(
+        new Exec(
+            id,
+            user,
+            simulation.now(),
+            "agent",
+            null,
+            new Exec.Program.Command(List.of(id)),
+            Data.EMPTY,
+            false,
+            Map.of(),
+            null,
+            TIMEOUT,
+            null,
+            false,
+            null,
+            true),
+        simulation.workersHome(user));
+    return id;
+  }
+
   private void exec(UserId user) {
     String id = "x" + simulation.id();
     boolean reads = random.nextInt(3) == 0;

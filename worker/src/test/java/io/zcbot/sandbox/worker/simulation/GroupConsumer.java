@@ -40,9 +40,13 @@ abstract class GroupConsumer extends ModelConsumer {
     }
   }
 
+  /**
+   * What is committed, if the leader has it in its log; else where the leader says that it begins.
+   */
   @Override
   long begin(TopicPartition partition, Duration timeout) {
     broker.request(ModelBroker.COORDINATOR, timeout);
+    broker.request(partition.topic(), Set.of(partition), timeout);
     OffsetAndMetadata committed = committedOf(partition);
     return committed == null
         ? broker.log(partition.topic(), partition.partition()).start

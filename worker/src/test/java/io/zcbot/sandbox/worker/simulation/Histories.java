@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.simulation;
 
+import io.zcbot.sandbox.events.Topic;
 import java.nio.file.Path;
 import java.util.function.BiFunction;
 
@@ -22,7 +23,10 @@ public final class Histories implements BiFunction<String, Object[], Object[]> {
     Mutations.active = Mutation.valueOf(mutation);
     try {
       Simulation simulation = new Simulation((Long) seedAndRoot[0], (Path) seedAndRoot[1]);
-      String violation = simulation.run();
+      String violation =
+          seedAndRoot.length > 2
+              ? simulation.runWithoutLeader(Topic.valueOf((String) seedAndRoot[2]))
+              : simulation.run();
       return simulation.isDisturbed()
           ? null
           : new Object[] {violation, simulation.steps(), simulation.trace()};

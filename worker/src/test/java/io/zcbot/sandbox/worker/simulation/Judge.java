@@ -59,6 +59,7 @@ final class Judge {
   private final List<LogRecord> log = new ArrayList<>();
   private final Map<String, Ensure> asked = new LinkedHashMap<>();
   private final Map<String, Integer> answers = new HashMap<>();
+  private final Set<String> served = new HashSet<>();
   private final Map<String, Set<Integer>> ensureLiesIn = new HashMap<>();
   private final Map<String, Integer> copies = new HashMap<>();
   private final Set<String> deadLetters = new HashSet<>();
@@ -183,6 +184,7 @@ final class Judge {
           if (!ends.containsKey(ready.containerId())) {
             announced.put(ready.userId(), ready.containerId());
           }
+          served.add(ready.ensureId());
           story.accept(ready.ensureId() + " ready: " + ready.containerId());
           answered(ready.ensureId());
         }
@@ -201,6 +203,9 @@ final class Judge {
         case Output output -> commands.said(output);
         case Exited exited -> {
           commands.answered(exited);
+          if (exited.startedAt() != null) {
+            served.add(exited.execId());
+          }
           story.accept(exited.execId() + " exited: " + exited.reason());
         }
         default -> {}
@@ -291,6 +296,11 @@ final class Judge {
       case Reaped reaped -> checkEnded(reaped);
       default -> {}
     }
+  }
+
+  /** Whether an ensure was answered with a sandbox, or the command of an exec ran. */
+  boolean isServed(String id) {
+    return served.contains(id);
   }
 
   /** Whether agents know of one. */

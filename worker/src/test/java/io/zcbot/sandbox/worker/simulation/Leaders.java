@@ -35,6 +35,7 @@ final class Leaders {
   private final Set<Integer> down = new HashSet<>();
   private final Set<Integer> replaced = new HashSet<>();
   private final Map<Machine.Process, Integer> cut = new HashMap<>();
+  private final Set<TopicPartition> lost = new HashSet<>();
   private boolean over;
 
   Leaders(
@@ -69,7 +70,22 @@ final class Leaders {
     if (replaced.contains(leader)) {
       leader = (leader + 1) % BROKERS;
     }
-    return !down.contains(leader) && !Integer.valueOf(leader).equals(cut.get(process));
+    return !down.contains(leader)
+        && !lost.contains(partition)
+        && !Integer.valueOf(leader).equals(cut.get(process));
+  }
+
+  /** Nobody leads a partition until its leader is back. */
+  void lose(TopicPartition partition) {
+    story.tell("nobody leads " + partition);
+    judge.disturbed();
+    lost.add(partition);
+  }
+
+  void bringBack() {
+    story.tell("all partitions have leaders");
+    lost.clear();
+    broker.news();
   }
 
   private void next() {

@@ -19,7 +19,7 @@ enum Mutation {
   /** Who is out of the group ends its sandboxes. */
   REAP_WHAT_IS_LOST(5),
   /** What was read for one assignment is acted on in another. */
-  ACT_ON_LATE_READ(22, ModelBroker.name(Topic.LIVE)),
+  ACT_ON_LATE_READ(406, ModelBroker.name(Topic.LIVE)),
   FORWARD_TWICE(21),
   /** Activity counts as read when the last fetch knew of no more. */
   TRUST_THE_LAG(39, ModelBroker.name(Topic.ACTIVITY)),
@@ -42,15 +42,15 @@ enum Mutation {
   /** What a former owner of a partition started is not looked up. */
   TABLE_NOT_READ(1),
   /** Execs are run while the table is being read. */
-  EXECS_BEFORE_THE_TABLE(97),
+  EXECS_BEFORE_THE_TABLE(148),
   /** Commands are started and answered without a look at whose the partition is. */
   NO_FENCE_FOR_COMMANDS(80),
   /**
    * Whoever ends a sandbox removes its user from the table, though the user is another worker's.
    */
-  REMOVE_ANOTHERS_ENTRY(3148),
+  REMOVE_ANOTHERS_ENTRY(318),
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
-  TRUST_THE_FIRST_ANSWER(3003, ModelBroker.COORDINATOR);
+  TRUST_THE_FIRST_ANSWER(2487, ModelBroker.COORDINATOR);
 
   /** Of a history that was seen to show it; others do as well, but not all. */
   final long seed;

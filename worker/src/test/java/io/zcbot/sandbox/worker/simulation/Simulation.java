@@ -146,6 +146,63 @@ final class Simulation {
     }
   }
 
+  /**
+   * Runs a history in which nobody leads one partition of a topic for minutes, while workers come
+   * and go.
+   *
+   * @return null if the users of all other partitions are served all the while, and in the end all
+   */
+  String runWithoutLeader(Topic topic) {
+    try {
+      SimulatedHost first = hosts.getFirst();
+      first.start();
+      machine.runFor(Duration.ofSeconds(10));
+      USERS.forEach(this::plainEnsure);
+      machine.runFor(Duration.ofSeconds(5));
+      int away = random.nextInt(PARTITIONS);
+      leaders.lose(new TopicPartition(ModelBroker.name(topic), away));
+      serveAllBut(away);
+      if (hosts.size() > 1) {
+        hosts.stream().skip(1).forEach(SimulatedHost::start);
+        serveAllBut(away);
+        first.kill();
+        serveAllBut(away);
+        first.start();
+        serveAllBut(away);
+      }
+      leaders.bringBack();
+      settle();
+      if (judge.violation() == null) {
+        judge.finish(rules());
+      }
+      return judge.violation() == null ? null : report(judge.violation());
+    } catch (RuntimeException | AssertionError e) {
+      return report(text(e));
+    } finally {
+      machine.close();
+    }
+  }
+
+  /** For a minute and a half. Who has come before has taken over by its middle. */
+  private void serveAllBut(int away) {
+    List<UserId> others = USERS.stream().filter(user -> keys.of(user) != away).toList();
+    machine.runFor(Duration.ofSeconds(60));
+    for (UserId user : others) {
+      if (judge.hasSandbox(user)) {
+        throw new AssertionError(user + " is idle and has a sandbox for ever");
+      }
+    }
+    List<String> asked = new ArrayList<>();
+    others.forEach(user -> asked.add(plainEnsure(user)));
+    others.forEach(user -> asked.add(agents.plainExec(user)));
+    machine.runFor(Duration.ofSeconds(30));
+    for (String id : asked) {
+      if (!judge.isServed(id)) {
+        throw new AssertionError(id + " waits for the leader of another user's partition");
+      }
+    }
+  }
+
   private static String text(Throwable failure) {
     Throwable root = failure;
     while (root.getCause() != null) {
@@ -234,6 +291,13 @@ final class Simulation {
     tell("ensure " + id + " of " + user + " in " + partition + ", home " + keys.of(user));
     Instant expires = random.nextInt(12) == 0 ? now().plusMillis(random.nextInt(4000)) : null;
     put(new Ensure(id, user, now(), "agent", expires), partition);
+  }
+
+  private String plainEnsure(UserId user) {
+    String id = id();
+    tell("ensure " + id + " of " + user);
+    put(new Ensure(id, user, now(), "agent", null), keys.of(user));
+    return id;
   }
 
   Instant now() {

@@ -15,6 +15,8 @@ import java.util.TreeMap;
 import java.util.function.BiFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Drawn histories of workers that share a group keep the invariants, and a worker without one of
@@ -101,6 +103,31 @@ class SimulationTest {
   void aSeedRepeatsItsHistory() {
     for (long seed = 1; seed <= 4; seed++) {
       assertThat(run(Mutation.NONE, seed)).isEqualTo(run(Mutation.NONE, seed));
+    }
+  }
+
+  /** Whoever has sandboxes, commands and inputs elsewhere is not to notice. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "ENSURE",
+        "ACTIVITY",
+        "EXEC",
+        "INPUT",
+        "RELEASE",
+        "LIVE",
+        "READY",
+        "REAPED",
+        "COMMANDS"
+      })
+  void aPartitionWithoutALeaderHoldsUpItsOwnUsersOnly(String topic) {
+    for (long seed = 1; seed <= 4; seed++) {
+      Object[] outcome = null;
+      for (int tried = 0; outcome == null && tried < MOST_DISTURBANCES; tried++) {
+        outcome = histories.apply(Mutation.NONE.name(), new Object[] {seed, root, topic});
+      }
+      assertThat(outcome).isNotNull();
+      assertThat((String) outcome[0]).isNull();
     }
   }
 

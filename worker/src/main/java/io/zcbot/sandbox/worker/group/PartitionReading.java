@@ -1,0 +1,130 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.group;
+
+import io.zcbot.sandbox.worker.startup.StartRetry;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+import java.util.function.IntPredicate;
+import java.util.function.Predicate;
+import org.apache.kafka.common.errors.TimeoutException;
+
+/**
+ * Reads what topics have of partitions: of all at once, and if that takes too long, of each alone,
+ * so that one that can't be reached keeps no other from being taken over.
+ *
+ * @param what completes the sentence "could not read ... of the assigned partitions"
+ * @param retry tries until it works
+ * @param passing which failures pass by themselves
+ */
+record PartitionReading(String what, StartRetry retry, Predicate<Throwable> passing) {
+  /** They read partitions alone, and each has a consumer. */
+  private static final int THREADS = 4;
+
+  /**
+   * Reads on threads of its own, and tries until it works or the worker stops.
+   *
+   * @param isWanted whether a partition still is this worker's
+   * @param read may throw {@link TimeoutException}
+   * @return what was read, by partition; those that were read at once have the same
+   */
+  <T> Map<Integer, CompletableFuture<T>> of(
+      Set<Integer> partitions, IntPredicate isWanted, Function<Set<Integer>, T> read) {
+    Map<Integer, CompletableFuture<T>> results = new HashMap<>();
+    partitions.forEach(number -> results.put(number, new CompletableFuture<>()));
+    Map<Integer, CompletableFuture<T>> all = Map.copyOf(results);
+    start(all, () -> readTogether(all, isWanted, read));
+    return all;
+  }
+
+  @FunctionalInterface
+  private interface Step {
+    void run() throws Exception;
+  }
+
+  private static <T> void start(Map<Integer, CompletableFuture<T>> results, Step step) {
+    Thread.ofVirtual()
+        .name("takeover")
+        .start(
+            () -> {
+              try {
+                step.run();
+              } catch (Throwable e) {
+                results.values().forEach(result -> result.completeExceptionally(e));
+              }
+            });
+  }
+
+  private <T> void readTogether(
+      Map<Integer, CompletableFuture<T>> results,
+      IntPredicate isWanted,
+      Function<Set<Integer>, T> read)
+      throws Exception {
+    try {
+      T done =
+          retry.untilItWorks(
+              "read " + what + " of the assigned partitions",
+              () -> read.apply(results.keySet()),
+              e -> passing.test(e) && !(e instanceof TimeoutException && results.size() > 1));
+      results.values().forEach(result -> result.complete(done));
+    } catch (TimeoutException _) {
+      for (Map<Integer, CompletableFuture<T>> some : parts(results)) {
+        start(some, () -> readEachAlone(some, isWanted, read));
+      }
+    }
+  }
+
+  private static <T> List<Map<Integer, CompletableFuture<T>>> parts(
+      Map<Integer, CompletableFuture<T>> results) {
+    Map<Integer, Map<Integer, CompletableFuture<T>>> parts = new HashMap<>();
+    for (int number : new TreeSet<>(results.keySet())) {
+      parts
+          .computeIfAbsent(number % THREADS, _ -> new HashMap<>())
+          .put(number, Objects.requireNonNull(results.get(number)));
+    }
+    return List.copyOf(parts.values());
+  }
+
+  private <T> void readEachAlone(
+      Map<Integer, CompletableFuture<T>> results,
+      IntPredicate isWanted,
+      Function<Set<Integer>, T> read)
+      throws Exception {
+    Map<Integer, CompletableFuture<T>> left = new HashMap<>(results);
+    boolean _ =
+        retry.untilItWorks(
+            "read " + what + " of the assigned partitions",
+            () -> {
+              TimeoutException failure = null;
+              for (int number : Set.copyOf(left.keySet())) {
+                CompletableFuture<T> result = Objects.requireNonNull(left.get(number));
+                try {
+                  if (isWanted.test(number)) {
+                    result.complete(read.apply(Set.of(number)));
+                  } else {
+                    result.completeExceptionally(new CancellationException("it went"));
+                  }
+                  left.remove(number);
+                } catch (TimeoutException e) {
+                  failure = e;
+                }
+              }
+              if (failure != null) {
+                throw new TimeoutException(
+                    "partitions %s can't be reached: %s"
+                        .formatted(new TreeSet<>(left.keySet()), failure.getMessage()));
+              }
+              return true;
+            },
+            passing);
+  }
+}

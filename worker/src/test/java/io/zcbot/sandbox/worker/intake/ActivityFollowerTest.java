@@ -1,0 +1,130 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.intake;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Up to when activity is read, while leaders of partitions are away. */
+@Timeout(60)
+class ActivityFollowerTest {
+  private static final String TOPIC = "sandbox.activity";
+
+  private final Set<TopicPartition> unreached = ConcurrentHashMap.newKeySet();
+  private final ActivityFollower follower =
+      new ActivityFollower(
+          this::consumer,
+          _ -> PartitionState.OWNED,
+          new ActivityFollower.Settings(
+              TOPIC, 2, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
+          (_, _) -> {},
+          new NoForwarding(),
+          Time.system(),
+          IntakeMetrics.NONE);
+
+  private Consumer<byte[], byte[]> consumer() {
+    MockConsumer<byte[], byte[]> consumer =
+        new MockConsumer<>("earliest") {
+          @Override
+          public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+              Map<TopicPartition, Long> times, Duration timeout) {
+            return Map.of();
+          }
+
+          @Override
+          public synchronized Map<TopicPartition, Long> endOffsets(
+              Collection<TopicPartition> partitions, Duration timeout) {
+            if (partitions.stream().anyMatch(unreached::contains)) {
+              throw new TimeoutException("a leader is away");
+            }
+            return partitions.stream().collect(Collectors.toMap(each -> each, _ -> 0L));
+          }
+        };
+    consumer.updatePartitions(
+        TOPIC,
+        IntStream.range(0, 2)
+            .mapToObj(number -> new PartitionInfo(TOPIC, number, null, null, null))
+            .toList());
+    consumer.updateBeginningOffsets(
+        Map.of(new TopicPartition(TOPIC, 0), 0L, new TopicPartition(TOPIC, 1), 0L));
+    return consumer;
+  }
+
+  private void awaitProgress(int partition) {
+    long from = follower.readUpTo(partition).orElse(Long.MIN_VALUE);
+    await().until(() -> follower.readUpTo(partition).orElse(Long.MIN_VALUE) > from);
+  }
+
+  @Test
+  void aPartitionThatIsNotReachedAtFirstKeepsNoOtherFromBeingRead() {
+    unreached.add(new TopicPartition(TOPIC, 1));
+    try (follower) {
+      follower.start();
+      awaitProgress(0);
+      awaitProgress(0);
+      assertThat(follower.readUpTo(1)).isEmpty();
+      await().until(() -> follower.problem() == null);
+      await()
+          .until(
+              () ->
+                  String.valueOf(follower.unreached()).contains("partitions [sandbox.activity-1]"));
+      unreached.clear();
+      await().until(() -> follower.readUpTo(1).isPresent());
+      await().until(() -> follower.unreached() == null);
+    }
+  }
+
+  @Test
+  void aPartitionThatIsNotReachedLaterStopsNoOther() {
+    try (follower) {
+      follower.start();
+      awaitProgress(0);
+      awaitProgress(1);
+      unreached.add(new TopicPartition(TOPIC, 1));
+      await()
+          .until(
+              () ->
+                  String.valueOf(follower.unreached()).contains("partitions [sandbox.activity-1]"));
+      long still = follower.readUpTo(1).orElseThrow();
+      awaitProgress(0);
+      awaitProgress(0);
+      assertThat(follower.readUpTo(1)).hasValue(still);
+      assertThat(follower.problem()).isNull();
+      unreached.clear();
+      await().until(() -> follower.unreached() == null);
+    }
+  }
+
+  @Test
+  void whereNoPartitionIsReachedKafkaIsNot() {
+    unreached.add(new TopicPartition(TOPIC, 0));
+    unreached.add(new TopicPartition(TOPIC, 1));
+    try (follower) {
+      follower.start();
+      await().until(() -> String.valueOf(follower.problem()).contains("Kafka can't be reached"));
+      unreached.clear();
+      await().until(() -> follower.problem() == null);
+      awaitProgress(0);
+      awaitProgress(1);
+    }
+  }
+}

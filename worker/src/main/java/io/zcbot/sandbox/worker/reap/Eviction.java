@@ -13,7 +13,9 @@ import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.Iterator;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -54,17 +56,16 @@ public final class Eviction {
   public @Nullable Place makeRoom(long deadline) throws InterruptedException {
     Iterator<Sandbox> candidates = candidates();
     BlockingQueue<Trial> decided = new LinkedBlockingQueue<>();
-    AtomicBoolean hasRoom = new AtomicBoolean();
-    Trial latest = null;
-    int undecided = 0;
+    Set<Trial> undecided = new HashSet<>();
+    AtomicBoolean over = new AtomicBoolean();
     try (Capacity.Wait wait = capacity.beginWait()) {
       while (true) {
-        if (candidates.hasNext() && (latest == null || !latest.begun)) {
-          latest = new Trial(candidates.next(), hasRoom);
-          undecided++;
-          latest.start(reaper, decided);
+        if (candidates.hasNext() && undecided.stream().noneMatch(trial -> trial.begun)) {
+          Trial next = new Trial(candidates.next(), over);
+          undecided.add(next);
+          next.start(reaper, decided);
         }
-        if (undecided == 0) {
+        if (undecided.isEmpty()) {
           return null;
         }
         long left = deadline - time.nanos();
@@ -74,12 +75,14 @@ public final class Eviction {
         }
         Place place = trial != null && trial.hasMadeRoom() ? capacity.tryTake() : wait.tryTake();
         if (place != null || left <= 0) {
-          hasRoom.set(place != null);
           return place;
         }
-        undecided -= trial == null ? 0 : 1;
-        latest = trial == latest ? null : latest;
+        if (trial != null) {
+          undecided.remove(trial);
+        }
       }
+    } finally {
+      over.set(true);
     }
   }
 
@@ -105,18 +108,21 @@ public final class Eviction {
    */
   private record Candidate(Sandbox sandbox, boolean isStuck, long unusedFor) {}
 
-  /** The eviction of one candidate. In a lane that is busy it waits until there is room. */
+  /** The eviction of one candidate. In a busy lane it may wait until nobody wants the place. */
   private static final class Trial {
     private final Sandbox sandbox;
-    private final AtomicBoolean hasRoom;
+
+    /** Whether the wait for a place has ended. */
+    private final AtomicBoolean over;
+
     private volatile boolean begun;
 
     /** By the lanes, which are closed. */
     private boolean refused;
 
-    private Trial(Sandbox sandbox, AtomicBoolean hasRoom) {
+    private Trial(Sandbox sandbox, AtomicBoolean over) {
       this.sandbox = sandbox;
-      this.hasRoom = hasRoom;
+      this.over = over;
     }
 
     private void start(Reaper reaper, BlockingQueue<Trial> decided) {
@@ -128,7 +134,7 @@ public final class Eviction {
     }
 
     private boolean begin() {
-      begun = !hasRoom.get();
+      begun = !over.get();
       return begun;
     }
 

@@ -188,6 +188,87 @@ class EvictionTest extends InAWorld {
     assertThat(world.reaped()).extracting(Reaped::userId).containsExactly(ANNA);
   }
 
+  /** The lanes of both are busy until the new user was refused. */
+  @Test
+  @Timeout(60)
+  void theEvictionsThatWereLeftInBusyLanesEndNobodyAfterTheRefusal() throws Exception {
+    World host = hostOfIdle(ANNA, BEN);
+    Sandbox ben = Objects.requireNonNull(host.registry.get(BEN));
+    FutureTask<Failed> failed = new FutureTask<>(() -> host.failed(CLARA));
+    Thread.startVirtualThread(failed);
+    await().until(ben::isReapPending);
+    host.advance(Duration.ofSeconds(60)); // the ensure's deadline
+    host.readAll();
+    assertThat(failed.get().reason()).isEqualTo(Failed.Reason.CAPACITY);
+
+    host.settle();
+
+    assertThat(host.reaped()).isEmpty();
+    assertThat(ben.isReapPending()).as("another may evict it").isFalse();
+  }
+
+  /**
+   * Anna's lane gets to the eviction when Ben's waits as well, and the engine is slow to end it.
+   */
+  @Test
+  @Timeout(60)
+  void nobodyElseIsTriedWhileAnEvictionThatBeganTakesItsTime() throws Exception {
+    World host = hostOfIdle(ANNA, BEN, DORA);
+    Sandbox ben = Objects.requireNonNull(host.registry.get(BEN));
+    Sandbox dora = Objects.requireNonNull(host.registry.get(DORA));
+    CountDownLatch begun = new CountDownLatch(1);
+    CountDownLatch kept = new CountDownLatch(1);
+    AtomicBoolean isDoraTried = new AtomicBoolean();
+    host.engine.faults.meanwhile(
+        "kill",
+        () -> {
+          begun.countDown();
+          isDone(kept);
+        });
+    Time askedBeforeEachWait =
+        new Time() {
+          @Override
+          public long nanos() {
+            if (begun.getCount() == 0) {
+              isDoraTried.set(dora.isReapPending());
+              kept.countDown();
+            } else if (ben.isReapPending()) {
+              Thread.startVirtualThread(() -> host.step(ANNA));
+              isDone(begun);
+            }
+            return host.now;
+          }
+
+          @Override
+          public Instant now() {
+            return host.time().now();
+          }
+        };
+    Eviction eviction =
+        new Eviction(
+            host.domain.reaper(),
+            host.registry,
+            host.domain.capacity(),
+            SandboxCommands.NONE,
+            askedBeforeEachWait);
+
+    assertThat(eviction.makeRoom(host.now + Duration.ofSeconds(60).toNanos())).isNotNull();
+
+    assertThat(kept.getCount()).as("the wait went on").isZero();
+    assertThat(isDoraTried).isFalse();
+  }
+
+  private World hostOfIdle(UserId... users) throws Exception {
+    World host = new World(root.resolve("host"), users.length, null);
+    for (UserId user : users) {
+      host.ready(user);
+      host.advance(Duration.ofSeconds(10));
+    }
+    host.advance(World.EVICT_AFTER);
+    host.readAll();
+    return host;
+  }
+
   @Test
   void aStopLeavesTheEnsureThatWaitsForAPlaceUnanswered() throws Exception {
     fullHostWhereOnlyAnnaIsIdle();
@@ -242,13 +323,7 @@ class EvictionTest extends InAWorld {
 
   @Test
   void whatTheEngineFailedToEndIsTriedLast() throws Exception {
-    World host = new World(root.resolve("host"), 3, null);
-    for (UserId user : List.of(ANNA, BEN, DORA)) {
-      host.ready(user);
-      host.advance(Duration.ofSeconds(10));
-    }
-    host.advance(World.EVICT_AFTER);
-    host.readAll();
+    World host = hostOfIdle(ANNA, BEN, DORA);
     host.engine.faults.failNext(
         new EngineFaults.Fault("kill", EngineException.Kind.UNAVAILABLE, false));
 

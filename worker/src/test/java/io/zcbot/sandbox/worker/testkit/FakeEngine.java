@@ -335,6 +335,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   public synchronized void kill(String id) throws EngineException {
     EngineException failure = faults.before("kill");
     die(id, 137);
+    faults.missIfInterrupted("kill");
     EngineFaults.after(failure);
   }
 

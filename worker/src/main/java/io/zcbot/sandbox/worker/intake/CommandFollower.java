@@ -222,9 +222,10 @@ public final class CommandFollower implements AutoCloseable {
     partitions.regulateInputs(consumer, dispatcher.isFullOfInputs());
     ConsumerRecords<byte[], byte[]> records = consumer.poll(isFull ? PAUSE_WHILE_FULL : POLL);
     Set<Integer> truncated = accept(records);
+    // First, or what is committed of them would be behind records that were not taken.
+    partitions.leave(consumer, commits, truncated);
     tracked.advance(records.nextOffsets());
     inputs.advance(records.nextOffsets());
-    partitions.leave(consumer, commits, truncated);
     if (records.isEmpty()) {
       loop.works(tracked.isFetched(consumer));
     } else {

@@ -113,6 +113,11 @@ class CommandFollowerTest {
 
     volatile @Nullable Exception commitFailure;
 
+    /** The first epoch of the leader of execs after it lost their tail, and where it begins. */
+    volatile int epochOfRest = 1;
+
+    volatile long startOfRest;
+
     Broker() {
       super("earliest");
     }
@@ -131,6 +136,13 @@ class CommandFollowerTest {
         commits.putAll(offsets);
       }
       callback.onComplete(offsets, failure);
+    }
+
+    /** As the client, which asks the leader where the log of the epoch ends. */
+    @Override
+    public synchronized void seek(TopicPartition partition, OffsetAndMetadata to) {
+      boolean isLost = to.leaderEpoch().orElse(epochOfRest) < epochOfRest;
+      super.seek(partition, isLost ? Math.min(to.offset(), startOfRest) : to.offset());
     }
 
     @Override
@@ -310,7 +322,7 @@ class CommandFollowerTest {
               ANNA.toString().getBytes(UTF_8),
               value,
               new RecordHeaders(),
-              Optional.empty());
+              Optional.of(consumer.epochOfRest));
       if (forwardedFrom != null) {
         record.headers().add("zcbot_forwarded", forwardedFrom.getBytes(UTF_8));
       }
@@ -528,6 +540,37 @@ class CommandFollowerTest {
     await().until(() -> committed("sandbox.exec", HOME) == 2);
     assertThat(commands.releases).hasSize(1);
     assertThat(follower.problem()).isNull();
+  }
+
+  /** What was begun of the lost tail may end at any time. */
+  @Test
+  void whatReplacesALostTailIsReadAlthoughTheTailIsDoneMeanwhile() {
+    startOwning(HOME);
+    publishExec(HOME, "one");
+    publishExec(HOME, "lost");
+    await().until(() -> commands.execs.size() == 2);
+    commands.execs.getFirst().done().run();
+    await().until(() -> committed("sandbox.exec", HOME) == 1);
+    commands.onGone = () -> commands.execs.get(1).done().run();
+
+    TopicPartition execs = new TopicPartition("sandbox.exec", HOME);
+    synchronized (consumer) {
+      consumer.startOfRest = 1;
+      consumer.epochOfRest = 2;
+      ends.put(execs, 1L);
+      consumer.seek(execs, 1); // as the client does
+      publishExec(HOME, "two");
+      publishExec(HOME, "three");
+    }
+    await().until(() -> takeovers.size() == 2);
+    assertThat(consumer.commits.get(execs).leaderEpoch()).hasValue(1);
+    ends.put(execs, 1L); // the log has them, and the consumer of the test forgot them
+    publishExec(HOME, "two");
+    publishExec(HOME, "three");
+    await().until(() -> commands.execs.size() == 4);
+    assertThat(commands.execs)
+        .extracting(each -> each.exec().eventId())
+        .containsExactly("one", "lost", "two", "three");
   }
 
   @Test

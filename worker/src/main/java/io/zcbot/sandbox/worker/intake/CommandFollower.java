@@ -207,8 +207,7 @@ public final class CommandFollower implements AutoCloseable {
   }
 
   private void follow(Consumer<byte[], byte[]> consumer, OffsetCommits commits) {
-    partitions.update(consumer, commits);
-    completeLeft();
+    partitions.update(consumer, commits, this::completeLeft);
     if (partitions.isEmpty()) {
       // Nothing to read, but a sign of life is wanted all the same.
       var _ = consumer.partitionsFor(settings.topics().exec(), CALL_TIMEOUT);

@@ -29,6 +29,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -113,6 +114,12 @@ class CommandFollowerTest {
 
     volatile @Nullable Exception commitFailure;
 
+    /** How many commits were waited for. */
+    final AtomicInteger waitedCommits = new AtomicInteger();
+
+    /** How many more questions for ends are answered, or fail. */
+    volatile Semaphore questions = new Semaphore(Integer.MAX_VALUE / 2);
+
     /** The first epoch of the leader of execs after it lost their tail, and where it begins. */
     volatile int epochOfRest = 1;
 
@@ -125,6 +132,10 @@ class CommandFollowerTest {
     @Override
     public synchronized void commitSync(
         Map<TopicPartition, OffsetAndMetadata> offsets, Duration timeout) {
+      waitedCommits.incrementAndGet();
+      if (commitFailure != null) {
+        throw new TimeoutException("the coordinator is away");
+      }
       commits.putAll(offsets);
     }
 
@@ -163,6 +174,9 @@ class CommandFollowerTest {
     public synchronized Map<TopicPartition, Long> endOffsets(
         Collection<TopicPartition> partitions, Duration timeout) {
       waits.add(timeout);
+      if (!timeout.isZero()) {
+        questions.acquireUninterruptibly();
+      }
       if (!timeout.isZero() && partitions.stream().anyMatch(unreached::contains)) {
         throw new TimeoutException("a leader is away");
       }
@@ -585,6 +599,44 @@ class CommandFollowerTest {
     assertThat(commands.gone).containsExactly(HOME);
     assertThat(committed("sandbox.exec", HOME)).isEqualTo(1);
     assertThat(commands.execs.getFirst().mayBegin().getAsBoolean()).isFalse();
+  }
+
+  /** The group waits for the answer, and no other partition is read meanwhile. */
+  @Test
+  void aPartitionThatIsTakenAwayIsLeftBeforeBrokersAreAskedAboutOthers() throws Exception {
+    startOwning(HOME);
+    consumer.unreached.add(new TopicPartition("sandbox.exec", ELSEWHERE));
+    consumer.unreached.add(new TopicPartition("sandbox.input", ELSEWHERE));
+    consumer.questions = new Semaphore(0);
+    try {
+      own(ELSEWHERE);
+      await().until(() -> consumer.questions.hasQueuedThreads());
+      own((HOME + 2) % PARTITIONS);
+      holdings.get(HOME).state = PartitionState.REVOKING;
+      CompletableFuture<Void> left = follower.leave(List.of(HOME));
+      consumer.questions.release();
+      left.get(30, TimeUnit.SECONDS);
+    } finally {
+      consumer.questions.release(1000);
+    }
+  }
+
+  /** Each would wait for the group's coordinator, one after the other. */
+  @Test
+  void partitionsThatAreLeftTogetherAreCommittedTogether() {
+    consumer.commitFailure = new RetriableCommitFailedException("the coordinator is away");
+    IntStream.range(0, PARTITIONS).forEach(this::own);
+    follower.start();
+    awaitAssigned(0, 1, 2, 3);
+    for (int partition = 0; partition < PARTITIONS; partition++) {
+      publish("sandbox.exec", partition, exec("one"), "2-1@" + System.currentTimeMillis());
+    }
+    await().until(() -> commands.execs.size() == PARTITIONS);
+    commands.execs.forEach(each -> each.done().run());
+    follower.close();
+    await().until(consumer::closed);
+    assertThat(commands.gone).containsExactlyInAnyOrder(0, 1, 2, 3);
+    assertThat(consumer.waitedCommits).hasValue(1);
   }
 
   /** A late commit would take back what the next owner committed. */

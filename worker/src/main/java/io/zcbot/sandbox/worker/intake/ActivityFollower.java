@@ -55,6 +55,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
 
   // Of the follower's thread.
   private long lastProbe;
+  private Set<TopicPartition> wanted = Set.of();
 
   /** Told of each use of a sandbox, with its instant on the monotonic clock. */
   @FunctionalInterface
@@ -156,9 +157,11 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
 
   private void follow(Consumer<byte[], byte[]> consumer) {
     Set<TopicPartition> target = assignment.target(consumer, number -> states.of(number).stays());
-    if (!target.equals(consumer.assignment())) {
+    // One that can't be reached goes without a change of the assignment.
+    if (!target.equals(wanted) || !target.equals(consumer.assignment())) {
       assignment.change(consumer, target);
       lowWatermarks.retain(target);
+      wanted = target;
     }
     Set<TopicPartition> followed = consumer.assignment();
     if (followed.isEmpty()) {
@@ -205,13 +208,13 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     if (isDue) {
       lastProbe = time.nanos();
     }
+    lowWatermarks.probe(consumer, followed, isDue);
     if (target.isEmpty()) {
       if (isDue) {
         probeWithoutPartitions(consumer);
       }
       return;
     }
-    lowWatermarks.probe(consumer, followed, isDue);
     if (!lowWatermarks.areReached(followed)) {
       fails(followed.isEmpty() ? assignment.failure() : lowWatermarks.failure());
     } else if (isDue) {

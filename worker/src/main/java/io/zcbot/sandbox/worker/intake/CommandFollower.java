@@ -207,8 +207,7 @@ public final class CommandFollower implements AutoCloseable {
   }
 
   private void follow(Consumer<byte[], byte[]> consumer, OffsetCommits commits) {
-    partitions.update(consumer, commits);
-    completeLeft();
+    partitions.update(consumer, commits, this::completeLeft);
     if (partitions.isEmpty()) {
       // Nothing to read, but a sign of life is wanted all the same.
       var _ = consumer.partitionsFor(settings.topics().exec(), CALL_TIMEOUT);
@@ -222,9 +221,10 @@ public final class CommandFollower implements AutoCloseable {
     partitions.regulateInputs(consumer, dispatcher.isFullOfInputs());
     ConsumerRecords<byte[], byte[]> records = consumer.poll(isFull ? PAUSE_WHILE_FULL : POLL);
     Set<Integer> truncated = accept(records);
+    // First, or what is committed of them would be behind records that were not taken.
+    partitions.leave(consumer, commits, truncated);
     tracked.advance(records.nextOffsets());
     inputs.advance(records.nextOffsets());
-    partitions.leave(consumer, commits, truncated);
     if (records.isEmpty()) {
       loop.works(tracked.isFetched(consumer));
     } else {

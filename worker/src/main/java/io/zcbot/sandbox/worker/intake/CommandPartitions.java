@@ -124,8 +124,8 @@ final class CommandPartitions {
     }
   }
 
-  /** Follows what the group gives and takes. */
-  void update(Consumer<byte[], byte[]> consumer, OffsetCommits commits) {
+  /** Leaves what the group takes, says so, and asks brokers about what it gives to follow it. */
+  void update(Consumer<byte[], byte[]> consumer, OffsetCommits commits, Runnable left) {
     Map<Integer, Holdings.Holding> coming = new HashMap<>();
     Set<Integer> going = outgrown(consumer);
     for (int number = 0; number < homes; number++) {
@@ -140,6 +140,7 @@ final class CommandPartitions {
       }
     }
     leave(consumer, commits, going);
+    left.run();
     questions.ask(
         coming.keySet(), (numbers, limit) -> follow(consumer, commits, coming, numbers, limit));
     followed.values().stream()
@@ -188,18 +189,16 @@ final class CommandPartitions {
     if (numbers.isEmpty()) {
       return;
     }
-    for (int number : numbers) {
-      Followed gone = Objects.requireNonNull(followed.remove(number));
-      trackers(gone.committing).forEach(OffsetTracker::revoke);
-      work.gone(number);
-      inputs.gone(gone.inputs);
-      // A late commit would take back what the next owner committed.
-      if (gone.holding.isCertain()) {
-        commits.commitFinally(gone.committing, CALL_TIMEOUT);
-      }
-      trackers(gone.committing).forEach(OffsetTracker::lose);
-      tracked.remove(gone.committing);
-      gone.held.forEach(Runnable::run); // nobody completes them any more
+    List<Followed> gone = numbers.stream().map(followed::remove).toList();
+    gone.forEach(each -> trackers(each.committing).forEach(OffsetTracker::revoke));
+    numbers.forEach(work::gone);
+    gone.forEach(each -> inputs.gone(each.inputs));
+    // A late commit of others would take back what the next owner committed.
+    commits.commitFinally(certain(gone), CALL_TIMEOUT);
+    for (Followed each : gone) {
+      trackers(each.committing).forEach(OffsetTracker::lose);
+      tracked.remove(each.committing);
+      each.held.forEach(Runnable::run); // nobody completes them any more
     }
     consumer.assign(all());
   }
@@ -271,7 +270,11 @@ final class CommandPartitions {
 
   /** Those whose offsets may be committed, because it is certain that they are this worker's. */
   Set<TopicPartition> committable() {
-    return followed.values().stream()
+    return certain(followed.values());
+  }
+
+  private static Set<TopicPartition> certain(Collection<Followed> of) {
+    return of.stream()
         .filter(each -> each.holding.isCertain())
         .flatMap(each -> each.committing.stream())
         .collect(Collectors.toSet());

@@ -40,6 +40,10 @@ final class LowWatermarks {
   private final Map<TopicPartition, Probe> probes = new HashMap<>();
   private final Map<TopicPartition, Long> answers = new HashMap<>();
   private final Map<TopicPartition, Long> graceEnds = new HashMap<>();
+
+  /** When those were asked about that are in doubt, since one of them did not answer. */
+  private final Map<TopicPartition, Long> doubts = new HashMap<>();
+
   private @Nullable Long lastAnswer;
 
   /** The log's end as seen at an instant. */
@@ -103,6 +107,7 @@ final class LowWatermarks {
   /** A new consumer begins. */
   void forgetProbes() {
     probes.clear();
+    doubts.clear();
   }
 
   /** Only these partitions are followed from now on. */
@@ -111,6 +116,7 @@ final class LowWatermarks {
     long now = time.nanos();
     answers.keySet().retainAll(partitions);
     graceEnds.keySet().retainAll(partitions);
+    doubts.keySet().retainAll(partitions);
     for (TopicPartition partition : partitions) {
       answers.putIfAbsent(partition, lastAnswer == null ? now : lastAnswer);
     }
@@ -134,9 +140,14 @@ final class LowWatermarks {
     PartitionQuestions.Question<TopicPartition> question =
         (some, limit) -> {
           long at = time.nanos();
-          consumer
-              .endOffsets(some, limit)
-              .forEach((partition, end) -> probes.putIfAbsent(partition, new Probe(end, at)));
+          try {
+            consumer
+                .endOffsets(some, limit)
+                .forEach((partition, end) -> probes.putIfAbsent(partition, new Probe(end, at)));
+          } catch (TimeoutException e) {
+            noteSilence(some, at);
+            throw e;
+          }
           some.forEach(this::noteAnswer);
           noteAnswer();
         };
@@ -166,11 +177,24 @@ final class LowWatermarks {
     lastAnswer = time.nanos();
   }
 
-  /** The time of an outage does not count, because agents could not report use. */
+  private void noteSilence(Set<TopicPartition> of, long asked) {
+    if (of.size() == 1) {
+      doubts.keySet().removeAll(of);
+    } else {
+      of.forEach(partition -> doubts.put(partition, asked));
+    }
+  }
+
+  /**
+   * The time of an outage does not count, because agents could not report use. That another
+   * partition of the same question did not answer is no outage of this one.
+   */
   private void noteAnswer(TopicPartition partition) {
     long now = time.nanos();
+    Long doubted = doubts.remove(partition);
+    long until = doubted == null ? now : doubted;
     Long before = answers.put(partition, now);
-    if (before != null && now - before > callTimeout.toNanos()) {
+    if (before != null && until - before > callTimeout.toNanos()) {
       Duration grace = window.compareTo(GRACE) < 0 ? window : GRACE;
       graceEnds.put(partition, now + grace.toNanos());
     }

@@ -30,10 +30,12 @@ class ActivityFollowerTest {
   private static final String TOPIC = "sandbox.activity";
 
   private final Set<TopicPartition> unreached = ConcurrentHashMap.newKeySet();
+  private final Map<Integer, PartitionState> states =
+      new ConcurrentHashMap<>(Map.of(0, PartitionState.OWNED, 1, PartitionState.OWNED));
   private final ActivityFollower follower =
       new ActivityFollower(
           this::consumer,
-          _ -> PartitionState.OWNED,
+          states::get,
           new ActivityFollower.Settings(
               TOPIC, 2, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
           (_, _) -> {},
@@ -111,6 +113,32 @@ class ActivityFollowerTest {
       assertThat(follower.problem()).isNull();
       unreached.clear();
       await().until(() -> follower.unreached() == null);
+    }
+  }
+
+  @Test
+  void aPartitionThatIsNotReachedIsNotToldOfOnceItIsAnotherWorkers() {
+    unreached.add(new TopicPartition(TOPIC, 1));
+    try (follower) {
+      follower.start();
+      awaitProgress(0);
+      await().until(() -> follower.unreached() != null);
+      states.put(1, PartitionState.LOST);
+      await().atMost(Duration.ofSeconds(30)).until(() -> follower.unreached() == null);
+      assertThat(follower.ageByPartition()).containsOnlyKeys(0);
+    }
+  }
+
+  @Test
+  void noPartitionIsToldOfOnceAllAreOtherWorkers() {
+    try (follower) {
+      follower.start();
+      awaitProgress(1);
+      unreached.add(new TopicPartition(TOPIC, 1));
+      await().until(() -> follower.unreached() != null);
+      states.replaceAll((_, _) -> PartitionState.LOST);
+      await().atMost(Duration.ofSeconds(30)).until(() -> follower.unreached() == null);
+      assertThat(follower.ageByPartition()).isEmpty();
     }
   }
 

@@ -29,6 +29,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -113,6 +114,17 @@ class CommandFollowerTest {
 
     volatile @Nullable Exception commitFailure;
 
+    /** How many commits were waited for. */
+    final AtomicInteger waitedCommits = new AtomicInteger();
+
+    /** How many more questions for ends are answered, or fail. */
+    volatile Semaphore questions = new Semaphore(Integer.MAX_VALUE / 2);
+
+    /** The first epoch of the leader of execs after it lost their tail, and where it begins. */
+    volatile int epochOfRest = 1;
+
+    volatile long startOfRest;
+
     Broker() {
       super("earliest");
     }
@@ -120,6 +132,10 @@ class CommandFollowerTest {
     @Override
     public synchronized void commitSync(
         Map<TopicPartition, OffsetAndMetadata> offsets, Duration timeout) {
+      waitedCommits.incrementAndGet();
+      if (commitFailure != null) {
+        throw new TimeoutException("the coordinator is away");
+      }
       commits.putAll(offsets);
     }
 
@@ -131,6 +147,13 @@ class CommandFollowerTest {
         commits.putAll(offsets);
       }
       callback.onComplete(offsets, failure);
+    }
+
+    /** As the client, which asks the leader where the log of the epoch ends. */
+    @Override
+    public synchronized void seek(TopicPartition partition, OffsetAndMetadata to) {
+      boolean isLost = to.leaderEpoch().orElse(epochOfRest) < epochOfRest;
+      super.seek(partition, isLost ? Math.min(to.offset(), startOfRest) : to.offset());
     }
 
     @Override
@@ -151,6 +174,9 @@ class CommandFollowerTest {
     public synchronized Map<TopicPartition, Long> endOffsets(
         Collection<TopicPartition> partitions, Duration timeout) {
       waits.add(timeout);
+      if (!timeout.isZero()) {
+        questions.acquireUninterruptibly();
+      }
       if (!timeout.isZero() && partitions.stream().anyMatch(unreached::contains)) {
         throw new TimeoutException("a leader is away");
       }
@@ -310,7 +336,7 @@ class CommandFollowerTest {
               ANNA.toString().getBytes(UTF_8),
               value,
               new RecordHeaders(),
-              Optional.empty());
+              Optional.of(consumer.epochOfRest));
       if (forwardedFrom != null) {
         record.headers().add("zcbot_forwarded", forwardedFrom.getBytes(UTF_8));
       }
@@ -530,6 +556,37 @@ class CommandFollowerTest {
     assertThat(follower.problem()).isNull();
   }
 
+  /** What was begun of the lost tail may end at any time. */
+  @Test
+  void whatReplacesALostTailIsReadAlthoughTheTailIsDoneMeanwhile() {
+    startOwning(HOME);
+    publishExec(HOME, "one");
+    publishExec(HOME, "lost");
+    await().until(() -> commands.execs.size() == 2);
+    commands.execs.getFirst().done().run();
+    await().until(() -> committed("sandbox.exec", HOME) == 1);
+    commands.onGone = () -> commands.execs.get(1).done().run();
+
+    TopicPartition execs = new TopicPartition("sandbox.exec", HOME);
+    synchronized (consumer) {
+      consumer.startOfRest = 1;
+      consumer.epochOfRest = 2;
+      ends.put(execs, 1L);
+      consumer.seek(execs, 1); // as the client does
+      publishExec(HOME, "two");
+      publishExec(HOME, "three");
+    }
+    await().until(() -> takeovers.size() == 2);
+    assertThat(consumer.commits.get(execs).leaderEpoch()).hasValue(1);
+    ends.put(execs, 1L); // the log has them, and the consumer of the test forgot them
+    publishExec(HOME, "two");
+    publishExec(HOME, "three");
+    await().until(() -> commands.execs.size() == 4);
+    assertThat(commands.execs)
+        .extracting(each -> each.exec().eventId())
+        .containsExactly("one", "lost", "two", "three");
+  }
+
   @Test
   void aPartitionThatIsTakenAwayIsLeftAndCommitted() throws Exception {
     startOwning(HOME);
@@ -542,6 +599,44 @@ class CommandFollowerTest {
     assertThat(commands.gone).containsExactly(HOME);
     assertThat(committed("sandbox.exec", HOME)).isEqualTo(1);
     assertThat(commands.execs.getFirst().mayBegin().getAsBoolean()).isFalse();
+  }
+
+  /** The group waits for the answer, and no other partition is read meanwhile. */
+  @Test
+  void aPartitionThatIsTakenAwayIsLeftBeforeBrokersAreAskedAboutOthers() throws Exception {
+    startOwning(HOME);
+    consumer.unreached.add(new TopicPartition("sandbox.exec", ELSEWHERE));
+    consumer.unreached.add(new TopicPartition("sandbox.input", ELSEWHERE));
+    consumer.questions = new Semaphore(0);
+    try {
+      own(ELSEWHERE);
+      await().until(() -> consumer.questions.hasQueuedThreads());
+      own((HOME + 2) % PARTITIONS);
+      holdings.get(HOME).state = PartitionState.REVOKING;
+      CompletableFuture<Void> left = follower.leave(List.of(HOME));
+      consumer.questions.release();
+      left.get(30, TimeUnit.SECONDS);
+    } finally {
+      consumer.questions.release(1000);
+    }
+  }
+
+  /** Each would wait for the group's coordinator, one after the other. */
+  @Test
+  void partitionsThatAreLeftTogetherAreCommittedTogether() {
+    consumer.commitFailure = new RetriableCommitFailedException("the coordinator is away");
+    IntStream.range(0, PARTITIONS).forEach(this::own);
+    follower.start();
+    awaitAssigned(0, 1, 2, 3);
+    for (int partition = 0; partition < PARTITIONS; partition++) {
+      publish("sandbox.exec", partition, exec("one"), "2-1@" + System.currentTimeMillis());
+    }
+    await().until(() -> commands.execs.size() == PARTITIONS);
+    commands.execs.forEach(each -> each.done().run());
+    follower.close();
+    await().until(consumer::closed);
+    assertThat(commands.gone).containsExactlyInAnyOrder(0, 1, 2, 3);
+    assertThat(consumer.waitedCommits).hasValue(1);
   }
 
   /** A late commit would take back what the next owner committed. */

@@ -30,6 +30,7 @@ final class FakeCommands implements CommandWork {
   final List<Integer> gone = new CopyOnWriteArrayList<>();
   final List<String> committed = new CopyOnWriteArrayList<>();
   volatile boolean isFull;
+  volatile Runnable onGone = () -> {};
   private final Map<CommandKey, Command> commands = new HashMap<>();
 
   private static final class Command {
@@ -154,5 +155,6 @@ final class FakeCommands implements CommandWork {
   @Override
   public void gone(int partition) {
     gone.add(partition);
+    onGone.run();
   }
 }

@@ -9,16 +9,18 @@ import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.reap.Tenure;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Predicate;
-import java.util.stream.Collectors;
+import java.util.function.IntPredicate;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Compares what runs here with the log, off the caller's thread and one comparison at a time.
+ * Compares what runs here with the log, off the caller's thread, and one comparison of each kind at
+ * a time.
  *
  * <p>Sandboxes of users whom another worker serves by now are removed; its announcements tell. A
  * worker that merely lost its membership, for example a permission, keeps its sandboxes, since
@@ -32,8 +34,8 @@ final class LogChecks {
   private final Takeover takeover;
   private final PartitionStates states;
   private final Executor threads;
-  private final AtomicBoolean underWay = new AtomicBoolean();
-  private volatile boolean failed;
+  private final Check unowned = new Check(number -> !owns(number), _ -> false);
+  private final Check owned = new Check(this::owns, _ -> true);
 
   /**
    * Compares nothing until it is called.
@@ -49,12 +51,12 @@ final class LogChecks {
 
   /** Compares the sandboxes of partitions that are not owned. Does not block. */
   void checkUnowned() {
-    check(partitions(number -> !owns(number)), _ -> false);
+    unowned.start();
   }
 
   /** Compares the sandboxes of partitions that are owned. Does not block. */
   void checkOwned() {
-    check(partitions(this::owns), _ -> true);
+    owned.start();
   }
 
   /** Whether sandboxes of the partition's users are this worker's to announce. */
@@ -62,29 +64,72 @@ final class LogChecks {
     return states.of(partition).mayAnnounce();
   }
 
-  private Set<Integer> partitions(Predicate<Integer> which) {
-    return comparison.partitions().stream().filter(which).collect(Collectors.toSet());
-  }
+  private final class Check {
+    private final IntPredicate which;
+    private final Tenure tenure;
+    private final AtomicBoolean underWay = new AtomicBoolean();
+    private volatile boolean failed;
 
-  private void check(Set<Integer> partitions, Tenure tenure) {
-    if (!partitions.isEmpty() && underWay.compareAndSet(false, true)) {
-      threads.execute(() -> compare(partitions, tenure));
+    Check(IntPredicate which, Tenure tenure) {
+      this.which = which;
+      this.tenure = tenure;
     }
-  }
 
-  private void compare(Set<Integer> partitions, Tenure tenure) {
-    try {
-      var _ = takeover.settle(comparison.of(partitions, false), tenure);
-      failed = false;
-    } catch (KafkaException e) {
-      if (!failed) {
-        log.warn(
-            "could not compare the sandboxes with the log, will be tried again: {}",
-            e.getMessage());
+    void start() {
+      Set<Integer> partitions = new TreeSet<>(comparison.partitions());
+      partitions.removeIf(number -> !which.test(number));
+      if (!partitions.isEmpty() && underWay.compareAndSet(false, true)) {
+        threads.execute(() -> run(partitions));
       }
-      failed = true;
-    } finally {
-      underWay.set(false);
+    }
+
+    private void run(Set<Integer> partitions) {
+      try {
+        compare(partitions);
+        failed = false;
+      } catch (KafkaException e) {
+        if (!failed) {
+          log.warn(
+              "could not compare the sandboxes with the log, will be tried again: {}",
+              e.getMessage());
+        }
+        failed = true;
+      } finally {
+        underWay.set(false);
+      }
+    }
+
+    /** All at once, and if that takes too long, each alone, so that none waits for another. */
+    private void compare(Set<Integer> partitions) {
+      try {
+        compareAtOnce(partitions);
+      } catch (TimeoutException e) {
+        if (partitions.size() == 1) {
+          throw e;
+        }
+        compareEachAlone(partitions);
+      }
+    }
+
+    private void compareEachAlone(Set<Integer> partitions) {
+      Set<Integer> unreached = new TreeSet<>();
+      for (int number : partitions) {
+        // Each may take long, and partitions come and go meanwhile.
+        if (which.test(number)) {
+          try {
+            compareAtOnce(Set.of(number));
+          } catch (TimeoutException _) {
+            unreached.add(number);
+          }
+        }
+      }
+      if (!unreached.isEmpty()) {
+        throw new TimeoutException("partitions %s can't be reached".formatted(unreached));
+      }
+    }
+
+    private void compareAtOnce(Set<Integer> partitions) {
+      var _ = takeover.settle(comparison.of(partitions, false), tenure);
     }
   }
 }

@@ -31,13 +31,19 @@ public record LogReading(LogComparison comparison, StartRetry retry) {
    * Compares on threads of its own, and tries until it works or the worker stops.
    *
    * @param isWanted whether a partition still is this worker's
-   * @param then what is done with what differs in some of them
+   * @param then what is done with what differs in some of them; results in what completes when the
+   *     rest of a partition is done, where there is a rest
    * @return for each partition what completes when that is done
    */
   Map<Integer, CompletableFuture<Void>> of(
       Set<Integer> partitions,
       IntPredicate isWanted,
-      BiFunction<Set<Integer>, LogComparison.Differences, CompletableFuture<Void>> then) {
+      BiFunction<
+              Set<Integer>,
+              LogComparison.Differences,
+              CompletableFuture<Map<Integer, CompletableFuture<Void>>>>
+          then) {
+    CompletableFuture<Void> none = CompletableFuture.completedFuture(null);
     OutageLog unexpected = new OutageLog(log, Time.system());
     Map<Integer, CompletableFuture<Void>> done = new HashMap<>();
     // Whatever fails: until it works, nobody serves these partitions.
@@ -48,7 +54,12 @@ public record LogReading(LogComparison comparison, StartRetry retry) {
             some ->
                 CompletableFuture.completedFuture(compare(some, unexpected))
                     .thenCompose(differences -> then.apply(some, differences)))
-        .forEach((number, read) -> done.put(number, read.thenCompose(Function.identity())));
+        .forEach(
+            (number, read) ->
+                done.put(
+                    number,
+                    read.thenCompose(Function.identity())
+                        .thenCompose(rest -> rest.getOrDefault(number, none))));
     return done;
   }
 

@@ -98,17 +98,11 @@ public final class PartitionHandover implements Handover {
         (some, differences) ->
             takeover
                 .settle(differences, tenure)
-                .thenCompose(
+                .thenApply(
                     lost -> {
                       eager.after(lost);
-                      return differences.isComplete()
-                          ? CompletableFuture.<Void>completedFuture(null)
-                          : all(takeOver(some, tenure).values());
+                      return differences.isComplete() ? Map.of() : takeOver(some, tenure);
                     }));
-  }
-
-  private static CompletableFuture<Void> all(Collection<CompletableFuture<Void>> of) {
-    return CompletableFuture.allOf(of.toArray(CompletableFuture[]::new));
   }
 
   @Override

@@ -42,7 +42,15 @@ record PartitionReading(String what, StartRetry retry, Predicate<Throwable> pass
     Map<Integer, CompletableFuture<T>> results = new HashMap<>();
     partitions.forEach(number -> results.put(number, new CompletableFuture<>()));
     Map<Integer, CompletableFuture<T>> all = Map.copyOf(results);
-    start(all, () -> readTogether(all, isWanted, read));
+    start(
+        all,
+        () -> {
+          if (all.size() == 1) {
+            readEachAlone(all, isWanted, read);
+          } else {
+            readTogether(all, isWanted, read);
+          }
+        });
     return all;
   }
 
@@ -69,18 +77,31 @@ record PartitionReading(String what, StartRetry retry, Predicate<Throwable> pass
       IntPredicate isWanted,
       Function<Set<Integer>, T> read)
       throws Exception {
+    Map<Integer, CompletableFuture<T>> left = new HashMap<>(results);
     try {
-      T done =
+      boolean _ =
           retry.untilItWorks(
               "read " + what + " of the assigned partitions",
-              () -> read.apply(results.keySet()),
-              e -> passing.test(e) && !(e instanceof TimeoutException && results.size() > 1));
-      results.values().forEach(result -> result.complete(done));
+              () -> {
+                left.keySet().removeIf(number -> !isWanted.test(number));
+                if (!left.isEmpty()) {
+                  T done = read.apply(Set.copyOf(left.keySet()));
+                  left.values().forEach(result -> result.complete(done));
+                }
+                return true;
+              },
+              e -> passing.test(e) && !(e instanceof TimeoutException));
+      // Those that were read are complete already.
+      results.values().forEach(PartitionReading::went);
     } catch (TimeoutException _) {
       for (Map<Integer, CompletableFuture<T>> some : parts(results)) {
         start(some, () -> readEachAlone(some, isWanted, read));
       }
     }
+  }
+
+  private static void went(CompletableFuture<?> result) {
+    result.completeExceptionally(new CancellationException("it went"));
   }
 
   private static <T> List<Map<Integer, CompletableFuture<T>>> parts(
@@ -111,7 +132,7 @@ record PartitionReading(String what, StartRetry retry, Predicate<Throwable> pass
                   if (isWanted.test(number)) {
                     result.complete(read.apply(Set.of(number)));
                   } else {
-                    result.completeExceptionally(new CancellationException("it went"));
+                    went(result);
                   }
                   left.remove(number);
                 } catch (TimeoutException e) {

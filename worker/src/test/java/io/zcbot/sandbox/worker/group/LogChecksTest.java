@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.PartitionState;
+import io.zcbot.sandbox.worker.intake.PartitionStates;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.OnePartitionLog;
@@ -15,9 +16,15 @@ import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.Executor;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,7 +42,11 @@ class LogChecksTest {
   }
 
   private LogChecks checks(SandboxLog log) {
-    return new LogChecks(world.comparison(log), world.domain.takeover(), _ -> state, Runnable::run);
+    return checks(log, _ -> state, Runnable::run);
+  }
+
+  private LogChecks checks(SandboxLog log, PartitionStates states, Executor threads) {
+    return new LogChecks(world.comparison(log), world.domain.takeover(), states, threads);
   }
 
   private void check(LogChecks checks) {
@@ -120,5 +131,94 @@ class LogChecksTest {
     readable.now = true;
     check(checks);
     assertThat(world.registry.get(World.user(1))).isNull();
+  }
+
+  /** A log of which one partition has no leader. */
+  private SandboxLog unreached(int partition) {
+    return new OnePartitionLog() {
+      @Override
+      public Entries live(Set<Integer> partitions, Map<String, UserId> running, boolean others) {
+        if (partitions.contains(partition)) {
+          throw new TimeoutException("no leader");
+        }
+        return world.sandboxLog().live(partitions, running, others);
+      }
+
+      @Override
+      public Announcements announced(
+          Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
+        return world.sandboxLog().announced(partitions, containers, since);
+      }
+    };
+  }
+
+  private void inPartition(int user, int partition) throws Exception {
+    if (world.registry.get(World.user(user)) == null) {
+      var _ = world.ready(World.user(user));
+    }
+    Objects.requireNonNull(world.registry.get(World.user(user))).partition(partition);
+  }
+
+  /** As long as its leader was away, what others had taken over ran on beside their sandboxes. */
+  @Test
+  void aPartitionThatIsNotReachedKeepsNoOtherFromBeingCompared() throws Exception {
+    inPartition(1, 4);
+    inPartition(2, 3);
+    announcedLostElsewhere();
+    check(checks(unreached(3)));
+    assertThat(world.registry.get(World.user(1))).isNull();
+    assertThat(world.registry.get(World.user(2))).isNotNull();
+  }
+
+  @Test
+  void whatIsNotOwnedAndNotReachedKeepsNothingOwnedFromBeingListedAgain() throws Exception {
+    inPartition(1, 4);
+    inPartition(2, 3);
+    world.live.clear();
+    Queue<Runnable> tasks = new ArrayDeque<>();
+    LogChecks checks =
+        checks(
+            world.sandboxLog(),
+            number -> number == 4 ? PartitionState.OWNED : PartitionState.LOST,
+            tasks::add);
+    checks.checkUnowned();
+    checks.checkUnowned();
+    checks.checkOwned();
+    assertThat(tasks).as("one of each kind at a time").hasSize(2);
+    tasks.forEach(Runnable::run);
+    world.settle();
+    assertThat(world.live).hasSize(1);
+  }
+
+  /** Its user's next sandbox would not end this one if another worker's entry were written over. */
+  @Test
+  void aPartitionThatGoesWhileOthersAreComparedIsNotListedAgain() throws Exception {
+    inPartition(1, 4);
+    inPartition(2, 3);
+    world.live.clear();
+    Set<Integer> owned = new HashSet<>(Set.of(3, 4));
+    SandboxLog log = unreached(3);
+    SandboxLog going =
+        new OnePartitionLog() {
+          @Override
+          public Entries live(
+              Set<Integer> partitions, Map<String, UserId> running, boolean others) {
+            owned.remove(4);
+            return log.live(partitions, running, others);
+          }
+
+          @Override
+          public Announcements announced(
+              Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
+            return log.announced(partitions, containers, since);
+          }
+        };
+    checks(
+            going,
+            number -> owned.contains(number) ? PartitionState.OWNED : PartitionState.LOST,
+            Runnable::run)
+        .checkOwned();
+    world.settle();
+    assertThat(world.live).isEmpty();
   }
 }

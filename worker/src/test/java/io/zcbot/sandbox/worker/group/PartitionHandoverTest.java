@@ -31,6 +31,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
+import org.apache.kafka.common.errors.GroupAuthorizationException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -54,11 +57,14 @@ class PartitionHandoverTest {
   /** Thrown by the next takeover that reads the live table. */
   private volatile @Nullable RuntimeException failure;
 
+  /** Runs when a takeover has read the live table; whether that was all of it. */
+  private volatile BooleanSupplier complete = () -> true;
+
   /** Those whose leader is away. */
   private final Set<Integer> unreached = ConcurrentHashMap.newKeySet();
 
   private final StartRetry retry = new StartRetry(() -> stopping);
-  private PartitionState state = PartitionState.LOST;
+  private volatile PartitionState state = PartitionState.LOST;
 
   @BeforeEach
   void anAdoptedSandbox() throws Exception {
@@ -111,7 +117,10 @@ class PartitionHandoverTest {
           failure = null;
           throw thrown;
         }
-        return log.live(partitions, running, others);
+        Entries entries = log.live(partitions, running, others);
+        return others && !complete.getAsBoolean()
+            ? new Entries(entries.running(), entries.others(), false)
+            : entries;
       }
 
       @Override
@@ -204,6 +213,7 @@ class PartitionHandoverTest {
   /** Whatever failed, until then the partition is not served. */
   @Test
   void theLogIsReadAgainWhateverFailed() {
+    state = PartitionState.TAKING_OVER;
     failure = new IllegalArgumentException("for once");
     CompletableFuture<Void> takeover = handover.assigned(Set.of(0), _ -> true).get(0);
     await()
@@ -251,6 +261,57 @@ class PartitionHandoverTest {
     state = PartitionState.LOST;
     await().until(() -> retry.problem() == null);
     assertThat(takeovers.get(1)).isCompletedExceptionally();
+  }
+
+  private boolean isDone(@Nullable CompletableFuture<Void> takeover) {
+    world.settle();
+    return takeover != null && takeover.isDone();
+  }
+
+  /** What waited for the other was never read, and nothing told of it. */
+  @Test
+  void aPartitionThatGoesInALaterRoundKeepsNoOtherFromBeingTakenOver() {
+    state = PartitionState.TAKING_OVER;
+    AtomicBoolean first = new AtomicBoolean(true);
+    complete =
+        () -> {
+          boolean all = !first.getAndSet(false);
+          unreached.add(1);
+          return all;
+        };
+    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(Set.of(0, 1), _ -> true);
+    await().until(() -> isDone(takeovers.get(0)));
+    assertThat(takeovers.get(0)).isCompleted();
+    assertThat(takeovers.get(1)).isNotDone();
+    state = PartitionState.LOST;
+    await().until(() -> isDone(takeovers.get(1)));
+    assertThat(takeovers.get(1)).isCompletedExceptionally();
+  }
+
+  /** Usual where partitions come one by one. */
+  @Test
+  void theOnlyPartitionIsForgottenWhereItGoesUnreached() {
+    state = PartitionState.TAKING_OVER;
+    unreached.add(1);
+    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(Set.of(1), _ -> true);
+    await().until(() -> String.valueOf(retry.problem()).contains("partitions [1]"));
+    state = PartitionState.LOST;
+    await().until(() -> retry.problem() == null);
+    assertThat(takeovers.get(1)).isCompletedExceptionally();
+  }
+
+  @Test
+  void partitionsThatGoAreNotReadOnWhateverFails() {
+    state = PartitionState.TAKING_OVER;
+    complete =
+        () -> {
+          throw new GroupAuthorizationException("no");
+        };
+    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(Set.of(0, 1), _ -> true);
+    await().until(() -> retry.problem() != null);
+    state = PartitionState.LOST;
+    await().until(() -> retry.problem() == null);
+    assertThat(takeovers.get(0)).isCompletedExceptionally();
   }
 
   @Test

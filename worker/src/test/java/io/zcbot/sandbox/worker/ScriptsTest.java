@@ -76,6 +76,39 @@ class ScriptsTest {
     }
   }
 
+  /** Of each jar on the class path the JVM keeps the list of files in memory. */
+  @ParameterizedTest
+  @ValueSource(strings = {"packaging/sandbox", "bin/sandbox", "worker/start.sh"})
+  void theConsoleRunsWithoutTheJarsOfTheEnginesClient(String launcher) throws Exception {
+    script(
+        "jdk/bin/java", "[[ $1 == -version ]] && echo 'version \"25\"' || printf '%s\\n' \"$@\"");
+    script("jdk/bin/javac", "exit 1");
+    write("jdk/release", "JAVA_VERSION=\"25\"");
+    write("pom.xml", Files.readString(REPOSITORY.resolve("pom.xml")));
+    copy("bin/lib/setup.sh");
+    String text = Files.readString(REPOSITORY.resolve(launcher));
+    write("bin/sandbox", text.replace("/opt/zcbot/", directory + "/"));
+    for (String jars : List.of("", "worker/target/")) {
+      for (String jar : List.of("bcprov-1", "docker-java-api-1", "guava-1", "kafka-clients-1")) {
+        write(jars + "lib/" + jar + ".jar", "");
+      }
+    }
+    write("worker.jar", "");
+    write("worker/target/worker-1.jar", "");
+    write("standalone/target/standalone-1.jar", "");
+    write("standalone/target/lib/picocli-1.jar", "");
+
+    List<String> command = new ArrayList<>(List.of("env", "JAVA_HOME=" + directory.resolve("jdk")));
+    command.add("PATH=" + directory.resolve("jdk/bin") + ":" + System.getenv("PATH"));
+    command.addAll(List.of("bash", directory.resolve("bin/sandbox").toString(), "console"));
+    List<String> started = run(command).lines().toList();
+    assertThat(started).contains("io.zcbot.sandbox.worker.cli.Main");
+    String classPath = started.get(started.indexOf("-cp") + 1);
+    assertThat(classPath)
+        .contains("lib/kafka-clients-1.jar")
+        .doesNotContain("bcprov", "docker-java", "guava", "*", "::");
+  }
+
   @Test
   void anImageIsBuiltAnewOnlyIfItsFilesChangedOrItIsToBeFresh() throws Exception {
     assertThat(builds("fresh=")).isEmpty();

@@ -28,7 +28,6 @@ import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
-import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
@@ -53,6 +52,7 @@ public final class Cli {
   private final Console console;
   private final Root root = new Root();
   private final Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
+  private final CommandContext context;
 
   /** What comes before the command, or stands alone. */
   @Command(
@@ -91,8 +91,7 @@ public final class Cli {
       Function<WorkerConfig, EngineView> views,
       Supplier<StandardStreams> streams) {
     this.console = console;
-    CommandContext context =
-        new CommandContext(console, () -> root.verbose, engines, views, streams);
+    context = new CommandContext(console, () -> root.verbose, engines, views, streams);
     commands.put("run", () -> new RunCommand(context));
     commands.put("ensure", () -> new EnsureCommand(context));
     commands.put("activity", () -> new ActivityCommand(context));
@@ -160,6 +159,9 @@ public final class Cli {
       console.out().println(Version.text());
       return requireWritten(ExitCode.OK);
     }
+    if (args.length == 1 && args[0].equals("console")) {
+      return requireWritten(serveConsole());
+    }
     Collection<String> needed = needed(args);
     if (needed.size() == 1) {
       // Kafka's clients wait for it, and it takes a tenth of a command's time to make.
@@ -177,6 +179,15 @@ public final class Cli {
     // The reader of 'watch' may leave when it has seen enough.
     boolean mayLeave = needed.size() == 1 && needed.contains("watch");
     return mayLeave ? code : requireWritten(code);
+  }
+
+  /** Without picocli, of which 2 MB would stay in memory for as long as the console runs. */
+  private int serveConsole() {
+    try {
+      return new ConsoleCommand(context).call();
+    } catch (Exception e) {
+      return report(e);
+    }
   }
 
   /** A writer that prints keeps its errors to itself until it is asked. */
@@ -278,18 +289,5 @@ public final class Cli {
     UnmatchedArgumentException.printSuggestions(e, console.err());
     console.err().println("Try '" + command + " --help'.");
     return ExitCode.USAGE;
-  }
-
-  /** Taken from the jar's manifest. */
-  static final class Version implements IVersionProvider {
-    @Override
-    public String[] getVersion() {
-      return new String[] {text()};
-    }
-
-    static String text() {
-      String version = Cli.class.getPackage().getImplementationVersion();
-      return "zcbot sandbox " + (version == null ? "development" : version);
-    }
   }
 }

@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
-import org.apache.kafka.clients.admin.Admin;
 import picocli.CommandLine.Command;
 
 /** Serves the web page for the fleet. */
@@ -32,9 +31,16 @@ final class ConsoleCommand implements Callable<Integer> {
   @Override
   public Integer call() throws CommandException, InterruptedException {
     WorkerConfig config = context.config();
-    try (KafkaLog log = new KafkaLog(config.kafka());
-        Admin _ = log.admin("watch the fleet");
-        HeapWatch _ = HeapWatch.start();
+    try (KafkaLog log = new KafkaLog(config.kafka())) {
+      log.admin("watch the fleet").close(); // whether the brokers can be reached
+      return serve(log, config);
+    } catch (IOException e) {
+      throw new CommandException(ExitCode.CONFIG, String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private int serve(KafkaLog log, WorkerConfig config) throws IOException, InterruptedException {
+    try (HeapWatch _ = HeapWatch.start();
         FleetConsole served =
             FleetConsole.start(
                 log.clients(), log.config(), config.ops().console, config.reaper().idleTtl)) {
@@ -61,8 +67,6 @@ final class ConsoleCommand implements Callable<Integer> {
       }
       new CountDownLatch(1).await(); // a signal ends the process
       return ExitCode.OK;
-    } catch (IOException e) {
-      throw new CommandException(ExitCode.CONFIG, String.valueOf(e.getMessage()), e);
     }
   }
 }

@@ -14,11 +14,11 @@ import java.util.concurrent.TimeUnit;
  * tenth of a second.
  */
 final class HeapWatch implements AutoCloseable {
-  private static final Duration EVERY = Duration.ofMillis(250);
-  private static final long LEAST_GROWTH_BYTES = 4L << 20;
+  private static final Duration EVERY = Duration.ofMillis(50);
+  private static final long LEAST_GROWTH_BYTES = 1L << 20;
 
   private final CountDownLatch stop = new CountDownLatch(1);
-  private long before;
+  private long before = size();
 
   static HeapWatch start() {
     HeapWatch watch = new HeapWatch();
@@ -29,10 +29,10 @@ final class HeapWatch implements AutoCloseable {
   private void run() {
     try {
       while (!stop.await(EVERY.toMillis(), TimeUnit.MILLISECONDS)) {
-        // A quarter: the more is kept, the longer a collection takes, and the fewer there are.
-        if (used() > before + Math.max(LEAST_GROWTH_BYTES, before / 4)) {
+        // A sixteenth: the more is kept, the longer a collection takes, and the fewer there are.
+        if (size() > before + Math.max(LEAST_GROWTH_BYTES, before / 16)) {
           System.gc();
-          before = used();
+          before = size();
         }
       }
     } catch (InterruptedException _) {
@@ -40,9 +40,11 @@ final class HeapWatch implements AutoCloseable {
     }
   }
 
-  private static long used() {
-    Runtime runtime = Runtime.getRuntime();
-    return runtime.totalMemory() - runtime.freeMemory();
+  /**
+   * What the process has taken for it. It grows where there is no room for what outlives a while.
+   */
+  private static long size() {
+    return Runtime.getRuntime().totalMemory();
   }
 
   @Override

@@ -40,6 +40,9 @@ record Patience(KafkaConfig config, Duration answer, Duration firstAnswer) {
     if (Collections.disjoint(properties.keySet(), TIMEOUTS.keySet())) {
       properties.putAll(TIMEOUTS);
     }
+    // Nobody looks at a command's metrics, unless the settings say otherwise.
+    properties.putIfAbsent("metric.reporters", "");
+    properties.putIfAbsent("enable.metrics.push", "false");
     String general = properties.get(GENERAL);
     Duration answer = general == null ? USUAL : Duration.ofMillis(Long.parseLong(general));
     return new Patience(

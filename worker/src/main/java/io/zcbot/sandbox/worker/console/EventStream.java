@@ -107,9 +107,9 @@ final class EventStream {
                 Long.toString(commands),
                 Long.toString(failures),
                 Long.toString(letters))
-            + "\ndata: "
-            + json
-            + "\n\n");
+            + "\ndata: ");
+    text(json);
+    text("\n\n");
   }
 
   private void text(String text) throws IOException {

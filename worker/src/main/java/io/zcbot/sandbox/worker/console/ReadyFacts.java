@@ -18,7 +18,7 @@ record ReadyFacts(String container, long idleTtl, String outcome, String image) 
     return new ReadyFacts(
         ShownText.name(ready.containerId()),
         idleTtl == null ? 0 : idleTtl.toMillis(),
-        ready.outcome().wire(),
+        names.of(ready.outcome().wire()),
         names.of(ready.environment().image()));
   }
 }

@@ -110,6 +110,14 @@ class CliTest {
         .contains("JDK_JAVA_OPTIONS=-Xmx");
   }
 
+  @Test
+  void theConsoleSaysWhyItDoesNotStart() {
+    assertThat(sandbox("console")).isEqualTo(ExitCode.UNAVAILABLE);
+    assertThat(err.toString())
+        .startsWith("could not watch the fleet on 127.0.0.1:1: no broker can be reached")
+        .hasLineCount(1);
+  }
+
   @Command
   private static final class Exhausting implements Runnable {
     @Override

@@ -10,8 +10,7 @@
 #
 #   set        sets the rules, whatever was there before, in one transaction; `found` tells what was
 #   watch      ends with a failure as soon as the rules are not those that `set` set, whichever worker
-#              did, and without a word with its standard input. It sets them as well when it begins, and
-#              fails if they were others: nobody watched until then
+#              did, and without a word with its standard input
 #   print      prints the rules and sets nothing
 #   seal       reads lines with a process id and the IPv4 gateway of its network, seals the network
 #              namespace of each process and says `sealed <id>`, `gone <id>` or `failed <id>:
@@ -178,10 +177,8 @@ clear_stale() {
   done <<<"$(nft list tables)"
 }
 
-# Sets `after` to what the kernel has then, `found` to what it had, and `count`.
 set_rules() {
-  local before problem
-  found=none
+  local before after problem found=none count
   [[ -e /sys/class/net/$ZCBOT_BRIDGE ]] || fail network "the host has no interface $ZCBOT_BRIDGE: is the engine on another machine's network?"
   before=$(in_kernel)
   if [[ $before =~ policy=([A-Za-z0-9]+)\ owner=([A-Za-z0-9._-]+) && ${BASH_REMATCH[1]} != "$ZCBOT_POLICY" && ${BASH_REMATCH[2]} != "$ZCBOT_OWNER" ]]; then
@@ -205,6 +202,8 @@ $RULES") || fail rules "nft: ${problem%%$'\n'*}"
   count_rules "$after"
   [[ $count == "$REPLY" ]] || fail rules "the kernel has $REPLY rules of the $count that were set"
   clear_stale
+  trap - EXIT
+  printf 'zcbot-sandbox ready table=%s rules=%s found=%s\n' "$table" "$count" "$found"
 }
 
 is_gateway() { [[ $1 =~ $address4 && $1 != */* ]]; }
@@ -266,12 +265,17 @@ seal() { # process id, gateway
 # changes, all of them, so the rules are compared once there are no more for a moment; and now and then
 # without one, as the first ones may have come before nft listened.
 watch_rules() {
-  local i
-  [[ $found == same ]] || fail rules "the rules are gone, or others"
+  local before i
+  without_owner "$(in_kernel)"
+  before=$REPLY
+  count_rules "$RULES"
+  i=$REPLY
+  count_rules "$before"
+  ((i == REPLY)) || fail rules "the rules are gone, or others"
   exec 4< <(exec nft monitor 2>/dev/null </dev/null)
   while :; do
     without_owner "$(in_kernel)"
-    [[ $REPLY == "$after" ]] || fail rules "the rules are gone, or others"
+    [[ $REPLY == "$before" ]] || fail rules "the rules are gone, or others"
     read -rt 5 -u 4 || (($? > 128)) || fail ended "nft does not tell of changes any more"
     for ((i = 0; i < 1000; i++)); do read -rt 0.01 -u 4 || break; done
     # the worker writes nothing, so there is something to read only once it is gone
@@ -284,12 +288,9 @@ case ${1-} in
   set)
     make_rules
     set_rules
-    trap - EXIT
-    printf 'zcbot-sandbox ready table=%s rules=%s found=%s\n' "$table" "$count" "$found"
     ;;
   watch)
     make_rules
-    set_rules
     watch_rules
     ;;
   print)

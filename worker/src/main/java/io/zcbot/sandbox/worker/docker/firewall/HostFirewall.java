@@ -38,7 +38,7 @@ import org.slf4j.LoggerFactory;
  * sandbox's init from inside, before it says that it is ready; for sandboxes that are ready
  * already, a {@link RulesWatch} tells of changes.
  */
-public final class HostFirewall implements RulesWatch.Rules {
+public final class HostFirewall {
   private static final Logger log = LoggerFactory.getLogger(HostFirewall.class);
   private static final int MOST_ATTEMPTS = 3;
 
@@ -107,7 +107,6 @@ public final class HostFirewall implements RulesWatch.Rules {
   }
 
   /** Sets the rules again, if there are any to set. What goes wrong is told by {@link #problem}. */
-  @Override
   public void check() {
     if (!policy.rulesOnHost()) {
       return;
@@ -120,14 +119,12 @@ public final class HostFirewall implements RulesWatch.Rules {
   }
 
   /** The rules may be gone: the next create, or check, sets them before anything else. */
-  @Override
   public void doubt() {
     state.doubt();
     resolvers.forget();
   }
 
   /** Why the rules are not known to be in force; null if they are or none are wanted. */
-  @Override
   public @Nullable String problem() {
     return policy.rulesOnHost() ? state.problem() : null;
   }
@@ -208,8 +205,7 @@ public final class HostFirewall implements RulesWatch.Rules {
    *
    * @return what the helper said when it ended; null if other rules have been set, or none yet
    */
-  @Override
-  public @Nullable Verdict watch() throws EngineException {
+  @Nullable Verdict watch() throws EngineException {
     List<String> watched = environment;
     return watched == null
         ? null

@@ -13,8 +13,6 @@ import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.function.LongSupplier;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,65 +26,34 @@ public final class RulesWatch implements AutoCloseable {
   private static final Duration PAUSE = Duration.ofSeconds(1);
   private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
 
-  /** What is watched. */
-  interface Rules {
-    /** How it ended; null if there is nothing to watch just now. */
-    @Nullable Verdict watch() throws EngineException;
-
-    /** They may be gone. */
-    void doubt();
-
-    /** Sets them, if that can be done. */
-    void check();
-
-    /** Why they are not known to be in force; null if they are. */
-    @Nullable String problem();
-  }
-
-  private final Rules rules;
-  private final Duration shortestPause;
-  private final LongSupplier nanoTime;
+  private final HostFirewall firewall;
   private final CountDownLatch closed = new CountDownLatch(1);
   private final Thread thread = Thread.ofVirtual().name("firewall-watch").unstarted(this::run);
 
-  private RulesWatch(Rules rules, Duration shortestPause, LongSupplier nanoTime) {
-    this.rules = rules;
-    this.shortestPause = shortestPause;
-    this.nanoTime = nanoTime;
+  private RulesWatch(HostFirewall firewall) {
+    this.firewall = firewall;
   }
 
   /** Starts to watch, if there are rules. */
   public static RulesWatch start(HostFirewall firewall) {
-    return firewall.isWanted()
-        ? start(firewall, PAUSE, System::nanoTime)
-        : new RulesWatch(firewall, PAUSE, System::nanoTime);
-  }
-
-  static RulesWatch start(Rules rules, Duration shortestPause, LongSupplier nanoTime) {
-    RulesWatch watch = new RulesWatch(rules, shortestPause, nanoTime);
-    watch.thread.start();
+    RulesWatch watch = new RulesWatch(firewall);
+    if (firewall.isWanted()) {
+      watch.thread.start();
+    }
     return watch;
   }
 
   private void run() {
-    Duration pause = shortestPause;
-    boolean brief = false;
+    Duration pause = PAUSE;
     while (closed.getCount() > 0) {
       try {
-        long began = nanoTime.getAsLong();
-        Verdict end = rules.watch();
-        boolean wasBrief = brief;
-        brief = nanoTime.getAsLong() - began < shortestPause.toNanos();
+        Verdict end = firewall.watch();
         if (end != null) {
           requireChange(end);
-          rules.doubt();
-          rules.check();
+          firewall.doubt();
+          firewall.check();
         }
-        pause = shortestPause;
-        // nobody notices a change in a pause; without one, programs that set other rules never rest
-        if (end != null && rules.problem() == null && !(brief && wasBrief)) {
-          continue;
-        }
+        pause = PAUSE;
       } catch (EngineException e) {
         if (closed.getCount() == 0) {
           return;

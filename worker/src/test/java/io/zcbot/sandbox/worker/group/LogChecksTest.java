@@ -108,20 +108,14 @@ class LogChecksTest {
           boolean now;
         };
     SandboxLog log =
-        new OnePartitionLog() {
+        new ForwardedLog() {
           @Override
           public Entries live(
               Set<Integer> partitions, Map<String, UserId> running, boolean others) {
             if (!readable.now) {
               throw new GroupAuthorizationException("no");
             }
-            return world.sandboxLog().live(partitions, running, others);
-          }
-
-          @Override
-          public Announcements announced(
-              Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
-            return world.sandboxLog().announced(partitions, containers, since);
+            return super.live(partitions, running, others);
           }
         };
     announcedLostElsewhere();
@@ -133,21 +127,29 @@ class LogChecksTest {
     assertThat(world.registry.get(World.user(1))).isNull();
   }
 
+  /** The world's log. */
+  private class ForwardedLog implements OnePartitionLog {
+    @Override
+    public Entries live(Set<Integer> partitions, Map<String, UserId> running, boolean others) {
+      return world.sandboxLog().live(partitions, running, others);
+    }
+
+    @Override
+    public Announcements announced(
+        Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
+      return world.sandboxLog().announced(partitions, containers, since);
+    }
+  }
+
   /** A log of which one partition has no leader. */
   private SandboxLog unreached(int partition) {
-    return new OnePartitionLog() {
+    return new ForwardedLog() {
       @Override
       public Entries live(Set<Integer> partitions, Map<String, UserId> running, boolean others) {
         if (partitions.contains(partition)) {
           throw new TimeoutException("no leader");
         }
-        return world.sandboxLog().live(partitions, running, others);
-      }
-
-      @Override
-      public Announcements announced(
-          Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
-        return world.sandboxLog().announced(partitions, containers, since);
+        return super.live(partitions, running, others);
       }
     };
   }
@@ -199,18 +201,12 @@ class LogChecksTest {
     Set<Integer> owned = new HashSet<>(Set.of(3, 4));
     SandboxLog log = unreached(3);
     SandboxLog going =
-        new OnePartitionLog() {
+        new ForwardedLog() {
           @Override
           public Entries live(
               Set<Integer> partitions, Map<String, UserId> running, boolean others) {
             owned.remove(4);
             return log.live(partitions, running, others);
-          }
-
-          @Override
-          public Announcements announced(
-              Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
-            return log.announced(partitions, containers, since);
           }
         };
     checks(

@@ -134,16 +134,21 @@ final class Simulation {
         }
         machine.runFor(pause());
       }
-      settle();
-      if (judge.violation() == null) {
-        judge.finish(rules());
-      }
-      return judge.violation() == null ? null : report(judge.violation());
+      return verdict();
     } catch (RuntimeException | AssertionError e) {
       return report(text(e));
     } finally {
       machine.close();
     }
+  }
+
+  /** Of the whole history, once all has come to rest. */
+  private String verdict() {
+    settle();
+    if (judge.violation() == null) {
+      judge.finish(rules());
+    }
+    return judge.violation() == null ? null : report(judge.violation());
   }
 
   /**
@@ -171,11 +176,7 @@ final class Simulation {
         serveAllBut(away);
       }
       leaders.bringBack();
-      settle();
-      if (judge.violation() == null) {
-        judge.finish(rules());
-      }
-      return judge.violation() == null ? null : report(judge.violation());
+      return verdict();
     } catch (RuntimeException | AssertionError e) {
       return report(text(e));
     } finally {

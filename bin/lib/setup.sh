@@ -470,6 +470,8 @@ needs_user_mode_linux() {
   command -v insmod >/dev/null || apt_install "The command insmod" kmod
   command -v mkfs.xfs >/dev/null || apt_install "The command mkfs.xfs" xfsprogs
   command -v mkfs.ext4 >/dev/null || apt_install "The command mkfs.ext4" e2fsprogs
+  command -v ip >/dev/null || apt_install "The command ip" iproute2
+  command -v python3 >/dev/null || apt_install "Python" python3
 }
 needs_zsh() {
   command -v zsh >/dev/null || apt_install "zsh" zsh

@@ -757,8 +757,8 @@ def test_a_release_that_hears_of_no_end_leaves_nothing_behind(
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time of the core, in seconds."""
-    it = [time.monotonic()]
+    """The time of the core, in seconds: whole ones, so that one more is one more exactly."""
+    it = [1_000.0]
     monkeypatch.setattr(core_module, "time", SimpleNamespace(monotonic=lambda: it[0], sleep=time.sleep))
     return it
 

@@ -66,9 +66,7 @@ public final class Doctor {
               config.spec(),
               config.workspaces().limit,
               Advisories.in(config.engine().advisories)));
-      if (facts.cgroups().version() != 2) {
-        findings.add(ProcessChecks.socketMemory());
-      }
+      findings.add(ProcessChecks.socketMemory(facts.cgroups().version()));
       if (!facts.hasOwnKernel(config.spec())) {
         findings.addAll(HostCounters.of(config.capacity().maxSandboxes, config.spec().limits()));
       }

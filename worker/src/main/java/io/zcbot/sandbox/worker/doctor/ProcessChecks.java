@@ -33,7 +33,10 @@ final class ProcessChecks {
   /** Of x86-64. */
   private static final long PAGE = 4096;
 
-  /** The part of the host's memory that sockets may hold for nobody: one of so many. */
+  /**
+   * The part of the host's memory that sockets may hold, whatever a sandbox's limit: one of so
+   * many.
+   */
   private static final int SOCKETS_SHARE = 8;
 
   /** A language server or two and some watchers take about this many in one sandbox. */
@@ -147,16 +150,21 @@ final class ProcessChecks {
                 + ", or lower ZCBOT_SANDBOX_FLOWS and ZCBOT_SANDBOX_FLOW_RATE");
   }
 
-  /** Where control groups do not count it, the kernel's limits for the whole host are all. */
-  static Finding socketMemory() {
+  /**
+   * What sockets hold is bounded by the kernel's limits for the whole host only. Version 1 of
+   * control groups does not count it, and version 2 counts it and refuses none of it.
+   */
+  static Finding socketMemory(int cgroupVersion) {
     try {
-      return socketMemory(setting(UDP_PAGES), setting(TCP_PAGES), Files.readAllLines(MEMORY));
+      return socketMemory(
+          cgroupVersion, setting(UDP_PAGES), setting(TCP_PAGES), Files.readAllLines(MEMORY));
     } catch (IOException e) {
       return unknownSocketMemory("can't be read: " + e);
     }
   }
 
-  static Finding socketMemory(String udpPages, String tcpPages, List<String> memory) {
+  static Finding socketMemory(
+      int cgroupVersion, String udpPages, String tcpPages, List<String> memory) {
     try {
       long pages = last(udpPages) + last(tcpPages);
       long host =
@@ -165,14 +173,18 @@ final class ProcessChecks {
               .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
               .sum();
       String detail =
-          "sockets of all sandboxes can hold " + ((pages * PAGE) >> 20) + " MiB that are nobody's";
+          "sockets of all sandboxes can hold "
+              + ((pages * PAGE) >> 20)
+              + (cgroupVersion == 2
+                  ? " MiB, which counts as their memory, but is not refused"
+                  : " MiB that are nobody's");
       if (pages * PAGE <= host / SOCKETS_SHARE) {
         return Finding.ok("socket-memory", detail);
       }
       return Finding.warn(
           "socket-memory",
-          detail + ", and the host has " + (host >> 20) + " MiB",
-          "boot the host with cgroup version 2, or sysctl -w net.ipv4.udp_mem="
+          detail + "; the host has " + (host >> 20) + " MiB",
+          "sysctl -w net.ipv4.udp_mem="
               + pages(host / 32)
               + " net.ipv4.tcp_mem="
               + pages(host / 16));
@@ -185,7 +197,7 @@ final class ProcessChecks {
     return Finding.warn(
         "socket-memory",
         "net.ipv4.udp_mem and tcp_mem " + why,
-        "boot the host with cgroup version 2, or run this in the host's network namespace");
+        "run this in the host's network namespace");
   }
 
   private static long last(String pages) {

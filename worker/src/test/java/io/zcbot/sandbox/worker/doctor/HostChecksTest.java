@@ -132,7 +132,7 @@ class HostChecksTest {
                 ProcessChecks.openFiles(1, 1).detail(),
                 ProcessChecks.connections(1, open).detail(),
                 ProcessChecks.inotify(1, true).detail(),
-                ProcessChecks.socketMemory().detail()))
+                ProcessChecks.socketMemory(1).detail()))
         .allSatisfy(detail -> assertThat(detail).doesNotContainPattern("(has|use|hold) \\d\\b"));
   }
 
@@ -202,10 +202,10 @@ class HostChecksTest {
   @Test
   void whatSocketsHoldAtMostIsComparedWithTheHostsMemory() {
     List<String> memory = List.of("MemTotal:       16777216 kB", "MemFree: 1 kB");
-    assertThat(ProcessChecks.socketMemory("1 2 131072", "1 2 262144", memory))
+    assertThat(ProcessChecks.socketMemory(1, "1 2 131072", "1 2 262144", memory))
         .satisfies(f -> assertThat(f.level()).isEqualTo(Level.OK))
         .satisfies(f -> assertThat(f.detail()).contains("1536 MiB"));
-    assertThat(ProcessChecks.socketMemory("383868\t511826\t767736\n", "1 2 383868\n", memory))
+    assertThat(ProcessChecks.socketMemory(1, "383868\t511826\t767736\n", "1 2 383868\n", memory))
         .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
         .satisfies(f -> assertThat(f.detail()).contains("4498 MiB", "nobody's"))
         .satisfies(
@@ -214,6 +214,10 @@ class HostChecksTest {
                     .contains(
                         "net.ipv4.udp_mem='65536 98304 131072'",
                         "net.ipv4.tcp_mem='131072 196608 262144'"));
-    assertThat(ProcessChecks.socketMemory("what", "1 2 3", memory).level()).isEqualTo(Level.WARN);
+    assertThat(ProcessChecks.socketMemory(2, "1 2 383868", "1 2 767736", memory))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.detail()).contains("4498 MiB", "not refused"));
+    assertThat(ProcessChecks.socketMemory(1, "what", "1 2 3", memory).level())
+        .isEqualTo(Level.WARN);
   }
 }

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.mounts;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
+import io.zcbot.sandbox.worker.testkit.machine.UserModeLinux;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;

@@ -5,10 +5,10 @@
 package io.zcbot.sandbox.worker.mounts;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.testkit.machine.UserModeLinux;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,15 +54,8 @@ class WorkspaceQuotaIT {
             Duration.ofMinutes(5));
   }
 
-  /** Before Linux 6.16, User Mode Linux has no room for the state of processors with AMX. */
-  private static void assumeThatItRuns() {
-    assumeThat(console)
-        .as("User Mode Linux runs no program on this processor")
-        .doesNotContain("ptrace set fp regs failed");
-  }
-
   private static void assertPassed(QuotaDisk disk, String scenario) throws Exception {
-    assumeThatItRuns();
+    UserModeLinux.assumeThatItRuns(console);
     Path result = QuotaGuest.result(directory, disk, scenario);
     assertThat(result).as("it did not run:\n%s", console).exists();
     assertThat(Files.readString(result)).as("%s on %s", scenario, disk).isEqualTo("passed");

@@ -223,7 +223,7 @@ final class Checklist {
               53,
               "memory of the kernel, held by sockets: counts as the sandbox's",
               "memory limit, cgroup version 2",
-              "host-dependent: requires cgroup version 2; with version 1 what internet sockets hold counts for nobody, up to the host's udp_mem and tcp_mem; reported by doctor"),
+              "host-dependent: requires cgroup version 2, which kills whoever takes a page over the limit; with version 1 what internet sockets hold counts for nobody; either way up to the host's udp_mem and tcp_mem; reported by doctor"),
           row(
               54,
               "a page of a file in the image changed in memory: neither the worker nor the firewall executes it",

@@ -209,22 +209,7 @@ class ResourcesIT extends Attacks {
         lab.fixture
             .python(
                 hoarder.id(),
-                """
-                import socket
-                held, keep = 0, []
-                for i in range(%d):
-                    a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                    a.bind(('127.0.0.1', 0))
-                    b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                    b.connect(a.getsockname())
-                    b.setblocking(False)
-                    for j in range(14):
-                        try: held += b.send(b'x' * 32000)
-                        except OSError: pass
-                    b.close()
-                    keep.append(a)
-                print(held)"""
-                    .formatted(2 * limit / 400_000))
+                SocketMemory.attack(Math.toIntExact(2 * limit / SocketMemory.HELD), 1000))
             .output();
     assertThat(held.matches("[0-9]+") ? Long.parseLong(held) : 0)
         .as("or it was killed")

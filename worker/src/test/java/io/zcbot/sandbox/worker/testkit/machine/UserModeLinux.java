@@ -2,9 +2,10 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.mounts;
+package io.zcbot.sandbox.worker.testkit.machine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
@@ -23,7 +24,7 @@ import java.util.stream.Stream;
  * have. It sees this machine's files, read-only but for one directory, and runs one program of this
  * build's class path as root.
  */
-final class UserModeLinux {
+public final class UserModeLinux {
   private static final Path KERNEL = Path.of("/usr/bin/linux.uml");
   private static final Path MODULES = Path.of("/usr/lib/uml/modules");
 
@@ -34,7 +35,7 @@ final class UserModeLinux {
    *
    * @param directory empty, and everybody's to pass
    */
-  UserModeLinux(Path directory) throws IOException {
+  public UserModeLinux(Path directory) throws IOException {
     assumeTrue(
         System.getProperty("os.arch").equals("amd64"), "User Mode Linux is there for x86-64 only");
     assertThat(KERNEL).as("install user-mode-linux, or let bin/test do so").exists();
@@ -43,7 +44,7 @@ final class UserModeLinux {
   }
 
   /** What the program finds as its directory to write to. */
-  static final String OUT = "out";
+  public static final String OUT = "out";
 
   /**
    * Boots, runs the main class and ends.
@@ -53,7 +54,7 @@ final class UserModeLinux {
    * @param mainClass gets the directory as its argument, in which there is {@link #OUT}
    * @return what was printed on the way
    */
-  String run(List<Path> disks, List<String> modules, String mainClass, Duration deadline)
+  public String run(List<Path> disks, List<String> modules, String mainClass, Duration deadline)
       throws IOException, InterruptedException {
     for (String each : List.of(OUT, "tmp")) {
       Files.createDirectory(directory.resolve(each));
@@ -97,6 +98,18 @@ final class UserModeLinux {
       }
     }
     return Files.readString(console);
+  }
+
+  /**
+   * Goes on only if it can run a program: before Linux 6.16, it has no room for the state of
+   * processors with AMX.
+   *
+   * @param console what {@link #run} printed
+   */
+  public static void assumeThatItRuns(String console) {
+    assumeThat(console)
+        .as("User Mode Linux runs no program on this processor")
+        .doesNotContain("ptrace set fp regs failed");
   }
 
   private Path init(List<String> modules, String mainClass) throws IOException {

@@ -1,0 +1,55 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.security;
+
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.Commands.Result;
+import io.zcbot.sandbox.worker.testkit.machine.UserModeLinux;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * What runs in the kernel with version 2 of control groups: the attack in a group with a limit on
+ * its memory, as the engine gives a sandbox, and in one without. There is a file for each that
+ * tells how it ended.
+ */
+final class SocketMemoryGuest {
+  static final String LIMITED = "limited";
+  static final String UNLIMITED = "unlimited";
+  static final long LIMIT = 32L << 20;
+
+  /** They hold three times the limit. */
+  private static final int SOCKETS = Math.toIntExact(3 * LIMIT / SocketMemory.HELD);
+
+  private static final int PAGES = 1000;
+
+  private SocketMemoryGuest() {}
+
+  public static void main(String[] args) throws Exception {
+    Path directory = Path.of(args[0]);
+    Path groups = Files.createDirectory(directory.resolve("tmp").resolve("groups"));
+    Commands.run("ip", "link", "set", "lo", "up");
+    // The kernel's default is a share of its memory, and this one has little.
+    Files.writeString(Path.of("/proc/sys/net/ipv4/udp_mem"), "65536 131072 262144");
+    Commands.run("mount", "-t", "cgroup2", "none", groups.toString());
+    Files.writeString(groups.resolve("cgroup.subtree_control"), "+memory");
+    for (String name : new String[] {UNLIMITED, LIMITED}) {
+      Path group = Files.createDirectory(groups.resolve(name));
+      if (name.equals(LIMITED)) {
+        Files.writeString(group.resolve("memory.max"), Long.toString(LIMIT));
+      }
+      Result result =
+          Commands.tryRun(
+              "sh",
+              "-c",
+              "ulimit -n 4096; echo $$ > \"$0/cgroup.procs\"; exec python3 -c \"$1\"",
+              group.toString(),
+              SocketMemory.attack(SOCKETS, PAGES));
+      Files.writeString(
+          directory.resolve(UserModeLinux.OUT).resolve(name),
+          result.exitCode() == 0 ? result.output().strip() : "exit code " + result.exitCode());
+    }
+  }
+}

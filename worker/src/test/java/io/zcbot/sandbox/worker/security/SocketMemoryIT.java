@@ -1,0 +1,48 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.security;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.zcbot.sandbox.worker.testkit.machine.UserModeLinux;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What sockets hold counts as memory of the control group with version 2 only, which this machine
+ * may not have. So a kernel that has it is booted.
+ */
+@Tag("user-mode-linux")
+@Timeout(300)
+class SocketMemoryIT {
+  @TempDir private static Path directory;
+
+  @Row(53)
+  @Test
+  void whoHoldsMoreInSocketsThanItsGroupMayHaveIsKilled() throws Exception {
+    String console =
+        new UserModeLinux(directory)
+            .run(List.of(), List.of(), SocketMemoryGuest.class.getName(), Duration.ofMinutes(3));
+    UserModeLinux.assumeThatItRuns(console);
+
+    assertThat(outcome(SocketMemoryGuest.UNLIMITED, console))
+        .as("without a limit")
+        .containsOnlyDigits()
+        .satisfies(held -> assertThat(Long.parseLong(held)).isGreaterThan(SocketMemoryGuest.LIMIT));
+    assertThat(outcome(SocketMemoryGuest.LIMITED, console)).isEqualTo("exit code 137");
+  }
+
+  private static String outcome(String group, String console) throws Exception {
+    Path result = directory.resolve(UserModeLinux.OUT).resolve(group);
+    assertThat(result).as("it did not run:\n%s", console).exists();
+    return Files.readString(result);
+  }
+}

@@ -20,7 +20,7 @@ final class DeadLetterSelection {
   @Option(
       names = "--topic",
       paramLabel = "TOPIC",
-      description = "Only records of this topic: ensure or activity.")
+      description = "Only records of this topic: ${COMPLETION-CANDIDATES}.")
   private PublishCommand.@Nullable InputTopic topic;
 
   @Option(

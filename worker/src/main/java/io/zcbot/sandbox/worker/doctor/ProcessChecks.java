@@ -176,8 +176,8 @@ final class ProcessChecks {
           "sockets of all sandboxes can hold "
               + ((pages * PAGE) >> 20)
               + (cgroupVersion == 2
-                  ? " MiB, which counts as their memory, but is not refused"
-                  : " MiB that are nobody's");
+                  ? " MiB, which counts as their memory, but is not refused over their limits"
+                  : " MiB, which counts as memory of no sandbox");
       if (pages * PAGE <= host / SOCKETS_SHARE) {
         return Finding.ok("socket-memory", detail);
       }

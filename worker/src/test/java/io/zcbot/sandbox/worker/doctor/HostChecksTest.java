@@ -207,7 +207,7 @@ class HostChecksTest {
         .satisfies(f -> assertThat(f.detail()).contains("1536 MiB"));
     assertThat(ProcessChecks.socketMemory(1, "383868\t511826\t767736\n", "1 2 383868\n", memory))
         .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
-        .satisfies(f -> assertThat(f.detail()).contains("4498 MiB", "nobody's"))
+        .satisfies(f -> assertThat(f.detail()).contains("4498 MiB", "no sandbox"))
         .satisfies(
             f ->
                 assertThat(f.fix())

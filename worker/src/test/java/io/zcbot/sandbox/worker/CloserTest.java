@@ -10,9 +10,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-@Timeout(20)
 class CloserTest {
   private final Closer closer = new Closer();
   private final List<String> closed = new CopyOnWriteArrayList<>();

@@ -17,13 +17,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The scripts in bin/, with stand-ins for the programs that they start. */
-@Timeout(120)
 class ScriptsTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
 

@@ -35,9 +35,7 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-@Timeout(60)
 class AnswerReaderTest {
   private static final List<Topic> TOPICS = List.of(Topic.EXITED, Topic.OUTPUT);
   private static final int PARTITIONS = 3;

@@ -44,11 +44,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.Timeout;
 
 /** What docs/clients.md promises of both clients, with a real worker, broker and engine. */
 @Tag("engine")
-@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BehavioursIT {
   /** Looks so many times, 0.1 s apart, whether a sleep of so long has gone. */

@@ -26,10 +26,8 @@ import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** What the client decides without asking anybody. */
-@Timeout(60)
 class ClientRulesTest {
   private final UserId user = Samples.user();
   private final MockProducer<byte[], byte[]> producer =

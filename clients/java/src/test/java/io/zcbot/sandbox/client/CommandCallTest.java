@@ -46,9 +46,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-@Timeout(60)
 class CommandCallTest {
   private final EventCodec codec = new EventCodec();
   private final BlockingQueue<SandboxEvent> published = new LinkedBlockingQueue<>();

@@ -12,11 +12,9 @@ import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The scripts that write files, run by this host's bash. */
-@Timeout(60)
 class SandboxFilesTest {
   @TempDir private Path directory;
   private Path temporary;

@@ -13,9 +13,7 @@ import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-@Timeout(60)
 class TranscriptTest {
   private static final String ID = "x";
 

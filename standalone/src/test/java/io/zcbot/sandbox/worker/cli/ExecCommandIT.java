@@ -45,11 +45,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Commands, copies and releases through a real broker; the worker is played by the test. */
-@Timeout(900)
 class ExecCommandIT {
   private static final int PARTITIONS = 4;
   private static final int PATIENCE_SECONDS = 60;

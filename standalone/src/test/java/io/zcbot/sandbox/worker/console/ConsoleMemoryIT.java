@@ -27,11 +27,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What the console's process takes with the options that it is packaged with. */
-@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class ConsoleMemoryIT {
   private static final int SANDBOXES = 10_000;
   private static final int EVENTS_PER_SECOND = 100;

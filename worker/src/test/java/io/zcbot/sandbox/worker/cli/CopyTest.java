@@ -41,14 +41,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Copies between two directories, one of which stands for a sandbox: its commands run there. */
-@Timeout(120)
 class CopyTest {
   private static final long MUCH = 1L << 30;
 
@@ -418,7 +416,6 @@ class CopyTest {
 
   /** A command may end by itself just as it is stopped, and the one that begins a copy does. */
   @Test
-  @Timeout(60)
   void aStopDuringACommandThatSucceedsEndsTheWaitForInput() throws Exception {
     RunnerLog stopping =
         new RunnerLog(Duration.ofSeconds(60)) {
@@ -445,7 +442,6 @@ class CopyTest {
   }
 
   @Test
-  @Timeout(60)
   void inputThatFailsEndsTheWaitForIt() {
     InputStream broken =
         new InputStream() {

@@ -26,12 +26,10 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
 /** What is said of a command that may run although this program can't go on. */
-@Timeout(120)
 class ExecCommandTest {
   private final UserId user = new UserId(UUID.randomUUID());
   private final Exec exec = SampleEvents.exec(user, true, "cat");

@@ -31,13 +31,11 @@ import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Commands that run here, in place of a sandbox, and answers that no command gives. */
-@Timeout(60)
 class ExecSessionTest {
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 

@@ -15,13 +15,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Text in arguments and in files' names where the locale knows ASCII only, as in a cron job. */
-@Timeout(120)
 class LocaleTest {
   private static final Pattern CHOICE =
       Pattern.compile("^case \\$\\(locale .*?^esac$", Pattern.MULTILINE | Pattern.DOTALL);

@@ -38,10 +38,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** What an exec is answered with, and what runs meanwhile. */
-@Timeout(60)
 class CommandsTest extends InACommandWorld {
   @Test
   void aCommandIsAnsweredWithWhatItWroteAndHowItEnded() throws Exception {

@@ -14,10 +14,8 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Sandboxes that die, and nobody tells the worker. */
-@Timeout(60)
 class PlacementTest extends InACommandWorld {
   private void assertReaped(Ready dead) {
     assertThat(world.reaped())

@@ -32,10 +32,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Output that is published while the command runs (I14). */
-@Timeout(60)
 class StreamedOutputTest extends InACommandWorld {
   private static final int RECORD = 256 * 1024;
 

@@ -28,12 +28,10 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** The adapter over a fake Docker API, which has a network and creates and starts a container. */
-@Timeout(120)
 @Execution(ExecutionMode.CONCURRENT) // they wait for time-outs
 abstract class AdapterTestCase {
   /** Long enough for a loaded machine; nothing waits for it to pass. */

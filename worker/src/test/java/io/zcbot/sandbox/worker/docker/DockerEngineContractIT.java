@@ -15,12 +15,10 @@ import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The real adapter over the real engine. */
 @Tag("engine")
-@Timeout(900)
 class DockerEngineContractIT extends EngineContract {
   @TempDir static Path directory;
   private static EngineFixture fixture;

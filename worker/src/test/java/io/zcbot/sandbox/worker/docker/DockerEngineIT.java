@@ -40,12 +40,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The adapter's contract against a real engine and the real sandbox image. */
 @Tag("engine")
-@Timeout(900)
 @Order(13)
 class DockerEngineIT {
   private static final Duration READY = Duration.ofSeconds(60);

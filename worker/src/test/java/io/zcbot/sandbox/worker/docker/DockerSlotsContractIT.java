@@ -14,12 +14,10 @@ import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The real adapter over the real engine, with real mounts. */
 @Tag("engine")
-@Timeout(900)
 class DockerSlotsContractIT extends SlotEngineContract {
   @TempDir static Path root;
   private static EngineFixture fixture;

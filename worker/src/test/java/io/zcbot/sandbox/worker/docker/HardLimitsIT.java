@@ -25,7 +25,6 @@ import java.util.List;
 import java.util.Locale;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
@@ -35,7 +34,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Every hard limit of a sandbox, as the engine tells it; the attacks are in {@code security}. */
 @Tag("engine")
-@Timeout(900)
 @ParameterizedClass
 @EnumSource(FirewallMode.class)
 class HardLimitsIT {

@@ -29,7 +29,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -38,7 +37,6 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Tag("engine")
 @Tag("compose")
-@Timeout(900)
 class ImagesIT {
   /** What the worker's image is built on. */
   private static final String WORKER_BASE = "zcbot-worker-base:latest";

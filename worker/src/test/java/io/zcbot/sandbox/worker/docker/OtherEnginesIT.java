@@ -26,14 +26,12 @@ import java.util.List;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The host's firewall with engines that isolate sandboxes by more than runc does. */
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@Timeout(900)
 @Order(23)
 class OtherEnginesIT {
   private static final Path BASE = Path.of("/var/tmp/zcbot-firewall");

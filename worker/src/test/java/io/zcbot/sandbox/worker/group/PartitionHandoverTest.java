@@ -39,11 +39,9 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What happens to a sandbox that was adopted and whose partition the group gave to another. */
-@Timeout(60)
 class PartitionHandoverTest {
   private static final UserId USER = World.user(1);
 

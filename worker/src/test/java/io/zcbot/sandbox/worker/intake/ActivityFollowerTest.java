@@ -22,10 +22,8 @@ import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Up to when activity is read, while leaders of partitions are away. */
-@Timeout(60)
 class ActivityFollowerTest {
   private static final String TOPIC = "sandbox.activity";
 

@@ -36,12 +36,10 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Whatever a consumer throws, the thread that reads goes on with a new one and says so. */
-@Timeout(30)
 class BrokenConsumerTest {
   private static final TopicPartition ENSURES = new TopicPartition("sandbox.ensure", 0);
   private static final TopicPartition ACTIVITY = new TopicPartition("sandbox.activity", 0);

@@ -51,13 +51,11 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Execs are read in the partitions that the intake owns, while it does, and not before. */
-@Timeout(60)
 class CommandFollowerTest {
   private static final int PARTITIONS = 4;
   private static final KeyPartitions HOMES = new KeyPartitions(PARTITIONS);

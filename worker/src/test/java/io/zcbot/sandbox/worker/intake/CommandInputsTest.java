@@ -44,10 +44,8 @@ import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Every command gets its inputs once and in order, however it takes them. */
-@Timeout(30)
 class CommandInputsTest {
   private static final TopicPartition PARTITION = new TopicPartition("sandbox.input", 0);
   private static final UserId ANNA = new UserId(new UUID(1, 1));

@@ -29,13 +29,11 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /**
  * A worker that alone does not reach the group's coordinator reads on, and may have lost its
  * partitions.
  */
-@Timeout(60)
 class LostCoordinatorTest {
   private static final TopicPartition ENSURES = new TopicPartition("sandbox.ensure", 0);
 

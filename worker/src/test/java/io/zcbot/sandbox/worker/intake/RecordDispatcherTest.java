@@ -29,9 +29,7 @@ import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-@Timeout(20)
 class RecordDispatcherTest {
   private static final int PARTITIONS = 4;
   private static final UserId ANNA = new UserId(new UUID(1, 1));

@@ -17,14 +17,12 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Both clients of Kafka take note of an end for which nobody waits. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(900)
 class TrackedPartitionsIT {
   @ParameterizedTest
   @ValueSource(strings = {"consumer", "classic"})

@@ -21,12 +21,10 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** What was answered stays answered, whatever becomes of the worker. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Order(21)
 class AnsweredOnceIT {
   private static final Duration EXPIRY = Duration.ofSeconds(40);

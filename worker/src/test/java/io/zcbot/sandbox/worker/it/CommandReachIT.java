@@ -16,13 +16,11 @@ import io.zcbot.sandbox.worker.testkit.deployment.AgentService;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.Timeout;
 
 /**
  * No command and no field of an event reaches the sandbox of another user, or one that is parked
@@ -30,7 +28,6 @@ import org.junit.jupiter.api.Timeout;
  */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CommandReachIT {
   private Deployment deployment;

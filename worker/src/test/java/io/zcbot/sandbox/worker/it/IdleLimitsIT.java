@@ -26,12 +26,10 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.Timeout;
 
 /** How long sandboxes are kept for whom, what keeps them, and what is told of it. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Order(2)
 class IdleLimitsIT {

@@ -23,13 +23,11 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.Timeout;
 import org.testcontainers.kafka.KafkaContainer;
 
 /** What a worker needs of Kafka, on the oldest brokers that have the group protocol of KIP-848. */
 @Tag("engine")
 @Tag("oldest-kafka")
-@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class OldestBrokerIT {
   private KafkaContainer kafka;

@@ -33,11 +33,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a worker's process tells the world, with secrets in its settings and as loud as it gets. */
-@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class OpsSurfaceIT {
   private static final String IN_ENVIRONMENT = "hunter2-environment";
   private static final String IN_FILE = "hunter2-file";

@@ -23,12 +23,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Somebody raised the number of partitions of one topic: nobody is forgotten, and it is told. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Order(20)
 class RaisedPartitionsIT {
   private static final int RAISED = 8;

@@ -33,14 +33,12 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Kafka as compose.sasl.yaml starts it: nobody is served without a password. */
 @Tag("engine")
 @Tag("kafka")
 @Tag("compose")
-@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SecureCompositionIT {
   private static final int SECONDS = 60;

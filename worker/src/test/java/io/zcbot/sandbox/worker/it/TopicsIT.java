@@ -35,12 +35,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** A worker makes the topics as the contract needs them, or says clearly why it won't start. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class TopicsIT {
   private static final Map<String, String> BROKERS_TIME =
       Map.of("message.timestamp.type", "LogAppendTime");

@@ -22,12 +22,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** A worker whose sandboxes have users of their own follows one whose sandboxes were all 1000. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(900)
 class UpgradeIT {
   private static final UserId USER = Deployment.newUser();
 

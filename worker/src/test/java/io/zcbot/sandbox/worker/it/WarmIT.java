@@ -26,12 +26,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Warm slots as agents and operators see them: a whole worker, a real broker, a real engine. */
 @Tag("engine")
 @Tag("kafka")
-@Timeout(900)
 @Order(18)
 class WarmIT {
   private static final int ROUNDS = Integer.getInteger("zcbot.test.rounds", 5);

@@ -27,7 +27,6 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
@@ -38,14 +37,12 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The worker in a container, with what compose.yaml grants it and no more. */
 @Tag("engine")
 @Tag("kafka")
 @Tag("compose")
-@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Order(4)
 class WorkerContainerIT {
@@ -59,7 +56,6 @@ class WorkerContainerIT {
   private Deployment deployment;
 
   @BeforeAll
-  @Timeout(value = 15, unit = TimeUnit.MINUTES)
   void compose(@TempDir Path directory) throws Exception {
     composition = new Composition(directory);
   }

@@ -23,12 +23,10 @@ import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /**
  * Whatever is in the live table, what is held of it is bounded, and what is not a worker's goes.
  */
-@Timeout(60)
 class KafkaSandboxLogTest {
   private static final KeyPartitions PARTITIONS = new KeyPartitions(4);
   private static final UserId ANNA = new UserId(new UUID(1, 1));

@@ -22,7 +22,6 @@ import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.constraints.Size;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 class LanesTest {
   private static final UserId ANNA = user(1);
@@ -65,7 +64,6 @@ class LanesTest {
   }
 
   @Test
-  @Timeout(20)
   void oneUsersSlowTaskDelaysNobodyElse() throws InterruptedException {
     Lanes lanes = new Lanes(PLENTY);
     CountDownLatch release = new CountDownLatch(1);
@@ -79,7 +77,6 @@ class LanesTest {
   }
 
   @Test
-  @Timeout(20)
   void aTaskThatThrowsLeavesTheLaneGoing() throws InterruptedException {
     Lanes lanes = new Lanes(PLENTY);
     CountDownLatch next = new CountDownLatch(1);
@@ -93,7 +90,6 @@ class LanesTest {
   }
 
   @Test
-  @Timeout(20)
   void anInterruptOfOneTaskIsNotSeenByTheNext() throws InterruptedException {
     Lanes lanes = new Lanes(PLENTY);
     AtomicInteger interrupted = new AtomicInteger();
@@ -112,7 +108,6 @@ class LanesTest {
   }
 
   @Test
-  @Timeout(20)
   void closingLetsQueuedWorkEndAndRefusesMore() {
     Lanes lanes = new Lanes(PLENTY);
     AtomicInteger ran = new AtomicInteger();
@@ -129,7 +124,6 @@ class LanesTest {
   }
 
   @Test
-  @Timeout(20)
   void closingInterruptsWhatDoesNotEndAndDropsWhatIsBehindIt() {
     Lanes lanes = new Lanes(Duration.ofMillis(50));
     AtomicInteger interrupted = new AtomicInteger();

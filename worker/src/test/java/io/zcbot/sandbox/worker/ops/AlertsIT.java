@@ -14,11 +14,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -26,7 +24,6 @@ import org.junit.jupiter.api.io.TempDir;
  * worker; OpsIT checks that a worker has their metrics, and PrometheusIT has a real one scraped.
  */
 @Tag("promtool")
-@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class AlertsIT {
   private static final JsonMapper JSON = new JsonMapper();
 

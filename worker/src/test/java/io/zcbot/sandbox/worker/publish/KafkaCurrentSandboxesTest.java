@@ -23,9 +23,7 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-@Timeout(60)
 class KafkaCurrentSandboxesTest {
   private static final UserId ANNA = new UserId(new UUID(1, 1));
   private static final KeyPartitions PARTITIONS = new KeyPartitions(4);

@@ -42,9 +42,7 @@ import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-@Timeout(20)
 class PublisherTest {
   private static final UserId ANNA = new UserId(new UUID(1, 1));
   private static final Failed ANSWER =

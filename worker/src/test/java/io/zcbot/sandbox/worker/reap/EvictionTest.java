@@ -35,7 +35,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 class EvictionTest extends InAWorld {
   private static final UserId DORA = World.user(4);
@@ -140,7 +139,6 @@ class EvictionTest extends InAWorld {
 
   /** Anna's lane is busy for longer than anybody waits, and Ben is at work by the engine. */
   @Test
-  @Timeout(20)
   void aBusyLaneDoesNotHoldUpANewUserWhileAnotherSandboxMayGo() throws Exception {
     World host = new World(root.resolve("host"), 3, null);
     for (UserId user : List.of(ANNA, BEN, DORA)) {
@@ -164,7 +162,6 @@ class EvictionTest extends InAWorld {
 
   /** Ben's is in use after all, and Anna's lane gets to the eviction later. */
   @Test
-  @Timeout(20)
   void theEvictionThatWasLeftInABusyLaneMakesRoomIfNoOtherDoes() throws Exception {
     world.ready(ANNA);
     world.advance(Duration.ofSeconds(10));
@@ -190,7 +187,6 @@ class EvictionTest extends InAWorld {
 
   /** The lanes of both are busy until the new user was refused. */
   @Test
-  @Timeout(60)
   void theEvictionsThatWereLeftInBusyLanesEndNobodyAfterTheRefusal() throws Exception {
     World host = hostOfIdle(ANNA, BEN);
     Sandbox ben = Objects.requireNonNull(host.registry.get(BEN));
@@ -211,7 +207,6 @@ class EvictionTest extends InAWorld {
    * Anna's lane gets to the eviction when Ben's waits as well, and the engine is slow to end it.
    */
   @Test
-  @Timeout(60)
   void nobodyElseIsTriedWhileAnEvictionThatBeganTakesItsTime() throws Exception {
     World host = hostOfIdle(ANNA, BEN, DORA);
     Sandbox ben = Objects.requireNonNull(host.registry.get(BEN));

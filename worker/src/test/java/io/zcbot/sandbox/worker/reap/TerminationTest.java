@@ -29,9 +29,7 @@ import java.util.List;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-@Timeout(60)
 class TerminationTest {
   private final AtomicInteger removals = new AtomicInteger();
   private final Semaphore engineAnswers = new Semaphore(0);

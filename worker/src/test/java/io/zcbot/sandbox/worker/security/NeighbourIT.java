@@ -21,7 +21,6 @@ import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.testcontainers.kafka.KafkaContainer;
@@ -35,7 +34,6 @@ import org.testcontainers.kafka.KafkaContainer;
 @Tag("engine")
 @Tag("kafka")
 @Tag("network-namespaces")
-@Timeout(900)
 class NeighbourIT {
   private static final int USERS = 8;
   private static final int RATE = 50;

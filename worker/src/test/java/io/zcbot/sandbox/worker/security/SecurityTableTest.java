@@ -11,11 +11,9 @@ import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** When the table of the attacks, printed at the end of a run, makes the run fail. */
-@Timeout(30)
 class SecurityTableTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
 

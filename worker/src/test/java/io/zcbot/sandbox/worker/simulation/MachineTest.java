@@ -15,10 +15,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Simulated threads that meet others in the same Java process. */
-@Timeout(60)
 class MachineTest {
   private static final Duration SECOND = Duration.ofSeconds(1);
 

@@ -21,11 +21,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 @Tag("engine")
 @Tag("kafka")
-@Timeout(900)
 class PartitionWatchIT {
   private static final int PARTITIONS = 4;
 

@@ -8,9 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-@Timeout(10)
 class InputQueueTest {
   @Test
   void givesOutWhatWasAddedInOrder() {

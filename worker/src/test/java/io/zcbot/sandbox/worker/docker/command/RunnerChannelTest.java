@@ -46,9 +46,7 @@ import java.util.stream.Stream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-@Timeout(30)
 class RunnerChannelTest {
   private static final int WINDOW = 1000;
   private static final CommandRequest REQUEST =

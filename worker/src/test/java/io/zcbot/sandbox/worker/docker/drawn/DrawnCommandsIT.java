@@ -23,7 +23,6 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -31,7 +30,6 @@ import org.junit.jupiter.api.io.TempDir;
  * do. {@code -Dcommands.seed=N} repeats a run, {@code -Dcommands.count=N} makes it longer.
  */
 @Tag("engine")
-@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class DrawnCommandsIT {
   private static final long SEED =
       Long.getLong("commands.seed", System.currentTimeMillis() % 1_000_000);

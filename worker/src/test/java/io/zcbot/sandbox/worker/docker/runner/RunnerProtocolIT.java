@@ -25,7 +25,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
@@ -36,7 +35,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What {@code sandbox-image/runner/PROTOCOL.md} says, as process 1 and as an exec. */
 @Tag("engine")
-@Timeout(900)
 @ParameterizedClass
 @EnumSource(names = {"FIRST_PROCESS", "EXEC"})
 class RunnerProtocolIT {

@@ -21,7 +21,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
@@ -30,7 +29,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Commands that do not want to end, or that attack the runner, which has the same uid. */
 @Tag("engine")
-@Timeout(900)
 @ParameterizedClass
 @EnumSource(Place.class)
 class RunnerTreesIT {

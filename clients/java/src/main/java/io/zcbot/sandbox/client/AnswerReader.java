@@ -69,7 +69,7 @@ final class AnswerReader implements AutoCloseable {
   }
 
   /**
-   * Keeps a user's records of some topics being read until it is closed. It must be closed once.
+   * Keeps the partitions of a user's records assigned until it is closed. It must be closed once.
    */
   final class Following implements AutoCloseable {
     private final UserId user;

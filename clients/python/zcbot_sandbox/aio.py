@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The asyncio client. Commands and ensures wait in no thread; what can block is left to a few."""
+"""The asyncio client. Commands and ensures wait in no thread; calls that can block run in a few threads."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _T = TypeVar("_T")
 
 
 class AsyncClient:
-    """As :class:`Client`, for asyncio. It may be used by one event loop."""
+    """As :class:`Client`, for asyncio. It can be used by one event loop."""
 
     def __init__(
         self,
@@ -56,11 +56,11 @@ class AsyncClient:
         self._client = Client(kafka, topic_prefix=topic_prefix, reply_topic=reply_topic, name=name)
 
     def sandbox(self, user: str | uuid.UUID) -> AsyncSandbox:
-        """The user's sandbox. Nothing is asked for yet. ``user`` is a UUID."""
+        """Returns the user's sandbox; see :meth:`Client.sandbox`."""
         return AsyncSandbox(self._client.sandbox(user))
 
     async def close(self) -> None:
-        """Ends all waits with ``ClientClosedError``; what was published stays so."""
+        """Closes the client; see :meth:`Client.close`."""
         await asyncio.to_thread(self._client.close)
 
     async def __aenter__(self) -> AsyncClient:
@@ -184,7 +184,7 @@ class AsyncSandbox:
 
     @property
     def files(self) -> AsyncFiles:
-        """The files of the user's workspace."""
+        """Access to the files in the user's workspace."""
         return AsyncFiles(self._sandbox)
 
     async def keep_alive(self) -> bool:
@@ -202,11 +202,17 @@ class AsyncSandbox:
         return await _in_thread(self._core.submit(act), gone.cancel, deadline)
 
     async def on_reaped(self, function: Callable[[Reaped], object]) -> Subscription:
-        """Has a function or a coroutine function called in this loop when a sandbox of the user is gone."""
+        """Calls a function or a coroutine function in this loop whenever a sandbox of the user is gone.
+
+        Raises ``NoAnswerError`` if no broker answers within 30 s.
+        """
         return await self._subscribe("reaped", function)
 
     async def on_expiring(self, function: Callable[[Expiring], object]) -> Subscription:
-        """As ``on_reaped``, before it is reaped; operators switch that on (``ZCBOT_SANDBOX_NOTICE``)."""
+        """Calls a function before a sandbox of the user is reaped, otherwise as ``on_reaped``.
+
+        Such notices are published only if the operator has set ``ZCBOT_SANDBOX_NOTICE``.
+        """
         return await self._subscribe("expiring", function)
 
     async def _subscribe(self, kind: str, function: Callable[[Any], object]) -> Subscription:
@@ -232,10 +238,10 @@ class AsyncSandbox:
 
 
 class AsyncRun(StartedCommand):
-    """A command that was started. As a context manager, it is killed if the block is left early."""
+    """A started command. As a context manager, it kills the command if the block is left before its end."""
 
     async def begin(self) -> None:
-        """Publishes the exec, and what of its standard input does not fit into it."""
+        """Publishes the exec, and the part of its standard input that does not fit into it."""
         try:
             await _begin(self._core, self._call)
             if self._call.long_input and not self._call.is_over:
@@ -246,7 +252,7 @@ class AsyncRun(StartedCommand):
             raise
 
     async def stream(self) -> AsyncIterator[Chunk]:
-        """The output, as it comes. Raises what ``result`` would raise."""
+        """Yields the output as it arrives, each chunk once. Raises the errors of ``result`` at the end."""
         loop = asyncio.get_running_loop()
         news = asyncio.Event()
         waker = _in_loop(loop, lambda _: news.set())
@@ -272,7 +278,7 @@ class AsyncRun(StartedCommand):
             self._call.remove_waker(wake)
 
     async def result(self) -> Result:
-        """Waits for the end. It has the output that ``stream`` did not hand over."""
+        """Waits for the command's end; see :meth:`Run.result`."""
         if self._result is None:
             try:
                 self._result = with_output(self._call, await _outcome(self._core, self._call))
@@ -282,7 +288,7 @@ class AsyncRun(StartedCommand):
         return self._result
 
     async def write(self, data: bytes | str) -> None:
-        """Writes to standard input; returns when Kafka has stored it."""
+        """Writes to standard input (text in UTF-8); returns when Kafka has stored it."""
         await self._write(requests.stdin_bytes(data))
 
     async def close_stdin(self) -> None:
@@ -290,17 +296,19 @@ class AsyncRun(StartedCommand):
         await self._send({"eof": True})
 
     async def signal(self, name: str) -> None:
-        """Sends ``INT``, ``TERM``, ``KILL`` or ``HUP``, also before the command has started."""
+        """Sends ``INT``, ``TERM``, ``KILL`` or ``HUP``. A command that has not started gets it when it
+        starts.
+        """
         content = {"signal": requests.signal_name(name)}
         self._call.may_retry = False
         await self._send(content)
 
     async def kill(self) -> None:
-        """Ends the command, whatever it does."""
+        """Kills the command with the signal ``KILL``, without waiting for its end."""
         await self.signal("KILL")
 
     async def resize(self, columns: int, rows: int) -> None:
-        """Tells the command that its terminal has another size."""
+        """Changes the size of the command's terminal; ``columns`` and ``rows`` are from 1 to 10000."""
         await self._send({"resize": requests.terminal_size("size", (columns, rows))})
 
     async def _write(self, data: bytes) -> None:
@@ -333,9 +341,9 @@ class AsyncRun(StartedCommand):
 
 
 class AsyncFiles:
-    """As :class:`Files`; runs in a few threads of the client's, so at most eight at a time.
+    """As :class:`Files`, for asyncio. Operations run in threads of the client, at most eight at a time.
 
-    If its task is cancelled, what it does in the sandbox is killed.
+    If the task of an operation is cancelled, its command in the sandbox is killed.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -375,8 +383,7 @@ async def _begin(core: Core, call: Call[Any]) -> None:
 
 
 async def _outcome(core: Core, call: Call[_T]) -> _T:
-    # Shielded: a task that is cancelled must not look like a call that was answered. Nobody hears of
-    # the outcome then.
+    # Shielded: a cancelled task must not look like an answered call. Its outcome is ignored then.
     outcome = asyncio.wrap_future(call.future)
     outcome.add_done_callback(lambda done: done.cancelled() or done.exception())
     with _in_time(core, call):
@@ -385,7 +392,7 @@ async def _outcome(core: Core, call: Call[_T]) -> _T:
 
 @contextlib.contextmanager
 def _in_time(core: Core, call: Call[Any]) -> Iterator[None]:
-    """The call ends, and a command is killed, also if the core's threads hang."""
+    """Ends the call, and kills its command, at the deadline, even if the core's threads hang."""
     late = asyncio.get_running_loop().call_later(patience(call.deadline), core.late, call)
     try:
         yield
@@ -394,7 +401,9 @@ def _in_time(core: Core, call: Call[Any]) -> Iterator[None]:
 
 
 async def _within(job: Future[_T], seconds: float) -> _T:
-    """As ``asyncio.wait_for``, which before Python 3.12 ignores a cancellation that comes with the outcome."""
+    """As ``asyncio.wait_for``, which before Python 3.12 ignores a cancellation that comes together with the
+    outcome.
+    """
     outcome = asyncio.wrap_future(job)
     try:
         await asyncio.wait([outcome], timeout=seconds)
@@ -408,8 +417,9 @@ async def _within(job: Future[_T], seconds: float) -> _T:
 async def _in_thread(
     job: Future[_T], cancel: Callable[[], object], deadline: float | None = None
 ) -> _T:
-    """The outcome of something that keeps to the deadline once a thread has begun with it. ``cancel`` ends
-    it early, if the caller is cancelled."""
+    """Returns the outcome of a job that keeps to the deadline once a thread has begun with it. If the caller
+    is cancelled, ``cancel`` ends the job early.
+    """
     outcome = asyncio.wrap_future(job)
     try:
         await asyncio.wait([outcome], timeout=None if deadline is None else deadline - time.monotonic())

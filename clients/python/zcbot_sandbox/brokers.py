@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to brokers. Each blocks for as many seconds as it is told at most, and raises ``KafkaException``."""
+"""Questions to brokers. Each blocks for at most the given seconds, and raises ``KafkaException`` on failure."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ UNKNOWN = {
     KafkaError._UNKNOWN_TOPIC,
 }
 
-#: As an offset: behind the last record.
+#: The offset after the last record.
 END = -1
 
-#: Of the log lines and errors of one turn; the rest is for the next.
+#: How many log lines and errors are served in one turn; the rest is left to the next.
 _MOST_EVENTS = 100
 
 
 class Brokers:
-    """A consumer that reads nothing, with connections of its own. A broker answers the requests of one in their
-    order, and a fetch after up to 100 ms. Of one thread, except ``close``.
+    """A consumer that reads nothing, so that questions have connections of their own: a broker answers the
+    requests on a connection in order, and may answer a fetch only after 100 ms. For one thread, except
+    ``close``.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        #: Why one can't be reached; empty once a partition's leader has answered. Any broker tells who leads, and
-        #: librdkafka repeats the reason after half a minute only.
+        #: Why a broker cannot be reached; empty once a partition's leader has answered. Answers of ``leaders`` do not
+        #: clear it, because any broker gives them, and librdkafka repeats the reason only after half a minute.
         self.trouble = ""
         self._users_error_cb: Callable[[Any], object] | None = settings.get("error_cb")
         self._consumer: Any = Consumer({**settings, "error_cb": self._troubled})
 
     def leaders(self, topic: str, seconds: float) -> dict[int, int]:
-        """A topic's partitions, and the ids of their leaders: negative where there is none."""
+        """Returns the ids of the leaders of a topic's partitions; negative for a partition without a leader."""
         found = self._consumer.list_topics(topic, timeout=seconds).topics.get(topic)
         if found is not None and found.error is not None:
             raise KafkaException(found.error)
@@ -50,18 +51,20 @@ class Brokers:
         return {number: each.leader for number, each in found.partitions.items()}
 
     def offsets(self, places: Iterable[Place], at: int, seconds: float) -> dict[Place, int]:
-        """Where partitions end (``END``), or where they were at a time in milliseconds: ``END`` if nothing was
-        written since. Those of which no broker tells are left out."""
+        """Returns offsets of partitions: their ends if ``at`` is ``END``, otherwise their positions at that
+        time in milliseconds, or ``END`` if nothing was written since. Partitions for which no broker answers
+        are left out.
+        """
         asked = [TopicPartition(topic, number, at) for topic, number in sorted(places)]
         found = self._consumer.offsets_for_times(asked, timeout=seconds)
-        # What was not answered is as it was asked.
+        # A partition without an answer has the offset that was asked for.
         told = [each for each in found if each.error is None and each.offset != at]
         if told:
             self.trouble = ""
         return {(each.topic, each.partition): each.offset for each in told}
 
     def serve(self) -> None:
-        """librdkafka calls back (for tokens, log lines, errors) only from here."""
+        """Lets librdkafka call back (for tokens, log lines, errors), which it does only from here."""
         try:
             for _ in range(_MOST_EVENTS):
                 message = self._consumer.poll(0)
@@ -72,7 +75,7 @@ class Brokers:
             logger.exception("a callback failed")
 
     def _troubled(self, error: Any) -> None:
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # comes after the reason
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # it comes after the actual reason
             self.trouble = error.str()
         if self._users_error_cb is not None:
             self._users_error_cb(error)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that wait for an answer: what is known of each, and what is done next.
+"""Requests that wait for an answer: the state of each, and what is done next.
 
-Nothing here blocks or talks to Kafka. ``InFlight`` has its lock while it hands over output or the end of a command, or
-begins another try; outcomes are set without it.
+Nothing here blocks or talks to Kafka. ``InFlight`` holds its lock while it hands over output or the end of a
+command, or begins another attempt; outcomes are set without the lock.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from .events import Exited, Failed, Output, Ready
 from .output import Chunk, OutputSequence
 from .result import Result, error_of, result_of
 
-#: Outputs are in the log before the end is; to read them is a matter of moments.
+#: How long output may arrive after the end. It is in the log before the end, so it is read within moments.
 LATE_OUTPUT_SECONDS = 10.0
 
-#: How long the first try of a command may wait for its start, if there is time for another one.
+#: How long the first attempt of a command may wait for its start, if there is time for another one.
 FIRST_TRY_SECONDS = 10.0
 
-#: Beyond a call's deadline, which the core's threads keep unless a callback that was given to Kafka hangs there.
+#: Time beyond a call's deadline. The core's threads keep deadlines, unless a user's Kafka callback hangs in them.
 SLACK_SECONDS = 30.0
 
-#: By how much clocks of hosts may differ.
+#: How far the clocks of two hosts may differ.
 CLOCK_SECONDS = 2.0
 
 _FIRST_BACKOFF = 0.1
@@ -42,11 +42,11 @@ _T = TypeVar("_T")
 class Call(Generic[_T]):
     """A request of a user. ``future`` has its outcome; ``deadline`` is of ``time.monotonic``."""
 
-    #: Of the request.
+    #: The kind of the request.
     kind = ""
-    #: Of the answers.
+    #: The kinds of the answers.
     kinds: tuple[str, ...] = ()
-    #: That of ``kinds`` without which there is no outcome.
+    #: The one of ``kinds`` without which there is no outcome.
     answer = ""
 
     def __init__(self, user: str, deadline: float) -> None:
@@ -54,15 +54,15 @@ class Call(Generic[_T]):
         self.key = user.encode()
         self.deadline = deadline
         self.id = requests.new_id()
-        #: The ids of all tries. A late ready for an earlier one is an answer.
+        #: The ids of all attempts. A late ready for an earlier attempt is an answer, too.
         self.ids: list[str] = [self.id]
         self.may_retry = True
         self.tries = 0
         self.future: Future[_T] = Future()
         self.last_refusal: SandboxError | None = None
-        #: Whether the last try was refused and the next one is not published yet.
+        #: Whether the last attempt was refused and the next one is not published yet.
         self.is_backing_off = False
-        # Not callbacks of the future, which keeps them: the call would be a cycle, with its input and output.
+        # Not callbacks of the future, which would keep the call, its input and its output in a reference cycle.
         self._at_end: list[Callable[[], object]] | None = []
         self._at_end_lock = threading.RLock()  # as InFlight.lock
 
@@ -79,7 +79,7 @@ class Call(Generic[_T]):
             self._end()
 
     def at_end(self, act: Callable[[], object]) -> None:
-        """Called once, in any thread, when the call has its outcome."""
+        """Calls a function once, in any thread, when the call has its outcome."""
         with self._at_end_lock:
             if self._at_end is not None:
                 self._at_end.append(act)
@@ -93,11 +93,11 @@ class Call(Generic[_T]):
             act()
 
     def value(self, name: str, now: float) -> bytes:
-        """The request of a try that begins."""
+        """Returns the record value of an attempt that begins."""
         raise NotImplementedError
 
     def backoff(self, now: float) -> float | None:
-        """When to try again, if there is time for that."""
+        """Returns when to try again; ``None`` if there is no time for that."""
         if not self.may_retry:
             return None
         longest = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**self.tries)
@@ -109,15 +109,16 @@ class Call(Generic[_T]):
         return self.deadline
 
     def renew(self) -> None:
-        """Another try. Nothing came of the one before, and a worker that has answered an id ignores
-        further requests with it."""
+        """Begins another attempt after one that had no effect. It has another id, because a worker ignores
+        further requests with an id that it has answered.
+        """
         self.tries += 1
         self.is_backing_off = False
         self.id = requests.new_id()
         self.ids.append(self.id)
 
     def expired(self, hint: str = "") -> None:
-        """The deadline has come. The hint is for a caller who got no answer."""
+        """Ends the call at its deadline. ``hint`` is for a caller who got no answer."""
         if self.last_refusal is not None:
             self.fail(self.last_refusal)
         else:
@@ -131,7 +132,7 @@ class Call(Generic[_T]):
 
 
 def patience(deadline: float) -> float:
-    """For how many seconds to wait for what ends at a deadline by itself."""
+    """Returns for how many seconds to wait for something that ends at a deadline by itself."""
     return max(0.0, deadline - time.monotonic()) + SLACK_SECONDS
 
 
@@ -152,7 +153,7 @@ class EnsureCall(Call[Ready]):
         self.succeed(ready)
 
     def failed(self, failed: Failed, now: float) -> float | None:
-        """When to try again; ``None`` if that is the end."""
+        """Takes a refusal. Returns when to try again; ``None`` if the call has ended."""
         error = SandboxFailedError(failed.reason, failed.message, failed.retryable)
         again = self.backoff(now) if failed.retryable else None
         if again is None:
@@ -163,9 +164,10 @@ class EnsureCall(Call[Ready]):
 
 
 class ExecCall(Call[Result]):
-    """A command, and its output until somebody takes it. Output is bounded by ``max_output_bytes``.
+    """A command, and its output until somebody takes it. The output is bounded by ``max_output_bytes``.
 
-    ``long_input`` is standard input that does not fit into the exec's record."""
+    ``long_input`` is standard input that does not fit into the exec's record.
+    """
 
     kind = "exec"
     answer = "exited"
@@ -181,7 +183,7 @@ class ExecCall(Call[Result]):
         self.kinds = ("output", "exited") if request.stream else ("exited",)
         self.exited: Exited | None = None
         self._sequence = OutputSequence(request.max_output_bytes)
-        # The chunks have a lock of their own: who takes them does not wait for InFlight.
+        # The chunks have a separate lock, so that taking them does not wait for InFlight.
         self._lock = threading.Condition()
         self._chunks: deque[Chunk] = deque()
         self._wakers: list[Callable[[], None]] = []
@@ -192,8 +194,11 @@ class ExecCall(Call[Result]):
         return self.start_by
 
     def backoff(self, now: float) -> float | None:
-        """When to try again. A worker that dies right after a refusal may leave the exec to one that
-        starts it after all; so the next try waits until nobody starts this one any more."""
+        """Returns when to try again; ``None`` if there is no time for that.
+
+        If a worker dies right after a refusal, its successor may still start the exec. So the next attempt
+        waits until nobody can start this one any more.
+        """
         at = super().backoff(now)
         if at is None:
             return None
@@ -205,19 +210,19 @@ class ExecCall(Call[Result]):
         return self.request.value(self.id, self.user, name, max(0.001, self.try_expires - now))
 
     def _try_expires(self, now: float) -> float:
-        """Leaves time for another try if there is enough of it."""
+        """Returns when an attempt expires, which leaves time for another one if there is enough."""
         left = self.start_by - now
         if left < 2 * FIRST_TRY_SECONDS:
             return self.start_by
         return now + (FIRST_TRY_SECONDS if self.tries == 0 else left / 2)
 
     def output(self, output: Output) -> bool:
-        """Takes a record of output; whether the call is complete now."""
+        """Takes a record of output; returns whether the call is complete now."""
         self._put(self._sequence.accept(output))
         return self.exited is not None and self._sequence.next >= self.exited.output_count
 
     def ended(self, exited: Exited, now: float) -> float | None:
-        """The answer. When to try again, if nothing ran and there is time."""
+        """Takes the answer. Returns when to try again, if nothing ran and there is time, otherwise ``None``."""
         if exited.retryable:
             again = self.backoff(now)
             if again is not None:
@@ -232,7 +237,7 @@ class ExecCall(Call[Result]):
         return self.exited is not None and self._sequence.next >= self.exited.output_count
 
     def finish(self) -> None:
-        """The command ended, and no more output is waited for."""
+        """Ends the call of a command that has ended, without waiting for more output."""
         exited = self.exited
         if exited is None or self.is_over:
             return
@@ -245,7 +250,7 @@ class ExecCall(Call[Result]):
             self.fail(error)
 
     def _result(self, exited: Exited) -> Result:
-        """What ``stream()`` hands over is taken out when the result is asked for."""
+        """Returns the result without streamed output, which is added when the caller asks for the result."""
         most = self.request.max_output_bytes
         stdout = exited.stdout[:most]
         stderr = exited.stderr[: most - len(stdout)]
@@ -269,7 +274,7 @@ class ExecCall(Call[Result]):
             waker()
 
     def add_waker(self, waker: Callable[[], None]) -> None:
-        """Called, from any thread, whenever there may be a chunk or the end."""
+        """Adds a function that is called, from any thread, whenever there may be a chunk or the end."""
         with self._lock:
             self._wakers.append(waker)
 
@@ -278,18 +283,18 @@ class ExecCall(Call[Result]):
             self._wakers.remove(waker)
 
     def take(self) -> Chunk | None:
-        """The next chunk, if there is one."""
+        """Returns the next chunk; ``None`` if there is none yet."""
         with self._lock:
             return self._chunks.popleft() if self._chunks else None
 
     def wait_chunk(self, seconds: float) -> Chunk | None:
-        """The next chunk; ``None`` at the end, or if there is none in time."""
+        """Waits for the next chunk; ``None`` at the end, or if there is none in time."""
         with self._lock:
             self._lock.wait_for(lambda: self._chunks or self.is_over, seconds)
             return self._chunks.popleft() if self._chunks else None
 
     def drain(self) -> tuple[bytes, bytes]:
-        """All that is left of standard output and standard error."""
+        """Takes all remaining chunks, and returns their standard output and standard error."""
         with self._lock:
             chunks, self._chunks = self._chunks, deque()
         return (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The synchronous client. One for a process; all of it may be used by any thread."""
+"""The synchronous client. Create one for a process; all of its objects can be used by any thread."""
 
 from __future__ import annotations
 
@@ -41,24 +41,26 @@ _T = TypeVar("_T")
 #: The longest piece of standard input in one record.
 INPUT_PIECE = 512 * 1024
 
-#: What of standard input may be on its way to the brokers, in records.
+#: How many records of standard input may be on their way to the brokers.
 _INPUTS_UNDER_WAY = 8
 
 PUBLISH_SECONDS = 30.0
 
-#: Between two tries to hand a record to a producer that is full.
+#: Time between two attempts to hand a record to a producer that is full.
 FULL_SECONDS = 0.01
 
 
 class Client:
-    """Publishes requests to Kafka and reads the answers, for all users of a process.
+    """Publishes requests to Kafka and reads the answers, for all users of a process. Thread-safe.
 
-    ``kafka`` is the brokers' addresses, or properties of librdkafka such as those for TLS and SASL.
-    With ``reply_topic``, a topic below ``<topic_prefix>reply.`` that exists, workers copy answers
-    there, and the client need not read those of others. ``name`` is published as ``requested_by``.
+    ``kafka`` is the brokers' addresses, or a mapping of librdkafka's properties, such as those for TLS and
+    SASL. ``topic_prefix`` is the prefix of all topic names. With ``reply_topic``, an existing topic whose
+    name begins with ``<topic_prefix>reply.``, workers copy the answers to that topic, so that the client does
+    not read those of others. ``name`` is published as ``requested_by``. Raises ``InvalidRequestError`` for an
+    invalid argument; unreachable brokers are noticed by the first request.
 
-    Close it, or use it as a context manager. A process that forks makes its client after that;
-    in a fork, requests of an older client are refused.
+    Close the client, or use it as a context manager. A process that forks must create its client after the
+    fork: in the child process, requests of an older client are refused.
     """
 
     def __init__(
@@ -74,11 +76,16 @@ class Client:
         self._finalizer = weakref.finalize(self, _end, weakref.ref(self), self._core, self._dispatcher)
 
     def sandbox(self, user: str | uuid.UUID) -> Sandbox:
-        """The user's sandbox. Nothing is asked for yet. ``user`` is a UUID."""
+        """Returns the user's sandbox. Nothing is published yet.
+
+        ``user`` is a UUID; as text, it must be in lower case (``InvalidRequestError``).
+        """
         return Sandbox(self._core, self._dispatcher, requests.user_id(user), self)
 
     def close(self) -> None:
-        """Ends all waits with ``ClientClosedError``; what was published stays so."""
+        """Closes the client within seconds. Waiting calls raise ``ClientClosedError``; published requests are
+        not withdrawn.
+        """
         self._finalizer()
 
     def __enter__(self) -> Client:
@@ -92,7 +99,7 @@ class Client:
 
 def _end(client: weakref.ref[Client], core: Core, dispatcher: Dispatcher) -> None:
     if core.is_of_another_process:
-        return  # librdkafka would wait for threads that are not here
+        return  # librdkafka would wait for threads that this process does not have
 
     def end() -> None:
         core.close()
@@ -105,7 +112,9 @@ def _end(client: weakref.ref[Client], core: Core, dispatcher: Dispatcher) -> Non
 
 
 class Subscription:
-    """Ends with ``close()``, as a context manager, or with its client."""
+    """Calls a function for notices until it is closed: by ``close()``, as a context manager, or with its
+    client.
+    """
 
     def __init__(self, core: Core, listener: Listener, owner: object) -> None:
         self._core = core
@@ -113,6 +122,7 @@ class Subscription:
         self._owner = owner
 
     def close(self) -> None:
+        """Ends the subscription. It can be called repeatedly."""
         self._core.unlisten(self._listener)
 
     def __enter__(self) -> Subscription:
@@ -125,10 +135,14 @@ class Subscription:
 
 
 class Sandbox:
-    """One user's sandbox, whether there is one at the moment or not.
+    """One user's sandbox, whether it is running or not. Thread-safe.
 
-    Times are in seconds. ``wait`` is how long the caller waits at most, within which requests that
-    failed and are ``retryable`` are repeated. A command is started at most once.
+    Times are in seconds. ``wait`` is how long the caller waits at most; within that time, requests that fail
+    with ``retryable`` are repeated. A command is started at most once.
+
+    In addition to the errors of each method, all methods raise ``InvalidRequestError`` for an invalid
+    argument, ``LogError`` if Kafka refuses to write or read, and ``ClientClosedError`` if the client is
+    closed.
     """
 
     def __init__(
@@ -146,15 +160,19 @@ class Sandbox:
         self.user = user
 
     def cancelled_by(self, cancellation: Cancellation) -> Sandbox:
-        """For what is in this package: the same sandbox, whose commands end with a cancellation."""
+        """Returns the same sandbox, whose commands end with a cancellation. For this package only."""
         return Sandbox(self.core, self._dispatcher, self.user, self.client, cancellation)
 
     def ensure(self, *, idle_ttl: int | None = None, wait: float = DEFAULT_ENSURE_SECONDS) -> Ready:
-        """Has the sandbox made if there is none; ``outcome`` tells whether it was.
+        """Makes sure that the user has a sandbox; ``outcome`` of the answer says whether it was already
+        running.
 
-        ``idle_ttl`` is for how long it may be unused, until the user's next ensure, within the
-        operator's bounds. Commands make the sandbox as well, so this is needed only to have it
-        ready early or to set ``idle_ttl``.
+        ``idle_ttl`` is how long the sandbox may be unused, in whole seconds, until the user's next ensure and
+        within the operator's bounds. ``wait`` is at most 600. Commands make the sandbox as well, so this is
+        needed only to have it ready early or to set ``idle_ttl``.
+
+        Raises ``SandboxFailedError`` if the sandbox could not be made, and ``NoAnswerError`` if there was no
+        answer.
         """
         call = ensure_call(self.user, wait, idle_ttl)
         try:
@@ -175,12 +193,17 @@ class Sandbox:
         ensure: bool = True,
         wait: float | None = None,
     ) -> Result:
-        """Runs a program with its arguments, and returns when it has ended.
+        """Runs a program with its arguments, and returns when it has ended, whatever its exit code.
 
-        ``timeout`` is how long it may run (``CommandTimeoutError``), ``wait`` how long the caller
-        waits (``NoAnswerError``, and the command is killed; by default 80 s more than ``timeout``).
-        With ``ensure=False`` it does not run if there is no sandbox. Output beyond
-        ``max_output_bytes``, 16 MiB at most, is dropped and ``truncated`` set.
+        ``input`` is standard input (text in UTF-8), empty by default. ``env`` is added to the sandbox's
+        variables. ``cwd`` is an absolute path, by default ``/workspace``. ``timeout`` is how long the command
+        may run, rounded up to whole seconds; then it is killed with all its processes
+        (``CommandTimeoutError``). ``wait`` is how long the caller waits, by default 80 s more than
+        ``timeout``; then the command is killed (``NoAnswerError``). With ``ensure=False``, the command is not
+        started if there is no sandbox (``CommandNotStartedError``). Output beyond ``max_output_bytes``, at
+        most 16 MiB, is dropped, and ``truncated`` is set.
+
+        Raises ``CommandError``, or the subclass that says why there is no result.
         """
         return self._run(
             exec_call(
@@ -208,7 +231,7 @@ class Sandbox:
         ensure: bool = True,
         wait: float | None = None,
     ) -> Result:
-        """As ``run``, for a script that ``bash -c`` runs."""
+        """Runs a script with ``bash -c``, otherwise as ``run``."""
         return self._run(
             exec_call(
                 self.user,
@@ -237,11 +260,11 @@ class Sandbox:
         ensure: bool = True,
         wait: float | None = None,
     ) -> Run:
-        """Starts a program, or a ``script`` for ``bash -c``, and returns at once.
+        """Starts a program, or a ``script`` for ``bash -c``, and returns without waiting for its end.
 
-        With ``stdin=True``, ``write`` and ``close_stdin`` of the :class:`Run` are its standard
-        input. ``tty`` is the size of a terminal, as columns and rows. Other arguments are as of
-        ``run``.
+        With ``stdin=True``, standard input is written by ``write`` and ``close_stdin`` of the :class:`Run`.
+        ``tty`` is the size of the command's terminal as columns and rows, each from 1 to 10000; a command
+        with a terminal has such a standard input as well. The other arguments are those of ``run``.
         """
         call = exec_call(
             self.user,
@@ -274,31 +297,33 @@ class Sandbox:
 
     @property
     def files(self) -> Files:
-        """The files of the user's workspace."""
+        """Access to the files in the user's workspace."""
         from .files import Files
 
         return Files(self)
 
     def keep_alive(self) -> bool:
-        """Reports that the sandbox is in use; whether a record was written.
+        """Reports that the sandbox is in use, and returns whether a record was written. Never blocks.
 
-        Call it as often as you like while the user is active: one in a tenth of the idle TTL, or in
-        30 s if that is shorter, is published. Commands count as use by themselves.
+        Call it as often as you like while the user is active: it publishes one report in a tenth of the idle
+        TTL, or in 30 s if that is shorter. Commands count as use by themselves.
         """
         return self.core.keep_alive(self.user)
 
     def release(self, *, container_id: str | None = None, wait: float | None = None) -> Reaped | None:
-        """Has the sandbox removed; the workspace stays.
+        """Releases the sandbox, so that it is removed; the workspace stays.
 
-        Returns when Kafka has stored the request, or with ``wait`` when the sandbox is gone:
-        ``None`` if none was announced gone in time, for example because there was none.
+        Without ``wait``, returns ``None`` when Kafka has stored the request. With ``wait``, at most 3600,
+        returns the end of the sandbox, or ``None`` if none was announced in time, for example because there
+        was no sandbox. With ``container_id``, only that container is removed. Raises ``NoAnswerError`` if no
+        broker stored the request in time.
         """
         return self.release_by(release_deadline(wait), container_id, Future(), awaits_end=wait is not None)
 
     def release_by(
         self, deadline: float, container_id: str | None, gone: Future[Reaped], *, awaits_end: bool
     ) -> Reaped | None:
-        """For what is in this package. Who cancels ``gone`` waits for no end any more."""
+        """For this package only. Cancelling ``gone`` ends the wait for the sandbox's end."""
         listening: Future[Listener] | None = None
 
         def notice(reaped: Reaped) -> None:
@@ -325,7 +350,7 @@ class Sandbox:
                 self.core.stop_listening(listening)
 
     def _send_release(self, container_id: str | None, deadline: float, gone: Future[Reaped]) -> None:
-        """Until the request is stored, or ``gone`` is cancelled."""
+        """Waits until the request is stored, or ``gone`` is cancelled."""
         patience = min(deadline, time.monotonic() + PUBLISH_SECONDS)
         stored: Future[None] = Future()
         gone.add_done_callback(lambda _: gone.cancelled() and stored.cancel())
@@ -343,11 +368,19 @@ class Sandbox:
         _stored(stored, max(0.0, patience - time.monotonic()))
 
     def on_reaped(self, function: Callable[[Reaped], object]) -> Subscription:
-        """Has a function called, in a thread of the client's own, when a sandbox of the user is gone."""
+        """Calls a function whenever a sandbox of the user is gone, from now on.
+
+        The functions of a client are called in one thread of the client, one at a time. If more than 256
+        calls are waiting, further notices are dropped and logged. Raises ``NoAnswerError`` if no broker
+        answers within 30 s.
+        """
         return self._subscribe("reaped", function)
 
     def on_expiring(self, function: Callable[[Expiring], object]) -> Subscription:
-        """As ``on_reaped``, before it is reaped; operators switch that on (``ZCBOT_SANDBOX_NOTICE``)."""
+        """Calls a function before a sandbox of the user is reaped, otherwise as ``on_reaped``.
+
+        Such notices are published only if the operator has set ``ZCBOT_SANDBOX_NOTICE``.
+        """
         return self._subscribe("expiring", function)
 
     def _subscribe(self, kind: str, function: Callable[[Any], object]) -> Subscription:
@@ -363,7 +396,7 @@ class Sandbox:
 
 
 class Cancellation:
-    """Of something that runs commands, one after another, for somebody who may go."""
+    """Cancels work that runs commands one after another, when its caller has gone. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -371,14 +404,14 @@ class Cancellation:
         self._is_cancelled = False
 
     def watch(self, call: ExecCall) -> None:
-        """The command that runs next."""
+        """Sets the command that runs next; raises ``ClientClosedError`` if the work is cancelled."""
         with self._lock:
             if self._is_cancelled:
                 raise _left()
             self._call = call
 
     def cancel(self, core: Core) -> None:
-        """The command that runs is killed, and no other one is started. Never blocks."""
+        """Kills the running command and lets no other one start. Never blocks."""
         with self._lock:
             self._is_cancelled = True
             call = self._call
@@ -387,22 +420,23 @@ class Cancellation:
 
 
 class StartedCommand:
-    """What a command that was started is for both clients."""
+    """The part of a started command that both clients share."""
 
     def __init__(self, core: Core, call: ExecCall, owner: object) -> None:
         self._core = core
         self._call = call
-        self._owner = owner  # the garbage collector closes a client that nobody has
+        self._owner = owner  # so that the garbage collector does not close the client
         self._result: Result | None = None
 
     @property
     def id(self) -> str:
-        """The ``event_id`` of the exec, by which ``bin/sandbox watch`` knows it."""
+        """The ``event_id`` of the exec, under which ``bin/sandbox watch`` shows it."""
         return self._call.id
 
     def _needs_nothing(self) -> bool:
-        """While the producer takes no more: whether the command has ended, so that nothing reads what is to
-        be sent to it. Raises at the call's deadline."""
+        """Called while the producer is full. Returns whether the command has ended, so that nothing would
+        read further input. Raises ``NoAnswerError`` at the call's deadline.
+        """
         if time.monotonic() >= self._call.deadline:
             raise NoAnswerError("no broker takes records", self._call.id)
         return self._call.is_over
@@ -413,10 +447,10 @@ class StartedCommand:
 
 
 class Run(StartedCommand):
-    """A command that was started. As a context manager, it is killed if the block is left early."""
+    """A started command. As a context manager, it kills the command if the block is left before its end."""
 
     def stream(self) -> Iterator[Chunk]:
-        """The output, as it comes. Raises what ``result`` would raise."""
+        """Yields the output as it arrives, each chunk once. Raises the errors of ``result`` at the end."""
         while True:
             chunk = self._call.wait_chunk(patience(self._call.deadline))
             if chunk is None:
@@ -426,7 +460,11 @@ class Run(StartedCommand):
             yield chunk
 
     def result(self) -> Result:
-        """Waits for the end. It has the output that ``stream`` did not hand over."""
+        """Waits for the command's end; the result has the output that ``stream`` did not yield.
+
+        Raises ``CommandError``, or the subclass that says why there is no result, and ``NoAnswerError`` if
+        there was no answer; the command is killed then. It can be called repeatedly.
+        """
         if self._result is None:
             try:
                 self._result = with_output(self._call, _outcome(self._core, self._call))
@@ -436,11 +474,15 @@ class Run(StartedCommand):
         return self._result
 
     def write(self, data: bytes | str) -> None:
-        """Writes to standard input; returns when Kafka has stored it."""
+        """Writes to standard input (text in UTF-8); returns when Kafka has stored it or the command has
+        ended.
+        """
         self._write(requests.stdin_bytes(data))
 
     def write_from(self, pieces: Iterator[bytes]) -> int:
-        """As ``write``, piece by piece; how many bytes there were."""
+        """Writes pieces to standard input, as ``write`` does; stops when the command has ended. Returns the
+        number of bytes.
+        """
         written = 0
         under_way: list[Future[None]] = []
         for piece in pieces:
@@ -461,22 +503,24 @@ class Run(StartedCommand):
         self._await_stored(self._send({"eof": True}))
 
     def signal(self, name: str) -> None:
-        """Sends ``INT``, ``TERM``, ``KILL`` or ``HUP``, also before the command has started."""
+        """Sends ``INT``, ``TERM``, ``KILL`` or ``HUP``. A command that has not started gets it when it
+        starts.
+        """
         content = {"signal": requests.signal_name(name)}
         self._call.may_retry = False
         self._await_stored(self._send(content))
 
     def kill(self) -> None:
-        """Ends the command, whatever it does."""
+        """Kills the command with the signal ``KILL``, without waiting for its end."""
         self.signal("KILL")
 
     def resize(self, columns: int, rows: int) -> None:
-        """Tells the command that its terminal has another size."""
+        """Changes the size of the command's terminal; ``columns`` and ``rows`` are from 1 to 10000."""
         content = {"resize": requests.terminal_size("size", (columns, rows))}
         self._await_stored(self._send(content))
 
     def begin(self) -> None:
-        """Publishes the exec, and what of its standard input does not fit into it."""
+        """Publishes the exec, and the part of its standard input that does not fit into it."""
         try:
             self._core.begin(self._call)
             if self._call.long_input and not self._call.is_over:
@@ -502,7 +546,7 @@ class Run(StartedCommand):
                 time.sleep(FULL_SECONDS)
 
     def _await_stored(self, stored: Future[None]) -> None:
-        """Until the command has ended: nothing reads what was sent to it then."""
+        """Waits until the input is stored or the command has ended: nothing reads it after that."""
         ends: list[Future[Any]] = [stored, self._call.future]
         futures.wait(ends, patience(self._call.deadline), futures.FIRST_COMPLETED)
         if stored.done() or not self._call.is_over:
@@ -524,7 +568,7 @@ def _outcome(core: Core, call: Call[_T]) -> _T:
 
 
 def with_output(call: ExecCall, result: Result) -> Result:
-    """With the streamed output that nobody took."""
+    """Returns the result with the streamed output that was not taken."""
     if not call.request.stream:
         return result
     stdout, stderr = call.drain()
@@ -543,7 +587,7 @@ def given_up() -> ClientClosedError:
 
 @contextlib.contextmanager
 def no_answer_in_time() -> Iterator[None]:
-    """What the log calls a ``TimeoutError``, as an error of this library."""
+    """Converts a ``TimeoutError`` of the log to an error of this library."""
     try:
         yield
     except SandboxError:

@@ -22,7 +22,7 @@ from .log import Log
 from .settings import logger
 from .timers import Timers
 
-#: For a worker that ends a command late, and for the way of the answer.
+#: Additional time for a worker that ends a command late, and for the answer to arrive.
 GRACE_SECONDS = 20.0
 
 DEFAULT_START_SECONDS = 60.0
@@ -35,8 +35,8 @@ _T = TypeVar("_T")
 
 
 class Core:
-    """Two threads: one reads answers and keeps deadlines, one serves the producer. Nothing begins in a fork or
-    after ``close``.
+    """Two threads: one reads answers and keeps deadlines, the other serves the producer. Nothing can be
+    started in a fork or after ``close``.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Core:
         self._in_flight = InFlight(self.log, self._timers, self._keep_alives, name, self._closing)
         self._listeners = Listeners(self.log)
         self._lock = threading.Lock()
-        #: What ends with the client besides calls.
+        #: The waits that end with the client, other than calls.
         self._waits: set[Future[Any]] = set()
         self._workers = ThreadPoolExecutor(8, "zcbot-sandbox")
         self._threads = [
@@ -77,14 +77,16 @@ class Core:
     # --- requests ------------------------------------------------------------------------------
 
     def begin(self, call: Call[Any]) -> None:
-        """Publishes a request; blocks until the places of its answers are known."""
+        """Publishes a request; blocks until the partitions of its answers are known."""
         try:
             self.begin_soon(call).result(patience(call.deadline))
         except FutureTimeoutError:
             self.late(call)
 
     def begin_soon(self, call: Call[Any]) -> Future[None]:
-        """As ``begin``, without blocking; done when the request is published or the call is over."""
+        """As ``begin``, without blocking. The future is done when the request is published or the call is
+        over.
+        """
         try:
             self._refuse_unusable()
         except SandboxError as e:
@@ -95,11 +97,15 @@ class Core:
         return self._in_flight.begin(call)
 
     def abandon(self, call: Call[Any], error: BaseException) -> None:
-        """Nobody waits for a call any more: it is not published if it was not, and a command is killed."""
+        """Gives up a call for which nobody waits: a request that is not published yet will not be, and a
+        command is killed.
+        """
         self._in_flight.abandon(call, error)
 
     def late(self, call: Call[Any]) -> None:
-        """Its caller's patience is over: a thread that was to end the call hangs. Nothing if it has ended."""
+        """Ends a call whose caller has waited long enough, because the thread that should end it hangs. Does
+        nothing if the call has ended.
+        """
         self.abandon(call, NoAnswerError("no answer in time", call.id))
 
     def send_input(
@@ -108,7 +114,7 @@ class Core:
         content: Mapping[str, Any],
         on_delivery: Callable[[LogError | None], None] | None = None,
     ) -> None:
-        """Never blocks; raises ``BufferError`` if too much is on its way."""
+        """Publishes input. Never blocks; raises ``BufferError`` if the producer is full."""
         self._refuse_unusable()
         self._in_flight.send_input(call, content, on_delivery)
 
@@ -119,14 +125,14 @@ class Core:
         container_id: str | None,
         on_delivery: Callable[[LogError | None], None],
     ) -> None:
-        """As ``send_input``."""
+        """Publishes a release, in the same way as ``send_input``."""
         self._refuse_unusable()
         self._keep_alives.forget(user.encode())
         value = requests.release_value(user, self._name, within, container_id)
         self.log.publish("release", user.encode(), value, on_delivery=on_delivery)
 
     def keep_alive(self, user: str) -> bool:
-        """Reports use, at most once in a tenth of the idle TTL or in 30 s; whether it did."""
+        """Reports use, at most once in a tenth of the idle TTL or in 30 s; returns whether it did."""
         self._refuse_unusable()
         key = user.encode()
         if not self._keep_alives.begin(key, time.monotonic()):
@@ -141,13 +147,14 @@ class Core:
     # --- listeners -----------------------------------------------------------------------------
 
     def listen_soon(self, user: str, kind: str, notice: Notice, deadline: float) -> Future[Listener]:
-        """Done when the place of the notices is known. One that is cancelled listens to nothing. ``notice`` must
-        not block."""
+        """Adds a listener. The future is done when the partition of the notices is known; if it is cancelled,
+        there is no listener. ``notice`` must not block.
+        """
         self._refuse_unusable()
         return self._listeners.add(Listener(user.encode(), kind, notice), deadline)
 
     def stop_listening(self, listening: Future[Listener]) -> None:
-        """The counterpart of ``listen_soon``, whether its listener is there yet or not."""
+        """Undoes ``listen_soon``, whether its listener was already added or not."""
         if not listening.cancel() and listening.exception() is None:
             self.unlisten(listening.result())
 
@@ -162,7 +169,7 @@ class Core:
         taker.take(kind, key, value)
 
     def refused(self, error: LogError, kinds: set[str]) -> None:
-        """Kinds of records can't be read, so nobody gets an answer in them."""
+        """Fails the calls whose answers are of kinds that cannot be read."""
         logger.warning("%s", error)
         self._in_flight.fail(error, kinds)
 
@@ -181,7 +188,7 @@ class Core:
                 time.sleep(_TICK)
 
     def submit(self, act: Callable[[], _T]) -> Future[_T]:
-        """For what blocks, where the caller must not."""
+        """Runs in a thread what blocks, for a caller that must not block."""
         with self._usable():
             return self._workers.submit(act)
 
@@ -189,7 +196,9 @@ class Core:
 
     @property
     def is_of_another_process(self) -> bool:
-        """Whether this process is a fork. It has none of the threads, and locks may be held for ever."""
+        """Whether this process is a fork, which has none of the threads, and in which locks may be held
+        forever.
+        """
         return os.getpid() != self._pid
 
     def _refuse_unusable(self) -> None:
@@ -200,14 +209,14 @@ class Core:
 
     @contextlib.contextmanager
     def _usable(self) -> Iterator[None]:
-        """It is not closed meanwhile."""
-        self._refuse_unusable()  # or a fork would wait for the lock
+        """Keeps the client from being closed meanwhile."""
+        self._refuse_unusable()  # first, because a fork would wait forever for the lock
         with self._lock:
             self._refuse_unusable()
             yield
 
     def end_with_client(self, wait: Future[Any]) -> None:
-        """A wait that is no call fails when the client is closed."""
+        """Makes a wait that is not a call fail when the client is closed."""
         with self._usable():
             self._waits.add(wait)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong. A command whose exit code is not zero is no error."""
+"""The errors of this library. A command that exits with a code other than 0 is not an error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SandboxError(Exception):
 class InvalidRequestError(SandboxError, ValueError):
     """A request that no worker would accept; nothing was sent.
 
-    ``field`` is the name of the argument that is wrong.
+    ``field`` is the name of the invalid argument, ``problem`` what is wrong with it.
     """
 
     def __init__(self, field: str, problem: str) -> None:
@@ -26,20 +26,21 @@ class InvalidRequestError(SandboxError, ValueError):
 
 
 class ClientClosedError(SandboxError):
-    """The client was closed before there was an answer. A command may have run."""
+    """The client was closed, or a command was left, before there was an answer. A command may have run."""
 
     def __init__(self, message: str = "the client is closed") -> None:
         super().__init__(message)
 
 
 class LogError(SandboxError):
-    """Kafka refuses to store or to show records: a missing topic, a missing permission."""
+    """Kafka refuses to store or to show records, for example because of a missing topic or permission."""
 
 
 class NoAnswerError(SandboxError, TimeoutError):
     """There was no answer in time. A command may have run, or may still run.
 
-    ``request_id`` is the ``event_id`` of the request, which ``bin/sandbox watch`` shows.
+    ``request_id`` is the ``event_id`` of the request, under which ``bin/sandbox watch`` shows it; it is empty
+    if there is none.
     """
 
     def __init__(self, message: str, request_id: str) -> None:
@@ -50,9 +51,9 @@ class NoAnswerError(SandboxError, TimeoutError):
 class SandboxFailedError(SandboxError):
     """There is no sandbox, because an ensure could not be met.
 
-    ``reason`` is that of ``sandbox.failed``; a newer worker may have reasons that are not in the
-    documentation of this version. ``retryable`` tells whether the same request can succeed later
-    without anyone changing anything.
+    ``reason`` is that of ``sandbox.failed``; newer workers may have reasons that are not in the documentation
+    of this version. ``message`` explains the failure to an operator. ``retryable`` says whether the same
+    request can succeed later without anyone changing anything.
     """
 
     def __init__(self, reason: str, message: str, retryable: bool) -> None:
@@ -63,10 +64,10 @@ class SandboxFailedError(SandboxError):
 
 
 class CommandError(SandboxError):
-    """A command that did not end by itself or by a signal, or of which output was lost.
+    """A command did not end by itself or by a signal, or part of its output was lost.
 
-    ``reason`` is that of ``sandbox.exited``. If ``retryable``, nothing ran. ``result`` has the
-    output up to then, and where it ran.
+    ``reason`` is that of ``sandbox.exited``. If ``retryable`` is true, nothing ran. ``result`` has the output
+    up to then, and where the command ran.
     """
 
     def __init__(self, reason: str, message: str, retryable: bool, result: Result) -> None:
@@ -78,11 +79,11 @@ class CommandError(SandboxError):
 
 
 class CommandTimeoutError(CommandError, TimeoutError):
-    """The command ran into its time-out; all of its processes were killed."""
+    """The command exceeded its time-out; all of its processes were killed."""
 
 
 class CommandLostError(CommandError):
-    """The command may have run, and its end is not known: its worker or host is gone."""
+    """The command may have run, and its end is unknown, because its worker or host is gone."""
 
 
 class SandboxGoneError(CommandError):
@@ -94,9 +95,9 @@ class CommandNotStartedError(CommandError):
 
 
 class OutputLostError(CommandError):
-    """The command ended by itself or by a signal, and some of its streamed output did not arrive.
+    """The command ended by itself or by a signal, but some of its streamed output did not arrive.
 
-    ``result`` has how it ended, and the output that did.
+    ``result`` says how the command ended, and has the output that arrived.
     """
 
 
@@ -110,7 +111,10 @@ class CommandExitError(SandboxError):
 
 
 class FileError(SandboxError):
-    """A file of the workspace could not be written, read, listed or removed."""
+    """A file in the workspace could not be written, read, listed or removed.
+
+    ``path`` is the path as it was given, ``message`` the reason.
+    """
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__(f"{path!r}: {message}")

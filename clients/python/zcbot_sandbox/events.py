@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What workers publish. Records are input: what is not valid is no event, and is ignored.
+"""The events that workers publish. Records that are not valid events are ignored.
 
-Fields that are not known are ignored. Enumerations are plain strings, so that a value of a newer
-worker is passed on as it is.
+Unknown fields are ignored. Enumerations are plain strings, so that values of newer workers are passed on
+unchanged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-#: The longest record value of the contract, in bytes. What is longer is not decoded.
+#: The longest record value of the contract, in bytes. Longer values are not decoded.
 MAX_VALUE_BYTES = 1_000_000
 
 _MAX_TEXT = 4096
@@ -27,7 +27,13 @@ class _Invalid(Exception):
 
 @dataclass(frozen=True)
 class Ready:
-    """The sandbox can be used. ``outcome`` is ``created``, ``reused``, ``recreated`` or ``claimed``."""
+    """The sandbox can be used.
+
+    ``ensure_id`` is the ``event_id`` of the ensure. ``outcome`` is ``created``, ``reused``, ``recreated`` or
+    ``claimed``. ``engine`` is the address of the host's container engine, ``workspace`` the path of the
+    user's directory on the host. ``took_ms`` is the time from the ensure's arrival at the worker, in
+    milliseconds.
+    """
 
     event_id: str
     user_id: str
@@ -58,7 +64,11 @@ class Failed:
 
 @dataclass(frozen=True)
 class Reaped:
-    """A sandbox is gone. ``reason`` is for example ``idle``, ``requested`` or ``died``."""
+    """A sandbox is gone. ``reason`` is, for example, ``idle``, ``requested`` or ``died``.
+
+    ``last_use`` is what kept it in use last, if known. ``exit_code`` and ``oom_killed`` are set only if it
+    ended by itself.
+    """
 
     event_id: str
     user_id: str
@@ -74,7 +84,10 @@ class Reaped:
 
 @dataclass(frozen=True)
 class Expiring:
-    """The sandbox will be reaped at ``at`` at the earliest, unless it is used (``idle``)."""
+    """The sandbox will be reaped at ``at`` at the earliest.
+
+    ``reason`` is ``idle`` if using the sandbox keeps it, ``lifetime`` if it is reaped in any case.
+    """
 
     event_id: str
     user_id: str
@@ -96,7 +109,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Exited:
-    """A command ended, or will not run."""
+    """A command ended or will not run."""
 
     user_id: str
     exec_id: str
@@ -125,7 +138,7 @@ class _Fields:
         if value is None or len(value) > MAX_VALUE_BYTES:
             raise _Invalid
         try:
-            # Decoded first: given bytes, json would guess UTF-16 and UTF-32.
+            # Decoded first, because json would accept bytes in UTF-16 and UTF-32.
             fields = json.loads(value.decode())
         except (ValueError, RecursionError):
             raise _Invalid from None
@@ -171,7 +184,7 @@ class _Fields:
         return value
 
     def time(self, name: str) -> datetime | None:
-        """A time; none if it is missing or not understood, since no decision depends on one."""
+        """Returns a time; ``None`` if it is missing or malformed, because no decision depends on it."""
         value = self._fields.get(name)
         if not isinstance(value, str):
             return None
@@ -194,7 +207,7 @@ class _Fields:
 
 
 def parse_time(text: str) -> datetime | None:
-    """An RFC 3339 time in UTC, to the microsecond."""
+    """Parses an RFC 3339 time in UTC, to the microsecond; ``None`` if it is malformed."""
     if not text.endswith("Z") or len(text) > 40:
         return None
     seconds, _, fraction = text[:-1].partition(".")
@@ -307,7 +320,7 @@ def _decoder(read: Callable[[_Fields], _T]) -> Callable[[bytes, bytes | None], _
     return decode
 
 
-#: Each reads the value of a record with this key; ``None`` if it is not a valid event.
+#: Each decodes the value of a record with this key; ``None`` if it is not a valid event.
 decode_ready = _decoder(_ready)
 decode_failed = _decoder(_failed)
 decode_reaped = _decoder(_reaped)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of a workspace, over commands.
+"""The files of a workspace, accessed by commands.
 
-Paths are arguments of programs and of constant scripts, so no path is read as a script or an option.
-What is done is done by the sandbox's user, so a link leads no further than a command of the user's.
+Paths are arguments of programs and of constant scripts, so no path is interpreted as a script or an option.
+All commands run as the sandbox's user, so a link leads no further than in a command of the user's.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 WORKSPACE = "/workspace"
 
-#: The first piece of a file comes with the answer, the others are streamed.
+#: The first piece of a file is small enough to come with the answer; the others are streamed.
 _FIRST_PIECE = 128 * 1024
 _PIECE = 4 << 20
 
 _TIMEOUT = 300.0
 
-#: As often a piece is read or written, if the sandbox or its worker ends meanwhile.
+#: How often a piece is read or written at most, if the sandbox or its worker ends meanwhile.
 _ATTEMPTS = 3
 
-#: target, its directory, mode. Others see the old file until all of the new one is there.
+#: Arguments: target, its directory, mode. Others see the old file until the new one is complete.
 _WRITE = """
 set -eu
 mkdir -p -- "$2"
@@ -50,9 +50,10 @@ _KINDS = {"f": "file", "d": "directory", "l": "link"}
 
 @dataclass(frozen=True)
 class Entry:
-    """What a directory has. ``kind`` is ``file``, ``directory``, ``link`` or ``other``.
+    """An entry of a directory. ``kind`` is ``file``, ``directory``, ``link`` or ``other``; ``size`` is in
+    bytes.
 
-    A name that is not UTF-8 has surrogates (``os.fsencode`` gives its bytes), and no path.
+    A name that is not UTF-8 has surrogates (``os.fsencode`` returns its bytes), and cannot be used as a path.
     """
 
     name: str
@@ -62,7 +63,7 @@ class Entry:
 
 
 def resolved(path: str) -> str:
-    """An absolute path; a relative one begins in the workspace."""
+    """Returns an absolute path; a relative one begins in the workspace."""
     if not isinstance(path, str) or not path:
         raise InvalidRequestError("path", "is empty; give a path, absolute or in the workspace")
     if "\0" in path:
@@ -78,7 +79,11 @@ def resolved(path: str) -> str:
 
 
 class Files:
-    """Reads and writes the workspace of a sandbox; makes the sandbox if there is none."""
+    """Reads and writes the files of a sandbox; makes the sandbox if there is none. Thread-safe.
+
+    Relative paths begin in ``/workspace``. Methods raise ``FileError`` if the sandbox refuses,
+    ``InvalidRequestError`` for an invalid argument, and the errors of :meth:`Sandbox.run`.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -86,9 +91,10 @@ class Files:
     def write(
         self, path: str, data: bytes | str | BinaryIO, *, mode: int = 0o644, timeout: float = _TIMEOUT
     ) -> int:
-        """Writes a file as a whole, from bytes, text or a binary file; how many bytes there were.
+        """Writes a whole file from bytes, text (in UTF-8) or a binary file, and returns the number of bytes.
 
-        Directories that are missing are made. Others see the old file or all of the new one.
+        ``mode`` is the file's permissions, ``timeout`` the time for the command in seconds. Missing
+        directories are created. Other programs see either the old file or all of the new one.
         """
         target = resolved(path)
         if target.endswith("/"):
@@ -112,15 +118,16 @@ class Files:
         return size
 
     def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
-        """The content of a file; ``FileError`` if it is longer than ``max_bytes``."""
+        """Returns the content of a file; raises ``FileError`` if it is longer than ``max_bytes``."""
         into = io.BytesIO()
         self.read_into(path, into, max_bytes=max_bytes)
         return into.getvalue()
 
     def read_into(self, path: str, into: BinaryIO, *, max_bytes: int | None = None) -> int:
-        """Copies a file into a binary file, piece by piece; how many bytes there were.
+        """Copies a file into a binary file, piece by piece, and returns the number of bytes.
 
-        A file that changes meanwhile can be copied in parts of its states.
+        If the file changes meanwhile, the copy can be a mixture of its states. Raises ``FileError`` if the
+        file is longer than ``max_bytes``, if that is given; pieces before that are already written.
         """
         source = resolved(path)
         done = 0
@@ -153,7 +160,7 @@ class Files:
         return result.stdout
 
     def list(self, path: str = WORKSPACE) -> list[Entry]:
-        """What is in a directory, by name."""
+        """Lists a directory, sorted by name."""
         directory = resolved(path).rstrip("/") + "/"
         result = self._run(
             path,
@@ -174,7 +181,10 @@ class Files:
         return sorted(_entries(path, result.stdout), key=lambda entry: entry.name)
 
     def remove(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
-        """Removes a file or a link, or with ``recursive`` a directory and all that is in it."""
+        """Removes a file or a link, or with ``recursive`` a directory and all its content.
+
+        Raises ``FileError`` if there is none, unless ``missing_ok`` is set.
+        """
         target = resolved(path)
         if posixpath.normpath(target) in ("/", WORKSPACE):
             raise InvalidRequestError("path", f"{path[:64]!r} is the workspace; remove what is in it")
@@ -190,7 +200,7 @@ class Files:
         max_output_bytes: int = requests.MAX_INLINE_OUTPUT,
         attempts: int = 1,
     ) -> Result:
-        """More than one attempt is for what makes the same if it is run twice."""
+        """Runs a command. More than one attempt is only for commands with the same effect if they run twice."""
         while True:
             attempts -= 1
             try:
@@ -217,7 +227,7 @@ def _pieces(data: BinaryIO) -> Iterator[bytes]:
 
 
 def _entries(path: str, listing: bytes) -> Iterator[Entry]:
-    """What ``find`` printed; the sandbox may have replaced ``find``."""
+    """Parses the output of ``find``, which the sandbox may have replaced."""
     for line in listing.split(b"\0")[:-1]:
         try:
             kind, size, modified, name = line.decode(errors="surrogateescape").split(" ", 3)

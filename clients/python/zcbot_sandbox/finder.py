@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Has the partitions read in which the records of users are for whom somebody waits."""
+"""Reads the partitions that contain the records of users for whom somebody waits."""
 
 from __future__ import annotations
 
@@ -20,30 +20,32 @@ from .settings import logger
 from .topics import Topics
 from .waits import Waits
 
-#: A partition that was not needed for so long is left.
+#: A partition that was not needed for this time is not read any more.
 _KEEP_SECONDS = 60.0
-#: Between two looks for partitions that were added or are not needed.
+#: Time between two checks for partitions that were added or are not needed.
 _LOOK_SECONDS = 30.0
-#: By how much clocks may differ, where records are looked for by their time.
+#: How far clocks may differ, where records are looked up by their time.
 _CLOCK_SECONDS = 60.0
-#: One question to brokers. Others wait for as long at most, if it is about a partition without a leader.
+#: The longest question to brokers. Others wait for it, if it is about a partition without a leader.
 _CALL_SECONDS = 2.0
-#: Or as long as somebody's deadline leaves, but not less.
+#: A question takes at most the time that the earliest deadline leaves, but is given at least this.
 _SHORTEST_CALL_SECONDS = 0.2
 #: The thread serves librdkafka's callbacks at least this often.
 _SERVE_SECONDS = 1.0
-#: After something unexpected.
+#: Pause after something unexpected.
 _PAUSE_SECONDS = 0.1
 #: A broker that has just started may not know its topics yet.
 _UNKNOWN_SECONDS = 2.0
 
 
 class Finder:
-    """Each partition is read from an end that was known before the first request for its users was written, so
-    an answer can't be missed. One that was not needed for a minute is left.
+    """Finds the positions from which partitions are read, and reads them.
 
-    Brokers are asked by one thread, one question of at most two seconds at a time. A partition of which none
-    tells the end, because it has no leader, delays others who wait for a partition by one or two questions.
+    Each partition is read from an end that was known before the first request for its users was written, so
+    that no answer can be missed. A partition that was not needed for a minute is not read any more.
+
+    Brokers are asked by one thread, with one question of at most two seconds at a time. A partition whose end
+    no broker knows, because it has no leader, delays others who wait for a partition by one or two questions.
     """
 
     def __init__(self, topics: Topics, brokers: Brokers, consumer: Any, introduce: Callable[[], None]) -> None:
@@ -63,15 +65,18 @@ class Finder:
         return self.waits.hold(key, kinds, deadline, self._start)
 
     def join(self) -> bool:
-        """Waits for the thread after ``stop``; whether it has ended, so that no consumer is in use any more."""
+        """Waits for the thread after ``stop``. Returns whether it has ended, so that no consumer is in use
+        any more.
+        """
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(3 * _CALL_SECONDS)
         return thread is None or not thread.is_alive()
 
     def patience(self) -> float:
-        """How long a question may take, in seconds. Those whose deadlines came during the last one wait for no
-        other."""
+        """Returns how long a question may take, in seconds. First ends the waits whose deadlines have passed
+        during the previous question.
+        """
         self.waits.settle(self._brokers.trouble)
         left = self.waits.earliest_deadline() - time.monotonic()
         return max(_SHORTEST_CALL_SECONDS, min(_CALL_SECONDS, left))
@@ -79,17 +84,18 @@ class Finder:
     # --- in the thread that reads ----------------------------------------------------------------
 
     def refused(self, place: Place, at: int, error: LogError) -> None:
-        """A broker refuses to show what is in a partition from an offset on. librdkafka tells that once, so it is
-        known until the partition can be read, and nothing is held in its topic."""
+        """Notes that a broker refuses to show a partition from an offset on. librdkafka reports that only
+        once, so it is remembered until the partition can be read; until then nothing is held in its topic.
+        """
         with self._lock:
             if self._interests.refuse(place, error):
-                # Or its end, which shows that it can be read, would not be told if it had been told before.
+                # Otherwise its end, which shows that it can be read, would not be reported a second time.
                 self._consumer.incremental_unassign([TopicPartition(*place)])
                 self._consumer.incremental_assign([TopicPartition(*place, max(at, END))])
         self.waits.refuse_kinds(error)
 
     def showed(self, topic: str) -> None:
-        """A broker shows what is in one of a topic's partitions."""
+        """Notes that a broker shows one of a topic's partitions."""
         if self._interests.is_any_refused:
             with self._lock:
                 self._interests.allow(topic)
@@ -168,14 +174,16 @@ class Finder:
             self.waits.refuse(places, LogError(f"the answers can't be read: {e.args[0].str()}"))
 
     def _read(self, offsets: Mapping[Place, int]) -> None:
-        """Reads partitions from offsets on. Called with the lock."""
+        """Reads partitions from the given offsets on. Called with the lock."""
         new = [place for place in offsets if not self._interests.is_known(place)]
         if new:
             self._consumer.incremental_assign([TopicPartition(*place, offsets[place]) for place in new])
             self._interests.read(new, time.monotonic())
 
     def _without_leader(self, places: Iterable[Place]) -> set[Place]:
-        """Those that have none as far as brokers know. They may not know of one that has just failed."""
+        """Returns the partitions without a leader, as far as brokers know. They may not know of a leader that
+        has just failed.
+        """
         without: set[Place] = set()
         for topic in sorted({topic for topic, _ in places}):
             if self.waits.is_stopped:
@@ -191,7 +199,7 @@ class Finder:
     # --- in the thread: what changes by itself ---------------------------------------------------
 
     def _look(self) -> None:
-        """Reads partitions that were added to the topics, and leaves those that are not needed."""
+        """Reads partitions that were added to the topics, and stops reading those that are not needed."""
         with self._lock:
             topics = self._interests.topics()
         for topic in sorted(topics):
@@ -210,7 +218,7 @@ class Finder:
     def _look_at_topic(self, topic: str) -> None:
         looked_at = time.time()
         count = len(self._brokers.leaders(topic, self.patience()))
-        # Answers may lie there since the partitions were added, which is since the last look.
+        # Answers may have been written since the partitions were added, which is after the last check.
         since = int((self._interests.counted_at(topic) - _CLOCK_SECONDS) * 1000)
         offsets: dict[Place, int] = {}
         while not self.waits.is_stopped:
@@ -218,13 +226,13 @@ class Finder:
                 needed = self._interests.needed(topic, count)
                 new = {place for place in needed - offsets.keys() if not self._interests.is_known(place)}
                 if not new:
-                    # Together, or whoever finds the count would have them read from their ends.
+                    # Together: otherwise a caller that finds the new count would have them read from their ends.
                     self._read({place: offsets[place] for place in needed & offsets.keys()})
                     self._interests.count(topic, count, looked_at)
                     return
-            # The ends first: whatever is written until the answer by time comes is behind them.
+            # The ends first, so that records written until the answer by time arrives come after them.
             ends = self._brokers.offsets(new, END, self.patience())
             since_then = self._brokers.offsets(ends, since, self.patience()) if ends else {}
             if not since_then:
-                return  # at the next look
+                return  # left to the next check
             offsets.update({p: ends[p] if offset == END else offset for p, offset in since_then.items()})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that wait for an answer: publishes them, and matches what comes with them."""
+"""Requests that wait for an answer: publishes them, and matches the answers with them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from .settings import logger
 from .timers import Timers
 from .topics import RESULTS
 
-#: Between two tries to hand a record to a producer that is full.
+#: Time between two attempts to hand a record to a producer that is full.
 _FULL_SECONDS = 0.1
 
 
 class InFlight:
-    """All calls of a client. Each ends once, by its deadline at the latest. Safe for concurrent use; answers
-    come in the thread that runs the timers.
+    """All calls of a client. Each ends once, at its deadline at the latest.
+
+    Safe for concurrent use. Answers arrive in the thread that runs the timers.
     """
 
     def __init__(
@@ -36,15 +37,15 @@ class InFlight:
         self._keep_alives = keep_alives
         self._name = name
         self._closing = closing
-        #: May be taken again: the garbage collector ends generators, and with them calls, in any thread.
+        #: Reentrant, because the garbage collector can end generators, and with them calls, in any thread.
         self.lock = threading.RLock()
-        #: Those whose requests are published, by user and the ids of all of their tries.
+        #: The calls whose requests are published, by user and by the ids of all of their attempts.
         self._calls: dict[bytes, dict[str, Call[Any]]] = {}
 
     # --- requests ------------------------------------------------------------------------------
 
     def begin(self, call: Call[Any]) -> Future[None]:
-        """Done when the request is published or the call is over. Never blocks."""
+        """Returns a future that is done when the request is published or the call is over. Never blocks."""
         begun: Future[None] = Future()
 
         def begin(held: Future[None]) -> None:
@@ -57,7 +58,7 @@ class InFlight:
                 outcomes.succeed(begun, None)
 
         held = self._log.hold(call.key, call.kinds, call.deadline)
-        if not held.done():  # a call that is given up needs no answer of a broker any more
+        if not held.done():  # if the call is given up, no broker has to answer any more
             call.at_end(held.cancel)
         held.add_done_callback(begin)
         return begun
@@ -86,7 +87,7 @@ class InFlight:
             call.fail(ClientClosedError())
 
     def _publish(self, call: Call[Any]) -> None:
-        """One try."""
+        """Publishes one attempt."""
         if call.is_over:
             return
         now = time.monotonic()
@@ -125,18 +126,18 @@ class InFlight:
         content: Mapping[str, Any],
         on_delivery: Callable[[LogError | None], None] | None = None,
     ) -> None:
-        """Never blocks; raises ``BufferError`` if too much is on its way."""
+        """Publishes input. Never blocks; raises ``BufferError`` if the producer is full."""
         if self._closing.is_set():
             raise ClientClosedError
         if "data" in content or "data_base64" in content or "eof" in content:
-            call.may_retry = False  # another try would not have it
+            call.may_retry = False  # another attempt would not have it
         value = requests.input_value(call.user, call.id, content)
         self._log.publish("input", call.key, value, on_delivery=on_delivery)
 
     # --- ends ----------------------------------------------------------------------------------
 
     def over(self, call: Call[Any]) -> None:
-        """The call has its outcome. Called without the lock."""
+        """Removes a call that has its outcome. Called without the lock."""
         with self.lock:
             of_user = self._calls.get(call.key, {})
             for each in call.ids:
@@ -156,7 +157,9 @@ class InFlight:
         call.expired(self._log.hint_without_answer(call.answer))
 
     def abandon(self, call: Call[Any], error: BaseException) -> None:
-        """Nobody waits for a call any more: it is not published if it was not, and a command is killed."""
+        """Gives up a call for which nobody waits: a request that is not published yet will not be, and a
+        command is killed.
+        """
         if not call.is_over:
             if isinstance(call, ExecCall) and self._call_of(call.key, call.id) is not None:
                 self._kill(call)
@@ -178,13 +181,13 @@ class InFlight:
                 call.fail(error)
 
     def close(self) -> None:
-        """Fails all, after the client is closing. Commands go on."""
+        """Fails all calls, after the client has begun to close. Commands are not killed."""
         self.fail(ClientClosedError(), set(RESULTS))
 
     # --- answers, in the thread that runs the timers -------------------------------------------
 
     def take(self, kind: str, key: bytes, value: bytes | None) -> None:
-        """A record. Those of users for whom nothing is waited for are not decoded."""
+        """Takes a record. Records of users for whom nobody waits are not decoded."""
         if key not in self._calls:
             return
         if kind == "output":
@@ -213,7 +216,7 @@ class InFlight:
         call = None if exited is None else self._call_of(key, exited.exec_id)
         if exited is None or not isinstance(call, ExecCall) or call.exited is not None:
             return
-        if call.is_backing_off or exited.exec_id != call.id:  # refused before
+        if call.is_backing_off or exited.exec_id != call.id:  # an answer to an attempt that is already over
             return
         now = time.monotonic()
         with self.lock:

@@ -15,32 +15,32 @@ COUNT = -1
 
 
 class _Counted(NamedTuple):
-    """How many partitions a topic has; when brokers were asked for it, by ``time.time``."""
+    """How many partitions a topic has, and when brokers were asked for that, by ``time.time``."""
 
     partitions: int
     at: float
 
 
 class Interests:
-    """Whose records somebody waits for, and the partitions that are read for them.
+    """The users whose records are waited for, and the partitions that are read for them.
 
-    A partition is read from when its position is known on. Times are of ``time.monotonic``, unless they say
-    otherwise. Not safe for concurrent use; but ``release`` may come in the middle of anything else, from the
-    garbage collector.
+    A partition is read as soon as its start position is known. Times are of ``time.monotonic``, unless stated
+    otherwise. Not safe for concurrent use, except that ``release`` may be called in the middle of anything
+    else, by the garbage collector.
     """
 
     def __init__(self, topics: Topics) -> None:
         self._topics = topics
         self._counts: dict[str, _Counted] = {}
-        #: By kind and user: how often they are held.
+        #: How often records are held, by kind and user.
         self._held: dict[tuple[str, bytes], int] = {}
         #: When each partition was needed last.
         self._read: dict[Place, float] = {}
-        #: Those that are read as soon as brokers do not refuse it any more, and what they said.
+        #: The partitions that brokers refuse to show, and the error. They are read once brokers allow it.
         self._refused: dict[Place, LogError] = {}
 
     def hold(self, key: bytes, kinds: Iterable[str]) -> None:
-        """Records of a user are needed, until a ``release`` of the same."""
+        """Notes that records of a user are needed, until ``release`` is called with the same arguments."""
         for kind in kinds:
             self._held[kind, key] = self._held.get((kind, key), 0) + 1
 
@@ -52,53 +52,55 @@ class Interests:
             self._read.update((place, now) for place in self._places(key, kind) if place in self._read)
 
     def missing(self, key: bytes, kinds: Iterable[str]) -> set[Place]:
-        """What has to be known before all records of a user are read."""
+        """Returns what must be known before all records of a user are read."""
         return {place for kind in kinds for place in self._places(key, kind) if not self.is_known(place)}
 
     def is_known(self, place: Place) -> bool:
         return place[0] in self._counts if place[1] == COUNT else place in self._read
 
     def count(self, topic: str, partitions: int, at: float) -> None:
-        """A topic had so many partitions, at a time of ``time.time``."""
+        """Sets how many partitions a topic had at a time of ``time.time``."""
         self._counts[topic] = _Counted(partitions, at)
 
     def counted_at(self, topic: str) -> float:
-        """The time that ``count`` was told."""
+        """Returns the time that was given to ``count``."""
         return self._counts[topic].at
 
     def read(self, places: Iterable[Place], now: float) -> None:
         self._read.update(dict.fromkeys(places, now))
 
     def needed(self, topic: str, partitions: int) -> set[Place]:
-        """What would be needed of a topic if it had so many partitions."""
+        """Returns the partitions that would be needed if a topic had that many partitions."""
         keys = {key for kind, key in list(self._held) if self._topics.read_for(kind) == topic}
         return {place for key in keys for place in self._topics.partitions(topic, key, partitions)}
 
     def topics(self) -> set[str]:
-        """Those of which something is needed."""
+        """Returns the topics of which partitions are needed."""
         return {self._topics.read_for(kind) for kind, _ in list(self._held)}
 
     def idle(self, since: float) -> list[Place]:
-        """Those that are read, and were not needed since a time. Of one that is refused, the end of that is
-        awaited.
+        """Returns the partitions that are read, but were not needed since a time. Refused partitions are left
+        out: they are read until they are allowed again.
         """
         needed = {place for kind, key in list(self._held) for place in self._places(key, kind)}
         return [place for place, used in self._read.items() if used < since and place not in needed | self._refused.keys()]
 
     def refuse(self, place: Place, error: LogError) -> bool:
-        """Brokers refuse to show one that is read; whether that is new."""
+        """Notes that brokers refuse to show a partition that is read; returns whether that is new."""
         is_new = place in self._read and place not in self._refused
         if is_new:
             self._refused[place] = error
         return is_new
 
     def refusal(self, kinds: Iterable[str]) -> LogError | None:
-        """Why no answers of some kinds can be read. Brokers refuse topics, in each partition for itself."""
+        """Returns why answers of some kinds cannot be read; ``None`` if they can. Brokers refuse whole
+        topics, but report that for each partition.
+        """
         topics = {self._topics.read_for(kind) for kind in kinds}
         return next((error for (topic, _), error in self._refused.items() if topic in topics), None)
 
     def allow(self, topic: str) -> None:
-        """Brokers show it."""
+        """Notes that brokers show the topic."""
         self._refused = {place: error for place, error in self._refused.items() if place[0] != topic}
 
     @property
@@ -106,7 +108,9 @@ class Interests:
         return bool(self._refused)
 
     def leave(self, places: Iterable[Place]) -> None:
-        """They are not read any more. Topics of which nothing is read are counted again with the next use."""
+        """Notes that partitions are not read any more. If nothing of a topic is read, it is counted again
+        when it is next used.
+        """
         for place in places:
             del self._read[place]
         read = {topic for topic, _ in self._read}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often the use of a sandbox is reported."""
+"""Decides how often the use of a sandbox is reported."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 from .recent import Recent
 
-#: Users of whom something is known; those that were heard of last.
+#: For how many users, the most recent ones, something is known.
 _MAX_USERS = 10_000
 
 #: An idle TTL that is not known is at least this, unless an operator chose otherwise.
 _SHORTEST_TTL = 10.0
 
-#: Reports of use are published this often in an idle TTL. A report that is left out ends a sandbox
-#: earlier by as much.
+#: How many reports are published in an idle TTL. Leaving out a report can end a sandbox that much
+#: earlier.
 _REPORTS_IN_A_TTL = 10
 
-#: Reports are at most this far apart: a sandbox with a long TTL may be gone, and another one made by a
-#: command, with the operator's TTL.
+#: Reports are at most this far apart, because a sandbox with a long TTL may have been replaced by one
+#: with the operator's TTL, which a command has made.
 _LONGEST_INTERVAL = 30.0
 
 
@@ -31,8 +31,8 @@ class _Use:
 
 
 class KeepAlives:
-    """Users, by their keys, with the idle TTLs of their sandboxes and when a report of use was published last.
-    Times are in seconds. Safe for concurrent use.
+    """The users' idle TTLs and the times of their last reports, by the users' keys. Times are in seconds.
+    Safe for concurrent use.
     """
 
     def __init__(self) -> None:
@@ -44,11 +44,11 @@ class KeepAlives:
             self._use(key).ttl = ttl
 
     def forget(self, key: bytes) -> None:
-        """The next sandbox may have another idle TTL."""
+        """Forgets the idle TTL, because the next sandbox may have another one."""
         self.learn(key, _SHORTEST_TTL)
 
     def begin(self, key: bytes, now: float) -> bool:
-        """Whether it is time for a report, which the caller publishes."""
+        """Returns whether a report is due, which the caller then publishes."""
         with self._lock:
             use = self._use(key)
             if now - use.reported < min(use.ttl / _REPORTS_IN_A_TTL, _LONGEST_INTERVAL):
@@ -57,7 +57,7 @@ class KeepAlives:
             return True
 
     def failed(self, key: bytes) -> None:
-        """It was not published."""
+        """Notes that the report was not published."""
         with self._lock:
             self._use(key).reported = -math.inf
 

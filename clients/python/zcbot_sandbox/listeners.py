@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Those who want to know of users' sandboxes' ends."""
+"""Listeners for notices about users' sandboxes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .events import Expiring, Reaped
 from .log import Log
 from .recent import Recent
 
-#: Notices that are known to be repeated when they come again.
+#: How many notices are remembered, to recognize repeated ones.
 _REMEMBERED = 10_000
 
 Notice = Callable[[Any], None]
 
 
 class Listener:
-    """Has a function called, which must not block, for notices of a kind: ``reaped`` or ``expiring``."""
+    """Calls a function, which must not block, for notices of a kind: ``reaped`` or ``expiring``."""
 
     def __init__(self, key: bytes, kind: str, notice: Notice) -> None:
         self.key = key
@@ -29,7 +29,7 @@ class Listener:
 
 
 class Listeners:
-    """All of a client. Safe for concurrent use."""
+    """All listeners of a client. Safe for concurrent use."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -38,7 +38,9 @@ class Listeners:
         self._seen: Recent[str, None] = Recent(_REMEMBERED)
 
     def add(self, listener: Listener, deadline: float) -> Future[Listener]:
-        """Done when the place of its notices is known. One that is cancelled listens to nothing."""
+        """Adds a listener. The future is done when the partition of its notices is known; if it is cancelled,
+        there is no listener.
+        """
         listening: Future[Listener] = Future()
 
         def listen(held: Future[None]) -> None:
@@ -60,7 +62,7 @@ class Listeners:
         return listening
 
     def remove(self, listener: Listener) -> None:
-        """Once or more often."""
+        """Removes a listener. It can be called repeatedly."""
         with self._lock:
             of_user = self._listeners.get(listener.key, [])
             if listener not in of_user:
@@ -71,7 +73,7 @@ class Listeners:
         self._log.release(listener.key, (listener.kind,))
 
     def take(self, kind: str, key: bytes, value: bytes | None) -> None:
-        """A record. Those of users to whom nobody listens are not decoded."""
+        """Takes a record. Records of users without a listener are not decoded."""
         if key not in self._listeners:
             return
         event: Reaped | Expiring | None

@@ -19,12 +19,12 @@ from .writer import Writer
 
 #: Takes an answer's kind, the user's id and the record's value.
 OnRecord = Callable[[str, bytes, "bytes | None"], None]
-#: Takes an error, and the kinds of records that can't be read.
+#: Takes an error, and the kinds of records that cannot be read.
 OnRefusal = Callable[[LogError, "set[str]"], None]
 
 
 class Log:
-    """Writes records, and reads the partitions of the users that are worked for, and no others."""
+    """Writes records, and reads only the partitions of the users for whom somebody waits."""
 
     def __init__(
         self,
@@ -51,8 +51,8 @@ class Log:
         self._finder = Finder(self._topics, self._brokers, self._consumer, self._introduce)
 
     def _introduce(self) -> None:
-        """Has the producer and the consumer learn of all topics. The first record of each would wait for up to
-        a second, since librdkafka looks that often for topics of which it knows nothing.
+        """Makes the producer and the consumer learn of all topics. Otherwise the first record of each topic
+        would wait for up to a second, because that is how often librdkafka looks for unknown topics.
         """
         read = sorted({self._topics.read_for(kind) for kind in RESULTS})
         topics: list[tuple[Any, str]] = [(self._writer, self._topics.named(kind)) for kind in REQUESTS]
@@ -62,7 +62,7 @@ class Log:
                 return
             try:
                 client.list_topics(topic, timeout=self._finder.patience())
-            except KafkaException as e:  # whoever uses it hears of that
+            except KafkaException as e:  # callers that use the topic get the error
                 logger.info("while asking for %s: %s", topic, e)
                 if e.args[0].code() not in REFUSALS | UNKNOWN:
                     return  # no broker answers
@@ -85,7 +85,7 @@ class Log:
         self._writer.produce(self._topics.named(kind), key, value, headers, on_delivery or _log_refusal)
 
     def serve_deliveries(self, seconds: float) -> None:
-        """Calls back for what was stored or refused."""
+        """Calls the callbacks of records that were stored or refused."""
         self._writer.poll(seconds)
 
     def flush(self, seconds: float) -> None:
@@ -95,11 +95,12 @@ class Log:
     # --- reading -------------------------------------------------------------------------------
 
     def hold(self, key: bytes, kinds: Iterable[str], deadline: float) -> Future[None]:
-        """From when this is done on, records of a user are read, until ``release``. Never blocks.
+        """Starts reading the records of a user, until ``release``. Never blocks.
 
-        It is done at once if no broker has to be asked. ``deadline`` is of ``time.monotonic``; the outcome is
-        ``TimeoutError`` if no broker answers by then, ``LogError`` if one refuses, or has not shown a topic since it
-        refused that. One that is cancelled is not held.
+        Records are read from when the future is done. It is done at once if no broker has to be asked. It
+        fails with ``TimeoutError`` if no broker answers by ``deadline``, which is of ``time.monotonic``, and
+        with ``LogError`` if a broker refuses, or has refused a topic and not shown it since. If the future is
+        cancelled, nothing is held.
         """
         return self._finder.hold(key, kinds, deadline)
 
@@ -134,11 +135,13 @@ class Log:
     # --- end -----------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Ends waits for brokers, from any thread."""
+        """Ends waits for brokers. Can be called by any thread."""
         self._finder.waits.stop()
 
     def close(self) -> None:
-        """Ends the consumer; nobody may be in ``poll`` any more. What is not stored yet is given up."""
+        """Closes the consumer; nobody may be in ``poll`` any more. Records that are not stored yet are given
+        up.
+        """
         self.stop()
         self._writer.close()
         if self._finder.join():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls users' functions in a thread of their own, so that a slow one delays no answer."""
+"""Calls users' functions in a separate thread, so that a slow one delays no answer."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from .settings import logger
 
-#: A notice is at most 64 KiB.
+#: How many calls may wait. A notice is at most 64 KiB.
 _MAX_WAITING = 256
 
 
 class Dispatcher:
-    """One thread, which is started with the first notice."""
+    """Has one thread, which is started with the first notice. Thread-safe."""
 
     def __init__(self) -> None:
         self._queue: queue.Queue[tuple[Callable[[Any], object], Any] | None] = queue.Queue(_MAX_WAITING)
@@ -23,7 +23,7 @@ class Dispatcher:
         self._thread: threading.Thread | None = None
 
     def dispatch(self, function: Callable[[Any], object], event: Any) -> None:
-        """Never blocks. If too many wait, the notice is dropped and logged."""
+        """Queues a call. Never blocks. If too many calls are waiting, the notice is dropped and logged."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="zcbot-sandbox-notices", daemon=True)
@@ -38,11 +38,11 @@ class Dispatcher:
             function, event = item
             try:
                 function(event)
-            except Exception:  # noqa: BLE001 - it is the user's, and others wait
+            except Exception:  # noqa: BLE001 - the user's function, and others wait
                 logger.exception("a function for notices failed")
 
     def close(self) -> None:
-        """Calls nothing more that is not called yet."""
+        """Ends the thread. Calls that have not begun may be dropped."""
         while True:
             try:
                 self._queue.put_nowait(None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Futures that several threads may end, the caller's among them."""
+"""Futures that several threads may end, including the caller's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _T = TypeVar("_T")
 
 
 def succeed(future: Future[_T], value: _T) -> bool:
-    """Whether it had not ended before."""
+    """Sets the result, and returns whether the future had not ended before."""
     try:
         future.set_result(value)
     except InvalidStateError:
@@ -19,7 +19,7 @@ def succeed(future: Future[_T], value: _T) -> bool:
 
 
 def fail(future: Future[_T], error: BaseException) -> bool:
-    """As ``succeed``."""
+    """Sets the exception, and returns whether the future had not ended before."""
     try:
         future.set_exception(error)
     except InvalidStateError:

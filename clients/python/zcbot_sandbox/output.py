@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .events import Output
 
-#: What waits for an earlier record that has not come, in bytes.
+#: How many bytes may wait for an earlier record that has not arrived.
 MAX_WAITING_BYTES = 4 << 20
 
 _OVERHEAD = 200
@@ -19,8 +19,8 @@ _OVERHEAD = 200
 class Chunk:
     """A piece of output; ``stream`` is ``stdout`` or ``stderr``.
 
-    Output is hostile: do not print it on a terminal as it is. In ``text``, what is not UTF-8 is
-    replaced, and a character that was cut in two is in the chunk with its end.
+    Output is hostile: do not print it on a terminal as it is. ``text`` is the stream decoded as UTF-8, with
+    malformed bytes replaced; a character that is split between two chunks is in the one with its end.
     """
 
     stream: str
@@ -31,15 +31,16 @@ class Chunk:
 class OutputSequence:
     """Puts the records of one command's output in order, each once.
 
-    Records may be repeated, also in blocks, and forged. A worker publishes no gaps; one that stays
-    is counted and passed by, when more than a bound waits behind it or the command's end is known.
+    Records may be repeated, also in blocks, and forged. A worker publishes no gaps. A gap that stays is
+    counted as missing and skipped when more than ``MAX_WAITING_BYTES`` wait behind it or the command's end is
+    known.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._next = 0
         self._waiting: dict[int, Output] = {}
-        self._waiting_numbers: list[int] = []  # a heap; some are not waiting any more
+        self._waiting_numbers: list[int] = []  # a heap, in which some numbers may not be waiting any more
         self._waiting_bytes = 0
         self._taken_bytes = 0
         self._decoders = {
@@ -50,11 +51,11 @@ class OutputSequence:
 
     @property
     def next(self) -> int:
-        """How many records were reached, of which some may be missing."""
+        """The sequence number up to which records were taken or counted as missing."""
         return self._next
 
     def accept(self, output: Output) -> list[Chunk]:
-        """Takes a record, and returns what is in order now."""
+        """Takes a record, and returns the chunks that are in order now."""
         if output.seq < self._next or output.seq in self._waiting or output.stream not in self._decoders:
             return []
         size = len(output.data) + _OVERHEAD
@@ -67,7 +68,7 @@ class OutputSequence:
         return chunks
 
     def end(self, count: int) -> list[Chunk]:
-        """The command ended, with so many records: no more are waited for."""
+        """Notes that the command ended with ``count`` records, and returns the chunks that are left."""
         chunks: list[Chunk] = []
         while self._waiting:
             chunks += self._pass_gap()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In which partition a user's records are: as the Java client's default partitioner decides."""
+"""Computes the partition of a user's records, as the Java client's default partitioner does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MASK = 0xFFFFFFFF
 
 
 def murmur2(data: bytes) -> int:
-    """The 32-bit hash, unsigned."""
+    """Returns the unsigned 32-bit hash."""
     length = len(data)
     h = (0x9747B28C ^ length) & _MASK
     whole = length & ~3
@@ -31,5 +31,5 @@ def murmur2(data: bytes) -> int:
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key in a topic with so many partitions."""
+    """Returns the partition of a key in a topic with ``partitions`` partitions."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions

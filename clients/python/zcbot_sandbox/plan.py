@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the arguments of both clients mean, as a request with its deadlines."""
+"""Turns the arguments of both clients into a request with its deadlines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .calls import EnsureCall, ExecCall
 from .core import DEFAULT_START_SECONDS, GRACE_SECONDS
 from .errors import InvalidRequestError
 
-#: No wait is longer.
+#: The longest allowed wait, in seconds.
 _LONGEST_WAIT = 2 * requests.MAX_TIMEOUT_SECONDS
 
 
@@ -36,7 +36,7 @@ def exec_call(
     tty: tuple[int, int] | None = None,
     ensure: bool,
 ) -> ExecCall:
-    """A command that is to run, or a script for ``bash -c``."""
+    """Returns the call of a command, or of a script for ``bash -c``."""
     if script is not None and command:
         raise InvalidRequestError("script", "is given together with a command")
     stdin = requests.stdin_bytes(input)

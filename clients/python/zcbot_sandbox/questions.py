@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In which order brokers are asked for what callers wait for. Nothing here blocks or talks to Kafka."""
+"""The order in which brokers are asked for what callers wait for. Nothing here blocks or talks to Kafka."""
 
 from __future__ import annotations
 
@@ -10,32 +10,35 @@ from typing import NamedTuple
 from .interests import COUNT
 from .partitions import Place
 
-#: Between two questions about the same, in seconds.
+#: Time between two questions about the same place, in seconds.
 _PAUSE_SECONDS = 0.1
 
-#: What was asked for in vain is known for so long if nobody waits for it any more.
+#: How long a question without an answer is remembered when nobody waits for it any more, in seconds.
 _REMEMBERED_SECONDS = 60.0
 
 
 class _Vain(NamedTuple):
-    """A question without an answer: whether it was for nothing else, and when it was asked."""
+    """A question without an answer: whether nothing else was asked for with it, and when it was asked."""
 
     is_alone: bool
     at: float
 
 
 class Questions:
-    """What is new is asked for first, then what others may have spoiled the answer for, and then what nobody
-    answered for. One partition without a leader spoils the answer for all that are asked for with it, so only
-    those that are new are asked for together. Not safe for concurrent use.
+    """Chooses the next question: first what is new, then what was asked together with something that may have
+    prevented the answer, and last what had no answer on its own.
+
+    One partition without a leader prevents the answer for all that are asked for together with it, so only
+    new ones are asked for together. Not safe for concurrent use.
     """
 
     def __init__(self) -> None:
         self._vain: dict[Place, _Vain] = {}
 
     def next(self, wanted: set[Place], now: float) -> tuple[list[Place], float]:
-        """What to ask for next, which is one topic's ``COUNT`` or partitions; if it is nothing, after how many
-        seconds there may be something."""
+        """Returns what to ask for next, one topic's ``COUNT`` or partitions; if that is nothing, also the
+        seconds after which there may be something.
+        """
         self._vain = {
             place: vain
             for place, vain in self._vain.items()
@@ -52,7 +55,9 @@ class Questions:
         return ([again], 0.0) if pause <= 0 else ([], pause)
 
     def asked(self, places: Iterable[Place], now: float, unknown: set[Place], alone: set[Place]) -> None:
-        """These were asked for. Some are unknown still, and of those some would spoil the answer for others."""
+        """Notes that ``places`` were asked for. ``unknown`` are those without an answer, and ``alone`` those
+        of them that would prevent the answer for others.
+        """
         for place in places:
             self._vain.pop(place, None)
         self._vain.update((place, _Vain(place in alone, now)) for place in unknown)

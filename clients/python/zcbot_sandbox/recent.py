@@ -11,7 +11,7 @@ _V = TypeVar("_V")
 
 
 class Recent(OrderedDict[_K, _V]):
-    """Has the entries that were set last, at most so many. Not safe for concurrent use."""
+    """Keeps at most ``most`` entries, those that were set last. Not safe for concurrent use."""
 
     def __init__(self, most: int) -> None:
         super().__init__()

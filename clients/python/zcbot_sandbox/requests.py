@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What agents ask for, as record values; checked here, because nobody answers a record that is no event."""
+"""Requests of agent services as record values. They are checked here, because nobody answers a record that is
+not a valid event.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ MAX_IDLE_TTL_SECONDS = 365 * 24 * 3600
 MAX_INLINE_OUTPUT = 256 * 1024
 MAX_OUTPUT_BYTES = 16 << 20
 
-#: What an exec brings itself; longer standard input follows in records of its own.
+#: The longest standard input in an exec's record, in bytes; longer input follows in other records.
 MAX_INLINE_INPUT = 256 * 1024
 
 _USER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -38,7 +40,7 @@ SIGNALS = ("INT", "TERM", "KILL", "HUP")
 
 
 def user_id(user: str | uuid.UUID) -> str:
-    """A user's id in its canonical form."""
+    """Returns a user's id in its canonical form."""
     text = str(user)
     if not _USER.fullmatch(text):
         lower = text.lower()
@@ -53,13 +55,13 @@ def new_id() -> str:
 
 
 def timestamp(seconds_from_now: float = 0) -> str:
-    """An RFC 3339 time to the millisecond."""
+    """Returns an RFC 3339 time to the millisecond."""
     at = datetime.now(timezone.utc) + timedelta(seconds=seconds_from_now)
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
 def seconds(name: str, value: float, most: float = MAX_TIMEOUT_SECONDS) -> float:
-    """A duration that is asked for."""
+    """Checks a duration argument: above 0 and at most ``most`` seconds."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise InvalidRequestError(name, f"is {value!r}; give a number of seconds")
     if not 0 < value <= most:
@@ -68,7 +70,7 @@ def seconds(name: str, value: float, most: float = MAX_TIMEOUT_SECONDS) -> float
 
 
 def label(name: str, value: str) -> str:
-    """A text that identifies something, and is shown in logs."""
+    """Checks a text that identifies something and is shown in logs: 1 to 256 characters, all visible."""
     if not isinstance(value, str) or not value.strip() or len(value) > 256:
         raise InvalidRequestError(name, "must be a text of 1 to 256 characters")
     if any(unicodedata.category(c) in _UNSAFE for c in value):
@@ -93,7 +95,7 @@ def _size(value: str) -> int:
 
 
 def data_field(name: str, data: bytes) -> dict[str, str]:
-    """Bytes as text where they are UTF-8 and that is not longer, otherwise base64."""
+    """Returns bytes as text if they are UTF-8 and base64 is not shorter, otherwise as base64."""
     coded = (len(data) + 2) // 3 * 4
     try:
         text = data.decode()
@@ -110,7 +112,7 @@ def encode(fields: Mapping[str, Any]) -> bytes:
 
 @dataclass(frozen=True)
 class Exec:
-    """A command to run, checked. Each try of it is published with an id of its own."""
+    """A checked command. Each attempt to run it is published with an id of its own."""
 
     program: Mapping[str, Any]
     stdin: bytes
@@ -124,7 +126,7 @@ class Exec:
     ensure: bool
 
     def value(self, event_id: str, user: str, requested_by: str, start_within: float) -> bytes:
-        """The record's value; ``start_within`` seconds from now it expires."""
+        """Returns the record's value, which expires ``start_within`` seconds from now."""
         fields: dict[str, Any] = {
             "event_id": event_id,
             "user_id": user,
@@ -166,7 +168,7 @@ def exec_request(
     tty: tuple[int, int] | None = None,
     ensure: bool = True,
 ) -> Exec:
-    """An exec, as a worker accepts it; raises ``InvalidRequestError`` that names the argument."""
+    """Returns an exec that workers accept, or raises ``InvalidRequestError`` with the name of the argument."""
     return Exec(
         program=_program(command, script),
         stdin=stdin,
@@ -253,7 +255,7 @@ def terminal_size(name: str, size: tuple[int, int]) -> dict[str, int]:
 
 
 def stdin_bytes(value: bytes | bytearray | memoryview | str | None) -> bytes:
-    """Standard input that was given to a command."""
+    """Returns the standard input that was given for a command."""
     if value is None:
         return b""
     if isinstance(value, str):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command came to."""
+"""The result of a command."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ class Result:
 
     Output is hostile: do not print it on a terminal as it is.
 
-    ``exit_code`` is ``None`` if a signal ended the command, ``signal`` otherwise. ``stdout`` and
-    ``stderr`` hold what ``stream()`` did not hand over. ``truncated`` tells that output beyond
-    ``max_output_bytes`` was dropped, ``missing_outputs`` how many records of output did not arrive
-    (``OutputLostError``). ``took_seconds`` is the time from its start to its end.
+    ``exit_code`` is ``None`` if a signal ended the command, and ``signal`` is ``None`` otherwise. ``stdout``
+    and ``stderr`` hold the output that ``stream()`` did not yield. ``truncated`` says that output beyond
+    ``max_output_bytes`` was dropped. ``missing_outputs`` is the number of records of output that did not
+    arrive (``OutputLostError``), ``survivors`` the number of processes that could not be killed.
+    ``took_seconds`` is the time from the command's start to its end; ``cpu_seconds`` is its processor time,
+    if known. ``container_id`` is ``None`` if the command never started.
     """
 
     exec_id: str
@@ -45,23 +47,23 @@ class Result:
 
     @property
     def text(self) -> str:
-        """Standard output as text; what is not UTF-8 is replaced."""
+        """Standard output decoded as UTF-8, with malformed bytes replaced."""
         return self.stdout.decode(errors="replace")
 
     @property
     def error_text(self) -> str:
-        """Standard error as text; what is not UTF-8 is replaced."""
+        """Standard error decoded as UTF-8, with malformed bytes replaced."""
         return self.stderr.decode(errors="replace")
 
     def check(self) -> Result:
-        """This result, if the command exited with 0; raises ``CommandExitError`` otherwise."""
+        """Returns this result if the command exited with 0; otherwise raises ``CommandExitError``."""
         if not self.ok:
             raise errors.CommandExitError(self)
         return self
 
 
 def result_of(exited: Exited, stdout: bytes, stderr: bytes, truncated: bool, missing: int) -> Result:
-    """The result of an answer."""
+    """Returns the result of an answer."""
     return Result(
         exec_id=exited.exec_id,
         reason=exited.reason,
@@ -82,8 +84,9 @@ def result_of(exited: Exited, stdout: bytes, stderr: bytes, truncated: bool, mis
 
 
 def error_of(exited: Exited, result: Result) -> errors.CommandError | None:
-    """The error that an answer means; none if the command ended by itself or by a signal, and all of its
-    output is there."""
+    """Returns the error that an answer means; ``None`` if the command ended by itself or by a signal and all
+    of its output arrived.
+    """
     if exited.reason in ("exited", "signalled"):
         if not result.missing_outputs:
             return None

@@ -9,14 +9,14 @@ from typing import Any
 
 from .errors import InvalidRequestError
 
-#: What the library logs, and what librdkafka does.
+#: Receives the log lines of this library and of librdkafka.
 logger = logging.getLogger("zcbot_sandbox")
 logger.addHandler(logging.NullHandler())
 
 _USUAL = {
-    # Brokers that come back are found within a second.
+    # Brokers that restart are found within a second.
     "reconnect.backoff.max.ms": 1000,
-    # Or a request waits until TCP has acknowledged the one before: 40 ms at worst.
+    # Otherwise a request waits until TCP has acknowledged the previous one: 40 ms at worst.
     "socket.nagle.disable": True,
 }
 _PRODUCER = {
@@ -30,17 +30,17 @@ _PRODUCER = {
 _CONSUMER = {
     "enable.auto.commit": False,
     "auto.offset.reset": "earliest",
-    # A partition that is added is read when the broker has answered the fetch that is under way.
+    # A partition that is added is read only after the broker has answered the current fetch.
     "fetch.wait.max.ms": 100,
     "fetch.max.bytes": 4 << 20,
     "max.partition.fetch.bytes": 1 << 20,
     "queued.max.messages.kbytes": 8 * 1024,
     "fetch.queue.backoff.ms": 20,
     "allow.auto.create.topics": False,
-    # Or nobody would know when a partition whose reading was refused can be read.
+    # Otherwise it would be unknown when a partition that was refused can be read again.
     "enable.partition.eof": True,
 }
-#: Correctness rests on these, so nobody else sets them.
+#: Correctness depends on these, so users must not set them.
 _FIXED = (
     "partitioner",
     "enable.idempotence",
@@ -51,7 +51,9 @@ _FIXED = (
 
 
 def of_clients(kafka: str | Mapping[str, Any], name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The properties of a producer and of a consumer, from brokers' addresses or from a user's properties."""
+    """Returns the properties of a producer and of a consumer, from brokers' addresses or from a user's
+    properties.
+    """
     if not isinstance(kafka, (str, Mapping)):
         problem = f"is {type(kafka).__name__}; give brokers' addresses as a str, or properties of librdkafka"
         raise InvalidRequestError("kafka", problem)
@@ -62,7 +64,7 @@ def of_clients(kafka: str | Mapping[str, Any], name: str) -> tuple[dict[str, Any
         if property in given:
             raise InvalidRequestError("kafka", f"sets {property}, which the library sets itself; leave it out")
     both = {"client.id": name, "group.id": name, **_USUAL, **given, "logger": logger}
-    # Either kind of client warns of properties that only the other one has.
+    # Producers warn of properties that only consumers have, and the other way round.
     producer = {key: value for key, value in both.items() if key not in (*_CONSUMER, "group.id")}
     consumer = {key: value for key, value in both.items() if key not in _PRODUCER}
     return {**_PRODUCER, **producer}, {**_CONSUMER, **consumer}

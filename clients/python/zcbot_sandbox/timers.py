@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is to be done at times of ``time.monotonic``."""
+"""Actions that are due at times of ``time.monotonic``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 
 
-#: Timers that are not worth to be looked through.
+#: Up to this number, cancelled timers are not removed early.
 _FEW = 1000
 
 
 class Timer:
-    """Something to be done at a time. One that is cancelled holds nothing any more."""
+    """An action that is due at a time. A cancelled timer holds no reference to its action."""
 
     def __init__(self, act: Callable[[], None]) -> None:
         self.act: Callable[[], None] | None = act
@@ -25,13 +25,13 @@ class Timer:
 
 
 class Timers:
-    """Set by any thread, and run by one."""
+    """Can be set by any thread, and is run by one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()
-        #: With so many timers, those that were cancelled are dropped.
+        #: At this number of timers, cancelled ones are dropped.
         self._most = _FEW
 
     def at(self, when: float, act: Callable[[], None]) -> Timer:
@@ -45,7 +45,7 @@ class Timers:
         return timer
 
     def run(self, most: float) -> float:
-        """Does what is due; for how many seconds nothing will be, ``most`` if it is longer."""
+        """Runs the actions that are due. Returns for how many seconds nothing will be due, at most ``most``."""
         while True:
             now = time.monotonic()
             with self._lock:

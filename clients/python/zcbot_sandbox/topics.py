@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The topics of a deployment, and in which of them, and in which of their partitions, a user's records are."""
+"""The topics of a deployment, and the topics and partitions in which a user's records are."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from .errors import InvalidRequestError
 from .partitions import Place, partition_of
 
-#: What a worker answers in.
+#: The kinds of records that workers write for services.
 RESULTS = ("ready", "failed", "output", "exited", "reaped", "expiring")
 
-#: What services write.
+#: The kinds of records that services write.
 REQUESTS = ("ensure", "exec", "input", "activity", "release")
 
-#: Those that are copied to a reply topic.
+#: The kinds that are copied to a reply topic.
 COPIED = ("ready", "failed", "output", "exited")
 
 #: Names of topics are at most this long.
@@ -27,7 +27,7 @@ REPLY_OF = "zcbot_reply_of"
 
 
 class Topics:
-    """Kinds of records (``exited``) and names of topics (``sandbox.exited``)."""
+    """Maps kinds of records (``exited``) to names of topics (``sandbox.exited``)."""
 
     def __init__(self, prefix: str, reply_topic: str | None) -> None:
         _check("topic_prefix", prefix)
@@ -42,19 +42,21 @@ class Topics:
         self._kinds = {self.named(kind): kind for kind in RESULTS}
 
     def named(self, kind: str) -> str:
-        """The topic in which records of a kind are, for all."""
+        """Returns the topic of a kind of record, as shared by all clients."""
         return self._prefix + kind
 
     def read_for(self, kind: str) -> str:
-        """The topic in which this client reads them."""
+        """Returns the topic in which this client reads a kind of record."""
         return self.reply_topic if self.reply_topic is not None and kind in COPIED else self.named(kind)
 
     def read_in(self, topic: str) -> set[str]:
-        """The kinds that this client reads in a topic."""
+        """Returns the kinds that this client reads in a topic."""
         return {kind for kind in RESULTS if self.read_for(kind) == topic}
 
     def kind_of(self, topic: str, headers: Iterable[tuple[str, bytes | None]] | None) -> str | None:
-        """Of a record; ``None`` if it is no answer, for example in the reply topic without its header."""
+        """Returns the kind of a record; ``None`` if it is not an answer, for example in the reply topic
+        without its header.
+        """
         if topic != self.reply_topic:
             return self._kinds.get(topic)
         for name, value in headers or ():
@@ -64,12 +66,14 @@ class Topics:
         return None
 
     def partitions(self, topic: str, key: bytes, count: int) -> list[Place]:
-        """Where a user's records are, in a topic with so many partitions. A reply topic is read as a whole."""
+        """Returns the partitions of a user's records in a topic with ``count`` partitions. A reply topic is
+        read as a whole.
+        """
         numbers = range(count) if topic == self.reply_topic else (partition_of(key, count),)
         return [(topic, number) for number in numbers]
 
     def hint_without_answer(self, kind: str) -> str:
-        """What a caller who got no answer should know, besides that a worker may be missing."""
+        """Returns what can be wrong if there is no answer, other than a missing worker."""
         if self.reply_topic is None:
             return ""
         return (

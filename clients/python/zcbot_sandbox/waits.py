@@ -29,21 +29,21 @@ class _Wait:
 
 
 class Waits:
-    """Those who wait, and the interests of those who do not have to any more. Safe for concurrent use. Callers
-    are called back without the lock.
+    """The callers who wait, and the interests of those who do not wait any more. Safe for concurrent use.
+    Callers are called back without the lock.
     """
 
     def __init__(self, interests: Interests) -> None:
-        #: Guards this and the interests, and is held for moments only. May be taken again, as InFlight.lock.
+        #: Guards this object and the interests; held only briefly. Reentrant, as InFlight.lock.
         self.lock = threading.RLock()
-        #: Somebody waits, or this is stopped.
+        #: Notified when somebody waits, or when this is stopped.
         self.news = threading.Condition(self.lock)
         self.is_stopped = False
         self._interests = interests
         self._waits: list[_Wait] = []
 
     def hold(self, key: bytes, kinds: Iterable[str], deadline: float, begin: Callable[[], None]) -> Future[None]:
-        """See ``Log.hold``. ``begin`` is called before somebody waits, with the lock."""
+        """See ``Log.hold``. ``begin`` is called with the lock, before the caller waits."""
         wait = _Wait(key, tuple(kinds), deadline)
         error: Exception | None
         with self.lock:
@@ -66,7 +66,7 @@ class Waits:
             self._interests.release(key, kinds, time.monotonic())
 
     def wanted(self) -> set[Place]:
-        """What has to be known. Called with the lock."""
+        """Returns what must be known. Called with the lock."""
         return {place for wait in self._waits for place in self._missing(wait)}
 
     def earliest_deadline(self) -> float:
@@ -74,7 +74,7 @@ class Waits:
             return min((wait.deadline for wait in self._waits), default=math.inf)
 
     def settle(self, trouble: str) -> None:
-        """Ends the waits that have what they need, or no time left, maybe because of some trouble."""
+        """Ends the waits that have what they need, or whose time is over, maybe because of ``trouble``."""
         now = time.monotonic()
         reason = f": {trouble}" if trouble else ""
         with self.lock:
@@ -89,7 +89,7 @@ class Waits:
             wait.fail(TimeoutError(f"no broker answered in time{reason}"))
 
     def refuse(self, places: Iterable[Place], error: Exception, patience: float = 0.0) -> None:
-        """Fails those who need one of the places, and have waited for so many seconds."""
+        """Fails those who need one of the places and have waited for at least ``patience`` seconds."""
         latest = time.monotonic() - patience
         with self.lock:
             refused = self._take(
@@ -99,14 +99,14 @@ class Waits:
             wait.fail(error)
 
     def refuse_kinds(self, error: Exception) -> None:
-        """Fails those who need a topic that brokers have just refused to show."""
+        """Fails those who need a topic that brokers refuse to show."""
         with self.lock:
             refused = self._take(lambda wait: self._interests.refusal(wait.kinds) is not None)
         for wait in refused:
             wait.fail(error)
 
     def stop(self) -> None:
-        """Fails all, and those that come later."""
+        """Fails all waits, and those that begin later."""
         with self.lock:
             self.is_stopped = True
             stopped = self._take(lambda _: True)

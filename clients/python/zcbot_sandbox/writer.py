@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The producer of a process, and another one after an error that was fatal for it."""
+"""The producer of a process, which is replaced after a fatal error."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from .errors import LogError
 from .settings import logger
 
-#: Between two producers, at least.
+#: The shortest time between the creation of two producers.
 _REPLACE_SECONDS = 1.0
 
-#: When a process ends, for records that were given up.
+#: How long ``close`` waits for the callbacks of records that were given up.
 _PURGE_SECONDS = 1.0
 
 
 @dataclass(eq=False)
 class _Made:
-    """A producer. Once it had a fatal error, it stores nothing any more."""
+    """A producer. After a fatal error it stores nothing any more; ``fatal`` is that error."""
 
     producer: Any
     at: float = field(default_factory=time.monotonic)
@@ -31,8 +31,10 @@ class _Made:
 
 
 class Writer:
-    """Some errors are fatal for a producer that is idempotent: that it has no permissions when it is made, or
-    that records were lost when a broker became a leader. The next record is for another producer then. Safe for
+    """Replaces its producer after a fatal error.
+
+    Some errors are fatal for an idempotent producer: that it has no permissions when it is created, or that
+    records were lost when a broker became a leader. The next record is then given to a new producer. Safe for
     concurrent use.
     """
 
@@ -40,7 +42,7 @@ class Writer:
         self._settings = settings
         self._lock = threading.RLock()  # as InFlight.lock
         self._made = _Made(Producer(settings))
-        #: Those before, of whose records it is not told yet that they were given up.
+        #: Earlier producers, some of whose records have not had their callbacks yet.
         self._replaced: list[_Made] = []
 
     def list_topics(self, topic: str, timeout: float) -> Any:
@@ -54,7 +56,7 @@ class Writer:
         headers: list[tuple[str, bytes]] | None,
         on_delivery: Callable[[LogError | None], None],
     ) -> None:
-        """Never blocks; raises ``BufferError`` if too much is on its way."""
+        """Hands over a record. Never blocks; raises ``BufferError`` if the producer is full."""
 
         def produce(made: _Made) -> None:
             def delivered(error: Any, _: Any) -> None:
@@ -74,7 +76,7 @@ class Writer:
             raise LogError(f"{topic}: {made.fatal or e.args[0].str()}") from e
 
     def _replace(self, made: _Made) -> bool:
-        """Whether there is another one now."""
+        """Replaces a producer; returns whether there is a newer one now."""
         with self._lock:
             if self._made is made:
                 if time.monotonic() - made.at < _REPLACE_SECONDS:
@@ -87,7 +89,7 @@ class Writer:
             return True
 
     def poll(self, seconds: float) -> None:
-        """Calls back for what was stored or refused. Of one thread."""
+        """Calls the callbacks of records that were stored or refused. For one thread only."""
         for made in list(self._replaced):
             self._serve(made, made.producer.poll, 0)
             if not len(made.producer):
@@ -101,12 +103,12 @@ class Writer:
             self._serve(made, made.producer.flush, seconds)
 
     def close(self) -> None:
-        """Gives up what is not stored yet."""
+        """Gives up the records that are not stored yet."""
         self._made.producer.purge()
         self.flush(_PURGE_SECONDS)
 
     def __len__(self) -> int:
-        """Records that are neither stored nor given up."""
+        """The number of records that are neither stored nor given up."""
         return sum(len(made.producer) for made in (*self._replaced, self._made))
 
     def _serve(self, made: _Made, act: Callable[[float], object], seconds: float) -> None:
@@ -116,7 +118,7 @@ class Writer:
             error = e.args[0]
             if not error.fatal():
                 raise
-            made.fatal = error.str()  # told once, before the ends of its records
+            made.fatal = error.str()  # reported once, before the callbacks of its records
             if error.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
                 made.fatal += (
                     "; who writes needs Write on the topics of requests ('sandbox topics acls --role agent')"

@@ -4,8 +4,8 @@
  */
 
 /**
- * The contract between agent services and sandbox workers. It needs a JSON parser and nothing else:
- * no Kafka client, no logging, no reflection.
+ * The contract between agent services and sandbox workers. It requires only a JSON parser: no Kafka
+ * client, no logging and no reflection.
  */
 module io.zcbot.sandbox.events {
   requires com.fasterxml.jackson.core;

@@ -3,11 +3,11 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-/** The client library for agent services: users' sandboxes, and commands in them. */
+/** The client library for agent services: sandboxes of users, and commands in them. */
 @SuppressWarnings({
   "requires-automatic",
   "requires-transitive-automatic"
-}) // Kafka's client and Micrometer are no modules yet
+}) // Kafka's client and Micrometer are not modules yet
 module io.zcbot.sandbox.client {
   requires transitive io.zcbot.sandbox.events;
   requires transitive kafka.clients;

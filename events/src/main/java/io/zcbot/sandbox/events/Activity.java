@@ -8,10 +8,11 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The user's sandbox was used, so it is not idle.
+ * Reports that the user's sandbox is in use, so that it is not reaped as idle.
  *
- * @param occurredAt when, by the clock of the agent service; workers go by the record's time
- * @param source what used it, for people
+ * @param occurredAt when the sandbox was used, by the clock of the agent service; workers use the
+ *     record's timestamp instead
+ * @param source what used the sandbox, for people who read the log; null if unknown
  */
 public record Activity(String eventId, UserId userId, Instant occurredAt, @Nullable String source)
     implements SandboxEvent {

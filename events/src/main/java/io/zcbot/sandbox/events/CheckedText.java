@@ -4,14 +4,14 @@
  */
 package io.zcbot.sandbox.events;
 
-/** What texts of events may be, wherever they come from. */
+/** Checks of texts in events, regardless of where they come from. */
 final class CheckedText {
   private CheckedText() {}
 
   /**
-   * An identifier or a name: text without control characters.
+   * Checks an identifier or a name: text without control characters.
    *
-   * @param where what it is the value of, for a message
+   * @param where what the text is the value of, for the message
    */
   static String name(String where, String text) throws EventFormatException {
     if (UntrustedText.isUnsafe(prose(where, text))) {
@@ -22,7 +22,7 @@ final class CheckedText {
     return text;
   }
 
-  /** A text for people to read. */
+  /** Checks a text for people to read, which may have several lines. */
   static String prose(String where, String text) throws EventFormatException {
     if (text.isBlank()) {
       throw new EventFormatException(where, "is empty; give a value or leave the field out");

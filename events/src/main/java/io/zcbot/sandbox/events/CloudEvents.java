@@ -12,10 +12,10 @@ import java.util.Map;
  * protocol binding, CloudEvents 1.0.2, section 3.2).
  */
 public final class CloudEvents {
-  /** The header that has an event's id. It serves where the event itself has none. */
+  /** The header with the event's id. Readers use it if the event itself has no {@code event_id}. */
   public static final String ID = "ce_id";
 
-  /** The header that tells how a value is to be read. */
+  /** The header with the media type of the record's value. */
   public static final String CONTENT_TYPE = "content-type";
 
   static final String VERSION = "1.0";
@@ -24,9 +24,10 @@ public final class CloudEvents {
   private CloudEvents() {}
 
   /**
-   * Header names and values.
+   * Returns the CloudEvents headers of an event, including {@link #CONTENT_TYPE}.
    *
    * @param source the publisher as a URI reference, e.g. {@code /zcbot/sandbox/worker-1}
+   * @return header names and values, in a new map
    */
   public static Map<String, String> headers(SandboxEvent event, String source) {
     Map<String, String> headers = new LinkedHashMap<>();
@@ -41,7 +42,10 @@ public final class CloudEvents {
     return headers;
   }
 
-  /** The type of a topic's events, e.g. {@code io.zcbot.sandbox.ready}; no prefix changes it. */
+  /**
+   * Returns the CloudEvents type of a topic's events, e.g. {@code io.zcbot.sandbox.ready}. The type
+   * does not depend on the prefix of the topic names.
+   */
   public static String type(Topic topic) {
     return TYPE_PREFIX + topic.named(Topic.DEFAULT_PREFIX);
   }

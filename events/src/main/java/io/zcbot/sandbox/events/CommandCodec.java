@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** What a command reads and writes, and its end: input, output and exited. */
+/** Reads and writes the events of a running command: input, output and exited. */
 final class CommandCodec {
-  /** An input has one of these. */
+  /** The fields with the content of an input, which has exactly one of them. */
   private static final List<String> CONTENTS =
       List.of("data", "data_base64", "eof", "signal", "resize");
 
@@ -109,7 +109,7 @@ final class CommandCodec {
         .bool("retryable", exited.retryable());
   }
 
-  /** A message so that readers accept it, whoever had a part in it. */
+  /** Returns the message in a form that readers accept, regardless of its source. */
   private static @Nullable String message(@Nullable String message) {
     return message == null || message.isBlank() ? null : UntrustedText.fitting(message);
   }

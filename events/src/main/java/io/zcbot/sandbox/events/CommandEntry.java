@@ -8,15 +8,17 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An entry of the command table: a command that was started, or was about to be. It is state, not
- * an event: the compacted {@link Topic#COMMANDS} keeps one record for each exec from before its
- * start until its offset is committed and it is answered.
+ * An entry of the command table: a command that was started or is about to be started. It is state,
+ * not an event. The compacted {@link Topic#COMMANDS} keeps one record for each exec, from before
+ * the command's start until the exec's offset is committed and the exec is answered.
  *
  * @param execId the {@code event_id} of the exec
  * @param partition the exec's partition
  * @param offset the exec's offset
- * @param answered whether its {@link Exited} is published
- * @param replyTo the topic to which its answers are copied; absent if to none
+ * @param container the container in which the command runs
+ * @param startedAt when the command was started
+ * @param answered whether the exec's {@link Exited} is published
+ * @param replyTo the topic to which the exec's answers are copied; null if they are not copied
  */
 public record CommandEntry(
     UserId userId,
@@ -27,7 +29,7 @@ public record CommandEntry(
     Instant startedAt,
     boolean answered,
     @Nullable String replyTo) {
-  /** One whose answers are copied nowhere. */
+  /** Creates an entry of an exec whose answers are not copied. */
   public CommandEntry(
       UserId userId,
       String execId,

@@ -4,15 +4,18 @@
  */
 package io.zcbot.sandbox.events;
 
-/** A signal that a command can be sent. Its name is that of the signal without {@code SIG}. */
+/**
+ * A signal that can be sent to a command. The constants have the signals' names without {@code
+ * SIG}.
+ */
 public enum CommandSignal {
-  /** Interrupt, as Control-C sends it. */
+  /** Interrupts the command, as Ctrl-C does. */
   INT(2),
-  /** A request to end, which a program can handle. */
+  /** Asks the command to end; a program can handle it. */
   TERM(15),
-  /** The end, which no program can handle. */
+  /** Ends the command; no program can handle it. */
   KILL(9),
-  /** The terminal is gone. */
+  /** Tells the command that its terminal was closed. */
   HUP(1);
 
   private final int number;
@@ -21,7 +24,7 @@ public enum CommandSignal {
     this.number = number;
   }
 
-  /** The signal's number on Linux. */
+  /** Returns the signal's number on Linux. */
   public int number() {
     return number;
   }

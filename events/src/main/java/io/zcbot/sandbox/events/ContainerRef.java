@@ -5,10 +5,11 @@
 package io.zcbot.sandbox.events;
 
 /**
- * The container that a result event is about.
+ * The container that an event is about.
  *
- * @param name derived from the user; a later container of the same user has the same one
- * @param id given by the container engine, unique in time
+ * @param name the container's name, derived from the user; a later container of the same user has
+ *     the same name
+ * @param id the id that the container engine gave it; never used again for another container
  * @param host the machine on which the container runs or ran
  * @param workerId the worker that published the event
  */

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.events;
 
-/** Containers and workers in the fields of an event. */
+/** Reads and writes the fields of an event that name a container or a worker. */
 final class Containers {
   private Containers() {}
 
@@ -20,7 +20,7 @@ final class Containers {
         in.text("container_name"), in.text("container_id"), in.text("host"), in.text("worker_id"));
   }
 
-  /** A container if there is one. */
+  /** Reads a container if the event names one, otherwise a worker. */
   static Site readSite(Fields in) throws EventFormatException {
     return in.has("container_id") || in.has("container_name")
         ? read(in)

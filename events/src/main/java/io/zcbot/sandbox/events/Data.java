@@ -9,7 +9,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/** Bytes that a command reads or writes; compared by value. Nothing changes them. */
+/**
+ * Bytes that a command reads or writes. Instances are immutable, safe for concurrent use, and
+ * compared by value.
+ */
 public final class Data {
   /** No bytes. */
   public static final Data EMPTY = new Data(new byte[0]);
@@ -20,48 +23,49 @@ public final class Data {
     this.bytes = bytes;
   }
 
-  /** A copy of an array. */
+  /** Returns a copy of an array. */
   public static Data of(byte[] bytes) {
     return bytes.length == 0 ? EMPTY : new Data(bytes.clone());
   }
 
   /**
-   * A copy of a part of an array.
+   * Returns a copy of a part of an array.
    *
    * @param from index of the first byte
-   * @param length how many bytes
-   * @throws IndexOutOfBoundsException if the array has no such part
+   * @param length number of bytes; {@code from + length} must not exceed the array's length
+   * @throws IndexOutOfBoundsException if {@code length} is not 0 and {@code from} is negative or
+   *     greater than the array's length
    */
   public static Data of(byte[] bytes, int from, int length) {
     return length == 0 ? EMPTY : new Data(Arrays.copyOfRange(bytes, from, from + length));
   }
 
-  /** A text, in UTF-8. */
+  /** Returns a text in UTF-8. Unpaired surrogates are replaced. */
   public static Data of(String text) {
     return text.isEmpty() ? EMPTY : new Data(text.getBytes(StandardCharsets.UTF_8));
   }
 
-  /** How many bytes they are. */
+  /** Returns the number of bytes. */
   public int length() {
     return bytes.length;
   }
 
-  /** A copy of the bytes. */
+  /** Returns a copy of the bytes. */
   public byte[] toByteArray() {
     return bytes.clone();
   }
 
-  /** The bytes themselves: for reading only, within this package. */
+  /** Returns the bytes without a copy, for reading only and only within this package. */
   byte[] array() {
     return bytes;
   }
 
-  /** For reading only. */
+  /** Returns a read-only view of the bytes, without a copy. */
   public ByteBuffer toByteBuffer() {
     return ByteBuffer.wrap(bytes).asReadOnlyBuffer();
   }
 
-  /** The bytes as text; null if they are not UTF-8. */
+  /** Returns the bytes as text, or null if they are not well-formed UTF-8. */
   public @Nullable String text() {
     return Utf8.decode(bytes);
   }
@@ -76,7 +80,7 @@ public final class Data {
     return Arrays.hashCode(bytes);
   }
 
-  /** How many bytes they are; what they are is nobody's business but the user's. */
+  /** Returns the number of bytes only: logs must not show what commands read and write. */
   @Override
   public String toString() {
     return bytes.length + " bytes";

@@ -9,16 +9,16 @@ import java.util.Base64;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Bytes in JSON: a string where they are UTF-8 and that is not longer, otherwise base64 in a field
- * with another name.
+ * Reads and writes bytes as JSON: as a string if they are UTF-8 and base64 is not shorter,
+ * otherwise as base64 in a field whose name ends in {@code _base64}.
  */
 final class DataFields {
   private static final String BASE64 = "_base64";
 
-  /** Between looks at whether it is too long already. */
+  /** Bytes between two checks whether the string is already longer than base64. */
   private static final int BLOCK = 1024;
 
-  /** How many bytes more than one a byte takes in a JSON string. */
+  /** For each byte, how many additional bytes its escape takes in a JSON string. */
   private static final byte[] ESCAPES = escapes();
 
   private DataFields() {}
@@ -35,7 +35,7 @@ final class DataFields {
     }
   }
 
-  /** The bytes of either field; null if there is none. */
+  /** Reads the bytes from either of the two fields; null if there is none. */
   static @Nullable Data read(Fields in, String field) throws EventFormatException {
     String text = in.optionalLiteral(field);
     String base64 = in.optionalLiteral(field + BASE64);
@@ -53,7 +53,7 @@ final class DataFields {
     }
   }
 
-  /** Whether they are UTF-8, and a JSON string takes no more bytes than base64 would. */
+  /** Whether the bytes are UTF-8 and take no more bytes as a JSON string than as base64. */
   private static boolean isShortText(byte[] bytes) {
     int left = (bytes.length + 2) / 3 * 4 - bytes.length;
     int all = 0;

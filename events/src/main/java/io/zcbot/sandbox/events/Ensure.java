@@ -10,12 +10,14 @@ import java.time.temporal.ChronoUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A user needs a sandbox.
+ * Asks for a sandbox for a user. It is answered by a {@link Ready} or a {@link Failed}.
  *
- * @param expiresAt when the requester stops waiting; if absent, the worker's default applies,
- *     counted from the record's time
+ * @param requestedBy who asks, for people who read the log; null if unknown
+ * @param expiresAt when the requester stops waiting; if null, the worker's default applies, counted
+ *     from the record's timestamp
  * @param idleTtl how long the sandbox may be unused before it is reaped, until the user's next
- *     ensure, in whole seconds and within bounds that the workers set; if absent, theirs applies
+ *     ensure; truncated to whole seconds, and within the operator's bounds; if null, the worker's
+ *     default applies
  */
 public record Ensure(
     String eventId,
@@ -29,7 +31,7 @@ public record Ensure(
     idleTtl = idleTtl == null ? null : idleTtl.truncatedTo(ChronoUnit.SECONDS);
   }
 
-  /** One for which the workers' own idle TTL applies. */
+  /** Creates an ensure without an idle TTL, so that the worker's default applies. */
   public Ensure(
       String eventId,
       UserId userId,

@@ -9,8 +9,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A CloudEvent in structured content mode: a JSON object whose {@code data} is the event. What else
- * it says is checked only where it contradicts the topic.
+ * A CloudEvent in structured content mode: a JSON object whose {@code data} is the event. Its other
+ * attributes are checked only for contradictions with the topic.
  */
 final class Envelope {
   static final String ID = "id";
@@ -20,14 +20,17 @@ final class Envelope {
 
   private Envelope() {}
 
-  /** Whether the record's value is one, or something else of CloudEvents that can't be read. */
+  /**
+   * Whether the record's content type is one of CloudEvents, including those that {@link #open}
+   * refuses.
+   */
   static boolean isAround(Origin origin) {
     return origin.contentType() != null
         && origin.contentType().toLowerCase(Locale.ROOT).startsWith(MEDIA_TYPES);
   }
 
   /**
-   * Reads the event in it.
+   * Reads the event in the envelope.
    *
    * @param wanted the event's fields whose arrays or objects are read
    */

@@ -7,19 +7,19 @@ package io.zcbot.sandbox.events;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The JSON form of events: snake_case fields, RFC 3339 times in UTC, UTF-8, at most {@link
- * Topic#maxBytes()} bytes. Reading ignores unknown fields, so that producers can be newer than
- * readers.
+ * Encodes and decodes events as JSON: snake_case fields, RFC 3339 times in UTC, UTF-8, at most
+ * {@link Topic#maxBytes()} bytes. Decoding ignores unknown fields, so that producers can be newer
+ * than readers.
  *
  * <p>Stateless and safe for concurrent use.
  */
 public final class EventCodec {
-  /** A codec. One is enough for a process. */
+  /** Creates a codec. One instance is enough for a process. */
   public EventCodec() {}
 
   /**
-   * The record value of an event, in UTF-8. It can be longer than {@link Topic#maxBytes()} if the
-   * event holds too much; readers refuse it then.
+   * Encodes an event as a record value in UTF-8. The size is not checked: the value can be longer
+   * than {@link Topic#maxBytes()}, and readers refuse it then.
    *
    * @throws java.io.UncheckedIOException if a text of the event has an unpaired surrogate
    */
@@ -44,15 +44,18 @@ public final class EventCodec {
     return out.toBytes();
   }
 
-  /** The record key of an event, whatever its kind: its user, as text in ASCII. */
+  /** Returns the record key of an event of any kind: the user's id as ASCII text. */
   public byte[] key(SandboxEvent event) {
     return RecordKey.of(event.userId());
   }
 
   /**
-   * Reads an ensure. Key and {@code user_id} are enough: a missing id or time is taken from the
-   * record's origin.
+   * Decodes an ensure. The key and {@code user_id} are enough: a missing id or time is taken from
+   * the record's origin.
    *
+   * @param key the record key, which must be the {@code user_id} of the value
+   * @param value the record value
+   * @param origin the record's position, timestamp and headers
    * @throws EventFormatException if the record is not a valid ensure
    */
   public Ensure decodeEnsure(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
@@ -61,7 +64,7 @@ public final class EventCodec {
   }
 
   /**
-   * Reads an activity. Key and {@code user_id} are enough, as for an ensure.
+   * Decodes an activity. Parameters and defaults are those of {@link #decodeEnsure}.
    *
    * @throws EventFormatException if the record is not a valid activity
    */
@@ -71,7 +74,7 @@ public final class EventCodec {
   }
 
   /**
-   * Reads a release. Key and {@code user_id} are enough, as for an ensure.
+   * Decodes a release. Parameters and defaults are those of {@link #decodeEnsure}.
    *
    * @throws EventFormatException if the record is not a valid release
    */
@@ -81,7 +84,8 @@ public final class EventCodec {
   }
 
   /**
-   * Reads an exec. A missing id or time is taken from the record's origin.
+   * Decodes an exec. A missing id or time is taken from the record's origin; the parameters are
+   * those of {@link #decodeEnsure}.
    *
    * @throws EventFormatException if the record is not a valid exec
    */
@@ -91,7 +95,8 @@ public final class EventCodec {
   }
 
   /**
-   * Reads an input. A missing id or time is taken from the record's origin.
+   * Decodes an input. A missing id or time is taken from the record's origin; the parameters are
+   * those of {@link #decodeEnsure}.
    *
    * @throws EventFormatException if the record is not a valid input
    */
@@ -101,10 +106,14 @@ public final class EventCodec {
   }
 
   /**
-   * Reads a record of any topic of events.
+   * Decodes a record of any topic that carries events.
    *
-   * @throws EventFormatException if the record is not a valid event of that topic, or is none,
-   *     because it is a dead letter or an entry of a table
+   * @param key the record key, which must be the {@code user_id} of the value
+   * @param value the record value
+   * @param origin the record's position, timestamp and headers; used only for events of agent
+   *     services
+   * @throws EventFormatException if the record is not a valid event of that topic, or if the topic
+   *     carries no events, as the dead-letter topic and the tables
    */
   public SandboxEvent decode(
       Topic topic, byte @Nullable [] key, byte @Nullable [] value, Origin origin)
@@ -132,57 +141,65 @@ public final class EventCodec {
     return new EventFormatException("value", "a record of the " + where + " is not an event");
   }
 
-  /** The record key of a live entry: it names the container, since a user has several in time. */
+  /**
+   * Returns the record key of an entry of the live table. It names the user and the container,
+   * because a user has several containers over time.
+   */
   public byte[] liveKey(UserId user, String containerId) {
     return RecordKey.of(user, containerId);
   }
 
-  /** The record value of a live entry. */
+  /** Encodes an entry of the live table as a record value in UTF-8. */
   public byte[] encodeLive(LiveSandbox live) {
     return TableCodec.write(live);
   }
 
   /**
-   * Reads a live entry.
+   * Decodes an entry of the live table.
    *
+   * @param value the record value, which is not the null of a removed entry
    * @throws EventFormatException if the value is not a valid entry
    */
   public LiveSandbox decodeLive(byte[] value) throws EventFormatException {
     return TableCodec.live(value);
   }
 
-  /** The record key of an entry of the table of current sandboxes: its user, as text. */
+  /**
+   * Returns the record key of an entry of the table of current sandboxes: the user's id as text.
+   */
   public byte[] currentKey(UserId user) {
     return RecordKey.of(user);
   }
 
-  /** The record value of an entry of the table of current sandboxes. */
+  /** Encodes an entry of the table of current sandboxes as a record value in UTF-8. */
   public byte[] encodeCurrent(CurrentSandbox current) {
     return TableCodec.write(current);
   }
 
   /**
-   * Reads an entry of the table of current sandboxes.
+   * Decodes an entry of the table of current sandboxes.
    *
+   * @param value the record value, which is not the null of a removed entry
    * @throws EventFormatException if the value is not a valid entry
    */
   public CurrentSandbox decodeCurrent(byte[] value) throws EventFormatException {
     return TableCodec.current(value);
   }
 
-  /** The record key of an entry of the command table: it names the exec. */
+  /** Returns the record key of an entry of the command table. It names the user and the exec. */
   public byte[] commandKey(UserId user, String execId) {
     return RecordKey.of(user, execId);
   }
 
-  /** The record value of an entry of the command table. */
+  /** Encodes an entry of the command table as a record value in UTF-8. */
   public byte[] encodeCommand(CommandEntry entry) {
     return TableCodec.write(entry);
   }
 
   /**
-   * Reads an entry of the command table.
+   * Decodes an entry of the command table.
    *
+   * @param value the record value, which is not the null of a removed entry
    * @throws EventFormatException if the value is not a valid entry
    */
   public CommandEntry decodeCommand(byte[] value) throws EventFormatException {

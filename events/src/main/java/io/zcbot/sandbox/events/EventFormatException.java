@@ -4,7 +4,9 @@
  */
 package io.zcbot.sandbox.events;
 
-/** A record is not a valid event. The message names the field and says how to fix it. */
+/**
+ * Thrown when a record is not a valid event. The message names the field and says how to fix it.
+ */
 public final class EventFormatException extends Exception {
   private static final long serialVersionUID = 1L;
 
@@ -15,12 +17,15 @@ public final class EventFormatException extends Exception {
     this.field = field;
   }
 
-  /** The invalid field; {@code key} or {@code value} if the record as a whole is invalid. */
+  /**
+   * Returns the name of the invalid field or header; {@code key} or {@code value} if the record's
+   * key or its value as a whole is invalid.
+   */
   public String field() {
     return field;
   }
 
-  /** The message; never null. */
+  /** Returns the message; never null. */
   @Override
   public String getMessage() {
     return String.valueOf(super.getMessage());

@@ -9,58 +9,77 @@ import java.time.Instant;
 import java.util.UUID;
 
 /**
- * Ids of result events, derived from what caused them: a name-based UUID (RFC 9562, version 3). A
- * redelivered cause yields the same id, so that consumers can drop duplicates. Every id is derived
- * from its user as well: agents choose the ids of ensures and of execs, and those of two users may
- * be the same.
+ * Derives the ids of events that workers publish from their causes: a name-based UUID (RFC 9562,
+ * version 3). A redelivered cause yields the same id, so that consumers can drop duplicates. Every
+ * id also depends on the user, because agent services choose the ids of ensures and execs, and two
+ * users may use the same one.
  */
 public final class EventIds {
   private EventIds() {}
 
   /**
-   * Id of the ready that answers the user's ensure with this {@code event_id} by this container. An
-   * ensure that is read again after its sandbox ended is answered with another container, and
-   * consumers that drop known ids must not drop that answer.
+   * Returns the id of the {@link Ready} that answers an ensure with a container. It depends on the
+   * container: an ensure that is read again after its sandbox ended is answered with another
+   * container, and consumers that drop known ids must not drop that answer.
+   *
+   * @param ensureId the {@code event_id} of the ensure
    */
   public static String ready(UserId user, String ensureId, String containerId) {
     return derive("ready", user, ensureId + ":" + containerId);
   }
 
-  /** Id of the failed that answers the user's ensure with this {@code event_id}. */
+  /**
+   * Returns the id of the {@link Failed} that answers an ensure.
+   *
+   * @param ensureId the {@code event_id} of the ensure
+   */
   public static String failed(UserId user, String ensureId) {
     return derive("failed", user, ensureId);
   }
 
   /**
-   * Id of the reaped event of a user's container. It is derived from nothing else, because a
-   * container ends once, however often its end is announced and by which worker.
+   * Returns the id of the {@link Reaped} of a container. It depends on nothing else, because a
+   * container ends only once, however often and by whichever worker its end is announced.
    */
   public static String reaped(UserId user, String containerId) {
     return derive("reaped", user, containerId);
   }
 
-  /** Id of the ensure with which a worker replaces a sandbox that was lost with its host. */
+  /**
+   * Returns the id of the {@link Ensure} with which a worker replaces a sandbox that was lost with
+   * its host.
+   */
   public static String handover(UserId user, String containerId) {
     return derive("handover", user, containerId);
   }
 
   /**
-   * Id of the exited that answers the user's exec with this {@code event_id}. It is derived from
-   * the exec alone: a command ends once, whichever worker announces it and whatever that worker
-   * knows.
+   * Returns the id of the {@link Exited} that answers an exec. It depends on nothing else, because
+   * a command ends only once, whichever worker announces it and whatever that worker knows.
+   *
+   * @param execId the {@code event_id} of the exec
    */
   public static String exited(UserId user, String execId) {
     return derive("exited", user, execId);
   }
 
-  /** Id of one output of a user's command, by the {@code event_id} of its exec. */
+  /**
+   * Returns the id of one {@link Output} of a command.
+   *
+   * @param execId the {@code event_id} of the exec
+   * @param seq the output's sequence number
+   */
   public static String output(UserId user, String execId, long seq) {
     return derive("output", user, execId + ":" + seq);
   }
 
   /**
-   * Id of the notice that a user's container ends at an instant. Once it is used, it ends at
-   * another. Its lifetime is over once, whichever run of the worker says when.
+   * Returns the id of the {@link Expiring} that says when a container will be reaped. For {@code
+   * IDLE} it depends on the time, because a sandbox that is used again expires at another time. For
+   * {@code LIFETIME} it does not, because a lifetime ends only once, even if another run of the
+   * worker computes another time.
+   *
+   * @throws IllegalArgumentException if the reason is {@code UNKNOWN}
    */
   public static String expiring(
       UserId user, String containerId, Expiring.Reason reason, Instant endsAt) {

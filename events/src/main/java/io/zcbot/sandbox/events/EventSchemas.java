@@ -10,20 +10,20 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 
 /**
- * The JSON Schemas (2020-12) of what the topics carry. They describe records as they are written;
- * readers ignore fields that a schema does not have, and go on where it lists values and there is
- * another one.
+ * JSON Schemas (draft 2020-12) of the records in the topics. They describe records as they are
+ * written. Readers ignore fields that a schema does not have, and accept values that are not in a
+ * schema's list of values.
  */
 public final class EventSchemas {
-  /** Raised if a change breaks readers or writers, which none is planned to do. */
+  /** Raised only by a change that breaks readers or writers. None is planned. */
   private static final int VERSION = 1;
 
   private EventSchemas() {}
 
   /**
-   * The id of a topic's schema, a URN. It stays the same while changes are compatible.
+   * Returns the id of a topic's schema, a URN. It stays the same as long as changes are compatible.
    *
-   * @throws IllegalArgumentException if the topic has none, because it carries what is no event
+   * @throws IllegalArgumentException if the topic is {@link Topic#DEAD_LETTER}, which has no schema
    */
   public static String id(Topic topic) {
     requireSchema(topic);
@@ -31,9 +31,9 @@ public final class EventSchemas {
   }
 
   /**
-   * The schema of a topic's records, as JSON.
+   * Returns the schema of a topic's records as JSON.
    *
-   * @throws IllegalArgumentException if the topic has none, because it carries what is no event
+   * @throws IllegalArgumentException if the topic is {@link Topic#DEAD_LETTER}, which has no schema
    */
   public static String json(Topic topic) {
     requireSchema(topic);

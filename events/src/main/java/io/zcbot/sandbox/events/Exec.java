@@ -12,24 +12,28 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A command is to run in the user's sandbox. It is started at most once and answered by one {@link
- * Exited}.
+ * Asks for a command to run in the user's sandbox. The command is started at most once, and the
+ * exec is answered by one {@link Exited}. Limits are checked when the event is decoded, not by the
+ * constructor.
  *
+ * @param requestedBy who asks, for people who read the log; null if unknown
+ * @param expiresAt when the requester stops waiting for the command to start; if null, the worker's
+ *     default applies, counted from the record's timestamp
  * @param program what to run
- * @param stdin its standard input, or the beginning of it
- * @param inputFollows whether more standard input comes by {@link Input}, until one of them ends
- *     it; without it, standard input ends behind {@code stdin}
+ * @param stdin the command's standard input, or the beginning of it
+ * @param inputFollows whether more standard input follows as {@link Input}, until one of them ends
+ *     it; if false, standard input ends after {@code stdin}
  * @param environment variables that are added to those of the sandbox
- * @param directory where it starts; the workspace if absent
- * @param timeout after which its whole process tree is killed, in whole seconds; if absent, the
- *     worker's default applies
+ * @param directory absolute path of the directory in which the command starts; {@code /workspace}
+ *     if null
+ * @param timeout how long the command may run before its whole process tree is killed; truncated to
+ *     whole seconds, at least 1 second and at most 24 hours; if null, the worker's default applies
  * @param maxOutputBytes how many bytes of output are kept, standard output and standard error
- *     together; if absent, the worker's default applies
- * @param stream whether output is published while it runs, by {@link Output}, or in {@link Exited}
- * @param terminal the size of its terminal; if absent, it has none
+ *     together, at most 16 MiB; if null, the worker's default applies
+ * @param stream whether output is published as {@link Output} while the command runs, instead of in
+ *     the {@link Exited}
+ * @param terminal the size of the command's terminal; null if it has none
  * @param ensure whether to make the sandbox if there is none
- * @param expiresAt when the requester stops waiting for the command to start; if absent, the
- *     worker's default applies, counted from the record's time
  */
 public record Exec(
     String eventId,
@@ -55,10 +59,14 @@ public record Exec(
 
   /** What a command runs. */
   public sealed interface Program {
-    /** What the kernel executes: the program's file and its arguments. */
+    /** Returns what the kernel executes: the program's file and its arguments. */
     List<String> arguments();
 
-    /** A program with its arguments. The program is looked up in the sandbox's {@code PATH}. */
+    /**
+     * A program with its arguments. The program is looked up in the sandbox's {@code PATH}.
+     *
+     * @param arguments the program, followed by its arguments
+     */
     record Command(List<String> arguments) implements Program {
       public Command {
         arguments = List.copyOf(arguments);

@@ -10,15 +10,18 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** What agents ask to run. Nothing in it may do more than a user's own program in the sandbox. */
+/**
+ * Reads and writes execs. Nothing in an exec may do more than a program of the user's in the
+ * sandbox can do.
+ */
 final class ExecCodec {
-  /** It is in the key and in the value of each entry that workers keep of a command. */
+  /** In characters. The id is in the key and in the value of each entry of the command table. */
   static final int MAX_ID_LENGTH = 256;
 
   static final int MAX_ARGUMENTS = 4096;
   static final int MAX_VARIABLES = 1024;
 
-  /** What the kernel accepts in one argument, and a shell's script is one. */
+  /** The limit of the kernel for one argument, such as the script of a shell. */
   static final int MAX_ARGUMENT_BYTES = 128 * 1024;
 
   static final int MAX_VARIABLE_BYTES = 64 * 1024;
@@ -26,7 +29,7 @@ final class ExecCodec {
   static final Duration MAX_TIMEOUT = Duration.ofHours(24);
   static final int MAX_OUTPUT_BYTES = 16 << 20;
 
-  /** The size of a terminal; some more fields are ignored. */
+  /** The fields of a terminal's size, and room for some unknown ones, which are ignored. */
   static final FieldParser.Wanted TERMINAL = new FieldParser.Wanted(16);
 
   private static final Map<String, FieldParser.Wanted> NESTED =

@@ -10,23 +10,25 @@ import java.time.temporal.ChronoUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A command ended, or will not run: the answer to an {@link Exec}.
+ * Says that a command ended or will not run: the answer to an {@link Exec}.
  *
  * @param execId the {@code event_id} of the exec
+ * @param reason why the command does not run any more
  * @param exitCode the command's exit code; only with {@link Reason#EXITED}
- * @param signal the number of the signal that ended it; only with {@link Reason#SIGNALLED}
- * @param stdout its standard output, unless it was streamed or never started
- * @param stderr as {@code stdout}
- * @param outputCount how many {@link Output}s it had; 0 unless it was streamed
- * @param truncated whether output was left out, because of {@code max_output_bytes}
- * @param survivors how many processes of a command that was to be killed as a whole are left
- * @param site where it ran; the worker that answers if it never started
- * @param startedAt absent if it never started
- * @param tookMs milliseconds from its start to its end; 0 if it never started
- * @param cpu processor time that it and its children used, in whole milliseconds, where known
- * @param message for a person, if there is something to say
- * @param retryable whether the same command can succeed later without anyone changing anything, and
- *     did not start
+ * @param signal the number of the signal that ended the command; only with {@link Reason#SIGNALLED}
+ * @param stdout the command's standard output; null if it was streamed or the command never started
+ * @param stderr the command's standard error; null if it was streamed or the command never started
+ * @param outputCount how many {@link Output}s the command had; 0 unless its output was streamed
+ * @param truncated whether output was dropped because of {@code max_output_bytes}
+ * @param survivors how many processes of the command could not be killed
+ * @param site the container in which the command ran; the worker that answers if it never started
+ * @param startedAt when the command started; null if it never started
+ * @param tookMs milliseconds from the command's start to its end; 0 if it never started
+ * @param cpu processor time of the command and its children, truncated to milliseconds; null if
+ *     unknown
+ * @param message an explanation for people; null if there is nothing to explain
+ * @param retryable whether the command did not start, and can succeed later without anyone changing
+ *     anything
  */
 public record Exited(
     String eventId,
@@ -52,31 +54,31 @@ public record Exited(
     cpu = cpu == null ? null : cpu.truncatedTo(ChronoUnit.MILLIS);
   }
 
-  /** Why the command runs no more. */
+  /** Why the command does not run any more. */
   public enum Reason implements WireName {
-    /** It ended by itself. */
+    /** The command ended by itself. */
     EXITED,
-    /** It ran into its time-out, and its process tree was killed. */
+    /** The command exceeded its time-out, and its process tree was killed. */
     TIMEOUT,
-    /** A signal ended it. */
+    /** A signal ended the command. */
     SIGNALLED,
-    /** Its sandbox ended. */
+    /** The command's sandbox ended. */
     SANDBOX_GONE,
-    /** Its start may have happened, and its end is not known: the worker or its host is gone. */
+    /** The worker or its host is gone: the command may have started, and its end is not known. */
     LOST,
     /** The exec expired before the command could start. */
     EXPIRED,
-    /** The worker does not run such a command: a limit, or commands are switched off. */
+    /** The worker does not run this command: it exceeds a limit, or commands are switched off. */
     REJECTED,
     /** There is no sandbox, and the exec did not ask for one. */
     NO_SANDBOX,
-    /** It could not be started: no sandbox could be made, or there is no such program. */
+    /** The command could not be started: no sandbox could be made, or there is no such program. */
     FAILED,
-    /** One that a newer version has; no worker publishes it. */
+    /** A reason that this version does not know; workers of this version never publish it. */
     UNKNOWN
   }
 
-  /** The container in which it ran; null if it never started. */
+  /** Returns the container in which the command ran; null if it never started. */
   public @Nullable ContainerRef container() {
     return site instanceof ContainerRef container ? container : null;
   }

@@ -7,11 +7,12 @@ package io.zcbot.sandbox.events;
 import java.time.Instant;
 
 /**
- * A sandbox will be reaped unless it is used. Published some time before, if the operator set how
- * long.
+ * Announces that a sandbox will be reaped. It is published only if the operator has set how long in
+ * advance.
  *
- * @param noticedAt when it was noticed
- * @param endsAt when it will be reaped
+ * @param noticedAt when the worker noticed it
+ * @param endsAt when the sandbox will be reaped at the earliest
+ * @param reason why it will be reaped, which says whether using it keeps it
  */
 public record Expiring(
     String eventId,
@@ -21,13 +22,13 @@ public record Expiring(
     Instant endsAt,
     Reason reason)
     implements SandboxEvent {
-  /** Why it will be reaped. */
+  /** Why the sandbox will be reaped. */
   public enum Reason implements WireName {
-    /** It is not used; using it keeps it. */
+    /** The sandbox is not used; using it keeps it. */
     IDLE,
-    /** It reaches its maximum lifetime, used or not. */
+    /** The sandbox reaches its maximum lifetime, whether it is used or not. */
     LIFETIME,
-    /** One that a newer version has; no worker publishes it. */
+    /** A reason that this version does not know; workers of this version never publish it. */
     UNKNOWN
   }
 

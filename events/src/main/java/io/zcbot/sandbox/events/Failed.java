@@ -7,9 +7,9 @@ package io.zcbot.sandbox.events;
 import java.time.Instant;
 
 /**
- * An ensure could not be met.
+ * Says that an ensure could not be met.
  *
- * @param ensureId the {@code event_id} of the ensure this answers
+ * @param ensureId the {@code event_id} of the ensure that this answers
  * @param message for an operator: what was tried, what went wrong, what to do
  * @param retryable whether the same ensure can succeed later without anyone changing anything
  */
@@ -32,15 +32,18 @@ public record Failed(
     ENGINE_UNAVAILABLE,
     /** The ensure expired before it was processed. */
     EXPIRED,
-    /** The engine rejects the sandbox's configuration, or workers the ensure's idle TTL. */
+    /**
+     * The engine rejected the sandbox's configuration, or the worker rejected the ensure's idle
+     * TTL.
+     */
     REJECTED,
-    /** The sandbox started, but its firewall could not be put in force. */
+    /** The sandbox started, but its firewall could not be activated. */
     FIREWALL,
     /** The user's directory is not usable, e.g. a symlink or owned by somebody else. */
     WORKSPACE,
     /** An error in the worker; please report it. */
     INTERNAL,
-    /** One that a newer version has; no worker publishes it. */
+    /** A reason that this version does not know; workers of this version never publish it. */
     UNKNOWN
   }
 

@@ -26,16 +26,17 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the fields of one JSON object. Nested values are skipped unless they are wanted, so hostile
- * input does not create a tree of objects.
+ * Parses the fields of one JSON object. Nested values are skipped unless they are wanted, so
+ * hostile input does not create a tree of objects.
  */
 final class FieldParser {
-  /** So that a record of many tiny fields does not take many times its size. */
+  /** Bounds the memory for a record of many tiny fields, which would take many times its size. */
   static final int MAX_FIELDS = 1024;
 
   /**
-   * Jackson's buffers for reading and writing, which it keeps by thread unless told otherwise: a
-   * virtual thread that lives for one event would make its own. As many as threads run at a time.
+   * Jackson's buffers for reading and writing. By default Jackson keeps them by thread, so that a
+   * virtual thread that lives for one event would create its own. The pool has as many as threads
+   * run at a time.
    */
   static final RecyclerPool<BufferRecycler> BUFFERS = JsonRecyclerPools.newBoundedPool(16);
 
@@ -57,10 +58,10 @@ final class FieldParser {
   private FieldParser() {}
 
   /**
-   * An array or object that is kept.
+   * An array or object whose content is kept.
    *
    * @param most how many elements or fields it may have
-   * @param inside what is kept of what is in it
+   * @param inside the nested arrays and objects whose content is kept, by field
    */
   record Wanted(int most, Map<String, Wanted> inside) {
     Wanted(int most) {
@@ -69,9 +70,9 @@ final class FieldParser {
   }
 
   /**
-   * Reads a record value, which must be one JSON object in UTF-8.
+   * Parses a record value, which must be one JSON object in UTF-8.
    *
-   * @param topic of the record
+   * @param topic the record's topic
    * @param wanted fields whose arrays or objects are kept
    */
   static Map<String, FieldValue> parse(
@@ -129,7 +130,7 @@ final class FieldParser {
         : flat(json, token);
   }
 
-  /** What the array or object holds that begins here. */
+  /** Reads the content of the array or object that begins here. */
   private static List<FieldValue.Member> members(JsonParser json, String field, Wanted wanted)
       throws IOException, EventFormatException {
     boolean isObject = json.currentToken() == JsonToken.START_OBJECT;
@@ -160,7 +161,7 @@ final class FieldParser {
     }
   }
 
-  /** A value without what is in it. */
+  /** Reads a value without its nested content. */
   private static FieldValue flat(JsonParser json, JsonToken token) throws IOException {
     if (token.isStructStart()) {
       json.skipChildren();

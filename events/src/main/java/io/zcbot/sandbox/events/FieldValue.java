@@ -8,16 +8,16 @@ import com.fasterxml.jackson.core.JsonToken;
 import java.util.List;
 
 /**
- * The value of a field, or of something in it.
+ * The value of a field, or a value nested in it.
  *
- * @param text of a string, number or boolean
- * @param members what an array or object holds, where it was wanted
+ * @param text the text of a string, number or boolean
+ * @param members the content of an array or object, if it was wanted
  */
 record FieldValue(JsonToken token, String text, List<Member> members) {
   /**
    * An element of an array or a field of an object.
    *
-   * @param name empty in an array
+   * @param name the field's name; empty in an array
    */
   record Member(String name, FieldValue value) {}
 
@@ -33,7 +33,7 @@ record FieldValue(JsonToken token, String text, List<Member> members) {
     return token == JsonToken.VALUE_NULL;
   }
 
-  /** What it is, for a message. */
+  /** Returns the kind of value, for a message. */
   String kind() {
     return switch (token) {
       case START_ARRAY -> "an array";

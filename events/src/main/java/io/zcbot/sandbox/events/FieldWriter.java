@@ -19,9 +19,9 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** Writes one JSON object, once. What is null is left out. */
+/** Writes one JSON object. Fields that are null are left out. An instance can be used once. */
 final class FieldWriter {
-  /** Most results are not larger, and so need no second block. */
+  /** Most results fit into this size, so that they need no second block. */
   private static final int USUAL_BYTES = 1000;
 
   private static final JsonFactory JSON =
@@ -78,7 +78,7 @@ final class FieldWriter {
     return object(field, to -> values.forEach(to::text));
   }
 
-  /** A text in well-formed UTF-8, which would be decoded only to be encoded again. */
+  /** Writes a text that is well-formed UTF-8 already, without decoding and encoding it again. */
   FieldWriter utf8(String field, byte[] value) {
     return write(field, () -> json.writeUTF8String(value, 0, value.length));
   }
@@ -87,7 +87,7 @@ final class FieldWriter {
     return write(field, () -> json.writeBinary(value));
   }
 
-  /** An object, whose fields are written by this writer. */
+  /** Writes an object whose fields are written by this writer. */
   FieldWriter object(String field, Consumer<FieldWriter> fields) {
     return write(
         field,
@@ -98,7 +98,7 @@ final class FieldWriter {
         });
   }
 
-  /** The JSON in UTF-8. Nothing can be written afterwards. */
+  /** Ends the object and returns the JSON in UTF-8. Nothing can be written afterwards. */
   byte[] toBytes() {
     try {
       json.writeEndObject();

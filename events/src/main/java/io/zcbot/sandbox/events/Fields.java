@@ -17,7 +17,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** The fields of one JSON object, read by type; every error names the field. */
+/** The fields of one JSON object, read by type. Every error names the field. */
 final class Fields {
   /** The range of times that RFC 3339 can represent, in UTC. */
   private static final Instant EARLIEST = Instant.parse("0000-01-01T00:00:00Z");
@@ -38,27 +38,27 @@ final class Fields {
     this.envelopeId = envelopeId;
   }
 
-  /** The same fields in an envelope with an id. */
+  /** Returns the same fields with the id of the envelope around them. */
   Fields inEnvelope(@Nullable String id) {
     return new Fields(prefix, values, id);
   }
 
-  /** The id of the envelope around them; null if there is none. */
+  /** Returns the id of the envelope around the fields; null if there is none. */
   @Nullable String envelopeId() {
     return envelopeId;
   }
 
-  /** A field's name with those of the objects that it is in. */
+  /** Returns a field's name, preceded by the names of the objects that contain it. */
   String path(String field) {
     return prefix + field;
   }
 
-  /** Reads the value of a topic's record, which must be one JSON object in UTF-8. */
+  /** Parses the value of a topic's record, which must be one JSON object in UTF-8. */
   static Fields parse(byte @Nullable [] value, Topic topic) throws EventFormatException {
     return new Fields("", FieldParser.parse(value, topic, Map.of()));
   }
 
-  /** The fields of an object that is the value of a field; null if there is none. */
+  /** Reads the fields of a nested object; null if there is none. */
   @Nullable Fields optionalObject(String field) throws EventFormatException {
     FieldValue value = given(field);
     if (value == null) {
@@ -76,13 +76,13 @@ final class Fields {
     return required(field, optionalText(field));
   }
 
-  /** An identifier or a name: text without control characters. */
+  /** Reads an identifier or a name: text without control characters. */
   @Nullable String optionalText(String field) throws EventFormatException {
     String text = optionalLiteral(field);
     return text == null ? null : CheckedText.name(prefix + field, text);
   }
 
-  /** A text for people to read: it may have several lines. */
+  /** Reads a text for people, which may have several lines. */
   String prose(String field) throws EventFormatException {
     return required(field, optionalProse(field));
   }
@@ -92,7 +92,7 @@ final class Fields {
     return text == null ? null : CheckedText.prose(prefix + field, text);
   }
 
-  /** Any text at all, of complete characters. */
+  /** Reads any text without unpaired surrogates. */
   @Nullable String optionalLiteral(String field) throws EventFormatException {
     FieldValue value = given(field);
     if (value == null) {
@@ -144,7 +144,7 @@ final class Fields {
     return required(field, optionalNonNegative(field));
   }
 
-  /** A whole number that {@code int} can represent. */
+  /** Reads a whole number of 0 or more that fits into an {@code int}. */
   int nonNegativeInt(String field) throws EventFormatException {
     return (int) (long) required(field, optionalWithin(field, 0, Integer.MAX_VALUE));
   }
@@ -162,7 +162,7 @@ final class Fields {
     return number;
   }
 
-  /** A whole number of a range. */
+  /** Reads a whole number from {@code least} to {@code most}, both inclusive. */
   @Nullable Long optionalWithin(String field, long least, long most) throws EventFormatException {
     String problem = "is not a whole number from " + least + " to " + most;
     Long number = optionalLong(field, problem);
@@ -199,7 +199,7 @@ final class Fields {
     return required(field, optionalBool(field));
   }
 
-  /** A boolean, or what is meant by none. */
+  /** Reads a boolean, with a default. */
   boolean bool(String field, boolean ifAbsent) throws EventFormatException {
     Boolean given = optionalBool(field);
     return given == null ? ifAbsent : given;
@@ -226,7 +226,8 @@ final class Fields {
   }
 
   /**
-   * One of some values, or what stands for one that a newer version has: readers go on with it.
+   * Reads one of several values. A value that only a newer version knows is read as {@code
+   * unknown}, so that readers keep working.
    *
    * @param values those that this version knows
    */
@@ -242,9 +243,9 @@ final class Fields {
   }
 
   /**
-   * One of some values.
+   * Reads one of several values.
    *
-   * @param name of a value on the wire
+   * @param name returns the name of a value on the wire
    */
   <E extends Enum<E>> @Nullable E optionalOneOf(String field, E[] values, Function<E, String> name)
       throws EventFormatException {
@@ -276,7 +277,7 @@ final class Fields {
     return value;
   }
 
-  /** Says what is wrong with a field. */
+  /** Returns the exception that says what is wrong with a field. */
   EventFormatException refusal(String field, String problem) {
     return new EventFormatException(prefix + field, problem);
   }
@@ -285,7 +286,7 @@ final class Fields {
     return given(field) != null;
   }
 
-  /** The value, or null where the field is absent or JSON null: both mean «not given». */
+  /** Returns the value, or null if the field is absent or JSON null; both mean "not given". */
   @Nullable FieldValue given(String field) {
     FieldValue value = values.get(field);
     return value == null || value.isNull() ? null : value;

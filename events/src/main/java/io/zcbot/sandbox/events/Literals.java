@@ -12,13 +12,13 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Texts that the kernel takes as they are: arguments, variables, paths. They may contain anything
- * but a NUL character, at which they would end.
+ * Reads texts that are passed to the kernel unchanged: arguments, variables, paths. They may
+ * contain any character except NUL, which would end them.
  */
 final class Literals {
   private Literals() {}
 
-  /** The elements of an array of strings; null if there is none. */
+  /** Reads the elements of an array of strings; null if there is none. */
   static @Nullable List<String> list(Fields in, String field) throws EventFormatException {
     FieldValue array = in.given(field);
     if (array == null) {
@@ -34,7 +34,7 @@ final class Literals {
     return elements;
   }
 
-  /** The fields of an object of strings, in their order; empty if there is none. */
+  /** Reads the fields of an object of strings, in their order; empty if there is none. */
   static Map<String, String> map(Fields in, String field) throws EventFormatException {
     FieldValue object = in.given(field);
     if (object == null) {
@@ -71,7 +71,7 @@ final class Literals {
     return text;
   }
 
-  /** A text; null if there is none. */
+  /** Reads a text that is not blank; null if there is none. */
   static @Nullable String text(Fields in, String field) throws EventFormatException {
     String text = in.optionalLiteral(field);
     if (text == null) {

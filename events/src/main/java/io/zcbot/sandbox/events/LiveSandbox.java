@@ -11,12 +11,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * An entry of the live table: a sandbox that was, or is about to be, announced ready and was not
- * announced reaped yet. It is state, not an event: the compacted {@link Topic#LIVE} keeps one
- * record per container, and none once it is reaped.
+ * announced reaped yet. It is state, not an event. The compacted {@link Topic#LIVE} keeps one
+ * record for each container, and none once the container is reaped.
  *
- * @param openedAt when it was found ready
- * @param idleTtl what the user's last ensure asked for, in whole seconds; absent if it left that to
- *     the worker
+ * @param openedAt when the sandbox was found ready
+ * @param idleTtl the idle TTL of the user's last ensure, truncated to whole seconds; null if the
+ *     ensure left it to the worker
  */
 public record LiveSandbox(
     UserId userId,
@@ -29,7 +29,7 @@ public record LiveSandbox(
     idleTtl = idleTtl == null ? null : idleTtl.truncatedTo(ChronoUnit.SECONDS);
   }
 
-  /** One with the worker's own idle TTL. */
+  /** Creates an entry of a sandbox with the worker's default idle TTL. */
   public LiveSandbox(
       UserId userId, String containerId, String host, String workerId, Instant openedAt) {
     this(userId, containerId, host, workerId, openedAt, null);

@@ -10,12 +10,13 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a record comes from: its position in the log, its time, and what its headers say of its
- * value.
+ * Where a record comes from: its position in the log, its timestamp, and the headers that describe
+ * its value.
  *
- * @param timestamp the record's time: when the broker appended it, in the topics that agents write
- * @param id the {@code ce_id} header, as it is; null without one
- * @param contentType the {@code content-type} header; null without one
+ * @param timestamp the record's timestamp; in the topics that agent services write, the time at
+ *     which the broker appended it
+ * @param id the {@code ce_id} header, undecoded; null if there is none
+ * @param contentType the {@code content-type} header; null if there is none
  */
 public record Origin(
     String topic,
@@ -26,24 +27,24 @@ public record Origin(
     @Nullable String contentType) {
   private static final int MAX_CONTENT_TYPE_BYTES = 256;
 
-  /** More than any valid id takes: a character in UTF-16 takes three bytes at most. */
+  /** More than a valid id needs: a character in UTF-16 takes at most three bytes in UTF-8. */
   private static final int MAX_ID_BYTES = 3 * UntrustedText.MAX_LENGTH + 1;
 
-  /** That of a record without headers. */
+  /** Creates the origin of a record without headers. */
   public Origin(String topic, int partition, long offset, Instant timestamp) {
     this(topic, partition, offset, timestamp, null, null);
   }
 
-  /** The same record at another position and time, at which it was before. */
+  /** Returns the origin of the same record at the position and time that it had before. */
   public Origin at(int partition, long offset, Instant timestamp) {
     return new Origin(topic, partition, offset, timestamp, id, contentType);
   }
 
   /**
-   * The same position with what the record's headers say. Of headers that are too long to be valid,
-   * only the beginning is kept.
+   * Returns the same position with the content of the record's headers. Only the beginning is kept
+   * of headers that are too long to be valid.
    *
-   * @param header gives the value of the last header with a name; null if there is none
+   * @param header returns the value of the last header with a name, or null if there is none
    */
   public Origin with(Function<String, byte @Nullable []> header) {
     byte[] id = header.apply(CloudEvents.ID);
@@ -65,7 +66,10 @@ public record Origin(
                     StandardCharsets.UTF_8));
   }
 
-  /** The id of an event without an id: unique, and the same on redelivery. */
+  /**
+   * Returns the id of an event that has no id itself, {@code topic-partition-offset}: unique, and
+   * the same on redelivery.
+   */
   public String eventId() {
     return topic + "-" + partition + "-" + offset;
   }

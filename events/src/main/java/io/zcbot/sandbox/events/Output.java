@@ -7,11 +7,11 @@ package io.zcbot.sandbox.events;
 import java.time.Instant;
 
 /**
- * Output of a command that runs, if its exec asks for a stream.
+ * Output of a running command whose exec asks for a stream.
  *
  * @param execId the {@code event_id} of the exec
- * @param seq counts the command's outputs from 0, without gaps
- * @param stream where the command wrote it
+ * @param seq sequence number of the command's outputs, from 0 and without gaps
+ * @param stream the stream to which the command wrote
  */
 public record Output(
     String eventId,

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.events;
 
-/** Where a command writes. With a terminal, all of it is standard output. */
+/** The stream to which a command writes. With a terminal, all output is standard output. */
 public enum OutputStreamName implements WireName {
   /** Standard output. */
   STDOUT,

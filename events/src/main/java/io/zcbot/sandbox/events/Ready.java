@@ -10,9 +10,10 @@ import java.time.temporal.ChronoUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The sandbox can be used now: it runs, its firewall is in force, its workspace is mounted.
+ * Says that the sandbox can be used: it runs, its firewall is in force, and its workspace is
+ * mounted.
  *
- * @param ensureId the {@code event_id} of the ensure this answers
+ * @param ensureId the {@code event_id} of the ensure that this answers
  * @param tookMs milliseconds from the ensure's arrival at the worker to this event
  */
 public record Ready(
@@ -25,28 +26,28 @@ public record Ready(
     Environment environment,
     long tookMs)
     implements SandboxEvent {
-  /** How the sandbox came to be ready. */
+  /** How the sandbox became ready. */
   public enum Outcome implements WireName {
-    /** There was none; a new one was created. */
+    /** There was no sandbox; a new one was created. */
     CREATED,
-    /** It was already running. */
+    /** The sandbox was already running. */
     REUSED,
     /** The container with the user's name was not usable and was replaced. */
     RECREATED,
     /** A slot of the warm pool became the user's sandbox. */
     CLAIMED,
-    /** One that a newer version has; no worker publishes it. */
+    /** An outcome that this version does not know; workers of this version never publish it. */
     UNKNOWN
   }
 
   /**
    * How the container was created.
    *
-   * @param engine address at which the host's container engine is reached
-   * @param runtime the OCI runtime; {@code default} when the engine's own default is used
+   * @param engine address of the host's container engine
+   * @param runtime the OCI runtime; {@code default} if it is the engine's default
    * @param workspace path of the user's directory on the host
-   * @param idleTtl how long the sandbox may be unused before it is reaped, in whole seconds; absent
-   *     in events of older workers
+   * @param idleTtl how long the sandbox may be unused before it is reaped, truncated to whole
+   *     seconds; null in events of older workers
    */
   public record Environment(
       String engine, String image, String runtime, String workspace, @Nullable Duration idleTtl) {
@@ -55,12 +56,12 @@ public record Ready(
     }
   }
 
-  /** The container's id, unique in time. */
+  /** Returns the container's id, which is never used again for another container. */
   public String containerId() {
     return container.id();
   }
 
-  /** The worker that published it. */
+  /** Returns the worker that published the event. */
   public String workerId() {
     return container.workerId();
   }

@@ -8,12 +8,13 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The sandbox is gone.
+ * Says that a sandbox is gone.
  *
- * @param lastActiveAt when it was last known to be in use, if that is known
- * @param exitCode exit code of its first process, if it ended by itself
- * @param oomKilled whether the kernel's OOM killer ended it, if it ended by itself
- * @param lastUse what held it in use last, if that is known
+ * @param lastActiveAt when the sandbox was last known to be in use; null if unknown
+ * @param exitCode exit code of the container's first process if it ended by itself, otherwise null
+ * @param oomKilled whether the kernel's OOM killer ended the container, if it ended by itself;
+ *     otherwise null
+ * @param lastUse what kept the sandbox in use last; null if unknown
  */
 public record Reaped(
     String eventId,
@@ -26,7 +27,7 @@ public record Reaped(
     @Nullable Boolean oomKilled,
     @Nullable Use lastUse)
     implements SandboxEvent {
-  /** One of which nobody knows what held it in use last. */
+  /** Creates an event without {@code lastUse}. */
   public Reaped(
       String eventId,
       UserId userId,
@@ -39,17 +40,17 @@ public record Reaped(
     this(eventId, userId, reapedAt, container, reason, lastActiveAt, exitCode, oomKilled, null);
   }
 
-  /** Why it is gone. */
+  /** Why the sandbox is gone. */
   public enum Reason implements WireName {
-    /** Not used for the idle TTL. */
+    /** It was not used for the idle TTL. */
     IDLE,
-    /** Left by a previous run of the worker. */
+    /** It was left behind by a previous run of the worker, or an operator purged it. */
     PURGED,
     /** The user's partition was assigned to another worker. */
     MOVED,
     /** It was lost with its host. */
     LOST,
-    /** It ended by itself, or was removed by somebody other than the worker. */
+    /** It ended by itself, or something other than the worker removed it. */
     DIED,
     /** It reached its maximum lifetime. */
     LIFETIME,
@@ -57,27 +58,27 @@ public record Reaped(
     EVICTED,
     /** It was not usable (spec, owner, state) and was replaced by another sandbox of the user. */
     REPLACED,
-    /** An operator purged it. */
+    /** A {@link Release} asked for its end. */
     REQUESTED,
-    /** The worker was shut down for good. */
+    /** The worker was shut down permanently. */
     SHUTDOWN,
-    /** One that a newer version has; no worker publishes it. */
+    /** A reason that this version does not know; workers of this version never publish it. */
     UNKNOWN
   }
 
-  /** What holds a sandbox in use. */
+  /** What keeps a sandbox in use. */
   public enum Use implements WireName {
     /** An ensure was answered with it. */
     ENSURE,
-    /** An agent service reported that it is used. */
+    /** An agent service reported that the sandbox is in use. */
     ACTIVITY,
-    /** A command of {@code sandbox.exec} ran in it. */
+    /** A command of an {@link Exec} ran in it. */
     COMMAND,
-    /** Somebody ran something in it with the engine's exec. */
+    /** A process was started in it with the engine's exec. */
     EXEC,
-    /** Its processes took more processor time than idle ones do. */
+    /** Its processes used more processor time than idle ones do. */
     CPU,
-    /** One that a newer version has; no worker publishes it. */
+    /** A use that this version does not know; workers of this version never publish it. */
     UNKNOWN
   }
 

@@ -7,23 +7,26 @@ package io.zcbot.sandbox.events;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
-/** Keys of records. */
+/** Creates and checks the keys of records. */
 final class RecordKey {
   private static final int MAX_SHOWN = 256;
 
   private RecordKey() {}
 
-  /** The key of a user's events. */
+  /** Returns the key of a user's events. */
   static byte[] of(UserId user) {
     return user.toString().getBytes(StandardCharsets.US_ASCII);
   }
 
-  /** The key of an entry of a table: a user has several. */
+  /** Returns the key of a table's entry, of which a user has several. */
   static byte[] of(UserId user, String id) {
     return (user + "/" + id).getBytes(StandardCharsets.UTF_8);
   }
 
-  /** The user of a record. Its key must name the same one, because it decides the partition. */
+  /**
+   * Reads the record's user and checks that the key names the same one, because the key decides the
+   * partition.
+   */
   static UserId agreedUser(Fields in, byte @Nullable [] key) throws EventFormatException {
     UserId user = in.userId();
     if (key == null) {

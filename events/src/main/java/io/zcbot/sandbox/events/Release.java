@@ -8,11 +8,13 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The user's sandbox is not needed any more. It is removed and announced {@code reaped(requested)}.
+ * Says that the user's sandbox is not needed any more. The sandbox is removed and announced by
+ * {@link Reaped} with the reason {@link Reaped.Reason#REQUESTED}.
  *
- * @param expiresAt when the requester stops waiting; a release that is read later is passed over;
- *     if absent, it never expires
- * @param containerId which sandbox; whichever the user has, if absent
+ * @param requestedBy who asks, for people who read the log; null if unknown
+ * @param expiresAt when the requester stops waiting; a worker that reads the release later ignores
+ *     it; if null, it never expires
+ * @param containerId the container that is to be removed; if null, whichever the user has
  */
 public record Release(
     String eventId,

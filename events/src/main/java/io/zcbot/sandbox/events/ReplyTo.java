@@ -9,17 +9,17 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The headers by which a requester has the answers to an ensure or an exec copied to a topic of its
- * own. The topic's name begins with {@link #prefix}, so that no other topic can be named.
+ * The headers with which a requester has the answers to an ensure or an exec copied to a topic of
+ * its own. The topic's name must begin with {@link #prefix}, so that no other topic can be named.
  */
 public final class ReplyTo {
-  /** Of an ensure or an exec: the topic to which its answers are copied. */
+  /** Header of an ensure or an exec: the topic to which its answers are copied. */
   public static final String HEADER = "zcbot_reply_to";
 
-  /** Of a copy: the topic of the answer that it is a copy of. */
+  /** Header of a copy: the topic of the original answer. */
   public static final String COPY_OF_HEADER = "zcbot_reply_of";
 
-  /** The longest name of a topic that Kafka allows. */
+  /** The longest topic name that Kafka allows, in characters. */
   public static final int LONGEST_NAME = 249;
 
   private static final Pattern LEGAL = Pattern.compile("[a-zA-Z0-9._-]{1," + LONGEST_NAME + "}");
@@ -27,20 +27,21 @@ public final class ReplyTo {
   private ReplyTo() {}
 
   /**
-   * What the names of all topics for replies begin with.
+   * Returns the prefix of the names of all reply topics.
    *
-   * @param topicPrefix that of all topics, for example {@link Topic#DEFAULT_PREFIX}
+   * @param topicPrefix the prefix of all topic names, for example {@link Topic#DEFAULT_PREFIX}
    */
   public static String prefix(String topicPrefix) {
     return topicPrefix + "reply.";
   }
 
   /**
-   * Reads the header of a request.
+   * Reads and checks the header {@link #HEADER} of a request.
    *
    * @param value the header's value
-   * @return the name of the topic
-   * @throws EventFormatException if answers may not be copied there
+   * @param topicPrefix the prefix of all topic names, for example {@link Topic#DEFAULT_PREFIX}
+   * @return the name of the reply topic
+   * @throws EventFormatException if the value is not the legal name of a reply topic
    */
   public static String read(byte @Nullable [] value, String topicPrefix)
       throws EventFormatException {

@@ -7,9 +7,9 @@ package io.zcbot.sandbox.events;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
-/** What agents ask of sandboxes: ensure, activity and release. */
+/** Reads and writes ensures, activities and releases. */
 final class RequestCodec {
-  /** A year: longer than any operator allows, short enough for all arithmetic with it. */
+  /** One year: more than operators allow, and short enough that arithmetic does not overflow. */
   static final long MAX_IDLE_TTL_SECONDS = Duration.ofDays(365).toSeconds();
 
   private RequestCodec() {}

@@ -10,15 +10,15 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What all records of agents have in common: each is an event as it is or in an envelope, and its
- * id and time are taken from its origin where it has none.
+ * What all records of agent services have in common: each is a plain event or an event in an
+ * envelope, and a missing id or time is taken from its origin.
  */
 final class Requests {
   private static final String EVENT_ID = "event_id";
 
   private Requests() {}
 
-  /** Reads the fields of an event of agents. */
+  /** Reads the fields of an agent service's event. */
   static Fields fields(byte @Nullable [] value, Topic topic, Origin origin)
       throws EventFormatException {
     return fields(value, topic, origin, Map.of());

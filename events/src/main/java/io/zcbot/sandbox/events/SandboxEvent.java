@@ -7,8 +7,8 @@ package io.zcbot.sandbox.events;
 import java.time.Instant;
 
 /**
- * One record of one of the topics. Agents publish ensure, activity, exec, input and release;
- * workers publish the others.
+ * An event: one record of one of the topics. Agent services publish ensure, activity, exec, input
+ * and release; workers publish the others. Events are immutable and safe for concurrent use.
  */
 public sealed interface SandboxEvent
     permits Ensure,
@@ -22,16 +22,19 @@ public sealed interface SandboxEvent
         Output,
         Exited,
         Expiring {
-  /** Identifies the event; a redelivered or repeated event has the same one. */
+  /** Returns the id of the event. A redelivered or repeated event has the same id. */
   String eventId();
 
-  /** Whose sandbox it is about; the record's key. */
+  /** Returns the user whose sandbox the event is about. It is also the record's key. */
   UserId userId();
 
-  /** When it happened, by the clock of whoever published it. */
+  /**
+   * Returns when the event happened, by the publisher's clock; if an agent service gave no time,
+   * the record's timestamp.
+   */
   Instant at();
 
-  /** The topic that carries this kind of event. */
+  /** Returns the topic that carries this kind of event. */
   default Topic topic() {
     return switch (this) {
       case Ensure ensure -> Topic.ENSURE;

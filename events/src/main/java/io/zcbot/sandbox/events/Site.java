@@ -6,15 +6,15 @@ package io.zcbot.sandbox.events;
 
 import org.jspecify.annotations.Nullable;
 
-/** Where a command ran: in a container. If it never started: at the worker that says so. */
+/** Where a command ran: a container, or, if the command never started, the worker that answers. */
 public sealed interface Site permits ContainerRef, WorkerRef {
-  /** The machine. */
+  /** Returns the name of the host. */
   String host();
 
-  /** The worker that serves it. */
+  /** Returns the id of the worker. */
   String workerId();
 
-  /** The container's id; null if it is at none. */
+  /** Returns the container's id; null if the command never started. */
   default @Nullable String containerId() {
     return this instanceof ContainerRef container ? container.id() : null;
   }

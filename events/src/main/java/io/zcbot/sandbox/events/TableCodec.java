@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.events;
 
-/** The entries of the workers' tables. */
+/** Reads and writes the entries of the tables. */
 final class TableCodec {
   private TableCodec() {}
 

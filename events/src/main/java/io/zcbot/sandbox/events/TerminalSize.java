@@ -17,7 +17,7 @@ public record TerminalSize(int columns, int rows) {
   /**
    * Checks the size.
    *
-   * @throws IllegalArgumentException if a side is out of its range
+   * @throws IllegalArgumentException if {@code columns} or {@code rows} is out of range
    */
   public TerminalSize {
     if (columns < 1 || columns > MAX || rows < 1 || rows > MAX) {

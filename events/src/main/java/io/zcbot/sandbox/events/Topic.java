@@ -8,9 +8,9 @@ import java.util.Arrays;
 import java.util.Map;
 
 /**
- * The topics of the contract with the settings they need. All are keyed by the user's canonical
- * UUID and all have the same partition count, so that a user's records of every kind are in
- * partitions with the same number.
+ * The topics of the contract and the settings they need. Records of all topics are keyed by the
+ * user's canonical UUID, and all topics have the same partition count, so that a user's records of
+ * every kind are in partitions with the same number.
  */
 public enum Topic {
   /** A user needs a sandbox: {@link Ensure}. */
@@ -23,11 +23,14 @@ public enum Topic {
   REAPED("reaped", false),
   /** An ensure could not be met: {@link Failed}. */
   FAILED("failed", false),
-  /** Records of agents that are no valid events, as they came, with headers that tell why. */
+  /**
+   * Records of agent services that are not valid events, unchanged, with headers that give the
+   * reason.
+   */
   DEAD_LETTER("dead-letter", false),
   /** A command is to run: {@link Exec}. */
   EXEC("exec", true),
-  /** Something for a running command: {@link Input}. */
+  /** Input for a running command: {@link Input}. */
   INPUT("input", true),
   /** What a running command wrote: {@link Output}. */
   OUTPUT("output", false),
@@ -37,11 +40,17 @@ public enum Topic {
   RELEASE("release", true),
   /** A sandbox will be reaped unless it is used: {@link Expiring}. */
   EXPIRING("expiring", false),
-  /** State, not events: the live sandboxes of all workers. Compacted. */
+  /** State, not events: the live sandboxes of all workers ({@link LiveSandbox}). Compacted. */
   LIVE("live", false),
-  /** State, not events: the commands that were started and may not be answered. Compacted. */
+  /**
+   * State, not events: commands that were started and may be unanswered ({@link CommandEntry}).
+   * Compacted.
+   */
   COMMANDS("commands", false),
-  /** State, not events, for agent services: each user's sandbox that is announced. Compacted. */
+  /**
+   * State, not events, for agent services: each user's announced sandbox ({@link CurrentSandbox}).
+   * Compacted.
+   */
   CURRENT("current", false);
 
   /** The default prefix of all topic names. */
@@ -61,14 +70,14 @@ public enum Topic {
     this.input = input;
   }
 
-  /** The topic's name, e.g. {@code sandbox.dead-letter} with the default prefix. */
+  /** Returns the topic's name, e.g. {@code sandbox.dead-letter} with the default prefix. */
   public String named(String prefix) {
     return prefix + suffix;
   }
 
   /**
-   * Whether its records hold what commands read and write. They can be larger than others, and what
-   * is in them is to be shown nowhere.
+   * Returns whether the records hold what commands read and write. Such records can be larger than
+   * others, and their content must never be shown.
    */
   public boolean holdsCommandData() {
     return switch (this) {
@@ -88,30 +97,31 @@ public enum Topic {
     };
   }
 
-  /** The longest record value, in bytes; what is longer is not a valid event. */
+  /** Returns the longest record value, in bytes. A longer value is not a valid event. */
   public int maxBytes() {
     return holdsCommandData() ? LARGE_BYTES : SMALL_BYTES;
   }
 
-  /** Whether agents write it (and workers read it). */
+  /** Returns whether agent services write the topic and workers read it. */
   public boolean isInput() {
     return input;
   }
 
-  /** Whether it is a table, compacted, and no topic of events. */
+  /** Returns whether the topic is a compacted table and carries no events. */
   public boolean isTable() {
     return this == LIVE || this == COMMANDS || this == CURRENT;
   }
 
-  /** The topics of events, in the order of a sandbox's life: all except the tables. */
+  /** Returns all topics except the tables, in a new array. */
   public static Topic[] history() {
     return Arrays.stream(values()).filter(topic -> !topic.isTable()).toArray(Topic[]::new);
   }
 
   /**
-   * Topic-level settings the contract relies on. The inputs use the broker's time on append, so
-   * that one clock orders them, independently of the agents' clocks. The tables must be compacted,
-   * or retention would forget sandboxes and commands that still run.
+   * Returns the topic-level settings on which the contract relies. The topics that agent services
+   * write use the broker's time on append, so that one clock orders their records, independently of
+   * the agents' clocks. The tables must be compacted, or retention would remove sandboxes and
+   * commands that still run.
    */
   public Map<String, String> requiredSettings() {
     if (input) {
@@ -121,10 +131,11 @@ public enum Topic {
   }
 
   /**
-   * Topic-level settings that bound the memory that a record takes in its readers. Without them the
-   * contract is kept, but a writer can harm a worker: a broker limits a compressed batch by its
-   * compressed size, and 16 KB of zstd can hold a record of 120 MB. With {@code uncompressed} the
-   * broker stores each batch anew and applies {@code max.message.bytes} to what it really holds.
+   * Returns the topic-level settings that bound the memory a record takes in its readers. The
+   * contract holds without them, but a writer can harm a worker: a broker limits a compressed batch
+   * by its compressed size, and 16 KB of zstd can hold a record of 120 MB. With {@code
+   * uncompressed}, the broker stores each batch uncompressed and applies {@code max.message.bytes}
+   * to that size.
    */
   public Map<String, String> recommendedSettings() {
     return input || isTable() ? Map.of("compression.type", "uncompressed") : Map.of();

@@ -7,14 +7,14 @@ package io.zcbot.sandbox.events;
 import java.nio.charset.StandardCharsets;
 import java.util.regex.Pattern;
 
-/** Makes text of others safe to store, forward and show. */
+/** Makes untrusted text safe to store, forward and show. */
 final class UntrustedText {
   /** The longest text of a field, in characters. */
   static final int MAX_LENGTH = 4096;
 
   private static final int MAX_QUOTED = 64;
 
-  /** Control characters, invisible formatting such as direction marks, line separators. */
+  /** Control characters, invisible formatting such as direction marks, and line separators. */
   private static final Pattern UNSAFE = Pattern.compile("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]");
 
   private UntrustedText() {}
@@ -29,13 +29,13 @@ final class UntrustedText {
     return false;
   }
 
-  /** Quotes a text in a message: bounded and safe to show. */
+  /** Quotes a text for a message: bounded in length and safe to show. */
   static String quote(String text) {
     String head = text.length() > MAX_QUOTED ? text.substring(0, MAX_QUOTED) + "…" : text;
     return "'" + UNSAFE.matcher(head).replaceAll("?") + "'";
   }
 
-  /** Whether the text has no unpaired surrogate. */
+  /** Whether the text has no unpaired surrogates. */
   static boolean isWhole(String text) {
     for (int i = 0; i < text.length(); i++) {
       if (Character.isSurrogate(text.charAt(i))) {
@@ -45,12 +45,12 @@ final class UntrustedText {
     return true;
   }
 
-  /** The text without unpaired surrogates, which JSON can write and UTF-8 can't. */
+  /** Returns the text with unpaired surrogates replaced: JSON can represent them, UTF-8 cannot. */
   static String whole(String text) {
     return new String(text.getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);
   }
 
-  /** A text of the worker's own, cut and cleaned so that readers accept it. */
+  /** Cleans and cuts a text of the worker so that readers accept it. */
   static String fitting(String text) {
     String whole = whole(text);
     if (whole.length() <= MAX_LENGTH) {

@@ -20,8 +20,8 @@ public record UserId(UUID uuid) implements Comparable<UserId> {
   /**
    * Parses the canonical form.
    *
-   * @throws IllegalArgumentException if {@code text} is anything but a lower-case UUID with dashes;
-   *     the message says what is wrong and how to correct it, and quotes at most 64 characters
+   * @throws IllegalArgumentException if {@code text} is not a lower-case UUID with dashes; the
+   *     message says what is wrong and how to correct it, and quotes at most 64 characters
    */
   public static UserId parse(String text) {
     UUID uuid = canonical(text);
@@ -39,7 +39,9 @@ public record UserId(UUID uuid) implements Comparable<UserId> {
             + "; use the canonical lower-case form, e.g. 7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
   }
 
-  /** Read by hand: this is done for every record, and a regular expression would cost the most. */
+  /**
+   * Parsed by hand: this is done for every record, and a regular expression would cost the most.
+   */
   private static @Nullable UUID canonical(String text) {
     if (text.length() != LENGTH) {
       return null;
@@ -72,7 +74,9 @@ public record UserId(UUID uuid) implements Comparable<UserId> {
     return uuid.compareTo(other.uuid);
   }
 
-  /** The canonical lower-case form: record key, container name suffix, workspace directory. */
+  /**
+   * Returns the canonical lower-case form: record key, container name suffix, workspace directory.
+   */
   @Override
   public String toString() {
     return uuid.toString();

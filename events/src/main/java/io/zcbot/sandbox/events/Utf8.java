@@ -9,11 +9,11 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
-/** Text as bytes, without replacing what is malformed. */
+/** Converts between text and UTF-8 without replacing malformed bytes. */
 final class Utf8 {
   private Utf8() {}
 
-  /** The text; null if the bytes are not well-formed UTF-8. */
+  /** Decodes the bytes; null if they are not well-formed UTF-8. */
   static @Nullable String decode(byte[] bytes) {
     String text = new String(bytes, StandardCharsets.UTF_8);
     if (text.indexOf('\ufffd') < 0) {
@@ -26,7 +26,7 @@ final class Utf8 {
     }
   }
 
-  /** How many bytes the text takes. */
+  /** Returns the number of bytes of the text in UTF-8. */
   static int length(String text) {
     return text.getBytes(StandardCharsets.UTF_8).length;
   }

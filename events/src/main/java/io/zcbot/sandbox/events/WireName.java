@@ -6,12 +6,12 @@ package io.zcbot.sandbox.events;
 
 import java.util.Locale;
 
-/** An enum constant with a name on the wire: its own, in lower case. */
+/** An enum constant whose name on the wire is its Java name in lower case. */
 public interface WireName {
-  /** The constant's name in Java. */
+  /** Returns the constant's name in Java. */
   String name();
 
-  /** The name in JSON. */
+  /** Returns the constant's name in JSON. */
   default String wire() {
     return name().toLowerCase(Locale.ROOT);
   }

@@ -4,5 +4,10 @@
  */
 package io.zcbot.sandbox.events;
 
-/** A worker and its host. */
+/**
+ * A worker and its host.
+ *
+ * @param host the machine that the worker serves
+ * @param workerId the worker's id
+ */
 public record WorkerRef(String host, String workerId) implements Site {}

@@ -23,8 +23,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads the partitions in which answers to this client's users are, each from its end at the time
- * when somebody first asked, so that what is published afterwards is not missed. One thread.
+ * Reads the partitions with the answers to this client's users in one thread. Each partition is
+ * read from its end at the time of the first request for it, so that no answer published afterwards
+ * is missed.
  */
 final class AnswerReader implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(AnswerReader.class);
@@ -33,13 +34,13 @@ final class AnswerReader implements AutoCloseable {
   private static final Duration CALL = Duration.ofSeconds(2);
   private static final Duration RECOUNT = Duration.ofSeconds(5);
 
-  /** While it is not known where to begin: the end of a poll is the next look. */
+  /** Poll time while a start offset is unknown: it is looked up again after each poll. */
   private static final Duration SHORT_POLL = Duration.ofMillis(20);
 
-  /** What failed is tried again after this time. */
+  /** Time before a failed operation is tried again. */
   private static final Duration PAUSE = Duration.ofMillis(100);
 
-  /** Takes records, in the reader's thread. */
+  /** Receives records in the reader's thread. */
   interface Receiver {
     void accept(ConsumerRecord<byte[], byte[]> record);
   }
@@ -49,7 +50,7 @@ final class AnswerReader implements AutoCloseable {
   private final Thread thread;
   private final Followers followers;
 
-  // Of the thread alone.
+  // Used by the thread only.
   private final Positions positions;
   private long recounted = System.nanoTime();
 
@@ -67,7 +68,9 @@ final class AnswerReader implements AutoCloseable {
     thread.start();
   }
 
-  /** A user's records of some topics are read until it is closed, once. */
+  /**
+   * Keeps the partitions of a user's records assigned until it is closed. It must be closed once.
+   */
   final class Following implements AutoCloseable {
     private final UserId user;
     private final Collection<Topic> topics;
@@ -83,7 +86,7 @@ final class AnswerReader implements AutoCloseable {
     }
   }
 
-  /** Returns once everything that is published from now on about the user will be read. */
+  /** Waits until everything that is published about the user from now on will be read. */
   Following follow(UserId user, Collection<Topic> topics, Deadline deadline)
       throws InterruptedException {
     followers.add(user, topics, deadline);
@@ -98,7 +101,7 @@ final class AnswerReader implements AutoCloseable {
         try {
           turn();
         } catch (WakeupException e) {
-          // somebody wants to read more, or this is closed
+          // there is more to read, or this is closed
         } catch (KafkaException e) {
           troubled(e);
         } catch (RuntimeException e) {
@@ -131,7 +134,9 @@ final class AnswerReader implements AutoCloseable {
     }
   }
 
-  /** Asks how many partitions topics have: new ones, or all. Whether it is known of all. */
+  /**
+   * Asks for the partition counts of new topics, or of all. Returns whether all of them are known.
+   */
   private boolean count(boolean all) {
     boolean isDone = true;
     for (String topic : followers.topicsToCount(all)) {
@@ -162,7 +167,10 @@ final class AnswerReader implements AutoCloseable {
     }
   }
 
-  /** Reads the partitions that are needed. Whether it is known of all where to begin. */
+  /**
+   * Reads the partitions that are needed. Returns whether the start offsets of all of them are
+   * known.
+   */
   private boolean position(boolean forget) {
     if (forget) {
       followers.forget();

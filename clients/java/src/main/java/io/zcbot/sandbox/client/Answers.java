@@ -31,9 +31,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Who waits for what. A record of a user of whom nobody waits for anything is told by its key and
- * is not decoded. One that names no request of this client is passed by, and so is one that names a
- * request of another user.
+ * Delivers records to those who wait for them. Records of users for whom nobody waits are
+ * recognized by their key and not decoded. Records that do not name a request of this client, or
+ * name a request of another user, are ignored.
  */
 final class Answers implements AnswerReader.Receiver {
   private static final Logger log = LoggerFactory.getLogger(Answers.class);
@@ -43,7 +43,9 @@ final class Answers implements AnswerReader.Receiver {
   private final @Nullable String replyTopic;
   private final ClientMetrics metrics;
 
-  /** Those who wait, by what they wait for; a user's key is there as long as one of them is. */
+  /**
+   * Waiters by what they wait for. A user's key is in {@code keys} as long as one of them waits.
+   */
   private final Map<Wanted, Mailbox<SandboxEvent>> ensures = new ConcurrentHashMap<>();
 
   private final Map<Wanted, Transcript> commands = new ConcurrentHashMap<>();
@@ -53,14 +55,14 @@ final class Answers implements AnswerReader.Receiver {
 
   private record Wanted(UserId user, String id) {}
 
-  /** Is told of a user's sandboxes; must not block. */
+  /** Receives events about a user's sandboxes. Its methods must not block. */
   interface Listener {
     void heard(SandboxEvent event);
 
     void closed();
   }
 
-  /** Somebody waits until it is closed, once. */
+  /** Keeps a waiter registered until it is closed. It must be closed once. */
   interface Registration extends AutoCloseable {
     @Override
     void close();

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.client;
 import java.time.Duration;
 import java.util.random.RandomGenerator;
 
-/** How long to wait before the next attempt: twice as long each time, and half of it by chance. */
+/** Pauses between attempts. Each is twice as long as the one before, with a random second half. */
 final class Backoff {
   private static final long FIRST_MILLIS = 200;
   private static final long LONGEST_MILLIS = 5_000;

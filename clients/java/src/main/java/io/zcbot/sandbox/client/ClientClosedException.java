@@ -4,7 +4,10 @@
  */
 package io.zcbot.sandbox.client;
 
-/** The client was closed, which ends all waits. */
+/**
+ * Thrown by calls that wait when the client is closed, and by all calls afterwards. A command may
+ * have run.
+ */
 public final class ClientClosedException extends SandboxException {
   private static final long serialVersionUID = 1L;
 

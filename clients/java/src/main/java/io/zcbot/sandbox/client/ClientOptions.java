@@ -11,16 +11,18 @@ import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a client works, besides its connection to Kafka.
+ * Options of a client, in addition to those of its connection to Kafka. Immutable.
  *
- * @param topicPrefix what all topics' names begin with
- * @param replyTopic a topic to which workers copy the answers to this client, below {@code
- *     <prefix>reply.}; null to read them in the topics of all
- * @param requestedBy who asks, for people who read the log
- * @param maxInFlight how many requests may wait for their answer; more wait for their turn
- * @param maxBufferedBytes for the output of all commands that run, of which each takes its {@link
- *     Command#maxOutput}; more commands wait for their turn
- * @param metrics what is told what the client does
+ * @param topicPrefix the prefix of all topic names, {@code sandbox.} by default
+ * @param replyTopic an existing topic to which workers copy the answers to this client; its name
+ *     must begin with {@code <topicPrefix>reply.}; if null, the client reads the topics of all
+ *     clients
+ * @param requestedBy the name of the requester, for people who read the log
+ * @param maxInFlight how many requests may wait for their answer at the same time, from 1 to
+ *     1,000,000; further requests wait for their turn
+ * @param maxBufferedBytes bytes for the output of all running commands, from 16 MiB to 1 TiB; each
+ *     command takes its {@link Command#maxOutput(int)}, and further commands wait for their turn
+ * @param metrics receives what the client counts
  */
 public record ClientOptions(
     String topicPrefix,
@@ -29,12 +31,20 @@ public record ClientOptions(
     int maxInFlight,
     long maxBufferedBytes,
     ClientMetrics metrics) {
-  /** The usual topics, 10,000 requests and 256 MiB, metrics in Micrometer if it is there. */
+  /**
+   * Returns the defaults: topics with the prefix {@code sandbox.}, no reply topic, 10,000 requests,
+   * 256 MiB, and metrics in Micrometer's global registry if Micrometer is on the class path.
+   */
   public static ClientOptions defaults() {
     return new ClientOptions(
         Topic.DEFAULT_PREFIX, null, "client-java", 10_000, 256L << 20, MicrometerMetrics.ifThere());
   }
 
+  /**
+   * Checks the reply topic and the bounds.
+   *
+   * @throws InvalidRequestException if one of them is not allowed; it names the parameter
+   */
   public ClientOptions {
     if (replyTopic != null) {
       try {
@@ -53,7 +63,7 @@ public record ClientOptions(
     }
   }
 
-  /** What a caller who got no answer should know, besides that a worker may be missing. */
+  /** Returns what can be wrong if there is no answer, other than a missing worker. */
   String hintWithoutAnswer(Topic answers) {
     return replyTopic == null
         ? ""
@@ -64,31 +74,43 @@ public record ClientOptions(
             + ", for which workers need Write and Describe ('sandbox topics acls --role worker')";
   }
 
-  /** As these, with other topics. */
+  /**
+   * Returns these options with another prefix of the topic names.
+   *
+   * @throws InvalidRequestException if the reply topic does not have the new prefix
+   */
   public ClientOptions withTopicPrefix(String topicPrefix) {
     return new ClientOptions(
         topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, metrics);
   }
 
-  /** As these, with a reply topic, which must exist. */
+  /**
+   * Returns these options with a reply topic, which must exist.
+   *
+   * @throws InvalidRequestException if the name is not that of a reply topic
+   */
   public ClientOptions withReplyTopic(String replyTopic) {
     return new ClientOptions(
         topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, metrics);
   }
 
-  /** As these, with another name in the log. */
+  /** Returns these options with another name of the requester. */
   public ClientOptions withRequestedBy(String requestedBy) {
     return new ClientOptions(
         topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, metrics);
   }
 
-  /** As these, with other bounds. */
+  /**
+   * Returns these options with other bounds.
+   *
+   * @throws InvalidRequestException if a bound is out of range
+   */
   public ClientOptions withBounds(int maxInFlight, long maxBufferedBytes) {
     return new ClientOptions(
         topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, metrics);
   }
 
-  /** As these, with other metrics. */
+  /** Returns these options with another receiver of metrics. */
   public ClientOptions withMetrics(ClientMetrics metrics) {
     return new ClientOptions(
         topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, metrics);

@@ -4,7 +4,10 @@
  */
 package io.zcbot.sandbox.client;
 
-/** A bound of this client was reached for the whole of a request's deadline. Nothing was sent. */
+/**
+ * Thrown when one of the bounds in {@link ClientOptions} was reached until a request's deadline.
+ * Nothing was sent.
+ */
 public final class ClientOverloadedException extends SandboxException {
   private static final long serialVersionUID = 1L;
 

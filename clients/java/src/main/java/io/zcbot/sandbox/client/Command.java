@@ -21,22 +21,26 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What to run, and how. Nothing changes a command: each method returns another one.
+ * What to run, and how. Commands are immutable: each method returns a changed copy. They can be
+ * used by several threads and started several times, except those with {@link #stdin(InputStream)}.
+ *
+ * <p>Limits of the contract that are not checked here, such as the size of arguments and variables,
+ * are checked when the command is started, which then throws {@link InvalidRequestException}.
  *
  * <pre>{@code
  * Command.of("python3", "-").stdin(script).env("LANG", "C.UTF-8").timeout(Duration.ofMinutes(5))
  * }</pre>
  */
 public final class Command implements Cloneable {
-  /** The most output that can be asked for, in bytes. */
+  /** The largest allowed {@link #maxOutput(int)}, in bytes. */
   public static final int MAX_OUTPUT = 16 << 20;
 
-  /** The most output that comes in one answer; with more, it comes while the command runs. */
+  /** The most output that comes with the answer. With a larger bound, output is streamed. */
   private static final int MAX_IN_ANSWER = 256 * 1024;
 
   private static final Duration USUAL = Duration.ofSeconds(60);
 
-  /** For a worker that ends a command late, and for the way of the answer. */
+  /** Additional time for a worker that ends a command late, and for the answer to arrive. */
   private static final Duration SLACK = Duration.ofSeconds(30);
 
   private final Exec.Program program;
@@ -56,17 +60,20 @@ public final class Command implements Cloneable {
     this.program = program;
   }
 
-  /** A program and its arguments; no shell is between. */
+  /** Creates a command from a program and its arguments, which no shell interprets. */
   public static Command of(String... arguments) {
     return of(List.of(arguments));
   }
 
-  /** A program and its arguments; no shell is between. */
+  /** Creates a command from a program and its arguments, which no shell interprets. */
   public static Command of(List<String> arguments) {
     return new Command(new Exec.Program.Command(arguments));
   }
 
-  /** A script for {@code bash -c}. Put nothing into it that you would not run. */
+  /**
+   * Creates a command from a script for {@code bash -c}. Do not insert untrusted text into the
+   * script.
+   */
   public static Command shell(String script) {
     return new Command(new Exec.Program.Shell(script));
   }
@@ -78,14 +85,20 @@ public final class Command implements Cloneable {
     return with(copy -> copy.environment = Map.copyOf(more));
   }
 
-  /** Where it starts, an absolute path; {@code /workspace} without. */
+  /**
+   * Sets the directory in which the command starts, an absolute path. The default is {@code
+   * /workspace}.
+   */
   public Command cwd(String directory) {
     return with(copy -> copy.directory = directory);
   }
 
   /**
-   * After which it is killed, with all processes that it started: whole seconds, rounded up. The
-   * workers' default is 60 s, and they allow an hour unless an operator says otherwise.
+   * Sets how long the command may run before it is killed with all processes that it started,
+   * rounded up to whole seconds. The workers' default is 60 s. They allow at most one hour unless
+   * an operator has set another limit.
+   *
+   * @throws InvalidRequestException if the duration is not positive, or longer than 100 years
    */
   public Command timeout(Duration timeout) {
     Deadline.requirePositive("timeout_seconds", timeout);
@@ -93,14 +106,22 @@ public final class Command implements Cloneable {
     return with(copy -> copy.timeout = whole);
   }
 
-  /** How long it may wait for its start, a new sandbox included: 60 s without. */
+  /**
+   * Sets how long the command may wait for its start, including the creation of a sandbox. The
+   * default is 60 s.
+   *
+   * @throws InvalidRequestException if the duration is not positive, or longer than 100 years
+   */
   public Command startWithin(Duration startWithin) {
     Deadline.requirePositive("startWithin", startWithin);
     return with(copy -> copy.startWithin = startWithin);
   }
 
   /**
-   * How many bytes of output to keep, of both streams together: 256 KiB without, 16 MiB at most.
+   * Sets how many bytes of output are kept, standard output and standard error together. The
+   * default is 256 KiB. Output beyond that is dropped, and the result says so.
+   *
+   * @throws InvalidRequestException if {@code bytes} is negative or more than {@link #MAX_OUTPUT}
    */
   public Command maxOutput(int bytes) {
     if (bytes < 0 || bytes > MAX_OUTPUT) {
@@ -110,14 +131,14 @@ public final class Command implements Cloneable {
     return with(copy -> copy.maxOutput = bytes);
   }
 
-  /** What it reads, as UTF-8. */
+  /** Sets standard input to a text in UTF-8, as {@link #stdin(byte[])} does. */
   public Command stdin(String text) {
     return stdin(text.getBytes(StandardCharsets.UTF_8));
   }
 
   /**
-   * What it reads. Without this its standard input is empty. More than 256 KiB are passed on while
-   * it runs, and such a command is not repeated.
+   * Sets standard input. The default is empty. More than 256 KiB are sent while the command runs,
+   * and such a command is not tried again.
    */
   public Command stdin(byte[] bytes) {
     if (bytes.length <= CommandInput.MAX_BYTES) {
@@ -128,8 +149,9 @@ public final class Command implements Cloneable {
   }
 
   /**
-   * What it reads: passed on as it comes, and not closed. Such a command is not repeated, and can
-   * be started once; another start is an {@link IllegalStateException}.
+   * Sets standard input to a stream, which is sent as it is read and is not closed. Such a command
+   * is not tried again, and can be started only once; a second start throws {@link
+   * IllegalStateException}.
    */
   public Command stdin(InputStream stream) {
     AtomicBoolean isTaken = new AtomicBoolean();
@@ -146,7 +168,10 @@ public final class Command implements Cloneable {
         true);
   }
 
-  /** What it reads is written with {@link RunningCommand#stdin} while it runs. */
+  /**
+   * Lets the caller write standard input with {@link RunningCommand#stdin} while the command runs.
+   * Such a command is not tried again.
+   */
   public Command openStdin() {
     return withStdin(Data.EMPTY, null, true);
   }
@@ -160,7 +185,10 @@ public final class Command implements Cloneable {
         });
   }
 
-  /** Not to be run if the user has no sandbox, instead of making one. */
+  /**
+   * Does not run the command if the user has no sandbox, instead of making one. Starting it then
+   * throws {@link CommandNotStartedException}.
+   */
   public Command onlyInExistingSandbox() {
     return with(copy -> copy.ensure = false);
   }
@@ -175,7 +203,7 @@ public final class Command implements Cloneable {
     }
   }
 
-  /** Whether the same can be sent again. */
+  /** Whether the same request can be sent again. */
   boolean isRepeatable() {
     return !isStdinOpen;
   }
@@ -184,7 +212,7 @@ public final class Command implements Cloneable {
     return isStdinOpen;
   }
 
-  /** What is passed on to its standard input while it runs, from the beginning. */
+  /** Returns what is sent to standard input while the command runs, from its beginning. */
   @Nullable InputStream stdinStream() {
     return stdinStream == null ? null : stdinStream.get();
   }
@@ -197,15 +225,15 @@ public final class Command implements Cloneable {
     return startWithin;
   }
 
-  /** From its start to its answer at the latest. */
+  /** Returns the longest time from the command's start to its answer. */
   Duration runsAtMost() {
     return (timeout == null ? USUAL : timeout).plus(SLACK);
   }
 
   /**
-   * The event that asks for it.
+   * Creates the event that asks for the command.
    *
-   * @param isWatched whether somebody wants its output while it runs
+   * @param isWatched whether its output is wanted while it runs
    */
   Exec exec(
       String id,

@@ -18,16 +18,16 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** Has a command run in a user's sandbox. */
+/** Runs a command in a user's sandbox. */
 final class CommandCall {
   private static final List<Topic> ANSWERS = List.of(Topic.EXITED, Topic.OUTPUT);
 
-  /** The least and the most time that an attempt has for its start, if there can be another. */
+  /** Bounds of the time that an attempt has for its start if another one can follow. */
   private static final Duration SHORT = Duration.ofSeconds(15);
 
   private static final Duration LONG = Duration.ofSeconds(60);
 
-  /** How far the clocks of two hosts may be apart. */
+  /** How far the clocks of two hosts may differ. */
   private static final Duration CLOCKS = Duration.ofSeconds(2);
 
   private final Connection connection;
@@ -44,9 +44,9 @@ final class CommandCall {
   }
 
   /**
-   * Asks for it once.
+   * Publishes the command once, without further attempts.
    *
-   * @param isWatched whether somebody wants its output while it runs
+   * @param isWatched whether its output is wanted while it runs
    */
   RunningCommand start(boolean isWatched) throws InterruptedException {
     return start(isWatched, command.startWithin());
@@ -86,13 +86,13 @@ final class CommandCall {
     try {
       connection.publisher().publish(exec, start);
     } catch (InterruptedException | NoAnswerException e) {
-      // The log may have it, or get it later, and nobody waits for its end.
+      // The log may have the exec, or get it later, but nobody waits for the command's end.
       CommandInput.kill(connection.publisher(), user, exec.eventId());
       throw e;
     }
   }
 
-  /** Has it run to its end, with further attempts as long as nothing ran. */
+  /** Runs the command to its end. It is tried again if nothing ran and there is time left. */
   CommandResult run(@Nullable Consumer<OutputChunk> onOutput) throws InterruptedException {
     Backoff backoff = new Backoff(ThreadLocalRandom.current());
     while (true) {
@@ -112,7 +112,11 @@ final class CommandCall {
     }
   }
 
-  /** Half of the time: enough for a sandbox to be made, and to wait until it has expired. */
+  /**
+   * Returns how long an attempt may wait for its start. If the command can be repeated, that is
+   * half of the time, within bounds: enough to make a sandbox, and the rest is left for another
+   * attempt after this one has expired.
+   */
   static Duration attempt(Command command) {
     if (!command.isRepeatable()) {
       return command.startWithin();
@@ -125,10 +129,10 @@ final class CommandCall {
   }
 
   /**
-   * How long the exec that was answered so might still be started. An attempt has an id of its own,
-   * because workers ignore an exec whose id they have answered. And if the worker is killed in the
-   * second after its answer, the next one reads the exec again and may start it. So no attempt is
-   * made before the one before has expired.
+   * Returns how long an exec with this answer might still be started. Each attempt has an id of its
+   * own, because workers ignore an exec whose id they have answered. If a worker is killed in the
+   * second after its answer, its successor reads the exec again and may start it. So the next
+   * attempt is made only when the previous one has expired.
    */
   static Duration pause(Exited answer, Instant expiresAt) {
     if (answer.reason() == Exited.Reason.EXPIRED) {

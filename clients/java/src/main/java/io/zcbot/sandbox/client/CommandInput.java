@@ -16,11 +16,11 @@ import java.time.Duration;
 import java.util.UUID;
 
 /**
- * The standard input of a command that runs. Each piece is published once the log has the one
- * before, so not more than one is in memory.
+ * The standard input of a running command. A piece is published only after the log has the previous
+ * one, so that at most one is in memory. For one thread at a time.
  */
 final class CommandInput extends OutputStream {
-  /** Records stay below their limit, also in base64. */
+  /** Records of this size stay below their limit, even in base64. */
   static final int MAX_BYTES = 256 * 1024;
 
   private static final Duration PUBLISH = Duration.ofSeconds(60);
@@ -44,7 +44,10 @@ final class CommandInput extends OutputStream {
     return new Input(UUID.randomUUID().toString(), user, Connection.now(), execId, content);
   }
 
-  /** Has the command killed, and does not wait for it. If that fails, it ends at its time-out. */
+  /**
+   * Asks for the command to be killed, without waiting. If that fails, the command ends at its
+   * time-out.
+   */
   static void kill(Publisher publisher, UserId user, String execId) {
     publisher.tryInBackground(event(user, execId, new Input.Content.Signal(CommandSignal.KILL)));
   }
@@ -68,7 +71,7 @@ final class CommandInput extends OutputStream {
     }
   }
 
-  /** Publishes what was written. */
+  /** Publishes what was written so far. */
   @Override
   public void flush() throws IOException {
     if (filled > 0) {
@@ -87,7 +90,7 @@ final class CommandInput extends OutputStream {
     }
   }
 
-  /** Writes all of a stream, as it comes, and ends. */
+  /** Sends a stream as it is read, and then ends standard input. */
   void pipe(InputStream from) throws IOException {
     byte[] buffer = new byte[MAX_BYTES];
     for (int count = from.read(buffer); count >= 0; count = from.read(buffer)) {

@@ -7,8 +7,8 @@ package io.zcbot.sandbox.client;
 import io.zcbot.sandbox.events.Exited;
 
 /**
- * A command was started, or may have been, and its end is not known: its sandbox or its worker
- * ended. Whether to run it again is for the caller to say, who knows what it does.
+ * Thrown when a command was started, or may have been, and its end is unknown because its sandbox
+ * or its worker ended. Only the caller can decide whether it is safe to run the command again.
  */
 public final class CommandLostException extends SandboxException {
   private static final long serialVersionUID = 1L;
@@ -26,12 +26,15 @@ public final class CommandLostException extends SandboxException {
     this.result = result;
   }
 
-  /** {@code LOST}: its worker ended. {@code SANDBOX_GONE}: its sandbox ended. */
+  /**
+   * Returns why the end is unknown: {@code LOST} if the command's worker ended, {@code
+   * SANDBOX_GONE} if its sandbox ended.
+   */
   public Exited.Reason reason() {
     return reason;
   }
 
-  /** What it wrote as far as is known. Its exit code means nothing. */
+  /** Returns the output as far as it is known. The exit code has no meaning. */
   public CommandResult result() {
     return result;
   }

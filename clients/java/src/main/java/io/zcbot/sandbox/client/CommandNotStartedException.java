@@ -6,7 +6,7 @@ package io.zcbot.sandbox.client;
 
 import io.zcbot.sandbox.events.Exited;
 
-/** A command was not started. Nothing ran. */
+/** Thrown when a command was not started. Nothing ran. */
 public final class CommandNotStartedException extends SandboxException {
   private static final long serialVersionUID = 1L;
 
@@ -25,12 +25,12 @@ public final class CommandNotStartedException extends SandboxException {
     this.exited = exited;
   }
 
-  /** Why it was not started. */
+  /** Returns why the command was not started. */
   public Exited.Reason reason() {
     return reason;
   }
 
-  /** Whether the same command can succeed later without anyone changing anything. */
+  /** Returns whether the same command can succeed later without anyone changing anything. */
   public boolean isRetryable() {
     return retryable;
   }

@@ -12,18 +12,20 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a command ended. What it wrote is hostile: do not print it on a terminal as it is.
+ * How a command ended. Its output is untrusted: do not print it on a terminal without escaping it.
+ * Immutable.
  *
- * @param exitCode its exit code; 128 and the signal's number if a signal ended it, as in a shell
- * @param signal the number of the signal that ended it; 0 if none did
- * @param output all that it wrote to standard output
- * @param errorOutput all that it wrote to standard error
- * @param isTruncated whether output beyond {@link Command#maxOutput} was left out
- * @param survivors how many of its processes could not be killed
- * @param startedAt when it started, by the clock of its host; null if that is not known
- * @param took from its start to its end, to the millisecond
- * @param cpu processor time that it took, where that is known
- * @param site the host, the worker and the container
+ * @param exitCode the command's exit code; if a signal ended it, 128 plus the signal's number, as
+ *     in a shell
+ * @param signal the number of the signal that ended the command; 0 if none did
+ * @param output the command's standard output
+ * @param errorOutput the command's standard error
+ * @param isTruncated whether output beyond {@link Command#maxOutput(int)} was dropped
+ * @param survivors how many of the command's processes could not be killed
+ * @param startedAt when the command started, by the clock of its host; null if unknown
+ * @param took time from the command's start to its end, to the millisecond
+ * @param cpu processor time of the command; null if unknown
+ * @param site where the command ran: host, worker and container
  */
 public record CommandResult(
     int exitCode,
@@ -36,27 +38,27 @@ public record CommandResult(
     Duration took,
     @Nullable Duration cpu,
     Site site) {
-  /** Whether the exit code is 0. */
+  /** Returns whether the exit code is 0. */
   public boolean isOk() {
     return exitCode == 0;
   }
 
-  /** Standard output as UTF-8; what is malformed is replaced. */
+  /** Returns standard output decoded as UTF-8, with malformed bytes replaced. */
   public String stdout() {
     return new String(output.toByteArray(), StandardCharsets.UTF_8);
   }
 
-  /** Standard error as UTF-8; what is malformed is replaced. */
+  /** Returns standard error decoded as UTF-8, with malformed bytes replaced. */
   public String stderr() {
     return new String(errorOutput.toByteArray(), StandardCharsets.UTF_8);
   }
 
-  /** A copy of standard output. */
+  /** Returns a copy of standard output. */
   public byte[] stdoutBytes() {
     return output.toByteArray();
   }
 
-  /** A copy of standard error. */
+  /** Returns a copy of standard error. */
   public byte[] stderrBytes() {
     return errorOutput.toByteArray();
   }

@@ -4,7 +4,10 @@
  */
 package io.zcbot.sandbox.client;
 
-/** A command ran into its own time-out and was killed, with all processes that it started. */
+/**
+ * Thrown when a command exceeded its {@link Command#timeout} and was killed with all processes that
+ * it started.
+ */
 public final class CommandTimeoutException extends SandboxException {
   private static final long serialVersionUID = 1L;
 
@@ -18,7 +21,7 @@ public final class CommandTimeoutException extends SandboxException {
     this.result = result;
   }
 
-  /** What it wrote until then. Its exit code is 137, as of a killed process. */
+  /** Returns the output up to then. The exit code is 137, as of a killed process. */
   public CommandResult result() {
     return result;
   }

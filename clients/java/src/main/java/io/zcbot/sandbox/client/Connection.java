@@ -12,7 +12,7 @@ import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
 
-/** What all users' sandboxes of a client share. */
+/** What the sandboxes of all users of a client share. */
 final class Connection implements AutoCloseable {
   private final ClientOptions options;
   private final Publisher publisher;
@@ -65,12 +65,16 @@ final class Connection implements AutoCloseable {
     return keepAlives;
   }
 
-  /** The time that is put into events. */
+  /** Returns the current time to the millisecond, as events have it. */
   static Instant now() {
     return Instant.now().truncatedTo(ChronoUnit.MILLIS);
   }
 
-  /** Waits; the end of the client ends it. */
+  /**
+   * Waits for the time, or until the client is closed.
+   *
+   * @throws ClientClosedException if the client is closed before the time is over
+   */
   void pause(Duration time) throws InterruptedException {
     if (closed.await(time.toNanos(), TimeUnit.NANOSECONDS)) {
       throw new ClientClosedException();

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.client;
 import java.time.Duration;
 import java.util.function.LongSupplier;
 
-/** When somebody stops waiting, on a monotonic clock in nanoseconds. */
+/** The end of a wait, on a monotonic clock in nanoseconds. */
 record Deadline(long at, LongSupplier clock) {
   static Deadline in(Duration time, LongSupplier clock) {
     return new Deadline(clock.getAsLong() + time.toNanos(), clock);
@@ -24,7 +24,7 @@ record Deadline(long at, LongSupplier clock) {
     }
   }
 
-  /** 0 if it is over. */
+  /** Returns the nanoseconds left; 0 if the deadline is over. */
   long nanosLeft() {
     return Math.max(0, at - clock.getAsLong());
   }
@@ -33,7 +33,7 @@ record Deadline(long at, LongSupplier clock) {
     return nanosLeft() == 0;
   }
 
-  /** The earlier one of this and some time from now. */
+  /** Returns the earlier one of this deadline and a time from now. */
   Deadline atMost(Duration time) {
     Deadline other = in(time, clock);
     return other.at - at < 0 ? other : this;

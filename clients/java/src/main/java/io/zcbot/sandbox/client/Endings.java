@@ -8,14 +8,14 @@ import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.OutputStreamName;
 import java.time.Duration;
 
-/** What the end of a command means for its caller. */
+/** Converts the end of a command to a result or an exception. */
 final class Endings {
   private static final int SIGNAL = 128;
   private static final int KILLED = SIGNAL + 9;
 
   private Endings() {}
 
-  /** The result, or the exception that says why there is none. */
+  /** Returns the result, or throws the exception that says why there is none. */
   static CommandResult result(Exited exited, Transcript transcript) {
     CommandResult result = resultOf(exited, transcript);
     if (exited.reason() == Exited.Reason.TIMEOUT) {

@@ -17,8 +17,8 @@ import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * Asks for a sandbox until there is one, it can't be had, or the deadline is over. An ensure that
- * is repeated has the same id: workers answer it with the sandbox that there is.
+ * Asks for a sandbox until there is one, it is refused permanently, or the deadline is over. A
+ * repeated ensure has the same id, so that workers answer it with the existing sandbox.
  */
 final class EnsureCall {
   private static final List<Topic> ANSWERS = List.of(Topic.READY, Topic.FAILED);
@@ -39,7 +39,7 @@ final class EnsureCall {
     this.expiresAt = Connection.now().plus(options.deadline());
   }
 
-  @SuppressWarnings("try") // they are there to be closed
+  @SuppressWarnings("try") // resources that are only closed
   Ready answer() throws InterruptedException {
     try (Limits.Turn turn = connection.limits().enter(Request.ENSURE, 0, deadline);
         AnswerReader.Following following = connection.reader().follow(user, ANSWERS, deadline);

@@ -7,18 +7,19 @@ package io.zcbot.sandbox.client;
 import java.time.Instant;
 
 /**
- * Something in a directory of a sandbox, as the sandbox says. It is hostile: a name can have any
- * character but a slash, line breaks and control characters included.
+ * An entry of a directory in a sandbox. It is untrusted: the sandbox can report anything, and a
+ * name can have any character but a slash, including line breaks and control characters.
  *
- * @param name without its directory
- * @param kind what it is; a symbolic link is not followed
- * @param size in bytes
- * @param modifiedAt when it was written last
- * @param isNameExact whether the name is UTF-8; if not, it can't be used to reach the file
+ * @param name the name without the directory
+ * @param kind the kind of entry; symbolic links are not followed
+ * @param size the size in bytes
+ * @param modifiedAt when the entry was last modified
+ * @param isNameExact whether the name is well-formed UTF-8; if not, it cannot be used to access the
+ *     file
  */
 public record FileEntry(
     String name, Kind kind, long size, Instant modifiedAt, boolean isNameExact) {
-  /** What an entry is. */
+  /** The kind of an entry. */
   public enum Kind {
     FILE,
     DIRECTORY,

@@ -19,8 +19,8 @@ import org.apache.kafka.common.errors.RetriableException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Those who follow users, and what the reader's thread has to do for them. They wait until it is
- * done; the thread waits until there is something to do.
+ * Coordinates callers who need records of users with the reader's thread. The callers wait until
+ * the thread has done what they need, and the thread waits until there is something to do.
  */
 final class Followers {
   private final Runnable wakeup;
@@ -34,7 +34,7 @@ final class Followers {
   private boolean isPolling;
   private boolean isClosed;
 
-  /** Why a topic can't be read, or not all of it. */
+  /** By topic, why it cannot be read completely. */
   private final Map<String, Exception> troubles = new HashMap<>();
 
   /**
@@ -55,7 +55,7 @@ final class Followers {
     }
   }
 
-  /** Whoever waits looks at it. */
+  /** Changes the state and wakes up all waiters. */
   private void change(Runnable action) {
     lock.lock();
     try {
@@ -66,7 +66,7 @@ final class Followers {
     }
   }
 
-  /** Returns once everything that is published from now on about the user will be read. */
+  /** Waits until everything that is published about the user from now on will be read. */
   void add(UserId user, Collection<Topic> topics, Deadline deadline) throws InterruptedException {
     lock.lockInterruptibly();
     try {
@@ -114,7 +114,7 @@ final class Followers {
   }
 
   private void tellOfNews(Collection<Topic> topics) {
-    topics.forEach(topic -> troubles.remove(map.nameOf(topic))); // of earlier ones
+    topics.forEach(topic -> troubles.remove(map.nameOf(topic))); // those of earlier waits
     isNews = true;
     changed.signalAll();
     if (isPolling) {
@@ -123,7 +123,7 @@ final class Followers {
     }
   }
 
-  /** If there are several, one that trying again does not end. */
+  /** Returns a problem of the topics, preferably one that another attempt does not solve. */
   private @Nullable Exception trouble(Collection<Topic> topics) {
     Exception worst = null;
     for (Topic topic : topics) {
@@ -155,12 +155,12 @@ final class Followers {
     return locked(() -> isClosed);
   }
 
-  /** Looks at what there is to do, from here on; news of later are for the next turn. */
+  /** Begins a turn of the thread; later news are for the next turn. */
   void beginTurn() {
     locked(() -> isNews = false);
   }
 
-  /** The topics whose partitions have to be counted: new ones, or all. */
+  /** Returns the topics whose partitions must be counted: new ones, or all. */
   Set<String> topicsToCount(boolean all) {
     return locked(
         () -> {
@@ -172,12 +172,12 @@ final class Followers {
         });
   }
 
-  /** Whether the topic had another number of partitions before. */
+  /** Sets a topic's partition count. Returns whether it was another one before. */
   boolean count(String topic, int partitions) {
     return locked(() -> interests.count(topic, partitions));
   }
 
-  /** Those that somebody needs and that are not read. */
+  /** Returns the partitions that are needed and not read yet. */
   Set<TopicPartition> missing() {
     return locked(interests::missing);
   }
@@ -186,12 +186,12 @@ final class Followers {
     return locked(interests::read);
   }
 
-  /** Those that nobody has needed for a while are not read any more. */
+  /** Stops reading the partitions that nobody has needed for a while. */
   void forget() {
     locked(interests::forget);
   }
 
-  /** These are read from now on. */
+  /** Notes that these partitions are read from now on. */
   void read(Set<TopicPartition> partitions) {
     change(
         () -> {
@@ -204,7 +204,7 @@ final class Followers {
     change(() -> topics.forEach(topic -> troubles.put(topic, e)));
   }
 
-  /** All topics are in trouble. */
+  /** Notes a problem of all topics. */
   void trouble(Exception e) {
     change(() -> interests.topics().forEach(topic -> troubles.put(topic, e)));
   }
@@ -212,7 +212,7 @@ final class Followers {
   /**
    * Waits for news if there is nothing to poll.
    *
-   * @return whether the thread polls now; news end its poll
+   * @return whether the thread may poll now; news end its poll
    */
   boolean beginPoll(boolean isAssigned, Duration time) throws InterruptedException {
     lock.lock();
@@ -232,7 +232,7 @@ final class Followers {
     locked(() -> isPolling = false);
   }
 
-  /** Waits; the end of the client ends it. */
+  /** Waits for some time, or until the client is closed. */
   void pause(Duration time) throws InterruptedException {
     lock.lock();
     try {

@@ -16,8 +16,8 @@ import java.util.function.LongSupplier;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Which partitions are to be read: those of the users of whom somebody waits for something, and for
- * a while those of earlier ones, because most users come again. Not safe for concurrent use.
+ * Which partitions must be read: those of the users for whom somebody waits, and for a while those
+ * of earlier users, because most users come again. Not safe for concurrent use.
  */
 final class Interests {
   static final Duration LINGER = Duration.ofSeconds(60);
@@ -27,7 +27,7 @@ final class Interests {
   private final Map<Interest, Integer> interests = new HashMap<>();
   private final Map<TopicPartition, Integer> needed = new HashMap<>();
 
-  /** Those that are read, and when they were needed last. */
+  /** The partitions that are read, and when each was last needed. */
   private final Map<TopicPartition, Long> read = new HashMap<>();
 
   private record Interest(UserId user, Topic topic) {}
@@ -66,7 +66,7 @@ final class Interests {
     return interests.isEmpty() && read.isEmpty();
   }
 
-  /** Whether everything about a user is read. */
+  /** Whether all partitions for a user are read. */
   boolean isRead(UserId user, Collection<Topic> topics) {
     for (Topic topic : topics) {
       if (!map.isCounted(topic) || !read.keySet().containsAll(map.of(user, topic))) {
@@ -76,14 +76,14 @@ final class Interests {
     return true;
   }
 
-  /** The topics of which somebody waits for something. */
+  /** Returns the topics for which somebody waits. */
   Set<String> topics() {
     Set<String> topics = new HashSet<>();
     interests.keySet().forEach(interest -> topics.add(map.nameOf(interest.topic())));
     return topics;
   }
 
-  /** The topics that have to be counted. */
+  /** Returns the topics whose partitions must be counted. */
   Set<String> uncounted() {
     Set<String> topics = topics();
     topics.removeAll(map.counted());
@@ -95,9 +95,9 @@ final class Interests {
   }
 
   /**
-   * Says how many partitions a topic has.
+   * Sets a topic's partition count.
    *
-   * @return whether it had another number before, so that users are in other partitions now
+   * @return whether it was another one before, so that users are in other partitions now
    */
   boolean count(String topic, int partitions) {
     boolean isKnown = map.counted().contains(topic);
@@ -114,14 +114,14 @@ final class Interests {
     return isOther;
   }
 
-  /** Those that are needed and not read. */
+  /** Returns the partitions that are needed and not read yet. */
   Set<TopicPartition> missing() {
     Set<TopicPartition> missing = new HashSet<>(needed.keySet());
     missing.removeAll(read.keySet());
     return missing;
   }
 
-  /** Gives those up that nobody has needed for a while; whether there are any. */
+  /** Drops the partitions that nobody has needed for a while. Returns whether there were any. */
   boolean forget() {
     long now = clock.getAsLong();
     return read.entrySet()

@@ -4,7 +4,10 @@
  */
 package io.zcbot.sandbox.client;
 
-/** A request that no worker would accept. Nothing was published. */
+/**
+ * Thrown for a request or an option that is not valid, so that no worker would accept it. Nothing
+ * was published.
+ */
 public final class InvalidRequestException extends SandboxException {
   private static final long serialVersionUID = 1L;
 
@@ -15,7 +18,7 @@ public final class InvalidRequestException extends SandboxException {
     this.field = field;
   }
 
-  /** What is invalid: the name of a field of the event, or of a parameter. */
+  /** Returns the name of the invalid field of the event, or of the invalid parameter. */
   public String field() {
     return field;
   }

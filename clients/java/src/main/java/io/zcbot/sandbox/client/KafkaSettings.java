@@ -15,7 +15,10 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** How this client uses Kafka: what callers set, and what the contract and its latency need. */
+/**
+ * The properties of this client's producer and consumer: the caller's, and those that the contract
+ * and its latency require.
+ */
 final class KafkaSettings {
   private final Map<String, Object> given;
 
@@ -39,7 +42,7 @@ final class KafkaSettings {
 
   Map<String, Object> producerSettings() {
     Map<String, Object> settings = common();
-    // A user's records must all be in the partition of murmur2, which is the default.
+    // All records of a user must be in the partition of murmur2, which is the default.
     settings.remove(ProducerConfig.PARTITIONER_CLASS_CONFIG);
     settings.put(ProducerConfig.PARTITIONER_IGNORE_KEYS_CONFIG, false);
     settings.put(ProducerConfig.ACKS_CONFIG, "all");
@@ -48,7 +51,7 @@ final class KafkaSettings {
     settings.putIfAbsent(ProducerConfig.LINGER_MS_CONFIG, 0);
     settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, 5_000);
     settings.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, 2 << 20);
-    // By default the first request after 5 minutes of rest waits for a broker to describe its
+    // By default, the first request after 5 idle minutes waits until a broker has described its
     // topic.
     settings.putIfAbsent(ProducerConfig.METADATA_MAX_IDLE_CONFIG, Integer.MAX_VALUE);
     return settings;
@@ -56,16 +59,16 @@ final class KafkaSettings {
 
   Map<String, Object> consumerSettings() {
     Map<String, Object> settings = common();
-    // It is in no group: it reads what its requests need, and commits nothing.
+    // The consumer joins no group: it reads what its requests need, and commits nothing.
     settings.remove(ConsumerConfig.GROUP_ID_CONFIG);
     settings.remove(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG);
     settings.remove(ConsumerConfig.GROUP_PROTOCOL_CONFIG);
     settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
-    // Where the position is not in the log any more, an answer may be among the latest records.
+    // If the position is not in the log any more, an answer may be among the latest records.
     settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "by_duration:PT1H");
     settings.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
     settings.put(ConsumerConfig.FETCH_MIN_BYTES_CONFIG, 1);
-    // A partition that is read from now on has to wait until a fetch before it returns.
+    // A partition that is added is read only after the current fetch has returned.
     settings.putIfAbsent(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 100);
     settings.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, 8 << 20);
     settings.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 1 << 20);
@@ -75,7 +78,7 @@ final class KafkaSettings {
   private Map<String, Object> common() {
     Map<String, Object> settings = new HashMap<>(given);
     settings.putIfAbsent("client.id", "zcbot-client");
-    // Partitions that are added are noticed within this time.
+    // New partitions are noticed within this time.
     settings.putIfAbsent("metadata.max.age.ms", 10_000);
     settings.putIfAbsent("reconnect.backoff.max.ms", 1_000);
     return settings;

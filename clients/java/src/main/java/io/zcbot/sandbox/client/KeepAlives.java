@@ -16,8 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reports that sandboxes are used. One that was reported, or used in another way, within a tenth of
- * its idle TTL is not reported again.
+ * Reports that sandboxes are in use. A sandbox is not reported again within a tenth of its idle TTL
+ * after it was reported or otherwise used.
  */
 final class KeepAlives {
   private static final Logger log = LoggerFactory.getLogger(KeepAlives.class);
@@ -25,7 +25,7 @@ final class KeepAlives {
   private static final int MAX_USERS = 50_000;
   private static final Duration LEAST = Duration.ofSeconds(1);
 
-  /** A tenth of the workers' default, for users whose TTL is not known here. */
+  /** For users whose idle TTL is unknown. By default, workers allow 10 s and more. */
   private static final Duration USUAL = Duration.ofSeconds(3);
 
   private static final Duration MOST = Duration.ofSeconds(30);
@@ -44,7 +44,11 @@ final class KeepAlives {
     this.clock = clock;
   }
 
-  /** A sandbox was used in a way that workers see, and will be removed if it is idle for a time. */
+  /**
+   * Notes that a sandbox was used in a way that workers see.
+   *
+   * @param idleTtl how long the sandbox may be unused before it is reaped
+   */
   void used(UserId user, Duration idleTtl) {
     Duration tenth = idleTtl.dividedBy(10);
     Duration interval = tenth.compareTo(MOST) > 0 ? MOST : tenth;
@@ -63,7 +67,7 @@ final class KeepAlives {
     }
   }
 
-  /** Whether a report is due; if so, it counts as given. */
+  /** Whether a report is due. If so, it counts as made. */
   private boolean begin(UserId user) {
     lock.lock();
     try {

@@ -8,7 +8,10 @@ import io.zcbot.sandbox.client.ClientMetrics.Request;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
-/** How much a client does at a time. Whoever comes first is served first. */
+/**
+ * Bounds what a client does at the same time. Requests are admitted in the order in which they
+ * come.
+ */
 final class Limits {
   static final int MOST_REQUESTS = 1_000_000;
   static final long MOST_BYTES = 1L << 40;
@@ -25,13 +28,13 @@ final class Limits {
     this.metrics = options.metrics();
   }
 
-  /** Nobody waits for a turn any more: what they are about to do fails by itself. */
+  /** Lets all waiters pass. What they do next fails because the client is closed. */
   void close() {
     requests.release(MOST_REQUESTS);
     memory.release(Integer.MAX_VALUE / 4);
   }
 
-  /** What a request holds until it is closed, once. */
+  /** What a request holds until it is closed. It must be closed once. */
   final class Turn implements AutoCloseable {
     private final int units;
 
@@ -50,7 +53,8 @@ final class Limits {
   /**
    * Waits for a turn.
    *
-   * @param bytes of output that the request may bring
+   * @param bytes how many bytes of output the request may bring
+   * @throws ClientOverloadedException if there is no turn before the deadline
    */
   Turn enter(Request request, int bytes, Deadline deadline) throws InterruptedException {
     if (!requests.tryAcquire(deadline.nanosLeft(), TimeUnit.NANOSECONDS)) {

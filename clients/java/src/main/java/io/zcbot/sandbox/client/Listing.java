@@ -11,7 +11,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** Reads what a sandbox says is in a directory: kind, size, time and name, each ended by a NUL. */
+/**
+ * Parses a sandbox's list of a directory: kind, size, time and name of each entry, each ended by a
+ * NUL.
+ */
 final class Listing {
   private Listing() {}
 

@@ -9,9 +9,12 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** What the reader hands to somebody who waits, who is told once no more will come. */
+/**
+ * Hands over events from the reader's thread to a waiting caller, and tells the caller when no more
+ * will come.
+ */
 final class Mailbox<E> {
-  /** Answers come once, and seldom twice. */
+  /** An answer comes once, and rarely twice. */
   private static final int CAPACITY = 64;
 
   private final BlockingQueue<Letter<E>> letters = new ArrayBlockingQueue<>(CAPACITY);
@@ -19,18 +22,25 @@ final class Mailbox<E> {
 
   private record Letter<E>(@Nullable E content) {}
 
-  /** Never blocks; what is too much is dropped. Whether it was taken. */
+  /**
+   * Adds an event without blocking, or drops it if the mailbox is full. Returns whether it was
+   * added.
+   */
   boolean put(E content) {
     return letters.offer(new Letter<>(content));
   }
 
-  /** The client is closed. */
+  /** Tells the caller that no more events will come, because the client is closed. */
   void close() {
     isClosed = true;
-    letters.offer(new Letter<>(null)); // a full one wakes its reader anyway
+    letters.offer(new Letter<>(null)); // a full mailbox wakes its reader anyway
   }
 
-  /** The next one; null if there is none by the deadline. */
+  /**
+   * Returns the next event; null if there is none by the deadline.
+   *
+   * @throws ClientClosedException if the client is closed and no event is left
+   */
   @Nullable E take(Deadline deadline) throws InterruptedException {
     Letter<E> letter = letters.poll(deadline.nanosLeft(), TimeUnit.NANOSECONDS);
     if (letter != null && letter.content() != null) {

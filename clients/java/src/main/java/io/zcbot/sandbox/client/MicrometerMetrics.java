@@ -14,11 +14,12 @@ import java.util.Locale;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A client's metrics in Micrometer: {@code zcbot.client.requests} (timer; tags {@code request},
- * {@code outcome}), {@code zcbot.client.repeated}, {@code zcbot.client.records} (tag {@code use}),
- * {@code zcbot.client.activities} (tag {@code published}), {@code zcbot.client.in.flight}.
+ * Records a client's metrics in Micrometer: {@code zcbot.client.requests} (timer; tags {@code
+ * request}, {@code outcome}), {@code zcbot.client.repeated} (counter; tag {@code request}), {@code
+ * zcbot.client.records} (counter; tag {@code use}), {@code zcbot.client.activities} (counter; tag
+ * {@code published}) and {@code zcbot.client.in.flight} (gauge). Safe for concurrent use.
  */
-@SuppressWarnings("exports") // whoever calls it has Micrometer
+@SuppressWarnings("exports") // callers have Micrometer
 public final class MicrometerMetrics implements ClientMetrics {
   private final MeterRegistry registry;
   private final AtomicInteger inFlight = new AtomicInteger();
@@ -30,12 +31,15 @@ public final class MicrometerMetrics implements ClientMetrics {
         .register(registry);
   }
 
-  /** Metrics in a registry. */
+  /** Returns metrics that are recorded in a registry. */
   public static ClientMetrics on(MeterRegistry registry) {
     return new MicrometerMetrics(registry);
   }
 
-  /** Metrics in Micrometer's global registry if Micrometer is there, or none. */
+  /**
+   * Returns metrics in Micrometer's global registry, or none if Micrometer is not on the class
+   * path.
+   */
   static ClientMetrics ifThere() {
     try {
       return Global.METRICS;
@@ -44,7 +48,7 @@ public final class MicrometerMetrics implements ClientMetrics {
     }
   }
 
-  /** Loaded only when it is asked, so that the client works without Micrometer. */
+  /** Loaded only when it is used, so that the client works without Micrometer. */
   private static final class Global {
     static final ClientMetrics METRICS = on(Metrics.globalRegistry);
   }

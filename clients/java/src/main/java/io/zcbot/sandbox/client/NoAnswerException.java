@@ -7,8 +7,8 @@ package io.zcbot.sandbox.client;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Nothing answered within the deadline. What was asked for may have been done, or may be done
- * later: an ensure expires at its deadline, and a command runs into its time-out.
+ * Thrown when there was no answer within the deadline. The request may have been fulfilled, or may
+ * be fulfilled later: an ensure expires at its deadline, and a command ends at its time-out.
  */
 public final class NoAnswerException extends SandboxException {
   private static final long serialVersionUID = 1L;

@@ -14,7 +14,7 @@ import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
-/** Makes text of one output stream, whose pieces end anywhere, also within a character. */
+/** Decodes one output stream, whose pieces can end anywhere, even within a character. */
 final class OutputDecoder {
   private final OutputStreamName stream;
   private final CharsetDecoder decoder =
@@ -23,14 +23,14 @@ final class OutputDecoder {
           .onMalformedInput(CodingErrorAction.REPLACE)
           .onUnmappableCharacter(CodingErrorAction.REPLACE);
 
-  /** The beginning of a character whose end has not come: three bytes at most. */
+  /** The beginning of a character whose end has not come yet: at most three bytes. */
   private byte[] beginning = {};
 
   OutputDecoder(OutputStreamName stream) {
     this.stream = stream;
   }
 
-  /** The next piece of the stream. */
+  /** Decodes the next piece of the stream. */
   OutputChunk chunk(Data data) {
     ByteBuffer bytes =
         ByteBuffer.allocate(beginning.length + data.length())
@@ -44,7 +44,7 @@ final class OutputDecoder {
     return new OutputChunk(stream, data, text.flip().toString());
   }
 
-  /** What is left when the stream ends; null if that is nothing. */
+  /** Returns the rest at the end of the stream; null if there is none. */
   @Nullable OutputChunk last() {
     return beginning.length == 0
         ? null

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.client;
 
-/** A command ended, and some of its streamed output did not arrive. */
+/** Thrown when a command ended, but some of its streamed output did not arrive. */
 public final class OutputLostException extends SandboxException {
   private static final long serialVersionUID = 1L;
 
@@ -18,7 +18,7 @@ public final class OutputLostException extends SandboxException {
     this.result = result;
   }
 
-  /** How it ended, with the output before the first gap. */
+  /** Returns how the command ended, with the output before the first gap. */
   public CommandResult result() {
     return result;
   }

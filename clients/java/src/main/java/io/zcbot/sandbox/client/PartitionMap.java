@@ -16,7 +16,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 
-/** In which partitions the answers to a user's requests are. Not safe for concurrent use. */
+/** Maps a user's topics to the partitions with the answers. Not safe for concurrent use. */
 final class PartitionMap {
   private final String prefix;
   private final @Nullable String replyTopic;
@@ -27,7 +27,10 @@ final class PartitionMap {
     this.replyTopic = replyTopic;
   }
 
-  /** The topic in which this client reads what is in a topic of all. */
+  /**
+   * Returns the topic in which this client reads a kind of record: the reply topic if workers copy
+   * the records there, otherwise the topic of all clients.
+   */
   String nameOf(Topic topic) {
     return replyTopic != null && isCopied(topic) ? replyTopic : topic.named(prefix);
   }
@@ -39,7 +42,7 @@ final class PartitionMap {
         || topic == Topic.EXITED;
   }
 
-  /** The topics whose partitions are counted. */
+  /** Returns the topics whose partition count is known. */
   Set<String> counted() {
     return Set.copyOf(counts.keySet());
   }
@@ -48,13 +51,13 @@ final class PartitionMap {
     return counts.containsKey(nameOf(topic));
   }
 
-  /** Whether the topic had another number of partitions before. */
+  /** Sets a topic's partition count. Returns whether it was another one before. */
   boolean count(String topic, int partitions) {
     Integer before = counts.put(topic, partitions);
     return before != null && before != partitions;
   }
 
-  /** The partitions of a user's records of a topic, which is counted. */
+  /** Returns the partitions of a user's records in a topic whose partition count is known. */
   Set<TopicPartition> of(UserId user, Topic topic) {
     String name = nameOf(topic);
     int count = Objects.requireNonNull(counts.get(name), "count it first");

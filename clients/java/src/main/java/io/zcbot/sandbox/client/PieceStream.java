@@ -9,12 +9,12 @@ import java.io.InputStream;
 import java.io.InterruptedIOException;
 import org.jspecify.annotations.Nullable;
 
-/** An input stream of what comes piece by piece. */
+/** An input stream whose content comes in pieces. For one thread at a time. */
 abstract class PieceStream extends InputStream {
   private byte[] piece = {};
   private int at;
 
-  /** The next bytes, which may be none; null at the end, and from then on. */
+  /** Returns the next bytes, which may be empty; null at the end, and in all calls after that. */
   abstract byte @Nullable [] next() throws IOException, InterruptedException;
 
   @Override

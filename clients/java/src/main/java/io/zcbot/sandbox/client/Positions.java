@@ -16,14 +16,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Which partitions a consumer reads, each from its end at the time when it was added. The consumer
- * asks for these ends while it polls, so that the ones that it can't get, because a partition has
- * no leader, delay no other partition. Of the reader's thread.
+ * Sets which partitions a consumer reads, each from its end at the time when it was added. The
+ * consumer looks up these ends while it polls, so that a partition without a leader, whose end is
+ * unknown, does not delay the others. For the reader's thread only.
  */
 final class Positions {
   private static final Logger log = LoggerFactory.getLogger(Positions.class);
 
-  /** Most ends come in this time. */
+  /** Most ends are known within this time. */
   private static final Duration MOMENT = Duration.ofMillis(100);
 
   private static final Duration CALL = Duration.ofSeconds(2);
@@ -37,14 +37,14 @@ final class Positions {
   }
 
   /**
-   * The next partitions that are added may be older than this client's knowledge of them, so that
-   * answers may be in them already.
+   * Notes that the partitions that are added next may be older than this client's knowledge of
+   * them, so that they may already contain answers.
    */
   void lookBack() {
     isLookingBack = true;
   }
 
-  /** Reads these and no others. */
+  /** Reads these partitions and no others. */
   void set(Set<TopicPartition> partitions) {
     Set<TopicPartition> before = consumer.assignment();
     if (partitions.equals(before)) {
@@ -77,7 +77,7 @@ final class Positions {
     }
   }
 
-  /** Those of which it is known where the reading begins. Waits for new ones for a moment. */
+  /** Returns those of the partitions whose start offset is known. Waits briefly for new ones. */
   Set<TopicPartition> known(Collection<TopicPartition> partitions) {
     Deadline deadline = Deadline.in(MOMENT);
     Set<TopicPartition> known = new HashSet<>();

@@ -28,7 +28,7 @@ import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.jspecify.annotations.Nullable;
 
-/** Publishes what this client asks for. */
+/** Publishes this client's requests. Safe for concurrent use. */
 final class Publisher implements AutoCloseable {
   private static final Duration CLOSE = Duration.ofSeconds(2);
   private static final Duration PAUSE = Duration.ofMillis(200);
@@ -45,12 +45,13 @@ final class Publisher implements AutoCloseable {
   }
 
   /**
-   * Publishes an event, and returns once the log has it. What was not taken by the producer is
-   * tried again until the deadline, because it can't be in the log; all else is for the producer to
-   * repeat, which never writes a record twice.
+   * Publishes an event and waits until the log has it. A record that the producer did not accept is
+   * tried again until the deadline, because it cannot be in the log. All other retries are left to
+   * the producer, which never writes a record twice.
    *
-   * @throws InvalidRequestException if no worker would accept it
-   * @throws NoAnswerException if the log has not acknowledged it by the deadline; it may be there
+   * @throws InvalidRequestException if no worker would accept the event
+   * @throws NoAnswerException if the log has not acknowledged the event by the deadline; it may be
+   *     there
    */
   void publish(SandboxEvent event, Deadline deadline) throws InterruptedException {
     ProducerRecord<byte[], byte[]> record = checked(event);
@@ -86,14 +87,14 @@ final class Publisher implements AutoCloseable {
   void publishLater(SandboxEvent event, Callback callback) {
     try {
       Future<RecordMetadata> unused = send(checked(event), callback);
-    } catch (InterruptException e) { // which has set the thread's flag again
+    } catch (InterruptException e) { // its constructor has set the thread's flag again
       throw new NoAnswerException("interrupted before it was published", e);
     }
   }
 
   /**
-   * Publishes an event if it can, and does not wait: the producer blocks its callers while it does
-   * not know the topic.
+   * Tries to publish an event in another thread, because the producer blocks its callers as long as
+   * it does not know the topic. A failure is ignored.
    */
   void tryInBackground(SandboxEvent event) {
     try {
@@ -102,7 +103,7 @@ final class Publisher implements AutoCloseable {
             try {
               publishLater(event, (metadata, e) -> {});
             } catch (SandboxException e) {
-              // It was to be tried, and nobody waits to hear of it.
+              // This was only a try, and nobody waits for its outcome.
             }
           });
     } catch (RejectedExecutionException e) {
@@ -127,7 +128,9 @@ final class Publisher implements AutoCloseable {
     }
   }
 
-  /** As a worker will look at it. Nobody answers a record that is no event. */
+  /**
+   * Checks the event as a worker would, because nobody answers a record that is not a valid event.
+   */
   private ProducerRecord<byte[], byte[]> checked(SandboxEvent event) {
     Topic topic = event.topic();
     byte[] key = codec.key(event);

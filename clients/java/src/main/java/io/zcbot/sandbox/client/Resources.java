@@ -7,7 +7,7 @@ package io.zcbot.sandbox.client;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
-/** Things that are closed together, the last one first. */
+/** Resources that are closed together, in reverse order. */
 final class Resources implements AutoCloseable {
   private final Deque<Runnable> closes = new ArrayDeque<>();
 

@@ -19,8 +19,11 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A command that was asked for. It starts, at the latest, when {@link Command#startWithin} is over,
- * and not at all then. Close it: that kills the command if it has not ended.
+ * A command that was requested. It starts within {@link Command#startWithin}, or not at all. Close
+ * it: that kills the command if it has not ended. Safe for concurrent use, except {@link #stdin}
+ * and the streams, which are for one thread at a time.
+ *
+ * <p>Methods that wait throw {@link ClientClosedException} when the client is closed.
  */
 public final class RunningCommand implements AutoCloseable {
   private final Connection connection;
@@ -70,19 +73,23 @@ public final class RunningCommand implements AutoCloseable {
     }
   }
 
-  /** The exec's {@code event_id}. */
+  /** Returns the exec's {@code event_id}. */
   public String id() {
     return id;
   }
 
   /**
-   * Waits for the command's end.
+   * Waits for the command's end and the rest of its output.
    *
-   * @throws CommandTimeoutException if it was killed at its time-out
-   * @throws CommandNotStartedException if it was not started; nothing ran
-   * @throws CommandLostException if it is not known how it ended
-   * @throws OutputLostException if it ended and not all of its output arrived
-   * @throws NoAnswerException if nothing answered within the times that the command has
+   * @return the result, also if the exit code is not 0
+   * @throws CommandTimeoutException if the command was killed at its time-out
+   * @throws CommandNotStartedException if the command was not started; nothing ran
+   * @throws CommandLostException if it is unknown how the command ended
+   * @throws OutputLostException if the command ended, but not all of its output arrived
+   * @throws NoAnswerException if there was no answer within the times for the command's start and
+   *     run, and 30 s
+   * @throws SandboxException if the stream of {@link Command#stdin(InputStream)} could not be sent,
+   *     for which the command was killed
    */
   public CommandResult await() throws InterruptedException {
     Exited exited = transcript.awaitEnd(deadline);
@@ -100,7 +107,14 @@ public final class RunningCommand implements AutoCloseable {
     return Endings.result(exited, transcript);
   }
 
-  /** Hands over each piece of output as it comes, in the caller's thread, until the last one. */
+  /**
+   * Passes each piece of output to a consumer as it arrives, in the caller's thread, and returns
+   * after the last one. Each call begins with the first piece.
+   *
+   * @throws NoAnswerException if the end of the output is unknown when the command's times are over
+   * @throws SandboxException if the stream of {@link Command#stdin(InputStream)} could not be sent,
+   *     for which the command was killed
+   */
   public void forEachOutput(Consumer<OutputChunk> consumer) throws InterruptedException {
     Map<OutputStreamName, OutputDecoder> decoders = new EnumMap<>(OutputStreamName.class);
     int index = 0;
@@ -119,20 +133,27 @@ public final class RunningCommand implements AutoCloseable {
     }
   }
 
-  /** Standard output as it comes; each call reads from its beginning. */
+  /**
+   * Returns standard output as it arrives. Each call returns a new stream from the beginning.
+   * Reading it throws {@link java.io.IOException} if output is missing, or with the {@link
+   * SandboxException} of {@link #forEachOutput} as its cause.
+   */
   public InputStream stdout() {
     return new TranscriptStream(transcript, OutputStreamName.STDOUT, deadline);
   }
 
-  /** Standard error as it comes; each call reads from its beginning. */
+  /** Returns standard error as it arrives, in the same way as {@link #stdout}. */
   public InputStream stderr() {
     return new TranscriptStream(transcript, OutputStreamName.STDERR, deadline);
   }
 
   /**
-   * Standard input of a command with {@link Command#openStdin}. What is written is published with
-   * {@link OutputStream#flush}, or when there are 256 KiB of it; closing it ends the input. For one
-   * thread at a time.
+   * Returns the standard input of a command with {@link Command#openStdin}. Written bytes are
+   * published by {@link OutputStream#flush} and whenever there are 256 KiB of them; closing the
+   * stream ends the input. Writing throws {@link java.io.IOException} if the command has ended or
+   * the log does not acknowledge the bytes within 60 s.
+   *
+   * @throws IllegalStateException if the command was not created with {@link Command#openStdin}
    */
   public OutputStream stdin() {
     if (!isStdinOpen) {
@@ -142,8 +163,10 @@ public final class RunningCommand implements AutoCloseable {
   }
 
   /**
-   * Sends a signal to the command. One that has not started gets it when it starts; one that has
-   * ended does not.
+   * Sends a signal to the command, and waits until the log has it. A command that has not started
+   * gets it when it starts; a command that has ended does not get it.
+   *
+   * @throws NoAnswerException if the log has not acknowledged the signal within 60 s
    */
   public void signal(CommandSignal signal) throws InterruptedException {
     connection
@@ -153,6 +176,10 @@ public final class RunningCommand implements AutoCloseable {
             deadline.atMost(Duration.ofSeconds(60)));
   }
 
+  /**
+   * Kills the command if it has not ended, without waiting for its end. Output that arrives later
+   * is ignored.
+   */
   @Override
   public void close() {
     if (!transcript.isOver()) {

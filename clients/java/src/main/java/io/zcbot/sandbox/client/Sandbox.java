@@ -22,8 +22,14 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One user's sandbox. It costs nothing to have one of these, and any thread may use it. Closing it
- * ends its subscriptions; the sandbox stays, until it is idle or {@link #release}d.
+ * One user's sandbox, whether it is running or not. Creating an instance is cheap and publishes
+ * nothing. Safe for concurrent use. Closing it ends its subscriptions; the sandbox stays until it
+ * is idle or {@link #release}d.
+ *
+ * <p>In addition to the documented exceptions, methods that publish or wait throw {@link
+ * ClientClosedException} if the client is closed, {@link ClientOverloadedException} if it has no
+ * room for another request, {@link InvalidRequestException} if no worker would accept the request,
+ * and {@link SandboxException} if Kafka refuses to write or read.
  */
 public final class Sandbox implements AutoCloseable {
   private static final Duration SUBSCRIBE = Duration.ofSeconds(30);
@@ -37,23 +43,30 @@ public final class Sandbox implements AutoCloseable {
     this.user = user;
   }
 
-  /** Whose sandbox it is. */
+  /** Returns the user whose sandbox this is. */
   public UserId user() {
     return user;
   }
 
   /**
-   * Makes sure that the user has a sandbox, within a minute. Its outcome tells whether it ran
-   * already ({@code REUSED}) or is new ({@code CREATED}, {@code CLAIMED}, {@code RECREATED}).
+   * Makes sure that the user has a sandbox, and waits for it for up to 60 s. The outcome of the
+   * answer says whether the sandbox was already running ({@code REUSED}) or is new ({@code
+   * CREATED}, {@code CLAIMED}, {@code RECREATED}). A retryable failure is tried again until the
+   * deadline.
    *
-   * @throws SandboxFailedException if there is none; what is retryable was tried again before
-   * @throws NoAnswerException if nothing answered
+   * @throws SandboxFailedException if the sandbox could not be made
+   * @throws NoAnswerException if there was no answer
    */
   public Ready ensure() throws InterruptedException {
     return ensure(EnsureOptions.DEFAULT);
   }
 
-  /** As {@link #ensure()}, otherwise. */
+  /**
+   * Makes sure that the user has a sandbox, as {@link #ensure()} does, with other options.
+   *
+   * @throws SandboxFailedException if the sandbox could not be made
+   * @throws NoAnswerException if there was no answer
+   */
   public Ready ensure(EnsureOptions options) throws InterruptedException {
     Ready ready =
         measured(
@@ -67,31 +80,41 @@ public final class Sandbox implements AutoCloseable {
   }
 
   /**
-   * Runs a program, in a new sandbox if there is none, and waits for its end. An exit code that is
-   * not 0 is a result like any other.
+   * Runs a program with its arguments, in a new sandbox if there is none, and waits for its end. No
+   * shell interprets the arguments. An exit code other than 0 is a result, not an error.
    *
-   * @throws CommandTimeoutException if it was killed at its time-out
-   * @throws CommandNotStartedException if it was not started; nothing ran
-   * @throws CommandLostException if it is not known how it ended
-   * @throws NoAnswerException if nothing answered
+   * @throws CommandTimeoutException if the command was killed at its time-out
+   * @throws CommandNotStartedException if the command was not started; nothing ran
+   * @throws CommandLostException if it is unknown how the command ended
+   * @throws NoAnswerException if there was no answer; the command may have run
    */
   public CommandResult run(String... arguments) throws InterruptedException {
     return run(Command.of(arguments));
   }
 
-  /** Runs a script with bash, as {@link #run(String...)} does a program. */
+  /** Runs a script with {@code bash -c}, otherwise as {@link #run(String...)}. */
   public CommandResult shell(String script) throws InterruptedException {
     return run(Command.shell(script));
   }
 
-  /** Runs a command, as {@link #run(String...)} does a program. */
+  /**
+   * Runs a command, otherwise as {@link #run(Command, Consumer)} without a consumer of its output.
+   */
   public CommandResult run(Command command) throws InterruptedException {
     return run(command, null);
   }
 
   /**
-   * Runs a command, and hands over each piece of its output as it comes, in the caller's thread. A
-   * callback that throws ends the command.
+   * Runs a command and waits for its end. If a consumer is given, each piece of output is passed to
+   * it as it arrives, in the caller's thread; an exception of the consumer kills the command. If
+   * the command is not started for a retryable reason, it is tried again within {@link
+   * Command#startWithin}.
+   *
+   * @throws CommandTimeoutException if the command was killed at its time-out
+   * @throws CommandNotStartedException if the command was not started; nothing ran
+   * @throws CommandLostException if it is unknown how the command ended
+   * @throws OutputLostException if the command ended, but not all of its streamed output arrived
+   * @throws NoAnswerException if there was no answer; the command may have run
    */
   public CommandResult run(Command command, @Nullable Consumer<OutputChunk> onOutput)
       throws InterruptedException {
@@ -102,29 +125,38 @@ public final class Sandbox implements AutoCloseable {
   }
 
   /**
-   * Has a command started, and returns once the log has the request. Its output, input and signals
-   * pass while it runs.
+   * Requests a command, and returns as soon as the log has the request, so that the caller can use
+   * the command's input, output and signals while it runs. The request is not tried again.
+   *
+   * @throws NoAnswerException if the log has not acknowledged the request within {@link
+   *     Command#startWithin}
+   * @throws IllegalStateException if an earlier start has taken the stream of the command's
+   *     standard input
    */
   public RunningCommand start(Command command) throws InterruptedException {
     return new CommandCall(connection, user, command).start(true);
   }
 
-  /** The user's files. */
+  /** Returns access to the files in the sandbox. */
   public SandboxFiles files() {
     return new SandboxFiles(this);
   }
 
   /**
-   * Says that the sandbox is in use, while no command says so. May be called every second: what is
-   * called more often than is of use is left out. Does not wait for the log.
+   * Reports that the sandbox is in use, for times when no command runs. It may be called every
+   * second: a report is left out if the sandbox was reported or ensured by this client within the
+   * last tenth of its idle TTL (at least 1 s, at most 30 s; 3 s if the idle TTL is unknown). Does
+   * not wait for the log; a report that fails later is logged.
    */
   public void keepAlive() {
     connection.keepAlives().report(user, connection.options().requestedBy());
   }
 
   /**
-   * Says that the sandbox is not needed any more, and returns once the log has it. The user's files
-   * stay.
+   * Reports that the sandbox is not needed any more, and waits for up to 60 s until the log has the
+   * report. The user's files stay.
+   *
+   * @throws NoAnswerException if the log has not acknowledged the report
    */
   public void release() throws InterruptedException {
     publishRelease(Duration.ofSeconds(60));
@@ -147,9 +179,12 @@ public final class Sandbox implements AutoCloseable {
   /**
    * Releases the sandbox and waits until it is gone.
    *
-   * @return its end; nothing if none was announced in that time, because there was no sandbox
+   * @param within how long to wait
+   * @return the end of the sandbox; empty if none was announced in that time, for example because
+   *     there was no sandbox
+   * @throws NoAnswerException if Kafka did not answer in that time
    */
-  @SuppressWarnings("try") // they are there to be closed
+  @SuppressWarnings("try") // resources that are only closed
   public Optional<Reaped> release(Duration within) throws InterruptedException {
     Deadline.requirePositive("within", within);
     Deadline deadline = Deadline.in(within);
@@ -179,15 +214,20 @@ public final class Sandbox implements AutoCloseable {
   }
 
   /**
-   * Tells of each end of the user's sandboxes from now on, by a thread of its own, until it or this
-   * is closed.
+   * Calls a consumer for each end of the user's sandboxes from now on, in a thread of the
+   * subscription, until the subscription or this object is closed.
+   *
+   * @throws NoAnswerException if Kafka did not answer within 30 s
    */
   public Subscription onReaped(Consumer<Reaped> consumer) throws InterruptedException {
     return subscribed(Topic.REAPED, Reaped.class, consumer);
   }
 
   /**
-   * Tells when the user's sandbox will be reaped unless it is used, if the operator has that on.
+   * Calls a consumer before the user's sandbox is reaped, if the operator has switched that notice
+   * on; otherwise as {@link #onReaped}.
+   *
+   * @throws NoAnswerException if Kafka did not answer within 30 s
    */
   public Subscription onExpiring(Consumer<Expiring> consumer) throws InterruptedException {
     return subscribed(Topic.EXPIRING, Expiring.class, consumer);
@@ -223,6 +263,7 @@ public final class Sandbox implements AutoCloseable {
     }
   }
 
+  /** Ends the subscriptions of this object. The sandbox stays. */
   @Override
   public void close() {
     subscriptions.forEach(Subscription::close);

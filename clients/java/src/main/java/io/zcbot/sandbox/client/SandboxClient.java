@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.Properties;
 
 /**
- * A connection for all users of a process: one producer and one consumer, whatever their number.
- * Make one and keep it; any thread may use it.
+ * A connection for all users of a process, with one producer and one consumer regardless of the
+ * number of users. Create one instance and keep it. Safe for concurrent use.
  *
  * <pre>{@code
  * try (SandboxClient client = SandboxClient.connect("127.0.0.1:9092")) {
@@ -19,8 +19,8 @@ import java.util.Properties;
  * }
  * }</pre>
  *
- * <p>It is in no consumer group. It reads the partitions of the users for whom somebody waits, from
- * their ends on, or a topic of its own ({@link ClientOptions#replyTopic}).
+ * <p>The client joins no consumer group. It reads only the partitions of the users for whom
+ * somebody waits, each from its end, or a reply topic ({@link ClientOptions#replyTopic}).
  */
 public final class SandboxClient implements AutoCloseable {
   private final Connection connection;
@@ -29,12 +29,21 @@ public final class SandboxClient implements AutoCloseable {
     this.connection = connection;
   }
 
-  /** Connects to brokers without encryption and authentication, such as {@code 127.0.0.1:9092}. */
+  /**
+   * Connects to brokers without encryption and authentication, with default options. Does not wait
+   * for the brokers: if they are unreachable, requests fail.
+   *
+   * @param bootstrapServers addresses of brokers, such as {@code 127.0.0.1:9092}
+   * @throws org.apache.kafka.common.KafkaException if the addresses are not valid
+   */
   public static SandboxClient connect(String bootstrapServers) {
     return connect(Map.of("bootstrap.servers", bootstrapServers), ClientOptions.defaults());
   }
 
-  /** Connects with the properties of a Kafka client. */
+  /**
+   * Connects with properties of a Kafka client and default options, as {@link #connect(Map,
+   * ClientOptions)} does.
+   */
   public static SandboxClient connect(Properties kafka) {
     Map<String, Object> properties = new HashMap<>();
     kafka.stringPropertyNames().forEach(name -> properties.put(name, kafka.getProperty(name)));
@@ -42,26 +51,28 @@ public final class SandboxClient implements AutoCloseable {
   }
 
   /**
-   * Connects. That the brokers are reached shows at the first request.
+   * Connects. Does not wait for the brokers: if they are unreachable, requests fail.
    *
    * @param kafka properties of a Kafka client, such as {@code bootstrap.servers}, {@code
-   *     security.protocol} and {@code sasl.jaas.config}; those on which the contract relies are set
-   *     by this client
+   *     security.protocol} and {@code sasl.jaas.config}; properties on which the contract relies
+   *     are replaced by the client's
+   * @throws InvalidRequestException if {@code bootstrap.servers} is missing
+   * @throws org.apache.kafka.common.KafkaException if Kafka's client refuses the properties
    */
   public static SandboxClient connect(Map<String, ?> kafka, ClientOptions options) {
     return new SandboxClient(new Connection(new KafkaSettings(kafka), options));
   }
 
-  /** A user's sandbox, whether it runs or not. */
+  /** Returns a user's sandbox, whether it is running or not. Nothing is published. */
   public Sandbox sandbox(UserId user) {
     return new Sandbox(connection, user);
   }
 
   /**
-   * A user's sandbox, whether it runs or not.
+   * Returns a user's sandbox, whether it is running or not. Nothing is published.
    *
-   * @param user a UUID in lower case
-   * @throws InvalidRequestException if it is none
+   * @param user the user's id, a lower-case UUID
+   * @throws InvalidRequestException if it is not a lower-case UUID
    */
   public Sandbox sandbox(String user) {
     try {
@@ -71,7 +82,10 @@ public final class SandboxClient implements AutoCloseable {
     }
   }
 
-  /** Ends all waits. What runs in sandboxes goes on. */
+  /**
+   * Closes the connection. All waiting calls throw {@link ClientClosedException}. Sandboxes and
+   * running commands are not affected.
+   */
   @Override
   public void close() {
     connection.close();

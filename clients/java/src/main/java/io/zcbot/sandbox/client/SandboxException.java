@@ -6,7 +6,10 @@ package io.zcbot.sandbox.client;
 
 import org.jspecify.annotations.Nullable;
 
-/** Something could not be done. Subclasses say what a caller may want to act on. */
+/**
+ * Thrown when a request could not be fulfilled, for example because Kafka refused it. The
+ * subclasses are the cases in which callers may want to act differently.
+ */
 public class SandboxException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

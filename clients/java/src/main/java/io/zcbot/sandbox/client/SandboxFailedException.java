@@ -6,7 +6,7 @@ package io.zcbot.sandbox.client;
 
 import io.zcbot.sandbox.events.Failed;
 
-/** The user got no sandbox: an ensure was answered {@code failed}. */
+/** Thrown when a user got no sandbox, because an ensure was answered {@code failed}. */
 public final class SandboxFailedException extends SandboxException {
   private static final long serialVersionUID = 1L;
 
@@ -19,14 +19,14 @@ public final class SandboxFailedException extends SandboxException {
     this.retryable = failed.retryable();
   }
 
-  /** Why there is no sandbox. */
+  /** Returns why there is no sandbox. */
   public Failed.Reason reason() {
     return reason;
   }
 
   /**
-   * Whether the same request can succeed later without anyone changing anything. The client
-   * repeated it until its deadline.
+   * Returns whether the same request can succeed later without anyone changing anything. The client
+   * has repeated it until its deadline.
    */
   public boolean isRetryable() {
     return retryable;

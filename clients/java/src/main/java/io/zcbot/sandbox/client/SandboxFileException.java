@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.client;
 
-/** A file in a sandbox could not be read, written, listed or removed. */
+/** Thrown when a file in a sandbox could not be read, written, listed or removed. */
 public final class SandboxFileException extends SandboxException {
   private static final long serialVersionUID = 1L;
 
@@ -15,7 +15,7 @@ public final class SandboxFileException extends SandboxException {
     this.path = path;
   }
 
-  /** The path in the sandbox. */
+  /** Returns the path in the sandbox. */
   public String path() {
     return path;
   }

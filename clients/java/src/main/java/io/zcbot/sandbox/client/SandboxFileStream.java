@@ -6,7 +6,7 @@ package io.zcbot.sandbox.client;
 
 import org.jspecify.annotations.Nullable;
 
-/** Reads a file of a sandbox piece by piece, until one is not full. */
+/** Reads a file of a sandbox piece by piece, up to the first piece that is not full. */
 final class SandboxFileStream extends PieceStream {
   /** Reads a piece of a file. */
   interface Pieces {

@@ -12,19 +12,23 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * Files in a user's sandbox, read and written by commands there. A path that is not absolute is
- * below {@code /workspace}. Paths are arguments of programs and never options or a shell's code,
- * whatever is in them. What a sandbox answers is hostile.
+ * Access to the files in a user's sandbox by commands that run there, which make the sandbox if
+ * there is none. Relative paths are below {@code /workspace}. Paths are passed as arguments, and
+ * never interpreted as options or as a shell's code. The content of answers is untrusted. Safe for
+ * concurrent use.
+ *
+ * <p>In addition to {@link SandboxFileException}, methods throw {@link InvalidRequestException} for
+ * a path that is empty or contains a NUL, and the exceptions of {@link Sandbox#run(Command)}.
  */
 public final class SandboxFiles {
-  /** What is copied by one command. */
+  /** Bytes that are copied by one command. */
   static final int PIECE = 4 << 20;
 
   private static final int MAX_MESSAGE = 4096;
   private static final int MAX_IN_MEMORY = 64 << 20;
   private static final Duration TIMEOUT = Duration.ofMinutes(2);
 
-  /** As often a piece is copied, if the sandbox or its worker ends meanwhile. */
+  /** How often a piece is copied at most, if the sandbox or its worker ends meanwhile. */
   private static final int ATTEMPTS = 3;
 
   private static final String WRITE =
@@ -34,8 +38,8 @@ public final class SandboxFiles {
       """;
 
   /**
-   * If an earlier run has renamed the file, and its answer was lost, nothing is left to do. So only
-   * renaming may take the temporary file away.
+   * Does nothing if an earlier run has renamed the file and its answer was lost. So nothing but
+   * renaming may remove the temporary file.
    */
   static final String COMPLETE =
       """
@@ -58,9 +62,11 @@ public final class SandboxFiles {
   }
 
   /**
-   * Reads a file as it is while it is read, a piece at a time; no limit but patience.
+   * Opens a file of any length, which is read piece by piece. If the file changes while it is read,
+   * the content can be a mixture of its states. The stream is for one thread at a time.
    *
-   * @throws SandboxFileException by a read as the cause, if it can't be read
+   * <p>A read that fails throws {@link IOException} with a {@link SandboxException} as its cause: a
+   * {@link SandboxFileException} if the file cannot be read.
    */
   public InputStream read(String path) {
     String absolute = absolute(path);
@@ -68,19 +74,21 @@ public final class SandboxFiles {
   }
 
   /**
-   * Reads a whole file of at most 64 MiB into memory.
+   * Reads a file of at most 64 MiB into memory.
    *
-   * @throws SandboxFileException if it can't be read, or is longer
+   * @throws SandboxFileException if the file cannot be read, or is longer
    */
   public byte[] readAllBytes(String path) throws InterruptedException {
     return readAllBytes(path, MAX_IN_MEMORY);
   }
 
   /**
-   * Reads a whole file into memory.
+   * Reads a file into memory.
    *
-   * @param maxBytes the most that is kept: how long a file is, decides the sandbox
-   * @throws SandboxFileException if it can't be read, or is longer
+   * @param maxBytes the largest allowed length; required because the sandbox decides how long the
+   *     file is
+   * @throws SandboxFileException if the file cannot be read, or is longer
+   * @throws InvalidRequestException if {@code maxBytes} is negative
    */
   public byte[] readAllBytes(String path, int maxBytes) throws InterruptedException {
     if (maxBytes < 0) {
@@ -131,8 +139,10 @@ public final class SandboxFiles {
   }
 
   /**
-   * Writes a file: other programs see the old one until the new one is complete. Directories that
-   * are missing are made.
+   * Writes a file with mode 644. Other programs see the old file until the new one is complete.
+   * Missing directories are created.
+   *
+   * @throws SandboxFileException if the file cannot be written
    */
   public void write(String path, byte[] content) throws InterruptedException {
     try {
@@ -143,10 +153,11 @@ public final class SandboxFiles {
   }
 
   /**
-   * As {@link #write(String, byte[])}; no limit but the workspace's.
+   * Writes a file from a stream of any length, as {@link #write(String, byte[])} does.
    *
-   * @param content is read to its end and not closed
-   * @throws IOException if the content can't be read; the file is as it was then
+   * @param content read to its end, and not closed
+   * @throws IOException if the content cannot be read; the file is not changed then
+   * @throws SandboxFileException if the file cannot be written
    */
   public void write(String path, InputStream content) throws IOException, InterruptedException {
     String target = absolute(path);
@@ -179,11 +190,15 @@ public final class SandboxFiles {
     try {
       remove(temporary);
     } catch (SandboxException e) {
-      // what is thrown already says more
+      // the exception that is thrown already says more
     }
   }
 
-  /** What is in a directory, in no order. */
+  /**
+   * Lists a directory, in no particular order.
+   *
+   * @throws SandboxFileException if the directory cannot be read, or its list is longer than 16 MiB
+   */
   public List<FileEntry> list(String path) throws InterruptedException {
     CommandResult result =
         run(
@@ -204,7 +219,11 @@ public final class SandboxFiles {
     return Listing.parse(path, result.stdoutBytes());
   }
 
-  /** Removes a file, or a directory with all that is in it; nothing, if there is none. */
+  /**
+   * Removes a file, or a directory with all its content. Does nothing if there is none.
+   *
+   * @throws SandboxFileException if it cannot be removed
+   */
   public void remove(String path) throws InterruptedException {
     run(path, Command.of("rm", "-rf", "--", absolute(path)));
   }
@@ -219,7 +238,9 @@ public final class SandboxFiles {
     return Command.of(all);
   }
 
-  /** Each of these commands can be run twice: the second time makes the same of it. */
+  /**
+   * Runs a command for a path. It can be tried again, because running it twice has the same effect.
+   */
   private CommandResult run(String path, Command command) throws InterruptedException {
     CommandResult result = null;
     for (int attempt = 1; result == null; attempt++) {

@@ -12,16 +12,17 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
 
-/**
- * Where the reading of partitions begins if they may have been added since answers were asked for.
- */
+/** Start offsets of partitions that may have been added since answers were requested. */
 final class StartOffsets {
-  /** Answers may have gone to a partition that was added before this client knew of it. */
+  /** Answers may have been written to a new partition before this client knew of it. */
   private static final Duration LOOK_BACK = Duration.ofMinutes(5);
 
   private StartOffsets() {}
 
-  /** The first records of the last minutes; the present ends where there are none. */
+  /**
+   * Returns the offsets of the first records of the last minutes; the current ends of partitions
+   * that have none.
+   */
   static Map<TopicPartition, Long> of(
       Consumer<?, ?> consumer, Set<TopicPartition> partitions, Duration timeout) {
     Map<TopicPartition, Long> starts = new HashMap<>(consumer.endOffsets(partitions, timeout));

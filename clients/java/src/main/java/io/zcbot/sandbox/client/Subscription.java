@@ -15,7 +15,11 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Somebody is told of events of a user, until it is closed. */
+/**
+ * Calls a consumer for events of a user, each once, in a thread of its own, until it is closed.
+ * Exceptions of the consumer are logged. If the consumer is so slow that more than 64 events wait,
+ * further ones are dropped and logged.
+ */
 public final class Subscription implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Subscription.class);
 
@@ -25,7 +29,10 @@ public final class Subscription implements AutoCloseable {
   private final Mailbox<SandboxEvent> events = new Mailbox<>();
   private final Resources resources = new Resources();
 
-  /** Those that were handed over: workers publish at least once. Of the reader's thread. */
+  /**
+   * Ids of the events that were handed over, because workers publish at least once. Used by the
+   * reader's thread only.
+   */
   private final Map<String, Boolean> known =
       new LinkedHashMap<>() {
         private static final long serialVersionUID = 1L;
@@ -38,7 +45,7 @@ public final class Subscription implements AutoCloseable {
 
   private Subscription() {}
 
-  /** Returns once all that is published from now on will be told, by a thread of its own. */
+  /** Waits until all events that are published from now on will be delivered. */
   static <E extends SandboxEvent> Subscription begin(
       Connection connection,
       UserId user,
@@ -103,12 +110,12 @@ public final class Subscription implements AutoCloseable {
     }
   }
 
-  /** Also done when it is closed. */
+  /** Adds an action that is done when the subscription is closed. */
   void onClose(Runnable action) {
     resources.add(action);
   }
 
-  /** Tells nothing more. What is being told now may still be. */
+  /** Ends the subscription. A call of the consumer that is in progress may continue. */
   @Override
   public void close() {
     resources.close();

@@ -19,17 +19,21 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is known of one command: its output in order and each piece once, and its end. The log may
- * have pieces twice, out of order, or not at all, and the end before the last of them. It keeps as
- * many bytes as the command may write, and drops what is beyond.
+ * What is known of one command: its output in order, each piece once, and its end. The log may
+ * contain pieces repeatedly, out of order, or not at all, and the end before the last piece. A
+ * transcript keeps as many bytes as the command may write, and drops the rest. Safe for concurrent
+ * use.
  */
 final class Transcript {
-  /** Output is in the log before the end is; to read it is a matter of moments. */
+  /**
+   * How long output may arrive after the end. It is in the log before the end, so it is read within
+   * moments.
+   */
   static final Duration LATE_OUTPUT = Duration.ofSeconds(10);
 
   private static final int MAX_EARLY = 1024;
 
-  /** What the command wrote at a time. */
+  /** A piece of output as the command wrote it. */
   record Piece(OutputStreamName stream, Data data) {}
 
   private final int bound;
@@ -47,7 +51,7 @@ final class Transcript {
   private @Nullable SandboxException failure;
 
   /**
-   * Of a command that is about to be published.
+   * Creates the transcript of a command that is about to be published.
    *
    * @param bound how many bytes it may write
    */
@@ -56,11 +60,11 @@ final class Transcript {
     this.clock = clock;
   }
 
-  /** Takes a piece of output. Whether it is of use. */
+  /** Takes a piece of output. Returns whether it was kept. */
   boolean accept(Output output) {
     lock.lock();
     try {
-      int length = Math.max(1, output.data().length()); // empty ones take room as well
+      int length = Math.max(1, output.data().length()); // empty pieces take room as well
       if (output.seq() < next
           || early.containsKey(output.seq())
           || isKnownToBeWhole()
@@ -86,7 +90,7 @@ final class Transcript {
     return exited != null && next >= exited.outputCount();
   }
 
-  /** Takes the command's end. Whether it is the first one. */
+  /** Takes the command's end. Returns whether it is the first one. */
   boolean end(Exited end) {
     lock.lock();
     try {
@@ -111,12 +115,12 @@ final class Transcript {
     }
   }
 
-  /** The client is closed. */
+  /** Ends all waits, because the client is closed. */
   void close() {
     fail(new ClientClosedException());
   }
 
-  /** Nobody will tell the command's end. */
+  /** Ends all waits with an exception, because the command's end will not be known. */
   void fail(SandboxException e) {
     lock.lock();
     try {
@@ -138,7 +142,7 @@ final class Transcript {
     }
   }
 
-  /** How many nanoseconds more output may come after the end; 0 if none will. */
+  /** Returns for how many nanoseconds more output may come after the end; 0 if none will. */
   private long lateness() {
     if (exited == null) {
       return Long.MAX_VALUE;
@@ -152,7 +156,7 @@ final class Transcript {
   /**
    * Waits for the command's end and all its output.
    *
-   * @return null if it has not ended by the deadline
+   * @return null if the command has not ended by the deadline
    */
   @Nullable Exited awaitEnd(Deadline deadline) throws InterruptedException {
     lock.lockInterruptibly();
@@ -175,9 +179,9 @@ final class Transcript {
   /**
    * Waits for a piece of output.
    *
-   * @param index from 0
-   * @return null if there is none and none will come
-   * @throws NoAnswerException if it is not known by the deadline
+   * @param index number of the piece, from 0
+   * @return null if there is no such piece and none will come
+   * @throws NoAnswerException if that is unknown at the deadline
    */
   @Nullable Piece piece(int index, Deadline deadline) throws InterruptedException {
     lock.lockInterruptibly();
@@ -201,7 +205,7 @@ final class Transcript {
     }
   }
 
-  /** How many pieces of output did not come, of those that the command's end counts. */
+  /** Returns how many of the pieces of output that the command's end counts did not arrive. */
   long missing() {
     lock.lock();
     try {
@@ -213,7 +217,7 @@ final class Transcript {
     }
   }
 
-  /** What one of the streams has so far. */
+  /** Returns what was written to one of the streams so far. */
   Data written(OutputStreamName stream) {
     lock.lock();
     try {

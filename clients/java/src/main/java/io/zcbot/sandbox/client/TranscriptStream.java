@@ -8,7 +8,7 @@ import io.zcbot.sandbox.events.OutputStreamName;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
-/** One of a command's output streams, as it comes. */
+/** One of a command's output streams, as it arrives. */
 final class TranscriptStream extends PieceStream {
   private final Transcript transcript;
   private final OutputStreamName name;

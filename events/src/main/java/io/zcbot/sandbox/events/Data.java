@@ -7,6 +7,7 @@ package io.zcbot.sandbox.events;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,11 +33,11 @@ public final class Data {
    * Returns a copy of a part of an array.
    *
    * @param from index of the first byte
-   * @param length number of bytes; {@code from + length} must not exceed the array's length
-   * @throws IndexOutOfBoundsException if {@code length} is not 0 and {@code from} is negative or
-   *     greater than the array's length
+   * @param length number of bytes
+   * @throws IndexOutOfBoundsException if the part is not within the array
    */
   public static Data of(byte[] bytes, int from, int length) {
+    Objects.checkFromIndexSize(from, length, bytes.length);
     return length == 0 ? EMPTY : new Data(Arrays.copyOfRange(bytes, from, from + length));
   }
 

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.events;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -71,5 +72,13 @@ class DataFieldsTest {
       JsonNode node = JsonMapper.builder().build().readTree(written(data));
       assertThat(Data.of(node.get("data").textValue())).isEqualTo(data);
     }
+  }
+
+  @Test
+  void aPartOfAnArrayIsWithinIt() {
+    byte[] bytes = {1, 2, 3};
+    assertThat(Data.of(bytes, 1, 2)).isEqualTo(Data.of(new byte[] {2, 3}));
+    assertThatThrownBy(() -> Data.of(bytes, 2, 2)).isInstanceOf(IndexOutOfBoundsException.class);
+    assertThatThrownBy(() -> Data.of(bytes, 4, 0)).isInstanceOf(IndexOutOfBoundsException.class);
   }
 }

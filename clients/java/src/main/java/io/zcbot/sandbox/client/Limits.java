@@ -7,6 +7,7 @@ package io.zcbot.sandbox.client;
 import io.zcbot.sandbox.client.ClientMetrics.Request;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Bounds what a client does at the same time. Requests are admitted in the order in which they
@@ -21,6 +22,7 @@ final class Limits {
   private final Semaphore requests;
   private final Semaphore memory;
   private final ClientMetrics metrics;
+  private final AtomicBoolean isClosed = new AtomicBoolean();
 
   Limits(ClientOptions options) {
     this.requests = new Semaphore(options.maxInFlight(), true);
@@ -30,6 +32,9 @@ final class Limits {
 
   /** Lets all waiters pass. What they do next fails because the client is closed. */
   void close() {
+    if (isClosed.getAndSet(true)) {
+      return; // a semaphore has no room for these permits again and again
+    }
     requests.release(MOST_REQUESTS);
     memory.release(Integer.MAX_VALUE / 4);
   }

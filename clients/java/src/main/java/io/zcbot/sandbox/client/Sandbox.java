@@ -184,9 +184,16 @@ public final class Sandbox implements AutoCloseable {
    *     there was no sandbox
    * @throws NoAnswerException if Kafka did not answer in that time
    */
-  @SuppressWarnings("try") // resources that are only closed
   public Optional<Reaped> release(Duration within) throws InterruptedException {
     Deadline.requirePositive("within", within);
+    return measured(
+        Request.RELEASE,
+        () -> released(within),
+        end -> end.map(reaped -> reaped.reason().wire()).orElse("none"));
+  }
+
+  @SuppressWarnings("try") // resources that are only closed
+  private Optional<Reaped> released(Duration within) throws InterruptedException {
     Deadline deadline = Deadline.in(within);
     EndOfSandbox end = new EndOfSandbox();
     try (AnswerReader.Following following =

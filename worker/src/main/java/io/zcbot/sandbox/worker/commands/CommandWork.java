@@ -10,7 +10,7 @@ import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import java.util.concurrent.CompletableFuture;
 
-/** What the intake has done with execs, inputs and releases. */
+/** The work on execs, inputs and releases that the intake reads. */
 public interface CommandWork {
   /**
    * Takes an exec. Called in the user's lane. Blocks until the command is known: queued, started or

@@ -223,7 +223,7 @@ public final class CommandFollower implements AutoCloseable {
     partitions.regulateInputs(consumer, dispatcher.isFullOfInputs());
     ConsumerRecords<byte[], byte[]> records = consumer.poll(isFull ? PAUSE_WHILE_FULL : POLL);
     Set<Integer> truncated = accept(records);
-    // Before the positions advance: else offsets behind records that were not taken were committed.
+    // Before the positions advance, or offsets behind records not taken would be committed.
     partitions.leave(consumer, commits, truncated);
     tracked.advance(records.nextOffsets());
     inputs.advance(records.nextOffsets());

@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Forwards records and writes dead letters. Both wait for the log, so they run on virtual threads
- * of this class, one at a time for each key.
+ * of this class. Records of one key are forwarded one batch after another, in their order.
  */
 final class Forwarder implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Forwarder.class);

@@ -11,7 +11,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Closes what was started, in reverse order. A failure to close one does not keep the others open.
+ * Closes what was started, in reverse order. A failed close is logged and does not keep the others
+ * from being closed. Thread-safe.
  */
 final class Closer implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Closer.class);
@@ -27,8 +28,8 @@ final class Closer implements AutoCloseable {
   }
 
   /**
-   * Closes all, also what is added meanwhile: a thread that a close waits for may be about to add
-   * something. A second call waits for the first.
+   * Closes everything, including what is added meanwhile: a thread that a close waits for may still
+   * add something. A second call blocks until the first is done.
    */
   @Override
   public void close() {

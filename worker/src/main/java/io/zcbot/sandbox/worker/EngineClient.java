@@ -16,14 +16,14 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 
-/** The container engine as a worker, and the commands, use it. */
+/** Creates clients of the container engine for a worker and for the commands of the CLI. */
 public final class EngineClient {
-  /** A client waits for longer where a plain request was in vain. */
+  /** How long a plain request may take; if it fails, a full client is used, which waits longer. */
   private static final Duration PATIENCE = Duration.ofSeconds(3);
 
   private EngineClient() {}
 
-  /** The engine that a configuration names, with its limits. */
+  /** Creates a client of the configured engine. */
   public static DockerEngine of(WorkerConfig config, SandboxMetrics metrics) {
     return DockerEngine.at(
         config.engine().dockerHost,
@@ -38,7 +38,10 @@ public final class EngineClient {
         metrics);
   }
 
-  /** The same for a command that looks once, without a client's long start where that is enough. */
+  /**
+   * Creates a view of the engine for a command that looks once. It uses plain requests where they
+   * suffice, since a full client takes long to start.
+   */
   public static EngineView view(WorkerConfig config, Map<String, String> env) {
     URI address =
         PlainRequests.address(

@@ -22,7 +22,10 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** What a worker shows of itself: metrics, health and a status page. */
+/**
+ * What a worker shows of itself: metrics, health and a status page. It is open from the beginning
+ * of a start, so that readiness can say what the start waits for.
+ */
 final class Exposure {
   private final WorkerConfig config;
   private final Metrics metrics;
@@ -44,9 +47,10 @@ final class Exposure {
   }
 
   /**
-   * Shows what is known before the other parts exist.
+   * Opens the ops server, and shows what is known before the other parts exist.
    *
-   * @param startProblem why the worker does not serve yet, or no longer serves
+   * @param startProblem why the worker does not serve yet, or no longer serves; null while it
+   *     serves
    * @throws IOException if the ops address can't be used
    */
   static Exposure open(WorkerConfig config, Supplier<@Nullable String> startProblem, Closer closer)
@@ -69,7 +73,7 @@ final class Exposure {
     return exposure;
   }
 
-  /** Shows the state of the parts from now on. */
+  /** Shows the state of the parts from now on. Called once, when they exist. */
   void show(Host host, Parts parts) {
     metrics.bindSandboxes(parts.registry::size, config.capacity().maxSandboxes);
     metrics.bindSlots(parts.domain.slots()::idle, parts.domain.slots()::target);
@@ -89,7 +93,8 @@ final class Exposure {
     health.ready("engine-events", parts.domain.engineFollower()::problem);
     health.ready("firewall", host.sandboxes()::firewallProblem);
     health.ready("kafka-activity", () -> either(activity.get(), parts.follower.unreached()));
-    // A poll of brokers that are away returns nothing, as an idle one does; the follower asks them.
+    // A poll returns nothing while brokers are away, as when idle; only the activity follower asks
+    // them.
     health.ready("kafka-ensures", () -> either(parts.intake.problem(), activity.get()));
     health.progress("ensures-overdue", parts.intake::progressProblem);
     health.ready("kafka-commands", () -> either(parts.commandFollower.problem(), activity.get()));

@@ -35,11 +35,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a worker works on: this host's engine and workspaces, and Kafka. Taken by one worker's id.
+ * What a worker works on: this host's engine and workspaces, and Kafka. One process holds it for
+ * its worker id.
  *
- * @param partitions of each topic
+ * @param partitions the number of partitions of each topic
  * @param slotProblem why there can be no warm slots; null if there can
- * @param slotsInMemory how many idle ones the host's memory allows
+ * @param slotsInMemory how many idle slots the host's memory allows
  */
 record Host(
     DockerEngine engine,
@@ -54,11 +55,11 @@ record Host(
   private static final Logger log = LoggerFactory.getLogger(Host.class);
 
   /**
-   * Waits until the host and Kafka can be used.
+   * Blocks until the host and Kafka can be used.
    *
    * @throws IOException if the workspace root or the engine can't be used, or another process has
    *     the worker's id
-   * @throws TopicsException if the topics are not as the contract needs them
+   * @throws TopicsException if the topics do not meet the contract
    */
   static Host take(WorkerConfig config, Exposure exposure, StartRetry retry, Closer closer)
       throws IOException, TopicsException, InterruptedException {
@@ -122,7 +123,9 @@ record Host(
         e -> e instanceof TopicsException refused && !refused.isFinal());
   }
 
-  /** Topics whose settings endanger records or the worker are served nevertheless. */
+  /**
+   * Warns about topics whose settings endanger records or the worker; they are served nevertheless.
+   */
   private static void warnOfTopics(KafkaClients kafka, WorkerConfig config, Health health)
       throws InterruptedException {
     List<String> weaknesses;

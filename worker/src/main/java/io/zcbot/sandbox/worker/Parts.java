@@ -53,7 +53,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 
-/** The parts of a worker, wired with each other. None of them runs yet. */
+/** The parts of a worker, wired with each other. This class starts none of them. */
 final class Parts {
   private static final int MOST_RECORDS_OF_A_POLL = 500;
 
@@ -82,7 +82,7 @@ final class Parts {
   private final OpenTelemetry openTelemetry;
   private final IdleTtls idleTtls;
 
-  /** Wires the parts. What must be closed even if it never runs is added to the closer. */
+  /** Wires the parts, and adds to the closer what must be closed even if it never runs. */
   Parts(
       WorkerConfig config,
       Host host,
@@ -252,7 +252,7 @@ final class Parts {
         exposure.intakeMetrics());
   }
 
-  /** Commands keep lanes at work as ensures do, and the intake does not know of them. */
+  /** Adds what the intake does not know: lanes may also be at work on commands. */
   private PartitionHandover.Companion companion() {
     return new PartitionHandover.Companion() {
       @Override

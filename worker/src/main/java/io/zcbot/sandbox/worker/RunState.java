@@ -7,12 +7,14 @@ package io.zcbot.sandbox.worker;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import org.jspecify.annotations.Nullable;
 
-/** Which phase of its life a worker is in. */
+/**
+ * The phase of a worker's life cycle. Thread-safe: a stop may come from any thread, in any phase.
+ */
 final class RunState {
   private Phase phase = Phase.NEW;
   private @Nullable Thread starter;
 
-  /** The phases, in their order; a stop may come in each. */
+  /** The phases, in their order. */
   enum Phase {
     NEW,
     STARTING,
@@ -21,7 +23,7 @@ final class RunState {
   }
 
   /**
-   * The calling thread starts the worker from here on; a stop interrupts it.
+   * Begins the start on the calling thread, which a stop interrupts from now on.
    *
    * @throws StoppedException if the worker was stopped already
    */
@@ -43,12 +45,12 @@ final class RunState {
     }
   }
 
-  /** The starting thread does something else from here on. */
+  /** The starting thread must not be interrupted any more. */
   synchronized void startEnded() {
     starter = null;
   }
 
-  /** Returns whether this is the first stop. */
+  /** Begins the stop, and interrupts a start. Returns whether this is the first stop. */
   synchronized boolean stopping() {
     boolean first = phase != Phase.STOPPING;
     phase = Phase.STOPPING;

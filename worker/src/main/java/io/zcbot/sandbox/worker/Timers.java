@@ -20,7 +20,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Runs periodic tasks. It is the only place that waits for time to pass. */
+/**
+ * Runs periodic tasks of the worker on one timer thread. Tasks that call the engine run on virtual
+ * threads.
+ */
 final class Timers implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Timers.class);
 
@@ -37,9 +40,9 @@ final class Timers implements AutoCloseable {
   }
 
   /**
-   * Runs nothing yet.
+   * Creates the timers, without tasks.
    *
-   * @param retry after which time at most an engine task that failed is run again
+   * @param retry the longest time after which a failed engine task is run again
    */
   Timers(Duration retry) {
     this.retry = retry;
@@ -50,20 +53,20 @@ final class Timers implements AutoCloseable {
     return executor;
   }
 
-  /** Why the last calls of the periodic engine tasks failed; null if none did. */
+  /** Why the last runs of periodic engine tasks failed; null if none did. Any thread. */
   @Nullable String engineProblem() {
     String all = engineProblems.values().stream().distinct().collect(Collectors.joining("; "));
     return all.isEmpty() ? null : all;
   }
 
-  /** Runs a task that never blocks again and again. */
+  /** Runs a task periodically, on the timer thread. The task must not block. */
   void every(Duration interval, Runnable task) {
     var _ =
         executor.scheduleWithFixedDelay(
             () -> {
               try {
                 task.run();
-              } catch (RuntimeException e) { // or the timer would never run it again
+              } catch (RuntimeException e) { // or the executor would never run it again
                 log.error("a periodic task failed unexpectedly; please report this", e);
               }
             },
@@ -73,11 +76,11 @@ final class Timers implements AutoCloseable {
   }
 
   /**
-   * As {@link #every}, for engine calls, which may take long: each runs on a thread of its own, one
-   * at a time. One that failed is not left for a long interval, since it keeps the worker from
-   * being ready.
+   * Runs a task that calls the engine periodically, on a virtual thread, one run at a time. A
+   * failed task is repeated sooner than after a long interval, because its failure keeps the worker
+   * from being ready.
    *
-   * @param name of the task; no other has it
+   * @param name of the task, which must be unique
    */
   void everyOnEngine(Duration interval, String name, EngineTask task) {
     Semaphore once = new Semaphore(1);
@@ -112,7 +115,10 @@ final class Timers implements AutoCloseable {
     }
   }
 
-  /** Waits a little for engine calls: what one creates stays behind if it is cut off. */
+  /**
+   * Waits a little for running engine calls: a call that is cut off may leave behind what it
+   * creates.
+   */
   @Override
   public void close() {
     executor.shutdownNow();

@@ -26,17 +26,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The worker of one sandbox host: starts its parts in order, stops them in reverse.
+ * The worker of one sandbox host: starts its parts in order, and stops them in reverse.
  *
- * <p>{@link #start} waits for the engine and for Kafka as long as it takes, and says so in the log
- * and in readiness; {@link #close} from another thread ends the wait.
+ * <p>{@link #start} waits for the engine and for Kafka as long as necessary, and reports that in
+ * the log and in readiness; {@link #close} from another thread ends the wait.
  */
 public final class Worker implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Worker.class);
 
   static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
 
-  /** It reads the live table of the partitions whose users have sandboxes here. */
+  /**
+   * Long, because each run reads the live table of all partitions whose users have sandboxes here.
+   */
   private static final Duration LISTING_INTERVAL = Duration.ofMinutes(5);
 
   private static final Duration COMMANDS_INTERVAL = Duration.ofSeconds(1);
@@ -50,26 +52,26 @@ public final class Worker implements AutoCloseable {
   private final StartRetry retry = new StartRetry(state::isStopping);
 
   /**
-   * Creates a worker that is not started; only stores its settings. It makes spans if OpenTelemetry
+   * Creates a worker without starting it; only stores its settings. It makes spans if OpenTelemetry
    * is set up in the process, by its agent or by what is on the class path.
    */
   public Worker(WorkerConfig config) {
     this(config, GlobalOpenTelemetry.get());
   }
 
-  /** As {@link #Worker(WorkerConfig)}, but its spans go there. */
+  /** As {@link #Worker(WorkerConfig)}, with another destination of spans. */
   public Worker(WorkerConfig config, OpenTelemetry openTelemetry) {
     this.config = config;
     this.openTelemetry = openTelemetry;
   }
 
   /**
-   * Starts the worker and returns when it serves.
+   * Starts the worker; returns when it serves.
    *
    * @throws IOException if the workspace root, the ops address or the engine can't be used
-   * @throws TopicsException if the topics are not as the contract needs them
+   * @throws TopicsException if the topics do not meet the contract
    * @throws StoppedException if it was closed before or while it started
-   * @throws InterruptedException if that interrupted something else than a wait for a retry
+   * @throws InterruptedException if the close interrupted something other than a wait for a retry
    */
   public void start() throws IOException, TopicsException, InterruptedException {
     state.starting();
@@ -90,7 +92,7 @@ public final class Worker implements AutoCloseable {
 
   private void recover(Host host, Parts parts)
       throws IOException, TopicsException, InterruptedException {
-    host.sandboxes().checkFirewall(); // a failure is told by readiness; the timer tries again
+    host.sandboxes().checkFirewall(); // readiness reports a failure; the timer tries again
     closer.add(host.sandboxes().watchFirewall());
     new Recovery(
             config,
@@ -145,7 +147,7 @@ public final class Worker implements AutoCloseable {
         config.engine().reconcileInterval, "sweep", () -> parts.domain.slots().sweep());
   }
 
-  /** Reaps what the release of the partitions left; otherwise the next start would purge it. */
+  /** Reaps what the release of the partitions left, so that the next start need not purge it. */
   private void reapAtStop(Parts parts) throws InterruptedException {
     try {
       parts
@@ -171,14 +173,15 @@ public final class Worker implements AutoCloseable {
     };
   }
 
-  /** Waits until the worker was closed. */
+  /** Blocks until the worker is closed. */
   public void awaitStop() throws InterruptedException {
     stopped.await();
   }
 
   /**
-   * Stops: reads no more, lets running work end, reaps this worker's sandboxes, commits what is
-   * done. Takes about the configured stop time-out at most; a second call waits for the first.
+   * Stops the worker: reads no more, lets running work end, reaps or keeps this worker's sandboxes
+   * as configured, commits what is done. Takes about the configured stop time-out at most; a second
+   * call blocks until the first is done.
    */
   @Override
   public void close() {

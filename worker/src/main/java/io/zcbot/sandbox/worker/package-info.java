@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** The worker, and the one place that wires its parts. */
+/** The worker, and the only place that wires its parts. */
 @NullMarked
 package io.zcbot.sandbox.worker;
 

@@ -26,9 +26,9 @@ final class CommandCounters {
   long answersWithoutExec;
 
   /**
-   * An exec was answered.
+   * Counts an answered exec.
    *
-   * @param latencyMs null if its command never started
+   * @param latencyMs from the exec to the start; null if its command never started
    */
   void answered(Exited.Reason reason, @Nullable Long latencyMs) {
     answers.merge(reason, 1L, Long::sum);

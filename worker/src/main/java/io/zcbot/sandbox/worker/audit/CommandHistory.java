@@ -16,8 +16,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A user's commands. Execs, outputs and answers may be read in any order, since they are in topics
- * of their own. Checks I11, I12 and I14.
+ * A user's commands. Execs, outputs and answers may be read in any order, since they are in
+ * different topics. Checks I11, I12 and I14.
  */
 final class CommandHistory {
   private static final int CLOSED_KEPT = 64;
@@ -25,10 +25,10 @@ final class CommandHistory {
   private final UserId user;
   private final FoldContext context;
 
-  /** Not answered yet. */
+  /** Commands that are not answered yet, by the id of the exec. */
   private final Map<String, TrackedCommand> open = new LinkedHashMap<>(4);
 
-  /** Answered, or of an exec that was not seen; the eldest is forgotten first. */
+  /** Commands that are answered, or whose exec was not read; the eldest is forgotten first. */
   private final LinkedHashMap<String, TrackedCommand> others = new LinkedHashMap<>(4);
 
   CommandHistory(UserId user, FoldContext context) {
@@ -40,13 +40,13 @@ final class CommandHistory {
     return open.isEmpty();
   }
 
-  /** Whether an exec is known. */
+  /** Whether an exec was read and is remembered. */
   boolean knows(String execId) {
     TrackedCommand command = find(execId);
     return command != null && command.asked() != null;
   }
 
-  /** Whether a command may have been running: one that is not answered, and not due. */
+  /** Whether an unanswered command may have been running at a time, because its end was not due. */
   boolean mayRunAt(long time) {
     for (TrackedCommand command : open.values()) {
       TrackedCommand.Asked asked = command.asked();
@@ -173,7 +173,7 @@ final class CommandHistory {
     return command;
   }
 
-  /** Tells of a command once all of it was seen. */
+  /** Reports a command once its exec, its answer and all its outputs were read. */
   private void settle(TrackedCommand command) {
     if (command.missing() == 0) {
       tell(command);
@@ -224,13 +224,13 @@ final class CommandHistory {
     tell(command);
   }
 
-  /** Forgets what is not open. */
+  /** Forgets commands that are not open. */
   void forget() {
     others.values().forEach(command -> forget(command, Long.MAX_VALUE));
     others.clear();
   }
 
-  /** Judges what is open at the end of the log. */
+  /** Judges the commands that are open at the end of the log. */
   void finish(long end) {
     for (TrackedCommand command : open.values()) {
       TrackedCommand.Asked asked = command.asked();

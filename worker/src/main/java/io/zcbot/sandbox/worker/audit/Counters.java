@@ -18,7 +18,7 @@ import java.util.stream.Collectors;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
-/** Counts of one fold; several add up to a summary. */
+/** The counts of one fold; those of several folds add up to a summary. */
 final class Counters {
   private static final int DIGITS = 3;
 

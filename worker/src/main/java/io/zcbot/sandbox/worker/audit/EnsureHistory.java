@@ -18,7 +18,7 @@ import java.util.Map;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
-/** A user's ensures and their answers, which may be read in either order (I2). */
+/** A user's ensures and their answers, which may be read in either order. Checks I2. */
 final class EnsureHistory {
   private static final int ANSWERS_KEPT = 64;
 
@@ -31,7 +31,7 @@ final class EnsureHistory {
 
   private record Open(long time, long due, RecordPosition position) {}
 
-  /** An answer, and whether its ensure was seen. */
+  /** An answer, and whether its ensure was read. */
   private record Known(
       String outcome,
       @Nullable String containerId,
@@ -45,10 +45,9 @@ final class EnsureHistory {
   }
 
   /**
-   * The ensures of a user.
+   * Starts without ensures.
    *
-   * @param isExec whether an id is that of an exec, which is answered ready as well if it makes a
-   *     sandbox
+   * @param isExec whether an id is that of an exec, which also gets a ready if it makes a sandbox
    */
   EnsureHistory(UserId user, FoldContext context, Predicate<String> isExec) {
     this.user = user;
@@ -60,7 +59,7 @@ final class EnsureHistory {
     return open.isEmpty();
   }
 
-  /** An ensure, not known to repeat an earlier one. */
+  /** Adds an ensure that is not known to repeat an earlier one. */
   void asked(Ensure ensure, long time, RecordPosition position) {
     String id = ensure.eventId();
     Known answer = answers.get(id);
@@ -142,7 +141,7 @@ final class EnsureHistory {
     answers.forEach(this::forget);
   }
 
-  /** Judges what is open at the end of the log. */
+  /** Judges the ensures that are open at the end of the log. */
   void finish(long end) {
     open.forEach(
         (id, asked) -> {

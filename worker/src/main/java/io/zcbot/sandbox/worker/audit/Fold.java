@@ -26,9 +26,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Folds records into histories of users. Pure: the result depends only on the records and their
- * order. Users with an open session or ensure are remembered, others for {@link Rules#window}.
+ * order. Users with an open session, ensure or command are remembered, others for {@link
+ * Rules#window}. Not thread-safe.
  *
- * <p>Several folds may share the work if all records of one key go to the same one; their counters
+ * <p>Several folds may share the work if all records of one key go to the same fold; their counters
  * and purges add up.
  */
 final class Fold {
@@ -38,7 +39,10 @@ final class Fold {
   private final Unreadable unreadable;
   private final Map<String, Purge> purges = new HashMap<>();
 
-  /** In the order of their latest record; parked are those that were passed over as not quiet. */
+  /**
+   * Users in the order of their latest record. A user with something open who is passed over by
+   * {@link #forgetBefore} moves to {@code parked}.
+   */
   private final LinkedHashMap<UserId, UserHistory> users = new LinkedHashMap<>(16, 0.75f, true);
 
   private final Map<UserId, UserHistory> parked = new HashMap<>();
@@ -82,7 +86,7 @@ final class Fold {
     return known;
   }
 
-  /** Forgets users of whom no further record is expected at this time of the log. */
+  /** Forgets users without a record since a time, unless something of them is open. */
   void forgetBefore(long time) {
     Iterator<UserHistory> eldest = users.values().iterator();
     while (eldest.hasNext()) {
@@ -99,13 +103,13 @@ final class Fold {
     }
   }
 
-  /** The last purge each worker announced. */
+  /** The last purge that each worker announced, by worker id. */
   Map<String, Purge> purges() {
     return purges;
   }
 
   /**
-   * Judges what is open at the end of the log.
+   * Judges everything that is open at the end of the log.
    *
    * @param allPurges of all folds that share the work
    */

@@ -23,10 +23,10 @@ import org.jspecify.annotations.Nullable;
  * receiver of results.
  */
 record FoldContext(Rules rules, Coverage known, Counters counters, Consumer<Observation> out) {
-  /** Longest time that is counted: a longer one results from a wrong clock. */
+  /** The longest time that is counted; a longer one is the result of a wrong clock. */
   static final long MAX_MS = Duration.ofDays(36_500).toMillis();
 
-  /** Of a violation that the log sets no end to. */
+  /** The time of a violation that the log does not limit. */
   static final long NO_END = Long.MAX_VALUE;
 
   void tell(Observation finding) {
@@ -34,14 +34,14 @@ record FoldContext(Rules rules, Coverage known, Counters counters, Consumer<Obse
   }
 
   /**
-   * Tells of a violation that puts no sum of any time in doubt, so that its own does not matter.
+   * Reports a violation whose own time does not matter, because it puts no sum of times in doubt.
    */
   void violation(Check check, @Nullable UserId user, String text, RecordPosition... evidence) {
     violation(check, user, NO_END, text, evidence);
   }
 
   /**
-   * Tells of a violation.
+   * Reports a violation.
    *
    * @param until the latest time that it may concern, in milliseconds since 1970
    */
@@ -52,7 +52,9 @@ record FoldContext(Rules rules, Coverage known, Counters counters, Consumer<Obse
     out.accept(new Violation(check, user, latest, text, List.of(evidence)));
   }
 
-  /** Whether all that one topic holds of a user from a time on is known; clocks count. */
+  /**
+   * Whether the log was read from this time on, allowing for clock skew, in a partition of a topic.
+   */
   boolean isKnown(Topic topic, RecordPosition near, long time) {
     long since = known.of(topic, near.partition());
     return since == Long.MIN_VALUE || time - since > rules.skew().toMillis();

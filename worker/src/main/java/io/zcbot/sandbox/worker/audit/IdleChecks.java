@@ -23,7 +23,7 @@ record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) 
       judgeTooEarly(session, end);
     }
     if (isReapersToEnd(end.reason())) {
-      // Announced late, it may seem to have been used after its end.
+      // If its end was announced late, it may seem to have been used after its end.
       UsageWindow.Use before = session.lastUseAtOrBefore(end.at());
       UsageWindow.Use last = before == null ? session.lastUse() : before;
       long from =

@@ -11,7 +11,7 @@ import io.zcbot.sandbox.worker.audit.result.Check;
 final class OverlapCheck {
   private OverlapCheck() {}
 
-  /** Judges two sessions as far as they are known; may be asked again when more is known. */
+  /** Judges two sessions as far as they are known. May be called again when more is known. */
   static void judge(TrackedSession one, TrackedSession other, FoldContext context, UserId user) {
     TrackedSession.Announced a = one.start();
     TrackedSession.Announced b = other.start();

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.audit;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import org.jspecify.annotations.Nullable;
 
-/** A reaped with reason purged: the sign of a worker's start. */
+/** A reaped event with the reason purged, which is the sign of a worker's start. */
 record Purge(long time, RecordPosition position) {
   static Purge later(@Nullable Purge one, Purge other) {
     return one == null || other.time > one.time ? other : one;

@@ -14,15 +14,16 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The event ids that a user's latest records had. Kept as digests, since they are most of what is
- * remembered of a user. Agents choose ids, so the digest is one for which nobody finds two that are
- * alike.
+ * The event ids of a user's latest records. They are kept as digests, since they are most of what
+ * is remembered of a user. Agents choose ids, so the digest is cryptographic: nobody can construct
+ * ids with the same digest.
  */
 final class RecentIds {
   private static final Topic[] TOPICS = Topic.values();
   private static final int FIRST = 4;
 
-  // Of each id: two of its digest, one of what it is about, its topic and partition, its offset.
+  // Of each id: two longs of its digest, one of what it is about, one of topic and partition, its
+  // offset.
   private static final int LONGS = 5;
 
   private final int kept;
@@ -30,7 +31,7 @@ final class RecentIds {
   private int count;
   private int eldest;
 
-  /** What an id was used for: the ensure and the container it is about, empty where none. */
+  /** What an id was used for: the ensure and the container that its event names; empty if none. */
   record Claim(String ensureId, String containerId, RecordPosition position) {
     private long about() {
       return ensureId.isEmpty() && containerId.isEmpty()
@@ -42,7 +43,7 @@ final class RecentIds {
   /**
    * An earlier use of an id.
    *
-   * @param isSame whether it was of the same event
+   * @param isSame whether it was by the same event
    */
   record Earlier(boolean isSame, RecordPosition position) {}
 
@@ -50,7 +51,7 @@ final class RecentIds {
     this.kept = kept;
   }
 
-  /** Claims an id for an event and returns the latest claim before, if there was one. */
+  /** Claims an id for an event; returns the previous claim, or null. */
   @Nullable Earlier claim(String id, Claim claim) {
     ByteBuffer digest = digest(id);
     long one = digest.getLong();
@@ -71,7 +72,7 @@ final class RecentIds {
     return null;
   }
 
-  /** Of the next id: a new place, or that of the eldest. */
+  /** The place of the next id: a new one, or that of the eldest. */
   private int place() {
     if (count == kept) {
       int place = eldest;
@@ -84,7 +85,7 @@ final class RecentIds {
     return count++;
   }
 
-  @SuppressWarnings("EnumOrdinal") // never outlives the process
+  @SuppressWarnings("EnumOrdinal") // the ordinal never leaves the process
   private void put(int at, long one, long two, Claim claim) {
     RecordPosition position = claim.position;
     claims[at] = one;

@@ -34,7 +34,7 @@ import java.util.function.Consumer;
 public final class Replay {
   private static final int BATCH = 4096;
 
-  /** Some batches are in memory at a time. */
+  /** The size of a batch; several are in memory at a time. */
   static final long BATCH_BYTES = 8L << 20;
 
   private static final int BATCHES_AHEAD = 4;
@@ -46,11 +46,11 @@ public final class Replay {
   private final Progress progress;
   private final int shards;
 
-  /** Receives the progress from time to time. */
+  /** Is called with the progress from time to time. */
   @FunctionalInterface
   public interface Progress {
     /**
-     * How far.
+     * Reports the progress.
      *
      * @param share of the log, from 0 to 1
      * @param records read so far
@@ -58,13 +58,13 @@ public final class Replay {
     void at(double share, long records);
   }
 
-  /** A finding, and the record within its batch that led to it. */
+  /** A finding, and the index in its batch of the record that led to it. */
   private record Told(int at, Observation finding) {}
 
   /**
-   * A replay by these rules.
+   * Creates a replay.
    *
-   * @param out told what is found, by the thread that runs the replay
+   * @param out is called with the findings, on the thread that runs the replay
    */
   public Replay(Rules rules, Consumer<Observation> out, Progress progress) {
     this(rules, out, progress, Runtime.getRuntime().availableProcessors());
@@ -78,7 +78,7 @@ public final class Replay {
   }
 
   /**
-   * Reads the source to its end.
+   * Reads the source to its end, and judges it.
    *
    * @throws IOException if it can't be read
    */
@@ -144,7 +144,7 @@ public final class Replay {
         told.addAll(shard.get());
       } catch (ExecutionException e) {
         if (e.getCause() instanceof Error error) {
-          throw error; // above all that the memory does not suffice
+          throw error; // above all, out of memory
         }
         throw new IllegalStateException("folding the records failed", e);
       }
@@ -157,7 +157,7 @@ public final class Replay {
     told.forEach(each -> out.accept(each.finding));
   }
 
-  /** What comes at the end of a batch comes from several shards: by user it has one order. */
+  /** The sort key of findings at the end of a batch, which come from several shards: by user. */
   private static String key(Observation finding) {
     return switch (finding) {
       case AuditedEnsure ensure -> ensure.user().toString();
@@ -170,7 +170,7 @@ public final class Replay {
     };
   }
 
-  /** One fold in a thread of its own, for the records whose keys fall to it. */
+  /** One fold with a thread, for the records whose keys are assigned to it. */
   private static final class Shard implements AutoCloseable {
     final Fold fold;
     private final ExecutorService thread = Executors.newSingleThreadExecutor(Replay::thread);

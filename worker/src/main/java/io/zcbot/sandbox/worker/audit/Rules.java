@@ -13,14 +13,15 @@ import java.util.List;
 /**
  * The settings of the audited workers, and the tolerances of the audit.
  *
- * @param ttl the idle TTL of sandboxes whose readies do not tell theirs
+ * @param ttl the idle TTL of sandboxes whose ready events have none
  * @param interval the reaper's interval
  * @param expiry when an ensure without {@code expires_at} expires
  * @param grace how late an answer, a reap or an announcement may be
  * @param skew how far apart the clocks of brokers and hosts may be
- * @param window how long a user is remembered who has no open session and no open ensure; records
- *     of a user that are further out of order than this are not put together any more
- * @param purgesAtStart whether a worker that starts purges all that it had left, not only some
+ * @param window how long a user without an open session or ensure is remembered; records of a user
+ *     that are further out of order than this are not put together
+ * @param purgesAtStart whether a worker that starts purges everything that it had left, or only
+ *     some
  * @param outages when workers or Kafka are known to have been unavailable; no sandbox ages in these
  *     times, nor while the low watermark stands still after them
  */
@@ -33,7 +34,7 @@ public record Rules(
     Duration window,
     boolean purgesAtStart,
     List<Outage> outages) {
-  /** The workers' defaults. */
+  /** The defaults of workers. */
   public static final Rules DEFAULT =
       new Rules(
           Duration.ofSeconds(300),
@@ -45,19 +46,19 @@ public record Rules(
           true,
           List.of());
 
-  /** No ensure is worked on for longer than this, whatever its {@code expires_at} says. */
+  /** The longest time that an ensure is worked on, whatever its {@code expires_at} says. */
   private static final Duration LONGEST_EXPIRY = Duration.ofMinutes(10);
 
   /**
-   * After an outage the low watermark of a partition holds still for this at most, since the outage
-   * kept agents from reporting use.
+   * The longest time that the low watermark of a partition stands still after an outage, because
+   * the outage kept agents from reporting use.
    */
   private static final Duration LONGEST_HOLD = Duration.ofSeconds(30);
 
-  /** What an exec that says nothing of it is given. */
+  /** The time-out of an exec that does not specify one. */
   private static final Duration COMMAND_TIMEOUT = Duration.ofSeconds(60);
 
-  /** How much later than its time-out a command is ended at the latest, whatever it does. */
+  /** How long after its time-out a command has ended at the latest. */
   private static final Duration COMMAND_END = Duration.ofSeconds(15);
 
   public Rules {
@@ -67,21 +68,23 @@ public record Rules(
   /** A time in which no worker is expected to reap. */
   public record Outage(Instant from, Instant to) {}
 
-  /** The most an idle sandbox may last, in milliseconds (I6). */
+  /** The longest time that an idle sandbox may last, in milliseconds (I6). */
   long longestIdle(Duration idleTtl) {
     return idleTtl.plus(interval.multipliedBy(2)).plus(grace).plus(skew).toMillis();
   }
 
-  /** How long two sessions may overlap that these workers announced, in milliseconds (I1, I4). */
+  /** How long two sessions announced by these workers may overlap, in milliseconds (I1, I4). */
   long tolerance(String oneWorker, String otherWorker) {
     return (oneWorker.equals(otherWorker) ? skew : skew.plus(grace)).toMillis();
   }
 
-  /** Milliseconds between two instants in which a worker could judge that a sandbox is idle. */
+  /**
+   * The milliseconds between two times during which a worker could judge that a sandbox is idle.
+   */
   long agedBetween(long from, long to) {
     long hold = LONGEST_HOLD.toMillis();
     long aged = to - from;
-    long counted = from; // up to here, so that overlapping outages count once
+    long counted = from; // so that overlapping outages count once
     for (Outage outage : outages) {
       long begin = Math.max(counted, outage.from.toEpochMilli());
       long end = Math.min(to, outage.to.toEpochMilli() + hold);
@@ -93,7 +96,7 @@ public record Rules(
     return aged;
   }
 
-  /** From when on an exec without an answer is one too many, in milliseconds since 1970 (I11). */
+  /** The time by which an exec must be answered, in milliseconds since 1970 (I11). */
   long commandDue(Exec exec, long recorded) {
     Instant expires = exec.expiresAt();
     Duration timeout = exec.timeout() == null ? COMMAND_TIMEOUT : exec.timeout();
@@ -102,7 +105,7 @@ public record Rules(
         + timeout.plus(COMMAND_END).toMillis();
   }
 
-  /** From when on an ensure without an answer is one too many, in milliseconds since 1970 (I2). */
+  /** The time by which an ensure must be answered, in milliseconds since 1970 (I2). */
   long answerDue(long recorded, long expiresAt) {
     long expires = Math.clamp(expiresAt, recorded, recorded + LONGEST_EXPIRY.toMillis());
     return expires + grace.plus(skew).toMillis();

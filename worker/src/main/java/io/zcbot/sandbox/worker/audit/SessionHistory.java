@@ -34,7 +34,7 @@ final class SessionHistory {
   private final Deque<TrackedSession> ended = new ArrayDeque<>(2);
 
   /**
-   * The sessions of a user.
+   * Starts without sessions.
    *
    * @param mayBeRunning whether a command of the user may have been running at a time
    */
@@ -48,7 +48,7 @@ final class SessionHistory {
     return open.isEmpty();
   }
 
-  /** Notes that the sandbox was used. */
+  /** Notes a use of the user's sandbox. */
   void used(long time, RecordPosition position, boolean isRepeated) {
     if (!open.isEmpty()) {
       excuse(open.getLast(), time);
@@ -58,7 +58,7 @@ final class SessionHistory {
     }
   }
 
-  /** A command ended: until then, its sandbox was in use. */
+  /** Notes that a command ended, and used its sandbox until then. */
   void ran(Exited exited, RecordPosition position) {
     if (exited.container() != null && exited.startedAt() != null) {
       TrackedSession session = find(open, exited.container().id());
@@ -68,13 +68,16 @@ final class SessionHistory {
         session.ran(
             from,
             exited.exitedAt().toEpochMilli(),
-            // When a lost command ended is not known, so that it only excuses.
+            // The end of a lost command is not known, so it only excuses the sandbox's age.
             exited.reason() == Exited.Reason.LOST ? null : position);
       }
     }
   }
 
-  /** What ends a command may be read behind what happened after it. */
+  /**
+   * Extends the time in which a session may have been in use: the end of a command may be read
+   * later than what followed it.
+   */
   private void excuse(TrackedSession session, long time) {
     if (mayBeRunning.test(time)) {
       session.busyUntil(time);
@@ -153,7 +156,7 @@ final class SessionHistory {
       context.violation(
           Check.I4,
           user,
-          FoldContext.NO_END, // how long it ran on is not known
+          FoldContext.NO_END, // how long it ran after that is not known
           "container "
               + session.containerId()
               + " was announced ready "
@@ -197,9 +200,9 @@ final class SessionHistory {
   }
 
   /**
-   * Judges what is open at the end of the log.
+   * Judges the sessions that are open at the end of the log.
    *
-   * @param purges the last purge a worker announced, by its id
+   * @param purges the last purge that a worker announced, by its id
    */
   void finish(long end, Function<String, @Nullable Purge> purges) {
     for (TrackedSession session : open) {
@@ -227,7 +230,7 @@ final class SessionHistory {
       context.violation(
           Check.I4,
           user,
-          FoldContext.NO_END, // it counts as being there still
+          FoldContext.NO_END, // it counts as still running
           "container "
               + session.containerId()
               + " was never announced reaped, although the user got another one later",

@@ -18,7 +18,7 @@ import java.time.Instant;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** What the log has of one command so far: its exec, its outputs, its first answer. */
+/** What was read about one command: its exec, its outputs, and its first answer. */
 final class TrackedCommand {
   private final String execId;
   private @Nullable Asked asked;
@@ -28,16 +28,20 @@ final class TrackedCommand {
   private long outputs;
   private long streamed;
 
-  // Each is told once.
+  // Each violation is reported once.
   boolean told;
   boolean answeredAgainTold;
   boolean startedAgainTold;
   boolean gapTold;
 
-  /** The exec. */
+  /**
+   * The exec of a command.
+   *
+   * @param due when its answer is due, in milliseconds since 1970
+   */
   record Asked(String line, long time, long due, RecordPosition position) {}
 
-  /** An exited, without its data, which may be large. */
+  /** An exited event without its output, which may be large. */
   record Answer(
       String eventId,
       Exited.Reason reason,
@@ -74,7 +78,7 @@ final class TrackedCommand {
       return data == null ? 0 : data.length();
     }
 
-    /** Whether this tells of a start, and of another one. */
+    /** Whether this answer names a start other than that of the other answer. */
     boolean isOfAnotherStartThan(Answer other) {
       return startedAt != null
           && !(startedAt.equals(other.startedAt)
@@ -98,7 +102,7 @@ final class TrackedCommand {
     return answer;
   }
 
-  /** The first answer that tells of a start: none need, and a later one may. */
+  /** The first answer that names a start, which may be a later answer; null if none does. */
   @Nullable Answer start() {
     return start;
   }
@@ -107,7 +111,7 @@ final class TrackedCommand {
     return asked != null && answer == null;
   }
 
-  /** How many outputs the log has of it. */
+  /** The number of its outputs in the log. */
   long outputs() {
     return outputs;
   }
@@ -116,7 +120,7 @@ final class TrackedCommand {
     asked = new Asked(ProgramText.of(exec.program()), time, due, position);
   }
 
-  /** An answer came; the first one counts. */
+  /** Notes an answer; the first one counts. */
   void answered(Answer now) {
     if (answer == null) {
       answer = now;
@@ -127,9 +131,9 @@ final class TrackedCommand {
   }
 
   /**
-   * An output came.
+   * Notes an output.
    *
-   * @return how many are missing before it; negative if it is a repetition
+   * @return how many outputs are missing before it; negative if it is a repetition
    */
   long wrote(Output output) {
     long missing = output.seq() - nextSeq;
@@ -141,12 +145,12 @@ final class TrackedCommand {
     return missing;
   }
 
-  /** How many outputs its answer counts that the log does not have. */
+  /** How many of the outputs that its answer counts are missing. */
   long missing() {
     return answer == null ? 0 : Math.max(0, answer.outputs - outputs);
   }
 
-  /** Of a command whose exec is known. */
+  /** The result for a command whose exec was read. */
   AuditedCommand asObservation(UserId user, Asked exec) {
     Answer known = answer;
     return new AuditedCommand(

@@ -13,7 +13,7 @@ import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
-/** A session while the fold remembers it. Its start, its end or both are known. */
+/** A session that the fold remembers. Its start, its end or both were read. */
 final class TrackedSession {
   private final String containerId;
   private final String host;
@@ -30,14 +30,14 @@ final class TrackedSession {
   private int ensures;
   private long activities;
 
-  // Each is told once.
+  // Each violation is reported once.
   boolean overlapTold;
   boolean endedTwiceTold;
   boolean readyAgainTold;
 
-  /** A ready that names the container. */
+  /** A ready event that names the container. */
   record Announced(long time, Ready.Outcome outcome, RecordPosition position) {
-    /** The brokers' order where there is one, else the clocks'. */
+    /** Whether this came first: by offset in the same partition, else by time. */
     boolean isBefore(Announced other) {
       return position.isComparableTo(other.position)
           ? position.offset() < other.position.offset()
@@ -45,7 +45,7 @@ final class TrackedSession {
     }
   }
 
-  /** A reaped that names the container: its record time, and what it says itself. */
+  /** A reaped event that names the container, with its record's time and its own fields. */
   record End(
       long time,
       long reapedAt,
@@ -54,13 +54,16 @@ final class TrackedSession {
       String eventId,
       Reaped.Reason reason,
       String workerId) {
-    /** It was gone by then: announced later while Kafka was away, or dated by a clock behind. */
+    /**
+     * The earlier of its two times: the record may be late because Kafka was away, and the host's
+     * clock may be ahead of the brokers' clock.
+     */
     long at() {
       return Math.min(time, reapedAt);
     }
   }
 
-  /** Idle for too long, and yet used again. */
+  /** A time between two uses that was too long for an idle sandbox. */
   record Gap(UsageWindow.Use from, UsageWindow.Use to) {}
 
   TrackedSession(String containerId, String host, String workerId, Rules rules) {
@@ -76,7 +79,7 @@ final class TrackedSession {
     return containerId;
   }
 
-  /** The worker that announced it ready first; while no ready is known, the one that reaped it. */
+  /** The worker that announced it ready first; before a ready is read, the one that reaped it. */
   String workerId() {
     return workerId;
   }
@@ -85,7 +88,7 @@ final class TrackedSession {
     return start;
   }
 
-  /** The ready that named it last. */
+  /** The last ready event that named it. */
   @Nullable Announced lastReady() {
     return lastReady;
   }
@@ -94,29 +97,32 @@ final class TrackedSession {
     return end;
   }
 
-  /** The first time it was idle for too long and went on. */
+  /** The first time that it was idle for too long but was used again; null if never. */
   @Nullable Gap gap() {
     return gap;
   }
 
-  /** The first ready of a later session, if one came while this was open and not named since. */
+  /**
+   * The first ready event of a later session that came after the last one of this open session;
+   * null if none did.
+   */
   @Nullable Announced successor() {
     return successor;
   }
 
-  /** Another session of the user began. */
+  /** Notes that another session of the user began. */
   void succeeded(Announced other) {
     if (successor == null && lastReady != null && lastReady.isBefore(other)) {
       successor = other;
     }
   }
 
-  /** What the ready that named it last says; where it does not say, the rules' one. */
+  /** The idle TTL of the last ready event that named it, or else that of the rules. */
   Duration idleTtl() {
     return idleTtl;
   }
 
-  /** Of a session whose start is known. */
+  /** The last use. The start of the session must be known. */
   UsageWindow.Use lastUse() {
     return uses.last();
   }
@@ -135,14 +141,14 @@ final class TrackedSession {
       workerId = ready.workerId();
       uses.add(time, position);
     } else {
-      use(time, position); // judged by the idle TTL that was in force until now
+      use(time, position); // judged by the idle TTL that applied until now
     }
     Duration told = ready.environment().idleTtl();
     idleTtl = told == null ? rules.ttl() : told;
     return announced;
   }
 
-  /** An activity came; a repeated one counts as use, but not twice as activity. */
+  /** Notes an activity. A repeated one counts as use, but not again as activity. */
   void used(long time, RecordPosition position, boolean isRepeated) {
     if (!isRepeated) {
       activities++;
@@ -150,7 +156,7 @@ final class TrackedSession {
     use(time, position);
   }
 
-  /** The latest time until which a command ran, or may have. */
+  /** The latest time until which a command ran, or may have run. */
   long busyUntil() {
     return busyUntil;
   }
@@ -160,7 +166,7 @@ final class TrackedSession {
   }
 
   /**
-   * A command ran.
+   * Notes that a command ran.
    *
    * @param position of the record that proves it; null if it only may have run
    */

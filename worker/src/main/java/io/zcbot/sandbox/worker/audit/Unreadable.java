@@ -15,9 +15,12 @@ import java.util.Map;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
-/** Records that are not valid events, and the dead letters that account for them. */
+/** Matches records that are not valid events with their dead letters. */
 final class Unreadable {
-  /** Dead letters come after their record, but for clocks and repetitions. */
+  /**
+   * How many dead letters are kept that were read before their record, because of clocks or
+   * repetitions.
+   */
   private static final int EARLY_LETTERS_KEPT = 10_000;
 
   private final FoldContext context;
@@ -99,7 +102,10 @@ final class Unreadable {
         position);
   }
 
-  /** A sandbox may have lasted, or a command run, long after what begins or ends it. */
+  /**
+   * Whether a topic's record may concern later times: a sandbox may last, or a command run, long
+   * after.
+   */
   private static boolean isOfWhatLasts(Topic topic) {
     return topic == Topic.READY || topic == Topic.REAPED || topic == Topic.EXEC;
   }

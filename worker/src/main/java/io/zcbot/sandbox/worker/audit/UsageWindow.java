@@ -20,7 +20,7 @@ final class UsageWindow {
   private final @Nullable Stretch[] stretches = new Stretch[KEPT];
   private int count;
 
-  /** A use and the record that tells of it. */
+  /** A use, and the record that proves it. */
   record Use(long time, RecordPosition position) {}
 
   private record Stretch(Use first, Use last) {}
@@ -29,7 +29,7 @@ final class UsageWindow {
     this.stretch = Math.max(1, graceMs / 2);
   }
 
-  /** Notes a use; one dated before the latest known changes nothing. */
+  /** Notes a use; one that is earlier than the latest known use changes nothing. */
   void add(long time, RecordPosition position) {
     Use use = new Use(time, position);
     if (count > 0) {
@@ -45,7 +45,7 @@ final class UsageWindow {
     stretches[count++ % KEPT] = new Stretch(use, use);
   }
 
-  /** The latest; there must be one. */
+  /** The latest use. There must be one. */
   Use last() {
     return get(count - 1).last;
   }

@@ -24,7 +24,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the log says about one user, as far as it still matters: open sessions, open ensures, open
+ * What the log says about one user, as far as it still matters: open sessions, ensures and
  * commands, and the latest closed ones, to recognise repetitions.
  */
 final class UserHistory {
@@ -40,7 +40,7 @@ final class UserHistory {
   private long @Nullable [] activityIds;
   private int activitiesSeen;
 
-  /** The latest record time seen of this user. */
+  /** The latest time of this user's records. */
   long lastSeen = Long.MIN_VALUE;
 
   UserHistory(UserId user, FoldContext context) {
@@ -56,7 +56,7 @@ final class UserHistory {
   }
 
   /**
-   * Nothing is open, so that forgetting the user only loses the ability to recognise repetitions.
+   * Whether nothing is open, so that forgetting the user only means not to recognise repetitions.
    */
   boolean isQuiet() {
     return ensures.isQuiet() && sessions.isQuiet() && commands.isQuiet();
@@ -101,21 +101,21 @@ final class UserHistory {
     }
   }
 
-  /** Forgets the user, who is quiet. */
+  /** Reports what is still due before the quiet user is forgotten. */
   void forget() {
     ensures.forget();
     sessions.forget();
     commands.forget();
   }
 
-  /** Judges what is open at the end of the log. */
+  /** Judges everything that is open at the end of the log. */
   void finish(long end, Function<String, @Nullable Purge> purges) {
     ensures.finish(end);
     sessions.finish(end, purges);
     commands.finish(end);
   }
 
-  /** Whether the event was seen before; an id used for another event is told. */
+  /** Whether the event was read before; reports an id that was used for another event. */
   private boolean isRepeated(
       SandboxEvent event, RecordPosition position, String ensureId, String containerId) {
     RecentIds.Claim claim = new RecentIds.Claim(ensureId, containerId, position);
@@ -155,7 +155,7 @@ final class UserHistory {
     return false;
   }
 
-  /** FNV-1a: ids of one origin differ in few characters. */
+  /** FNV-1a, because ids of one origin differ in few characters. */
   private static long hash(String id) {
     long hash = 0xcbf29ce484222325L;
     for (int i = 0; i < id.length(); i++) {

@@ -9,9 +9,9 @@ import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 
 /**
- * Bytes that are added behind and taken in front. Whoever owns it bounds it. Large pieces are kept
- * as they come, and small ones are copied together, so that it takes little more memory than its
- * bytes.
+ * A queue of bytes. Large pieces are kept as they are, small ones are copied into shared blocks, so
+ * that the queue takes little more memory than its bytes. The owner bounds its length and guards it
+ * by a lock.
  */
 final class ByteQueue {
   private static final int BLOCK = 8 * 1024;
@@ -24,12 +24,12 @@ final class ByteQueue {
     return length;
   }
 
-  /** What it takes: a block is kept until all of it is taken. */
+  /** The memory that the queue takes, in bytes: a block is kept until all of it is taken. */
   int memory() {
     return memory;
   }
 
-  /** Adds the first bytes of some data. */
+  /** Appends the first {@code count} bytes of some data. */
   void add(Data data, int count) {
     ByteBuffer added = data.toByteBuffer().limit(count);
     if (count >= BLOCK) {
@@ -50,7 +50,7 @@ final class ByteQueue {
     memory += block.capacity();
   }
 
-  /** Copies what fits into the last block, unless that is somebody's data. */
+  /** Copies what fits into the last block, unless that block is the caller's data (read-only). */
   private void fill(ByteBuffer added) {
     ByteBuffer last = blocks.peekLast();
     if (last == null || last.isReadOnly()) {
@@ -62,7 +62,7 @@ final class ByteQueue {
     added.position(added.position() + count);
   }
 
-  /** Takes so many bytes, or all there are. */
+  /** Removes and returns at most {@code most} bytes. */
   Data take(int most) {
     byte[] taken = new byte[Math.min(most, length)];
     int at = 0;

@@ -13,49 +13,52 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What became of commands of which the sandbox tells nothing any more. */
+/**
+ * Finds out how commands ended whose sandbox reports nothing any more. The calls block for the
+ * engine.
+ */
 final class ChannelLoss {
   private static final Logger log = LoggerFactory.getLogger(ChannelLoss.class);
 
-  /** The news that the sandbox ended may come this much later than that its channel broke. */
+  /** The event of a sandbox's end may arrive this much later than its channel breaks. */
   private static final Duration NEWS = Duration.ofMillis(300);
 
   private final Engine engine;
   private final Consumer<Sandbox> unreachable;
 
   /**
-   * Asks an engine.
+   * Creates the checks.
    *
-   * @param unreachable has a sandbox ended in which nothing answers
+   * @param unreachable ends a sandbox in which nothing answers
    */
   ChannelLoss(Engine engine, Consumer<Sandbox> unreachable) {
     this.engine = engine;
     this.unreachable = unreachable;
   }
 
-  /** The channel broke while a command ran. */
+  /** The ending of a command that ran when the channel broke. */
   Ending broken(UserCommands commands, String why) throws InterruptedException {
     Sandbox sandbox = commands.sandbox();
     if (!runs(sandbox) || commands.awaitGone(NEWS) || !runs(sandbox)) {
       return Ending.sandboxGone();
     }
-    commands.reconnect(); // what the broken channel left must not go on unwatched
+    commands.reconnect(); // kills what the broken channel left running
     return Ending.lost("the connection to the sandbox's commands broke: " + why);
   }
 
-  /** The channel could not be opened, so that nothing was started. */
+  /** The ending of a command that was not started because the channel could not be opened. */
   Ending unopened(UserCommands commands, EngineException why) {
     return commands.isGone() || isDead(commands.sandbox())
         ? Ending.goneBeforeStart()
         : Ending.unstartable(why);
   }
 
-  /** Whether a sandbox is seen not to run. */
+  /** Whether the engine says that a sandbox does not run; false if the engine can't be asked. */
   boolean isDead(Sandbox sandbox) {
     return !runs(sandbox);
   }
 
-  /** A command's end was not reported in time, and its channel is closed. */
+  /** The ending of a command whose end was not reported in time, after its channel was closed. */
   Ending unreported(UserCommands commands, Duration timeout) throws InterruptedException {
     if (commands.reconnect()) {
       return Ending.unreported(timeout, "it was killed");
@@ -74,7 +77,7 @@ final class ChannelLoss {
       return engine.find(sandbox.containerId()).filter(Container::isRunning).isPresent();
     } catch (EngineException e) {
       log.info("could not look at {}: {}", sandbox.containerId(), e.getMessage());
-      return true; // being cut off ends nothing
+      return true; // without an answer, assume that it runs
     }
   }
 }

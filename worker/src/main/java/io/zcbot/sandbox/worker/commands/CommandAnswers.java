@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Answers execs (I11). */
+/** Makes and publishes the answers to execs (I11). Thread-safe. */
 final class CommandAnswers {
   private static final Logger log = LoggerFactory.getLogger(CommandAnswers.class);
   private static final int MAX_MESSAGE = 1000;
@@ -45,7 +45,7 @@ final class CommandAnswers {
     this.metrics = metrics;
   }
 
-  /** Where a sandbox's commands run. */
+  /** The container, host and worker that answers name. */
   ContainerRef place(Sandbox sandbox) {
     return new ContainerRef(
         Container.nameOf(sandbox.user()),
@@ -78,7 +78,7 @@ final class CommandAnswers {
         output.isTruncated());
   }
 
-  /** The answer to an exec that a former owner of its partition started. */
+  /** The answer to an exec whose command a former owner of its partition entered in the table. */
   Exited lost(CommandEntry entry) {
     return exited(
         CommandKey.of(entry),
@@ -129,7 +129,10 @@ final class CommandAnswers {
         ending.retryable());
   }
 
-  /** Publishes an answer to a request, and returns once the log has it. */
+  /**
+   * Publishes an answer and returns once the log has it. If the log refuses the output, for example
+   * because it is too large for the topic, the answer is published without it.
+   */
   void publish(Exited exited, RequestContext request, Fence fence)
       throws FencedException, InterruptedException {
     EventSink answering = sink.answering(request);
@@ -150,7 +153,7 @@ final class CommandAnswers {
     told(exited);
   }
 
-  /** An answer was published. */
+  /** Counts and logs a published answer. */
   void told(Exited exited) {
     metrics.commandEnded(exited.reason(), Duration.ofMillis(exited.tookMs()));
     metrics.outputPublished(
@@ -162,7 +165,7 @@ final class CommandAnswers {
     return data == null ? 0 : data.length();
   }
 
-  /** A topic may take less than workers publish. */
+  /** The answer without output, for a topic that accepts less than workers publish. */
   private static Exited withoutOutput(Exited exited) {
     return new Exited(
         exited.eventId(),

@@ -10,10 +10,10 @@ import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.UserId;
 
 /**
- * Names a command: an exec's id means nothing without its user, so no user's input reaches another
- * user's command.
+ * Identifies a command. The user is part of the key, because agents choose the ids of execs: no
+ * user's input may reach another user's command.
  *
- * @param execId the {@code event_id} of its exec
+ * @param execId the {@code event_id} of the exec
  */
 public record CommandKey(UserId user, String execId) {
   /** The command that an exec asks for. */

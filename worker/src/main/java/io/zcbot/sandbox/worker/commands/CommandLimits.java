@@ -7,14 +7,14 @@ package io.zcbot.sandbox.worker.commands;
 import java.time.Duration;
 
 /**
- * What commands may take.
+ * The limits of commands.
  *
  * @param perSandbox most commands that run in a sandbox at once
- * @param waiting most further ones that wait
- * @param defaultTimeout where the exec names none
- * @param maxTimeout the longest that an exec may ask for
- * @param defaultOutput bytes of output that are kept where the exec does not say how many
- * @param maxInlineOutput the most that are kept of output that is not streamed
+ * @param waiting most further commands that wait in a sandbox's queue
+ * @param defaultTimeout for an exec without a time-out
+ * @param maxTimeout the longest time-out that an exec may ask for
+ * @param defaultOutput bytes of output that are kept if the exec does not say how many
+ * @param maxInlineOutput most bytes of output that are kept if it is not streamed
  */
 public record CommandLimits(
     int perSandbox,
@@ -26,7 +26,7 @@ public record CommandLimits(
   public static final CommandLimits DEFAULT =
       new CommandLimits(8, 64, Duration.ofSeconds(60), Duration.ofHours(1), 256 * 1024, 512 * 1024);
 
-  /** The same with what operators set. */
+  /** These limits with the two that operators set. The default time-out is cut to the maximum. */
   public CommandLimits with(int perSandbox, Duration maxTimeout) {
     return new CommandLimits(
         perSandbox,

@@ -5,20 +5,21 @@
 package io.zcbot.sandbox.worker.commands;
 
 /**
- * The memory that all commands of a worker share.
+ * The memory budgets that all commands of a worker share. The window of a command is memory that it
+ * has apart from them.
  *
- * @param outputs for what they write and their answers bring, beyond the window of each
- * @param streams for what they write and the log has not acknowledged, beyond the window of each
+ * @param outputs for output and answers, beyond the window of each command
+ * @param streams for streamed output that the log has not acknowledged, beyond the window
  * @param inputs for what execs bring and their commands have not read
- * @param laterInputs for what inputs bring, beyond the window of each command
+ * @param laterInputs for what input events bring, beyond the window
  */
 record CommandMemory(
     MemoryBudget outputs, MemoryBudget streams, MemoryBudget inputs, MemoryBudget laterInputs) {
   private static final int OUTPUT_BYTES = 16 * 1024 * 1024;
 
   /**
-   * All answers go through the producer that has these bytes, in records that may be longer by a
-   * third: at most half of what it may hold.
+   * At most half of the producer's buffer, which all answers share: records may be a third longer
+   * than these bytes.
    */
   private static final int STREAM_BYTES = 3 * 1024 * 1024;
 

@@ -13,15 +13,17 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The output of one command, up to a bound; what is beyond it is discarded (I14), and does not even
- * come here. The command may write only what it was allowed to, so memory for it is bounded: a
- * window to begin with, and more as earlier output leaves the memory or other commands leave room.
+ * The output of one command, up to a bound; the rest is discarded in the sandbox (I14). The command
+ * may write only as much as it was allowed, which bounds the memory: a window at first, and more as
+ * earlier output leaves memory or the shared budget has room.
+ *
+ * <p>The channel's thread writes; the command's own thread waits for the end of the output.
  */
 abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
-  /** What a command may write in any case before anything of it has left the memory. */
+  /** What each command may write, in bytes, before any of it has left memory. */
   static final int WINDOW = 16 * 1024;
 
-  /** Smaller allowances are collected; half a window is left to the command meanwhile. */
+  /** Allowances are collected up to this size; the command has half a window left meanwhile. */
   private static final int ALLOWANCE = WINDOW / 2;
 
   final ReentrantLock lock = new ReentrantLock();
@@ -38,7 +40,7 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
     this.bound = bound;
   }
 
-  /** The command wrote something. Never blocks. */
+  /** Takes what the command wrote. Never blocks. */
   final void write(OutputStreamName stream, Data data) {
     lock.lock();
     try {
@@ -60,25 +62,31 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
     }
   }
 
-  /** Keeps the first bytes of what was written, and wakes whoever waits for that. Has the lock. */
+  /**
+   * Keeps the first {@code count} bytes of what was written, and wakes the thread that waits for
+   * them. Called with the lock held.
+   */
   abstract void keep(OutputStreamName stream, Data data, int count);
 
-  /** Returns once the command ended and its output needs nothing but its answer any more. */
+  /** Blocks until the command ended and all streamed output is in the log. */
   abstract void complete() throws FencedException, InterruptedException;
 
-  /** The command should have ended: what other commands keep it from writing is discarded. */
+  /**
+   * Called when the command should have ended: output that waits for memory which other commands
+   * hold is discarded.
+   */
   abstract void hurry();
 
-  /** Gives back what it has of the budget. */
+  /** Gives its share of the budget back. */
   abstract void release();
 
-  /** All that was written to a stream; null if it was streamed. */
+  /** What was written to a stream; null if the output was streamed. */
   abstract @Nullable Data of(OutputStreamName stream);
 
-  /** How many records it was published in. */
+  /** The number of records in which it was published. */
   abstract long count();
 
-  /** The command that writes, once it is known. */
+  /** Sets the command, once it is started, and allows it what is due. */
   final void attach(CommandChannel.Command started) {
     lock.lock();
     try {
@@ -93,7 +101,7 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
     }
   }
 
-  /** Nothing more is written. */
+  /** The command ended, so nothing more is written. */
   final void end() {
     lock.lock();
     try {
@@ -104,7 +112,10 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
     }
   }
 
-  /** Lets the command write so much more. Has the lock. */
+  /**
+   * Allows the command to write more, at once or once enough has accumulated. Called with the lock
+   * held.
+   */
   final void allow(int bytes) {
     owed += bytes;
     if (command != null && owed >= ALLOWANCE && !ended && !truncated) {
@@ -118,7 +129,7 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
     return ended;
   }
 
-  /** Whatever comes from now on is discarded. */
+  /** Discards all further output. */
   final void cut() {
     lock.lock();
     try {
@@ -133,7 +144,7 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
     }
   }
 
-  /** Whether the command waits in its write, and the news of its end with it. */
+  /** Whether the command is blocked in a write, which also delays the report of its end. */
   final boolean isHeldUp() {
     lock.lock();
     try {
@@ -143,7 +154,7 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
     }
   }
 
-  /** Whether all that is written from now on is discarded, which shows only once it is. */
+  /** Whether the bound is reached. It counts as truncated only once the command writes more. */
   final boolean isFull() {
     return kept == bound;
   }

@@ -13,7 +13,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 
-/** What commands need of the rest of the domain and of the outside. */
+/** What commands need from the rest of the domain and from the outside. */
 public record CommandPorts(
     Engine engine,
     EventSink sink,

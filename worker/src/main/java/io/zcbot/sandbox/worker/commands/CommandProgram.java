@@ -19,11 +19,14 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The program of a command: what it reads and writes, and how it ended. */
+/**
+ * The running program of a command: its input and output, and how it ended. The channel's thread
+ * reports what happens; the command's thread and a timer call the rest.
+ */
 final class CommandProgram implements CommandObserver {
   private static final Logger log = LoggerFactory.getLogger(CommandProgram.class);
 
-  /** So long after its time-out a command's end should have been reported. */
+  /** How long after its time-out a command's end must be reported at the latest. */
   static final Duration PATIENCE = Duration.ofSeconds(10);
 
   private final InputBuffer input;
@@ -41,10 +44,10 @@ final class CommandProgram implements CommandObserver {
   private volatile long endedAt;
 
   /**
-   * A program that does not run yet.
+   * Creates a program that does not run yet.
    *
-   * @param onStart run when the sandbox says that it runs
-   * @param onEnd run once it ended
+   * @param onStart run when the sandbox reports that the program runs
+   * @param onEnd run once, when it ended
    */
   CommandProgram(
       InputBuffer input,
@@ -61,18 +64,21 @@ final class CommandProgram implements CommandObserver {
     this.onEnd = onEnd;
   }
 
-  /** What it is to read. */
   InputBuffer input() {
     return input;
   }
 
-  /** It is just about to be started. */
+  /** Notes that it is about to be started; time-outs count from here. */
   void starts() {
     startedAt = time.nanos();
     silentFrom = startedAt + timeout.toNanos();
   }
 
-  /** Starts it on a channel, or on another one if that turns out to be broken. */
+  /**
+   * Starts it on a channel, or on a new one if that channel turns out to be broken.
+   *
+   * @throws EngineException if nothing was started
+   */
   void start(Exec exec, CommandChannel open, UserCommands others)
       throws EngineException, InterruptedException {
     CommandRequest request =
@@ -88,7 +94,7 @@ final class CommandProgram implements CommandObserver {
     channel = open;
     try {
       running = open.start(request, this);
-    } catch (EngineException e) { // nothing was started, so it may be tried on another channel
+    } catch (EngineException e) { // nothing was started, so another try is safe
       log.info("the channel to the sandbox is opened again: {}", e.getMessage());
       CommandChannel next = others.channel();
       channel = next;
@@ -106,7 +112,7 @@ final class CommandProgram implements CommandObserver {
     }
   }
 
-  /** Closes the channel on which it was started; others may run on one that was opened since. */
+  /** Closes the channel on which it was started, not one that was opened since. */
   void disconnect() {
     CommandChannel own = channel;
     if (own != null) {
@@ -115,8 +121,10 @@ final class CommandProgram implements CommandObserver {
   }
 
   /**
-   * Gives it up if its end should have been reported long ago. The runner reports it behind the
-   * output, so it has no time to do so while that waits for this worker.
+   * Gives the program up if its end should have been reported long ago. Called by a timer.
+   *
+   * <p>The runner reports the end behind the output. While the output waits for this worker, the
+   * runner can't report, so that time does not count against it.
    */
   void look() {
     if (end.get() != null) {
@@ -141,22 +149,22 @@ final class CommandProgram implements CommandObserver {
     return overdue;
   }
 
-  /** Nothing more will be heard of it. */
+  /** Ends it from this side: nothing more will be heard from the sandbox. */
   void giveUp(String why) {
     ended(new CommandEnd.Broken(why));
   }
 
-  /** How it ended; null if it has not. */
+  /** How it ended; null while it runs. */
   @Nullable CommandEnd end() {
     return end.get();
   }
 
-  /** For how long it ran. */
+  /** How long it ran. */
   Duration took() {
     return Duration.ofNanos(Math.max(0, endedAt - startedAt));
   }
 
-  /** Nothing is read or kept any more. */
+  /** Releases the memory of input and output. */
   void release() {
     output.release();
     input.end();
@@ -164,7 +172,7 @@ final class CommandProgram implements CommandObserver {
 
   @Override
   public void started() {
-    onStart.run(); // the table has it since before
+    onStart.run(); // the command table has had the entry since before the start
   }
 
   @Override

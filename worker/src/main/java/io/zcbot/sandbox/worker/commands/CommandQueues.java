@@ -10,7 +10,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import java.util.Collection;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** The commands of all sandboxes of this worker. */
+/** The command queues of this worker's sandboxes, by container. Thread-safe. */
 public final class CommandQueues implements SandboxCommands {
   private final ConcurrentHashMap<String, UserCommands> queues = new ConcurrentHashMap<>();
   private final CommandSetup setup;

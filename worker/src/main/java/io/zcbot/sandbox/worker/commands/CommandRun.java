@@ -24,8 +24,9 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * One command, from its place in the queue to its answer. It runs on a thread of its own; other
- * threads tell it what happens.
+ * One command, from its place in the queue to its answer. It has a virtual thread that waits for
+ * its turn, starts it, waits for its end and answers. Other threads report events to it: the
+ * channel's, the user's lane, the poll thread, and a timer.
  */
 final class CommandRun implements Runnable {
   private static final Logger log = LoggerFactory.getLogger(CommandRun.class);
@@ -44,12 +45,12 @@ final class CommandRun implements Runnable {
   private final CommandOutput output;
   private final Duration timeout;
   private final CommandProgram program;
-  private volatile @Nullable Exec exec; // until it is started: it may be large
+  private volatile @Nullable Exec exec; // null once it is started, to free its memory
   private volatile @Nullable CommandEntry entry;
   private volatile @Nullable Thread thread;
 
   /**
-   * A command that does not wait yet.
+   * Creates a command that does not wait yet.
    *
    * @param read run once what the exec brings is read, or will not be
    */
@@ -87,12 +88,15 @@ final class CommandRun implements Runnable {
     return partition;
   }
 
-  /** Its entry in the table; null before it has one. */
+  /** Its entry in the command table; null before it has one. */
   @Nullable CommandEntry entry() {
     return entry;
   }
 
-  /** Whether an entry can be about it: it is not started yet, or was entered so. */
+  /**
+   * Whether an entry of the command table can belong to this run: the run has no entry yet, or the
+   * same.
+   */
   boolean isOf(CommandEntry other) {
     CommandEntry own = entry;
     return own == null
@@ -113,51 +117,51 @@ final class CommandRun implements Runnable {
     return deadline - context.time().nanos() <= 0;
   }
 
-  /** Whether it was started, or is just being. */
+  /** Whether it was started, or is being started. */
   boolean isStarted() {
     return fence.isStarted();
   }
 
-  /** Whether it was started and ended, or is not started yet. */
+  /** Whether it does not run: it has ended, or is not started yet. */
   boolean isOver() {
     return !isStarted() || program.end() != null;
   }
 
-  /** Its partition came back. */
+  /** Its partition was assigned again: a started command goes on under the new fence. */
   TenureFence.Remains renew(Fence next) {
     return fence.renew(next);
   }
 
-  /** Somebody else answered it. */
+  /** Ends it without an answer, since another worker answered it. */
   void abandon() {
     fence.close();
     giveUp("another worker answered the command");
   }
 
-  /** Nothing more will be heard of it. */
+  /** Ends it, because nothing more will be heard from the sandbox. */
   void giveUp(String why) {
     program.giveUp(why);
   }
 
-  /** A moment for deadlines. */
+  /** Checks its deadlines. Called by a timer. */
   void look() {
     if (isStarted()) {
       program.look();
     }
   }
 
-  /** It does not wait after all. */
+  /** Releases its memory, if it was never queued. */
   void discard() {
     program.release();
   }
 
-  /** Begins to wait for its turn. */
+  /** Starts its thread, which waits for its turn. */
   void begin() {
     String name = "command-".concat(key.execId());
     thread = Thread.ofVirtual().name(name).start(Trace.carried("command", this));
   }
 
-  /** The worker stops: it is not answered. */
+  /** Stops its thread, without an answer, because the worker stops. */
   void stop() {
     Thread running = thread;
     if (running != null) {
@@ -179,7 +183,7 @@ final class CommandRun implements Runnable {
       CommandEntry left = entry;
       if (left != null) {
         context.known().givenUp(left, isStarted());
-        program.disconnect(); // nobody here listens to it any more
+        program.disconnect(); // nobody here watches it any more
       }
     } catch (StoppedException | InterruptedException e) {
       log.info("the worker stopped before the command was answered");
@@ -226,8 +230,10 @@ final class CommandRun implements Runnable {
   }
 
   /**
-   * Enters the command in the table and starts it; what it came to if it did not start. Whatever
-   * happens from then on, nobody starts it again (I12).
+   * Enters the command in the command table and starts it. Once it is entered, nobody starts it
+   * again, whatever happens (I12).
+   *
+   * @return how it ended if it did not start; else null
    */
   private @Nullable Ending enter() throws FencedException, InterruptedException {
     CommandEntry entering =
@@ -245,7 +251,7 @@ final class CommandRun implements Runnable {
     done.run();
     try {
       CommandChannel channel = queue.channel();
-      fence.pass(); // the log or the sandbox may have kept it waiting for long
+      fence.pass(); // waiting for the log or the sandbox may have taken long
       if (isExpired()) {
         return Ending.expired();
       }

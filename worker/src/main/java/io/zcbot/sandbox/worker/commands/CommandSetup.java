@@ -12,18 +12,20 @@ import io.zcbot.sandbox.worker.sandbox.Fence;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How commands are run.
+ * How this worker runs commands.
  *
- * @param off why none is; null if they are
+ * @param off why it runs none; null if it does
  */
 public record CommandSetup(
     CommandEngine engine, CommandTable table, CommandLimits limits, @Nullable String off) {
-  /** Commands are run. */
+  /** A setup that runs commands. */
   public CommandSetup(CommandEngine engine, CommandTable table, CommandLimits limits) {
     this(engine, table, limits, null);
   }
 
-  /** No command is run; execs are rejected, and entries of former owners answered all the same. */
+  /**
+   * A setup that runs no commands. Execs are rejected; entries of former owners are still answered.
+   */
   public static CommandSetup off(String why, CommandTable table) {
     CommandEngine none =
         _ -> {
@@ -32,7 +34,7 @@ public record CommandSetup(
     return new CommandSetup(none, table, CommandLimits.DEFAULT, why);
   }
 
-  /** Where there are neither commands nor a table of them. */
+  /** A setup with neither commands nor a command table. */
   public static final CommandSetup NONE =
       off(
           "this worker runs no commands",

@@ -9,19 +9,23 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 
-/** The log's table of commands that were started and may not be answered. */
+/**
+ * The command table in the log: commands that were started, or were about to be, and whose execs
+ * may be read again or are not answered. An entry keeps the next owner of a partition from starting
+ * a command again.
+ */
 public interface CommandTable {
   /**
-   * Enters a command that is about to start, and returns once the log has the entry.
+   * Enters a command that is about to start. Blocks until the log has the entry.
    *
    * @param fence passed before each try
    * @throws InterruptedException if the worker stops first
    */
   void started(CommandEntry entry, Fence fence) throws FencedException, InterruptedException;
 
-  /** Notes that a command is answered. Returns at once; repeated until the log has it. */
+  /** Marks a command as answered. Returns at once; the write is repeated until the log has it. */
   void answered(CommandEntry entry);
 
-  /** Removes an entry whose exec is answered and will not be read again. Returns at once. */
+  /** Removes the entry of an exec that is answered and will not be read again. Returns at once. */
   void remove(UserId user, String execId);
 }

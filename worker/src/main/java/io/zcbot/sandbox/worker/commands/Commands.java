@@ -22,7 +22,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
-/** The commands that agents send to their users' sandboxes. */
+/**
+ * Runs the commands that agents send to their users' sandboxes, as the intake reads them, and takes
+ * over what former owners of partitions left. Thread-safe.
+ */
 public final class Commands implements CommandWork, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Commands.class);
 
@@ -64,7 +67,7 @@ public final class Commands implements CommandWork, AutoCloseable {
 
   /**
    * Takes an exec: has the sandbox made if there is none, and queues the command there. Runs in the
-   * user's lane; returns once the command is queued or answered. Input for it is taken from then
+   * user's lane; returns once the command is queued or answered. The command takes input from then
    * on.
    *
    * @throws FencedException if another worker owns the user's partition by now; that worker answers
@@ -91,14 +94,14 @@ public final class Commands implements CommandWork, AutoCloseable {
     }
   }
 
-  /** Whether an exec was read before and needs nothing more; answers it if nobody else does. */
+  /** Whether an exec was read before and must not be run; answers it here if nobody else will. */
   private boolean isTaken(ExecRequest request) throws FencedException, InterruptedException {
     CommandKey key = request.key();
     CommandRun before = runs.get(key);
     if (known.contains(key) || (before != null && before.mayBegin())) {
       return true;
     }
-    // It was read in an assignment that is over, or somebody published two with the same id.
+    // It was read in an earlier assignment, or two execs have the same id.
     TenureFence.Remains remains =
         before == null ? TenureFence.Remains.NOTHING : before.renew(request.fence());
     if (remains == TenureFence.Remains.GOES_ON) {
@@ -117,14 +120,14 @@ public final class Commands implements CommandWork, AutoCloseable {
     if (left == null) {
       return false;
     }
-    if (left.offset() != request.offset()) { // it is of another record, or somebody forged it
+    if (left.offset() != request.offset()) { // the entry is of another record, or forged
       answers.publish(answers.lost(left), request.context(), request.fence());
       known.add(key);
     }
     return true;
   }
 
-  /** What an exec came to that was not queued. */
+  /** Queues the command and returns null, or returns how the exec ended instead. */
   private @Nullable Ending ending(ExecRequest request)
       throws FencedException, InterruptedException {
     Ending refused = Refusals.of(request, queues.setup());
@@ -155,10 +158,7 @@ public final class Commands implements CommandWork, AutoCloseable {
     return null;
   }
 
-  /**
-   * Whether an exec is queued, runs, or was answered here and is remembered. One that is known is
-   * not run again.
-   */
+  /** Whether an exec is queued, runs, or is remembered as answered; then it is not run again. */
   @Override
   public boolean knows(UserId user, String execId) {
     CommandKey key = new CommandKey(user, execId);
@@ -180,7 +180,7 @@ public final class Commands implements CommandWork, AutoCloseable {
     return run != null && run.input().goesOn();
   }
 
-  /** Takes an input. Any thread; never blocks. Only bytes can be too much. */
+  /** Takes an input. Any thread; never blocks. Only bytes of standard input can find it FULL. */
   @Override
   public Taken input(ReadInput input) {
     CommandKey key = input.key();
@@ -191,21 +191,19 @@ public final class Commands implements CommandWork, AutoCloseable {
     return known.contains(key) || known.left(key) != null ? Taken.TAKEN : Taken.UNKNOWN;
   }
 
-  /** Completes when a command whose buffer was full has room again, or is over or unknown. */
   @Override
   public CompletableFuture<Void> room(UserId user, String execId) {
     CommandRun run = runs.get(new CommandKey(user, execId));
     return run == null ? CompletableFuture.completedFuture(null) : run.input().room();
   }
 
-  /** How many commands run or wait. */
+  /** The number of commands that run or wait. */
   public int active() {
     return runs.size();
   }
 
   /**
-   * Removes the user's sandbox, if it is the one that is meant, and announces it. A release that is
-   * expired does nothing. Runs in the user's lane.
+   * Ends the user's sandbox, if the release means it and has not expired. Runs in the user's lane.
    *
    * @throws FencedException if another worker owns the user's partition by now
    * @throws InterruptedException if the worker stops first
@@ -219,12 +217,12 @@ public final class Commands implements CommandWork, AutoCloseable {
    * Takes a partition over, before its execs are read: commands that a former owner started and did
    * not answer are answered {@code lost}. Commands that run in this very process go on.
    *
-   * @param entries of the command table, which anybody may have written who is allowed to: at worst
-   *     what it names is answered {@code lost}
+   * @param entries of the command table; anybody with permission may have written them, and can at
+   *     worst have what they name answered {@code lost}
    * @param execEnd the offset behind the execs that the partition had when the table was read
    * @param fence of the new assignment
-   * @return completes when all are answered; exceptionally with a {@link FencedException} if the
-   *     partition is another worker's by then
+   * @return completes when all are answered; exceptionally with a {@link FencedException} if
+   *     another worker owns the partition by then
    */
   public CompletableFuture<Void> takeOver(
       int partition, Collection<CommandEntry> entries, long execEnd, Fence fence) {
@@ -232,7 +230,7 @@ public final class Commands implements CommandWork, AutoCloseable {
     List<CommandEntry> lost = new ArrayList<>();
     for (CommandEntry entry : entries) {
       CommandRun run = runs.get(CommandKey.of(entry));
-      // The table may not have heard yet of what was answered here before the partition went.
+      // An answer that was given here before the partition went may not be in the table yet.
       boolean isAnswered = entry.answered() || known.isAnswered(entry);
       if (isAnswered && (run == null || run.isOf(entry))) {
         known.answeredBefore(entry, execEnd);
@@ -243,7 +241,7 @@ public final class Commands implements CommandWork, AutoCloseable {
         lost.add(entry);
       }
     }
-    // One whose entry somebody removed goes on as well.
+    // Commands whose entry somebody removed go on, too.
     runs.values().stream()
         .filter(run -> run.partition() == partition)
         .forEach(run -> run.renew(fence));
@@ -251,8 +249,8 @@ public final class Commands implements CommandWork, AutoCloseable {
   }
 
   /**
-   * Execs below an offset are committed, so that nobody reads them again and the entries of those
-   * that are answered can go. Never blocks.
+   * Execs below an offset are committed, so that nobody reads them again and the entries of
+   * answered ones can be removed. Never blocks.
    */
   @Override
   public void committed(int partition, long offset) {
@@ -265,8 +263,8 @@ public final class Commands implements CommandWork, AutoCloseable {
   }
 
   /**
-   * A partition is not this worker's any more. What waits to begin does not; what runs goes on,
-   * because the partition may come back, and ends unanswered unless it does. Never blocks.
+   * Leaves a partition. Commands that wait do not begin. Those that run go on, because the
+   * partition may come back, and end unanswered unless it does. Never blocks.
    */
   @Override
   public void gone(int partition) {
@@ -274,7 +272,7 @@ public final class Commands implements CommandWork, AutoCloseable {
     queues.all().forEach(UserCommands::lookAgain);
   }
 
-  /** Looks at deadlines. Called by a timer, about once a second; never blocks. */
+  /** Checks deadlines and notes use. Called by a timer, about once a second; never blocks. */
   public void tick() {
     long now = ports.time().nanos();
     runs.values().forEach(CommandRun::look);
@@ -286,7 +284,9 @@ public final class Commands implements CommandWork, AutoCloseable {
     }
   }
 
-  /** Starts and answers nothing more. What was started is answered {@code lost} by who is next. */
+  /**
+   * Stops without answers: the next owners of the partitions answer what was started {@code lost}.
+   */
   @Override
   public void close() {
     closed = true;

@@ -11,7 +11,7 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an exec came to.
+ * How an exec ended, as its answer says.
  *
  * @param started whether the command was started, or may have been
  */
@@ -34,7 +34,7 @@ record Ending(
     return notStarted(Reason.FAILED, why, retryable);
   }
 
-  /** Nothing was started, because the sandbox's commands can't be reached. */
+  /** Nothing was started, because the sandbox could not be told to. */
   static Ending unstartable(EngineException why) {
     return failed(
         "the command could not be started: " + why.getMessage(), why.kind().isRetryable());
@@ -72,7 +72,7 @@ record Ending(
             .formatted(timeout.toSeconds(), consequence));
   }
 
-  /** How a command ended of which the sandbox told. */
+  /** The ending of a command whose end the sandbox reported. */
   static Ending of(CommandEnd end, Duration timeout) {
     return switch (end) {
       case CommandEnd.Exited(int code, Duration cpu) ->

@@ -9,8 +9,8 @@ import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The memory that an exec takes until its command has read what it brought. Small ones are not
- * counted by user: the intake counts them while they wait, and few run.
+ * The memory that an exec takes until its command has read its standard input. Small execs take
+ * none of a user's share: the intake counts them while they wait, and few run.
  */
 public final class ExecMemory {
   private static final int SMALL = 16 * 1024;
@@ -18,9 +18,9 @@ public final class ExecMemory {
   private ExecMemory() {}
 
   /**
-   * Takes what an exec needs.
+   * Takes the memory that an exec needs from the budget, without waiting.
    *
-   * @return gives it back; null if there is not enough
+   * @return gives it back; null if the budget does not suffice
    */
   static @Nullable Runnable take(Exec exec, MemoryBudget budget) {
     int bytes = sizeOf(exec);
@@ -31,7 +31,7 @@ public final class ExecMemory {
     return share.tryTakeAll(bytes) ? () -> share.give(bytes) : null;
   }
 
-  /** What an exec brings, in bytes. */
+  /** The size of what an exec brings, in bytes. */
   public static int sizeOf(Exec exec) {
     int arguments = exec.program().arguments().stream().mapToInt(text -> TextMemory.of(text)).sum();
     int environment =
@@ -42,7 +42,7 @@ public final class ExecMemory {
     return exec.stdin().length() + arguments + environment + texts;
   }
 
-  /** What of it is in no user's share once its command waits. */
+  /** The bytes of an exec that no user's share counts while its command waits. */
   public static int uncounted(Exec exec) {
     int bytes = sizeOf(exec);
     return bytes <= SMALL ? bytes : 0;

@@ -15,15 +15,15 @@ import org.jspecify.annotations.Nullable;
  * An exec as this worker received it.
  *
  * @param partition the partition that carries the user's records
- * @param offset of the exec's record there
+ * @param offset of the exec's record in that partition
  * @param arrived when it was read, on the monotonic clock
  * @param deadline until when it may start, on the monotonic clock
  * @param fence passed before its start and its answer are published
  * @param mayBegin whether its work may begin; once it may not, the user's next worker reads it
- * @param done called once when the record need not be read again: the command table has its start,
- *     or it is answered. Any thread; does not block
- * @param refusal why it is not run, but answered; null if it is run
- * @param context what its headers say of its answers
+ * @param done called once, when the record need not be read again because the command table has its
+ *     start or it is answered. Any thread; does not block
+ * @param refusal why it is answered without being run; null if it is run
+ * @param context what its headers say about its answers
  */
 public record ExecRequest(
     Exec exec,

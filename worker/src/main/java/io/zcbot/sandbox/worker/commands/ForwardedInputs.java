@@ -12,13 +12,13 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How far the inputs of one command that were forwarded have been taken. Those of a kind come in
- * the order in which they lay first, but maybe twice: whoever reads that partition anew forwards
- * what its predecessor did. Standard input, sizes and each signal are kinds, which may pass each
- * other.
+ * Remembers how far a command has taken the inputs that were forwarded to its partition, to drop
+ * duplicates: a worker that reads the original partition anew forwards inputs a second time. Inputs
+ * of one kind arrive in their original order. Standard input, sizes and each signal are kinds,
+ * which may overtake each other. Guarded by the lock of {@link InputBuffer}.
  */
 final class ForwardedInputs {
-  /** Clients that hash keys alike have a user's inputs in one partition; each has six kinds. */
+  /** Room for 16 original partitions with six kinds each; clients that hash keys alike use one. */
   private static final int MAX_SOURCES = 96;
 
   private final Map<Source, Long> taken =
@@ -39,7 +39,7 @@ final class ForwardedInputs {
     }
   }
 
-  /** Whether it was taken before. */
+  /** Whether a forwarded input was taken before. */
   boolean contain(ReadInput input) {
     Origin from = input.forwardedFrom();
     return from != null && from.offset() <= taken.getOrDefault(Source.of(input, from), -1L);

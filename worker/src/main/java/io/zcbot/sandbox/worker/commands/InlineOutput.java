@@ -8,7 +8,7 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.OutputStreamName;
 import org.jspecify.annotations.Nullable;
 
-/** Output that is kept until the command's answer. */
+/** Output that is kept in memory and published in the command's answer. */
 final class InlineOutput extends CommandOutput {
   private static final int STEP = WINDOW / 2;
 
@@ -28,7 +28,7 @@ final class InlineOutput extends CommandOutput {
   void keep(OutputStreamName stream, Data data, int count) {
     streams.of(stream).add(data, count);
     unpaid += count;
-    if (isFull()) { // whatever it writes now is discarded
+    if (isFull()) { // further output is discarded and takes no memory
       allow(unpaid);
       unpaid = 0;
     } else if (unpaid >= STEP && claim == null) {
@@ -65,7 +65,7 @@ final class InlineOutput extends CommandOutput {
     }
   }
 
-  /** Others may have the memory for as long as they run. */
+  /** Gives up waiting for memory, which other commands may hold for as long as they run. */
   @Override
   void hurry() {
     cut();

@@ -16,13 +16,13 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a command is to read and has not asked for yet. Signals and sizes pass it by; before the
- * command's start the last size and the last of each signal wait for it. No method blocks.
+ * Standard input that a command has not asked for yet. Signals and sizes bypass it; before the
+ * command's start, the last size and the last of each signal wait. Thread-safe; no method blocks.
  */
 final class InputBuffer {
   static final int MAX_BYTES = 256 * 1024;
 
-  /** What each command may keep, whatever others do. */
+  /** What each command may keep without the shared budget. */
   private static final int WINDOW = 16 * 1024;
 
   private final ByteQueue bytes = new ByteQueue();
@@ -36,16 +36,16 @@ final class InputBuffer {
   private boolean endsBehind;
   private boolean over;
   private @Nullable Runnable read;
-  private int unpaid; // the window, and what the exec pays for
+  private int unpaid; // bytes that need no budget: the window, and what the exec paid for
   private int paid;
-  private int promised; // of what is paid: for bytes that come again
+  private int promised; // the part of paid for bytes that were refused and will come again
   private MemoryBudget.@Nullable Claim claim;
 
   /**
-   * The standard input of an exec.
+   * Creates the buffer with the standard input of an exec.
    *
    * @param read run once what the exec brings is read, or will not be
-   * @param budget for what comes behind that
+   * @param budget for what input events bring
    */
   InputBuffer(Exec exec, Runnable read, MemoryBudget.Share budget) {
     this.read = read;
@@ -100,17 +100,17 @@ final class InputBuffer {
     return Taken.TAKEN;
   }
 
-  /** Completes when bytes that were too much can come again, or there is no need to. */
+  /** Completes when refused bytes can be offered again, or need not be. */
   synchronized CompletableFuture<Void> room() {
     return room;
   }
 
-  /** Whether bytes or their end may come. */
+  /** Whether more bytes or the end of standard input may come. */
   synchronized boolean goesOn() {
     return !over && !endsBehind;
   }
 
-  /** The command that reads, once it is known. */
+  /** Sets the command, once it is started, and passes it what waited. */
   void attach(CommandChannel.Command started) {
     change(
         () -> {
@@ -124,7 +124,7 @@ final class InputBuffer {
         });
   }
 
-  /** The command asks for so much more. */
+  /** The command asks for more bytes. */
   void wanted(int count) {
     change(
         () -> {
@@ -146,11 +146,11 @@ final class InputBuffer {
         });
   }
 
-  /** Whether so many bytes may come; if not, they are asked for. */
+  /** Whether there is room for more bytes; if not, claims budget for them. */
   private boolean hasRoom(int count) {
     if (bytes.length() == 0 && command != null && count <= wanted) {
       withdraw();
-      return true; // nothing of it is kept
+      return true; // the command takes all of it at once
     }
     if (bytes.length() > 0 && bytes.length() + count > MAX_BYTES) {
       return false;
@@ -180,19 +180,22 @@ final class InputBuffer {
     }
   }
 
-  /** For what is kept, if there are so many more bytes. */
+  /** The budget needed for what is kept, with so many more bytes. */
   private int toPay(int more) {
     return Math.max(0, bytes.memory() + more - unpaid);
   }
 
-  /** What is paid for nothing. */
+  /** Takes back the budget that is no longer needed, for the caller to return. */
   private int surplus() {
     int back = Math.max(0, over ? paid : paid - promised - toPay(0));
     paid -= back;
     return back;
   }
 
-  /** Gives back without the lock: those who wait are told at once, and have locks of their own. */
+  /**
+   * Changes the state, and returns surplus budget only after releasing the lock: the budget calls
+   * other buffers back, which take their own locks.
+   */
   private void change(Runnable change) {
     int back;
     synchronized (this) {
@@ -217,7 +220,7 @@ final class InputBuffer {
     if (command != null) {
       command.signal(signal);
     } else if (!early.contains(CommandSignal.KILL)) {
-      early.remove(signal); // the last of each counts, in the order of these
+      early.remove(signal); // keep the last of each signal, in order
       early.add(signal);
     }
   }

@@ -14,13 +14,14 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The commands that are answered: none of them is run again (I12). Those whose execs may be read
- * again are all remembered, of others the latest.
+ * Remembers commands that were answered or given up, so that none is run again (I12): all whose
+ * execs may be read again, and the latest of the others. Thread-safe; the command table is called
+ * without the lock.
  */
 final class KnownCommands {
   private static final int MAX_REMEMBERED = 20_000;
 
-  /** Some 14 MiB. They are the commands of a minute, or of an outage of the commits. */
+  /** About 14 MiB: the commands of a minute, or of an outage of the commits. */
   static final int MAX_UNCOMMITTED = 40_000;
 
   private static final Instant NEVER = Instant.MIN;
@@ -28,15 +29,20 @@ final class KnownCommands {
   private final CommandTable table;
   private final Map<Integer, Partition> partitions = new HashMap<>();
 
-  /** With the instants at which they were started; {@link #NEVER} if they were not. */
+  /**
+   * The latest answered commands, with the instants of their starts; {@link #NEVER} if not started.
+   */
   private final Map<CommandKey, Instant> latest = new Latest<>();
 
   private final Map<CommandKey, CommandEntry> givenUp = new Latest<>();
 
-  /** Those that were entered and will not be started, unless their execs are read again. */
+  /**
+   * Commands that were entered in the table and will not be started, unless their execs are read
+   * again.
+   */
   private final Map<CommandKey, CommandEntry> unstarted = new Latest<>();
 
-  /** Forgets the oldest. */
+  /** A map that forgets its oldest entries. */
   private static final class Latest<V> extends LinkedHashMap<CommandKey, V> {
     private static final long serialVersionUID = 1L;
 
@@ -46,12 +52,12 @@ final class KnownCommands {
     }
   }
 
-  /** What the table has of execs that may be read again and are answered. */
+  /** One partition's answered commands whose execs may be read again. */
   private static final class Partition {
-    /** Those that were started here. */
+    /** Commands that this worker entered. */
     final Map<CommandKey, CommandEntry> answered = new HashMap<>();
 
-    /** Those of former owners, as far as the table can be believed. */
+    /** Answered commands of former owners, as far as the table can be trusted. */
     final Map<CommandKey, CommandEntry> left = new HashMap<>();
 
     long committed = Long.MIN_VALUE;
@@ -66,7 +72,7 @@ final class KnownCommands {
         || partitions.values().stream().anyMatch(each -> each.answered.containsKey(key));
   }
 
-  /** A command was answered that was not started, nor entered as far as its answer knew. */
+  /** Notes that a command was answered that was not entered, as far as its answer knew. */
   void add(CommandKey key) {
     CommandEntry entry;
     synchronized (this) {
@@ -82,15 +88,15 @@ final class KnownCommands {
     latest.put(CommandKey.of(entry), entry.startedAt());
   }
 
-  /** Whether the very command that an entry is about was answered here, and is remembered. */
+  /** Whether exactly the command of this entry was answered here, and is remembered. */
   synchronized boolean isAnswered(CommandEntry entry) {
     return entry.startedAt().equals(latest.get(CommandKey.of(entry)));
   }
 
   /**
-   * A command was entered here and will not be answered under the assignment that it had.
+   * Notes that a command was entered here and will not be answered under its assignment.
    *
-   * @param isStarted else its exec may be read again, and may have been answered already
+   * @param isStarted if not, its exec may be read again, or may have been answered already
    */
   void givenUp(CommandEntry entry, boolean isStarted) {
     CommandKey key = CommandKey.of(entry);
@@ -103,12 +109,12 @@ final class KnownCommands {
     answered(entry);
   }
 
-  /** The entry of a command that was given up and nobody answered, as far as is known here. */
+  /** The entry of a started command that was given up and that nobody is known to have answered. */
   synchronized @Nullable CommandEntry givenUp(CommandKey key) {
     return givenUp.get(key);
   }
 
-  /** The entry of a command that a former owner of its partition is said to have answered. */
+  /** The entry of a former owner's answered command, as far as the table can be trusted. */
   synchronized @Nullable CommandEntry left(CommandKey key) {
     for (Partition each : partitions.values()) {
       CommandEntry entry = each.left.get(key);
@@ -119,24 +125,26 @@ final class KnownCommands {
     return null;
   }
 
-  /** A command that was started here was answered. */
+  /** Notes that a command that was entered here was answered. */
   void answered(CommandEntry entry) {
     add(entry);
     settle(entry, remember(entry, false));
   }
 
   /**
-   * A command that a former owner started was answered {@code lost} here.
+   * Notes that a former owner's command was answered {@code lost} here.
    *
-   * @param execEnd the offset behind its partition's execs: an entry of a later one is about no
-   *     exec, and would stay for ever
+   * @param execEnd the offset behind its partition's execs: an entry with a later offset belongs to
+   *     no exec, and would stay for ever
    */
   void lost(CommandEntry entry, long execEnd) {
     add(entry);
     answeredBefore(entry, execEnd);
   }
 
-  /** A command was answered before its partition came, by a former owner or here. */
+  /**
+   * Notes that a command was answered before its partition was assigned, by a former owner or here.
+   */
   void answeredBefore(CommandEntry entry, long execEnd) {
     settle(entry, entry.offset() >= execEnd || remember(entry, true));
   }
@@ -149,7 +157,10 @@ final class KnownCommands {
     }
   }
 
-  /** Whether its exec is committed already, so that its entry can go. */
+  /**
+   * Remembers an answered command; returns true if its exec is committed, so its entry can be
+   * removed.
+   */
   private synchronized boolean remember(CommandEntry entry, boolean isLeft) {
     CommandKey key = CommandKey.of(entry);
     givenUp.remove(key);
@@ -163,8 +174,8 @@ final class KnownCommands {
   }
 
   /**
-   * Whether so many may be read again that no more should be added to them. Those of former owners
-   * do not count: the table may say of them what it likes, and reading has to go on for them to be
+   * Whether so many may be read again that no more should be added. Entries of former owners do not
+   * count: the table may contain any number of them, and reading must go on for them to be
    * committed.
    */
   synchronized boolean isFull() {
@@ -172,7 +183,7 @@ final class KnownCommands {
         >= MAX_UNCOMMITTED;
   }
 
-  /** Execs below an offset are not read again. */
+  /** Removes entries of execs below an offset, which are not read again. */
   void committed(int partition, long offset) {
     for (CommandEntry entry : noLongerRead(partition, offset)) {
       table.remove(entry.userId(), entry.execId());
@@ -189,7 +200,9 @@ final class KnownCommands {
     return committed;
   }
 
-  /** A partition is another worker's; what it reads next is told when it comes back. */
+  /**
+   * Forgets a partition that another worker owns. The table tells what to know when it comes back.
+   */
   synchronized void gone(int partition) {
     partitions.remove(partition);
   }

@@ -21,11 +21,11 @@ import java.util.concurrent.ExecutionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Answers commands that were started, or were about to be, by a worker that is gone. */
+/** Answers commands that a former owner started, or was about to start. */
 final class LostCommands {
   private static final Logger log = LoggerFactory.getLogger(LostCommands.class);
 
-  /** Answers take more memory than entries. */
+  /** Published in batches, because answers take more memory than entries. */
   private static final int AT_A_TIME = 500;
 
   private final CommandQueues queues;
@@ -50,9 +50,10 @@ final class LostCommands {
   private record Answer(CommandEntry entry, Exited exited, CompletableFuture<Void> sent) {}
 
   /**
-   * Answers them; completes when the log has all answers.
+   * Answers commands {@code lost}, on another thread.
    *
    * @param execEnd the offset behind the execs of their partition
+   * @return completes when the log has all answers
    */
   CompletableFuture<Void> answer(List<CommandEntry> lost, long execEnd, Fence fence) {
     CompletableFuture<Void> done = new CompletableFuture<>();
@@ -97,12 +98,12 @@ final class LostCommands {
     }
   }
 
-  /** The exec's record with its headers is not read again. */
+  /** The entry carries what the exec's headers said, because its record is not read again. */
   private static RequestContext contextOf(CommandEntry entry) {
     return new RequestContext(entry.replyTo(), null);
   }
 
-  /** In a sandbox that was adopted, its previous run's commands go on: a new channel kills them. */
+  /** Kills commands of a previous run that go on in adopted sandboxes, by opening a new channel. */
   private void killRemains(List<CommandEntry> lost) {
     Set<Sandbox> adopted = new HashSet<>();
     for (CommandEntry entry : lost) {

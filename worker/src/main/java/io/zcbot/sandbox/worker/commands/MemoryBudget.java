@@ -12,10 +12,10 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Memory for what commands write or read, of all commands of the worker together, beyond a small
- * window that each has anyway. Who wants more than there is waits in a queue; the command's program
- * waits with it, in its write. One user has a share of it at most, so that programs that fill it
- * and then sleep hold up those of their own user only.
+ * A shared budget of memory for what the commands of this worker write or read, beyond a small
+ * window of each. A claim that does not fit waits in a queue; the command's program waits with it,
+ * blocked in its write. Each user gets a limited share, so that programs that fill it and then
+ * sleep hold up only commands of the same user. Thread-safe; callbacks run without the lock.
  */
 final class MemoryBudget {
   private static final int USERS = 4;
@@ -25,7 +25,7 @@ final class MemoryBudget {
   private final int most;
   private int free;
 
-  /** So many bytes, of which a user has a quarter at most. */
+  /** A budget of which each user gets at most a quarter. */
   MemoryBudget(int bytes) {
     this(bytes, bytes / USERS);
   }
@@ -33,19 +33,19 @@ final class MemoryBudget {
   /**
    * A budget.
    *
-   * @param most how many bytes one user has at most; with none yet, it may be more
+   * @param most how many bytes one user gets at most; the first claim of a user may exceed it
    */
   MemoryBudget(int bytes, int most) {
     this.free = bytes;
     this.most = most;
   }
 
-  /** What a user's commands have of it. */
+  /** The share of one user. */
   Share of(UserId user) {
     return new Share(user);
   }
 
-  /** So many bytes that somebody waits for. */
+  /** A request for bytes that waits. */
   static final class Claim {
     private final UserId user;
     private final int bytes;
@@ -58,7 +58,7 @@ final class MemoryBudget {
     }
   }
 
-  /** The budget, for one user. */
+  /** The budget as seen by one user. */
   final class Share {
     private final UserId user;
 
@@ -66,7 +66,7 @@ final class MemoryBudget {
       this.user = user;
     }
 
-    /** Takes up to so many bytes without waiting; none while others wait. */
+    /** Takes up to so many bytes without waiting; none while another claim is due first. */
     int tryTake(int bytes) {
       synchronized (MemoryBudget.this) {
         int left = isAwaited(user) ? 0 : Math.min(free, most - held(user));
@@ -74,7 +74,7 @@ final class MemoryBudget {
       }
     }
 
-    /** Takes so many bytes without waiting, or none. */
+    /** Takes exactly so many bytes without waiting, or none; returns whether it did. */
     boolean tryTakeAll(int bytes) {
       synchronized (MemoryBudget.this) {
         boolean fits = !isAwaited(user) && bytes <= free && isAllowed(user, bytes);
@@ -86,8 +86,9 @@ final class MemoryBudget {
     }
 
     /**
-     * Grants a claim now or later: by the thread that returns bytes then.
+     * Grants a claim now, or later on the thread that returns bytes.
      *
+     * @param granted called once, when the bytes are granted; perhaps before this method returns
      * @return the claim if it waits; null if it was granted
      */
     @Nullable Claim await(int bytes, Runnable granted) {
@@ -103,14 +104,17 @@ final class MemoryBudget {
       return null;
     }
 
-    /** Forgets a claim; false if it was granted. */
+    /** Withdraws a claim; false if it was granted already. */
     boolean withdraw(Claim claim) {
       synchronized (MemoryBudget.this) {
         return claims.remove(claim);
       }
     }
 
-    /** Returns bytes. The caller has no lock that somebody who waits needs. */
+    /**
+     * Returns bytes. It calls back the owners of waiting claims, so the caller must not hold a lock
+     * that they need.
+     */
     void give(int bytes) {
       synchronized (MemoryBudget.this) {
         take(user, -bytes);
@@ -119,7 +123,10 @@ final class MemoryBudget {
     }
   }
 
-  /** Whoever waits within a share waits for everybody, others for their own user's commands. */
+  /**
+   * Whether a waiting claim comes first: any claim that its user's share allows, or one of this
+   * user.
+   */
   private boolean isAwaited(UserId user) {
     return claims.stream()
         .anyMatch(claim -> claim.user.equals(user) || isAllowed(claim.user, claim.bytes));
@@ -129,7 +136,7 @@ final class MemoryBudget {
     return taken.getOrDefault(user, 0);
   }
 
-  /** Whether it is within the user's share. A user who has nothing may have any single claim. */
+  /** Whether a claim is within the user's share. A user who has nothing may claim any size. */
   private boolean isAllowed(UserId user, int bytes) {
     int held = held(user);
     return held == 0 || held + bytes <= most;
@@ -148,7 +155,9 @@ final class MemoryBudget {
     }
   }
 
-  /** The first whose user has a share left, if there is room for it. */
+  /**
+   * Takes the first claim that its user's share allows; null if there is none or no room for it.
+   */
   private synchronized @Nullable Claim next() {
     Iterator<Claim> waiting = claims.iterator();
     while (waiting.hasNext()) {

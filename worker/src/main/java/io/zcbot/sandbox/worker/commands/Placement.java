@@ -18,8 +18,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Finds the sandbox in which a command is to run, or has it made. The user's sandbox may have died
- * without anybody having noticed. What shows it is its channel, which is opened here if need be,
- * because nothing of the command is in the log yet.
+ * unnoticed, which an attempt to open its channel shows. So the channel is opened here, before
+ * anything of the command is in the log.
  */
 final class Placement {
   private static final Logger log = LoggerFactory.getLogger(Placement.class);
@@ -31,9 +31,9 @@ final class Placement {
   private final Consumer<Sandbox> dead;
 
   /**
-   * Looks into a registry.
+   * Creates the placement.
    *
-   * @param dead has a sandbox that is found dead ended
+   * @param dead ends a sandbox that was found dead
    */
   Placement(
       CommandQueues queues,
@@ -50,14 +50,14 @@ final class Placement {
 
   /** Where a command runs. */
   sealed interface Place {
-    /** With the others of the sandbox. */
+    /** In a sandbox, with its other commands. */
     record In(UserCommands commands) implements Place {}
 
-    /** Nowhere, which is its end. */
+    /** Nowhere: the exec ends without a start. */
     record Nowhere(Ending ending) implements Place {}
   }
 
-  /** Finds or makes a sandbox. Runs in the user's lane. */
+  /** Finds or makes a sandbox. Runs in the user's lane; blocks for the engine. */
   Place of(ExecRequest request) throws FencedException, InterruptedException {
     try {
       return find(request);
@@ -88,7 +88,7 @@ final class Placement {
       }
       return new Place.Nowhere(Ending.noSandbox());
     }
-    return switch (provider.provide(request)) { // which ends one that is dead
+    return switch (provider.provide(request)) { // which also ends a dead one
       case Provision.Provided(var made) -> new Place.In(queues.of(made));
       case Provision.NotProvided(var reason, var message, var retryable) ->
           new Place.Nowhere(

@@ -9,12 +9,11 @@ import io.zcbot.sandbox.events.Origin;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An input as it was read, and is handed to its command.
+ * An input as it was read.
  *
- * @param forwardedFrom where its record lay first; null if it was not forwarded
+ * @param forwardedFrom the original place of its record; null if it was not forwarded
  */
 public record ReadInput(Input input, @Nullable Origin forwardedFrom) {
-  /** The command that it is for. */
   public CommandKey key() {
     return CommandKey.of(input);
   }
@@ -23,7 +22,7 @@ public record ReadInput(Input input, @Nullable Origin forwardedFrom) {
     return input.content();
   }
 
-  /** Whether it is part of standard input, whose order matters. */
+  /** Whether it is part of standard input, whose order matters, and not a signal or a size. */
   public boolean isOfStream() {
     return switch (input.content()) {
       case Input.Content.Bytes _, Input.Content.End _ -> true;

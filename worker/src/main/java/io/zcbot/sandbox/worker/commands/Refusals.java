@@ -8,7 +8,7 @@ import io.zcbot.sandbox.events.Exec;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
-/** Decides which execs this worker does not run, whatever the state of the sandbox. Pure. */
+/** Decides which execs this worker refuses, whatever the state of the sandbox. Pure. */
 final class Refusals {
   private Refusals() {}
 

@@ -15,7 +15,7 @@ import java.util.function.Consumer;
 /**
  * What all commands of a worker share.
  *
- * @param forgotten told of each command that is over
+ * @param forgotten is called for each command that is over
  */
 record RunContext(
     CommandSetup setup,
@@ -56,7 +56,7 @@ record RunContext(
   }
 
   /**
-   * What its command reads.
+   * The input buffer of an exec's command.
    *
    * @param read run once what the exec brings is read, or will not be
    */

@@ -25,7 +25,7 @@ import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Ends sandboxes that nobody needs, and those in which no command can be reached any more. */
+/** Ends sandboxes that were released, and those in which no command can be reached any more. */
 final class SandboxEnds {
   private static final Logger log = LoggerFactory.getLogger(SandboxEnds.class);
 
@@ -33,7 +33,7 @@ final class SandboxEnds {
       IntervalFunction.ofExponentialRandomBackoff(
           Duration.ofMillis(200), 2.0, 0.5, Duration.ofSeconds(5));
 
-  /** As long as an ensure is worked on. */
+  /** The same as the longest time that an ensure is worked on. */
   private static final Duration LONGEST_RELEASE = Duration.ofMinutes(10);
 
   private final Registry registry;
@@ -56,8 +56,8 @@ final class SandboxEnds {
   }
 
   /**
-   * Ends the user's sandbox, if it is the one that is meant and somebody still wants it. Runs in
-   * the user's lane; while the engine is away, it is tried until the release expires.
+   * Ends the user's sandbox, if it is the one that is meant and the release has not expired. Runs
+   * in the user's lane and blocks; while the engine is away, it retries until the release expires.
    *
    * @throws StoppedException if the worker stops first; the release is read again then
    */
@@ -75,7 +75,7 @@ final class SandboxEnds {
       throw e;
     } catch (Throwable e) {
       if (isWorthAnotherTry(e, deadline)) {
-        // Only an interrupt ends the retries before their time.
+        // Retries end before the deadline only by an interrupt.
         throw new StoppedException("the worker stopped before the sandbox was released", e);
       }
       log.warn("gave release {} up; the sandbox stays: {}", release.eventId(), e.getMessage());
@@ -91,7 +91,7 @@ final class SandboxEnds {
     }
     Duration left = Duration.between(time.now(), release.expiresAt());
     if (left.isNegative()) {
-      return Duration.ZERO; // it may be from a year for which nanoseconds do not suffice
+      return Duration.ZERO; // it may be too long ago for nanoseconds
     }
     return left.compareTo(LONGEST_RELEASE) < 0 ? left : LONGEST_RELEASE;
   }
@@ -143,7 +143,7 @@ final class SandboxEnds {
     termination.end(TerminationTarget.of(sandbox, Reaped.Reason.REQUESTED));
   }
 
-  /** Queues the end of a sandbox that would keep its user from every command. */
+  /** Queues the end of a sandbox that answers no command. Does not block. */
   void endUnreachable(Sandbox sandbox) {
     log.warn("nothing in {} answers any more; it is ended", sandbox.containerId());
     var _ =

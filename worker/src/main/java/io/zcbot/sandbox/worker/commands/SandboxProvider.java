@@ -8,23 +8,23 @@ import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 
-/** Makes the sandbox in which a command is to run. */
+/** Provides the sandbox in which a command is to run. */
 @FunctionalInterface
 public interface SandboxProvider {
   /**
-   * Provides the user's sandbox as for an ensure with the exec's id, and announces it ready. A
-   * failure is announced by nobody.
+   * Provides the user's sandbox as for an ensure with the exec's id, and announces it ready. It
+   * does not announce a failure. Blocks, in the user's lane.
    *
    * @throws InterruptedException if the worker stops first
    */
   Provision provide(ExecRequest request) throws FencedException, InterruptedException;
 
-  /** What it came to. */
+  /** The result. */
   sealed interface Provision {
     /** The user has a sandbox that is announced ready. */
     record Provided(Sandbox sandbox) implements Provision {}
 
-    /** There is none, for a reason that the requester is told. */
+    /** There is no sandbox; the reason goes into the answer. */
     record NotProvided(Failed.Reason reason, String message, boolean retryable)
         implements Provision {}
   }

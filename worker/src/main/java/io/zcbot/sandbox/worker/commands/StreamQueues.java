@@ -9,7 +9,10 @@ import java.util.EnumMap;
 import java.util.Map;
 import java.util.Objects;
 
-/** What a command wrote to each of its streams, and what was not taken yet. */
+/**
+ * The output of a command that was not taken yet, by stream. Guarded by the lock of its {@link
+ * CommandOutput}.
+ */
 final class StreamQueues {
   private final Map<OutputStreamName, ByteQueue> queues = new EnumMap<>(OutputStreamName.class);
 
@@ -23,7 +26,7 @@ final class StreamQueues {
     return Objects.requireNonNull(queues.get(stream));
   }
 
-  /** Of all streams together. */
+  /** The number of bytes in all streams together. */
   int length() {
     return queues.values().stream().mapToInt(ByteQueue::length).sum();
   }

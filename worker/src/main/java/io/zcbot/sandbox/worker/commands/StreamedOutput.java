@@ -23,23 +23,28 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Output that is published while the command runs. The command may write more only as the log
- * acknowledges. Several records are on their way at once; when one fails, it and those behind it
- * are published again one after another, so that the log has them in order.
+ * acknowledges records. Several records are in flight at once; when one fails, it and those behind
+ * it are published again one after another, so that the log has them in order.
  */
 final class StreamedOutput extends CommandOutput {
-  /** Each record costs the worker, the broker and readers about as much as 100 KiB in it. */
+  /**
+   * Large, because each record costs worker, broker and readers about as much as 100 KiB of
+   * content.
+   */
   private static final int MAX_RECORD = 256 * 1024;
 
-  /** Beyond {@link CommandOutput#WINDOW}, as far as the budget allows. */
+  /**
+   * What a command may have in flight beyond {@link CommandOutput#WINDOW}, if the budget allows.
+   */
   private static final int MAX_EXTRA = 2 * MAX_RECORD;
 
-  /** A command whose records are shorter does not need more than the window. */
+  /** A command whose records are shorter than this needs no more than the window. */
   private static final int MUCH = WINDOW / 4;
 
-  /** For so long small writes are collected; the first is published at once. */
+  /** How long small writes are collected; the first is published at once. */
   private static final long COLLECTING = Duration.ofMillis(2).toNanos();
 
-  /** For so long a record is filled by a command that writes more than a window meanwhile. */
+  /** How long a record is filled once a command has written more than a window. */
   private static final long FILLING = Duration.ofMillis(10).toNanos();
 
   private final CommandKey key;
@@ -92,12 +97,12 @@ final class StreamedOutput extends CommandOutput {
     }
   }
 
-  /** Whether to wait for more would not make sense. */
+  /** Whether waiting for more output is pointless. */
   private boolean isWorthARecord() {
     return pending.length() >= MAX_RECORD || isHeldUp() || isEnded();
   }
 
-  /** For how long more is waited for, from the last record on. */
+  /** How long to wait for more output since the last record, in nanoseconds. */
   private long patience() {
     return pending.length() < WINDOW ? COLLECTING : FILLING;
   }
@@ -112,7 +117,7 @@ final class StreamedOutput extends CommandOutput {
     settle();
   }
 
-  /** Waits for what is to be published next; nothing at the end. */
+  /** Waits for the chunks to publish next; empty at the end of the output. */
   private List<Chunk> next() throws InterruptedException {
     lock.lockInterruptibly();
     try {
@@ -146,7 +151,7 @@ final class StreamedOutput extends CommandOutput {
   }
 
   private void publish(Chunk chunk) throws FencedException, InterruptedException {
-    fence.pass(); // first, because it may hold up: what fails meanwhile must not be overtaken
+    fence.pass(); // first: while it waits, records may fail, which none may overtake
     if (inFlight.stream().anyMatch(Sent::hasFailed)) {
       settle();
       fence.pass();
@@ -168,14 +173,14 @@ final class StreamedOutput extends CommandOutput {
     }
   }
 
-  /** Waits for all records. */
+  /** Waits until the log has all records in flight. */
   private void settle() throws FencedException, InterruptedException {
     while (!inFlight.isEmpty()) {
       settleFirst();
     }
   }
 
-  /** Waits for the oldest record, and publishes it again with all behind it if it failed. */
+  /** Waits for the oldest record. If it failed, publishes it and all behind it again. */
   private void settleFirst() throws FencedException, InterruptedException {
     if (has(inFlight.getFirst())) {
       if (inFlight.removeFirst().event().data().length() >= MUCH) {
@@ -224,7 +229,7 @@ final class StreamedOutput extends CommandOutput {
     }
   }
 
-  /** A command of which the log takes much may have more on the way. */
+  /** Allows a command with large records more output in flight. */
   private void widen() {
     lock.lock();
     try {
@@ -236,7 +241,7 @@ final class StreamedOutput extends CommandOutput {
     }
   }
 
-  /** It waits for the log alone, and so would its answer. */
+  /** Discards nothing: the output waits for the log only, and so would the answer. */
   @Override
   void hurry() {}
 

@@ -6,9 +6,9 @@ package io.zcbot.sandbox.worker.commands;
 
 /** What became of an input. */
 public enum Taken {
-  /** The command has it, or will never read it: its input ended, or it did. */
+  /** The command has it, or will never read it because its input or the command ended. */
   TAKEN,
-  /** The command's buffer has no room for these bytes; they have to come again. */
+  /** The command's buffer has no room for these bytes; they must be offered again. */
   FULL,
   /** The user has no such command here. */
   UNKNOWN

@@ -8,8 +8,10 @@ import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 
 /**
- * The fence of one command: that of the assignment in which its exec was read, and then, if it was
- * started, of each in which its partition came back before anybody noticed that it was gone.
+ * The fence of one command: at first that of the assignment in which its exec was read. If the
+ * command was started and its partition comes back before a fence failed, it continues under the
+ * fence of the new assignment. Thread-safe: the command's thread passes it, the lane and takeovers
+ * renew it.
  */
 final class TenureFence implements Fence {
   private Fence current;
@@ -22,11 +24,11 @@ final class TenureFence implements Fence {
 
   /** What a later assignment finds of the command. */
   enum Remains {
-    /** It runs, and goes on under the fence of that assignment. */
+    /** It was started, and goes on under the fence of that assignment. */
     GOES_ON,
     /** It was started, and nobody answers it any more. */
     GIVEN_UP,
-    /** It was not started and will not be. */
+    /** It was not started, and will not be. */
     NOTHING
   }
 
@@ -57,16 +59,19 @@ final class TenureFence implements Fence {
   }
 
   private synchronized boolean close(Fence failed) {
-    closed |= current.equals(failed); // or it was renewed meanwhile
+    closed |= current.equals(failed); // else it was renewed meanwhile
     return closed;
   }
 
-  /** Nothing passes any more. */
+  /** Lets nothing pass any more. */
   synchronized void close() {
     closed = true;
   }
 
-  /** Marks the command as started, which it is from here on, whoever asks. */
+  /**
+   * Marks the command as started. Atomic with {@link #renew}: either this fails, or a later
+   * assignment knows of the start.
+   */
   synchronized void start() throws FencedException {
     requireOpen();
     started = true;
@@ -76,7 +81,7 @@ final class TenureFence implements Fence {
     return started;
   }
 
-  /** The partition came back: a command that was not started does not start any more. */
+  /** The partition was assigned again: a command that was not started will not start any more. */
   synchronized Remains renew(Fence next) {
     if (!started) {
       closed = true;

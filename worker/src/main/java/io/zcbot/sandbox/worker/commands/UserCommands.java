@@ -21,13 +21,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The commands of one sandbox: they start one after another in the order of the log, and run side
- * by side. The channel to them is opened when the first starts, and again when it broke.
+ * The commands of one sandbox. They start one after another in the order of the log, and run
+ * concurrently, up to a limit. The channel to them is opened when the first starts, and again after
+ * it broke. Thread-safe; methods that wait say so.
  */
 final class UserCommands {
   private static final Logger log = LoggerFactory.getLogger(UserCommands.class);
 
-  /** What was written just before the sandbox ended is on its way for so long. */
+  /** How long output that was written just before the sandbox ended may take to arrive. */
   private static final Duration LAST_OUTPUT = Duration.ofMillis(500);
 
   private static final Duration LAST_ANSWERS = Duration.ofSeconds(4);
@@ -51,13 +52,13 @@ final class UserCommands {
     this.limits = limits;
   }
 
-  /** What a command that waited may do. */
+  /** The result of waiting for a turn. */
   enum Turn {
-    /** Start, and then pass the turn on. */
+    /** The command may start, and must pass the turn on then. */
     START,
     EXPIRED,
     SANDBOX_GONE,
-    /** Nothing: the user's next worker reads it. */
+    /** Nothing may be done: the user's next worker reads the exec. */
     NOT_OURS
   }
 
@@ -65,7 +66,7 @@ final class UserCommands {
     return sandbox;
   }
 
-  /** Appends a command; false if too many wait. */
+  /** Appends a command; false if too many wait or run. */
   boolean add(CommandRun run) {
     lock.lock();
     try {
@@ -79,7 +80,7 @@ final class UserCommands {
     }
   }
 
-  /** Waits until a command may start, or need not any more. */
+  /** Waits until a command may start, or must not any more. */
   Turn awaitTurn(CommandRun run) throws InterruptedException {
     lock.lockInterruptibly();
     try {
@@ -106,7 +107,7 @@ final class UserCommands {
     }
   }
 
-  /** The next may start. */
+  /** Lets the next command start. */
   void passTurn() {
     lock.lock();
     try {
@@ -117,7 +118,7 @@ final class UserCommands {
     }
   }
 
-  /** A command is over. */
+  /** Removes a command that is over. */
   void leave(CommandRun run) {
     lock.lock();
     try {
@@ -129,7 +130,7 @@ final class UserCommands {
     }
   }
 
-  /** Those that wait look whether they still may. */
+  /** Lets the waiting threads check their conditions again. */
   void lookAgain() {
     lock.lock();
     try {
@@ -169,7 +170,11 @@ final class UserCommands {
     }
   }
 
-  /** The channel to the sandbox; opened if there is none that works. */
+  /**
+   * Returns the channel to the sandbox; opens it if there is no working one, which blocks.
+   *
+   * @throws EngineException if the sandbox ended or the channel can't be opened
+   */
   CommandChannel channel() throws EngineException, InterruptedException {
     opening.lockInterruptibly();
     try {
@@ -189,7 +194,9 @@ final class UserCommands {
     }
   }
 
-  /** Opens the channel again, which kills what an earlier one left; false if that fails. */
+  /**
+   * Opens the channel if it is broken, which kills what the broken one left; false if that fails.
+   */
   boolean reconnect() throws InterruptedException {
     try {
       channel();
@@ -207,7 +214,7 @@ final class UserCommands {
     }
   }
 
-  /** The sandbox was killed: returns once its commands are answered, or after a few seconds. */
+  /** The sandbox was killed. Waits until its commands are answered, or for a few seconds. */
   void ended() throws InterruptedException {
     gone = true;
     lookAgain();

@@ -24,9 +24,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Serves the page and what it asks for. It only reads, so the danger is that somebody else reads
- * along: a page of another site, which a browser would give the answers to if that site's name
- * stood for this address (DNS rebinding). So it answers to its own names only.
+ * Serves the page and the data that it requests. It only reads, so the risk is that somebody else
+ * reads too: a browser would give the answers to a page of another site whose name resolves to this
+ * address (DNS rebinding). So the server answers only to its own names.
  */
 final class ConsoleServer implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(ConsoleServer.class);
@@ -62,7 +62,7 @@ final class ConsoleServer implements AutoCloseable {
    */
   static ConsoleServer start(InetSocketAddress address, @Nullable URI url, Fleet fleet)
       throws IOException {
-    // The JDK's server has no limits unless told, and only this way.
+    // The JDK's server has no limits by default, and takes them only as system properties.
     bound("jdk.httpserver.maxConnections", "64");
     bound("sun.net.httpserver.maxReqHeaderSize", "16384");
     bound("sun.net.httpserver.maxReqTime", "10");
@@ -108,7 +108,7 @@ final class ConsoleServer implements AutoCloseable {
     }
   }
 
-  /** Where it listens: with the actual port if the configured one was 0. */
+  /** The address at which it listens, with the actual port if the configured one was 0. */
   InetSocketAddress address() {
     return server.getAddress();
   }
@@ -179,7 +179,7 @@ final class ConsoleServer implements AutoCloseable {
         return new Answer(200, "application/json", fleet.user(user));
       }
     } catch (IllegalArgumentException _) {
-      // Refused, as any other query.
+      // Refused like any other invalid query.
     }
     return text(400, "id: must be a user's id, a UUID in lower case: /user?id=USER");
   }

@@ -13,14 +13,14 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Server-sent events for one page: once a second, what is new to it. A stream ends after a while,
- * and the page asks again for what it lacks: so no connection outlives the deadline of the server's
- * answers, and that of a page that does not read is ended by it.
+ * Sends server-sent events to one page: once a second, what is new to it. A stream ends after a
+ * while, and the page reconnects for the rest. So no connection outlives the server's deadline for
+ * answers, which ends the connection of a page that does not read. Confined to one thread.
  */
 final class EventStream {
   private static final Duration TICK = Duration.ofSeconds(1);
 
-  /** Less than {@code sun.net.httpserver.maxRspTime}. */
+  /** Seconds that a stream lasts; less than {@code sun.net.httpserver.maxRspTime}. */
   private static final int TICKS = 20;
 
   private static final int MAX_ID = 64;
@@ -41,9 +41,9 @@ final class EventStream {
   }
 
   /**
-   * Sends until the page is gone, the time is over or the server stops.
+   * Sends until the page is gone, the time is over or the server stops. Blocks.
    *
-   * @param lastId what the page has; null for a new page
+   * @param lastId names what the page has; null for a new page
    */
   void run(@Nullable String lastId) throws IOException, InterruptedException {
     resume(lastId);
@@ -79,7 +79,7 @@ final class EventStream {
         failures = Long.parseLong(parts[3]);
         letters = Long.parseLong(parts[4]);
       } catch (NumberFormatException _) {
-        // Another page's: it is sent everything.
+        // Not an id of this server: send everything.
         sandboxes = 0;
       }
       gone = sandboxes;
@@ -94,7 +94,7 @@ final class EventStream {
     return part.version();
   }
 
-  /** JSON has no line breaks, so one line of data holds it. */
+  /** Sends one event. The JSON has no line breaks, so one data line holds it. */
   private void send(String event, String json) throws IOException {
     text(
         "event: "

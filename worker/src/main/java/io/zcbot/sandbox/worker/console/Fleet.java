@@ -32,16 +32,16 @@ import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All that the console knows, folded from records: what the tables have now, and what events told
- * of the last hour. What it keeps is bounded whatever the topics hold. Its methods may be called by
- * any thread.
+ * Everything that the console knows, folded from records: the current content of the tables, and
+ * what events told in the last hour. Its memory is bounded, whatever the topics contain.
+ * Thread-safe: its lock guards the objects of this package that say so.
  */
 final class Fleet {
   private static final JsonFactory JSON = new JsonFactory();
   private static final int LETTERS_KEPT = 200;
   private static final long RECENTLY_MS = Duration.ofMinutes(5).toMillis();
 
-  /** Workers write no larger entries to the tables. */
+  /** The largest entry of a table that is read; workers write no larger ones. */
   private static final int MAX_ENTRY_BYTES = 4096;
 
   private final EventCodec codec = new EventCodec();
@@ -63,9 +63,9 @@ final class Fleet {
   }
 
   /**
-   * Nothing is known yet.
+   * Starts knowing nothing.
    *
-   * @param usualTtl the idle TTL of sandboxes that do not tell theirs
+   * @param usualTtl the idle TTL of sandboxes whose events have none
    */
   Fleet(Duration usualTtl, InstantSource clock) {
     this.usualTtl = usualTtl;
@@ -74,7 +74,7 @@ final class Fleet {
     this.events = new FleetEvents(sandboxes, new Hosts(), names, 0);
   }
 
-  /** Forgets everything, before the topics are read again. */
+  /** Forgets everything, before the topics are read anew. */
   synchronized void begin(int partitionCount) {
     partitions = new KeyPartitions(partitionCount);
     sandboxes = new Sandboxes(usualTtl, names, sandboxes.version() + 1);
@@ -92,7 +92,7 @@ final class Fleet {
     group = state;
   }
 
-  /** A record of one of the topics. */
+  /** Adds a record of one of the topics. */
   synchronized void accept(Topic topic, ConsumerRecord<byte[], byte[]> record) {
     records++;
     try {
@@ -100,19 +100,19 @@ final class Fleet {
         case LIVE -> live(record);
         case COMMANDS -> command(record);
         case DEAD_LETTER -> letter(record);
-        case CURRENT, INPUT, OUTPUT -> {} // tell nothing more
+        case CURRENT, INPUT, OUTPUT -> {} // these contain nothing more to show
         case ENSURE, ACTIVITY, READY, REAPED, FAILED, EXEC, EXITED, RELEASE, EXPIRING ->
             event(topic, record);
       }
     } catch (EventFormatException _) {
-      // Of an input there is a dead letter; of the others, no worker wrote it.
+      // For an input, there is a dead letter; others were not written by a worker.
     }
   }
 
   private void event(Topic topic, ConsumerRecord<byte[], byte[]> record)
       throws EventFormatException {
     SandboxEvent event = codec.decode(topic, record.key(), record.value(), Origins.of(record));
-    // Nothing is of the future: the clock of whoever published it is ahead.
+    // Not later than now: the publisher's clock may be ahead.
     events.on(event, Math.min(record.timestamp(), clock.millis()));
     if (event instanceof Exec exec) {
       Requests.Open request = events.execs.of(exec.userId(), exec.eventId());
@@ -195,7 +195,10 @@ final class Fleet {
             ShownText.message(header(record, "zcbot_error"))));
   }
 
-  /** The key of an entry in its user's partition; null if no worker wrote it. */
+  /**
+   * Reads the key of a table entry; null if a worker would not have written it, or not in this
+   * partition.
+   */
   private @Nullable TableKey tableKey(ConsumerRecord<byte[], byte[]> record) {
     boolean isTooLarge = record.value() != null && record.value().length > MAX_ENTRY_BYTES;
     return isTooLarge ? null : TableKey.of(record, partitions, MAX_ENTRY_BYTES);
@@ -208,16 +211,16 @@ final class Fleet {
         : new String(header.value(), StandardCharsets.UTF_8);
   }
 
-  /** Names this process: what a page knows from another one is of no use here. */
+  /** The id of this run: versions that a page has from another run mean nothing here. */
   String run() {
     return run;
   }
 
   /**
-   * What is new about sandboxes to a page, or the first part of it.
+   * What is new to a page about sandboxes, or the first part of it.
    *
-   * @param seen the version up to which it knows them; 0 for a new page
-   * @param seenGone the version up to which it knows which are gone
+   * @param seen the version up to which the page knows sandboxes; 0 for a new page
+   * @param seenGone the version up to which it knows which sandboxes are gone
    */
   synchronized Part sandboxes(long seen, long seenGone) {
     long[] to = new long[1];
@@ -225,27 +228,27 @@ final class Fleet {
     return new Part(json, to[0], sandboxes.version());
   }
 
-  /** The commands that run; null if the page knows them. */
+  /** The running commands; null if the page has this version. */
   synchronized @Nullable Part commands(long seen) {
     return part(seen, commands.version(), commands::write);
   }
 
-  /** The latest failures; null if the page knows them. */
+  /** The latest failures; null if the page has this version. */
   synchronized @Nullable Part failures(long seen) {
     return part(seen, events.failures.version(), events.failures::write);
   }
 
-  /** The latest dead letters; null if the page knows them. */
+  /** The latest dead letters; null if the page has this version. */
   synchronized @Nullable Part letters(long seen) {
     return part(seen, letters.version(), letters::write);
   }
 
-  /** What happened to one user. */
+  /** What happened to one user, as JSON. */
   synchronized String user(UserId user) {
     return json(out -> events.timelines.write(user, out));
   }
 
-  /** The fleet in numbers, and its hosts. */
+  /** The numbers of the fleet and its hosts, as JSON. */
   synchronized String overview() {
     long now = clock.millis();
     events.forget(following.upTo());

@@ -12,9 +12,9 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.time.InstantSource;
 
-/** The console: reads the topics and serves the page, until it is closed. */
+/** The console: reads the topics and serves the page until it is closed. It has its own threads. */
 public final class FleetConsole implements AutoCloseable {
-  /** How far back it begins. */
+  /** How far back in time events are read at start. */
   private static final Duration HISTORY = Duration.ofHours(1);
 
   private final FleetFollower follower;
@@ -22,10 +22,10 @@ public final class FleetConsole implements AutoCloseable {
   private final ConsoleServer server;
 
   /**
-   * Starts all of it.
+   * Starts the console.
    *
-   * @param clients of the Kafka that the workers use
-   * @param usualTtl the idle TTL of sandboxes that do not tell theirs
+   * @param clients of the Kafka cluster that the workers use
+   * @param usualTtl the idle TTL of sandboxes whose events have none
    * @throws IOException if the address can't be used; the message says what to do
    */
   public static FleetConsole start(
@@ -52,7 +52,7 @@ public final class FleetConsole implements AutoCloseable {
     this.server = server;
   }
 
-  /** Where it listens: with the actual port if the configured one was 0. */
+  /** The address at which it listens, with the actual port if the configured one was 0. */
   public InetSocketAddress address() {
     return server.address();
   }

@@ -25,9 +25,9 @@ import java.time.Duration;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** What events tell of users, requests and failures. Guarded by its fleet. */
+/** What events tell about users, requests and failures. Guarded by the lock of {@link Fleet}. */
 final class FleetEvents {
-  /** No worker works on a request for longer than ten minutes; then come the clocks. */
+  /** Workers work on a request for at most ten minutes; the rest allows for clock skew. */
   private static final Duration LONGEST_OPEN = Duration.ofMinutes(11);
 
   private static final int FAILURES_KEPT = 500;
@@ -49,7 +49,7 @@ final class FleetEvents {
   }
 
   /**
-   * An event.
+   * Adds an event.
    *
    * @param time of its record
    */
@@ -67,7 +67,7 @@ final class FleetEvents {
       case Exited exited -> exited(exited, time);
       case Release release -> note(release, time, "release", "");
       case Expiring expiring -> expiring(expiring, time);
-      case Input _, Output _ -> {} // not read
+      case Input _, Output _ -> {} // these topics are not read
     }
   }
 
@@ -171,9 +171,9 @@ final class FleetEvents {
   }
 
   /**
-   * Gives up on requests that are not answered, and says so.
+   * Forgets requests that should have been answered, and reports them.
    *
-   * @param known until when everything was read: the answer may be among what was not
+   * @param known until when everything was read; a later answer may not have been read yet
    */
   void forget(long known) {
     long before = known - LONGEST_OPEN.toMillis();
@@ -186,7 +186,7 @@ final class FleetEvents {
                     request.user(),
                     new Kind("ensure", "unanswered"),
                     "no answer to " + request.text())));
-    execs.forgetBefore(before, _ -> {}); // it may wait behind another command
+    execs.forgetBefore(before, _ -> {}); // not reported: it may wait behind another command
   }
 
   private void tell(SandboxEvent event, long time, Kind kind, String message) {

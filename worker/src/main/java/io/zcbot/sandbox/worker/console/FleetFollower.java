@@ -32,9 +32,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads the topics into a fleet: first the tables, which have what is there now, then the events of
- * the last hour, then what comes. It is in no group and commits nothing. What commands read and
- * write is not read, as far as it is in topics of its own.
+ * Reads the topics into a fleet: first the tables, which have the current state, then the events of
+ * the last hour, then new records. It is in no group and commits nothing. The topics of commands'
+ * input and output are not read. It has a thread of its own.
  */
 final class FleetFollower implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(FleetFollower.class);
@@ -61,14 +61,16 @@ final class FleetFollower implements AutoCloseable {
   private final CountDownLatch stop = new CountDownLatch(1);
   private FollowState state = FollowState.STARTING;
 
-  /** The ends of the partitions at a time: once they are reached, all until then is known. */
+  /**
+   * The ends of the partitions at a time. Once they are reached, everything until then is known.
+   */
   private record Probe(long at, Map<TopicPartition, Long> ends) {}
 
   /**
    * Begins to read.
    *
-   * @param consumers new ones, in no group; closed with this
-   * @param history how far back events are read
+   * @param consumers makes consumers without a group; this closes them
+   * @param history how far back in time events are read
    * @param nanos a monotonic clock
    */
   static FleetFollower start(
@@ -113,7 +115,7 @@ final class FleetFollower implements AutoCloseable {
       } catch (KafkaException e) {
         failing("the topics can't be read: " + e.getMessage());
       } catch (RuntimeException e) {
-        // Nobody would see that the page stands still.
+        // Otherwise the page would stand still unnoticed.
         failing("reading the topics failed, and begins anew: " + e, e);
       }
       try {
@@ -124,7 +126,7 @@ final class FleetFollower implements AutoCloseable {
     }
   }
 
-  /** Until the topics change or can't be read any more. */
+  /** Reads until the topics change or can't be read any more. */
   private void follow(Consumer<byte[], byte[]> consumer) {
     List<TopicPartition> all = partitions(consumer);
     if (all == null) {
@@ -200,7 +202,7 @@ final class FleetFollower implements AutoCloseable {
     }
   }
 
-  /** All partitions; null if a topic is missing. */
+  /** All partitions of the topics; null if a topic is missing. */
   private @Nullable List<TopicPartition> partitions(Consumer<byte[], byte[]> consumer) {
     List<TopicPartition> all = new ArrayList<>();
     for (String topic : topics.keySet()) {
@@ -222,7 +224,7 @@ final class FleetFollower implements AutoCloseable {
     return behind;
   }
 
-  /** The tables first: what events tell of a sandbox is for its row. */
+  /** Adds records, those of the tables first, because events change the rows of sandboxes. */
   private void take(Consumer<byte[], byte[]> consumer) {
     List<ConsumerRecord<byte[], byte[]>> batch = new ArrayList<>();
     consumer.poll(POLL).forEach(batch::add);

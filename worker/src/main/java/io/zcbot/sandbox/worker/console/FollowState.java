@@ -10,9 +10,9 @@ import java.io.IOException;
 /**
  * How far the topics are read.
  *
- * @param upTo everything that was published until then is known, in milliseconds since 1970; 0
- *     before all was read once
- * @param behind how many records are not read yet
+ * @param upTo the time until which everything published is known, in milliseconds since 1970; 0
+ *     before everything was read once
+ * @param behind the number of records that are not read yet
  * @param problem why the topics can't be read; empty if they can
  */
 record FollowState(long upTo, long behind, String problem) {

@@ -9,10 +9,10 @@ import java.io.IOException;
 import java.util.Map;
 
 /**
- * What the brokers know of the workers' group.
+ * What the brokers know about the workers' group.
  *
- * @param workers how many partitions each member has, by worker id
- * @param lag how many records of agents were not done yet; -1 if that is not known
+ * @param workers the number of partitions of each member, by worker id
+ * @param lag the number of agents' records that are not done yet; -1 if not known
  * @param problem why nothing is known; empty if something is
  */
 record GroupState(Map<String, Integer> workers, long lag, String problem) {

@@ -26,8 +26,9 @@ import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Asks the brokers from time to time which workers there are, and how much of what agents sent is
- * not done. Needs the permission to describe the workers' groups; without it, the rest is shown.
+ * Asks the brokers periodically which workers there are, and how much of what agents sent is not
+ * done. It needs the permission to describe the workers' groups; without that, the console shows
+ * the rest.
  */
 final class GroupWatch implements AutoCloseable {
   private static final Duration INTERVAL = Duration.ofSeconds(3);
@@ -40,7 +41,7 @@ final class GroupWatch implements AutoCloseable {
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
 
-  /** Begins to ask. */
+  /** Starts to ask, on a thread of its own. */
   static GroupWatch start(KafkaClients clients, KafkaConfig config, Fleet fleet) {
     GroupWatch watch = new GroupWatch(clients, config, fleet);
     watch.thread.start();
@@ -60,7 +61,7 @@ final class GroupWatch implements AutoCloseable {
         fleet.group(ask(admin));
       } while (!stop.await(INTERVAL.toMillis(), TimeUnit.MILLISECONDS));
     } catch (InterruptedException _) {
-      // It is closed.
+      // It was closed.
     } catch (KafkaException e) {
       fleet.group(GroupState.unknown(String.valueOf(e.getMessage())));
     }
@@ -89,7 +90,7 @@ final class GroupWatch implements AutoCloseable {
     }
   }
 
-  /** -1 if that may not be asked. */
+  /** The number of records that are not done; -1 without the permission to ask. */
   private long lag(Admin admin) throws InterruptedException, TimeoutException {
     try {
       return sum(admin);
@@ -114,7 +115,7 @@ final class GroupWatch implements AutoCloseable {
     return lag;
   }
 
-  /** Null where the group committed nothing. */
+  /** Notes an offset, which is null if the group committed nothing in the partition. */
   @SuppressWarnings("ConstantValue")
   private static void note(
       TopicPartition partition, OffsetAndMetadata offset, Map<TopicPartition, Long> done) {

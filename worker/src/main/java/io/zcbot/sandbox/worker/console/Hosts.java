@@ -11,7 +11,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** The hosts that workers named in what they published. Guarded by its fleet. */
+/** The hosts that workers named in what they published. Guarded by the lock of {@link Fleet}. */
 final class Hosts {
   private static final int MOST = 2_000;
 
@@ -31,7 +31,7 @@ final class Hosts {
     }
   }
 
-  /** How many sandboxes it takes, as its worker said last. */
+  /** Sets how many sandboxes a host takes, as its worker said last. */
   void places(String name, int places) {
     host(name).places = places;
   }

@@ -10,8 +10,8 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 
 /**
- * Stands for an id as the key of a map, however long the id is. Agents choose ids, so it is a
- * digest for which nobody finds two that are alike.
+ * A map key of fixed size for an id of any length. Agents choose ids, so it is a cryptographic
+ * digest: nobody can construct ids with the same key.
  */
 record IdKey(long one, long two) {
   static IdKey of(String id) {

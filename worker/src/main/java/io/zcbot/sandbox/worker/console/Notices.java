@@ -9,12 +9,12 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The newest of what people should know of, such as failures. Guarded by its fleet. */
+/** The newest notices for operators, such as failures. Guarded by the lock of {@link Fleet}. */
 final class Notices {
   static final int SHOWN = 200;
 
   /**
-   * One of them.
+   * A notice.
    *
    * @param about a user, or a record
    * @param kind what happened
@@ -28,13 +28,13 @@ final class Notices {
   private final List<Notice> notices = new ArrayList<>();
   private long version;
 
-  /** None, and no page knows that yet that knows an earlier version. */
+  /** Starts without notices, in a version that is new to every page. */
   Notices(int most, long versionBefore) {
     this.most = most;
     this.version = versionBefore + 1;
   }
 
-  /** Records are read out of order now and then. */
+  /** Inserts a notice by its time, because records are sometimes read out of order. */
   void add(Notice notice) {
     int at = notices.size();
     while (at > 0 && notices.get(at - 1).time > notice.time) {
@@ -55,7 +55,7 @@ final class Notices {
     return notices.stream().filter(notice -> notice.time >= time).count();
   }
 
-  /** Writes the newest, the newest first. */
+  /** Writes the newest notices, newest first. */
   void write(JsonGenerator json) throws IOException {
     json.writeStartArray();
     for (Notice notice : notices.reversed().subList(0, Math.min(SHOWN, notices.size()))) {

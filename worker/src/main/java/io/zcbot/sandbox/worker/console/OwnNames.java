@@ -14,7 +14,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** The names that the console answers to. Ports are not compared: they may be mapped. */
+/** The names that the console answers to. Ports are not compared, because they may be mapped. */
 final class OwnNames {
   private static final Pattern HOST =
       Pattern.compile("(\\[[0-9a-f:.]+]|[a-z0-9._-]+)(?::\\d{1,5})?");
@@ -31,7 +31,7 @@ final class OwnNames {
     }
   }
 
-  /** Whether a request's Host headers are one, with one of these names. */
+  /** Whether a request has exactly one Host header, with one of these names. */
   boolean include(@Nullable List<String> headers) {
     if (headers == null || headers.size() != 1) {
       return false;

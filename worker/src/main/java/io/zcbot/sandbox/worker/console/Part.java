@@ -5,13 +5,13 @@
 package io.zcbot.sandbox.worker.console;
 
 /**
- * A part of what a page is sent.
+ * A part of the data for a page.
  *
- * @param version up to which the page knows the rows then
- * @param latest the version up to which it knows what is gone
+ * @param version the version up to which the page then knows the rows
+ * @param latest the version up to which it then knows what is gone
  */
 record Part(String json, long version, long latest) {
-  /** Whether nothing more is new. */
+  /** Whether this is everything that is new. */
   boolean isWhole() {
     return version == latest;
   }

@@ -10,7 +10,10 @@ import java.io.IOException;
 import org.HdrHistogram.Histogram;
 import org.HdrHistogram.IntCountsHistogram;
 
-/** How many ensures came in the last ten minutes, and how they were answered. */
+/**
+ * How many ensures came in the last ten minutes, and how they were answered. Guarded by the lock of
+ * {@link Fleet}.
+ */
 final class Rates {
   static final long STEP_MS = 10_000;
   static final int STEPS = 60;
@@ -25,7 +28,9 @@ final class Rates {
     int failed;
     int commands;
 
-    /** Grows with the longest: of the whole range, those of all steps would take 430 KB. */
+    /**
+     * Grows with the longest latency; with the whole range, those of all steps would take 430 KB.
+     */
     final IntCountsHistogram latency = new IntCountsHistogram(2);
 
     void begin(long number) {
@@ -62,7 +67,7 @@ final class Rates {
     step(time).commands++;
   }
 
-  /** What is older than the time that is kept is counted in a step that nobody sees. */
+  /** The step of a time. Older times are counted in a step that is never shown. */
   private Step step(long time) {
     long number = Math.floorDiv(time, STEP_MS);
     Step step = steps[Math.floorMod(number, STEPS)];
@@ -75,7 +80,7 @@ final class Rates {
     return step;
   }
 
-  /** Writes one array per step, the oldest first, and the percentiles of the last five minutes. */
+  /** Writes one array per step, oldest first, and the percentiles of the last five minutes. */
   void write(long now, JsonGenerator json) throws IOException {
     long last = Math.floorDiv(now, STEP_MS);
     Histogram recent = new Histogram(MOST_MS, 2);

@@ -8,9 +8,9 @@ import io.zcbot.sandbox.events.Ready;
 import java.time.Duration;
 
 /**
- * What a ready tells of its sandbox, as far as it is shown.
+ * The parts of a ready event that are shown for its sandbox.
  *
- * @param idleTtl in milliseconds; 0 if it does not tell
+ * @param idleTtl in milliseconds; 0 if the event has none
  */
 record ReadyFacts(String container, long idleTtl, String outcome, String image) {
   static ReadyFacts of(Ready ready, SharedNames names) {

@@ -11,16 +11,16 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Requests of one kind that are not answered yet, by user and id: ids of different users may be
- * alike. A request and its answer are in topics of their own and may be read in either order.
- * Guarded by its fleet.
+ * Requests of one kind that are not answered yet, by user and id, since different users may choose
+ * the same id. A request and its answer are in different topics, and may be read in either order.
+ * Guarded by the lock of {@link Fleet}.
  */
 final class Requests {
   static final int MOST = 20_000;
   static final int ANSWERS_KEPT = 8_192;
 
   /**
-   * One request.
+   * A request.
    *
    * @param text what it is about, for people; short, since many are kept
    */
@@ -28,13 +28,15 @@ final class Requests {
 
   private final LinkedHashMap<IdKey, Open> open = new LinkedHashMap<>();
 
-  /** When answers came whose requests were not read yet, by the request. */
+  /** Times of answers whose requests were not read yet, by the request. */
   private final LinkedHashMap<IdKey, Long> early = new LinkedHashMap<>();
 
-  /** What was asked until then may have been answered: answers until then were forgotten. */
+  /**
+   * Early answers until this time were forgotten, so requests until then may have been answered.
+   */
   private long unknownUntil;
 
-  /** Returns when its answer came, if that was read before. */
+  /** Adds a request; returns the time of its answer if that was read before, else null. */
   @Nullable Long asked(String id, Open request) {
     IdKey key = key(request.user, id);
     Long answer = early.remove(key);
@@ -47,7 +49,7 @@ final class Requests {
     return answer;
   }
 
-  /** Returns what was asked; null if that was not read, or was answered before. */
+  /** Removes an answered request; null if it was not read, or was answered before. */
   @Nullable Open answered(UserId user, String id, long time) {
     IdKey key = key(user.toString(), id);
     Open request = open.remove(key);
@@ -68,7 +70,7 @@ final class Requests {
     return IdKey.of(user + "/" + id);
   }
 
-  /** Forgets, and tells, what is older. */
+  /** Forgets requests that are older, and passes them on. */
   void forgetBefore(long time, Consumer<Open> tell) {
     Iterator<Open> eldest = open.values().iterator();
     while (eldest.hasNext()) {
@@ -84,7 +86,7 @@ final class Requests {
     return open.size();
   }
 
-  /** When the oldest was asked; 0 without one. */
+  /** The time of the oldest request; 0 if there is none. */
   long oldest() {
     return open.values().stream().mapToLong(Open::time).min().orElse(0);
   }

@@ -13,7 +13,9 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The commands that the command table has and that are not answered. Guarded by its fleet. */
+/**
+ * The commands in the command table that are not answered. Guarded by the lock of {@link Fleet}.
+ */
 final class RunningCommands {
   static final int MOST = 20_000;
   static final int SHOWN = 200;
@@ -40,13 +42,13 @@ final class RunningCommands {
   private final SharedNames names;
   private long version;
 
-  /** None, and no page knows that yet that knows an earlier version. */
+  /** Starts without commands, in a version that is new to every page. */
   RunningCommands(SharedNames names, long versionBefore) {
     this.names = names;
     version = versionBefore + 1;
   }
 
-  /** Returns the command if it is new. */
+  /** Adds a command; returns it if it is new, else null. */
   @Nullable Command started(String key, CommandEntry entry, String line) {
     IdKey id = IdKey.of(key);
     if (running.containsKey(id) || running.size() >= MOST) {
@@ -58,7 +60,7 @@ final class RunningCommands {
     return command;
   }
 
-  /** Returns the command if it was running. */
+  /** Removes a command; returns it if it was running, else null. */
   @Nullable Command ended(String key) {
     Command command = running.remove(IdKey.of(key));
     if (command != null) {
@@ -67,7 +69,7 @@ final class RunningCommands {
     return command;
   }
 
-  /** The exec of a command was read after its start. */
+  /** Sets the command line of a command whose exec was read after its start. */
   void line(String key, String line) {
     Command command = running.get(IdKey.of(key));
     if (command != null && command.line.isEmpty()) {
@@ -100,7 +102,7 @@ final class RunningCommands {
     return version;
   }
 
-  /** Writes those that have been running for the longest. */
+  /** Writes the commands that have been running for longest. */
   void write(JsonGenerator json) throws IOException {
     List<Command> longest =
         running.values().stream()

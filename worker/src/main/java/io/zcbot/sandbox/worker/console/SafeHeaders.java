@@ -6,9 +6,9 @@ package io.zcbot.sandbox.worker.console;
 
 import com.sun.net.httpserver.Headers;
 
-/** Headers of every answer: what a browser is to refuse on behalf of the page. */
+/** Security headers of every answer, which tell a browser what to refuse. */
 final class SafeHeaders {
-  /** Nothing but the page's own files, and no text that is taken for a program or for markup. */
+  /** Allows only the page's own files, and no text that is interpreted as script or markup. */
   static final String POLICY =
       String.join(
           "; ",

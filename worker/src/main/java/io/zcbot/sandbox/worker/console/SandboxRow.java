@@ -11,7 +11,7 @@ import io.zcbot.sandbox.events.UserId;
 import java.io.IOException;
 import java.time.Duration;
 
-/** One sandbox that is announced. Guarded by its fleet. */
+/** One announced sandbox. Guarded by the lock of {@link Fleet}. */
 final class SandboxRow {
   final UserId user;
   final String container;
@@ -38,7 +38,7 @@ final class SandboxRow {
     idleTtl = (live.idleTtl() == null ? usualTtl : live.idleTtl()).toMillis();
   }
 
-  /** Whether this changed anything. */
+  /** Notes a use; returns whether that changed anything. */
   boolean used(long time, String how) {
     if (time <= lastUse) {
       return false;
@@ -63,7 +63,7 @@ final class SandboxRow {
     expiringReason = notice.reason().wire();
   }
 
-  /** As an array, since there are many of them: console.js names the columns. */
+  /** Writes the row as an array, to save space; console.js names the columns. */
   void write(JsonGenerator json) throws IOException {
     json.writeStartArray();
     json.writeString(container);

@@ -20,8 +20,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The sandboxes that are announced, as the live table has them, and in which order they changed, so
- * that a page is sent only what is new to it. Guarded by its fleet.
+ * The announced sandboxes, as in the live table, in the order of their last change, so that a page
+ * is sent only what is new to it. Guarded by the lock of {@link Fleet}.
  */
 final class Sandboxes {
   static final int MOST = 20_000;
@@ -33,14 +33,17 @@ final class Sandboxes {
   private final Duration usualTtl;
   private final SharedNames names;
 
-  /** By container, in the order of their last change. */
+  /** Rows by container, in the order of their last change. */
   private final LinkedHashMap<String, SandboxRow> rows = new LinkedHashMap<>();
 
   private final Map<UserId, SandboxRow> newest = new HashMap<>();
   private final Deque<Gone> gone = new ArrayDeque<>();
   private long version;
 
-  /** A page that knows less of what is gone can't be told all of it any more. */
+  /**
+   * Sandboxes that went before this version were forgotten, so a page with an older version starts
+   * anew.
+   */
   private long oldest;
 
   private long omitted;
@@ -52,7 +55,7 @@ final class Sandboxes {
     this.oldest = version;
   }
 
-  /** A sandbox is in the live table; null if there are too many. */
+  /** Adds or replaces a sandbox of the live table; null if there are too many. */
   @Nullable SandboxRow open(LiveSandbox live) {
     SandboxRow before = rows.get(ShownText.name(live.containerId()));
     if (before == null && rows.size() >= MOST) {
@@ -85,7 +88,7 @@ final class Sandboxes {
     rows.putLast(row.container, row);
   }
 
-  /** The user's newest one. */
+  /** The user's newest sandbox; null if there is none. */
   @Nullable SandboxRow of(UserId user) {
     return newest.get(user);
   }
@@ -98,7 +101,7 @@ final class Sandboxes {
     return rows.values();
   }
 
-  /** How many records of sandboxes were left out, since there were too many. */
+  /** The number of records of sandboxes that were left out because there were too many. */
   long omitted() {
     return omitted;
   }
@@ -110,10 +113,10 @@ final class Sandboxes {
   /**
    * Writes what changed, or the first part of it.
    *
-   * @param seen the version up to which the page knows the sandboxes; 0 if it knows nothing
-   * @param seenGone the version up to which it knows which are gone: between the parts of what is
-   *     new, it is ahead of the sandboxes that it knows
-   * @return the version up to which it knows the sandboxes then; it knows all that are gone
+   * @param seen the version up to which the page knows sandboxes; 0 if it knows none
+   * @param seenGone the version up to which it knows which are gone; between parts, this is ahead
+   *     of {@code seen}
+   * @return the version up to which it then knows sandboxes; it then knows all that are gone
    */
   long write(long seen, long seenGone, JsonGenerator json) throws IOException {
     boolean isNew = seenGone < oldest || seen > version;

@@ -8,15 +8,15 @@ import java.util.LinkedHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Names that are the same in many sandboxes, such as those of hosts and images: each is kept in
- * memory once, as far as there are not too many of them. Guarded by its fleet.
+ * Names that many sandboxes share, such as those of hosts and images. Each is kept in memory once,
+ * unless there are too many. Guarded by the lock of {@link Fleet}.
  */
 final class SharedNames {
   private static final int MOST = 4_096;
 
   private final LinkedHashMap<String, String> names = new LinkedHashMap<>(16, 0.75f, true);
 
-  /** The name as it is shown. */
+  /** The name as it is shown, shared if possible. */
   String of(@Nullable String text) {
     String name = ShownText.name(text);
     String known = names.putIfAbsent(name, name);

@@ -8,7 +8,9 @@ import io.zcbot.sandbox.worker.audit.result.ProgramText;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** Texts of others, as the console keeps and shows them: short, and without what is invisible. */
+/**
+ * Untrusted texts, as the console keeps and shows them: short, and without invisible characters.
+ */
 final class ShownText {
   static final int NAME = 128;
   static final int MESSAGE = 300;

@@ -16,10 +16,10 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * What happened to one user lately, the oldest first. Packed into bytes, since there are many users
- * and few are looked at: as objects it takes twice the memory. What comes last is added without a
- * look at the rest, because a console that starts reads all that the topics keep. Guarded by its
- * fleet.
+ * What happened to one user recently, oldest first. It is packed into bytes, since there are many
+ * users and few are looked at; objects would take twice the memory. A new last entry is added
+ * without reading the others, because a console that starts reads everything that the topics keep.
+ * Guarded by the lock of {@link Fleet}.
  */
 final class Story {
   static final int MOST = 200;
@@ -28,10 +28,10 @@ final class Story {
   private byte[] packed = {};
   private int count;
 
-  /** Where the last entry begins. */
+  /** The position at which the last entry begins. */
   private int lastAt;
 
-  /** What happened once, or the same thing several times in a row. */
+  /** Something that happened once, or several times in a row. */
   private record Entry(long from, long to, int count, String kind, String text) {
     boolean isSameAs(String kind, String text) {
       return this.kind.equals(kind) && this.text.equals(text);
@@ -42,7 +42,7 @@ final class Story {
     }
   }
 
-  /** Notes what happened; records are read out of order now and then. */
+  /** Notes what happened, in the order of time: records are sometimes read out of order. */
   void add(long time, String kind, String text) {
     List<Entry> tail = unpack(lastAt);
     int kept = lastAt;
@@ -62,7 +62,7 @@ final class Story {
     }
   }
 
-  /** Where a text ends that begins with its length. */
+  /** The end of a text that begins with its length. */
   private int textEnd(int at) {
     return at + 2 + (((packed[at] & 0xff) << 8) | (packed[at + 1] & 0xff));
   }
@@ -97,7 +97,7 @@ final class Story {
     return entries;
   }
 
-  /** Packs entries behind the first bytes. */
+  /** Packs entries behind the first {@code kept} bytes. */
   private void pack(int kept, List<Entry> entries) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream(128);
     int last = 0;

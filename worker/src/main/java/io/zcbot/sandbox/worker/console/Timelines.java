@@ -10,11 +10,11 @@ import java.io.IOException;
 import java.util.LinkedHashMap;
 import org.jspecify.annotations.Nullable;
 
-/** What happened to each user lately, within a bound in bytes. Guarded by its fleet. */
+/** What happened to each user recently, bounded in bytes. Guarded by the lock of {@link Fleet}. */
 final class Timelines {
   private static final long MOST_BYTES = 4L << 20;
 
-  /** Of a user in memory, besides what happened. */
+  /** The memory of a user besides the story, in bytes. */
   private static final int OVERHEAD = 160;
 
   private final LinkedHashMap<UserId, Timeline> users = new LinkedHashMap<>(16, 0.75f, true);
@@ -37,7 +37,7 @@ final class Timelines {
     this.mostBytes = mostBytes;
   }
 
-  /** Notes what happened; records are read out of order now and then. */
+  /** Notes what happened; records are sometimes read out of order. */
   void add(UserId user, long time, String kind, String text) {
     Story story = timeline(user).story;
     bytes -= story.bytes();
@@ -48,7 +48,7 @@ final class Timelines {
     }
   }
 
-  /** What the live table says of a sandbox may be read after its ready. */
+  /** Keeps the facts of a ready event until the sandbox's entry of the live table is read. */
   void ready(UserId user, ReadyFacts ready, long time) {
     Timeline timeline = timeline(user);
     if (time >= timeline.readyAt) {
@@ -65,7 +65,7 @@ final class Timelines {
     }
   }
 
-  /** Tells a row what was read of its user before. */
+  /** Gives a row what was read about its user before. */
   void tell(SandboxRow row) {
     Timeline timeline = users.get(row.user);
     if (timeline == null) {

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** The web page for the fleet: made of the topics alone, and only for reading. */
+/** The read-only web page for the fleet, made from the topics alone. */
 @NullMarked
 package io.zcbot.sandbox.worker.console;
 

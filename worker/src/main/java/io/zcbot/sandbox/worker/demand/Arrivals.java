@@ -8,11 +8,11 @@ import java.time.Duration;
 import java.util.Arrays;
 
 /**
- * When new users came during the last day, in milliseconds, in at most {@value #MOST} times of 8
- * bytes. If more came, the oldest are forgotten.
+ * The times at which new users came during the last day, in milliseconds; at most {@value #MOST},
+ * of 8 bytes each. If more came, the oldest are forgotten. Thread-safe.
  */
 public final class Arrivals {
-  /** A day, and the time around it that the sizing looks at. */
+  /** A day, and an hour more for the periods that the sizing looks at. */
   public static final Duration MEMORY = Duration.ofHours(25);
 
   static final int MOST = 1 << 17;
@@ -31,7 +31,7 @@ public final class Arrivals {
     }
   }
 
-  /** Notes users who came before, in any order; those that find no room are the oldest. */
+  /** Notes users who came before, in any order. If there is no room, the oldest are dropped. */
   public synchronized void addAll(long[] before) {
     long[] all = Arrays.copyOf(times, count + before.length);
     System.arraycopy(before, 0, all, count, before.length);
@@ -53,7 +53,7 @@ public final class Arrivals {
     System.arraycopy(times, gone, times, 0, count);
   }
 
-  /** Those at or after a time, and before another. */
+  /** The arrivals at or after a time, and before another. */
   synchronized long[] between(long from, long to) {
     return Arrays.copyOfRange(times, first(from), Math.max(first(from), first(to)));
   }

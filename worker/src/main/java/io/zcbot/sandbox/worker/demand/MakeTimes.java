@@ -6,11 +6,11 @@ package io.zcbot.sandbox.worker.demand;
 
 import java.util.Arrays;
 
-/** What making a slot takes, from the last times that it was done. */
+/** How long making a slot takes, from the last times that it was done. Thread-safe. */
 public final class MakeTimes {
   private static final int REMEMBERED = 64;
 
-  /** Before the first, so long is assumed. */
+  /** Assumed before the first, in milliseconds. */
   private static final long UNKNOWN = 500;
 
   private final long[] last = new long[REMEMBERED];
@@ -20,7 +20,7 @@ public final class MakeTimes {
     last[count++ % REMEMBERED] = Math.max(1, millis);
   }
 
-  /** Nine in ten took no longer. */
+  /** The time, in milliseconds, within which nine in ten were made. */
   public synchronized long millis() {
     int known = Math.min(count, REMEMBERED);
     if (known == 0) {

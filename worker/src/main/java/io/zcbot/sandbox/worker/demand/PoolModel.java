@@ -5,8 +5,9 @@
 package io.zcbot.sandbox.worker.demand;
 
 /**
- * A warm pool in a replay: idle slots, which users take and the worker replaces one at a time, at
- * the {@link RefillPace}. Times are milliseconds and never go back.
+ * A model of a warm pool, for replays: users take idle slots, and the worker replaces them one at a
+ * time, at the {@link RefillPace}. Times are in milliseconds and must not decrease. Not
+ * thread-safe.
  */
 public final class PoolModel {
   private int target;
@@ -20,9 +21,9 @@ public final class PoolModel {
   private double idleMillis;
 
   /**
-   * A full pool.
+   * Starts with a full pool.
    *
-   * @param makeMillis what making one slot takes
+   * @param makeMillis how long making one slot takes
    */
   public PoolModel(int target, long makeMillis, long now) {
     this.target = target;
@@ -32,7 +33,7 @@ public final class PoolModel {
     this.mayBegin = now;
   }
 
-  /** From now on the pool is to hold so many, which take so long to make; surplus ones go. */
+  /** Changes the size and the time that making takes; surplus slots are removed. */
   public void resize(int target, long makeMillis, long at) {
     advance(at);
     this.target = target;
@@ -41,7 +42,7 @@ public final class PoolModel {
     this.mayBegin = Math.max(mayBegin, at);
   }
 
-  /** A user comes; false if no slot is idle. */
+  /** A user takes a slot; false if none is idle. */
   public boolean take(long at) {
     advance(at);
     if (idle == 0) {
@@ -52,7 +53,7 @@ public final class PoolModel {
     return true;
   }
 
-  /** Makes what is made until then. */
+  /** Advances to a time, and makes the slots that are finished until then. */
   public void advance(long to) {
     while (true) {
       if (making) {
@@ -86,7 +87,7 @@ public final class PoolModel {
     return target;
   }
 
-  /** How long slots were idle, all together. */
+  /** The sum of the times that slots were idle. */
   public double idleMillis() {
     return idleMillis;
   }

@@ -7,36 +7,37 @@ package io.zcbot.sandbox.worker.demand;
 import java.time.Duration;
 
 /**
- * How many slots a warm pool should hold, from when users came. It replays periods of the last day
- * through a {@link PoolModel} and takes the smallest pool of which next to nobody would have found
- * none, and some more, because the next burst is seldom the size of the last one.
+ * Computes how many slots a warm pool should hold, from the arrivals of users. It replays periods
+ * of the last day through a {@link PoolModel}, takes the smallest pool in which almost every user
+ * would have found a slot, and adds a quarter, because the next burst seldom has the size of the
+ * last one.
  *
- * <p>Periods: the last hour, which follows a rising number of users; the last six hours, which
- * remember bursts; and the half hour that began at this time yesterday, for what comes every day. A
- * burst that is larger than all of those finds too few slots, once.
+ * <p>The periods are the last hour, which follows a rising number of users; the last six hours,
+ * which remember bursts; and the half hour from this time yesterday on, for daily patterns. A burst
+ * that is larger than all of these finds too few slots, once.
  */
 public final class PoolSizing {
-  /** Of so many users one may find no slot: half of what the promise of 99 in 100 allows. */
+  /** One in so many users may find no slot: half of what the promise of 99 in 100 allows. */
   private static final int USERS_TO_A_MISS = 200;
 
   private static final long HOUR = Duration.ofHours(1).toMillis();
 
-  /** So long before it was needed yesterday the pool begins to grow. */
+  /** How long before yesterday's need the pool begins to grow. */
   private static final long AHEAD = Duration.ofMinutes(30).toMillis();
 
   private final int least;
   private final int most;
 
-  /** Sizes within bounds. */
+  /** Computes sizes within these bounds. */
   public PoolSizing(int least, int most) {
     this.least = least;
     this.most = most;
   }
 
   /**
-   * The size to have now.
+   * The size that the pool should have now.
    *
-   * @param makeMillis what making one slot takes
+   * @param makeMillis how long making one slot takes
    */
   public int wanted(Arrivals arrivals, long now, long makeMillis) {
     long yesterday = now - 24 * HOUR;
@@ -47,7 +48,7 @@ public final class PoolSizing {
     return needed == least ? least : Math.min(most, needed + (needed + 3) / 4);
   }
 
-  /** The smallest size, from one that is needed anyway on, with which these users have slots. */
+  /** The smallest size, at least {@code already}, with which these users would have found slots. */
   private int needed(int already, long[] arrivals, long makeMillis) {
     int allowed = arrivals.length / USERS_TO_A_MISS;
     int low = already;

@@ -6,9 +6,9 @@ package io.zcbot.sandbox.worker.demand;
 
 import java.time.Duration;
 
-/** When a slot may be made in place of one that was claimed, so that claims are not slowed down. */
+/** When a slot may be made in place of a claimed one, so that claims are not slowed down. */
 public final class RefillPace {
-  /** How often the worker looks whether slots are missing. */
+  /** How often the worker checks whether slots are missing. */
   public static final Duration LOOK = Duration.ofMillis(100);
 
   /** With many idle slots, a new one can wait until users stop coming. */
@@ -19,7 +19,7 @@ public final class RefillPace {
 
   private RefillPace() {}
 
-  /** For how long nobody must have claimed a slot before another is made. */
+  /** How long there must have been no claim before another slot is made. */
   public static Duration quiet(int idle, int target) {
     return idle == 0 ? Duration.ZERO : 2 * idle < target ? SHORT_QUIET : QUIET;
   }

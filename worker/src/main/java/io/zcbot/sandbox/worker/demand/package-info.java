@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * How many slots the users who come need: a model of the warm pool, and what it is replayed with.
+ * Computes how many slots of the warm pool are needed, by replaying arrivals through a model of the
+ * pool.
  */
 @NullMarked
 package io.zcbot.sandbox.worker.demand;

@@ -9,52 +9,53 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.TerminalSize;
 
 /**
- * The commands of one sandbox. What comes through it is said by the sandbox and may be hostile: it
- * is bounded, and names no command that was not started here. When the channel breaks, each of its
- * commands ends with {@link CommandEnd.Broken}.
+ * The channel to the commands of one sandbox. What comes through it is sent by the sandbox and may
+ * be hostile, so it is bounded, and concerns only commands that were started here. When the channel
+ * breaks, each of its commands ends with {@link CommandEnd.Broken}.
  *
- * <p>No method blocks for longer than it takes to hand over what it is given.
+ * <p>Methods block no longer than it takes to hand over their arguments.
  */
 public interface CommandChannel extends AutoCloseable {
   /**
-   * Starts a command. What becomes of it is told to the observer, beginning perhaps before this
-   * returns.
+   * Starts a command. The observer is told what happens to it, perhaps before this method returns.
    *
-   * @throws EngineException if the channel is broken, or takes nothing more just now; nothing was
-   *     started then, and the observer is told nothing
+   * @throws EngineException if the channel is broken, or can take no more at the moment; nothing
+   *     was started then, and the observer is not called
    */
   Command start(CommandRequest request, CommandObserver observer) throws EngineException;
 
   /** Whether commands can be started. */
   boolean isOpen();
 
-  /** Breaks the channel. Commands that run go on until the next channel is opened. */
+  /**
+   * Breaks the channel. Running commands go on until the next channel is opened, which kills them.
+   */
   @Override
   void close();
 
-  /** A command that was started. After its end, nothing here has an effect. */
+  /** A command that was started. After its end, its methods have no effect. */
   interface Command {
-    /** More standard input: not more than {@link CommandObserver#inputWanted} asked for. */
+    /** Sends standard input, not more than {@link CommandObserver#inputWanted} asked for. */
     void input(Data data);
 
-    /** Standard input ends. */
+    /** Ends standard input. */
     void endInput();
 
     /** Sends a signal to the command's process group, or to its terminal's foreground group. */
     void signal(CommandSignal signal);
 
-    /** Gives its terminal another size; without effect if it has none. */
+    /** Sets the size of its terminal; without effect if it has none. */
     void resize(TerminalSize size);
 
     /** Kills its whole process tree. */
     void kill();
 
-    /** Allows it so many more bytes of output, beyond those of {@link CommandRequest#window}. */
+    /** Allows it so many more bytes of output, in addition to {@link CommandRequest#window}. */
     void allowOutput(int bytes);
 
     /**
-     * Nothing more that it writes is wanted: it may write what it likes without being allowed to,
-     * and the observer is not told of it.
+     * Discards all further output: the command may write without being allowed to, and the observer
+     * is not called with it.
      */
     void discardOutput();
   }

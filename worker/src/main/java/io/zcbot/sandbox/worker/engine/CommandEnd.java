@@ -12,7 +12,7 @@ public sealed interface CommandEnd {
   /**
    * It ended by itself.
    *
-   * @param cpu processor time that it and its children used, where known
+   * @param cpu processor time that it and its children used; null if not known
    */
   record Exited(int code, @Nullable Duration cpu) implements CommandEnd {}
 
@@ -24,21 +24,20 @@ public sealed interface CommandEnd {
   record Signalled(int number, @Nullable Duration cpu) implements CommandEnd {}
 
   /**
-   * Its process tree was killed, at its time-out or because of {@link
-   * CommandChannel.Command#kill()}.
+   * Its process tree was killed, at its time-out or by {@link CommandChannel.Command#kill()}.
    *
    * @param timedOut whether at its time-out
-   * @param survivors how many of its processes are left all the same
+   * @param survivors how many of its processes could not be killed
    */
   record Killed(boolean timedOut, int survivors, @Nullable Duration cpu) implements CommandEnd {}
 
   /**
    * It did not start.
    *
-   * @param retryable whether the same can succeed later
+   * @param retryable whether another try can succeed later
    */
   record NotStarted(String why, boolean retryable) implements CommandEnd {}
 
-  /** The channel broke; the command may have been started, and may go on. */
+  /** The channel broke. The command may have been started, and may still run. */
   record Broken(String why) implements CommandEnd {}
 }

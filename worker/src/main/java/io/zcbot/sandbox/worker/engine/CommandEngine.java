@@ -7,8 +7,8 @@ package io.zcbot.sandbox.worker.engine;
 /** Runs commands in sandboxes that are ready. */
 public interface CommandEngine {
   /**
-   * Opens the channel through which a sandbox's commands run. Commands that an earlier channel left
-   * are killed.
+   * Opens the channel through which a sandbox's commands run, and kills commands that an earlier
+   * channel left. Blocks.
    *
    * @throws EngineException if the sandbox does not run, or nothing in it answers in time
    */

@@ -8,20 +8,20 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.OutputStreamName;
 
 /**
- * Told what becomes of a command, by one thread at a time, in order. No method may block: other
- * commands of the sandbox wait for it. Whoever calls it holds no lock that the channel's methods
- * need, because an observer calls those.
+ * Is told what happens to a command, by one thread at a time, in order. No method may block,
+ * because other commands of the sandbox wait for it. The caller must hold no lock that the
+ * channel's methods need, because observers call those.
  */
 public interface CommandObserver {
-  /** Its program runs. */
+  /** The program runs. */
   void started();
 
-  /** It wrote something, within what it was allowed. */
+  /** The command wrote something, within what it was allowed. */
   void output(OutputStreamName stream, Data data);
 
-  /** It takes so many more bytes of standard input. */
+  /** The command takes so many more bytes of standard input. */
   void inputWanted(int bytes);
 
-  /** It ended; the last that is told. */
+  /** The command ended. This is the last call. */
   void ended(CommandEnd end);
 }

@@ -15,9 +15,9 @@ import org.jspecify.annotations.Nullable;
  *
  * @param arguments the program, looked up in the sandbox's {@code PATH}, and its arguments
  * @param environment variables that are added to those of the sandbox
- * @param directory where it starts; the workspace if absent
+ * @param directory where it starts; null for the workspace
  * @param timeout after which its process tree is killed
- * @param terminal the size of its terminal; if absent, it has none
+ * @param terminal the size of its terminal; null for no terminal
  * @param window how many bytes of output it may write before more are allowed
  * @param readsNothing whether its standard input ends at once
  */
@@ -34,7 +34,7 @@ public record CommandRequest(
     environment = Map.copyOf(environment);
   }
 
-  /** One that may be given input. */
+  /** A command that may get input. */
   public CommandRequest(
       List<String> arguments,
       Map<String, String> environment,

@@ -14,9 +14,9 @@ import org.jspecify.annotations.Nullable;
  * @param name without a leading slash
  * @param specHash value of its spec label, which anyone with the engine's socket can write; null if
  *     it has none
- * @param startedAt when it was last started, if ever
- * @param exitCode of its first process, meaningful when it no longer runs; a listing may lack it
- * @param oomKilled whether the OOM killer hit it; alone no sign of death
+ * @param startedAt when it was last started; null if never, or not known
+ * @param exitCode of its first process, meaningful once it has ended; a listing may lack it
+ * @param oomKilled whether the OOM killer killed one of its processes, which need not end it
  */
 public record Container(
     String id,
@@ -43,16 +43,16 @@ public record Container(
   }
 
   /**
-   * Whose a container is by its labels, and by its name where it was made as a slot.
+   * The owner of a container, by its labels, and by its name if it was created as a slot.
    *
-   * @param user null for an idle slot, and for one that is no sandbox at all
-   * @param slotId the warm slot it was made as; null for one made for its user
-   * @param workerId null for one made by something older than this worker
-   * @param ours whether the worker that asks made it
+   * @param user null for an idle slot, and for a container that is no sandbox
+   * @param slotId the warm slot that it was created as; null if it was created for its user
+   * @param workerId null if something older than this worker created it
+   * @param ours whether the worker that asks created it
    */
   public record Ownership(
       @Nullable UserId user, @Nullable String slotId, @Nullable String workerId, boolean ours) {
-    /** Of a container that is no sandbox. */
+    /** For a container that is no sandbox. */
     public static final Ownership NONE = new Ownership(null, null, null, false);
   }
 
@@ -60,7 +60,7 @@ public record Container(
     return NAME_PREFIX + user;
   }
 
-  /** An idle slot after its claim: as it was, but whose it is, which its name now tells. */
+  /** Returns this idle slot as it is after its claim, when its name tells its user. */
   public Container claimedBy(UserId user) {
     return new Container(
         id,
@@ -73,7 +73,7 @@ public record Container(
         oomKilled);
   }
 
-  /** Whose sandbox it is; null if it is nobody's. */
+  /** The user whose sandbox it is; null if none. */
   public @Nullable UserId user() {
     return ownership.user;
   }
@@ -82,17 +82,17 @@ public record Container(
     return state == State.RUNNING;
   }
 
-  /** Whether it is a user's sandbox that this worker made. */
+  /** Whether it is a user's sandbox that this worker created. */
   public boolean isOurs() {
     return ownership.ours && ownership.user != null;
   }
 
-  /** Whether it is a slot of this worker's that nobody's sandbox was made of. */
+  /** Whether it is a slot of this worker that no user has claimed. */
   public boolean isOurIdleSlot() {
     return ownership.ours && ownership.user == null && ownership.slotId != null;
   }
 
-  /** The slot of this worker that it was made as, idle or claimed; null if it was not. */
+  /** The slot of this worker that it was created as, idle or claimed; null if none. */
   public @Nullable String ourSlot() {
     return ownership.ours ? ownership.slotId : null;
   }

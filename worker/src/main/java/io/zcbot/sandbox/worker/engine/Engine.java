@@ -9,32 +9,36 @@ import java.time.Instant;
 import java.util.function.Consumer;
 
 /**
- * The containers of a host's engine, whatever their spec. Every call blocks, has a deadline of its
- * own, and can be interrupted. Every failure is an {@link EngineException} that says what it means;
- * after one with {@link EngineException.Kind#UNAVAILABLE} the outcome is unknown: look before
- * trying again.
+ * The containers of a host's engine, whatever their spec. Every call blocks, has a deadline, and
+ * can be interrupted. Every failure is an {@link EngineException} whose kind tells the caller what
+ * to do; after {@link EngineException.Kind#UNAVAILABLE} the outcome is unknown, so look before
+ * trying again. Thread-safe.
  */
 public interface Engine extends EngineView {
-  /** Kills what runs in the container; the container stays. No failure if it doesn't run. */
+  /**
+   * Kills all processes of the container, and keeps the container. No failure if it does not run.
+   */
   void kill(String containerId) throws EngineException;
 
-  /** Removes the container, running or not, and returns once it is gone. No failure if it was. */
+  /**
+   * Removes the container, running or not; returns once it is gone. No failure if there is none.
+   */
   void remove(String containerId) throws EngineException;
 
   /**
-   * Whether a command somebody exec'ed in the container is still running. The worker's own runner
-   * does not count.
+   * Whether a command that somebody started with the engine's exec still runs in the container. The
+   * worker's own runner does not count.
    */
   boolean hasRunningExec(String containerId) throws EngineException;
 
-  /** The processor time that all processes of the container have taken since it was started. */
+  /** The processor time that the container's processes have used since its start. */
   Duration cpuTime(String containerId) throws EngineException;
 
-  /** Answers if the engine does. */
+  /** Returns if the engine answers. */
   void ping() throws EngineException;
 
   /**
-   * Reports what happens to sandboxes on the engine, from an instant on, until the stream breaks
+   * Reports events of sandboxes on the engine, from an instant on. Blocks until the stream breaks
    * (an exception) or the thread is interrupted (a normal return).
    *
    * @param connected called once the stream is established

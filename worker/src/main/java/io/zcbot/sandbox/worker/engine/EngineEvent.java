@@ -9,10 +9,10 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Something happened to a sandbox on the engine.
+ * An event of a sandbox or slot on the engine.
  *
- * @param user whose it is; null for an idle slot
- * @param exitCode of a {@link Kind#DIED}, where the engine told it
+ * @param user whose sandbox it is; null for an idle slot
+ * @param exitCode of a {@link Kind#DIED}; null if the engine did not say
  */
 public record EngineEvent(
     Kind kind, @Nullable UserId user, String containerId, Instant at, @Nullable Integer exitCode) {
@@ -22,11 +22,11 @@ public record EngineEvent(
     DIED,
     /** It was removed. */
     DESTROYED,
-    /** It was paused or is no longer usable for another reason. */
+    /** It was paused, or is unusable for another reason. */
     PAUSED,
-    /** It was given another name. */
+    /** It was renamed. */
     RENAMED,
-    /** A command was started in it, or ended: it is in use. */
+    /** A command was started or ended in it with the engine's exec, so it is in use. */
     EXEC
   }
 }

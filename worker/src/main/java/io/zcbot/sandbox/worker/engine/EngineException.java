@@ -7,31 +7,33 @@ package io.zcbot.sandbox.worker.engine;
 import io.zcbot.sandbox.events.Failed;
 import org.jspecify.annotations.Nullable;
 
-/** An engine call that did not do what was asked, classified by what to do about it. */
+/** A failed engine call, classified by what the caller should do. */
 public final class EngineException extends Exception {
   private static final long serialVersionUID = 1L;
 
   /** What a failure means for the caller. */
   public enum Kind {
-    /** No answer, or half of one: the outcome is unknown. Look, then try again. */
+    /** No complete answer, so the outcome is unknown. Look, then try again. */
     UNAVAILABLE(true, Failed.Reason.ENGINE_UNAVAILABLE),
-    /** The engine answered that it can't right now. Look, then try again. */
+    /** The engine can't do it at the moment. Look, then try again. */
     TRANSIENT(true, Failed.Reason.ENGINE_UNAVAILABLE),
-    /** Another container stands under the name or goes away just now. Look at once. */
+    /** Another container has the name, or is being removed. Look at once. */
     CONFLICT(true, Failed.Reason.ENGINE_UNAVAILABLE),
-    /** The container is not there (any more). */
+    /** The container does not exist, or no longer exists. */
     ABSENT(true, Failed.Reason.ENGINE_UNAVAILABLE),
-    /** Addresses, disk or the like ran out. Try again slowly. */
+    /** The host is out of addresses, disk space or the like. Try again slowly. */
     CAPACITY(true, Failed.Reason.CAPACITY),
-    /** The user's workspace can't be looked at just now, as if a network is away. Try again. */
+    /**
+     * The user's workspace can't be accessed at the moment, for example over a network. Try again.
+     */
     WORKSPACE(true, Failed.Reason.WORKSPACE),
-    /** No such image, and it can't be pulled. */
+    /** The image is missing and can't be pulled. */
     IMAGE_MISSING(false, Failed.Reason.IMAGE_MISSING),
-    /** The engine refuses the request as such: it would refuse it again. */
+    /** The engine refuses the request, and would refuse it again. */
     REJECTED(false, Failed.Reason.REJECTED),
-    /** The firewall can't be put in force. */
+    /** The firewall can't be set up. */
     FIREWALL(false, Failed.Reason.FIREWALL),
-    /** The firewall is not in force just now. It is set again before the next try. */
+    /** The firewall is not in force at the moment. It is set up again before the next try. */
     UNPROTECTED(true, Failed.Reason.FIREWALL);
 
     private final boolean retryable;
@@ -42,12 +44,12 @@ public final class EngineException extends Exception {
       this.reason = reason;
     }
 
-    /** Whether trying the same again, later, can succeed without anyone changing anything. */
+    /** Whether a later try can succeed without anyone changing anything. */
     public boolean isRetryable() {
       return retryable;
     }
 
-    /** What the requester is told once it is given up. */
+    /** The reason in the answer once the worker gives up. */
     public Failed.Reason reason() {
       return reason;
     }
@@ -60,7 +62,7 @@ public final class EngineException extends Exception {
    * Describes a failed call.
    *
    * @param operation the engine operation, e.g. {@code create}
-   * @param problem what the engine said or what happened instead of an answer
+   * @param problem what the engine said, or what happened instead of an answer
    */
   public EngineException(Kind kind, String operation, String problem, @Nullable Throwable cause) {
     super(operation + ": " + problem, cause);

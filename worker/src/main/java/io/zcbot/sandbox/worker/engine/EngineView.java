@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.engine;
 import java.util.List;
 import java.util.Optional;
 
-/** What there is on an engine, for those who only look. Every call blocks and has a deadline. */
+/** Read access to the containers on an engine. Every call blocks and has a deadline. */
 public interface EngineView extends AutoCloseable {
   /**
    * Looks up a container by its name or id; empty if there is none. Its labels are not verified.

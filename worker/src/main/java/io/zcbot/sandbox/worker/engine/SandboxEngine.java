@@ -11,10 +11,11 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * One worker's sandboxes of one spec on a container engine, under the same terms as {@link Engine}.
+ * One worker's sandboxes of one spec on a container engine, with the same contract as {@link
+ * Engine}.
  */
 public interface SandboxEngine {
-  /** The spec by which all of them are created. */
+  /** The spec of all of these sandboxes. */
   SandboxSpec spec();
 
   /**
@@ -27,8 +28,8 @@ public interface SandboxEngine {
   Optional<Verified> verify(String nameOrId, UserId user, Path workspace) throws EngineException;
 
   /**
-   * Creates the user's container, not started. Makes sure of the network, pulls the image once if
-   * it is missing.
+   * Creates the user's container, without starting it. Sets up the network if needed, and pulls a
+   * missing image once.
    *
    * @param workspace existing directory on the engine's host, mounted at {@code /workspace}
    * @return the container's id
@@ -36,23 +37,23 @@ public interface SandboxEngine {
   String create(UserId user, Path workspace) throws EngineException;
 
   /**
-   * The user, and the group, that a created container's processes run as. One that sandboxes and
-   * slots of all workers on the engine share, or one that no other has.
+   * The number of the user and group that a created container's processes run as: one shared by the
+   * sandboxes and slots of all workers on the engine, or one that no other container has.
    */
   default int uid(String containerId) throws EngineException {
     return SandboxUids.SHARED.first();
   }
 
   /**
-   * Makes sure of the network and of the host's firewall, as a create does, so that a sandbox that
-   * runs can be announced ready.
+   * Sets up the network and the host's firewall if needed, as a create does, so that a running
+   * sandbox can be announced ready.
    */
   void prepare() throws EngineException;
 
   /**
-   * Starts a created container and returns once its init said that the firewall is in force.
+   * Starts a created container; returns once its init reported that the firewall is in force.
    *
-   * @return the container as it was after that, with the time of its start
+   * @return the container after that, with the time of its start
    */
   Container start(String containerId) throws EngineException;
 }

@@ -9,26 +9,24 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/**
- * The operations of the engine that slots of one spec need, under the same terms as {@link Engine}.
- */
+/** The operations of the engine for slots of one spec, with the same contract as {@link Engine}. */
 public interface SlotEngine {
   /**
-   * Creates a container that is a sandbox in all but its user, not started.
+   * Creates a container that is a sandbox without a user, without starting it.
    *
-   * @param directory of the slot on the engine's host; what is mounted in it later shows inside
+   * @param directory of the slot on the engine's host; later mounts in it are visible inside
    * @return the container's id
    */
   String createSlot(String slotId, Path directory) throws EngineException;
 
-  /** As {@link SandboxEngine#uid} tells. */
+  /** As {@link SandboxEngine#uid}. */
   default int uid(String containerId) throws EngineException {
     return SandboxUids.SHARED.first();
   }
 
   /**
-   * Starts a slot's container and returns once its init said that the firewall is in force and that
-   * it sees the probe.
+   * Starts a slot's container; returns once its init reported that the firewall is in force and
+   * that it sees the probe.
    *
    * @param onceRunning mounts the probe; called when the container runs
    * @throws IOException if the probe can't be mounted
@@ -36,15 +34,15 @@ public interface SlotEngine {
   void startSlot(String containerId, OnceRunning onceRunning) throws EngineException, IOException;
 
   /**
-   * Looks a started slot up and compares it with its spec, as {@link SandboxEngine#verify} does
-   * with a sandbox.
+   * Looks up a started slot, and compares it with its spec as {@link SandboxEngine#verify} does for
+   * a sandbox.
    *
-   * @param directory what should be mounted in it
+   * @param directory the directory that should be mounted in it
    */
   Optional<Verified> verifySlot(String containerId, Path directory) throws EngineException;
 
   /**
-   * Readies a started slot, in which the probe is not mounted any more, for its workspace.
+   * Prepares a started slot, whose probe was unmounted, for its workspace.
    *
    * @return to be closed with the slot
    */
@@ -53,20 +51,22 @@ public interface SlotEngine {
   /** As {@link SandboxEngine#prepare}. */
   void prepare() throws EngineException;
 
-  /** Gives a container another name. */
+  /** Renames a container. */
   void rename(String containerId, String name) throws EngineException;
 
-  /** The id of the image that the spec's name stands for now; empty if the engine has none. */
+  /**
+   * The id of the image to which the spec's image name refers now; empty if the engine has none.
+   */
   Optional<String> imageId() throws EngineException;
 
-  /** What is to be done between a container's start and its ready line. */
+  /** An action between a container's start and its ready line. */
   interface OnceRunning {
     void run() throws IOException;
   }
 
-  /** How the workspace that is mounted in a slot's directory gets to {@code /workspace}. */
+  /** Makes the workspace that is mounted in a slot's directory appear at {@code /workspace}. */
   interface Entrance extends AutoCloseable {
-    /** Nothing has to be done. */
+    /** An entrance that has nothing to do. */
     Entrance OPEN =
         new Entrance() {
           @Override
@@ -76,7 +76,7 @@ public interface SlotEngine {
           public void close() {}
         };
 
-    /** Returns once the workspace is there; called once, after it was mounted. */
+    /** Returns once the workspace is there. Called once, after the workspace was mounted. */
     void open() throws EngineException;
 
     @Override

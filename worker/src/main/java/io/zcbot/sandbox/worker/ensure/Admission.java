@@ -20,7 +20,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Decides whether a container may be created for a user. It limits the rate of new users, the
- * number of sandboxes on the host, and the number of creates at the same time.
+ * number of sandboxes on the host, and the number of concurrent creates. Called in many users'
+ * lanes.
  */
 final class Admission {
   private static final Logger log = LoggerFactory.getLogger(Admission.class);
@@ -50,10 +51,12 @@ final class Admission {
     this.time = time;
   }
 
-  /** Whether a container may be created for somebody. */
+  /** Whether a container may be created for a user. */
   sealed interface Verdict permits Admitted, Refused {}
 
-  /** It may. The turn and the place are kept until this is closed. */
+  /**
+   * It may be created. Closing this gives back the turn, and the place unless it was handed over.
+   */
   record Admitted(Place place, CreateTurns.Turn turn) implements Verdict, AutoCloseable {
     @Override
     public void close() {
@@ -62,16 +65,19 @@ final class Admission {
     }
   }
 
-  /** It may not, for a reason that the requester is told. */
+  /** It may not be created; the reason goes into the answer. */
   record Refused(Failed.Reason reason, String message, boolean retryable)
       implements Verdict, Result {}
 
-  /** Counts a user who is new; a refusal if too many are. */
+  /** Counts the user if new; returns a refusal if there are too many new users, else null. */
   @Nullable Refused refusalOf(UserId user) {
     return newUsers.admit(user) ? null : noRoom(newUsers.refusal());
   }
 
-  /** Waits for a place and a turn to create a container for a user who was not refused. */
+  /**
+   * Waits for a place and a turn to create a container, up to the request's deadline. The user must
+   * have passed {@link #refusalOf}.
+   */
   Verdict awaitTurn(EnsureRequest request) throws InterruptedException {
     Place place = place(request);
     if (place == null) {
@@ -91,12 +97,12 @@ final class Admission {
   }
 
   private @Nullable Place place(EnsureRequest request) throws InterruptedException {
-    Place free = capacity.tryTakeBehindAll(); // others may wait for what they evicted
+    Place free = capacity.tryTakeBehindAll(); // others may wait for places that they freed
     Place place = free == null ? pool.yieldPlace() : free;
     return place == null ? eviction.makeRoom(request.deadline()) : place;
   }
 
-  /** The log has the ready. */
+  /** Notes that the log has the ready event. */
   void served(EnsureRequest request, Ready.Outcome outcome) {
     newUsers.served(request.user());
     if (outcome != Ready.Outcome.REUSED) {
@@ -104,7 +110,7 @@ final class Admission {
     }
   }
 
-  /** Refusals are logged at most once a minute. */
+  /** A refusal for want of room. Such refusals are logged at most once a minute. */
   private synchronized Refused noRoom(String message) {
     refused++;
     long now = time.nanos();

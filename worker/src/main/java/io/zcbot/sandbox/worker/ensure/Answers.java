@@ -19,7 +19,7 @@ import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
-/** The events that answer an ensure. */
+/** Makes the events that answer an ensure. */
 final class Answers {
   private static final int MAX_MESSAGE = 1000;
 
@@ -54,7 +54,7 @@ final class Answers {
         TimeUnit.NANOSECONDS.toMillis(time.nanos() - request.arrived()));
   }
 
-  /** What one is told who asks for an idle TTL out of bounds. */
+  /** The message for an ensure whose idle TTL is out of bounds. */
   String notAllowed(Ensure ensure) {
     return "idle_ttl_seconds is "
         + (ensure.idleTtl() == null ? "absent" : ensure.idleTtl().toSeconds())

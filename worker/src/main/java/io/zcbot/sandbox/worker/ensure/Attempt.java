@@ -18,7 +18,10 @@ import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** One attempt to provide a user's sandbox: looks, decides, acts. */
+/**
+ * One attempt to provide a user's sandbox: look at the engine, decide, act. {@link Ensurer} repeats
+ * it after transient failures. Runs in the user's lane.
+ */
 final class Attempt {
   private final UserContainers containers;
   private final Registry registry;
@@ -46,6 +49,7 @@ final class Attempt {
    * Makes the attempt.
    *
    * @param first whether it is the first for this ensure
+   * @throws EngineException also if the workspace can't be used for a reason that may pass
    * @throws IOException if the workspace can't be used, for a reason that does not pass
    */
   Result run(EnsureRequest request, boolean first)
@@ -71,10 +75,10 @@ final class Attempt {
 
   private Result tryOnce(EnsureRequest request, boolean first)
       throws EngineException, FencedException, IOException, InterruptedException {
-    request.fence().pass(); // or a retry would go on for a user who is another worker's by now
+    request.fence().pass(); // else a retry could act for a user whom another worker owns by now
     Sandbox known = registry.get(request.user());
-    // Whom the registry doesn't know has no sandbox, as a rule. The engine gives neither a slot nor
-    // a new container a name that anything else has, so its refusal leads to a look.
+    // A user whom the registry doesn't know usually has no container, so skip the look. If there is
+    // one after all, the engine refuses its name to a second container, and the next attempt looks.
     Decision decision =
         known == null && first
             ? Decision.Make.UNSEEN

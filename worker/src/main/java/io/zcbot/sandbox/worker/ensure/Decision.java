@@ -16,17 +16,17 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** What an ensure requires, decided from the containers on the engine. Pure. */
+/** What an ensure requires, decided from the state of the engine. Pure: acts on nothing. */
 sealed interface Decision {
   /** The user's sandbox runs and is as it should be. */
   record Reuse(Sandbox sandbox) implements Decision {}
 
-  /** Create one, after these are removed. */
+  /** Create a sandbox, after these containers are ended. */
   record Make(List<TerminationTarget> remains) implements Decision {
-    /** For a user of whom nothing is known and nothing was looked for. */
+    /** For a user who is unknown, without a look at the engine. */
     static final Make UNSEEN = new Make(List.of());
 
-    /** What a sandbox that is created then is to its user. */
+    /** The outcome of the ready event: recreated if an announced sandbox is replaced. */
     Ready.Outcome outcome() {
       return remains.stream().anyMatch(target -> target.reason() != null)
           ? Ready.Outcome.RECREATED
@@ -37,17 +37,17 @@ sealed interface Decision {
   /**
    * Decides.
    *
-   * <p>Only a sandbox this worker saw become ready is reused: a container that merely runs may have
-   * been left by an attempt whose start was never answered, its firewall unproven (I3).
+   * <p>Only a sandbox that this worker saw become ready is reused. A container that merely runs may
+   * be left by an attempt whose start was never answered, with an unproven firewall (I3).
    *
-   * @param known the user's sandbox as this worker knows it
+   * @param known the user's sandbox as this worker knows it; null if it knows none
    * @param found the container with the user's name on the engine
    */
   static Decision of(UserId user, @Nullable Sandbox known, Optional<Verified> found) {
     List<TerminationTarget> remains = new ArrayList<>();
     Container container = found.map(Verified::container).orElse(null);
     if (known != null && (container == null || !container.id().equals(known.containerId()))) {
-      // Removed or renamed behind our back: whatever is left of it must not run beside the next.
+      // Somebody removed or renamed it. What is left of it must not run beside the next one.
       remains.add(TerminationTarget.died(known, null));
     }
     if (container == null) {
@@ -63,7 +63,8 @@ sealed interface Decision {
               ? TerminationTarget.died(known, container)
               : TerminationTarget.of(known, Reaped.Reason.REPLACED));
     } else {
-      // One of ours that is not known was never announced ready; anyone else's may have been.
+      // This worker's own container was never announced, or it would be known; another worker's may
+      // be.
       boolean unannounced = container.isOurs() || container.startedAt() == null;
       remains.add(
           TerminationTarget.of(user, container, unannounced ? null : Reaped.Reason.REPLACED));

@@ -35,7 +35,7 @@ import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.util.concurrent.ScheduledExecutorService;
 
-/** The domain's parts, wired together over its ports. */
+/** The parts of the domain, wired together over its ports. Built once, at start. */
 public record Domain(
     Capacity capacity,
     Ensurer ensurer,
@@ -47,7 +47,7 @@ public record Domain(
     EngineFollower engineFollower,
     Commands commands) {
 
-  /** What the domain needs of the outside. */
+  /** The ports to the outside. */
   public record Ports(
       Engine engine,
       EventSink sink,
@@ -60,11 +60,11 @@ public record Domain(
       SandboxMetrics metrics) {}
 
   /**
-   * How it is to work.
+   * The settings of the domain.
    *
    * @param maxSandboxes most sandboxes and slots on the host
-   * @param createConcurrency most creates at once
-   * @param reapConcurrency most reaps at once
+   * @param createConcurrency most concurrent creates
+   * @param reapConcurrency most concurrent reaps
    * @param newUsersPerMinute most sandboxes a minute for users not served within the idle TTL
    */
   public record Settings(

@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param arrived when it was read, on the monotonic clock
  * @param deadline when it expires, on the monotonic clock
  * @param fence passed before the answer is published
- * @param refusal why it is not served, but answered; null if it is
- * @param context what its headers say of its answers
+ * @param refusal why it is answered with a failure without being tried; null if it is tried
+ * @param context what its headers say about its answers
  */
 public record EnsureRequest(
     Ensure ensure,
@@ -28,7 +28,7 @@ public record EnsureRequest(
     Fence fence,
     @Nullable String refusal,
     RequestContext context) {
-  /** One that is served, and answered as usual. */
+  /** A request without a refusal and without headers. */
   public EnsureRequest(Ensure ensure, int partition, long arrived, long deadline, Fence fence) {
     this(ensure, partition, arrived, deadline, fence, null, RequestContext.NONE);
   }

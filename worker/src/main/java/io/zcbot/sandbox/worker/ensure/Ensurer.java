@@ -32,8 +32,9 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * Answers ensures: looks, decides, acts, publishes. An attempt that fails for a transient reason is
- * repeated as a whole, with backoff and jitter, until the ensure expires.
+ * Answers ensures: look, decide, act, publish. An attempt that fails for a transient reason is
+ * repeated as a whole, with backoff and jitter, until the ensure expires. Called in many users'
+ * lanes; it blocks its caller.
  */
 public final class Ensurer {
   private static final Logger log = LoggerFactory.getLogger(Ensurer.class);
@@ -97,7 +98,7 @@ public final class Ensurer {
     }
   }
 
-  /** As {@link #ensure}, but a failure is left to the caller to tell. */
+  /** As {@link #ensure}, but the caller announces a failure. */
   Result provide(EnsureRequest request) throws FencedException, InterruptedException {
     Result result = result(request);
     if (result instanceof Result.Served served) {
@@ -119,8 +120,9 @@ public final class Ensurer {
     try {
       announcer.ready(ready, request.arrived(), request.context(), request.fence());
     } catch (FencedException e) {
-      // A try may have reached the log. The entry of one that ends stays, and then the next owner
-      // announces it lost; one that goes on was told to be in use, if its user comes back here.
+      // An earlier try may have reached the log. A new sandbox is ended, but its entry in the live
+      // table stays, so that the next owner announces it lost. A reused one goes on; it counts as
+      // used, in case its user comes back to this worker.
       if (served.outcome() == Ready.Outcome.REUSED) {
         sandbox.touch(time.nanos(), Reaped.Use.ENSURE);
       } else {
@@ -133,7 +135,10 @@ public final class Ensurer {
     admission.served(request, served.outcome());
   }
 
-  /** Enters a new sandbox in the live table while the user is still this worker's. */
+  /**
+   * Enters a new sandbox in the live table. Ends it if that fails, because the user is another
+   * worker's by now or this worker stops.
+   */
   private void open(EnsureRequest request, Sandbox sandbox)
       throws FencedException, InterruptedException {
     try {
@@ -144,7 +149,7 @@ public final class Ensurer {
     }
   }
 
-  /** A sandbox that others know keeps running with its former idle TTL if this is not the one. */
+  /** Enters a new idle TTL of a reused sandbox; restores the former TTL if that fails. */
   private void enterIdleTtl(EnsureRequest request, Sandbox sandbox)
       throws FencedException, InterruptedException {
     Duration before = sandbox.idleTtl();
@@ -157,12 +162,12 @@ public final class Ensurer {
     }
   }
 
-  /** Nobody was told of it, and the user's next worker may have made another: it goes at once. */
+  /** Ends a sandbox that nobody was told of, because the user's next worker may make another. */
   private void end(Sandbox sandbox, Exception why) throws InterruptedException {
     try {
       termination.end(TerminationTarget.of(sandbox, null));
     } catch (EngineException left) {
-      why.addSuppressed(left); // the reconciliation removes it
+      why.addSuppressed(left); // reconciliation will remove it
     }
   }
 
@@ -187,7 +192,7 @@ public final class Ensurer {
       return attempts(request);
     } catch (EngineException e) {
       if (e.kind().isRetryable() && left(request) > 0) {
-        // Only an interrupt ends the retries before their time.
+        // Retries end before the deadline only by an interrupt.
         throw new StoppedException("the worker stopped before the ensure was answered", e);
       }
       return new Refused(e.kind().reason(), e.getMessage(), e.kind().isRetryable());
@@ -202,7 +207,10 @@ public final class Ensurer {
     }
   }
 
-  /** Nearly all ensures take one attempt, which should not pay for what repetitions need. */
+  /**
+   * Makes attempts. Nearly all ensures take one, so the retry machinery is set up only for a
+   * second.
+   */
   private Result attempts(EnsureRequest request) throws Throwable {
     try {
       return attempt.run(request, true);

@@ -10,7 +10,7 @@ import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.commands.SandboxProvider;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 
-/** Makes sandboxes for execs, as if an ensure with the exec's id had asked for each. */
+/** Provides sandboxes for execs, as for an ensure that has the exec's id. */
 final class ExecSandboxes implements SandboxProvider {
   private final Ensurer ensurer;
 

@@ -13,19 +13,20 @@ import java.util.Map;
 
 /**
  * Limits the rate at which unknown users get sandboxes, so that a flood of invented user ids
- * neither keeps the engine busy nor evicts all other users. A token bucket: a minute's worth at
- * once, then at the rate. Users served within the idle TTL are not new and never wait.
+ * neither keeps the engine busy nor evicts all other users. Users who were served within the idle
+ * TTL are not new and are always admitted. Thread-safe.
  *
- * <p>Tokens rather than fixed windows, whose ends let through twice the rate.
+ * <p>It is a token bucket, which admits a minute's worth at once and then the rate. Fixed windows
+ * would admit twice the rate around their ends.
  */
 final class NewUsers {
-  /** Beyond it the longest unseen are forgotten, and count as new when they come again. */
+  /** Beyond this number, the users unseen for longest are forgotten and count as new again. */
   private static final int MAX_REMEMBERED = 100_000;
 
   private final int perMinute;
   private final long memory;
   private final Time time;
-  // by last use, the longest ago first
+  // in the order of last use, the least recent first
   private final Map<UserId, Seen> seen = new LinkedHashMap<>(16, 0.75f, true);
   private double tokens;
   private long filledAt;
@@ -40,7 +41,7 @@ final class NewUsers {
     this.filledAt = time.nanos();
   }
 
-  /** What one who was not admitted is told. */
+  /** The message for a user who was not admitted. */
   String refusal() {
     return "more than "
         + perMinute
@@ -48,7 +49,7 @@ final class NewUsers {
         + " raise ZCBOT_NEW_USERS_PER_MINUTE";
   }
 
-  /** Whether a sandbox may be made for the user now. One who was let in is not new any more. */
+  /** Whether a sandbox may be made for the user now. An admitted user is not new any more. */
   synchronized boolean admit(UserId user) {
     long now = time.nanos();
     forget(now);
@@ -66,14 +67,14 @@ final class NewUsers {
     return true;
   }
 
-  /** The user was served, here or by another worker. */
+  /** Notes that the user was served, here or by another worker. */
   synchronized void served(UserId user) {
     long now = time.nanos();
     seen.put(user, new Seen(now, true));
     forget(now);
   }
 
-  /** Whether the user was served within the idle TTL, not only let in. */
+  /** Whether the user was served within the idle TTL, and not merely admitted. */
   synchronized boolean wasServed(UserId user) {
     Seen before = seen.get(user);
     return before != null && before.served();

@@ -8,7 +8,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import java.nio.file.Path;
 
-/** What an ensure came to: a sandbox, or a refusal. */
+/** The result of an ensure: a sandbox, or a refusal. */
 sealed interface Result permits Result.Served, Admission.Refused {
   /** The user has a sandbox. */
   record Served(Sandbox sandbox, Ready.Outcome outcome, Path workspace) implements Result {}

@@ -19,7 +19,10 @@ import java.nio.file.Path;
 import java.util.Optional;
 import org.slf4j.MDC;
 
-/** The containers that are created for their users. */
+/**
+ * The containers that are created for one user each, in contrast to slots of the warm pool. The
+ * calls block for the engine.
+ */
 final class UserContainers {
   private final Engine engine;
   private final SandboxEngine sandboxes;
@@ -33,17 +36,21 @@ final class UserContainers {
     this.time = time;
   }
 
-  /** The container with the user's name on the engine, compared with the spec. */
+  /** Looks at the container with the user's name, and compares it with the spec; empty if none. */
   Optional<Verified> look(UserId user) throws EngineException {
     return sandboxes.verify(Container.nameOf(user), user, workspaces.of(user));
   }
 
-  /** Returns once what a running sandbox hangs on is in force: ready says that it is (I3). */
+  /** Returns once what running sandboxes depend on, such as the firewall, is in force (I3). */
   void prepare() throws EngineException {
     sandboxes.prepare();
   }
 
-  /** Creates and starts the user's container. If that fails, nothing is left of it. */
+  /**
+   * Creates and starts the user's container; removes it again if the start fails.
+   *
+   * @param place the new sandbox takes it over
+   */
   Sandbox create(EnsureRequest request, Path workspace, Place place)
       throws EngineException, IOException {
     String id = sandboxes.create(request.user(), workspace);
@@ -60,9 +67,9 @@ final class UserContainers {
   }
 
   /**
-   * Nobody was told of it, so it goes without an announcement. If this fails too, the next attempt
-   * or the reconciliation finds it. A stop that interrupted the start must not keep it, since this
-   * worker may not be started again.
+   * Removes a container that nobody was told of, so without an announcement. If this fails too, the
+   * next attempt or reconciliation finds it. If a stop interrupted the start, the container must be
+   * removed all the same, since this worker may never be started again.
    */
   private void remove(String id, Exception because) {
     boolean interrupted = Thread.interrupted();

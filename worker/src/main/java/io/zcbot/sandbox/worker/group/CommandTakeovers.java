@@ -16,10 +16,10 @@ import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.common.KafkaException;
 
 /**
- * Takes the commands of assigned partitions over: reads the command table and has those answered
- * that nobody will answer any more.
+ * Takes over the commands of assigned partitions: reads the command table, and has the commands
+ * answered that nobody else will answer.
  *
- * @param retry tries until it works
+ * @param retry repeats the reads until they work
  */
 public record CommandTakeovers(CommandTableReader table, Commands commands, StartRetry retry)
     implements CommandTakeover {

@@ -20,13 +20,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Creates new sandboxes for users whose sandboxes were lost with their host, if that is configured.
+ * Publishes ensures for users whose sandboxes were lost with their host or ended as their partition
+ * moved, if that is configured ({@code ZCBOT_SANDBOX_HANDOVER=eager}).
  */
 public final class EagerEnsures {
   private static final Logger log = LoggerFactory.getLogger(EagerEnsures.class);
 
   /**
-   * They are spread over time, so that users with an ensure do not wait behind users without one.
+   * The pause between two such ensures, so that users who sent an ensure do not wait behind them.
    */
   private static final Duration PACE = Duration.ofMillis(100);
 
@@ -38,9 +39,9 @@ public final class EagerEnsures {
   private final Time time;
 
   /**
-   * Asks for nothing until {@link #after} is called.
+   * Publishes nothing until {@link #after} is called.
    *
-   * @param workerId who asks
+   * @param workerId the requester that the ensures name
    */
   public EagerEnsures(
       EventSink sink,
@@ -57,7 +58,7 @@ public final class EagerEnsures {
     this.time = time;
   }
 
-  /** These sandboxes ended. Does not block. */
+  /** Schedules an ensure for each sandbox that ended. Does not block. */
   void after(List<LiveSandbox> ended) {
     if (mode != GroupConfig.Handover.EAGER) {
       return;

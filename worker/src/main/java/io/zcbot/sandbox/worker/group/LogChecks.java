@@ -19,12 +19,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Compares what runs here with the log, off the caller's thread, and one comparison of each kind at
- * a time.
+ * Compares what runs here with the log, on other threads, with at most one comparison of each kind
+ * at a time.
  *
- * <p>Sandboxes of users whom another worker serves by now are removed; its announcements tell. A
- * worker that merely lost its membership, for example a permission, keeps its sandboxes, since
- * nobody took over. Entries of owned partitions that somebody removed from the live table are
+ * <p>Sandboxes of users whom another worker serves by now, as its announcements show, are removed.
+ * A worker that merely lost its membership, for example by a missing permission, keeps its
+ * sandboxes, since nobody took over. Missing entries of owned partitions in the live table are
  * written again.
  */
 final class LogChecks {
@@ -40,7 +40,7 @@ final class LogChecks {
   /**
    * Compares nothing until it is called.
    *
-   * @param threads runs what waits for Kafka
+   * @param threads runs the comparisons, which block for Kafka
    */
   LogChecks(LogComparison comparison, Takeover takeover, PartitionStates states, Executor threads) {
     this.comparison = comparison;
@@ -59,7 +59,7 @@ final class LogChecks {
     owned.start();
   }
 
-  /** Whether sandboxes of the partition's users are this worker's to announce. */
+  /** Whether this worker may announce sandboxes of the partition's users. */
   private boolean owns(int partition) {
     return states.of(partition).mayAnnounce();
   }
@@ -99,7 +99,10 @@ final class LogChecks {
       }
     }
 
-    /** All at once, and if that takes too long, each alone, so that none waits for another. */
+    /**
+     * Compares all partitions together; if that takes too long, each alone, so that none holds up
+     * the others.
+     */
     private void compare(Set<Integer> partitions) {
       try {
         compareAtOnce(partitions);
@@ -114,7 +117,7 @@ final class LogChecks {
     private void compareEachAlone(Set<Integer> partitions) {
       Set<Integer> unreached = new TreeSet<>();
       for (int number : partitions) {
-        // Each may take long, and partitions come and go meanwhile.
+        // Partitions may have come or gone during the earlier ones.
         if (which.test(number)) {
           try {
             compareAtOnce(Set.of(number));

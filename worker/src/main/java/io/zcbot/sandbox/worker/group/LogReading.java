@@ -20,20 +20,20 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads what the log says of the users of assigned partitions.
+ * Reads what the log says about the users of assigned partitions.
  *
- * @param retry tries until it works
+ * @param retry repeats the reads until they work
  */
 public record LogReading(LogComparison comparison, StartRetry retry) {
   private static final Logger log = LoggerFactory.getLogger(LogReading.class);
 
   /**
-   * Compares on threads of its own, and tries until it works or the worker stops.
+   * Compares on other threads, and retries until it works or the worker stops. Does not block.
    *
-   * @param isWanted whether a partition still is this worker's
-   * @param then what is done with what differs in some of them; results in what completes when the
-   *     rest of a partition is done, where there is a rest
-   * @return for each partition what completes when that is done
+   * @param isWanted whether this worker still owns a partition
+   * @param then acts on the differences in some partitions; its result has, by partition, what
+   *     completes when the rest of the partition is done, if there is a rest
+   * @return for each partition, what completes when all of it is done
    */
   Map<Integer, CompletableFuture<Void>> of(
       Set<Integer> partitions,
@@ -46,7 +46,7 @@ public record LogReading(LogComparison comparison, StartRetry retry) {
     CompletableFuture<Void> none = CompletableFuture.completedFuture(null);
     OutageLog unexpected = new OutageLog(log, Time.system());
     Map<Integer, CompletableFuture<Void>> done = new HashMap<>();
-    // Whatever fails: until it works, nobody serves these partitions.
+    // Retry whatever fails, because nobody serves these partitions until it works.
     new PartitionReading("what the log says of users", retry, RuntimeException.class::isInstance)
         .of(
             partitions,

@@ -16,7 +16,10 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
 
-/** Decides what becomes of users' sandboxes when partitions are assigned and revoked. */
+/**
+ * Decides what happens to users' sandboxes when partitions are assigned, revoked or lost. Called on
+ * the intake's poll thread and by timers; no method blocks.
+ */
 public final class PartitionHandover implements Handover {
   private final PartitionRelease release;
   private final Takeover takeover;
@@ -27,19 +30,19 @@ public final class PartitionHandover implements Handover {
   private final Companion companion;
   private final LogChecks checks;
 
-  /** Who reads other topics of the partitions that the group assigns. */
+  /** Another reader of the assigned partitions, of other topics. */
   public interface Companion {
-    /** Users whose lanes have work of these partitions. */
+    /** The users whose lanes have work of these partitions. */
     Set<UserId> atWork(Set<Integer> partitions);
 
     /**
-     * These partitions are assigned to another worker: nothing of them begins any more.
+     * Leaves partitions that are being revoked: nothing of them begins any more. Does not block.
      *
-     * @return completes when what is done of them is committed
+     * @return completes when what is done in them is committed
      */
     CompletableFuture<Void> leave(Set<Integer> partitions);
 
-    /** Nobody. */
+    /** No other reader. */
     Companion NONE =
         new Companion() {
           @Override
@@ -55,10 +58,10 @@ public final class PartitionHandover implements Handover {
   }
 
   /**
-   * Does nothing until partitions come.
+   * Does nothing until partitions are assigned.
    *
-   * @param states of the partitions, as the intake moves them
-   * @param stopping whether the worker stops: from then on owning nothing means nothing
+   * @param states of the partitions, as the intake changes them
+   * @param stopping whether the worker stops; it then keeps sandboxes of partitions that it gave up
    * @param companion reads other topics of the same partitions
    */
   public PartitionHandover(
@@ -90,7 +93,10 @@ public final class PartitionHandover implements Handover {
     return takeOver(partitions, tenure);
   }
 
-  /** In several rounds if the live table has more entries than fit into memory at a time. */
+  /**
+   * Takes partitions over, in several rounds if the live table has more entries than fit into
+   * memory.
+   */
   private Map<Integer, CompletableFuture<Void>> takeOver(Set<Integer> partitions, Tenure tenure) {
     return reading.of(
         partitions,
@@ -114,13 +120,13 @@ public final class PartitionHandover implements Handover {
 
   @Override
   public void lost(Set<Integer> partitions, Collection<UserId> atWork) {
-    // Only what others took over goes, by what they announced: with all of Kafka away this worker
-    // lost them to nobody, and gets them back. The timer looks again.
+    // Removes only sandboxes that other workers took over, as their announcements show: while all
+    // of Kafka is away, nobody takes over, and the partitions come back. The timer checks again.
     checks.checkUnowned();
   }
 
   /**
-   * Removes what others took over while this worker was away. Called by a timer.
+   * Removes sandboxes that other workers took over while this worker was away. Called by a timer.
    *
    * @param kafkaReached whether Kafka answers
    */
@@ -130,7 +136,7 @@ public final class PartitionHandover implements Handover {
     }
   }
 
-  /** Lists again what runs here and somebody removed from the live table. Called by a timer. */
+  /** Writes missing entries of running sandboxes to the live table again. Called by a timer. */
   public void listAgain() {
     checks.checkOwned();
   }

@@ -19,23 +19,24 @@ import java.util.function.Predicate;
 import org.apache.kafka.common.errors.TimeoutException;
 
 /**
- * Reads what topics have of partitions: of all at once, and if that takes too long, of each alone,
- * so that one that can't be reached keeps no other from being taken over.
+ * Reads data of partitions from topics: of all partitions together, and if that takes too long, of
+ * each alone, so that one that can't be reached does not keep the others from being taken over.
  *
  * @param what completes the sentence "could not read ... of the assigned partitions"
- * @param retry tries until it works
- * @param passing which failures pass by themselves
+ * @param retry repeats the reads until they work
+ * @param passing which failures to retry
  */
 record PartitionReading(String what, StartRetry retry, Predicate<Throwable> passing) {
-  /** They read partitions alone, and each has a consumer. */
+  /** The number of threads that read partitions alone; each has a consumer. */
   private static final int THREADS = 4;
 
   /**
-   * Reads on threads of its own, and tries until it works or the worker stops.
+   * Reads on other threads, and retries until it works or the worker stops. Does not block.
    *
-   * @param isWanted whether a partition still is this worker's
+   * @param isWanted whether this worker still owns a partition
    * @param read may throw {@link TimeoutException}
-   * @return what was read, by partition; those that were read at once have the same
+   * @return what was read, by partition; partitions that were read together have the same result.
+   *     Cancelled for a partition that is not wanted any more
    */
   <T> Map<Integer, CompletableFuture<T>> of(
       Set<Integer> partitions, IntPredicate isWanted, Function<Set<Integer>, T> read) {
@@ -91,7 +92,7 @@ record PartitionReading(String what, StartRetry retry, Predicate<Throwable> pass
                 return true;
               },
               e -> passing.test(e) && !(e instanceof TimeoutException));
-      // Those that were read are complete already.
+      // Affects only those that were not read.
       results.values().forEach(PartitionReading::went);
     } catch (TimeoutException _) {
       for (Map<Integer, CompletableFuture<T>> some : parts(results)) {

@@ -18,7 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 
-/** What becomes of the sandboxes whose partitions the group takes away. */
+/** Ends or keeps the sandboxes of partitions that the group revokes. */
 public final class PartitionRelease {
   private final Reaper reaper;
   private final Takeover takeover;
@@ -28,9 +28,9 @@ public final class PartitionRelease {
   private final BooleanSupplier stopping;
 
   /**
-   * Ends nothing until partitions go.
+   * Ends nothing until partitions are revoked.
    *
-   * @param restart what becomes of sandboxes when the worker stops
+   * @param restart what happens to sandboxes when the worker stops
    * @param stopping whether the worker stops
    */
   public PartitionRelease(
@@ -49,9 +49,11 @@ public final class PartitionRelease {
   }
 
   /**
-   * Ends the sandboxes, or lets what runs in their users' lanes end.
+   * Ends the sandboxes, or, if the worker stops and will adopt them, only waits for their users'
+   * lanes. Does not block.
    *
-   * @param atWork users whose lanes have work of these partitions
+   * @param atWork the users whose lanes have work of these partitions
+   * @return completes when that is done
    */
   CompletableFuture<Void> end(Set<Integer> partitions, Collection<UserId> atWork) {
     if (!stopping.getAsBoolean()) {
@@ -66,7 +68,7 @@ public final class PartitionRelease {
     };
   }
 
-  /** Without those that the engine did not end, beside which a new one would run. */
+  /** Leaves out sandboxes that the engine did not end: a new one must not run beside them. */
   private List<LiveSandbox> ended(List<LiveSandbox> moving, Set<Integer> partitions) {
     Set<String> left =
         takeover.running(partitions::contains).stream()
@@ -75,7 +77,9 @@ public final class PartitionRelease {
     return moving.stream().filter(entry -> !left.contains(entry.containerId())).toList();
   }
 
-  /** What runs in these lanes now ends; the sandboxes stay for the next start. */
+  /**
+   * Completes when the current work of these lanes is done; the sandboxes stay for the next start.
+   */
   private CompletableFuture<Void> through(Collection<UserId> users) {
     return CompletableFuture.allOf(
         users.stream()

@@ -21,8 +21,10 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which partitions of activity are read, and from where on. What was reached outlives the consumer:
- * a record that is read again would pass for one of after the low watermark.
+ * Decides which partitions of the activity topic the follower reads, and from which offset. The
+ * offsets outlive the consumer: if a new consumer read a record a second time, the follower would
+ * take the record for one that was appended after the low watermark. Confined to the follower's
+ * thread, except for {@link #problem}.
  */
 final class ActivityAssignment {
   private final String topic;
@@ -34,10 +36,11 @@ final class ActivityAssignment {
   private final PartitionQuestions<TopicPartition> questions;
 
   /**
-   * Assigns nothing by itself.
+   * Assigns no partitions yet.
    *
-   * @param homes how many partitions there are of the other topics. This one may have been raised
-   * @param window how far back to begin
+   * @param homes the number of partitions of the other topics; the activity topic may have more, if
+   *     somebody raised its number of partitions alone
+   * @param window how far back in time reading of a new partition begins
    */
   ActivityAssignment(
       String topic, int homes, Supplier<Duration> window, Duration callTimeout, Time time) {
@@ -49,12 +52,17 @@ final class ActivityAssignment {
     this.questions = new PartitionQuestions<>(time);
   }
 
-  /** The partition of ensures with which a partition of activity comes. */
+  /** The number of the ensure partition whose owner reads this activity partition. */
   int home(int number) {
     return number % homes;
   }
 
-  /** The partitions that come with those of ensures whose users are served here. */
+  /**
+   * The activity partitions that belong to the ensure partitions served by this worker. May block
+   * up to the call time-out.
+   *
+   * @param ensures whether this worker serves an ensure partition
+   */
   Set<TopicPartition> target(Consumer<byte[], byte[]> consumer, IntPredicate ensures) {
     if (IntStream.range(0, homes).noneMatch(ensures)) {
       return Set.of();
@@ -67,10 +75,11 @@ final class ActivityAssignment {
   }
 
   /**
-   * A new consumer reads on where the one before it was. A partition that was last read to its end
-   * before the window began is begun anew, or a batch that can't be read would stop it for ever.
+   * Lets a new consumer continue where the previous one stopped. A partition that was last read to
+   * its end before the window began is started anew, because a batch that cannot be read would
+   * otherwise stop it for ever.
    *
-   * @param ages how long ago each partition had last been read to its end, or began to be read
+   * @param ages by partition: how long ago it was last read to its end, or else began to be read
    */
   void resume(Consumer<byte[], byte[]> consumer, Map<Integer, Duration> ages) {
     Duration longest = window.get();
@@ -82,14 +91,15 @@ final class ActivityAssignment {
     next.forEach(consumer::seek);
   }
 
-  /** Notes from where the consumer reads on. */
+  /** Notes the offsets from which the consumer continues. */
   void advance(Map<TopicPartition, OffsetAndMetadata> reached) {
     reached.forEach((partition, offset) -> next.replace(partition, offset.offset()));
   }
 
   /**
-   * Reads these partitions from now on, and new ones from the start of the window, once their
-   * leaders answer: it is called until all of them are assigned.
+   * Reads these partitions from now on. A new partition is read from the start of the window, and
+   * is assigned only once its leader has answered, so the caller repeats this until all are
+   * assigned.
    */
   void change(Consumer<byte[], byte[]> consumer, Set<TopicPartition> target) {
     Set<TopicPartition> assigned = new HashSet<>(consumer.assignment());
@@ -109,12 +119,12 @@ final class ActivityAssignment {
     next.putAll(starts);
   }
 
-  /** Which partitions can't be reached; null while all can. Any thread. */
+  /** Names the partitions that can't be reached; null while all can. Any thread. */
   @Nullable String problem() {
     return questions.problem();
   }
 
-  /** Why they don't. */
+  /** The message of the last question that was not answered. */
   String failure() {
     return questions.failure();
   }

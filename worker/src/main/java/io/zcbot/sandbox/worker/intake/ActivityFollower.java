@@ -30,7 +30,8 @@ import org.jspecify.annotations.Nullable;
  * read.
  *
  * <p>Activity is a window of time, not work: it is read from {@code now − idle TTL} on, without a
- * group and without commits, and can be read again at will.
+ * group and without commits, and can be read again at any time. The follower has a thread of its
+ * own; the public methods may be called from any thread.
  */
 public final class ActivityFollower implements LowWatermark, AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(200);
@@ -53,22 +54,22 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   private final Diversions diversions;
   private final PollLoop loop;
 
-  // Of the follower's thread.
+  // Confined to the follower's thread.
   private long lastProbe;
   private Set<TopicPartition> wanted = Set.of();
 
-  /** Told of each use of a sandbox, with its instant on the monotonic clock. */
+  /** Is called for each use of a sandbox, with its instant on the monotonic clock. */
   @FunctionalInterface
   public interface Touch {
     void touch(UserId user, long at);
   }
 
   /**
-   * How to follow.
+   * The settings of a follower.
    *
-   * @param partitionCount how many partitions every topic has
-   * @param window how far back to begin, whenever a partition is
-   * @param probeInterval how often to ask the brokers for the log's end
+   * @param partitionCount the number of partitions that every topic has
+   * @param window how far back in time reading of a new partition begins
+   * @param probeInterval how often the brokers are asked for the end of the log
    */
   public record Settings(
       String topic, int partitionCount, Supplier<Duration> window, Duration probeInterval) {}
@@ -77,7 +78,8 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
    * Creates the follower; {@link #start} starts it.
    *
    * @param consumers makes a consumer without a group
-   * @param states of the partitions; those are followed that stay this worker's
+   * @param states of the ensure partitions; the follower reads the activity of those that stay with
+   *     this worker
    */
   public ActivityFollower(
       Supplier<Consumer<byte[], byte[]>> consumers,
@@ -101,12 +103,13 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     this.loop = new PollLoop("activity-follower", "activity", consumers, new Following(), time);
   }
 
-  /** Starts following the partitions that are this worker's. */
   public void start() {
     loop.start();
   }
 
-  /** Why only a restart helps: the thread is dead or stuck; null while it is neither. */
+  /**
+   * Why only a restart of the worker helps: the thread is dead or stuck; null while it is neither.
+   */
   public @Nullable String fatalProblem() {
     return loop.fatalProblem();
   }
@@ -118,17 +121,17 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
         : OptionalLong.empty();
   }
 
-  /** How long ago each partition had last been read to its end, or else began to be followed. */
+  /** By partition: how long ago it was last read to its end, or else began to be followed. */
   public Map<Integer, Duration> ageByPartition() {
     return lowWatermarks.ages();
   }
 
-  /** Why activity is not being read; null while it is. */
+  /** Why no activity is being read; null while it is. */
   public @Nullable String problem() {
     return loop.problem();
   }
 
-  /** Which partitions can't be reached; null while all can. */
+  /** Names the partitions that can't be reached; null while all can. */
   public @Nullable String unreached() {
     String unread = assignment.problem();
     String unprobed = lowWatermarks.problem();
@@ -157,7 +160,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
 
   private void follow(Consumer<byte[], byte[]> consumer) {
     Set<TopicPartition> target = assignment.target(consumer, number -> states.of(number).stays());
-    // One that can't be reached goes without a change of the assignment.
+    // Both are compared: an unreachable partition that leaves the target is not in the assignment.
     if (!target.equals(wanted) || !target.equals(consumer.assignment())) {
       assignment.change(consumer, target);
       lowWatermarks.retain(target);
@@ -170,7 +173,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
       return;
     }
     if (inFlight.isFull()) {
-      loop.pause(PAUSE_WHILE_FULL); // no group counts on a poll
+      loop.pause(PAUSE_WHILE_FULL); // no group: nobody expects polls
     } else {
       ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
       records.forEach(this::accept);
@@ -222,7 +225,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     }
   }
 
-  /** There is nothing to read, but a sign of life is wanted all the same. */
+  /** Asks the brokers for a sign of life, for readiness, though there is no partition to read. */
   private void probeWithoutPartitions(Consumer<byte[], byte[]> consumer) {
     try {
       var _ = consumer.partitionsFor(settings.topic(), CALL_TIMEOUT);

@@ -22,7 +22,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The partitions that the group gives to this worker, with the progress of each. */
+/**
+ * The partitions of ensures that the consumer group assigned to this worker, with the progress of
+ * each. The poll thread changes them; methods that say so may be called from any thread.
+ */
 public final class Assignment extends TrackedPartitions implements PartitionStates {
   private static final Logger log = LoggerFactory.getLogger(Assignment.class);
 
@@ -32,10 +35,11 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
   private volatile @Nullable String problem;
 
   /**
-   * No partitions yet.
+   * Starts without partitions.
    *
-   * @param topic whose partitions the group assigns
-   * @param homes how many partitions are homes of users
+   * @param topic the topic whose partitions the group assigns
+   * @param homes the number of partitions that hold users; the topic may have more, if somebody
+   *     raised its number of partitions alone
    * @param maxInFlight a partition is paused while this many of its records are in flight
    */
   public Assignment(String topic, int homes, int maxInFlight) {
@@ -45,10 +49,10 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
   }
 
   /**
-   * Reads nothing of these partitions until their takeover is over. Those that are no homes of
-   * users have none.
+   * Reads nothing of these partitions until their takeover is over. Partitions that hold no users
+   * need none.
    *
-   * @param homes by number what completes when its ensures may be served
+   * @param homes by partition: completes when its ensures may be served
    */
   void takeOver(
       Collection<TopicPartition> partitions, Map<Integer, CompletableFuture<Void>> homes) {
@@ -68,8 +72,8 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
   }
 
   /**
-   * Those of some partitions that are homes of users. Others are there if the topic was raised
-   * alone; what lies in them is forwarded.
+   * Filters partitions for those that hold users. There are others if somebody raised the number of
+   * partitions of this topic alone; their records are forwarded.
    */
   Set<Integer> homes(Collection<TopicPartition> of) {
     return of.stream()
@@ -78,12 +82,15 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
         .collect(Collectors.toSet());
   }
 
-  /** Those of the assigned partitions that are homes of users. Any thread. */
+  /** The assigned partitions that hold users. Any thread. */
   public Set<Integer> homes() {
     return homes(partitions());
   }
 
-  /** The progress of some partitions in this assignment; they come back with another one. */
+  /**
+   * The progress of some partitions in this assignment. A partition that comes back later has
+   * another tracker.
+   */
   Map<Integer, OffsetTracker> trackers(Collection<TopicPartition> of) {
     Map<Integer, OffsetTracker> trackers = new HashMap<>();
     for (TopicPartition partition : of) {
@@ -113,7 +120,10 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
     return true;
   }
 
-  /** Their partitions are not served: the losses of former owners would never be announced. */
+  /**
+   * Reports failed takeovers. Their partitions are not served, because sandboxes that former owners
+   * lost would never be announced.
+   */
   private void noteFailedTakeovers() {
     Throwable failure =
         takeovers.values().stream()
@@ -137,12 +147,14 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
         || failure instanceof CancellationException);
   }
 
-  /** Nothing of these partitions may begin any more. Returns the users whose lanes are at work. */
+  /**
+   * Forbids that new work of these partitions begins; returns the users whose lanes are at work.
+   */
   Set<UserId> revoke(Collection<TopicPartition> of) {
     return move(of, OffsetTracker::revoke);
   }
 
-  /** Nothing of these partitions may be announced any more. Returns whose lanes are at work. */
+  /** Forbids announcements for these partitions; returns the users whose lanes are at work. */
   Set<UserId> lose(Collection<TopicPartition> of) {
     return move(of, OffsetTracker::lose);
   }
@@ -166,10 +178,7 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
     takeovers.keySet().removeAll(gone);
   }
 
-  /**
-   * Why ensures are not answered that should have been long ago, or will not be; null if all are.
-   * Any thread.
-   */
+  /** Why some ensures are overdue or will never be answered; null if there are none. Any thread. */
   @Nullable String progressProblem() {
     return problem != null
         ? problem
@@ -182,12 +191,12 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
     return inFlightByPartition(topic);
   }
 
-  /** Records not yet read per partition, where known. Any thread. */
+  /** Records not yet read, by partition where known. Any thread. */
   Map<Integer, Long> lagByPartition() {
     return lagByPartition(topic);
   }
 
-  /** For how long a record of each partition has been overdue; zero if none is. Any thread. */
+  /** By partition, for how long a record has been overdue; zero if none is. Any thread. */
   Map<Integer, Duration> overdueByPartition() {
     return overdueByPartition(topic);
   }

@@ -31,8 +31,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Dispatches execs, releases and inputs: into their user's lane, to their command, to the partition
- * of their key, or to the dead-letter topic. Execs and releases are in flight until they need not
- * be read again.
+ * of their key, or to the dead-letter topic. Execs and releases stay in flight until they need not
+ * be read again. Called on the poll thread, which it never blocks.
  */
 final class CommandDispatcher implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(CommandDispatcher.class);
@@ -104,7 +104,7 @@ final class CommandDispatcher implements AutoCloseable {
     Duration left = expiry.left(exec.expiresAt(), origin);
     String refusal = null;
     if (home != record.partition()) {
-      // Even if it is expired: it may have been forwarded before, and its command may run there.
+      // Even if it expired: it may have been forwarded before, and its command may run there.
       if (!ForwardedFrom.isIn(record)) {
         diversions.forward(record, home, diverted(record, tracker));
         return;
@@ -120,7 +120,7 @@ final class CommandDispatcher implements AutoCloseable {
     T decode() throws EventFormatException;
   }
 
-  /** What a record says; null if that is no valid event, which goes to the dead letters then. */
+  /** Decodes a record; null if it is no valid event and was sent to the dead-letter topic. */
   private <T> @Nullable T decoded(
       ConsumerRecord<byte[], byte[]> record,
       OffsetTracker tracker,
@@ -145,7 +145,7 @@ final class CommandDispatcher implements AutoCloseable {
             tracker,
             "a valid release",
             () -> {
-              // It has no answer of its own, but must not seem to be understood.
+              // A release has no answer to copy, but an invalid header must not pass unnoticed.
               RequestHeaders.replyTo(record, Topic.RELEASE);
               return codec.decodeRelease(record.key(), record.value(), origin);
             });
@@ -210,7 +210,7 @@ final class CommandDispatcher implements AutoCloseable {
     TopicPartition inputsFrom = new TopicPartition(topics.input(), record.partition());
     boolean isOfBefore = record.offset() < followed.firstOfAssignment();
     inputs.expect(key);
-    // The work does not refer to the record, whose bytes nobody counts.
+    // The task must not capture the record: its bytes are not counted while the task waits.
     lanes.submit(
         record,
         exec.userId(),
@@ -237,8 +237,8 @@ final class CommandDispatcher implements AutoCloseable {
   }
 
   /**
-   * Whether a signal may have come to an exec of before the assignment that the follower did not
-   * read. Others need no look at the log, which would be one for each exec after a rebalance.
+   * Whether an exec from before the assignment is old enough that the follower may have missed a
+   * signal for it. Other execs need no look at the log, which each would cause after a rebalance.
    */
   private boolean isOlderThanWindow(Origin exec) {
     return exec.timestamp().isBefore(time.now().minus(CommandPartitions.INPUT_WINDOW));
@@ -264,7 +264,7 @@ final class CommandDispatcher implements AutoCloseable {
     }
   }
 
-  /** The tracker's state is not moved before the next look at what the group takes away. */
+  /** Asks both, because the tracker's state follows the group's only at the next update. */
   private static BooleanSupplier mayBegin(
       InFlightRecord inFlight, CommandPartitions.Followed followed) {
     return () -> inFlight.partition().mayBegin() && followed.mayBegin();

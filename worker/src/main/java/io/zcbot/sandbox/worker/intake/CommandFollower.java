@@ -27,9 +27,10 @@ import org.apache.kafka.common.errors.WakeupException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the execs, releases and inputs of the partitions that the group gave to the intake, without
- * being a member itself. The offsets of execs and releases are committed in a group of their own;
- * inputs are followed live.
+ * Reads the execs, releases and inputs of the partitions that the group assigned to {@link
+ * EnsureIntake}, without being a member itself. The offsets of execs and releases are committed in
+ * a separate group; inputs are followed live. It has a thread of its own; the public methods may be
+ * called from any thread.
  */
 public final class CommandFollower implements AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(100);
@@ -38,7 +39,7 @@ public final class CommandFollower implements AutoCloseable {
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration TICK = Duration.ofMillis(200);
 
-  /** Brokers forget what was committed days ago. */
+  /** Commits are repeated: brokers drop the offsets of a group without members after days. */
   private static final Duration RENEWAL = Duration.ofHours(1);
 
   private final Settings settings;
@@ -53,34 +54,34 @@ public final class CommandFollower implements AutoCloseable {
 
   private volatile @Nullable String commitProblem;
 
-  // Of the follower's thread.
+  // Confined to the follower's thread.
   private long lastTick;
   private long lastRenewal;
 
-  /** The names of what is read. */
+  /** The names of the topics. */
   public record Topics(String exec, String input, String release) {}
 
   /**
-   * How to read.
+   * The settings of a follower.
    *
-   * @param partitionCount how many partitions every topic has
-   * @param execExpiry counted from the record's time, where an exec doesn't say
+   * @param partitionCount the number of partitions that every topic has
+   * @param execExpiry the expiry of an exec without {@code expires_at}, from the record's time on
    * @param maxInFlight a partition is paused while this many of its records are in flight
    * @param tracing of the execs and releases
    */
   public record Settings(
       Topics topics, int partitionCount, Duration execExpiry, int maxInFlight, Tracing tracing) {
-    /** Makes no spans. */
+    /** Settings without tracing. */
     public Settings(Topics topics, int partitionCount, Duration execExpiry, int maxInFlight) {
       this(topics, partitionCount, execExpiry, maxInFlight, Tracing.OFF);
     }
   }
 
   /**
-   * Makers of consumers.
+   * Factories of consumers; the caller assigns their partitions itself.
    *
-   * @param committing assigns itself partitions, and commits in a group that nobody joins
-   * @param free assigns itself partitions, and commits nothing
+   * @param committing commits in a group that nobody joins
+   * @param free commits nothing
    */
   public record Consumers(
       Supplier<Consumer<byte[], byte[]>> committing, Supplier<Consumer<byte[], byte[]>> free) {}
@@ -88,8 +89,8 @@ public final class CommandFollower implements AutoCloseable {
   /**
    * The partitions to follow.
    *
-   * @param holdings which are this worker's
-   * @param takeover what happens before their execs are read
+   * @param holdings tells which partitions this worker owns
+   * @param takeover runs before the execs of a partition are read
    */
   public record Owned(Holdings holdings, CommandTakeover takeover) {}
 
@@ -122,17 +123,18 @@ public final class CommandFollower implements AutoCloseable {
         new PollLoop("command-follower", "commands", consumers.committing(), new Following(), time);
   }
 
-  /** Starts following the partitions that are this worker's. */
   public void start() {
     loop.start();
   }
 
-  /** Why only a restart helps: the thread is dead or stuck; null while it is neither. */
+  /**
+   * Why only a restart of the worker helps: the thread is dead or stuck; null while it is neither.
+   */
   public @Nullable String fatalProblem() {
     return loop.fatalProblem();
   }
 
-  /** Why commands are not being read, or not committed; null while they are. */
+  /** Why commands are not read, or not committed; null while they are. */
   public @Nullable String problem() {
     String problem = loop.problem();
     String uncommitted = commitProblem;
@@ -145,17 +147,17 @@ public final class CommandFollower implements AutoCloseable {
         : unreached == null ? null : "not all commands are read: " + unreached;
   }
 
-  /** Execs in flight per partition. */
+  /** Execs in flight, by partition. */
   public Map<Integer, Integer> inFlightByPartition() {
     return tracked.inFlightByPartition(settings.topics().exec());
   }
 
-  /** Execs not yet read per partition, where known. */
+  /** Execs not yet read, by partition where known. */
   public Map<Integer, Long> lagByPartition() {
     return tracked.lagByPartition(settings.topics().exec());
   }
 
-  /** Why execs are not begun that should have been long ago; null if all are. */
+  /** Why some execs are overdue or will not be read; null if there are none. */
   public @Nullable String progressProblem() {
     String notTakenOver = partitions.problem();
     if (notTakenOver != null) {
@@ -168,9 +170,9 @@ public final class CommandFollower implements AutoCloseable {
   }
 
   /**
-   * The group takes partitions away.
+   * Leaves partitions that the group revokes. Does not block.
    *
-   * @return completes when nothing of them begins any more and what is done is committed
+   * @return completes when no command of theirs can begin any more and finished execs are committed
    */
   public CompletableFuture<Void> leave(Collection<Integer> numbers) {
     CompletableFuture<Void> left = new CompletableFuture<>();
@@ -209,7 +211,7 @@ public final class CommandFollower implements AutoCloseable {
   private void follow(Consumer<byte[], byte[]> consumer, OffsetCommits commits) {
     partitions.update(consumer, commits, this::completeLeft);
     if (partitions.isEmpty()) {
-      // Nothing to read, but a sign of life is wanted all the same.
+      // No partition to read, but readiness needs a sign of life of the brokers.
       var _ = consumer.partitionsFor(settings.topics().exec(), CALL_TIMEOUT);
       loop.works(false);
       commitProblem = null;
@@ -221,7 +223,7 @@ public final class CommandFollower implements AutoCloseable {
     partitions.regulateInputs(consumer, dispatcher.isFullOfInputs());
     ConsumerRecords<byte[], byte[]> records = consumer.poll(isFull ? PAUSE_WHILE_FULL : POLL);
     Set<Integer> truncated = accept(records);
-    // First, or what is committed of them would be behind records that were not taken.
+    // Before the positions advance, or offsets behind records not taken would be committed.
     partitions.leave(consumer, commits, truncated);
     tracked.advance(records.nextOffsets());
     inputs.advance(records.nextOffsets());
@@ -234,7 +236,7 @@ public final class CommandFollower implements AutoCloseable {
     tickWhereDue(consumer, commits);
   }
 
-  /** Returns the partitions of users one of whose logs lost its tail, so that it is read anew. */
+  /** Returns the partitions of which a log lost its tail, so that they must be read anew. */
   private Set<Integer> accept(ConsumerRecords<byte[], byte[]> records) {
     Set<Integer> truncated = new HashSet<>();
     for (TopicPartition partition : records.partitions()) {

@@ -27,20 +27,21 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Hands inputs to their commands, each input once and in order. Those of commands that are not
- * known yet wait. Where a command takes no more for the time being, the log is the buffer: a detour
- * of its own reads the partition again for it. Signals and sizes pass what waits there.
+ * Hands inputs to their commands, each once and in order. Inputs of commands that are not known yet
+ * wait. While a command takes no more, the log is its buffer: an {@link InputDetour} reads the
+ * partition again for that command. Signals and sizes overtake standard input that waits. The poll
+ * thread, lanes and detours call it; no method blocks.
  */
 final class CommandInputs implements AutoCloseable {
-  /** How much waits for commands that are not known, and for how long. */
+  /** Bounds of the inputs that wait for commands that are not known. */
   static final long MAX_BYTES = 4L << 20;
 
   static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
 
-  /** Dropped down to, so that not each input has all that waits looked through. */
+  /** Drops stop at this level, so that not every further input searches all that wait. */
   private static final long ROOMY = MAX_BYTES / 8 * 7;
 
-  /** A partition that was away for longer is begun like a new one. */
+  /** A partition that comes back later than this is begun like a new one. */
   private static final Duration REMEMBERED = Duration.ofMinutes(10);
 
   private final CommandWork work;
@@ -64,10 +65,10 @@ final class CommandInputs implements AutoCloseable {
   }
 
   /**
-   * Begins with partitions.
+   * Begins to read partitions.
    *
-   * @param range their window
-   * @return the offsets to read from: not what was read before, or a command would have it twice
+   * @param range the window of each partition
+   * @return the offsets to read from: behind what was read before, so no command gets it twice
    */
   synchronized Map<TopicPartition, Long> begin(LogRange range) {
     Map<TopicPartition, Long> starts = new HashMap<>();
@@ -89,14 +90,13 @@ final class CommandInputs implements AutoCloseable {
     return starts;
   }
 
-  /** Where reading goes on. */
   synchronized Map<TopicPartition, Long> positions(Collection<TopicPartition> of) {
     Map<TopicPartition, Long> positions = new HashMap<>(next);
     positions.keySet().retainAll(of);
     return positions;
   }
 
-  /** Notes from where the consumer reads on. */
+  /** Notes the offsets from which the consumer continues. */
   synchronized void advance(Map<TopicPartition, OffsetAndMetadata> reached) {
     reached.forEach(
         (partition, offset) -> next.computeIfPresent(partition, (_, _) -> offset.offset()));
@@ -116,7 +116,7 @@ final class CommandInputs implements AutoCloseable {
       return;
     }
     detours.remove(key);
-    // A command gets nothing before what waits for it, or has to be read again.
+    // What waits for the command, or is read again for it, comes first.
     boolean waits = waiting.containsKey(key) || expected.contains(key);
     switch (waits ? Taken.UNKNOWN : work.input(input)) {
       case TAKEN -> {}
@@ -138,7 +138,7 @@ final class CommandInputs implements AutoCloseable {
     makeRoom();
   }
 
-  /** A record's input as its command gets it. */
+  /** Pairs an input with the place from which its record was forwarded, if it was. */
   static ReadInput of(ConsumerRecord<byte[], byte[]> record, Input input) {
     return new ReadInput(input, ForwardedFrom.isIn(record) ? ForwardedFrom.originOf(record) : null);
   }
@@ -149,7 +149,8 @@ final class CommandInputs implements AutoCloseable {
       bytes -= oldest.next().leave();
     }
     if (bytes > MAX_BYTES) {
-      // Anybody can make up commands, so those whose exec was read go last: a detour costs more.
+      // Anybody can invent commands; so drop those with a known exec last, as detours are
+      // expensive.
       dropIf(inputs -> bytes > ROOMY && !expected.contains(inputs.key));
       dropIf(_ -> bytes > MAX_BYTES);
     }
@@ -171,8 +172,8 @@ final class CommandInputs implements AutoCloseable {
   }
 
   /**
-   * An exec was read, so its inputs wait for as long as it takes. Those of a command that is known,
-   * and whose exec is repeated, need not.
+   * Keeps the inputs of a command for as long as its exec waits in the lane. The inputs of a
+   * command that is known already, whose exec is repeated, need not wait.
    */
   synchronized void expect(CommandKey key) {
     if (!work.knows(key.user(), key.execId())) {
@@ -180,12 +181,12 @@ final class CommandInputs implements AutoCloseable {
     }
   }
 
-  /** It will not be known after all. */
+  /** The exec left the lane without making its command known. */
   synchronized void expectNoMore(CommandKey key) {
     expected.remove(key);
   }
 
-  /** A command is known from now on. */
+  /** Hands a command, known from now on, what waits for it. */
   synchronized void known(CommandKey key) {
     WaitingInputs inputs = take(key);
     if (inputs == null) {
@@ -209,7 +210,7 @@ final class CommandInputs implements AutoCloseable {
 
   /**
    * As {@link #known}, for a command whose exec is read for the first time: some of its inputs may
-   * have been dropped before, whatever waits for it.
+   * have been dropped before, even if others wait for it.
    */
   synchronized void known(CommandKey key, TopicPartition partition, Instant since) {
     Instant from = dropped.readFrom(key, since);
@@ -222,8 +223,9 @@ final class CommandInputs implements AutoCloseable {
 
   /**
    * As the others, for a command whose exec lay in the log before its partition was assigned: its
-   * inputs may have been read in an assignment before, or be older than the window. All behind the
-   * first one that waits are here, so signals and sizes among them need not wait for the log.
+   * inputs may have been read in an earlier assignment, or be older than the window. All inputs
+   * behind the first one that waits are here, so signals and sizes among them are delivered at
+   * once.
    */
   synchronized void knownOfBefore(CommandKey key, TopicPartition partition, Instant since) {
     WaitingInputs inputs = take(key);
@@ -249,10 +251,10 @@ final class CommandInputs implements AutoCloseable {
   }
 
   /**
-   * A detour has read all below a position.
+   * Ends a detour that has read everything below a position, if the follower has read no further.
    *
-   * @param position from where it would read on
-   * @return whether the command gets its inputs from here again; if not, there are more behind
+   * @param position the offset from which the detour would continue
+   * @return whether the follower delivers the inputs from here on; if not, the detour reads on
    */
   synchronized boolean takesBack(InputDetour detour, long position) {
     if (next.getOrDefault(detour.partition(), 0L) > position) {
@@ -262,19 +264,19 @@ final class CommandInputs implements AutoCloseable {
     return true;
   }
 
-  /** A detour ended with its command, or with its command's input. */
+  /** A detour ended because its command, or that command's input, did. */
   synchronized void ended(InputDetour detour) {
     detours.remove(detour.key(), detour);
   }
 
-  /** Drops what waited for too long. */
+  /** Drops what waited for too long, and forgets detours that are done. */
   synchronized void tick() {
     long now = time.nanos();
     dropIf(each -> now - each.since > LONGEST_WAIT.toNanos() && !expected.contains(each.key));
     detours.values().removeIf(detour -> !detour.covers(next.getOrDefault(detour.partition(), 0L)));
   }
 
-  /** What waits in these partitions is left in the log, in case that they come back. */
+  /** Stops with partitions; what waits of them stays in the log, in case they come back. */
   synchronized void gone(Collection<TopicPartition> partitions) {
     for (TopicPartition partition : partitions) {
       leftAt.put(partition, time.nanos());
@@ -286,7 +288,7 @@ final class CommandInputs implements AutoCloseable {
     }
   }
 
-  /** How many bytes wait. */
+  /** The size of the inputs that wait. */
   synchronized long bytes() {
     return bytes;
   }

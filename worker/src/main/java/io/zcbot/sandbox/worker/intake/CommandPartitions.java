@@ -24,17 +24,17 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The partitions whose commands are read: those that the group gave to the intake. Each is followed
- * in one assignment; if it is lost and comes back between two looks, it is followed anew. What is
- * known of a partition outlives the consumer. Confined to the poll thread.
+ * The partitions whose commands are read: those that the group assigned to the intake. Each is
+ * followed within one assignment; if it is lost and comes back between two updates, it is followed
+ * anew. The progress of a partition outlives the consumer. Confined to the poll thread.
  */
 final class CommandPartitions {
-  /** Inputs may be published before their exec is read, and by clocks of other brokers. */
+  /** Inputs may be published before their exec is read, with the time of another broker's clock. */
   static final Duration INPUT_WINDOW = Duration.ofSeconds(60);
 
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
 
-  /** The client knows the answer, and asks the brokers for it every five minutes. */
+  /** The client answers from its metadata, which it refreshes every five minutes. */
   private static final Duration COUNTING = Duration.ofSeconds(2);
 
   private final CommandFollower.Topics topics;
@@ -52,10 +52,10 @@ final class CommandPartitions {
   /**
    * One partition of users in one assignment.
    *
-   * @param firstOfAssignment the offset behind the execs that were there when it began
+   * @param firstOfAssignment the offset behind the execs that existed when the assignment began
    * @param committing its partitions of execs and of releases
    * @param inputs its partitions of inputs
-   * @param held the bytes in flight of its execs
+   * @param held releases the bytes in flight of its execs
    */
   record Followed(
       Holdings.Holding holding,
@@ -70,7 +70,7 @@ final class CommandPartitions {
           && holding.state().mayBegin();
     }
 
-    /** Counts bytes until what this returns is run, or the assignment ends. */
+    /** Keeps bytes counted until the returned action runs, or the assignment ends. */
     Runnable hold(Runnable release) {
       held.add(release);
       return () -> {
@@ -99,7 +99,7 @@ final class CommandPartitions {
     this.counted = time.nanos();
   }
 
-  /** The assignment in which a partition of any of the topics is read; null if it is not. */
+  /** The assignment in which a partition of any topic is read; null if it is not read. */
   @Nullable Followed of(TopicPartition partition) {
     return followed.get(partition.partition() % homes);
   }
@@ -113,7 +113,7 @@ final class CommandPartitions {
     return followed.isEmpty();
   }
 
-  /** A new consumer reads on where the one before it was. */
+  /** Lets a new consumer continue where the previous one stopped. */
   void resume(Consumer<byte[], byte[]> consumer) {
     consumer.assign(all());
     for (TopicPartition partition : tracked.partitions()) {
@@ -124,7 +124,7 @@ final class CommandPartitions {
     }
   }
 
-  /** Leaves what the group takes, says so, and asks brokers about what it gives to follow it. */
+  /** Leaves revoked partitions, runs {@code left}, and begins to follow new ones. */
   void update(Consumer<byte[], byte[]> consumer, OffsetCommits commits, Runnable left) {
     Map<Integer, Holdings.Holding> coming = new HashMap<>();
     Set<Integer> going = outgrown(consumer);
@@ -154,7 +154,7 @@ final class CommandPartitions {
             .orElse(null);
   }
 
-  /** Those that have more partitions than are read: somebody raised a topic alone meanwhile. */
+  /** Partitions of users that gained partitions because somebody raised a single topic. */
   private Set<Integer> outgrown(Consumer<byte[], byte[]> consumer) {
     Set<Integer> outgrown = new HashSet<>();
     if (!followed.isEmpty() && time.nanos() - counted >= COUNTING.toNanos()) {
@@ -169,22 +169,22 @@ final class CommandPartitions {
     return outgrown;
   }
 
-  /** Why execs of some partitions are not read, and will not be; null if there are none such. */
+  /** Why execs of some partitions will not be read; null if there are none. Any thread. */
   @Nullable String problem() {
     return problem;
   }
 
-  /** Which partitions can't be reached, and so are not followed yet; null if all can. */
+  /** Names partitions that can't be reached and are not followed yet; null if none. Any thread. */
   @Nullable String unreached() {
     return questions.problem();
   }
 
-  /** Commits of all, and follows none any more. */
+  /** Commits what is done in all partitions, and follows none any more. */
   void leaveAll(Consumer<byte[], byte[]> consumer, OffsetCommits commits) {
     leave(consumer, commits, Set.copyOf(followed.keySet()));
   }
 
-  /** Commits of these, and follows them no more, or anew if they are still wanted. */
+  /** Commits what is done, and stops following; the next update resumes what is still wanted. */
   void leave(Consumer<byte[], byte[]> consumer, OffsetCommits commits, Set<Integer> numbers) {
     if (numbers.isEmpty()) {
       return;
@@ -193,12 +193,12 @@ final class CommandPartitions {
     gone.forEach(each -> trackers(each.committing).forEach(OffsetTracker::revoke));
     numbers.forEach(work::gone);
     gone.forEach(each -> inputs.gone(each.inputs));
-    // A late commit of others would take back what the next owner committed.
+    // Only while ownership is certain: a late commit would take back what the next owner committed.
     commits.commitFinally(certain(gone), CALL_TIMEOUT);
     for (Followed each : gone) {
       trackers(each.committing).forEach(OffsetTracker::lose);
       tracked.remove(each.committing);
-      each.held.forEach(Runnable::run); // nobody completes them any more
+      each.held.forEach(Runnable::run); // nobody else will
     }
     consumer.assign(all());
   }
@@ -215,7 +215,7 @@ final class CommandPartitions {
     LogRange range = LogRange.since(consumer, ofInputs, time.now().minus(INPUT_WINDOW), limit);
     Map<TopicPartition, Long> ends = consumer.endOffsets(committing, limit);
     Map<TopicPartition, OffsetAndMetadata> positions = commits.positions(committing, limit);
-    // From here on nothing fails, or partitions would be assigned and not followed.
+    // Nothing below may fail: partitions would be assigned and not followed.
     Set<TopicPartition> union = new HashSet<>(all());
     union.addAll(committing);
     union.addAll(ofInputs);
@@ -240,7 +240,7 @@ final class CommandPartitions {
                     ConcurrentHashMap.newKeySet())));
   }
 
-  /** A topic that was raised alone has partitions that are no homes; they come with one. */
+  /** Includes the extra partitions of a topic that was raised alone; each belongs to a home. */
   private Set<TopicPartition> partitions(
       Consumer<byte[], byte[]> consumer, String topic, Set<Integer> numbers, Duration limit) {
     int count = Math.max(homes, consumer.partitionsFor(topic, limit).size());
@@ -268,7 +268,7 @@ final class CommandPartitions {
     return all;
   }
 
-  /** Those whose offsets may be committed, because it is certain that they are this worker's. */
+  /** Partitions whose offsets may be committed, because this worker certainly owns them. */
   Set<TopicPartition> committable() {
     return certain(followed.values());
   }
@@ -280,7 +280,7 @@ final class CommandPartitions {
         .collect(Collectors.toSet());
   }
 
-  /** Back-pressure for the inputs; the other topics have that of {@link TrackedPartitions}. */
+  /** Applies back-pressure to inputs; {@link TrackedPartitions} does for the other topics. */
   void regulateInputs(Consumer<byte[], byte[]> consumer, boolean full) {
     Set<TopicPartition> of = new HashSet<>();
     followed.values().forEach(each -> of.addAll(each.inputs));

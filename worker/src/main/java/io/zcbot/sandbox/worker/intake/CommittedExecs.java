@@ -13,9 +13,10 @@ import java.util.Map;
 import java.util.function.BiConsumer;
 
 /**
- * Tells which execs are committed, once they have been for a while. Whoever hears of it forgets
- * that they were started; a commit of this worker's that arrives late could take back what the next
- * owner of the partition committed, and they would be read again.
+ * Reports execs as committed once they have been for a minute. The listener then forgets that their
+ * commands were started. The delay is needed because a late commit of this worker could take back
+ * what the next owner of the partition committed, and the execs would be read again. Confined to
+ * the poll thread.
  */
 final class CommittedExecs {
   static final Duration PROVEN = Duration.ofMinutes(1);
@@ -26,13 +27,17 @@ final class CommittedExecs {
 
   private record Commit(long offset, long at) {}
 
-  /** Nothing is committed yet. */
+  /**
+   * Starts with no commits.
+   *
+   * @param listener is called with a partition and the offset below which its execs are committed
+   */
   CommittedExecs(BiConsumer<Integer, Long> listener, Time time) {
     this.listener = listener;
     this.time = time;
   }
 
-  /** This is committed of a partition; called again and again. */
+  /** Notes the committed offset of a partition; called periodically. */
   void note(int partition, long offset) {
     long now = time.nanos();
     Deque<Commit> of = commits.computeIfAbsent(partition, _ -> new ArrayDeque<>());
@@ -41,7 +46,7 @@ final class CommittedExecs {
       of.clear(); // the log lost its tail, and has other execs there
       last = null;
     }
-    // One a second is enough.
+    // One commit a second is enough to remember.
     if (last == null
         || (offset > last.offset && now - last.at >= Duration.ofSeconds(1).toNanos())) {
       of.addLast(new Commit(offset, now));
@@ -58,7 +63,7 @@ final class CommittedExecs {
     }
   }
 
-  /** The partition is not this worker's any more. */
+  /** Forgets a partition that this worker no longer owns. */
   void forget(int partition) {
     commits.remove(partition);
   }

@@ -14,11 +14,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Which records behind a committed offset are complete, as the commit's metadata keeps it for the
- * partition's next owner: what was answered must not be answered again, perhaps otherwise.
+ * Which records behind a committed offset are complete. The metadata of the commit carries this to
+ * the partition's next owner, so that it does not answer those records again, perhaps differently.
  *
  * <p>The text is {@value #PREFIX} and, in Base64, for each run of complete records: the distance
- * from the end of the run before, and its length with a flag in the lowest bit that says whether
+ * from the end of the previous run, and its length with a flag in the lowest bit that says whether
  * the leader's epoch follows. All are variable-length numbers.
  *
  * @param runs in the order of their offsets
@@ -26,25 +26,25 @@ import org.slf4j.LoggerFactory;
 record CompletedOffsets(List<Run> runs) {
   static final CompletedOffsets NONE = new CompletedOffsets(List.of());
 
-  /** What brokers accept of a commit by default ({@code offset.metadata.max.bytes}). */
+  /** The most that brokers accept in a commit by default ({@code offset.metadata.max.bytes}). */
   static final int MAX_CHARS = 4096;
 
-  /** So many runs of records that follow each other closely fit into it: six bytes for each. */
+  /** The number of runs that fit if they are close to each other: six bytes each. */
   static final int FITTING = 500;
 
   private static final Logger log = LoggerFactory.getLogger(CompletedOffsets.class);
   private static final String PREFIX = "done1:";
 
   /**
-   * Records that follow each other and are complete. Offsets between them that are no records
-   * belong to it as well.
+   * Consecutive records that are complete. Offsets between them that belong to no record are
+   * included.
    *
-   * @param epoch of the leader that appended them. An offset alone names no record for good: an
-   *     unclean election removes records, and others get their offsets
+   * @param epoch of the leader that appended them; an offset alone does not identify a record for
+   *     good, because an unclean election removes records and reuses their offsets
    */
   record Run(long first, long last, int epoch) {}
 
-  /** Adds runs in order; neighbours become one. */
+  /** Collects runs in the order of their offsets; adjacent runs are merged. */
   static final class Builder {
     private final List<Run> runs = new ArrayList<>();
     private boolean isOpen;
@@ -90,9 +90,9 @@ record CompletedOffsets(List<Run> runs) {
   }
 
   /**
-   * Writes as many runs as fit, the first ones first.
+   * Encodes as many runs as fit, beginning with the first.
    *
-   * @param committed the offset that is committed with it
+   * @param committed the offset that is committed with them
    */
   String encode(long committed, int maxChars) {
     int room = (maxChars - PREFIX.length()) / 4 * 3;
@@ -125,7 +125,7 @@ record CompletedOffsets(List<Run> runs) {
                 StandardCharsets.ISO_8859_1);
   }
 
-  /** Reads what {@link #encode} wrote; anything else is nothing. */
+  /** Decodes what {@link #encode} wrote; anything else yields {@link #NONE}. */
   static CompletedOffsets decode(long committed, String metadata) {
     if (!metadata.startsWith(PREFIX)) {
       return NONE;

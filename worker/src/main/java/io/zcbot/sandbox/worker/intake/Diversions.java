@@ -12,8 +12,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Records that no lane gets: those of another partition are forwarded, and those that are not valid
- * events go to the dead-letter topic. Nothing here blocks.
+ * Handles records that do not go to a lane: those in the wrong partition are forwarded, and those
+ * that are not valid events go to the dead-letter topic. No method blocks.
  */
 final class Diversions implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Diversions.class);
@@ -23,9 +23,9 @@ final class Diversions implements AutoCloseable {
   private final IntakeMetrics metrics;
 
   /**
-   * Diverts nothing yet.
+   * Creates the diversions.
    *
-   * @param bytes counts what is in flight
+   * @param bytes counts the records in flight
    */
   Diversions(RecordForwarding forwarding, InFlightBytes bytes, IntakeMetrics metrics) {
     this.forwarding = forwarding;
@@ -37,7 +37,7 @@ final class Diversions implements AutoCloseable {
    * Writes a record to the dead-letter topic.
    *
    * @param event what it is not, for example "a valid ensure"
-   * @param done run once the log has it; never, where the worker stops before
+   * @param done runs once the log has the record; never, if the worker stops before
    */
   void deadLetter(
       ConsumerRecord<byte[], byte[]> record,
@@ -54,10 +54,10 @@ final class Diversions implements AutoCloseable {
   }
 
   /**
-   * Publishes a record in the partition of its key. Those of a key stay in order: inputs in another
-   * order would be other inputs.
+   * Publishes a record in the partition of its key. Records of one key stay in order, because
+   * inputs in another order would be other inputs.
    *
-   * @param done run once the log has it; never, where the worker stops before
+   * @param done runs once the log has the record; never, if the worker stops before
    */
   void forward(ConsumerRecord<byte[], byte[]> record, int home, Runnable done) {
     forwarder.forward(record, home, done);

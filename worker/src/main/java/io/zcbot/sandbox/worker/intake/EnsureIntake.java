@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
 public final class EnsureIntake implements AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(100);
 
-  /** What is in flight is done in milliseconds where sandboxes run already. */
+  /** Ensures of running sandboxes are answered within milliseconds. */
   private static final Duration PAUSE_WHILE_FULL = Duration.ofMillis(5);
 
   private static final Duration LAG_INTERVAL = Duration.ofMillis(200);
@@ -47,12 +47,12 @@ public final class EnsureIntake implements AutoCloseable {
   private final PollLoop loop;
   private final IntakeLimits limits;
 
-  // Of the poll thread.
+  // Confined to the poll thread.
   private final Assignment assignment;
   private final Rebalances.Progress progress = new PollProgress();
   private long lastLag;
 
-  /** What is done with an ensure, in its user's lane. */
+  /** Answers an ensure, in its user's lane. */
   @FunctionalInterface
   public interface Work {
     /** Returns once the ensure is answered and the log has the answer. */
@@ -60,15 +60,14 @@ public final class EnsureIntake implements AutoCloseable {
   }
 
   /**
-   * How to read.
+   * The settings of the intake.
    *
-   * @param partitionCount how many partitions every topic has
-   * @param ensureExpiry counted from the record's time, where an ensure doesn't say
-   * @param revokeTimeout longest wait for running work when partitions are taken away
-   * @param leaveAtStop whether a stop gives the partitions to others at once; otherwise they wait
-   *     for this worker's return until its session ends
-   * @param stopTimeout longest that a stop takes, though nothing answers
-   * @param tracing of the ensures
+   * @param partitionCount the number of partitions that every topic has
+   * @param ensureExpiry from the record's time on, for an ensure without {@code expires_at}
+   * @param revokeTimeout longest wait for running work when partitions are revoked
+   * @param leaveAtStop whether a stop gives the partitions to others at once; if not, they wait for
+   *     this worker's return until its session ends
+   * @param stopTimeout longest that a stop takes, even if nothing answers
    */
   public record Settings(
       int partitionCount,
@@ -77,7 +76,6 @@ public final class EnsureIntake implements AutoCloseable {
       boolean leaveAtStop,
       Duration stopTimeout,
       Tracing tracing) {
-    /** Makes no spans. */
     public Settings(
         int partitionCount,
         Duration ensureExpiry,
@@ -89,11 +87,11 @@ public final class EnsureIntake implements AutoCloseable {
   }
 
   /**
-   * The workers' group, as this worker takes part in it.
+   * This worker's part in the consumer group.
    *
    * @param consumers makes a consumer that is in the group and commits nothing by itself
-   * @param assignment the partitions that the group gives to this worker
-   * @param handover what becomes of their users
+   * @param assignment the partitions that the group assigned to this worker
+   * @param handover is notified of what happens to partitions and so to their users
    */
   public record Group(
       Supplier<Consumer<byte[], byte[]>> consumers,
@@ -101,10 +99,10 @@ public final class EnsureIntake implements AutoCloseable {
       Handover handover,
       Predecessor predecessor) {}
 
-  /** A dead process that the group still takes for this worker. */
+  /** A dead previous process that the group still regards as this worker. */
   @FunctionalInterface
   public interface Predecessor {
-    /** Removes it from the group, if it is certain that it is dead. */
+    /** Removes it from the group if it is certainly dead. */
     void remove();
   }
 
@@ -135,12 +133,12 @@ public final class EnsureIntake implements AutoCloseable {
     loop.start();
   }
 
-  /** Why only a restart helps: the poll thread is dead or stuck; null while it is neither. */
+  /** Why only a restart of the worker helps: the poll thread is dead or stuck; null if neither. */
   public @Nullable String fatalProblem() {
     return loop.fatalProblem();
   }
 
-  /** Why ensures are not being read; null while they are. */
+  /** Why some or all ensures are not read; null while all are. */
   public @Nullable String problem() {
     String problem = loop.problem();
     List<TopicPartition> silent = assignment.silent();
@@ -149,7 +147,7 @@ public final class EnsureIntake implements AutoCloseable {
         : problem;
   }
 
-  /** The partitions as they are assigned to this worker, for those who read other topics. */
+  /** The partitions of this worker, for readers of other topics with the same partitions. */
   public Holdings holdings() {
     return number -> {
       OffsetTracker tracker = assignment.tracker(new TopicPartition(assignment.topic(), number));
@@ -157,7 +155,7 @@ public final class EnsureIntake implements AutoCloseable {
     };
   }
 
-  /** Equal if it is the same assignment. */
+  /** One assignment of a partition: two are equal only if they hold the same tracker. */
   private record Held(OffsetTracker tracker, Lease lease) implements Holdings.Holding {
     @Override
     public PartitionState state() {
@@ -175,22 +173,22 @@ public final class EnsureIntake implements AutoCloseable {
     }
   }
 
-  /** Records in flight per assigned partition. */
+  /** Records in flight, by assigned partition. */
   public Map<Integer, Integer> inFlightByPartition() {
     return assignment.inFlightByPartition();
   }
 
-  /** Records not yet read per assigned partition, where known. */
+  /** Records not yet read, by assigned partition where known. */
   public Map<Integer, Long> lagByPartition() {
     return assignment.lagByPartition();
   }
 
-  /** For how long an ensure of each assigned partition has been overdue; zero if none is. */
+  /** By assigned partition, for how long an ensure has been overdue; zero if none is. */
   public Map<Integer, Duration> overdueByPartition() {
     return assignment.overdueByPartition();
   }
 
-  /** Why ensures are not answered that should have been long ago; null if all are. */
+  /** Why some ensures are overdue or will not be answered; null if there are none. */
   public @Nullable String progressProblem() {
     return assignment.progressProblem();
   }
@@ -204,7 +202,7 @@ public final class EnsureIntake implements AutoCloseable {
       try {
         consumer.subscribe(List.of(assignment.topic()), rebalances);
         pollUntilStopped(consumer, commits);
-        // Leaving: what was read but not begun is left to the partitions' next owner.
+        // Gives the partitions up; their next owner works on what was read but not begun.
         rebalances.onPartitionsRevoked(consumer.assignment());
       } catch (UnreleasedInstanceIdException e) {
         loop.fails("a previous run of this worker is still a member of the group");
@@ -233,7 +231,7 @@ public final class EnsureIntake implements AutoCloseable {
       loop.round();
       ConsumerRecords<byte[], byte[]> records;
       try {
-        // The group may not have answered for long, and given the partitions away meanwhile.
+        // If the group has not answered for long, it may have given the partitions away.
         if (assignment.partitions().isEmpty()) {
           lease.renew();
         } else if (!lease.isValid()) {
@@ -264,7 +262,7 @@ public final class EnsureIntake implements AutoCloseable {
       if (!records.isEmpty()) {
         loop.read();
       } else if (loop.problem() != null && consumer.groupMetadata().generationId() > 0) {
-        loop.works(assignment.isFetched(consumer)); // a member, though perhaps with no partition
+        loop.works(assignment.isFetched(consumer)); // a member, perhaps without partitions
       }
       commits.commitWhereDue();
     }
@@ -291,7 +289,7 @@ public final class EnsureIntake implements AutoCloseable {
     }
   }
 
-  /** Stops reading, waits bounded for what runs, commits, leaves the group. */
+  /** Stops reading, waits for running work within a bound, commits, closes the consumer. */
   @Override
   public void close() {
     loop.stop(settings.stopTimeout());

@@ -10,7 +10,7 @@ import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
-/** Until when requests are worked on. */
+/** Computes until when requests are worked on. */
 final class Expiry {
   /** No request is worked on for longer than this, whatever its {@code expires_at} says. */
   static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
@@ -19,16 +19,16 @@ final class Expiry {
   private final Time time;
 
   /**
-   * An expiry by default.
+   * Creates an expiry.
    *
-   * @param fallback counted from the record's time, where a request doesn't say
+   * @param fallback the expiry of a request without {@code expires_at}, from its record's time on
    */
   Expiry(Duration fallback, Time time) {
     this.fallback = fallback;
     this.time = time;
   }
 
-  /** How long a request may wait from now on; zero if it is expired. */
+  /** How long a request may still wait; zero if it has expired. */
   Duration left(@Nullable Instant expiresAt, Origin origin) {
     Instant expires = expiresAt != null ? expiresAt : origin.timestamp().plus(fallback);
     Duration left = Duration.between(time.now(), expires);

@@ -16,37 +16,37 @@ import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a forwarded record lay first, as a header tells: its id and its expiry come from there, and
- * it is not forwarded once more.
+ * The original place of a forwarded record, which a header carries. The record's id and expiry
+ * derive from it, and a record with this header is not forwarded again.
  */
 public final class ForwardedFrom {
   private static final String HEADER = "zcbot_forwarded";
 
-  /** Partition, offset and time. */
+  /** Partition, offset and time in milliseconds. */
   private static final Pattern VALUE = Pattern.compile("(\\d{1,9})-(\\d{1,18})@(\\d{1,15})");
 
   private ForwardedFrom() {}
 
-  /** Notes where a record is forwarded from. */
+  /** Adds the header for a record that is about to be forwarded. */
   public static void add(Headers headers, ConsumerRecord<byte[], byte[]> record) {
     String value =
         record.partition() + "-" + record.offset() + "@" + Math.max(0, record.timestamp());
     headers.add(HEADER, value.getBytes(StandardCharsets.US_ASCII));
   }
 
-  /** Whether a worker forwarded it. */
+  /** Whether a record has a valid header, so that it was forwarded before. */
   static boolean isIn(ConsumerRecord<byte[], byte[]> record) {
     return match(record) != null;
   }
 
-  /** Where the record lay first. */
+  /** The original place of a record: from the header, or else where it lies now. */
   static Origin originOf(ConsumerRecord<byte[], byte[]> record) {
     Matcher from = match(record);
     Origin here = Origins.of(record);
     if (from == null) {
       return here;
     }
-    // Whoever writes it himself can make his record older, but not younger.
+    // Anybody can write the header, but only to make the record older, not younger.
     return here.at(
         Integer.parseInt(from.group(1)),
         Long.parseLong(from.group(2)),

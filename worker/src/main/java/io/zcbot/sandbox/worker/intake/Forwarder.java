@@ -20,22 +20,29 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Forwards records and writes dead letters, on threads of its own, since that waits for the log.
+ * Forwards records and writes dead letters. Both wait for the log, so they run on virtual threads
+ * of this class. Records of one key are forwarded one batch after another, in their order.
  */
 final class Forwarder implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Forwarder.class);
 
-  /** What is published at once of a key. If one record fails, those behind it are sent twice. */
+  /**
+   * The most that is published together for one key. If one record fails, those behind it are sent
+   * twice.
+   */
   static final int MAX_BATCH_BYTES = 256 * 1024;
 
   private final Publication publication;
   private final InFlightBytes bytes;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
 
-  /** What waits behind others of its key; none for keys of which nothing is under way. */
+  /**
+   * The records that wait behind others of their key. A key has an entry, maybe an empty one,
+   * exactly while a thread works on it. Guarded by itself.
+   */
   private final Map<Target, Queue<Waiting>> waiting = new HashMap<>();
 
-  /** Publishes records of one key in their partition, and returns once the log has them. */
+  /** Publishes records of one key in their home partition, and returns once the log has them. */
   interface Publication {
     void publish(List<ConsumerRecord<byte[], byte[]>> records, TopicPartition home)
         throws InterruptedException;
@@ -51,9 +58,9 @@ final class Forwarder implements AutoCloseable {
   private record Waiting(ConsumerRecord<byte[], byte[]> record, long size, Runnable done) {}
 
   /**
-   * A forwarder.
+   * Creates a forwarder.
    *
-   * @param bytes counts what is in flight
+   * @param bytes counts the records in flight
    */
   Forwarder(Publication publication, InFlightBytes bytes) {
     this.publication = publication;
@@ -61,9 +68,9 @@ final class Forwarder implements AutoCloseable {
   }
 
   /**
-   * Writes a record. Does not block, however much is in flight.
+   * Runs a task that writes a record, on another thread. Never blocks, however much is in flight.
    *
-   * @param done run once the log has it; never, where the worker stops before
+   * @param done runs once the log has the record; never, if the worker stops before
    */
   void write(ConsumerRecord<byte[], byte[]> record, Task task, Runnable done) {
     long size = bytes.add(record);
@@ -71,9 +78,9 @@ final class Forwarder implements AutoCloseable {
   }
 
   /**
-   * Forwards a record, behind those of its key. Does not block, however much is in flight.
+   * Forwards a record, behind those of its key. Never blocks, however much is in flight.
    *
-   * @param done run once the log has it; never, where the worker stops before
+   * @param done runs once the log has the record; never, if the worker stops before
    */
   void forward(ConsumerRecord<byte[], byte[]> record, int home, Runnable done) {
     Waiting last = new Waiting(record, bytes.add(record), done);
@@ -131,7 +138,7 @@ final class Forwarder implements AutoCloseable {
       Thread.currentThread().interrupt();
     } catch (StoppedException e) {
       log.info("{}; the record is read again after the next start", e.getMessage());
-    } catch (RuntimeException | Error e) { // others of the key wait behind it
+    } catch (RuntimeException | Error e) { // or others of the key would wait for ever
       log.error("a record could not be forwarded; please report this", e);
     } finally {
       bytes.remove(size);

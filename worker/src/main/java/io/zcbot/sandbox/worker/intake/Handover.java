@@ -11,27 +11,30 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
-/** Is notified when partitions are assigned, revoked and lost. */
+/**
+ * Is notified when partitions are assigned, revoked and lost. Called on the poll thread; must not
+ * block.
+ */
 public interface Handover {
   /**
    * This worker owns these partitions from now on.
    *
-   * @param tenure holds until they go again
-   * @return for each partition what completes when its ensures may be served
+   * @param tenure holds until they are revoked or lost
+   * @return for each partition, what completes when its ensures may be served
    */
   Map<Integer, CompletableFuture<Void>> assigned(Set<Integer> partitions, Tenure tenure);
 
   /**
    * Another worker may already own these partitions. Called instead of {@link #released}.
    *
-   * @param atWork users whose lanes have work of these partitions
+   * @param atWork the users whose lanes have work of these partitions
    */
   void lost(Set<Integer> partitions, Collection<UserId> atWork);
 
   /**
-   * These partitions are assigned to another worker.
+   * These partitions are being revoked.
    *
-   * @param atWork users whose lanes have work of these partitions
+   * @param atWork the users whose lanes have work of these partitions
    * @return completes when this worker no longer acts for their users
    */
   CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork);

@@ -8,23 +8,23 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The assignments of partitions that the group gave to this worker, for readers of other topics
- * with the same partitions. Any thread.
+ * The current assignments of this worker's partitions, for readers of other topics that have the
+ * same partitions. May be called from any thread.
  */
 @FunctionalInterface
 public interface Holdings {
-  /** The present assignment of a partition; null if it is not this worker's. */
+  /** The current assignment of a partition; null if this worker does not own it. */
   @Nullable Holding of(int partition);
 
-  /** One assignment of a partition. If the partition comes back, that is another one. */
+  /** One assignment of a partition. A partition that comes back has another, unequal one. */
   interface Holding {
     PartitionState state();
 
-    /** Whether it is certain at this moment that the partition is this worker's. */
+    /** Whether this worker certainly owns the partition at this moment. */
     boolean isCertain();
 
     /**
-     * Returns while the partition is this worker's by this assignment, and waits while that is
+     * Returns if this worker still owns the partition by this assignment; waits while that is
      * uncertain.
      *
      * @throws FencedException if another worker owns the partition by now

@@ -10,12 +10,12 @@ import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The size in bytes of the records in flight. Their number is not a sufficient bound, because a
+ * Counts the bytes of the records in flight. A bound on their number would not suffice, because a
  * record that is not a valid event may be as large as the broker accepts. Reading stops while the
- * limit is reached; one poll may exceed it.
+ * limit is reached; one poll may exceed it. Thread-safe.
  */
 final class InFlightBytes {
-  /** Counted for each besides what is in it: small ones take threads. */
+  /** Counted for each record besides its content, because even a small one takes a thread. */
   private static final int OVERHEAD = 4096;
 
   private final long most;
@@ -30,9 +30,9 @@ final class InFlightBytes {
   }
 
   /**
-   * Counts a request that waits for its turn, of whose record nothing is kept.
+   * Counts a request that waits for its turn, whose record is not kept.
    *
-   * @param content what it brought
+   * @param content the size of what the request brought, in bytes
    */
   Held hold(long content) {
     Held held = new Held(OVERHEAD + content);
@@ -40,7 +40,7 @@ final class InFlightBytes {
     return held;
   }
 
-  /** What a request takes. */
+  /** The bytes that a request takes. */
   final class Held {
     private long size;
 
@@ -48,12 +48,12 @@ final class InFlightBytes {
       this.size = size;
     }
 
-    /** It holds no more content than this from now on. */
+    /** The request keeps at most this much content from now on. */
     void shrinkTo(long content) {
       atMost(OVERHEAD + content);
     }
 
-    /** It does not wait any more; may be said more than once. */
+    /** The request does not wait any more; may be called more than once. */
     void release() {
       atMost(0);
     }
@@ -67,7 +67,9 @@ final class InFlightBytes {
   }
 
   /**
-   * Counts a record. What this returns is to be removed once nothing refers to the record any more.
+   * Counts a record.
+   *
+   * @return the size to {@link #remove} once nothing refers to the record any more
    */
   long add(ConsumerRecord<byte[], byte[]> record) {
     long size = sizeOf(record);
@@ -75,7 +77,7 @@ final class InFlightBytes {
     return size;
   }
 
-  /** What a record takes in memory. */
+  /** The memory that a record takes, in bytes. */
   static long sizeOf(ConsumerRecord<byte[], byte[]> record) {
     long size = OVERHEAD;
     size += length(record.key());

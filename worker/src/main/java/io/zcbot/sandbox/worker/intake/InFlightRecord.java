@@ -11,7 +11,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** A record that was read and is not committed yet. Completed on any thread. */
+/** A record that was read and is not committed yet. Any thread may complete it. */
 final class InFlightRecord {
   private final long offset;
   private final Optional<Integer> epoch;
@@ -22,11 +22,11 @@ final class InFlightRecord {
   private final AtomicBoolean complete = new AtomicBoolean();
 
   /**
-   * A record in flight.
+   * Creates a record in flight.
    *
-   * @param epoch of the leader that appended it
-   * @param user whose lane works on it; null if none does
-   * @param partition the state of its partition in the assignment that it was read in
+   * @param epoch of the leader that appended the record
+   * @param user whose lane works on it; null if no lane does
+   * @param partition the state of its partition, in the assignment in which it was read
    * @param due when it should be complete, on the monotonic clock
    * @param incomplete counts it until it is complete
    */
@@ -46,7 +46,7 @@ final class InFlightRecord {
     incomplete.incrementAndGet();
   }
 
-  /** The record's effect is in the log; may be said more than once. */
+  /** The record's effect is in the log. May be called more than once. */
   void complete() {
     if (complete.compareAndSet(false, true)) {
       int _ = incomplete.decrementAndGet();
@@ -61,12 +61,12 @@ final class InFlightRecord {
     return offset;
   }
 
-  /** Of the leader that appended it. */
+  /** The epoch of the leader that appended the record. */
   Optional<Integer> epoch() {
     return epoch;
   }
 
-  /** The user whose lane works on it; null if none does. */
+  /** The user whose lane works on it; null if no lane does. */
   @Nullable UserId user() {
     return user;
   }

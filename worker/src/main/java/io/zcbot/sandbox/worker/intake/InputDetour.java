@@ -30,8 +30,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads a partition of inputs again for one command, as fast as the command takes them. While it
- * does not, the detour has no consumer, so that others read.
+ * Reads a partition of inputs again for one command whose buffer was full, or whose earlier inputs
+ * the follower did not keep. It reads as fast as the command takes the inputs, on a virtual thread.
+ * While the command takes none, the detour has no consumer, so that other detours can read.
  */
 final class InputDetour {
   static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
@@ -40,10 +41,12 @@ final class InputDetour {
 
   private static final Duration POLL = Duration.ofMillis(200);
 
-  /** How long one reads, however much there is, while others wait for their turn. */
+  /** The longest turn while other detours wait for theirs. */
   private static final Duration TURN = Duration.ofSeconds(1);
 
-  /** How long one waits for the command with a consumer while nobody else waits for a turn. */
+  /**
+   * How long a detour keeps its consumer while the command has no room and no other detour waits.
+   */
   private static final Duration PATIENCE = Duration.ofMillis(500);
 
   private static final Duration LOOK_AGAIN = Duration.ofSeconds(5);
@@ -59,23 +62,23 @@ final class InputDetour {
   private final EventCodec codec = new EventCodec();
   private volatile long end = Long.MAX_VALUE;
   private boolean hasNewerSize; // guarded by this
-  private @Nullable Long next; // of its thread
+  private @Nullable Long next; // confined to its thread
 
   /** Why a turn ended. */
   private enum End {
-    /** There is nothing more to do. */
+    /** Nothing is left to do. */
     DONE,
     /** The command takes no more for the time being. */
     FULL,
-    /** Others are to read. */
+    /** Other detours wait, or a call failed. */
     OVER
   }
 
   /**
-   * A detour that does not run.
+   * Creates a detour that does not run yet.
    *
-   * @param start where it begins
-   * @param signalsBefore signals at this offset and behind are delivered without it
+   * @param start finds the offset to begin at
+   * @param signalsBefore signals and sizes at this offset and behind are delivered by the follower
    */
   InputDetour(
       CommandInputs owner,
@@ -101,23 +104,23 @@ final class InputDetour {
     return partition;
   }
 
-  /** Whether it delivers the standard input at this offset. */
+  /** Whether this detour delivers the standard input at an offset. */
   boolean covers(long offset) {
     return offset < end;
   }
 
-  /** From this offset on, inputs are delivered without it. */
+  /** From this offset on, the follower delivers the inputs. */
   void endAt(long offset) {
     end = offset;
   }
 
-  /** Gives the command a signal or a size at once that is newer than what is read for it. */
+  /** Hands the command a signal or a size at once, although older inputs are still to be read. */
   synchronized void pass(ReadInput newer) {
     hasNewerSize |= isSize(newer);
     var _ = shared.work().input(newer);
   }
 
-  /** The last size must stay the last. */
+  /** Hands over an older signal or size. A size is dropped if the command has a newer one. */
   private synchronized Taken passOlder(ReadInput older) {
     return hasNewerSize && isSize(older) ? Taken.TAKEN : shared.work().input(older);
   }
@@ -126,7 +129,7 @@ final class InputDetour {
     return input.input().content() instanceof Input.Content.Resize;
   }
 
-  /** Reads until the command or its input ends, or there is nothing more to read. */
+  /** Reads until the command or its input ends, or the follower takes over. */
   void run() {
     try {
       while (isWanted()) {
@@ -150,8 +153,9 @@ final class InputDetour {
   }
 
   /**
-   * A command that is over is known for long, and takes whatever comes. One whose input is over
-   * gets all that it can still get without the detour, from some offset on.
+   * Whether the detour still has something to deliver. A command that has ended needs nothing,
+   * though it would accept all. A command whose input has ended needs the detour only for older
+   * signals.
    */
   private boolean isWanted() {
     Long reached = next;
@@ -163,7 +167,7 @@ final class InputDetour {
 
   private End readInTurn() throws InterruptedException {
     try (ReadingTurns.Turn turn = shared.turns().begin(key.user())) {
-      // Many commands that only a signal could reach are over by then.
+      // Looks again: many short commands have ended by the time the turn comes.
       return isWanted() ? readIn(turn) : End.DONE;
     }
   }
@@ -190,7 +194,7 @@ final class InputDetour {
     while (isWanted()) {
       ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
       if (!isAnswered && !records.isEmpty()) {
-        // The first answer may take longer than a turn, which would read one record of it.
+        // The turn counts from the first answer, which may take longer than a whole turn.
         isAnswered = true;
         began = shared.time().nanos();
       }
@@ -218,7 +222,7 @@ final class InputDetour {
       if (owner.takesBack(this, position)) {
         return End.DONE;
       }
-      // The broker may be away.
+      // Give up the turn if the broker does not answer.
       if (records.isEmpty() && isOver(turn, opened, CALL_TIMEOUT)) {
         return End.OVER;
       }
@@ -230,7 +234,7 @@ final class InputDetour {
     return shared.time().nanos() - began > most.toNanos() && turn.isWaitedFor();
   }
 
-  /** The command's input; null if the record is something else. */
+  /** Decodes an input of this command; null if the record is anything else. */
   private @Nullable ReadInput own(ConsumerRecord<byte[], byte[]> record) {
     if (!Arrays.equals(record.key(), recordKey)) {
       return null;
@@ -239,7 +243,7 @@ final class InputDetour {
       Input input = codec.decodeInput(record.key(), record.value(), ForwardedFrom.originOf(record));
       return CommandKey.of(input).equals(key) ? CommandInputs.of(record, input) : null;
     } catch (EventFormatException _) {
-      return null; // a dead letter already
+      return null; // the follower wrote it to the dead-letter topic
     }
   }
 

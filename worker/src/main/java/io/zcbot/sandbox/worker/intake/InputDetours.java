@@ -21,9 +21,11 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
 
-/** Begins detours, which read in turns: each has a consumer then. */
+/**
+ * Starts detours, and holds what they share. Detours read in turns, and have a consumer only then.
+ */
 class InputDetours implements AutoCloseable {
-  /** The clocks of brokers differ. */
+  /** Reading by time begins this much earlier, because the clocks of brokers differ. */
   private static final long CLOCKS_MS = 10_000;
 
   private final Supplier<Consumer<byte[], byte[]>> consumers;
@@ -35,7 +37,7 @@ class InputDetours implements AutoCloseable {
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
 
   /**
-   * None yet.
+   * Starts without detours.
    *
    * @param consumers makes a consumer without a group
    */
@@ -49,9 +51,9 @@ class InputDetours implements AutoCloseable {
   }
 
   /**
-   * Begins one at an offset.
+   * Starts a detour at an offset.
    *
-   * @param signalsBefore signals at this offset and behind are delivered without it
+   * @param signalsBefore signals and sizes at this offset and behind are delivered by the follower
    */
   InputDetour begin(
       CommandInputs owner,
@@ -63,9 +65,11 @@ class InputDetours implements AutoCloseable {
   }
 
   /**
-   * As the other one, at an instant.
+   * Starts a detour at an instant.
    *
-   * @param first the offset of an input that is known to be there; it begins no later
+   * @param first the offset of an input that is known to exist; the detour begins there at the
+   *     latest
+   * @param signalsBefore as for the other method
    */
   InputDetour begin(
       CommandInputs owner,
@@ -119,12 +123,11 @@ class InputDetours implements AutoCloseable {
     return places;
   }
 
-  /** Whose turn it is to read. */
   ReadingTurns turns() {
     return turns;
   }
 
-  /** Waits; returns whether the worker stops. */
+  /** Waits; returns true as soon as the worker stops. */
   boolean pause(Duration delay) throws InterruptedException {
     return closed.await(delay.toNanos(), TimeUnit.NANOSECONDS);
   }

@@ -8,8 +8,8 @@ import java.time.Duration;
 import java.util.function.BooleanSupplier;
 
 /**
- * How long the poll thread may wait. The limits are shorter while the worker stops, so that a stop
- * is bounded.
+ * How long the poll thread may wait. While the worker stops, the waits are shorter, so that a stop
+ * takes no longer than its time-out.
  */
 final class IntakeLimits {
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
@@ -22,12 +22,12 @@ final class IntakeLimits {
     this.stopping = stopping;
   }
 
-  /** Longest wait for work of partitions that are taken away. */
+  /** Longest wait for running work of partitions that are revoked. */
   Duration revoke() {
     return atMost(settings.stopTimeout().dividedBy(2), settings.revokeTimeout());
   }
 
-  /** Longest wait for one answer of Kafka's. */
+  /** Longest wait for one answer from Kafka. */
   Duration call() {
     return atMost(settings.stopTimeout().dividedBy(6), CALL_TIMEOUT);
   }

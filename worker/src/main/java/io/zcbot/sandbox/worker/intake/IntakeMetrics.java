@@ -9,12 +9,12 @@ public interface IntakeMetrics {
   /** A record of an input topic was not a valid event and was written to the dead-letter topic. */
   default void deadLettered(String topic) {}
 
-  /** A record was in another partition than that of its key and was forwarded to the right one. */
+  /** A record was in the wrong partition and was forwarded to that of its key. */
   default void forwarded(String topic) {}
 
   default void activity() {}
 
-  /** Inputs for commands that are not known, or not any more, were dropped. */
+  /** Inputs for commands that are unknown, or no longer known, were dropped. */
   default void inputsDropped(int count) {}
 
   /** Counts nothing. */

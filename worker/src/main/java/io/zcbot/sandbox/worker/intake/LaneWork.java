@@ -16,14 +16,17 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Work on records in their users' lanes. What is not done is read again, here or elsewhere. */
+/**
+ * Runs work on records in their users' lanes, with tracing. A record whose work does not finish
+ * stays uncommitted and is read again, by this worker or another.
+ */
 final class LaneWork {
   private static final Logger log = LoggerFactory.getLogger(LaneWork.class);
 
   private final UserLanes lanes;
   private final Tracing tracing;
 
-  /** What is done with a record. */
+  /** The work on a record. */
   @FunctionalInterface
   interface Task {
     void run() throws FencedException, InterruptedException;
@@ -35,10 +38,10 @@ final class LaneWork {
   }
 
   /**
-   * Queues work on a record for a user.
+   * Queues work on a record behind the user's other work. Does not block.
    *
-   * @param mayBegin asked when its turn comes
-   * @param finished run in any case: after the task, or if it does not begin
+   * @param mayBegin asked in the lane when the record's turn comes; if false, the task is skipped
+   * @param finished runs once in any case: after the task, or when the task is not run
    */
   void submit(
       ConsumerRecord<byte[], byte[]> record,
@@ -57,7 +60,7 @@ final class LaneWork {
                 finished.run();
               }
             });
-    if (!accepted) { // a stop
+    if (!accepted) { // the worker stops
       trace.drop();
       finished.run();
     }

@@ -14,22 +14,24 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
 /**
- * Whether this process can still be sure that it owns its partitions. A process that was stopped,
- * or did not reach the group's coordinator, for longer than the session time-out has lost them
- * without knowing it. It is sure for a term after it asked the group something that the group then
- * acknowledged. The clock continues while a process is stopped, so the first check after the stop
- * notices.
+ * Tells whether this process can still be sure that it owns its partitions. A process that was
+ * suspended, or did not reach the group coordinator, for longer than the session time-out has lost
+ * them without noticing. It is sure for a term after it asked the group something that the group
+ * acknowledged. The clock continues while a process is suspended, so the first check afterwards
+ * finds the lease expired.
  *
- * <p>Only heartbeats keep a session; commits, which are what is acknowledged here, do not
- * (KIP-848). So the first answer after an outage tells that the session has not ended yet, and it
- * may end at the next instant. The lease counts again once the group answers what was asked when a
- * heartbeat must have reached it, too.
+ * <p>Only heartbeats keep a session alive; commits, which are what is acknowledged here, do not
+ * (KIP-848). So the first answer after an outage shows only that the session has not ended yet; it
+ * may end the next instant. The lease becomes valid again when the group answers a question that
+ * was asked after a heartbeat must have reached it.
+ *
+ * <p>The poll thread renews the lease; any thread may check it and wait for it.
  */
 final class Lease {
-  /** Well below any session time-out that is in use. */
+  /** Far below any session time-out in use. */
   static final Duration TERM = Duration.ofSeconds(4);
 
-  /** Longer than a client that reaches the group again waits with its heartbeat: 1.2 s at most. */
+  /** A client that reaches the group again sends a heartbeat within 1.2 s. */
   static final Duration HEARTBEAT = Duration.ofMillis(1500);
 
   private static final Duration LOOK_AGAIN = Duration.ofMillis(500);
@@ -39,7 +41,7 @@ final class Lease {
   private final Condition renewal = lock.newCondition();
   private volatile long renewedAt;
 
-  // After an outage, of the poll thread.
+  // State after an outage; confined to the poll thread.
   private boolean isDoubted;
   private long firstAnswer;
   private long lastAnswer;
@@ -53,7 +55,7 @@ final class Lease {
     return age() < TERM.toNanos();
   }
 
-  /** Whether it is time to ask the group again, so that the lease does not end. */
+  /** Whether the group should be asked now, before the lease ends. */
   boolean isAging() {
     return age() >= TERM.toNanos() / 2;
   }
@@ -62,7 +64,7 @@ final class Lease {
     return time.nanos() - renewedAt;
   }
 
-  /** There is nothing to be sure of, or the group is known to take this process for a member. */
+  /** Renews the lease, because no partition is assigned or the group certainly has this member. */
   void renew() {
     isDoubted = false;
     renewAt(time.nanos());
@@ -71,7 +73,8 @@ final class Lease {
   /**
    * The group acknowledged that this process is a member.
    *
-   * @param asked when it was asked, on the monotonic clock: the answer may have waited since
+   * @param asked when it was asked, on the monotonic clock; the lease counts from there, because
+   *     the answer may have waited since
    */
   void renew(long asked) {
     if (asked - renewedAt < TERM.toNanos() || isHeartbeatThrough(asked)) {
@@ -103,9 +106,9 @@ final class Lease {
   }
 
   /**
-   * Returns once this process is sure that it owns a partition.
+   * Blocks until this process is sure that it owns a partition.
    *
-   * @param partition its state in one assignment
+   * @param partition supplies its state in one assignment
    * @throws FencedException if another worker owns it by now
    */
   void pass(Supplier<PartitionState> partition) throws FencedException, InterruptedException {
@@ -115,10 +118,10 @@ final class Lease {
   }
 
   /**
-   * Waits until the lease is valid.
+   * Blocks until the lease is valid.
    *
    * @param over whether there is nothing to wait for any more
-   * @return false if that is so
+   * @return false if {@code over} became true first
    */
   boolean awaitValid(BooleanSupplier over) throws InterruptedException {
     lock.lock();

@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Checks whether a polling thread is alive and completes its rounds. Each wait within a round is
- * bounded far below the limit, so a thread that exceeds it is stuck, and only a restart helps.
+ * far shorter than the limit, so a thread that exceeds the limit is stuck, and only a restart
+ * helps.
  */
 final class LoopMonitor {
   /** Longest time between two rounds. */
@@ -43,7 +44,7 @@ final class LoopMonitor {
     stopping = true;
   }
 
-  /** Why only a restart of the worker helps; null while the thread does its work. */
+  /** Why only a restart of the worker helps; null while the thread works. Any thread. */
   @Nullable String problem() {
     if (!started || stopping) {
       return null;

@@ -21,14 +21,13 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The instant up to which the activity of each partition has been read. The end of the log comes
- * from the brokers, not from the last fetch, which would go on reporting no lag while the brokers
- * are away. Once the consumer has reached that end, everything older than the request has been
- * read.
+ * from the brokers, not from the last fetch, which would still report no lag while the brokers are
+ * away. Once the consumer has reached that end, everything older than the request has been read.
  *
- * <p>Low watermarks are read on any thread; all else is confined to the follower's.
+ * <p>Any thread may read low watermarks; everything else is confined to the follower's thread.
  */
 final class LowWatermarks {
-  /** Agents can't report use while Kafka is away; they get this much time after it is back. */
+  /** Agents can't report use while Kafka is away; they get this much time once it is back. */
   private static final Duration GRACE = Duration.ofSeconds(30);
 
   private final Duration window;
@@ -41,19 +40,22 @@ final class LowWatermarks {
   private final Map<TopicPartition, Long> answers = new HashMap<>();
   private final Map<TopicPartition, Long> graceEnds = new HashMap<>();
 
-  /** When those were asked about that are in doubt, since one of them did not answer. */
+  /**
+   * Partitions that were asked about together when one of them did not answer, with the instant of
+   * the question.
+   */
   private final Map<TopicPartition, Long> doubts = new HashMap<>();
 
   private @Nullable Long lastAnswer;
 
-  /** The log's end as seen at an instant. */
+  /** The end of a partition, and when the brokers were asked for it. */
   private record Probe(long end, long at) {}
 
   /**
-   * No partition was read yet.
+   * Starts without partitions.
    *
-   * @param window how far back activity counts
-   * @param callTimeout how long the brokers may be silent before that counts as an outage
+   * @param window how far back in time activity counts
+   * @param callTimeout a silence of the brokers that is longer counts as an outage
    */
   LowWatermarks(Duration window, Duration callTimeout, Time time) {
     this.window = window;
@@ -63,8 +65,8 @@ final class LowWatermarks {
   }
 
   /**
-   * Where all of some partitions are read up to, on the monotonic clock; empty where one of those
-   * that are followed never was.
+   * The instant up to which all of some partitions were read, on the monotonic clock; empty if one
+   * of them is followed and was never read to its end, or none is followed.
    */
   OptionalLong of(IntPredicate partitions) {
     OptionalLong least = OptionalLong.empty();
@@ -81,8 +83,8 @@ final class LowWatermarks {
   }
 
   /**
-   * How long ago each partition had last been read to its end, or where it never was, for how long
-   * it has been followed.
+   * By partition: how long ago it was last read to its end, or, if it never was, for how long it
+   * has been followed.
    */
   Map<Integer, Duration> ages() {
     long now = time.nanos();
@@ -94,9 +96,9 @@ final class LowWatermarks {
   }
 
   /**
-   * How long ago a record was appended. Clocks may have been set meanwhile, so theirs is not the
-   * only word: a record that was not there when the partition was last read to its end is no older
-   * than that.
+   * The age of a record in nanoseconds. A clock may have been set meanwhile, so the record's time
+   * alone does not decide: a record that was not in the log when the partition was last read to its
+   * end is not older than that.
    */
   long age(int partition, Instant appended) {
     long byClock = time.age(appended);
@@ -104,13 +106,13 @@ final class LowWatermarks {
     return lowWatermark == null ? byClock : Math.min(byClock, time.nanos() - lowWatermark);
   }
 
-  /** A new consumer begins. */
+  /** Forgets pending questions, because a new consumer begins. */
   void forgetProbes() {
     probes.clear();
     doubts.clear();
   }
 
-  /** Only these partitions are followed from now on. */
+  /** Follows only these partitions from now on. */
   void retain(Set<TopicPartition> partitions) {
     probes.keySet().retainAll(partitions);
     long now = time.nanos();
@@ -130,11 +132,11 @@ final class LowWatermarks {
   }
 
   /**
-   * Asks the brokers for the ends of partitions. Where a leader does not answer, the low watermark
-   * of its partition alone stands still.
+   * Asks the brokers for the ends of partitions. If a leader does not answer, only the low
+   * watermark of its own partition stands still.
    *
    * @param partitions all that are read
-   * @param all whether to ask about all, or only about one of those that did not answer
+   * @param all whether to ask about all, or only about one of those that did not answer before
    */
   void probe(Consumer<byte[], byte[]> consumer, Set<TopicPartition> partitions, boolean all) {
     PartitionQuestions.Question<TopicPartition> question =
@@ -157,22 +159,22 @@ final class LowWatermarks {
     questions.ask(questions.unanswered(partitions), question);
   }
 
-  /** Whether some of these partitions may answer. */
+  /** Whether at least one of these partitions is not known to be out of reach. */
   boolean areReached(Set<TopicPartition> partitions) {
     return questions.unanswered(partitions).size() < partitions.size();
   }
 
-  /** Which partitions can't be reached; null while all can. Any thread. */
+  /** Names the partitions that can't be reached; null while all can. Any thread. */
   @Nullable String problem() {
     return questions.problem();
   }
 
-  /** Why they don't. */
+  /** The message of the last question that was not answered. */
   String failure() {
     return questions.failure();
   }
 
-  /** The brokers answered, whatever the question. */
+  /** The brokers answered some question. */
   void noteAnswer() {
     lastAnswer = time.nanos();
   }
@@ -186,8 +188,8 @@ final class LowWatermarks {
   }
 
   /**
-   * The time of an outage does not count, because agents could not report use. That another
-   * partition of the same question did not answer is no outage of this one.
+   * Grants the grace period after an outage, during which agents could not report use. It is no
+   * outage of a partition if only another partition of the same question did not answer.
    */
   private void noteAnswer(TopicPartition partition) {
     long now = time.nanos();
@@ -200,7 +202,7 @@ final class LowWatermarks {
     }
   }
 
-  /** Moves the low watermarks of partitions whose probed end was reached. */
+  /** Advances the low watermarks of partitions whose consumer has reached the probed end. */
   void settle(Consumer<byte[], byte[]> consumer) {
     probes
         .entrySet()
@@ -219,7 +221,7 @@ final class LowWatermarks {
             });
   }
 
-  /** What the client knows; nothing while it asks a new leader whether that is in the log. */
+  /** The consumer's position; -1 while the client validates it with a new leader. */
   private static long position(Consumer<byte[], byte[]> consumer, TopicPartition partition) {
     try {
       return consumer.position(partition, Duration.ZERO);

@@ -16,8 +16,8 @@ import org.apache.kafka.common.errors.RebalanceInProgressException;
 import org.apache.kafka.common.errors.TimeoutException;
 
 /**
- * The commits of a member of the group: whatever the group acknowledges tells that this worker is a
- * member, and renews its lease.
+ * The commits of a member of the group. Each commit that the group acknowledges proves that this
+ * worker is a member, and renews its lease. Confined to the poll thread.
  */
 final class MemberCommits extends OffsetCommits {
   private final Assignment assignment;
@@ -35,8 +35,8 @@ final class MemberCommits extends OffsetCommits {
   }
 
   /**
-   * Commits what is new of all partitions. Where nothing is new for long, it commits one offset
-   * again: the group's answer renews the lease.
+   * Commits what is new in all partitions. If nothing is new for long, it commits one offset again,
+   * because the group's answer renews the lease.
    */
   void commitWhereDue() {
     commitWhereDue(assignment.partitions());
@@ -47,8 +47,8 @@ final class MemberCommits extends OffsetCommits {
 
   /**
    * Asks the group whether this worker still is a member, by a commit: the group itself answers it,
-   * where a poll would not tell at once. It commits the newest offsets, because it comes behind a
-   * commit that is under way and would take those back.
+   * while a poll would not tell at once. It commits the newest offsets, because older ones would
+   * undo a commit that is under way.
    *
    * @return whether the group answered
    */
@@ -67,7 +67,7 @@ final class MemberCommits extends OffsetCommits {
       forgoMetadata();
       return isMember(limit);
     } catch (RebalanceInProgressException _) {
-      // The client says so by itself, so the group was not asked; only a poll brings it on.
+      // The client refuses without asking the group; only a poll completes the rebalance.
       return false;
     } catch (TimeoutException e) {
       outage.failed(
@@ -77,7 +77,7 @@ final class MemberCommits extends OffsetCommits {
     }
   }
 
-  /** Renews the lease where it would end soon, while the thread does not come to poll. */
+  /** Renews the lease if it would end soon, while the thread waits and cannot poll. */
   void holdLease(Duration limit) {
     try {
       if (lease.isAging()) {

@@ -27,17 +27,28 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Commits the offsets of finished records, for one consumer. Confined to the poll thread. */
+/**
+ * Commits the offsets of finished records, for one consumer. Confined to the poll thread, like the
+ * consumer; the callbacks of asynchronous commits run there too.
+ */
 class OffsetCommits {
   private static final Logger log = LoggerFactory.getLogger(OffsetCommits.class);
 
-  /** A coordinator has the commits of all workers of its group, maybe a thousand. */
+  /**
+   * Not shorter, because one coordinator handles the commits of all workers of the group, maybe
+   * 1000.
+   */
   static final Duration INTERVAL = Duration.ofSeconds(1);
 
-  /** Added to it, up to so much, so that workers that started together do not commit together. */
+  /**
+   * At most this much is added to the interval, so that workers that started together do not commit
+   * together.
+   */
   private static final Duration JITTER = Duration.ofMillis(250);
 
-  /** For how long commits may fail: elections and restarts of brokers are over by then. */
+  /**
+   * For how long commits may fail before that is a problem: longer than an election or a restart.
+   */
   private static final Duration TOLERATED = Duration.ofMinutes(1);
 
   final Consumer<byte[], byte[]> consumer;
@@ -61,11 +72,11 @@ class OffsetCommits {
   }
 
   /**
-   * Where reading begins: at what was committed, else at the first record. The leaders of the
-   * partitions need not be reached. An offset that is not in the log, as 0 where the first record
-   * is not known, leads the client to the first record as well.
+   * Returns where reading begins: at the committed offset, else at the first record. The leaders of
+   * the partitions need not be reached: offset 0 stands in for an unknown first record, and the
+   * client moves from an offset that is not in the log to the first record.
    *
-   * @throws KafkaException if the group does not tell
+   * @throws KafkaException if the group does not tell what was committed
    */
   Map<TopicPartition, OffsetAndMetadata> positions(
       Collection<TopicPartition> partitions, Duration limit) {
@@ -89,13 +100,17 @@ class OffsetCommits {
     }
   }
 
-  /** The group answered a commit that was sent at an instant of the monotonic clock. */
+  /**
+   * Called when the group acknowledged a commit.
+   *
+   * @param asked when the commit was sent, on the monotonic clock
+   */
   void acknowledged(long asked) {}
 
   /**
-   * Commits what is new, without waiting, unless a commit is under way or was made just now.
+   * Commits what is new, without waiting, unless a commit is under way or the interval is not over.
    *
-   * @param partitions of which to commit
+   * @param partitions the partitions of which to commit
    */
   void commitWhereDue(Collection<TopicPartition> partitions) {
     if (isDue()) {
@@ -107,7 +122,7 @@ class OffsetCommits {
     return !underWay && time.nanos() - due >= 0;
   }
 
-  /** Commits what is committed already, without waiting, so that the group does not forget it. */
+  /** Commits the committed offsets again, without waiting, so that the brokers do not drop them. */
   void renew(Collection<TopicPartition> partitions) {
     if (!underWay) {
       Map<TopicPartition, OffsetAndMetadata> same = tracked.committed();
@@ -146,15 +161,15 @@ class OffsetCommits {
         });
   }
 
-  /** Nothing waits for the group's answer. */
+  /** No commit waits for the group's answer. */
   private void settled() {
     isUnacknowledged = false;
     failure = null;
   }
 
   /**
-   * Why offsets are not committed: at once if somebody has to permit it, else once that has lasted;
-   * null if they are.
+   * Why offsets are not committed; null if they are. A missing permission is reported at once,
+   * other failures once they have lasted.
    *
    * @param now on the monotonic clock
    */
@@ -169,7 +184,10 @@ class OffsetCommits {
         : null;
   }
 
-  /** Commits what is done of partitions that go away, and waits for the group's answer. */
+  /**
+   * Commits what is done in partitions that go away, and waits for the group's answer. Failures are
+   * logged; the records are read again then.
+   */
   void commitFinally(Collection<TopicPartition> partitions, Duration limit) {
     try {
       commitNow(partitions, limit);
@@ -189,7 +207,7 @@ class OffsetCommits {
     try {
       consumer.commitSync(offsets, limit);
     } catch (WakeupException _) {
-      consumer.commitSync(offsets, limit); // the wake-up told of the stop, which is known already
+      consumer.commitSync(offsets, limit); // the wake-up only signals the stop, which is known
     }
   }
 

@@ -19,14 +19,15 @@ import org.jspecify.annotations.Nullable;
  * The progress of one partition in one assignment. Records complete in any order; the offset to
  * commit is the position before which all are complete.
  *
- * <p>Offsets have gaps (compaction, transaction markers), so nothing is counted: the offset of the
- * first record in flight is the position, or, with none in flight, the position the consumer
- * reported.
+ * <p>Offsets have gaps (compaction, transaction markers), so none is calculated: the offset to
+ * commit is that of the first record in flight, or, with none in flight, the position that the
+ * consumer reported.
  *
- * <p>Each assignment gets an object of its own. A completion that comes late, after the partition
- * was taken away or even given back, marks a record of the old object, which nobody looks at.
+ * <p>Each assignment gets its own tracker. A completion that comes late, after the partition was
+ * revoked or even assigned again, marks a record of the old tracker, which nobody reads.
  *
- * <p>Confined to the poll thread, but for the state of the partition, which any thread reads.
+ * <p>Confined to the poll thread, except for the state of the partition and the completion of
+ * records, which are for any thread.
  */
 final class OffsetTracker {
   private final ArrayDeque<InFlightRecord> inFlight = new ArrayDeque<>();
@@ -37,12 +38,12 @@ final class OffsetTracker {
   private Optional<Integer> epochOfDone;
   private volatile PartitionState state = PartitionState.TAKING_OVER;
 
-  /** Starts at the position from which the assignment will be read. */
+  /** Starts at the offset from which the assignment will be read. */
   OffsetTracker(long position) {
     this(new OffsetAndMetadata(position));
   }
 
-  /** Starts at what the partition's former owner committed. */
+  /** Starts at what the former owner of the partition committed, with its completed records. */
   OffsetTracker(OffsetAndMetadata committed) {
     this.before = CompletedOffsets.decode(committed.offset(), committed.metadata());
     this.position = committed;
@@ -50,7 +51,10 @@ final class OffsetTracker {
     this.epochOfDone = committed.leaderEpoch();
   }
 
-  /** Whether a record is behind all in flight: not if the log lost its tail, and others follow. */
+  /**
+   * Whether a record is behind all in flight. It is not if the log lost its tail and other records
+   * took those offsets.
+   */
   boolean isNext(long offset) {
     drain();
     InFlightRecord last = inFlight.peekLast();
@@ -58,11 +62,12 @@ final class OffsetTracker {
   }
 
   /**
-   * Notes a record that was read; they come in the order of their offsets.
+   * Notes a record that was read. Records come in the order of their offsets.
    *
    * @param epoch of the leader that appended it
-   * @param user whose lane works on it; null if none does
+   * @param user whose lane works on it; null if no lane does
    * @param due when it should be complete, on the monotonic clock
+   * @throws IllegalStateException if the offset is not behind all in flight
    */
   InFlightRecord open(long offset, Optional<Integer> epoch, @Nullable UserId user, long due) {
     if (!isNext(offset)) {
@@ -76,12 +81,12 @@ final class OffsetTracker {
     return record;
   }
 
-  /** As the other one; what it notes is in the record. */
+  /** As the other method, with the offset and the epoch of a record. */
   InFlightRecord open(ConsumerRecord<byte[], byte[]> record, @Nullable UserId user, long due) {
     return open(record.offset(), record.leaderEpoch(), user, due);
   }
 
-  /** Notes a record that a former owner of the partition completed; false if none did. */
+  /** Whether a former owner of the partition completed this record; if so, notes it as complete. */
   boolean skip(long offset, Optional<Integer> epoch) {
     if (!before.contains(offset, number(epoch))) {
       return false;
@@ -90,32 +95,32 @@ final class OffsetTracker {
     return true;
   }
 
-  /** Notes from where the consumer reads on, behind every record in flight. */
+  /** Notes the offset from which the consumer continues, behind every record in flight. */
   void advanceTo(OffsetAndMetadata position) {
     this.position = position;
   }
 
-  /** From where the consumer reads on. */
+  /** The offset from which the consumer continues. */
   OffsetAndMetadata position() {
     return position;
   }
 
   /**
-   * How many records are in flight: those not complete, and those complete behind one that is not.
+   * The number of records in flight: those not complete, and those complete behind one that is not.
    */
   int inFlight() {
     drain();
     return inFlight.size();
   }
 
-  /** How many records are not complete. */
+  /** The number of records that are not complete. Any thread. */
   int incomplete() {
     return incomplete.get();
   }
 
   /**
-   * What to commit, if it is another than what was committed last: the offset of the first record
-   * that is not complete, and which of those behind it are.
+   * What to commit, if it differs from what was committed last: the offset of the first record that
+   * is not complete, and which records behind it are.
    *
    * @param maxMetadata how many characters the metadata may have
    */
@@ -144,7 +149,7 @@ final class OffsetTracker {
       }
     }
     completed.gap();
-    // What the former owner completed and was not read again yet.
+    // Keep what the former owner completed and this worker has not read yet.
     for (CompletedOffsets.Run run : before.runs()) {
       if (run.last() >= position.offset()) {
         long from = Math.max(run.first(), position.offset());
@@ -159,8 +164,8 @@ final class OffsetTracker {
   }
 
   /**
-   * Notes a successful commit. An older one may be told of later, unless what was committed is
-   * beyond the end of the log, and reading began anew below it.
+   * Notes a successful commit. One with an older offset is ignored, since commits may be reported
+   * out of order, unless reading began anew below an offset that was beyond the end of the log.
    */
   void committed(OffsetAndMetadata offset) {
     if (offset.offset() >= committed.offset() || position.offset() < committed.offset()) {
@@ -172,12 +177,12 @@ final class OffsetTracker {
     return state;
   }
 
-  /** What the partition's former owner left is announced. */
+  /** The losses of the partition's former owner are announced. */
   void takeOver() {
     state = state.takeOver();
   }
 
-  /** The group takes the partition away. */
+  /** The group revokes the partition. */
   void revoke() {
     state = state.revoke();
   }
@@ -187,16 +192,16 @@ final class OffsetTracker {
     state = state.lose();
   }
 
-  /** What is last known to be committed. */
+  /** What was last known to be committed. */
   OffsetAndMetadata committed() {
     return committed;
   }
 
   /**
-   * For how long a record has been in flight past the instant when it should have been complete.
+   * For how long the most overdue record has been in flight past its due instant.
    *
    * @param now on the monotonic clock
-   * @return zero if all is in time
+   * @return zero if none is overdue
    */
   Duration overdue(long now) {
     long longest = 0;

@@ -10,17 +10,17 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** Records that should have been answered long ago. */
+/** Reports records that should have been answered long ago. */
 final class Overdue {
-  /** An answer may take an engine call longer than its deadline, but no more. */
+  /** An answer may exceed its deadline by one engine call, but not by more. */
   private static final Duration TOLERATED = Duration.ofMinutes(1);
 
   private Overdue() {}
 
   /**
-   * Which partitions have such records; null if none has.
+   * Names the partitions with such records; null if there are none.
    *
-   * @param what a sentence about them
+   * @param what says what is wrong with the records, for the beginning of the message
    */
   static @Nullable String problem(
       String what, String topic, Map<Integer, Duration> overdueByPartition) {

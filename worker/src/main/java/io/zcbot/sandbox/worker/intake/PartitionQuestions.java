@@ -14,24 +14,25 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Asks brokers about partitions, on a thread that reads others meanwhile. One question is for all
- * of them. If it takes too long, each is asked about alone and briefly, one a round, so that one
- * that can't be reached holds up no other. Confined to that thread, but for the problem.
+ * Asks brokers about partitions, on a thread that also reads other partitions. All are asked about
+ * together; if that takes too long, each is asked about alone and briefly, one a round, so that a
+ * partition that can't be reached does not hold up the others. Confined to that thread, except for
+ * {@link #problem}.
  *
  * @param <P> names a partition
  */
 final class PartitionQuestions<P> {
   private static final Duration TOGETHER = Duration.ofSeconds(5);
 
-  /** The client goes on with a connection that takes longer. */
+  /** Short, since the client continues to connect after the call timed out. */
   private static final Duration ALONE = Duration.ofSeconds(1);
 
-  /** Between questions about those that did not answer, so that the thread mostly reads. */
+  /** The pause between questions about unreached partitions, so that the thread mostly reads. */
   private static final Duration AGAIN = Duration.ofSeconds(5);
 
   private final Time time;
 
-  /** They were asked about together, and not alone yet. */
+  /** Partitions of a joint question that timed out, not yet asked about alone. */
   private final Set<P> doubtful = new LinkedHashSet<>();
 
   private final Set<P> unreached = new LinkedHashSet<>();
@@ -39,7 +40,7 @@ final class PartitionQuestions<P> {
   private String failure = "";
   private volatile @Nullable String problem;
 
-  /** What brokers are asked. */
+  /** A question to the brokers. */
   @FunctionalInterface
   interface Question<P> {
     /**
@@ -55,7 +56,12 @@ final class PartitionQuestions<P> {
     this.time = time;
   }
 
-  /** Asks one question about those of some partitions whose turn it is, if any. */
+  /**
+   * Asks one question, about new partitions or about those whose turn it is, if any. Blocks for the
+   * answer.
+   *
+   * @param wanted all partitions that are of interest; others are forgotten
+   */
   void ask(Set<P> wanted, Question<P> question) {
     doubtful.retainAll(wanted);
     unreached.retainAll(wanted);
@@ -78,7 +84,7 @@ final class PartitionQuestions<P> {
       question.ask(asked, limit);
       doubtful.removeAll(asked);
       if (unreached.removeAll(asked)) {
-        due = time.nanos(); // others may be back as well
+        due = time.nanos(); // others may be reachable again, too
       }
     } catch (TimeoutException e) {
       failure = String.valueOf(e.getMessage());
@@ -98,19 +104,19 @@ final class PartitionQuestions<P> {
         : Set.of(unreached.iterator().next());
   }
 
-  /** Those of some partitions about which there is no answer. */
+  /** Filters partitions for those whose last question was not answered. */
   Set<P> unanswered(Collection<P> of) {
     Set<P> unanswered = new HashSet<>(of);
     unanswered.removeIf(each -> !doubtful.contains(each) && !unreached.contains(each));
     return unanswered;
   }
 
-  /** Which partitions can't be reached, and why; null while all can. Any thread. */
+  /** Names the partitions that can't be reached, and why; null while all can. Any thread. */
   @Nullable String problem() {
     return problem;
   }
 
-  /** Why there was no answer, the last time that there was none. */
+  /** The message of the last question that was not answered; empty if there was none so far. */
   String failure() {
     return failure;
   }

@@ -10,8 +10,7 @@ package io.zcbot.sandbox.worker.intake;
  */
 public enum PartitionState {
   /**
-   * Owned by this worker once the losses of the former owner are announced. Nothing is read until
-   * then.
+   * Owned by this worker, but nothing is read until the losses of the former owner are announced.
    */
   TAKING_OVER,
   /** Owned by this worker. */
@@ -26,7 +25,7 @@ public enum PartitionState {
     return this == TAKING_OVER ? OWNED : this;
   }
 
-  /** The group takes the partition away. */
+  /** The group revokes the partition. */
   PartitionState revoke() {
     return this == LOST ? this : REVOKING;
   }
@@ -41,7 +40,9 @@ public enum PartitionState {
     return this == OWNED;
   }
 
-  /** Whether the partition's users are served here, now or soon, so that their activity matters. */
+  /**
+   * Whether this worker serves the partition's users, now or soon, so that their activity matters.
+   */
   public boolean stays() {
     return this == TAKING_OVER || this == OWNED;
   }

@@ -5,8 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 /**
- * The states of partitions, readable on any thread. Only the intake changes a state, in a
- * rebalance.
+ * The states of partitions. Any thread may read them; only the intake changes them, in a rebalance.
  */
 @FunctionalInterface
 public interface PartitionStates {

@@ -11,10 +11,9 @@ import java.util.SplittableRandom;
 import java.util.UUID;
 
 /**
- * Gives each user, and each command, one of some places, so that what is kept for them takes no
- * more memory however many there are, and need not come and go with them. Some share a place, and
- * nobody who chooses ids of users can choose with whom: that depends on a key that each process
- * draws.
+ * Maps each user, and each command, to one of a fixed number of places (hash buckets), so that
+ * state kept for them has a fixed size and needs no removal. Users share places. With whom, nobody
+ * can choose by choosing ids, because the hash depends on a random key of this process.
  */
 final class Places {
   static final int OF_USERS = 1024;
@@ -26,17 +25,20 @@ final class Places {
     this.key = key;
   }
 
-  /** With a key that nobody knows. */
+  /** Creates places with a random key. */
   static Places drawn() {
     return new Places(new SecureRandom().nextLong());
   }
 
-  /** From 0 on. */
+  /** The place of a user, from 0 to {@link #OF_USERS} - 1. */
   int of(UserId user) {
     return new SplittableRandom(hash(user)).nextInt(OF_USERS);
   }
 
-  /** From 0 on. Names that hash alike share one among the commands of the same user only. */
+  /**
+   * The place of a command, from 0 to {@link #OF_COMMANDS} - 1. Exec ids with the same hash code
+   * share a place only within the same user.
+   */
   int of(CommandKey command) {
     long ofUser = new SplittableRandom(hash(command.user())).nextLong();
     return new SplittableRandom(ofUser ^ command.execId().hashCode()).nextInt(OF_COMMANDS);

@@ -17,8 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A thread that reads a topic, and starts over with a new consumer after whatever failed: without
- * it the worker would serve nobody and look well.
+ * A thread that reads topics, and starts over with a new consumer after any failure. Without that,
+ * a failed thread would leave a worker that looks healthy and serves nobody.
  */
 final class PollLoop {
   private static final Logger log = LoggerFactory.getLogger(PollLoop.class);
@@ -34,20 +34,20 @@ final class PollLoop {
   private final ReadProblem problem;
   private volatile @Nullable Consumer<byte[], byte[]> consumer;
 
-  /** What is done with a consumer, on the loop's thread. */
+  /** What the loop does with a consumer. Called on the loop's thread. */
   interface Polling {
     /**
-     * Polls until the loop stops. The consumer may be woken up by the stop, and is closed by {@link
-     * #close} whatever becomes of this.
+     * Polls until the loop stops. The stop may wake the consumer up. Afterwards the loop calls
+     * {@link #close}, whether or not this method failed.
      */
     void poll(Consumer<byte[], byte[]> consumer);
 
-    /** Closes a consumer within a bound. */
+    /** Closes a consumer within a bounded time. */
     void close(Consumer<byte[], byte[]> consumer);
   }
 
   /**
-   * A loop that is not started yet.
+   * Creates a loop that is not started yet.
    *
    * @param name of its thread
    * @param what is read, for log and health
@@ -70,12 +70,15 @@ final class PollLoop {
     monitor.start();
   }
 
-  /** Why only a restart helps: the thread is dead or stuck; null while it is neither. */
+  /**
+   * Why only a restart of the worker helps: the thread is dead or stuck; null if neither. Any
+   * thread.
+   */
   @Nullable String fatalProblem() {
     return monitor.problem();
   }
 
-  /** Why nothing is read; null while it is. */
+  /** Why nothing is read; null while reading works. Any thread. */
   @Nullable String problem() {
     return problem.text();
   }
@@ -84,7 +87,7 @@ final class PollLoop {
     return stop.getCount() == 0;
   }
 
-  /** A sign of life from the thread, due within the monitor's limit. */
+  /** A sign of life from the thread, due at least once within {@link LoopMonitor#LIMIT}. */
   void round() {
     monitor.round();
   }
@@ -95,15 +98,15 @@ final class PollLoop {
   }
 
   /**
-   * Nothing failed.
+   * Nothing failed, though nothing may have been read.
    *
-   * @param fetching whether records are being asked for
+   * @param fetching whether the consumer fetches any partition
    */
   void works(boolean fetching) {
     problem.works(fetching);
   }
 
-  /** Reading does not work, and is tried again without a new consumer. */
+  /** Reading does not work; the thread tries again with the same consumer. */
   void fails(String reason) {
     problem.is(reason);
   }
@@ -114,7 +117,7 @@ final class PollLoop {
       try {
         pollWithNewConsumer();
       } catch (WakeupException _) {
-        // Only stop() does that.
+        // Only stop() wakes the consumer up.
       } catch (Throwable e) {
         if (!isStopping()) {
           problem.failed(e);
@@ -139,7 +142,7 @@ final class PollLoop {
     }
   }
 
-  /** Waits, unless the loop stops. On the loop's thread. */
+  /** Waits, but no longer than until the loop stops. On the loop's thread. */
   void pause(Duration delay) {
     try {
       var _ = stop.await(delay.toNanos(), TimeUnit.NANOSECONDS);
@@ -149,7 +152,7 @@ final class PollLoop {
     }
   }
 
-  /** Ends the loop, and waits for its end within a bound. */
+  /** Ends the loop, and waits for the end of its thread up to a limit. Any other thread. */
   void stop(Duration limit) {
     monitor.stopping();
     stop.countDown();

@@ -14,14 +14,14 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 
 /**
- * Why a topic is not being read, for readiness and the log. Written by the thread that reads.
+ * Why a topic is not being read, for readiness and the log. Only the thread that reads writes it.
  *
- * <p>A consumer that may not read a topic can join its group and ask for the topic's end all the
- * same. So after a denial only what was read, or a while of fetching without another denial, shows
- * that reading works.
+ * <p>A consumer without permission to read a topic can still join its group and ask for the end of
+ * the topic. So after a denial only a record that was read, or a while of fetching without another
+ * denial, shows that reading works.
  */
 final class ReadProblem {
-  /** A denied fetch is answered at once. */
+  /** How long fetching must go undenied; the brokers deny a fetch at once. */
   static final Duration PROOF = Duration.ofSeconds(2);
 
   private final String what;
@@ -32,9 +32,9 @@ final class ReadProblem {
   private @Nullable Long fetchingSince;
 
   /**
-   * Nothing was read yet.
+   * Starts with nothing read yet.
    *
-   * @param what is read
+   * @param what is read, for messages
    */
   ReadProblem(String what, Logger log, Time time) {
     this.what = what;
@@ -42,18 +42,18 @@ final class ReadProblem {
     this.outage = new OutageLog(log, time);
   }
 
-  /** The problem; null while there is none. Any thread. */
+  /** The problem; null while reading works. Any thread. */
   @Nullable String text() {
     return text;
   }
 
-  /** Reading does not work for the time being. */
+  /** Reading does not work at the moment. */
   void is(String problem) {
     text = problem;
     outage.failed(problem);
   }
 
-  /** A consumer failed, and another one will be tried. */
+  /** A consumer failed, and will be replaced. */
   void failed(Throwable failure) {
     denied = Denials.isDenial(failure);
     fetchingSince = null;
@@ -79,9 +79,9 @@ final class ReadProblem {
   }
 
   /**
-   * Nothing failed.
+   * Nothing failed, though nothing may have been read.
    *
-   * @param fetching whether records are being asked for
+   * @param fetching whether the consumer fetches any partition
    */
   void works(boolean fetching) {
     if (text == null || (denied && !isProven(fetching))) {

@@ -9,8 +9,8 @@ import java.util.concurrent.Semaphore;
 import java.util.stream.Stream;
 
 /**
- * Lets some detours read at a time, in the order in which they ask, and only a few of one user: the
- * detours of all its commands must not keep others from reading.
+ * Lets a few detours read at a time, in the order in which they ask, and even fewer of one user, so
+ * that the detours of one user's commands do not keep others from reading. Thread-safe.
  */
 final class ReadingTurns {
   private static final int MOST = 8;
@@ -27,7 +27,10 @@ final class ReadingTurns {
     this.places = places;
   }
 
-  /** Waits for a turn. */
+  /**
+   * Waits for a turn of a user. The user's own limit comes first, so that waiting detours of one
+   * user do not queue up in front of others.
+   */
   Turn begin(UserId user) throws InterruptedException {
     Semaphore ofUser = ofUsers[places.of(user)];
     ofUser.acquire();
@@ -40,7 +43,7 @@ final class ReadingTurns {
     return new Turn(ofUser);
   }
 
-  /** A turn, which lasts until it is closed. */
+  /** A turn. It lasts until it is closed. */
   final class Turn implements AutoCloseable {
     private final Semaphore ofUser;
 
@@ -48,7 +51,7 @@ final class ReadingTurns {
       this.ofUser = ofUser;
     }
 
-    /** Whether somebody could read if this turn ended. */
+    /** Whether another detour could read if this turn ended. */
     boolean isWaitedFor() {
       return all.hasQueuedThreads() || ofUser.hasQueuedThreads();
     }

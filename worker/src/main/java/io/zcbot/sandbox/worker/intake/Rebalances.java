@@ -24,7 +24,10 @@ import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Handles the rebalances of one consumer: partitions that are assigned, revoked and lost. */
+/**
+ * Handles the rebalances of one consumer: partitions that are assigned, revoked and lost. Confined
+ * to the poll thread, on which the client calls it within a poll.
+ */
 final class Rebalances implements ConsumerRebalanceListener {
   private static final Logger log = LoggerFactory.getLogger(Rebalances.class);
 
@@ -38,15 +41,17 @@ final class Rebalances implements ConsumerRebalanceListener {
   private final Progress progress;
   private final Time time;
 
-  /** Told of the poll thread's signs of life. */
+  /** What the intake does for rebalances. */
   interface Progress {
-    /** The thread is here, and does not poll. */
+    /** A sign of life of the poll thread, which waits and does not poll. */
     void waits();
 
     /** The group assigned partitions. */
     void assigned();
 
-    /** Lasts until one of these partitions goes, for its users. */
+    /**
+     * Returns the tenure of these assignments: it ends for a user when the user's partition goes.
+     */
     Tenure tenure(Map<Integer, OffsetTracker> trackers);
   }
 
@@ -72,7 +77,7 @@ final class Rebalances implements ConsumerRebalanceListener {
     if (!assigned.isEmpty()) {
       log.info("assigned partitions {}", numbers(assigned));
       Map<TopicPartition, OffsetAndMetadata> positions = commits.positions(assigned, limits.call());
-      // From here on nothing fails, or partitions would be owned that are not read.
+      // Nothing below may fail: partitions would be owned and not read.
       positions.forEach(assignment::add);
       assignment.takeOver(
           assigned,
@@ -85,7 +90,7 @@ final class Rebalances implements ConsumerRebalanceListener {
 
   @Override
   public void onPartitionsRevoked(Collection<TopicPartition> gone) {
-    // At the end the consumer's own close names them once more.
+    // The consumer's close names partitions again that were revoked by this worker's stop.
     Set<TopicPartition> revoked = new HashSet<>(gone);
     revoked.retainAll(assignment.partitions());
     if (revoked.isEmpty()) {
@@ -112,7 +117,7 @@ final class Rebalances implements ConsumerRebalanceListener {
     progress.waits();
   }
 
-  /** What a broken consumer had assigned is lost. */
+  /** Loses all partitions, because the consumer failed. */
   void loseAll() {
     lose(assignment.partitions());
   }
@@ -125,7 +130,11 @@ final class Rebalances implements ConsumerRebalanceListener {
     }
   }
 
-  /** Waits within the bound; a member of the group all the while, as its answers tell. */
+  /**
+   * Waits up to a limit, and keeps the lease valid meanwhile, as the thread cannot poll.
+   *
+   * @return whether the partitions were released in time
+   */
   private boolean await(CompletableFuture<Void> released, Duration patience) {
     long deadline = time.nanos() + patience.toNanos();
     while (true) {

@@ -20,14 +20,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Dispatches records: an ensure goes into its user's lane, one in the wrong partition is forwarded,
- * and one that is not a valid ensure goes to the dead-letter topic. Each is in flight until its
- * effect is in the log.
+ * and a record that is not a valid ensure goes to the dead-letter topic. A record is in flight
+ * until its effect is in the log.
  */
 final class RecordDispatcher implements AutoCloseable {
-  /** What a record that goes to another partition or the dead-letter topic may take. */
+  /** How long a record may take to another partition or to the dead-letter topic. */
   static final Duration DIVERSION = Duration.ofMinutes(1);
 
-  /** Some four thousand ensures of the usual size. */
+  /** About 4000 ensures of the usual size. */
   static final long MAX_BYTES_IN_FLIGHT = 16L << 20;
 
   private final EventCodec codec = new EventCodec();
@@ -58,7 +58,7 @@ final class RecordDispatcher implements AutoCloseable {
     this.diversions = new Diversions(forwarding, bytes, metrics);
   }
 
-  /** Takes a record; never blocks. Poll thread only. */
+  /** Dispatches a record. Never blocks. Poll thread only. */
   void accept(ConsumerRecord<byte[], byte[]> record, OffsetTracker tracker) {
     Origin origin = ForwardedFrom.originOf(record);
     Ensure ensure;
@@ -83,8 +83,8 @@ final class RecordDispatcher implements AutoCloseable {
   }
 
   /**
-   * Why a forwarded record is not served here, where its user could have two sandboxes, and not
-   * forwarded again: it could circle for ever.
+   * Explains why a forwarded record is refused. It is not served here, since its user could then
+   * have two sandboxes, and not forwarded again, since it could circle for ever.
    */
   static String refusal(
       String what, ConsumerRecord<byte[], byte[]> record, int home, KeyPartitions partitions) {
@@ -128,7 +128,7 @@ final class RecordDispatcher implements AutoCloseable {
     return time.nanos() + DIVERSION.toNanos();
   }
 
-  /** Whether nothing more should be read until some of what was read is done. */
+  /** Whether reading should pause until some of what was read is done. */
   boolean isFull() {
     return bytes.isFull();
   }

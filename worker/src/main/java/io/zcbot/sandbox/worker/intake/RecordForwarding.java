@@ -9,20 +9,20 @@ import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * Publishes records that this worker does not process itself. Both methods return once all is
- * acknowledged.
+ * Publishes records that this worker does not process itself. Both methods block until the log has
+ * acknowledged everything.
  */
 public interface RecordForwarding {
-  /** Puts a record that is no event into the dead-letter topic, with its bytes as they were. */
+  /** Writes a record that is not a valid event to the dead-letter topic, with unchanged bytes. */
   void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why)
       throws InterruptedException;
 
   /**
    * Publishes records of one topic and key again, in the partition that their key belongs to and in
-   * their order: with their bytes, headers and time as they were, and a header that tells where
-   * they came from.
+   * their order: with their bytes, headers and time unchanged, and a header that names their
+   * origin.
    *
-   * @return how many are too large for that and are in the dead-letter topic instead
+   * @return how many of them are too large for that and went to the dead-letter topic
    */
   int forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
       throws InterruptedException;

@@ -12,14 +12,14 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
-/** The headers of requests that their answers depend on. */
+/** Reads the headers of requests that affect their answers. */
 final class RequestHeaders {
   private RequestHeaders() {}
 
   /**
-   * What the headers of a request say.
+   * Reads the headers of a request. Invalid headers become the problem of the context.
    *
-   * @param topic that it lies in, whatever the prefix
+   * @param topic the topic of the record, without its prefix
    */
   static RequestContext contextOf(ConsumerRecord<byte[], byte[]> record, Topic topic) {
     try {
@@ -30,9 +30,9 @@ final class RequestHeaders {
   }
 
   /**
-   * The topic that a request wants its answers copied to; null if none.
+   * The topic to which a request wants its answers copied; null if none.
    *
-   * @throws EventFormatException if they may not be copied there
+   * @throws EventFormatException if answers may not be copied there
    */
   static @Nullable String replyTo(ConsumerRecord<byte[], byte[]> record, Topic topic)
       throws EventFormatException {

@@ -25,19 +25,19 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Partitions whose offsets are committed, with the progress of each. Confined to the poll thread,
- * but for the states and the snapshots that gauges read.
+ * except for partition states and the snapshots for gauges, which any thread may read.
  */
 class TrackedPartitions {
   /**
    * How many records of all partitions may be complete behind others that are not, once a partition
-   * is at its own bound. They take 2 MB here, and the commands among them stay known until they are
-   * committed, of which there is a bound as well (some 40,000, at which no exec is read any more).
+   * is at its own bound. They take 2 MB here. The commands among them stay known until they are
+   * committed, which has a bound as well (40,000, at which no further exec is read).
    */
   private static final int MAX_COMPLETE = 10_000;
 
   private static final Duration QUESTIONS = Duration.ofSeconds(5);
 
-  /** Leaders are elected within it, and brokers restarted. */
+  /** Longer than an election of a leader or the restart of a broker. */
   private static final Duration SILENCE = Duration.ofSeconds(30);
 
   private final int maxInFlight;
@@ -46,7 +46,7 @@ class TrackedPartitions {
   private final Map<TopicPartition, Long> lag = new ConcurrentHashMap<>();
   private final Map<TopicPartition, Duration> overdue = new ConcurrentHashMap<>();
 
-  /** Since when the end of a partition is not known, as its leader has not answered yet. */
+  /** Since when the end of a partition has been unknown because its leader has not answered. */
   private final Map<TopicPartition, Long> silentSince = new HashMap<>();
 
   private volatile List<TopicPartition> silent = List.of();
@@ -54,10 +54,10 @@ class TrackedPartitions {
   private int maxMetadata = CompletedOffsets.MAX_CHARS;
 
   /**
-   * No partitions yet.
+   * Starts without partitions.
    *
    * @param maxInFlight a partition is paused while this many of its records are not complete; those
-   *     complete behind them count where there is no room for more of these
+   *     complete behind them count too, if there is no room for more of these
    */
   TrackedPartitions(int maxInFlight) {
     this.maxInFlight = maxInFlight;
@@ -76,11 +76,11 @@ class TrackedPartitions {
   }
 
   /**
-   * Takes records that were read of a partition.
+   * Accepts records that were read from a partition.
    *
-   * @param work is handed those that no former owner of the partition completed
-   * @return false if one is not behind all in flight, since the log lost its tail and has others
-   *     there; it and what follows were not taken
+   * @param work is given the records that no former owner of the partition completed
+   * @return false if a record is not behind all in flight, because the log lost its tail and has
+   *     other records there; that record and those after it were not accepted
    */
   boolean accept(
       TopicPartition partition,
@@ -110,7 +110,8 @@ class TrackedPartitions {
   }
 
   /**
-   * Back-pressure, from the counts alone: a rebalance forgets which partitions were paused.
+   * Pauses and resumes partitions by their number of records in flight. It does so anew each time,
+   * because a rebalance forgets which partitions were paused.
    *
    * @param allFull whether none may be read
    */
@@ -118,7 +119,7 @@ class TrackedPartitions {
     Set<TopicPartition> full = new HashSet<>();
     Set<TopicPartition> free = new HashSet<>();
     boolean isRoom =
-        maxMetadata > 0 // or all of them would be worked on again after a kill
+        maxMetadata > 0 // else all of them would be repeated after a kill
             && progress.values().stream().mapToInt(at -> at.inFlight() - at.incomplete()).sum()
                 < MAX_COMPLETE;
     progress.forEach(
@@ -137,14 +138,16 @@ class TrackedPartitions {
     }
   }
 
-  /** One record that waits for long holds up no others of its partition. */
+  /**
+   * Whether to pause a partition. A single record that waits for long must not hold up the others.
+   */
   private boolean isFull(OffsetTracker at, boolean isRoom) {
     int waiting = at.incomplete();
     return at.inFlight() >= maxInFlight
         && (waiting >= maxInFlight || waiting > CompletedOffsets.FITTING || !isRoom);
   }
 
-  /** Whether records of any partition are asked for, or there is none to ask of. */
+  /** Whether the consumer fetches at least one partition, or there are none. */
   boolean isFetched(Consumer<byte[], byte[]> consumer) {
     return progress.isEmpty() || !consumer.paused().containsAll(progress.keySet());
   }
@@ -159,10 +162,10 @@ class TrackedPartitions {
   }
 
   /**
-   * For the gauge; asks the consumer's network thread, so not for every batch. The client learns
-   * the end of what it fetches only, so the brokers are asked for those of paused partitions every
-   * few seconds. A partition without a leader would keep the poll thread waiting, so it does not
-   * wait: the client takes note of the answer when it comes.
+   * Notes the lag, for the gauge. It asks the consumer's network thread, so it is not called for
+   * every batch. The client knows only the ends of partitions that it fetches, so brokers are asked
+   * for those of paused partitions every few seconds. That call does not wait, because a partition
+   * without a leader would block the poll thread: the client notes the answer when it comes.
    *
    * @param now on the monotonic clock
    */
@@ -190,17 +193,17 @@ class TrackedPartitions {
     }
   }
 
-  /** Those whose leaders have not answered since they came, for a while. Any thread. */
+  /** Partitions whose leaders have not answered for a while. Any thread. */
   List<TopicPartition> silent() {
     return silent;
   }
 
-  /** The brokers are set to accept less metadata than is usual, so commits go without. */
+  /** Commits without metadata from now on, because the brokers accept less than the default. */
   void forgoMetadata() {
     maxMetadata = 0;
   }
 
-  /** What can be committed of some partitions. */
+  /** What is new to commit in some partitions. */
   Map<TopicPartition, OffsetAndMetadata> committable(Collection<TopicPartition> of) {
     Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
     for (TopicPartition partition : of) {
@@ -218,7 +221,7 @@ class TrackedPartitions {
     return same;
   }
 
-  /** What is committed of any one partition; empty if there is none. */
+  /** The committed offset of one partition, whichever; empty if there are none. */
   Map<TopicPartition, OffsetAndMetadata> oneCommitted() {
     return progress.entrySet().stream()
         .min(Comparator.comparingInt(entry -> entry.getKey().partition()))
@@ -246,17 +249,17 @@ class TrackedPartitions {
     }
   }
 
-  /** Records per partition of a topic that are not complete. Any thread. */
+  /** Records that are not complete, by partition of a topic. Any thread. */
   Map<Integer, Integer> inFlightByPartition(String topic) {
     return byPartition(incomplete, topic);
   }
 
-  /** Records not yet read per partition of a topic, where known. Any thread. */
+  /** Records not yet read, by partition of a topic where known. Any thread. */
   Map<Integer, Long> lagByPartition(String topic) {
     return byPartition(lag, topic);
   }
 
-  /** For how long a record of each partition of a topic has been overdue. Any thread. */
+  /** By partition of a topic, for how long a record has been overdue. Any thread. */
   Map<Integer, Duration> overdueByPartition(String topic) {
     return byPartition(overdue, topic);
   }

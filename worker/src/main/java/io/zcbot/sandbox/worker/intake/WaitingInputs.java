@@ -13,11 +13,12 @@ import java.util.stream.Stream;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Inputs of one command that is not known yet. If there is no room for them, they are left in the
- * log, and only the first one's offset is kept.
+ * Inputs of one command that is not known yet. If there is no room for them, they are dropped from
+ * memory but left in the log, and only the offset of the first is kept. Guarded by the lock of
+ * {@link CommandInputs}.
  */
 final class WaitingInputs {
-  /** Counted for a command besides its name and its inputs. */
+  /** Bytes counted for a command besides its exec id and its inputs. */
   private static final int OVERHEAD = 512;
 
   final CommandKey key;
@@ -34,11 +35,11 @@ final class WaitingInputs {
   record Held(ReadInput input, long offset) {}
 
   /**
-   * None yet.
+   * Starts without inputs.
    *
    * @param key of the command, which anybody may have made up
-   * @param first the offset of the first one
-   * @param since when it was read, on the monotonic clock
+   * @param first the offset of the first input
+   * @param since when that was read, on the monotonic clock
    */
   WaitingInputs(CommandKey key, TopicPartition partition, long first, long since) {
     this.key = key;
@@ -49,7 +50,7 @@ final class WaitingInputs {
     this.bytes = overhead;
   }
 
-  /** Returns how many more bytes they take. */
+  /** Adds an input; returns by how many bytes the size grew. */
   long add(ReadInput input, long offset, long size) {
     count++;
     if (left) {
@@ -60,7 +61,9 @@ final class WaitingInputs {
     return size;
   }
 
-  /** Leaves them in the log; returns how many bytes less they take. */
+  /**
+   * Drops the inputs from memory, to be read from the log again; returns the bytes that this frees.
+   */
   long leave() {
     long freed = bytes - overhead;
     left = true;
@@ -69,27 +72,27 @@ final class WaitingInputs {
     return freed;
   }
 
-  /** Whether they have to be read again. */
+  /** Whether the inputs have to be read from the log again. */
   boolean areLeft() {
     return left;
   }
 
-  /** None if they are left. */
+  /** The inputs in memory; empty if they were left in the log. */
   List<Held> held() {
     return held;
   }
 
-  /** Of those that are held. */
+  /** The signals and sizes among the inputs in memory. */
   Stream<ReadInput> signalsAndSizes() {
     return held.stream().map(Held::input).filter(input -> !input.isOfStream());
   }
 
-  /** How many there are, held or left. */
+  /** The number of inputs, in memory or left in the log. */
   int count() {
     return count;
   }
 
-  /** What they take in memory. */
+  /** The memory that they take, in bytes. */
   long bytes() {
     return bytes;
   }

@@ -9,9 +9,9 @@ import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 
-/** A consumer whose polls are bounded in bytes, as the records are once decompressed. */
+/** A consumer whose polls are bounded by the decompressed size of their records. */
 class BoundedConsumer extends KafkaConsumer<byte[], byte[]> {
-  /** Or one record, if that is larger. */
+  /** A poll returns at most this much, or one record if that is larger. */
   static final int MOST_BYTES_OF_A_POLL = 2 * 1024 * 1024;
 
   private final PollBudget budget;

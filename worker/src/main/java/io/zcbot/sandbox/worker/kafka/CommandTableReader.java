@@ -22,17 +22,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads the command table within bounds. It is an index that anybody may have written to who has
- * the permission: what does not agree with its key or lies in another partition is ignored, and so
- * is what is larger than workers write.
+ * Reads the command table within bounds. The table is untrusted: anybody with permission may have
+ * written to it. Records that do not agree with their key, that are in another partition, or that
+ * are larger than those of workers are ignored.
  */
 public final class CommandTableReader {
   private static final Logger log = LoggerFactory.getLogger(CommandTableReader.class);
 
-  /** A worker's entry has some 400 bytes, and the longest id of an exec a thousand. */
+  /** A worker's entry has about 400 bytes; the longest id of an exec has about 1000. */
   private static final int MAX_ENTRY_BYTES = 4096;
 
-  /** Of an entry in memory, besides its texts. */
+  /** The memory of an entry besides its texts, in bytes. */
   private static final int OVERHEAD = 400;
 
   /** Room for 40,000 entries of workers. */
@@ -44,7 +44,7 @@ public final class CommandTableReader {
   private final KeyPartitions partitions;
   private final EventCodec codec = new EventCodec();
 
-  /** A table that is read anew in each call. */
+  /** Creates a reader, which reads the table anew in each call. */
   public CommandTableReader(LogReader reader, String topicPrefix, KeyPartitions partitions) {
     this.reader = reader;
     this.table = Topic.COMMANDS.named(topicPrefix);
@@ -53,18 +53,19 @@ public final class CommandTableReader {
   }
 
   /**
-   * What the table has of a partition.
+   * The entries of one partition.
    *
-   * @param execEnd the offset behind the partition's execs, looked at after the table: an entry of
-   *     that offset or a later one is about no exec that there is
+   * @param execEnd the offset behind the partition's execs, read after the table: an entry with
+   *     this offset or a later one belongs to no existing exec
    */
   public record Part(List<CommandEntry> entries, long execEnd) {
-    /** Of a partition without entries. */
+    /** A partition without entries. */
     public static final Part NONE = new Part(List.of(), 0);
   }
 
   /**
-   * Reads the entries of some partitions, by partition; one that has none is not among them.
+   * Reads the entries of some partitions, by partition; partitions without entries are left out.
+   * Blocks.
    *
    * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
    */
@@ -114,7 +115,7 @@ public final class CommandTableReader {
   private static long size(CommandEntry entry) {
     ContainerRef container = entry.container();
     int texts =
-        2 * entry.execId().length() // once more in its key
+        2 * entry.execId().length() // the key has it once more
             + container.name().length()
             + container.id().length()
             + container.host().length()

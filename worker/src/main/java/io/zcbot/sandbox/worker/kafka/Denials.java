@@ -12,22 +12,25 @@ import org.apache.kafka.common.errors.GroupAuthorizationException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.jspecify.annotations.Nullable;
 
-/** Errors of Kafka's for people: those for want of a permission name it, as Kafka's tools do. */
+/**
+ * Describes Kafka's errors for operators. Errors for missing permissions name the permission, as
+ * Kafka's tools spell it.
+ */
 public final class Denials {
   private static final String REMEDY =
       "; 'sandbox topics acls' prints the permissions of each role";
 
   private Denials() {}
 
-  /** Whether somebody has to grant a permission first. */
+  /** Whether a failure was caused by a missing permission. */
   public static boolean isDenial(Throwable failure) {
     return find(failure) != null;
   }
 
   /**
-   * What an error says.
+   * Describes an error.
    *
-   * @param needed what the caller tried to do with a topic or group, which the error does not tell
+   * @param needed the operation that the caller tried, which the error does not tell
    * @param otherwise the text for every other error
    */
   public static String reason(AclOperation needed, Throwable failure, String otherwise) {
@@ -40,7 +43,7 @@ public final class Denials {
               + REMEDY;
       case GroupAuthorizationException e when e.groupId() != null ->
           "no permission " + spelt(needed) + " on group " + e.groupId() + REMEDY;
-      // A producer asks for its id first, which takes Write on any topic.
+      // A producer requests its id first, which requires Write on any topic.
       case ClusterAuthorizationException _ when needed == AclOperation.WRITE ->
           "no permission Write on any topic" + REMEDY;
       case null -> otherwise;
@@ -49,7 +52,7 @@ public final class Denials {
     };
   }
 
-  /** As Kafka's tools spell an operation, for example DescribeConfigs. */
+  /** An operation as Kafka's tools spell it, for example DescribeConfigs. */
   public static String spelt(AclOperation operation) {
     StringBuilder spelt = new StringBuilder();
     for (String word : operation.name().split("_", -1)) {

@@ -9,24 +9,27 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How much a consumer asks a broker for at a time. The answers of all brokers can wait in it at
- * once, so they share a budget. A broker sends a batch that is larger nevertheless.
+ * How much a consumer requests from a broker at a time. The responses of all brokers can wait in a
+ * consumer together, so the brokers share a budget. A broker still sends a single batch that is
+ * larger. Thread-safe.
  */
 public final class FetchSize {
   private static final Logger log = LoggerFactory.getLogger(FetchSize.class);
 
   private static final int LARGEST = 2 * 1024 * 1024;
 
-  /** Of many small batches. Less would make a backlog slow to read. */
+  /** The least, in bytes. Less would make a backlog of small batches slow to read. */
   static final int SMALLEST = 64 * 1024;
 
-  /** What waits in one consumer. Three brokers send as much as a single one would. */
+  /**
+   * The most that waits in one consumer. Up to three brokers may each send the largest response.
+   */
   private static final int BUDGET = 3 * LARGEST;
 
   private volatile int brokers = 1;
   private volatile int asked;
 
-  /** The cluster has so many brokers. Consumers that are created from now on go by that. */
+  /** Sets the number of brokers, for consumers that are created from now on. */
   public void brokers(int count) {
     int before = brokers;
     brokers = Math.max(1, count);
@@ -46,7 +49,7 @@ public final class FetchSize {
     return Math.clamp(BUDGET / brokers, SMALLEST, LARGEST);
   }
 
-  /** Why consumers that exist ask for too much; null if they do not. */
+  /** Why existing consumers request too much; null if they do not. Any thread. */
   public @Nullable String problem() {
     int count = brokers;
     return asked >= 2 * of(count)

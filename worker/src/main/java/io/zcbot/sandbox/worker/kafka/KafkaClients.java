@@ -22,27 +22,27 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Kafka clients for each role. The properties that the roles require are set here; the deployment's
- * properties can change the others (security, time-outs, {@code group.protocol}).
+ * Creates Kafka clients for each role. The properties that a role requires are set here; the
+ * deployment's properties can change the others (security, time-outs, {@code group.protocol}).
  */
 public final class KafkaClients {
-  /** Room for a dead letter: the largest record a broker takes by default, and its headers. */
+  /** Room for a dead letter: the largest record that a broker takes by default, and its headers. */
   private static final int MAX_REQUEST_BYTES = 2 * 1024 * 1024;
 
   /**
-   * Limit of the records that wait to be published. A flood of dead letters fills it, and each of
-   * them takes memory twice: here and in the intake. Then the intake waits.
+   * Limit of the records that wait to be published. A flood of dead letters fills it, and each
+   * takes memory twice, here and in the intake. The intake waits then.
    */
   private static final int MAX_UNPUBLISHED_BYTES = 8 * 1024 * 1024;
 
-  /** What the smallest copy takes of a producer that may write to many topics at once. */
+  /** The buffer that the smallest copy takes; small, since copies may go to many topics at once. */
   private static final int MAX_REPLY_BATCH_BYTES = 4096;
 
   private static final int MAX_PARTITION_FETCH_BYTES = 1024 * 1024;
 
   private static final String GROUP_ROLE = "ensure";
 
-  /** Properties that a consumer outside of any group refuses, or has no use for. */
+  /** Properties that a consumer outside of a group refuses or does not use. */
   private static final Set<String> OF_GROUP_MEMBERS =
       Set.of(
           ConsumerConfig.GROUP_PROTOCOL_CONFIG,
@@ -52,7 +52,9 @@ public final class KafkaClients {
           ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG,
           ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG);
 
-  /** Not 0: a reader that waits for another broker would ask this one in a busy loop. */
+  /**
+   * Not 0, which would make a reader that waits for another broker poll this one in a busy loop.
+   */
   private static final int NO_WAIT_MS = 20;
 
   private static final int LONGEST_POLL_GAP_MS = 60_000;
@@ -65,22 +67,22 @@ public final class KafkaClients {
   private final String clientId;
   private final FetchSize fetchSize = new FetchSize();
 
-  /** Clients that name themselves {@code clientId} to the brokers. */
+  /** Creates clients whose client ids begin with {@code clientId}. */
   public KafkaClients(KafkaConfig config, String clientId) {
     this.given = config.properties();
     this.groupId = config.groupId();
     this.clientId = clientId;
   }
 
-  /** How much a consumer fetches at a time, which goes by the number of brokers. */
+  /** How much a consumer fetches at a time, which depends on the number of brokers. */
   public FetchSize fetchSize() {
     return fetchSize;
   }
 
   /**
-   * A member of the workers' group.
+   * Creates a member of the workers' group.
    *
-   * @param instanceId a static member's id: it keeps its partitions across a short absence
+   * @param instanceId the id of a static member, which keeps its partitions across a short absence
    */
   public Consumer<byte[], byte[]> groupConsumer(int maxPollRecords, String instanceId) {
     Map<String, Object> settings = consumer(GROUP_ROLE);
@@ -93,7 +95,8 @@ public final class KafkaClients {
     if ("consumer".equalsIgnoreCase(String.valueOf(protocol))) {
       settings.putIfAbsent(ConsumerConfig.GROUP_REMOTE_ASSIGNOR_CONFIG, "uniform");
     } else {
-      // The default takes all partitions from all members first, whose sandboxes would be reaped.
+      // The default revokes all partitions of all members first, and their sandboxes would be
+      // reaped.
       settings.put(
           ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
           CooperativeStickyAssignor.class.getName());
@@ -102,18 +105,18 @@ public final class KafkaClients {
     return new BoundedConsumer(known(settings));
   }
 
-  /** How the group's member names itself to the brokers. */
+  /** The client id of this worker's group member. */
   public String groupClientId() {
     return clientId + "-" + GROUP_ROLE;
   }
 
-  /** Whether a member of the workers' group that names itself so is a worker. */
+  /** Whether a group member with this client id is a worker. */
   public static boolean isWorker(String clientId) {
     return clientId.endsWith("-" + GROUP_ROLE);
   }
 
   /**
-   * A reader of partitions it assigns itself, which commits in a group that nobody joins.
+   * Creates a consumer that assigns itself partitions, and commits in a group that nobody joins.
    *
    * @param groupId that group
    */
@@ -125,12 +128,12 @@ public final class KafkaClients {
     return new BoundedConsumer(known(settings));
   }
 
-  /** A reader of partitions it assigns itself; commits nothing. */
+  /** Creates a consumer that assigns itself partitions, and commits nothing. */
   public Consumer<byte[], byte[]> freeConsumer(String role) {
     return new FreeConsumer(known(free(role)));
   }
 
-  /** A free consumer that takes little memory, and is slower with a backlog. */
+  /** Creates a free consumer that takes little memory, but reads a backlog more slowly. */
   public Consumer<byte[], byte[]> smallFreeConsumer(String role) {
     Map<String, Object> settings = free(role);
     settings.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FetchSize.SMALLEST);
@@ -139,9 +142,9 @@ public final class KafkaClients {
   }
 
   /**
-   * A free consumer that reads range after range of what is in the log already. A broker that has
-   * nothing more for it answers at once: until it has, the consumer can't ask it for the next
-   * range.
+   * Creates a free consumer for reading ranges that are in the log already. A broker that has
+   * nothing more for it answers at once, because the consumer can't request the next range before
+   * the answer.
    */
   public Consumer<byte[], byte[]> rangeConsumer(String role) {
     Map<String, Object> settings = free(role);
@@ -152,14 +155,14 @@ public final class KafkaClients {
   private Map<String, Object> free(String role) {
     Map<String, Object> settings = consumer(role);
     settings.keySet().removeAll(OF_GROUP_MEMBERS);
-    // A window that retention has cut begins with what is left of it.
+    // If retention has cut the window, begin with what is left.
     settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     return settings;
   }
 
   /**
-   * Closes at once. Kafka's own close waits for the fetch that is on its way, up to {@code
-   * fetch.max.wait.ms}, to end its session in good order; here nothing depends on that.
+   * Closes at once. Kafka's own close waits for the pending fetch, up to {@code fetch.max.wait.ms},
+   * to end its session in good order; nothing here depends on that.
    */
   private static final class FreeConsumer extends BoundedConsumer {
     FreeConsumer(Map<String, Object> settings) {
@@ -188,7 +191,10 @@ public final class KafkaClients {
     return settings;
   }
 
-  /** A producer that loses and doubles nothing, and doesn't linger: answers are waited for. */
+  /**
+   * Creates a producer that neither loses nor duplicates records. It does not linger, because
+   * callers wait for answers.
+   */
   public Producer<byte[], byte[]> producer() {
     return producer(publishing());
   }
@@ -206,15 +212,15 @@ public final class KafkaClients {
     settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, "10000");
     settings.putIfAbsent(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_BYTES);
     settings.putIfAbsent(ProducerConfig.BUFFER_MEMORY_CONFIG, MAX_UNPUBLISHED_BYTES);
-    // By default it forgets a topic after 5 minutes of rest, and the next answer waits for a broker
-    // to describe it. These topics are few and always the same.
+    // By default, it forgets a topic after 5 idle minutes, and the next answer waits for its
+    // metadata. These topics are few and always the same.
     settings.putIfAbsent(ProducerConfig.METADATA_MAX_IDLE_CONFIG, LONGEST_REST_MS);
     return settings;
   }
 
   /**
-   * A producer of copies, which others must not have to wait for. It is to be told of topics only
-   * that exist: it would have brokers create the others, and ask for them again and again.
+   * Creates a producer of copies, for which nobody waits for long. It must be given only topics
+   * that exist: for others, it would have brokers create them, and ask for them again and again.
    */
   public Producer<byte[], byte[]> replyProducer() {
     Map<String, Object> settings = lossless("reply");
@@ -255,7 +261,7 @@ public final class KafkaClients {
 
   private record Fitting(String property, long fallback) {}
 
-  /** Sets the defaults of two time-outs so that whichever of them is given alone is accepted. */
+  /** Sets the defaults of two time-outs so that either can be configured alone. */
   private static void fit(Map<String, Object> settings, Fitting inner, Fitting outer, long extra) {
     if (settings.containsKey(outer.property)) {
       long most = number(settings, outer.property) - extra;
@@ -273,13 +279,13 @@ public final class KafkaClients {
 
   private Map<String, Object> common(String role) {
     Map<String, Object> settings = new HashMap<>(given);
-    // Each try at a broker that is away is a line in the log.
+    // Each attempt to reach a broker that is away logs a line.
     settings.putIfAbsent(CommonClientConfigs.RECONNECT_BACKOFF_MAX_MS_CONFIG, "2000");
     settings.put(CommonClientConfigs.CLIENT_ID_CONFIG, clientId + "-" + role);
     return settings;
   }
 
-  /** One client's share of the properties; what no client knows is a plug-in's and stays. */
+  /** The properties for one client. Those that no client knows belong to plug-ins and stay. */
   private static Set<String> known(Set<String> own, Map<String, Object> settings) {
     Set<String> others = new java.util.HashSet<>(ConsumerConfig.configNames());
     others.addAll(ProducerConfig.configNames());

@@ -26,20 +26,23 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Reads what the topics tell of sandboxes, and holds no more of it than was asked for. */
+/**
+ * Reads what the topics say about sandboxes, and keeps only what was asked for, within bounds.
+ * Thread-safe.
+ */
 public final class KafkaSandboxLog implements SandboxLog {
   private static final Logger log = LoggerFactory.getLogger(KafkaSandboxLog.class);
 
-  /** Room for some ten thousand entries. */
+  /** Room for about ten thousand entries. */
   public static final long MAX_BYTES = 8L << 20;
 
-  /** A worker's entry has some 300 bytes. */
+  /** A worker's entry has about 300 bytes. */
   private static final int MAX_ENTRY_BYTES = 2048;
 
-  /** Of an entry in memory, besides its texts. */
+  /** The memory of an entry besides its texts, in bytes. */
   private static final int OVERHEAD = 400;
 
-  /** Hosts' clocks and the brokers' may differ. */
+  /** The clocks of hosts and brokers may differ by this. */
   private static final Duration CLOCKS = Duration.ofMinutes(10);
 
   private final LogReader reader;
@@ -49,9 +52,9 @@ public final class KafkaSandboxLog implements SandboxLog {
   private final EventCodec codec = new EventCodec();
 
   /**
-   * A log that is read anew in each call.
+   * Creates a log, which is read anew in each call.
    *
-   * @param mostBytes how much memory entries of other containers may take
+   * @param mostBytes the most memory for entries of other containers
    */
   public KafkaSandboxLog(
       LogReader reader, String topicPrefix, KeyPartitions partitions, long mostBytes) {
@@ -119,7 +122,7 @@ public final class KafkaSandboxLog implements SandboxLog {
 
   private static long size(LiveSandbox entry) {
     return OVERHEAD
-        + 4L * entry.containerId().length() // once more in its key
+        + 4L * entry.containerId().length() // the key has it once more
         + 2L * (entry.host().length() + entry.workerId().length());
   }
 
@@ -173,7 +176,7 @@ public final class KafkaSandboxLog implements SandboxLog {
   private @Nullable Object decode(
       Topic topic, ConsumerRecord<byte[], byte[]> record, Announcements wanted) {
     try {
-      // Of most users nothing is wanted, and their values need not be read.
+      // Skip values of users who are not of interest.
       if (record.key() == null
           || !wanted.concern(UserId.parse(new String(record.key(), StandardCharsets.ISO_8859_1)))) {
         return null;

@@ -9,11 +9,10 @@ import java.nio.charset.StandardCharsets;
 import org.apache.kafka.common.utils.Utils;
 
 /**
- * The partition that a user's records belong to: murmur2 of the key, as Kafka's Java producer does
- * it.
+ * Computes the partition of a user's records: murmur2 of the key, as in Kafka's Java producer.
  *
- * <p>Clients on librdkafka (kcat, Python) use CRC32 unless told otherwise. Without a correction,
- * their records would put one user into two partitions, which two workers may own.
+ * <p>Clients based on librdkafka (kcat, Python) use CRC32 by default. Without forwarding, their
+ * records would put one user into two partitions, which two workers may own.
  */
 public final class KeyPartitions {
   private final int count;
@@ -22,7 +21,7 @@ public final class KeyPartitions {
     this.count = count;
   }
 
-  /** How many there are. */
+  /** The number of partitions. */
   public int count() {
     return count;
   }

@@ -17,14 +17,14 @@ import org.apache.kafka.common.TopicPartition;
 /**
  * The offsets between which partitions are read.
  *
- * @param starts offset of the first record of each partition
- * @param ends offset behind the last one
+ * @param starts the offset of the first record of each partition
+ * @param ends the offset behind the last record
  */
 public record LogRange(Map<TopicPartition, Long> starts, Map<TopicPartition, Long> ends) {
   /**
-   * All that partitions hold.
+   * The range of all records.
    *
-   * @param limit longest wait for one answer of Kafka's
+   * @param limit longest wait for one answer from Kafka
    */
   public static LogRange all(
       Consumer<byte[], byte[]> consumer, Collection<TopicPartition> partitions, Duration limit) {
@@ -33,16 +33,16 @@ public record LogRange(Map<TopicPartition, Long> starts, Map<TopicPartition, Lon
   }
 
   /**
-   * From the first record at or after an instant on; nothing of a partition that has none.
+   * The range from the first record at or after an instant on; empty for a partition without one.
    *
-   * @param limit longest wait for one answer of Kafka's
+   * @param limit longest wait for one answer from Kafka
    */
   public static LogRange since(
       Consumer<byte[], byte[]> consumer,
       Collection<TopicPartition> partitions,
       Instant from,
       Duration limit) {
-    // The ends come first, or a record that is appended between the answers would be skipped.
+    // Read the ends first, or a record that is appended between the answers would be skipped.
     Map<TopicPartition, Long> ends = consumer.endOffsets(partitions, limit);
     Map<TopicPartition, Long> starts = new HashMap<>(ends);
     long instant = Math.max(0, from.toEpochMilli()); // Kafka refuses negative times

@@ -19,7 +19,10 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 
-/** Reads a topic once, up to its end at the time of the call. */
+/**
+ * Reads a topic up to its end at the time of the call. The calls block, and have the callback run
+ * on the calling thread.
+ */
 public final class LogReader {
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(10);
   private static final Duration STALLED = Duration.ofSeconds(30);
@@ -27,7 +30,7 @@ public final class LogReader {
   private final Supplier<Consumer<byte[], byte[]>> consumers;
   private final java.util.function.Consumer<Consumer<byte[], byte[]>> done;
 
-  /** A reader with consumers that are in no group and commit nothing. */
+  /** Creates a reader, which makes a consumer without a group for each read. */
   public LogReader(Supplier<Consumer<byte[], byte[]>> consumers) {
     this(consumers, Consumer::close);
   }
@@ -39,13 +42,15 @@ public final class LogReader {
     this.done = done;
   }
 
-  /** A reader with a consumer that stays the caller's; each read assigns it anew. */
+  /**
+   * Creates a reader over a consumer that the caller keeps and closes; each read assigns it anew.
+   */
   public static LogReader over(Consumer<byte[], byte[]> consumer) {
     return new LogReader(() -> consumer, _ -> {});
   }
 
   /**
-   * Hands over every record from a time on.
+   * Reads every record from a time on.
    *
    * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
    */
@@ -69,10 +74,10 @@ public final class LogReader {
   }
 
   /**
-   * Hands over the latest records from a time on.
+   * Reads the latest records from a time on.
    *
-   * @param records most that are read of one partition
-   * @param bytes about how many bytes of values are read at most
+   * @param records most records to read from one partition
+   * @param bytes about how many bytes of values to read at most
    * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
    */
   public void readLatest(
@@ -147,7 +152,7 @@ public final class LogReader {
   }
 
   /**
-   * From when on there are records, of those partitions from which retention removed some.
+   * The time of the first record of each partition from which retention removed records.
    *
    * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
    */

@@ -10,11 +10,11 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
-/** Where records lie in the log, in the words of the contract. */
+/** Converts positions of records to the contract's {@link Origin}. */
 public final class Origins {
   private Origins() {}
 
-  /** Where a record lies, when it was appended, and what its headers say of its value. */
+  /** The origin of a record: its position, its time, and the headers that describe its value. */
   public static Origin of(ConsumerRecord<?, ?> record) {
     return new Origin(
             record.topic(),

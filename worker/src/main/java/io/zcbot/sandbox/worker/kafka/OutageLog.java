@@ -11,7 +11,7 @@ import org.slf4j.Logger;
 
 /**
  * Logs an outage at its beginning, once a minute while it lasts, and at its end, because attempts
- * are far more frequent than useful log lines.
+ * are far more frequent than useful log lines. Thread-safe.
  */
 public final class OutageLog {
   static final Duration INTERVAL = Duration.ofMinutes(1);
@@ -22,7 +22,7 @@ public final class OutageLog {
   private long began;
   private long lastLine;
 
-  /** No outage yet. */
+  /** Starts without an outage. */
   public OutageLog(Logger log, Time time) {
     this.log = log;
     this.time = time;
@@ -33,9 +33,9 @@ public final class OutageLog {
   }
 
   /**
-   * An attempt failed for a reason that nobody expected.
+   * Notes a failed attempt.
    *
-   * @param unexpected logged with its stack; null if the message says it all
+   * @param unexpected logged with its stack trace; null if the message suffices
    */
   public synchronized void failed(String message, @Nullable Throwable unexpected) {
     long now = time.nanos();
@@ -51,7 +51,7 @@ public final class OutageLog {
     log.warn("{}{}", message, seconds == 0 ? "" : " (for " + seconds + " s)", unexpected);
   }
 
-  /** An attempt succeeded. */
+  /** Notes a successful attempt. */
   public synchronized void works(String message) {
     if (failing) {
       failing = false;

@@ -11,8 +11,8 @@ import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How many sandboxes a host takes: a header of what its worker writes to the live table. It is for
- * people who look at the fleet, and nothing is decided by it.
+ * The header of the live table's records that tells how many sandboxes a host takes. It is for
+ * people who watch the fleet; nothing depends on it.
  */
 public final class Places {
   private static final String HEADER = "zcbot_places";
@@ -24,7 +24,7 @@ public final class Places {
     headers.add(HEADER, Integer.toString(places).getBytes(StandardCharsets.US_ASCII));
   }
 
-  /** Null if the record does not tell. */
+  /** Reads the header; null if it is missing or invalid. */
   public static @Nullable Integer of(ConsumerRecord<?, ?> record) {
     Header header = record.headers().lastHeader(HEADER);
     try {

@@ -12,28 +12,29 @@ import org.apache.kafka.common.serialization.Deserializer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bytes that the records of one poll may take, as they are once decompressed. The client limits
- * a poll by the number of its records, and a fetch by what the broker stores: 200 records of 1 MB
- * can be one small batch.
+ * Limits the records of one poll by their decompressed size. The client limits a poll only by the
+ * number of records, and a fetch by the stored size: 200 records of 1 MB can be one small batch.
  *
- * <p>It is the deserializer of keys and values. A record beyond the budget is refused, and the
- * client then returns the records before it. It keeps the one that was refused, and gives it to the
- * deserializer again in the next poll. The first record of a poll is never refused, whatever its
- * size. A record with neither a key nor a value is not seen here, and not counted.
+ * <p>It is the deserializer of keys and values. It refuses a record beyond the budget; the client
+ * then returns the records before it, keeps the refused one, and gives it to the deserializer again
+ * in the next poll. The first record of a poll is never refused, whatever its size. A record with
+ * neither a key nor a value does not come here and is not counted. Confined to the polling thread.
  */
 final class PollBudget implements Deserializer<byte[]> {
   private final long most;
   private long spent;
   private int records;
 
-  /** Of the last record that was counted. A record's key and value come with the same ones. */
+  /**
+   * The headers of the last counted record. Key and value of a record come with the same object.
+   */
   private @Nullable Headers last;
 
   PollBudget(long most) {
     this.most = most;
   }
 
-  /** A poll begins. */
+  /** Begins a poll with the whole budget. */
   void renew() {
     spent = 0;
     records = 0;
@@ -41,7 +42,7 @@ final class PollBudget implements Deserializer<byte[]> {
   }
 
   @Override
-  @SuppressWarnings("ReferenceEquality") // those of another record may be equal
+  @SuppressWarnings("ReferenceEquality") // other records may have equal headers
   public byte[] deserialize(String topic, Headers headers, ByteBuffer data) {
     boolean isNew = headers != last;
     long more = data.remaining() + (isNew ? size(headers) : 0);

@@ -22,21 +22,21 @@ import org.apache.kafka.common.resource.Resource;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
 
-/** Who uses Kafka, and the least that each may do there. Nobody needs a transactional id. */
+/** The roles of Kafka users, with their least permissions. No role needs a transactional id. */
 public enum Role {
   /** A service that asks for sandboxes and uses them. */
   AGENT,
-  /** A worker. It creates no topics: an operator does. */
+  /** A worker. It creates no topics; an operator does. */
   WORKER,
-  /** Who runs commands in sandboxes, and nothing else: {@code exec}, {@code cp}. */
+  /** A user who only runs commands in sandboxes: {@code exec}, {@code cp}. */
   COMMANDER,
-  /** Who reads what happened: {@code audit}, {@code watch}, {@code console}. */
+  /** A user who reads what happened: {@code audit}, {@code watch}, {@code console}. */
   AUDITOR,
-  /** Who uses the other commands: {@code topics}, {@code purge}, {@code doctor} and so on. */
+  /** A user of the other commands: {@code topics}, {@code purge}, {@code doctor} and so on. */
   OPERATOR;
 
   /**
-   * What may be done with one resource. Reading and writing include describing.
+   * The operations that are allowed on one resource. Reading and writing include describing.
    *
    * @param operations at least one
    */
@@ -45,7 +45,7 @@ public enum Role {
   /**
    * The role's permissions.
    *
-   * @param agentGroups what the names of the agent services' consumer groups begin with
+   * @param agentGroups the prefix of the consumer groups of agent services
    */
   public List<Permission> permissions(KafkaConfig config, String agentGroups) {
     return switch (this) {
@@ -69,7 +69,7 @@ public enum Role {
                   List.of(READ)));
       case WORKER ->
           List.of(
-              // Workers write to the inputs what they forward to its partition.
+              // Workers write to input topics to forward records.
               on(config, Topic.ENSURE, READ, WRITE, DESCRIBE_CONFIGS),
               on(config, Topic.ACTIVITY, READ, WRITE, DESCRIBE_CONFIGS),
               on(config, Topic.EXEC, READ, WRITE, DESCRIBE_CONFIGS),
@@ -131,7 +131,7 @@ public enum Role {
         List.of(operations));
   }
 
-  /** Topics that requesters have their answers copied to. */
+  /** Permission on the topics to which requests have answers copied. */
   private static Permission onReplies(KafkaConfig config, AclOperation operation) {
     return new Permission(
         new ResourcePattern(

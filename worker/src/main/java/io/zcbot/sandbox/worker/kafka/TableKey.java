@@ -12,13 +12,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * The key of an entry in one of the workers' tables.
  *
- * @param id of what the user has there
+ * @param id of the user's container or command
  */
 public record TableKey(UserId user, String id) {
   /**
-   * A key as workers write it, in the partition that they write it to; null for another one.
+   * Reads a key; null if a worker would not have written it, or not in this partition.
    *
-   * @param mostBytes what is longer is none of theirs
+   * @param mostBytes a longer key is not from a worker
    */
   public static @Nullable TableKey of(
       ConsumerRecord<byte[], byte[]> record, KeyPartitions partitions, int mostBytes) {

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** Kafka clients for each role, and what all readers and writers of Kafka share. */
+/** Kafka clients for each role, and code that all readers and writers of Kafka share. */
 @NullMarked
 package io.zcbot.sandbox.worker.kafka;
 

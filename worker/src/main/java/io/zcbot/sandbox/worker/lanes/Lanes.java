@@ -16,10 +16,10 @@ import org.slf4j.MDC;
 
 /**
  * One lane per user: its tasks run one after another, in the order of submission. Lanes of
- * different users run side by side, each on a virtual thread that lives while its lane has work.
+ * different users run concurrently, each on a virtual thread that lives while its lane has work.
  *
- * <p>Lanes have no bound. The callers limit what they submit: the intake by its records in flight,
- * timers by one pending task per sandbox.
+ * <p>Lanes are not bounded. The callers limit what they submit: the intake by its records in
+ * flight, timers by one pending task per sandbox. Thread-safe.
  */
 public final class Lanes implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Lanes.class);
@@ -28,7 +28,7 @@ public final class Lanes implements AutoCloseable {
   private final Duration closeTimeout;
   private volatile boolean closed;
 
-  /** Work of one user; its queue is touched only inside the map's per-key atomic methods. */
+  /** The work of one user. The queue is accessed only inside the map's atomic per-key methods. */
   private static final class Lane {
     final ArrayDeque<Runnable> queue = new ArrayDeque<>();
     @Nullable Thread thread;
@@ -37,15 +37,15 @@ public final class Lanes implements AutoCloseable {
   /**
    * Creates the lanes.
    *
-   * @param closeTimeout how long {@link #close} lets running tasks end before it interrupts them,
-   *     and again after it did
+   * @param closeTimeout how long {@link #close} waits for running tasks before it interrupts them,
+   *     and once more after that
    */
   public Lanes(Duration closeTimeout) {
     this.closeTimeout = closeTimeout;
   }
 
   /**
-   * Appends a task to the user's lane.
+   * Appends a task to the user's lane. Never blocks.
    *
    * @return false if the lanes are closed and the task will not run
    */
@@ -70,7 +70,7 @@ public final class Lanes implements AutoCloseable {
     return true;
   }
 
-  /** How many users have work pending or running. */
+  /** The number of users who have work pending or running. */
   public int active() {
     return lanes.size();
   }
@@ -85,16 +85,19 @@ public final class Lanes implements AutoCloseable {
     for (Runnable task = next(user); task != null; task = next(user)) {
       try {
         task.run();
-      } catch (Throwable e) { // one user's task must not end the lane for the tasks behind it
+      } catch (Throwable e) { // or the tasks behind it would never run
         log.error("a task of the lane failed unexpectedly; please report this", e);
       }
       if (!closed) {
-        boolean _ = Thread.interrupted(); // meant for the task that ended, not for the next
+        boolean _ = Thread.interrupted(); // it was meant for the task that ended
       }
     }
   }
 
-  /** The next task, or null after removing the empty lane: atomic against {@link #submit}. */
+  /**
+   * Takes the next task; null after removing the empty lane. Atomic with {@link #submit}, so that
+   * no task is added to a lane that has ended.
+   */
   private @Nullable Runnable next(UserId user) {
     var next =
         new Object() {
@@ -123,12 +126,12 @@ public final class Lanes implements AutoCloseable {
       if (System.nanoTime() >= deadline) {
         return lanes.isEmpty();
       }
-      Thread.onSpinWait(); // the map counts a lane for a moment longer than it has it
+      Thread.onSpinWait(); // the map's size lags behind its entries for a moment
     }
     return true;
   }
 
-  /** Takes no new tasks, lets the rest end within the close time-out, then interrupts it. */
+  /** Refuses new tasks, waits for the others up to the close time-out, then interrupts them. */
   @Override
   public void close() {
     closed = true;

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** Runs the tasks of one user one after another, and those of different users side by side. */
+/** Runs the tasks of one user one after another, and those of different users concurrently. */
 @NullMarked
 package io.zcbot.sandbox.worker.lanes;
 

@@ -25,8 +25,9 @@ import org.slf4j.MDC;
  * Turns an idle slot into a user's sandbox: mounts the workspace, renames the container, and
  * verifies the result. A slot for which that fails is destroyed.
  *
- * <p>Until it has the user's name a container is a slot, which the next start removes together with
- * the mount; from then on it is a sandbox that was not announced, as one just created is.
+ * <p>Until the container has the user's name, it is a slot, which the next start removes together
+ * with its mount. From then on, it is a sandbox that was not announced, like one that was just
+ * created.
  */
 final class Claims {
   private static final Logger log = LoggerFactory.getLogger(Claims.class);
@@ -51,17 +52,18 @@ final class Claims {
   }
 
   /**
-   * Claims a slot for a user who has no sandbox, in the user's lane. The workspace exists.
+   * Claims a slot for a user who has no sandbox. The workspace must exist. Runs in the user's lane;
+   * blocks for the engine.
    *
    * @return the sandbox; null if it has to be created
-   * @throws EngineException if no sandbox can be made just now, or if what stands under the user's
-   *     name has to be looked at again first
+   * @throws EngineException if no sandbox can be made at the moment, or if the container with the
+   *     user's name must be looked at first
    */
   @Nullable Sandbox claim(UserId user, Path workspace, int partition) throws EngineException {
     if (!slots.areWanted()) {
       return null;
     }
-    slotEngine.prepare(); // first: what fails here is no slot's fault, and is tried again
+    slotEngine.prepare(); // first, so that a failure, which is retried, costs no slot
     Slot slot = slots.take();
     if (slot == null) {
       return null;
@@ -96,7 +98,9 @@ final class Claims {
     return new Sandbox(user, claimed, partition, now, now, slot.place().handOver());
   }
 
-  /** Whatever the engine answers, the container's name afterwards decides. */
+  /**
+   * Renames the container. Its name afterwards decides, not the engine's answer, which may be lost.
+   */
   private Container rename(Slot slot, UserId user, Path workspace) throws EngineException {
     String name = Container.nameOf(user);
     EngineException failure = null;

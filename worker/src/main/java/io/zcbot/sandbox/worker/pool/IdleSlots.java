@@ -16,9 +16,8 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The slots that this process created: the idle ones, the one being created, and, until they are
- * released, those that became sandboxes or are being destroyed. Only a record of them; never
- * blocks.
+ * The record of slots that this process created: the idle ones, the one being created, and, until
+ * they are released, those that became sandboxes or are being destroyed. Thread-safe; never blocks.
  */
 final class IdleSlots {
   private int target;
@@ -38,12 +37,12 @@ final class IdleSlots {
     return target;
   }
 
-  /** Wants so many idle slots from now on. */
+  /** Sets how many idle slots are wanted. */
   synchronized void resize(int wanted) {
     target = wanted;
   }
 
-  /** The slot that was idle for longest, if more are idle than wanted. */
+  /** Takes the slot that was idle for longest, if there are more than wanted; else null. */
   synchronized @Nullable Slot takeSurplus() {
     return idle.size() > target ? idle.poll() : null;
   }
@@ -52,7 +51,7 @@ final class IdleSlots {
     return !closed && making == null && idle.size() < target;
   }
 
-  /** A slot is being made in a place, which stays the pool's until {@link #endMaking}. */
+  /** Notes that a slot is being made; the pool keeps its place until {@link #endMaking}. */
   synchronized void begin(String slotId, Place place) {
     if (making != null) {
       throw new IllegalStateException("two slots are created at the same time");
@@ -61,7 +60,9 @@ final class IdleSlots {
     known.add(slotId);
   }
 
-  /** Adds the slot that was being made; false if it is not wanted any more. */
+  /**
+   * Adds the slot that was being made; false if it is not wanted any more, or its place was taken.
+   */
   synchronized boolean add(Slot slot) {
     if (closed || !slot.place().isHeld()) {
       return false;
@@ -71,7 +72,7 @@ final class IdleSlots {
     return true;
   }
 
-  /** If the slot being made came to nothing, forgets it and gives its place back. */
+  /** If the slot being made was not added, forgets it and gives its place back. */
   synchronized void endMaking() {
     if (making != null) {
       known.remove(making.slotId());
@@ -80,17 +81,19 @@ final class IdleSlots {
     }
   }
 
-  /** The place of the slot being made, which will not be added then; null if none is made. */
+  /**
+   * Takes the place of the slot being made, which is not added then; null if none is being made.
+   */
   synchronized @Nullable Place takePlaceOfMaking() {
     return making != null && making.place().isHeld() ? making.place().handOver() : null;
   }
 
-  /** The slot that was idle for longest; null if there is none. The pool goes on to know it. */
+  /** Takes the slot that was idle for longest; null if there is none. The slot stays known. */
   synchronized @Nullable Slot take() {
     return idle.poll();
   }
 
-  /** As {@link #take}, all that a predicate names. */
+  /** Takes all idle slots that a predicate accepts. They stay known. */
   synchronized List<Slot> takeIf(Predicate<Slot> which) {
     List<Slot> taken = new ArrayList<>();
     for (Iterator<Slot> i = idle.iterator(); i.hasNext(); ) {
@@ -103,12 +106,12 @@ final class IdleSlots {
     return taken;
   }
 
-  /** Nothing is left of a slot. */
+  /** Forgets a slot of which nothing is left. */
   synchronized void forget(String slotId) {
     known.remove(slotId);
   }
 
-  /** Whether somebody here still takes care of the slot. */
+  /** Whether this process still takes care of a slot, so that no sweep may remove it. */
   synchronized boolean knows(String slotId) {
     return known.contains(slotId);
   }
@@ -125,7 +128,7 @@ final class IdleSlots {
     return closed;
   }
 
-  /** Wants no more, and adds no more. */
+  /** Wants and adds no more slots. */
   synchronized void close() {
     closed = true;
   }

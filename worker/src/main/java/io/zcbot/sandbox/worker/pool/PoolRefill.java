@@ -25,8 +25,8 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * Fills the pool in the background: one slot at a time, while no user's create waits, and not while
- * claims of users would be slowed down.
+ * Fills the pool in the background: one slot at a time, only while no user's create waits, and not
+ * while it would slow users' claims down.
  */
 final class PoolRefill {
   private static final Logger log = LoggerFactory.getLogger(PoolRefill.class);
@@ -68,22 +68,22 @@ final class PoolRefill {
     this.lastTaken = time.nanos() - RefillPace.quiet(1, 1).toNanos();
   }
 
-  /** Why the last slot could not be made; null if it could. */
+  /** Why the last slot could not be made; null if it could. Any thread. */
   @Nullable String problem() {
     return problem;
   }
 
-  /** What a missing slot waits for, though nothing is wrong; null if it comes soon. */
+  /** Why a missing slot is not made although nothing failed; null if it will be made soon. */
   @Nullable String waitsFor() {
     return pool.wantsMore() && capacity.taken() >= capacity.max() ? "the host is full" : null;
   }
 
-  /** A user has just claimed a slot. */
+  /** Notes that a user has just claimed a slot, which delays the next make. */
   void taken() {
     lastTaken = time.nanos();
   }
 
-  /** Begins to create slots if some are missing and may be created now; never blocks. */
+  /** Begins to create slots if some are missing and may be created now. Never blocks. */
   void tick() {
     if (mayMake() && busy.compareAndSet(false, true)) {
       making =
@@ -99,13 +99,13 @@ final class PoolRefill {
     }
   }
 
-  /** Creates no more slots; the one being created is removed. */
+  /** Creates no more slots, and gives up the one being created. */
   void stop() {
     pool.close();
     maker.giveUp();
   }
 
-  /** Completes when nothing is being made any more. */
+  /** Completes when no slot is being made. */
   CompletableFuture<Void> underWay() {
     return making;
   }
@@ -126,7 +126,7 @@ final class PoolRefill {
     }
   }
 
-  /** False if none could be made. */
+  /** Makes one slot; false if that was not possible. */
   private boolean makeOne() {
     Place place = capacity.tryTakeBehindAll();
     if (place == null) {
@@ -145,7 +145,7 @@ final class PoolRefill {
       maker.destroy(slot);
     } catch (EngineException | IOException e) {
       fails(String.valueOf(e.getMessage()));
-    } catch (RuntimeException e) { // or the timer would try again and again, at once
+    } catch (RuntimeException e) { // or the timer would retry without a pause
       log.error("creating a slot failed unexpectedly; please report this", e);
       fails(e.toString());
     } finally {

@@ -19,9 +19,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Removes what the pool does not use: slots that are not tracked, that ended, or whose image's name
- * now refers to another image, and mounts that no container has any more. At startup these are all
- * slots of the previous run.
+ * Removes what the pool does not use: unknown slots, slots that ended or whose image name now
+ * refers to another image, and mounts without a container. At startup, these are all slots of the
+ * previous run. Run by one thread at a time; blocks for the engine.
  */
 final class PoolSweep {
   private static final Logger log = LoggerFactory.getLogger(PoolSweep.class);
@@ -32,7 +32,7 @@ final class PoolSweep {
   private final IdleSlots pool;
   private final SlotFactory maker;
 
-  /** Slots of which it is logged that they can't be removed. */
+  /** Slots for which a failed removal was logged. */
   private final Set<String> told = new HashSet<>();
 
   PoolSweep(
@@ -45,12 +45,13 @@ final class PoolSweep {
   }
 
   /**
-   * Returns how many slots were destroyed. One that can't be removed keeps no other from it.
+   * Sweeps; returns how many slots were destroyed. A slot that can't be removed does not stop the
+   * sweep.
    *
-   * @throws EngineException if one is left in which something may run
+   * @throws EngineException if a slot is left in which something may run
    */
   int run() throws EngineException {
-    Set<String> directories = directories(); // before the listing: a container has one all its life
+    Set<String> directories = directories(); // first, so the listing has their containers
     List<Container> listed = engine.list();
     Set<String> inUse = new HashSet<>();
     int destroyed = 0;
@@ -112,7 +113,7 @@ final class PoolSweep {
     for (Slot slot : pool.all()) {
       Container container = byId.get(slot.containerId());
       if (container == null || !container.isRunning()) {
-        // Idle only after the listing was taken, or gone: only a look tells.
+        // It became idle after the listing, or is gone: look.
         container = engine.find(slot.containerId()).orElse(null);
       }
       if (container == null

@@ -15,15 +15,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Changes how many slots the pool wants, as users come. It grows at once and shrinks slowly, by one
- * slot a minute.
+ * Adapts the number of slots that the pool wants to the arrivals of users. It grows at once, and
+ * shrinks by one slot a minute.
  */
 final class PoolTarget {
   private static final Logger log = LoggerFactory.getLogger(PoolTarget.class);
 
   private static final Duration INTERVAL = Duration.ofMinutes(1);
 
-  /** Sooner, if somebody found no slot: more may be about to come. */
+  /** The interval after a user found no slot: more users may come. */
   private static final Duration SHORT_INTERVAL = Duration.ofSeconds(5);
 
   private final PoolSizing sizing;
@@ -44,7 +44,12 @@ final class PoolTarget {
     this.changed = time.nanos();
   }
 
-  /** A new user asked at a time, on the monotonic clock, and found a slot or did not. */
+  /**
+   * Notes that a new user came.
+   *
+   * @param asked when, on the monotonic clock
+   * @param found whether there was a slot
+   */
   void arrived(long asked, boolean found) {
     arrivals.add(millis(asked));
     if (!found) {
@@ -52,7 +57,7 @@ final class PoolTarget {
     }
   }
 
-  /** New users came before this process counted them. */
+  /** Notes new users who came before this process counted them. */
   void remember(List<Instant> past) {
     long now = time.nanos();
     Instant wallNow = time.now();
@@ -67,7 +72,7 @@ final class PoolTarget {
     return time.nanos() - judged >= (isShort ? SHORT_INTERVAL : INTERVAL).toNanos();
   }
 
-  /** Takes some milliseconds of a processor. */
+  /** Decides the size anew, and changes it. Takes some milliseconds of processor time. */
   synchronized void judge() {
     long now = time.nanos();
     judged = now;

@@ -11,12 +11,12 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A container that waits for its user. It is started, its firewall is in force, and it has shown
- * that it sees what is mounted in its directory.
+ * A container that waits for its user. It runs, its firewall is in force, and it has shown that it
+ * sees what is mounted in its directory.
  *
- * @param startedAt by the engine; another one later means that it is not the same process any more
- * @param imageId what its image's name stood for when it was made
- * @param place its room on the host, which the sandbox that it becomes takes over
+ * @param startedAt as the engine says; a later time means that the container was restarted
+ * @param imageId the image that the image's name referred to when the slot was made
+ * @param place its room on the host, which the sandbox made of it takes over
  */
 record Slot(
     String id,
@@ -26,7 +26,7 @@ record Slot(
     SlotMounts.Directory directory,
     SlotEngine.Entrance entrance,
     Place place) {
-  /** Whether a container is this slot's and as good as when it was made, by whatever name. */
+  /** Whether a container is this slot's, under any name, and still runs since the slot was made. */
   boolean isIntact(Container container) {
     return container.id().equals(containerId)
         && container.isRunning()

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Creates and removes slots. */
+/** Creates and removes slots. The calls block for the engine. */
 final class SlotFactory {
   private static final Logger log = LoggerFactory.getLogger(SlotFactory.class);
 
@@ -33,8 +33,8 @@ final class SlotFactory {
   }
 
   /**
-   * Returns once the slot has shown that it sees later mounts; if that fails, nothing is left of
-   * it.
+   * Creates and starts a slot; returns once it has shown that it sees later mounts. If that fails,
+   * removes what was made.
    */
   Slot make(String id, Place place) throws EngineException, IOException {
     SlotMounts.Directory directory = null;
@@ -45,7 +45,7 @@ final class SlotFactory {
       Optional<String> image = slotEngine.imageId();
       containerId = slotEngine.createSlot(id, directory.path());
       directory = directory.shownTo(slotEngine.uid(containerId));
-      if (image.isEmpty()) { // it was pulled
+      if (image.isEmpty()) { // the create pulled it
         image = slotEngine.imageId();
       }
       start(containerId, directory);
@@ -80,8 +80,8 @@ final class SlotFactory {
   }
 
   /**
-   * Only a start can take long. A create that is interrupted goes on in the engine, and leaves a
-   * container of which nobody knows.
+   * Starts a slot. Only this step can be interrupted by {@link #giveUp}: an interrupted create
+   * would go on in the engine, and leave an unknown container.
    */
   private void start(String containerId, SlotMounts.Directory directory)
       throws EngineException, IOException {
@@ -96,7 +96,7 @@ final class SlotFactory {
     }
   }
 
-  /** Waits for no start any more; the pool is closed. */
+  /** Interrupts a start in progress. The pool must be closed before. */
   void giveUp() {
     Thread interrupted = starting;
     if (interrupted != null) {
@@ -104,17 +104,17 @@ final class SlotFactory {
     }
   }
 
-  /** Removes a slot's container and mount, and gives its place back unless it was handed over. */
+  /** Removes a slot's container and mount, and gives its place back unless that was handed over. */
   void destroy(Slot slot) {
     slot.entrance().close();
     destroy(slot.id(), slot.containerId(), slot.directory());
     slot.place().close();
   }
 
-  /** What fails here is found by a later sweep. */
+  /** Removes what was made of a slot. A later sweep finds what could not be removed. */
   private void destroy(
       String slotId, @Nullable String containerId, SlotMounts.@Nullable Directory directory) {
-    // A stop that interrupted its making must not keep it.
+    // Remove it even if a stop interrupted its making.
     boolean interrupted = Thread.interrupted();
     try {
       if (containerId != null) {
@@ -133,7 +133,7 @@ final class SlotFactory {
     }
   }
 
-  /** Undoes what is mounted for a slot whose container is gone, or must not be used. */
+  /** Undoes the mounts of a slot whose container is gone, or must not be used. */
   void release(String slotId) {
     try {
       mounts.release(slotId);

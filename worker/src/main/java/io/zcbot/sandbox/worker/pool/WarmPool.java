@@ -35,9 +35,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps idle slots: containers that are sandboxes except that they have no user and no workspace.
- * They are created in the background, one at a time, while no user's create waits. Each has shown
- * that it sees later mounts before it can be claimed, and is claimed at most once.
+ * Keeps idle slots: containers that are sandboxes but have no user and no workspace. They are
+ * created in the background, one at a time, while no user's create waits. A slot can be claimed
+ * once it has shown that it sees later mounts, and is claimed at most once. Thread-safe.
  *
  * <p>If there can be no slots, {@link #problem} says why, and sandboxes are created on demand.
  */
@@ -56,12 +56,12 @@ public final class WarmPool {
   private final SandboxMetrics metrics;
 
   /**
-   * What slots are made with.
+   * The settings of the pool.
    *
-   * @param least how many are to be idle at least; 0 for no pool
-   * @param most how many may be idle as more users come; as {@code least} for a pool of that size
-   * @param engineProblem why the engine can have none; null if it can
-   * @param threads runs what takes its time
+   * @param least how many slots should be idle at least; 0 for no pool
+   * @param most how many may be idle as more users come; the same as {@code least} for a fixed size
+   * @param engineProblem why the engine can have no slots; null if it can
+   * @param threads runs tasks that block
    */
   public record Setup(
       SlotEngine engine,
@@ -70,7 +70,7 @@ public final class WarmPool {
       int most,
       @Nullable String engineProblem,
       Executor threads) {
-    /** On threads of their own. */
+    /** Runs blocking tasks on virtual threads. */
     public Setup(
         SlotEngine engine, SlotMounts mounts, int least, int most, @Nullable String engineProblem) {
       this(
@@ -116,12 +116,12 @@ public final class WarmPool {
     return setup.engineProblem() == null ? setup.mounts().problem() : setup.engineProblem();
   }
 
-  /** Why there are no slots, though there should be; null if there are, or none are wanted. */
+  /** Why there are no slots although some are wanted; null if there is no problem. */
   public @Nullable String problem() {
     return setup.least() == 0 ? null : impossible == null ? refill.problem() : impossible;
   }
 
-  /** Says once, in the log, if there can be no slots though some are wanted. */
+  /** Logs if there can be no slots although some are wanted. Called once, at start. */
   public void announce() {
     if (setup.least() > 0 && impossible != null) {
       log.warn(
@@ -135,22 +135,22 @@ public final class WarmPool {
     return pool.size();
   }
 
-  /** How many slots are to be idle now. */
+  /** How many slots should be idle now. */
   public int target() {
     return pool.target();
   }
 
-  /** Whether the number of slots follows the users who come. */
+  /** Whether the number of slots follows the arrivals of users. */
   public boolean goesByDemand() {
     return impossible == null && setup.goesByDemand();
   }
 
-  /** New users came at these times, when this process did not count them. */
+  /** Notes when new users came before this process counted them. */
   public void remember(List<Instant> arrivals) {
     target.remember(arrivals);
   }
 
-  /** In a few words, for people. */
+  /** The state in a few words, for the status page. */
   public String status() {
     String problem = problem();
     String because = problem == null ? refill.waitsFor() : problem;
@@ -165,18 +165,18 @@ public final class WarmPool {
         + (because == null ? "" : ", because " + because);
   }
 
-  /** Whether slots can be had here. */
+  /** Whether slots are wanted and possible. */
   boolean areWanted() {
     return impossible == null;
   }
 
   /**
-   * Makes a sandbox of an idle slot for a user who has none, in the user's lane. The workspace is
-   * there.
+   * Makes a sandbox of an idle slot for a user who has none. Runs in the user's lane; the workspace
+   * must exist.
    *
    * @return the sandbox; null if one has to be created
-   * @throws EngineException if no sandbox can be made just now, or if what stands under the user's
-   *     name has to be looked at again first
+   * @throws EngineException if no sandbox can be made at the moment, or if the container with the
+   *     user's name must be looked at first
    */
   public @Nullable Sandbox claim(UserId user, Path workspace, int partition)
       throws EngineException {
@@ -184,8 +184,8 @@ public final class WarmPool {
   }
 
   /**
-   * A new user has a sandbox. Attempts that came to nothing, of which one ensure may take many, are
-   * not counted, nor are users who were refused, since no slot would have had a place.
+   * Counts a new user who has a sandbox. Failed attempts are not counted, since one ensure may take
+   * many; nor are refused users, since a slot would have had no place either.
    *
    * @param asked when the user asked for it, on the monotonic clock
    * @param claimed whether it was made of a slot
@@ -199,7 +199,7 @@ public final class WarmPool {
     }
   }
 
-  /** A slot to make a sandbox of, for a new user; null if none is idle. The caller owns it. */
+  /** Takes a slot for a new user; null if none is idle. The caller owns it. */
   @Nullable Slot take() {
     Slot slot = pool.take();
     if (slot != null) {
@@ -208,7 +208,7 @@ public final class WarmPool {
     return slot;
   }
 
-  /** A taken slot became a sandbox; {@link #release} is due once that is removed. */
+  /** A taken slot became a sandbox; call {@link #release} once that is removed. */
   void claimed(Slot slot) {
     slot.entrance().close();
     slot.directory().close();
@@ -220,7 +220,7 @@ public final class WarmPool {
   }
 
   /**
-   * Gives up a slot for a sandbox that has to be created.
+   * Gives up a slot for a sandbox that has to be created. Does not block.
    *
    * @return its place; null if there is no slot
    */
@@ -234,14 +234,12 @@ public final class WarmPool {
     return place;
   }
 
-  /** Undoes the mount of a sandbox that was made of a slot and is removed. */
+  /** Undoes the mount of a removed sandbox that was made of a slot. */
   public void release(String slotId) {
     maker.release(slotId);
   }
 
-  /**
-   * Notes that something happened to an idle slot, which then is no longer in its initial state.
-   */
+  /** Removes the idle slot that an engine event is about, if any: it has changed. Never blocks. */
   public void on(EngineEvent event) {
     for (Slot slot : pool.takeIf(slot -> slot.containerId().equals(event.containerId()))) {
       log.info("removing slot {}: {}", slot.id(), event.kind().name().toLowerCase(Locale.ROOT));
@@ -249,7 +247,7 @@ public final class WarmPool {
     }
   }
 
-  /** Makes slots where they lack and may be made now. Called by a timer; never blocks. */
+  /** Begins to make missing slots if they may be made now. Called by a timer; never blocks. */
   public void tick() {
     if (goesByDemand() && target.isDue()) {
       threads.execute(this::resize);
@@ -266,7 +264,7 @@ public final class WarmPool {
   }
 
   /**
-   * Compares the pool with what the engine and the mounts show, and removes what is left over.
+   * Compares the pool with the engine and the mounts, and removes what is left over. Blocks.
    *
    * @return how many slots were destroyed
    */
@@ -274,12 +272,14 @@ public final class WarmPool {
     return sweep.run();
   }
 
-  /** Creates no more slots, because a stop needs the engine for its reaps. */
+  /** Creates no more slots, because a stop needs the engine for its reaps. Does not block. */
   public void stopMaking() {
     refill.stop();
   }
 
-  /** Makes no more, and destroys what is idle, within a time; a start sweeps the rest. */
+  /**
+   * Makes no more slots and destroys the idle ones, up to a limit; the next start sweeps the rest.
+   */
   public void close(Duration limit) throws InterruptedException {
     stopMaking();
     List<CompletableFuture<Void>> all = new ArrayList<>(List.of(refill.underWay()));

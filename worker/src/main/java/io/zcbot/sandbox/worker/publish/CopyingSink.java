@@ -23,11 +23,11 @@ import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Publishes the answers to a request, and copies each to the requester's topic once the log has it.
- * Then the answer is given, whatever becomes of the copy.
+ * Publishes the answers to a request, and copies each to the topic that the request names, once the
+ * log has the answer. A failed copy does not affect the answer.
  */
 final class CopyingSink implements EventSink {
-  /** What the fields take that hold no output. */
+  /** The size of the fields other than output, in bytes. */
   private static final int FIELDS = 1024;
 
   private final Publisher publisher;
@@ -68,13 +68,13 @@ final class CopyingSink implements EventSink {
     try {
       copied.get();
     } catch (InterruptedException _) {
-      Thread.currentThread().interrupt(); // the log has the answer all the same
+      Thread.currentThread().interrupt(); // the log has the answer already
     } catch (ExecutionException e) {
       throw new IllegalStateException("a copy never fails", e);
     }
   }
 
-  /** About what its JSON takes. */
+  /** The approximate size of the event's JSON, in bytes. */
   private static int sizeOf(SandboxEvent event) {
     return FIELDS
         + switch (event) {
@@ -89,8 +89,8 @@ final class CopyingSink implements EventSink {
   }
 
   /**
-   * What is written later. The headers are those of now, and the event is encoded when it is
-   * written, so that its JSON takes no memory until then.
+   * Makes the copy to write later. The headers are taken now, while the trace is current; the event
+   * is encoded when it is written, so that its JSON takes no memory until then.
    */
   private Supplier<ProducerRecord<byte[], byte[]>> copyOf(SandboxEvent event) {
     Headers headers = publisher.headersOf(event);

@@ -14,8 +14,8 @@ import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 
 /**
- * What a dead letter tells of its record, as text. The names of Kafka's own dead letters (KIP-1191)
- * are there for tools that know them.
+ * The headers by which a dead letter describes its record, as text. The headers of Kafka's own dead
+ * letters (KIP-1191) are included for tools that know them.
  */
 public final class DeadLetterHeaders {
   public static final String ERROR = "zcbot_error";
@@ -30,10 +30,10 @@ public final class DeadLetterHeaders {
   /** The group of the worker that refused the record. */
   public static final String GROUP = "zcbot_group";
 
-  /** Only if key, value or headers are not those of the record. */
+  /** Present only if key, value or headers were cut. */
   public static final String TRUNCATED = "zcbot_truncated";
 
-  /** How often an operator sent the record to its topic again. Part of the record. */
+  /** How often an operator sent the record to its topic again. It belongs to the record itself. */
   public static final String REDRIVEN = "zcbot_redriven";
 
   private static final String KAFKA_MESSAGE = "__dlq.errors.message";
@@ -58,12 +58,12 @@ public final class DeadLetterHeaders {
           KAFKA_OFFSET,
           KAFKA_GROUP);
 
-  /** What is wrong with a record, and what to do. */
+  /** What is wrong with a record, and how to fix it. */
   record Reason(String field, String message) {}
 
   private DeadLetterHeaders() {}
 
-  /** Adds what is to be told of a record, behind the record's own headers. */
+  /** Adds the headers that describe a record, behind the record's own headers. */
   static void add(Headers to, ConsumerRecord<byte[], byte[]> record, Reason why, String group) {
     String partition = Integer.toString(record.partition());
     String offset = Long.toString(record.offset());
@@ -86,8 +86,8 @@ public final class DeadLetterHeaders {
   }
 
   /**
-   * The record's own headers. Only the last header of each name is the worker's: the record may
-   * have had such a header itself.
+   * Returns the record's own headers. Only the last header of each name was added by the worker:
+   * the record may have had such a header itself.
    */
   public static Headers original(Headers deadLetter) {
     Set<String> added = new HashSet<>(ADDED);

@@ -24,11 +24,14 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Input records that go on elsewhere: to the partition of their key, or to the dead letters. */
+/**
+ * Sends input records elsewhere: to the partition of their key, or to the dead-letter topic. The
+ * calls block until the log has them.
+ */
 final class DivertedRecords {
   private static final Logger log = LoggerFactory.getLogger(DivertedRecords.class);
 
-  /** Headers without which a value means something else, or its answer is not where it is read. */
+  /** Headers without which a record would be read differently, or answered elsewhere. */
   private static final List<String> NEEDED_TO_READ =
       List.of(CloudEvents.ID, CloudEvents.CONTENT_TYPE, ReplyTo.HEADER);
 
@@ -45,11 +48,11 @@ final class DivertedRecords {
   }
 
   /**
-   * Those of a worker.
+   * Creates the sender of diverted records.
    *
-   * @param deadLetters the topic of the dead letters
+   * @param deadLetters the dead-letter topic
    * @param group the workers' group, named in dead letters
-   * @param once hands a record over; fails if the log does not take it
+   * @param once hands a record over and tries once; fails if the log does not take it
    */
   DivertedRecords(
       String deadLetters,
@@ -63,11 +66,11 @@ final class DivertedRecords {
   }
 
   /**
-   * Records of one key to another partition of their topic, in their order. One that fits in no way
-   * goes to the dead letters: its topic may accept less than when it was written, and whoever reads
-   * it can do no more.
+   * Forwards records of one key to another partition of their topic, in their order. A record that
+   * is too large even without headers goes to the dead-letter topic, because its topic may accept
+   * less than when it was written, and its reader can do no more.
    *
-   * @return how many are dead letters
+   * @return how many went to the dead-letter topic
    */
   int forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
       throws InterruptedException {
@@ -82,8 +85,8 @@ final class DivertedRecords {
   }
 
   /**
-   * Hands each over before the one before is acknowledged; the producer keeps their order. What is
-   * behind one that fails may be in the log, but is to be sent again behind that one.
+   * Sends records without waiting for each; the producer keeps their order. Records behind one that
+   * fails may be in the log, but must be sent again behind it.
    *
    * @return how many the log has, up to the first that failed
    */
@@ -103,7 +106,7 @@ final class DivertedRecords {
         each.get(); // the producer's delivery.timeout.ms bounds it
         acknowledged += hasFailed ? 0 : 1;
       } catch (ExecutionException _) {
-        hasFailed = true; // whoever sends it again tells why that fails
+        hasFailed = true; // the next try reports the reason
       }
     }
     return acknowledged;
@@ -113,7 +116,9 @@ final class DivertedRecords {
     return new RecordHeaders(record.headers().toArray());
   }
 
-  /** Sends a record until the log has it; false if it is a dead letter. */
+  /**
+   * Sends a record, without headers if it is too large; false if it went to the dead-letter topic.
+   */
   private boolean isForwarded(ConsumerRecord<byte[], byte[]> record, int partition)
       throws InterruptedException {
     Headers needed = new RecordHeaders();
@@ -153,7 +158,7 @@ final class DivertedRecords {
   private static ProducerRecord<byte[], byte[]> forwarded(
       ConsumerRecord<byte[], byte[]> record, int partition, Headers headers) {
     ForwardedFrom.add(headers, record);
-    // A topic with the broker's time gives it another one, so the header has it as well.
+    // The header keeps the time too, since a topic with broker time replaces it.
     return new ProducerRecord<>(
         record.topic(),
         partition,
@@ -163,7 +168,10 @@ final class DivertedRecords {
         headers);
   }
 
-  /** To the dead letters, in the last resort with its position alone. */
+  /**
+   * Writes a record to the dead-letter topic; truncated, or with only its position, if it is too
+   * large.
+   */
   void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why)
       throws InterruptedException {
     deadLetter(record, new DeadLetterHeaders.Reason(why.field(), why.getMessage()));
@@ -179,7 +187,7 @@ final class DivertedRecords {
     } catch (RecordTooLargeException e) {
       log.warn("a dead letter is truncated to {} bytes: {}", TRUNCATED_BYTES, e.getMessage());
     }
-    // The record's own headers may be what is too large, whatever they are called.
+    // Drop the record's own headers: they may be what is too large.
     Headers origin = new RecordHeaders();
     DeadLetterHeaders.add(origin, record, why, group);
     DeadLetterHeaders.add(origin, DeadLetterHeaders.TRUNCATED, "true");

@@ -24,8 +24,8 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes the command table. What does not have to be waited for is written one after another for
- * each command, the newest state only, and again until the log has it.
+ * Writes the command table. {@link #started} blocks. The other writes are asynchronous: for each
+ * command one at a time, only the newest state, and repeated until the log has it. Thread-safe.
  */
 public final class KafkaCommandTable implements CommandTable {
   private static final Duration RETRY = Duration.ofSeconds(1);
@@ -37,23 +37,23 @@ public final class KafkaCommandTable implements CommandTable {
   private final EventCodec codec = new EventCodec();
   private final Map<Key, Pending> pending = new HashMap<>();
 
-  /** Those of them that are to be sent next. */
+  /** The pending keys to send next. */
   private final Deque<Key> unsent = new ArrayDeque<>();
 
   private boolean isSending;
 
   private record Key(UserId user, String execId) {}
 
-  /** What the log is to have; no entry removes the one that it has. */
+  /** The state that the log should have; null removes the entry. */
   private static final class Pending {
     @Nullable CommandEntry wanted;
     boolean isNewer;
   }
 
   /**
-   * A table that is written to when it is told to.
+   * Creates the table.
    *
-   * @param timer runs the repetitions
+   * @param timer runs the retries
    */
   public KafkaCommandTable(
       Publisher publisher,
@@ -107,7 +107,7 @@ public final class KafkaCommandTable implements CommandTable {
     enqueue(key);
   }
 
-  /** Has it sent by a thread of its own, because the producer blocks while it is full. */
+  /** Has a key sent on another thread, because the producer blocks while it is full. */
   private void enqueue(Key key) {
     synchronized (pending) {
       unsent.add(key);
@@ -155,7 +155,7 @@ public final class KafkaCommandTable implements CommandTable {
     }
   }
 
-  /** In the user's partition, though the key is more than the user. */
+  /** Names the user's partition, since the key contains more than the user. */
   private ProducerRecord<byte[], byte[]> record(
       UserId user, String execId, @Nullable CommandEntry entry) {
     return new ProducerRecord<>(

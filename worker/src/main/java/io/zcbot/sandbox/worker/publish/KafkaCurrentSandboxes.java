@@ -14,7 +14,10 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.jspecify.annotations.Nullable;
 
-/** Writes the table of current sandboxes. */
+/**
+ * Writes the table of current sandboxes. All writes but a purge require that this worker owns the
+ * user's partition.
+ */
 public final class KafkaCurrentSandboxes implements CurrentSandboxes {
   private final Publisher publisher;
   private final Holdings holdings;

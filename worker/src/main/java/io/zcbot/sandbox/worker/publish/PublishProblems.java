@@ -9,20 +9,23 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** Why topics do not take records, each for as long as somebody tries to publish there. */
+/**
+ * Why topics do not take records. A problem lasts while a failed record is being retried.
+ * Thread-safe.
+ */
 final class PublishProblems {
   private final SortedMap<String, Problem> byTopic = new TreeMap<>();
 
   private record Problem(int senders, String text) {}
 
-  /** For each topic; null if there are none. */
+  /** The problems of all topics; null if there are none. */
   synchronized @Nullable String text() {
     return byTopic.isEmpty()
         ? null
         : byTopic.values().stream().map(Problem::text).collect(Collectors.joining("; "));
   }
 
-  /** Who publishes one record, and tries until that works or need not be done any more. */
+  /** Begins to publish one record to a topic. */
   Sender sender(String topic) {
     return new Sender(topic);
   }
@@ -35,7 +38,7 @@ final class PublishProblems {
       this.topic = topic;
     }
 
-    /** A try failed; whether none to that topic had before. */
+    /** Notes a failed try; returns whether the topic had no problem before. */
     boolean failed(String text) {
       synchronized (PublishProblems.this) {
         Problem before = byTopic.get(topic);
@@ -46,13 +49,13 @@ final class PublishProblems {
       }
     }
 
-    /** It does not try any more. */
+    /** Ends the tries, whatever their outcome. */
     @Override
     public void close() {
       boolean _ = leave();
     }
 
-    /** It need not try any more; whether it was the last whose tries failed. */
+    /** Ends the tries; returns whether that ended the topic's problem. */
     boolean leave() {
       synchronized (PublishProblems.this) {
         Problem left = isFailing ? byTopic.get(topic) : null;

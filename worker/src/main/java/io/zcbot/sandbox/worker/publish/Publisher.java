@@ -46,8 +46,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Publishes events and dead letters; a call returns once the brokers have acknowledged the record.
- * While Kafka is away, the caller waits, and its input record stays uncommitted, so nothing is
- * lost.
+ * While Kafka is away, the caller is blocked, and its input record stays uncommitted, so nothing is
+ * lost. Thread-safe.
  */
 public final class Publisher
     implements EventSink, RecordForwarding, LiveSandboxTable, AutoCloseable {
@@ -68,12 +68,12 @@ public final class Publisher
   private volatile boolean closed;
 
   /**
-   * Takes over the producer.
+   * Creates a publisher that owns the producer.
    *
    * @param source the CloudEvents source of what is published, a URI reference
    * @param group the workers' group, named in dead letters
-   * @param places how many sandboxes this host takes, told in the live table
-   * @param replies copies answers to where their requests want them
+   * @param places how many sandboxes this host takes, for the headers of the live table
+   * @param replies copies answers to the topics that their requests name
    */
   public Publisher(
       Producer<byte[], byte[]> producer,
@@ -109,7 +109,7 @@ public final class Publisher
                 .build());
   }
 
-  /** Why publishing does not work, for each topic; null while it does. */
+  /** Why publishing fails, for each topic; null while it works. */
   public @Nullable String problem() {
     return problems.text();
   }
@@ -135,13 +135,14 @@ public final class Publisher
   @Override
   public EventSink answering(RequestContext request) {
     String topic = request.replyTo();
-    // An entry of the command table names one too, and anybody may have written that.
+    // Checked again, since the name may come from an entry of the command table, which may be
+    // forged.
     return topic == null || !topic.startsWith(ReplyTo.prefix(topicPrefix))
         ? this
         : new CopyingSink(this, replies, topic);
   }
 
-  /** Hands a record over; fails if the log does not take it. */
+  /** Sends a record once; the result fails if the log does not take it. */
   CompletableFuture<Void> sendOnce(ProducerRecord<byte[], byte[]> record) {
     CompletableFuture<Void> sent = new CompletableFuture<>();
     try {
@@ -155,7 +156,7 @@ public final class Publisher
                   sent.completeExceptionally(e);
                 }
               });
-    } catch (RuntimeException e) { // the producer is full, or it does not know the topic's leader
+    } catch (RuntimeException e) { // its buffer is full, or it knows no leader
       sent.completeExceptionally(e);
     }
     return sent;
@@ -188,7 +189,7 @@ public final class Publisher
     send(liveRecord(user, containerId, null));
   }
 
-  /** In the user's partition, though the key is more than the user. */
+  /** Names the user's partition, since the key contains more than the user. */
   private ProducerRecord<byte[], byte[]> liveRecord(
       UserId user, String containerId, byte @Nullable [] value) {
     Headers headers = new RecordHeaders();
@@ -202,7 +203,7 @@ public final class Publisher
         nameOf(event), null, codec.key(event), codec.encode(event), headersOf(event));
   }
 
-  /** The headers that are published with an event. */
+  /** The headers of an event: CloudEvents and trace. */
   Headers headersOf(SandboxEvent event) {
     Headers headers = new RecordHeaders();
     CloudEvents.headers(event, source)
@@ -233,9 +234,11 @@ public final class Publisher
   }
 
   /**
-   * Sends a record and returns once the log has it; tries until then.
+   * Sends a record and returns once the log has it; retries until then.
    *
    * @param fence passed before each try
+   * @throws RecordTooLargeException if the record is too large, which no retry changes
+   * @throws StoppedException if the worker stops first
    */
   void send(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
@@ -250,7 +253,7 @@ public final class Publisher
                   }));
     } catch (FencedException | InterruptedException | RecordTooLargeException e) {
       throw e;
-    } catch (Throwable e) { // the retries never run out, so only a stop ends them
+    } catch (Throwable e) { // retries have no limit, so only a stop ends them
       throw new StoppedException("the worker stopped before Kafka acknowledged the record", e);
     }
   }
@@ -280,7 +283,7 @@ public final class Publisher
     }
   }
 
-  /** Flushes, bounded, and gives up what still waits. */
+  /** Flushes for a limited time, and gives up what still waits. */
   @Override
   public void close() {
     closed = true;

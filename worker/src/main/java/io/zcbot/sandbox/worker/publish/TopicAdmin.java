@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Creates and checks the topics. */
+/** Creates and checks the topics. All calls block. */
 public final class TopicAdmin {
   private static final Logger log = LoggerFactory.getLogger(TopicAdmin.class);
 
@@ -50,7 +50,7 @@ public final class TopicAdmin {
   private final KafkaConfig config;
   private final TopicSettings settings;
 
-  /** Uses the client, which stays the caller's. */
+  /** Uses the client, which the caller keeps and closes. */
   public TopicAdmin(Admin admin, KafkaConfig config) {
     this.admin = admin;
     this.config = config;
@@ -61,7 +61,7 @@ public final class TopicAdmin {
    * The topics whose settings endanger records or workers, at most one entry per topic.
    *
    * @param idleTtl how long a sandbox may be unused
-   * @throws TopicsException if Kafka does not tell
+   * @throws TopicsException if Kafka does not answer
    */
   public List<TopicWeakness> weaknesses(Duration idleTtl)
       throws TopicsException, InterruptedException {
@@ -69,18 +69,18 @@ public final class TopicAdmin {
   }
 
   /**
-   * How many brokers the cluster has.
+   * The number of brokers in the cluster.
    *
-   * @throws TopicsException if Kafka does not tell
+   * @throws TopicsException if Kafka does not answer
    */
   public int brokers() throws TopicsException, InterruptedException {
     return settings.brokers();
   }
 
   /**
-   * Checks the topics, after creating missing ones where the configuration allows it.
+   * Checks the topics, after creating missing ones if the configuration allows it.
    *
-   * @return the number of partitions by which users are served: every output's
+   * @return the number of partitions by which users are served, that of the outputs
    * @throws TopicsException if they are not usable; the message says what to do
    */
   public int verifyOrCreate() throws TopicsException, InterruptedException {
@@ -112,7 +112,7 @@ public final class TopicAdmin {
   /**
    * Checks the topics and creates none.
    *
-   * @return the number of partitions by which users are served: every output's
+   * @return the number of partitions by which users are served, that of the outputs
    * @throws TopicsException if they are not usable; the message says what to do
    */
   public int verify() throws TopicsException, InterruptedException {
@@ -120,9 +120,9 @@ public final class TopicAdmin {
   }
 
   /**
-   * Each topic's number of partitions; topics that don't exist are not in it.
+   * The number of partitions of each topic that exists.
    *
-   * @throws TopicsException if Kafka does not tell
+   * @throws TopicsException if Kafka does not answer
    */
   public Map<Topic, Integer> describe() throws TopicsException, InterruptedException {
     Map<String, KafkaFuture<TopicDescription>> answers =
@@ -168,8 +168,8 @@ public final class TopicAdmin {
   }
 
   /**
-   * Inputs may have been raised alone: what lies in their new partitions is forwarded to the old
-   * ones, by which users are served until all topics have as many.
+   * Requires one number of partitions. Only inputs may have more: records in their extra partitions
+   * are forwarded to those by which users are served, until all topics have as many.
    */
   private void requireOneCount(Map<Topic, Integer> found) throws TopicsException {
     int fewest = Collections.min(found.values());
@@ -189,11 +189,11 @@ public final class TopicAdmin {
   }
 
   /**
-   * What is to be done about topics that somebody raised.
+   * Advice about topics whose number of partitions somebody raised.
    *
    * @param found each topic's number of partitions
-   * @param served the number by which this worker serves users
-   * @return null if nothing is
+   * @param served the number of partitions by which this worker serves users
+   * @return null if nothing is to be done
    */
   public @Nullable String growth(Map<Topic, Integer> found, int served) {
     if (found.values().stream().allMatch(count -> count == served)) {
@@ -225,9 +225,9 @@ public final class TopicAdmin {
   }
 
   /**
-   * The first topic decides on the number of partitions, and only one worker creates it: workers
-   * that start at the same time with other settings must not create topics with another number.
-   * Users are served by the outputs' number; inputs may have been raised alone.
+   * Creates missing topics. The first topic decides the number of partitions, and only one worker
+   * creates it: workers that start together with different settings must not create topics with
+   * different numbers. Existing outputs decide before inputs, which may have been raised alone.
    */
   private void create(Map<Topic, Integer> existing) throws TopicsException, InterruptedException {
     int partitions =

@@ -15,7 +15,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import org.apache.kafka.common.config.TopicConfig;
 
-/** Judges the settings of topics that work, but not as safely as they should. Pure. */
+/** Judges the settings of topics that work, but not as safely as recommended. Pure. */
 final class TopicAdvice {
   /** From this number of brokers on, topics can be replicated without becoming less available. */
   private static final int ENOUGH_BROKERS = 3;
@@ -38,14 +38,14 @@ final class TopicAdvice {
   private final int brokers;
   private final Duration idleTtl;
 
-  /** Advice for this cluster of so many brokers, and workers with this idle TTL. */
+  /** Creates advice for a cluster of so many brokers, and workers with this idle TTL. */
   TopicAdvice(KafkaConfig config, int brokers, Duration idleTtl) {
     this.config = config;
     this.brokers = brokers;
     this.idleTtl = idleTtl;
   }
 
-  /** What should be changed of a topic; empty if it is as recommended. */
+  /** What should be changed about a topic; empty if it is as recommended. */
   Optional<TopicWeakness> of(Topic topic, State state) {
     List<String> problems = new ArrayList<>();
     List<String> settings = new ArrayList<>();
@@ -96,7 +96,7 @@ final class TopicAdvice {
     }
   }
 
-  /** What the tables need is required, not recommended. */
+  /** Tables are not judged: their cleanup policy is a required setting. */
   private static void judgeCleanup(
       Topic topic, State state, List<String> problems, List<String> settings) {
     String policy = state.setting(TopicConfig.CLEANUP_POLICY_CONFIG);
@@ -110,7 +110,7 @@ final class TopicAdvice {
     }
   }
 
-  /** A worker that starts reads the last uses of sandboxes from these topics. */
+  /** Retention must cover the idle TTL, since a start reads the last uses from these topics. */
   private void judgeRetention(
       Topic topic, State state, List<String> problems, List<String> settings) {
     String retention = state.settings().getOrDefault(TopicConfig.RETENTION_MS_CONFIG, UNLIMITED);

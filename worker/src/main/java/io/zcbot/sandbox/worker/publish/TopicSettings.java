@@ -32,7 +32,7 @@ import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 
-/** The topic-level settings that topics are created with, and compared with at each start. */
+/** The topic-level settings with which topics are created and compared at each start. */
 final class TopicSettings {
   /**
    * Enough for the largest record of an input (the broker's 1 MiB) and the headers of a dead
@@ -43,7 +43,7 @@ final class TopicSettings {
   private static final String TABLE_SEGMENT_BYTES = "8388608";
   private static final String TABLE_TOMBSTONES_MS = "3600000";
 
-  /** A segment that is written to is compacted once it is that old, however small. */
+  /** The active segment becomes compactable at this age, however small it is. */
   private static final String TABLE_LAG_MS = "3600000";
 
   private final Admin admin;
@@ -60,8 +60,8 @@ final class TopicSettings {
     switch (topic) {
       case DEAD_LETTER -> settings.put(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, DEAD_LETTER_BYTES);
       case LIVE, COMMANDS, CURRENT -> {
-        // It is read as a whole, in each rebalance or by a service that starts: keep what
-        // compaction has not reached small.
+        // Tables are read as a whole, in each rebalance or by a starting service: keep the part
+        // small that compaction has not reached.
         settings.put(TopicConfig.SEGMENT_BYTES_CONFIG, TABLE_SEGMENT_BYTES);
         settings.put(TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG, "0.1");
         settings.put(TopicConfig.DELETE_RETENTION_MS_CONFIG, TABLE_TOMBSTONES_MS);
@@ -83,9 +83,9 @@ final class TopicSettings {
   }
 
   /**
-   * Compares the settings that the contract relies on.
+   * Checks the settings that the contract relies on.
    *
-   * @throws TopicsException if one is not in force, or Kafka does not tell
+   * @throws TopicsException if one differs, or Kafka does not answer
    */
   void require() throws TopicsException, InterruptedException {
     List<Deviation> wrong = deviations(Topic::requiredSettings);
@@ -138,7 +138,7 @@ final class TopicSettings {
         .size();
   }
 
-  /** A setting that is not as it should be. */
+  /** A setting that differs from the required one. */
   private record Deviation(String topic, String setting, String is, String wanted) {
     String text() {
       return topic + " has " + setting + "=" + is + " instead of " + wanted;
@@ -189,7 +189,7 @@ final class TopicSettings {
     return configs;
   }
 
-  /** A worker needs no permission to read the settings of topics that it makes no demands on. */
+  /** Reads a topic's settings; empty if that is denied for a topic without requirements. */
   private Config config(Topic topic, @Nullable KafkaFuture<Config> future)
       throws TopicsException, InterruptedException {
     try {
@@ -211,7 +211,7 @@ final class TopicSettings {
       return Objects.requireNonNull(future, what).get();
     } catch (ExecutionException e) {
       if (e.getCause() instanceof UnknownTopicOrPartitionException) {
-        throw TopicAdmin.notKnownYet(config); // one broker described it, another one lags behind
+        throw TopicAdmin.notKnownYet(config); // another broker does not know it yet
       }
       throw TopicAdmin.failed(config, what, needed, e);
     }

@@ -31,12 +31,12 @@ public final class TopicsException extends Exception {
     return new TopicsException(Kind.PASSING, message, cause);
   }
 
-  /** The controller knows of topics that the broker we ask has yet to hear of. */
+  /** New topics have not reached all brokers yet; the check is repeated. */
   static TopicsException settling(String message) {
     return new TopicsException(Kind.SETTLING, message, null);
   }
 
-  /** Whether somebody has to change something first; otherwise Kafka just isn't reached now. */
+  /** Whether somebody has to change something first; otherwise a retry may succeed. */
   public boolean isFinal() {
     return kind == Kind.REFUSAL;
   }

@@ -18,8 +18,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Follows the engine's event stream, and reconnects when it breaks. After each connection it
- * reconciles, because events may have been missed.
+ * Follows the engine's event stream on a virtual thread, and reconnects when it breaks. It
+ * reconciles after each connection, because events may have been missed.
  */
 public final class EngineFollower implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(EngineFollower.class);
@@ -49,7 +49,7 @@ public final class EngineFollower implements AutoCloseable {
     connect(time.now());
   }
 
-  /** Why the stream is not being followed; null while it is. */
+  /** Why the stream is not being followed; null while it is. Any thread. */
   public @Nullable String problem() {
     return problem;
   }
@@ -67,7 +67,7 @@ public final class EngineFollower implements AutoCloseable {
       broke = "the engine ended its event stream";
     } catch (EngineException e) {
       broke = e.getMessage();
-    } catch (RuntimeException e) { // or nobody would follow any more
+    } catch (RuntimeException e) { // or nobody would follow the stream any more
       log.error("following the engine's events failed unexpectedly; please report this", e);
       broke = e.toString();
     }

@@ -23,9 +23,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/** Makes room on a full host. */
+/**
+ * Makes room on a full host by ending the least recently used sandbox. Called in many users' lanes.
+ */
 public final class Eviction {
-  /** An eviction that did not begin within this time is behind other work of its user. */
+  /** An eviction that does not begin within this time, in nanoseconds, is stuck in a busy lane. */
   private static final long BUSY_LANE = Duration.ofSeconds(1).toNanos();
 
   private final Reaper reaper;
@@ -44,14 +46,14 @@ public final class Eviction {
   }
 
   /**
-   * Evicts the sandbox that was unused for longest and takes its place, trying the next where one
-   * turns out to be in use, the engine fails, or its user's lane is busy. Those that it failed to
-   * end before come last. The warm pool and users who come later leave the place alone, which is
-   * free before the eviction is done.
+   * Evicts the sandbox that was unused for longest and takes its place. Tries the next one if it
+   * turns out to be in use, the engine fails, or its user's lane is busy. Sandboxes that an earlier
+   * try could not end come last. A place is free before its eviction is done; meanwhile the warm
+   * pool and later users leave it alone. Blocks up to the deadline.
    *
    * @param deadline on the monotonic clock
-   * @return the place; null if there is none to be had
-   * @throws StoppedException if the worker stops and evicts nobody any more
+   * @return the place; null if none could be had
+   * @throws StoppedException if the worker stops and does not evict any more
    */
   public @Nullable Place makeRoom(long deadline) throws InterruptedException {
     Iterator<Sandbox> candidates = candidates();
@@ -88,10 +90,10 @@ public final class Eviction {
 
   private Iterator<Sandbox> candidates() {
     long now = time.nanos();
-    // The key is read once for each: a sort may refuse keys that change meanwhile.
+    // Read the sort keys once: sort may fail if they change meanwhile.
     return registry.all().stream()
         .filter(sandbox -> reaper.isEvictable(sandbox) && !commands.areIn(sandbox))
-        .filter(sandbox -> !sandbox.isReapPending()) // its place is somebody else's, or free
+        .filter(sandbox -> !sandbox.isReapPending()) // its place is free or promised
         .map(sandbox -> new Candidate(sandbox, sandbox.isStuck(), now - sandbox.lastActive()))
         .sorted(
             Comparator.comparing(Candidate::isStuck)
@@ -108,7 +110,9 @@ public final class Eviction {
    */
   private record Candidate(Sandbox sandbox, boolean isStuck, long unusedFor) {}
 
-  /** The eviction of one candidate. In a busy lane it may wait until nobody wants the place. */
+  /**
+   * The eviction of one candidate. In a busy lane, its turn may come when the place is not needed.
+   */
   private static final class Trial {
     private final Sandbox sandbox;
 
@@ -117,7 +121,7 @@ public final class Eviction {
 
     private volatile boolean begun;
 
-    /** By the lanes, which are closed. */
+    /** Whether the lanes refused it, because they are closed. */
     private boolean refused;
 
     private Trial(Sandbox sandbox, AtomicBoolean over) {
@@ -138,7 +142,10 @@ public final class Eviction {
       return begun;
     }
 
-    /** Whether one place is ours: what others ended is for those who wait for it. */
+    /**
+     * Whether this eviction freed a place. Places freed by others belong to those who wait for
+     * them.
+     */
     private boolean hasMadeRoom() {
       return begun && sandbox.placeFreed().isDone();
     }

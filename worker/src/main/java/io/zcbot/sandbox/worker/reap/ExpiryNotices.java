@@ -17,7 +17,7 @@ import java.util.Set;
 import java.util.WeakHashMap;
 import org.jspecify.annotations.Nullable;
 
-/** Announces ends of sandboxes some time before, once for each. */
+/** Announces the ends of sandboxes some time in advance, once for each approach to an end. */
 final class ExpiryNotices {
   private final Announcer announcer;
   private final HiddenUse hiddenUse;
@@ -25,7 +25,7 @@ final class ExpiryNotices {
   private final Reaper.Limits limits;
   private final Time time;
 
-  /** The last use after which it was announced that a sandbox expires. */
+  /** By sandbox, the last use after which its idle end was announced. */
   private final Map<Sandbox, Long> idle = Collections.synchronizedMap(new WeakHashMap<>());
 
   private final Set<Sandbox> lifetime =
@@ -44,18 +44,18 @@ final class ExpiryNotices {
     this.time = time;
   }
 
-  /** Why a sandbox ends soon, if that is to be announced and was not yet. */
+  /** Why a sandbox will end soon; null if it will not, or no announcement is due. Never blocks. */
   Expiring.@Nullable Reason due(Sandbox sandbox) {
     Duration notice = limits.notice();
     if (notice == null || !idleness.isFollowed(sandbox)) {
-      return null; // of another worker's user that worker may say otherwise
+      return null; // the worker that owns the user may know of later use
     }
     if (limits.maxLifetime() != null
         && lifetimeEnd(sandbox, limits.maxLifetime()) - time.nanos() <= notice.toNanos()
         && !lifetime.contains(sandbox)) {
       return Expiring.Reason.LIFETIME;
     }
-    // A shorter TTL than the notice leaves no time for one.
+    // A TTL shorter than the notice leaves no time for one.
     Duration before = idleness.ttl(sandbox).minus(notice);
     return before.isPositive()
             && idleness.isIdleFor(sandbox, before)
@@ -64,7 +64,10 @@ final class ExpiryNotices {
         : null;
   }
 
-  /** Announces it, unless it turns out to be in use. Runs in the user's lane. */
+  /**
+   * Announces the end that is due, unless the sandbox turns out to be in use. Runs in the user's
+   * lane.
+   */
   void give(Sandbox sandbox) throws EngineException, InterruptedException {
     Expiring.Reason reason = due(sandbox);
     switch (reason) {

@@ -17,28 +17,29 @@ import java.util.WeakHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Use that goes on without a record: a command of the log that runs, what somebody runs in a
- * sandbox with the engine's exec, and, if the operator wants it, what its processes take of a core.
- * The engine is asked only about sandboxes that are about to be reaped.
+ * Detects use of which no record tells: a running command of the log, a command that somebody runs
+ * with the engine's exec, and, if the operator wants it, the processor time of processes. The
+ * engine is asked only about sandboxes that may be reaped soon. The calls block for the engine, in
+ * the user's lane.
  */
 public final class HiddenUse {
   /** Whether a sandbox is in use. */
   enum Answer {
     USED,
-    /** It is, but by the engine's exec alone and for so long that the exec may hang. */
+    /** Used only by the engine's exec, and for so long that the exec may hang. */
     USED_FOR_LONG,
     UNUSED,
-    /** It was never looked at since its last use, so nobody knows what happened since. */
+    /** Not known, because processor time was not measured since the last use. */
     UNKNOWN
   }
 
-  /** The processor time that it had taken at an instant. */
+  /** The processor time that a sandbox had taken at an instant. */
   private record Look(Duration cpuTime, long at) {}
 
-  /** Execs that nothing else came after. */
+  /** A period in which only the engine's execs used a sandbox. */
   private record Hold(long since, long touched) {}
 
-  /** The engine's exec has no time-out, and nobody would ever end one that hangs. */
+  /** The engine's exec has no time-out, so one that hangs would hold a sandbox for ever. */
   static final Duration LONGEST_HOLD = Duration.ofHours(1);
 
   private final Engine engine;
@@ -49,9 +50,9 @@ public final class HiddenUse {
   private final Map<Sandbox, Hold> holds = Collections.synchronizedMap(new WeakHashMap<>());
 
   /**
-   * Nothing was looked at yet.
+   * Starts without measurements.
    *
-   * @param busyShare the share of a core beyond which processes are use; null if they never are
+   * @param busyShare the share of a core above which processes count as use; null if they never do
    */
   public HiddenUse(Engine engine, SandboxCommands commands, @Nullable Double busyShare, Time time) {
     this.engine = engine;
@@ -60,7 +61,7 @@ public final class HiddenUse {
     this.time = time;
   }
 
-  /** Whether processor time counts and a first look is missing, from which to measure it. */
+  /** Whether processor time counts and a first measurement since the last use is missing. */
   boolean wantsLook(Sandbox sandbox) {
     return busyShare != null && lookSinceUse(sandbox) == null;
   }
@@ -69,7 +70,7 @@ public final class HiddenUse {
     looks.put(sandbox, new Look(engine.cpuTime(sandbox.containerId()), time.nanos()));
   }
 
-  /** Asks the engine, and notes use as such. */
+  /** Asks the engine whether a sandbox is in use; use that it finds counts as last use. */
   Answer ask(Sandbox sandbox) throws EngineException {
     if (commands.areIn(sandbox)) {
       sandbox.touch(time.nanos(), Reaped.Use.COMMAND);
@@ -86,7 +87,7 @@ public final class HiddenUse {
     look(sandbox);
     Look now = lookSinceUse(sandbox);
     if (before == null || now == null) {
-      return Answer.UNKNOWN; // or it was used just now
+      return Answer.UNKNOWN; // or the sandbox was used meanwhile
     }
     double share =
         (double) now.cpuTime().minus(before.cpuTime()).toNanos()
@@ -110,7 +111,10 @@ public final class HiddenUse {
     return now - since < LONGEST_HOLD.toNanos() ? Answer.USED : Answer.USED_FOR_LONG;
   }
 
-  /** What an agent did before its last use is no sign that something goes on since. */
+  /**
+   * The last measurement; null if it is older than the last use, and so says nothing about the time
+   * since.
+   */
   private @Nullable Look lookSinceUse(Sandbox sandbox) {
     Look look = looks.get(sandbox);
     return look == null || look.at() - sandbox.lastActive() < 0 ? null : look;

@@ -10,8 +10,8 @@ import java.time.Duration;
 import java.util.OptionalLong;
 
 /**
- * Tells how long sandboxes are unused. Judged up to the low watermark only, because activity that
- * has not been read yet may count.
+ * Tells how long sandboxes have been unused. It judges at the low watermark, not now, because
+ * activity that has not been read yet may count.
  */
 final class Idleness {
   private final LowWatermark lowWatermark;
@@ -28,12 +28,12 @@ final class Idleness {
         && readUpTo.getAsLong() - sandbox.lastActive() >= duration.toNanos();
   }
 
-  /** Whether its user is this worker's, as far as that is known. */
+  /** Whether this worker follows the activity of the sandbox's user. */
   boolean isFollowed(Sandbox sandbox) {
     return lowWatermark.readUpTo(sandbox.partition()).isPresent();
   }
 
-  /** How long this one may be unused. */
+  /** How long a sandbox may be unused. */
   Duration ttl(Sandbox sandbox) {
     return ttls.of(sandbox);
   }

@@ -12,7 +12,7 @@ import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Runs the steps that end sandboxes, in their users' lanes. */
+/** Runs steps on sandboxes in their users' lanes. */
 final class LaneSteps {
   private static final Logger log = LoggerFactory.getLogger(LaneSteps.class);
 
@@ -22,18 +22,18 @@ final class LaneSteps {
     this.lanes = lanes;
   }
 
-  /** What is to be done in the lane. */
+  /** A step to run in the lane. */
   interface Step {
     void run() throws EngineException, InterruptedException;
   }
 
   /**
-   * Queues a step behind whatever this worker still does for the user.
+   * Queues a step behind the user's other work. Never blocks.
    *
    * @param what the step, as a verb for the log
-   * @return completes when it ran; that the engine refused it is logged and no failure, since the
-   *     reaper or the reconciliation comes back to what is left. Cancelled if the worker stops and
-   *     the step will not run
+   * @return completes when the step ran. An engine failure is logged and counts as completion,
+   *     because the reaper or reconciliation will try again. Cancelled if the worker stops and the
+   *     step will not run
    */
   CompletableFuture<Void> queue(UserId user, String what, Step step) {
     CompletableFuture<Void> done = new CompletableFuture<>();

@@ -20,11 +20,11 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Compares what runs here with what the log says of users of some partitions.
+ * Compares what runs here with what the log says about the users of some partitions.
  *
- * <p>The live table alone decides nothing: anybody may have written to it, and it may have been
- * deleted and created anew. What runs here is known from the engine. That another worker took a
- * user over is told by what that worker announced, and so is that a sandbox ran elsewhere at all.
+ * <p>The live table alone decides nothing: anybody may have written to it, or deleted and recreated
+ * it. The engine tells what runs here. Announcements tell that another worker took a user over, and
+ * that a sandbox ran elsewhere at all.
  */
 public final class LogComparison {
   private final Registry registry;
@@ -38,14 +38,14 @@ public final class LogComparison {
   }
 
   /**
-   * What differs.
+   * The differences.
    *
-   * @param unlisted run here, and their entries are missing
-   * @param taken run here, and other workers announced their end
-   * @param superseded run here, and other workers served their users with other sandboxes
-   * @param lost ran elsewhere and were not announced reaped
+   * @param unlisted run here, but have no entry
+   * @param taken run here, but other workers announced their end
+   * @param superseded run here, but other workers served their users with other sandboxes
+   * @param lost ran elsewhere, and their end was not announced
    * @param obsolete entries of sandboxes that were announced reaped, or never ready
-   * @param isComplete whether that is all; if not, compare again once this was acted on
+   * @param isComplete whether that is all; if not, act on it and compare again
    */
   public record Differences(
       List<Sandbox> unlisted,
@@ -61,9 +61,10 @@ public final class LogComparison {
   }
 
   /**
-   * Reads the log and compares. Sandboxes made after this began are in no difference.
+   * Reads the log and compares. Sandboxes that are created after this began are in no difference.
+   * Blocks for Kafka.
    *
-   * @param elsewhere whether sandboxes that don't run here matter
+   * @param elsewhere whether to look for sandboxes that don't run here
    */
   public Differences of(Set<Integer> partitions, boolean elsewhere) {
     Map<String, Sandbox> running = new HashMap<>();

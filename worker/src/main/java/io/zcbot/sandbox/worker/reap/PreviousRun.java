@@ -40,8 +40,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Handles the containers that a previous run of this worker left on the engine. They are removed or
- * taken over before the first ensure is served. Containers of other workers are left alone (I7).
+ * Removes or takes over the containers that a previous run of this worker left on the engine,
+ * before the first ensure is served. Containers of other workers are left alone (I7).
  */
 public final class PreviousRun {
   private static final Logger log = LoggerFactory.getLogger(PreviousRun.class);
@@ -75,7 +75,7 @@ public final class PreviousRun {
   }
 
   /**
-   * Ends everything it left. May be called again after a failure.
+   * Ends all of them. May be called again after a failure.
    *
    * @return how many containers were ended
    */
@@ -94,7 +94,7 @@ public final class PreviousRun {
    *
    * @param partitionOf the partition of a user's records
    * @param lastActive taken as the last use of each, on the monotonic clock; the log tells of later
-   *     ones
+   *     uses
    * @return how many were taken over
    */
   public int adopt(SandboxLog log, ToIntFunction<UserId> partitionOf, long lastActive)
@@ -102,8 +102,7 @@ public final class PreviousRun {
     List<Container> left = own();
     Map<String, LiveSandbox> listed = listed(left, log);
     // The table may lack an entry, or have one of a sandbox that was never announced ready, or
-    // whose
-    // end another worker announced before it was killed. What was announced decides.
+    // whose end another worker announced before it was killed. So announcements decide.
     Announcements said = announced(left, listed, log);
     List<Container> rest = new ArrayList<>();
     for (Container each : left) {
@@ -132,7 +131,7 @@ public final class PreviousRun {
     return ready && !said.isReaped(id) && !said.isSuperseded(id);
   }
 
-  /** By its entry; by its announcement if there is none, or a wrong one. */
+  /** Adopts by the entry, or by the announcement if the entry is missing or wrong. */
   private boolean adopt(
       Container container,
       @Nullable LiveSandbox listed,
@@ -155,7 +154,7 @@ public final class PreviousRun {
             lastActive);
   }
 
-  /** Whether it was adopted, now or before. */
+  /** Adopts a container; returns whether it was adopted, now or before. */
   private boolean adopt(
       Container listed,
       LiveSandbox entry,
@@ -195,8 +194,9 @@ public final class PreviousRun {
   }
 
   /**
-   * No later than now, since anybody may have written it, but not before the container was started,
-   * whatever became of the clock: the next start would not take it over.
+   * Corrects the time of an entry: not later than now, since anybody may have written it, but not
+   * before the start of the container, whatever the clock says, or the next start would not adopt
+   * it.
    */
   private Instant credible(Instant opened, Container container) {
     Instant now = time.now();
@@ -224,9 +224,9 @@ public final class PreviousRun {
   }
 
   /**
-   * Reads since the first of them was started. A listing lacks the time. What is announced of a
-   * container lies beside its entry. One without an entry may have been announced when there were
-   * fewer partitions.
+   * Reads announcements since the first container was started, which a listing lacks. Those of a
+   * container lie in the partition of its entry. A container without an entry may have been
+   * announced when there were fewer partitions, so all are read.
    */
   private Announcements announced(
       List<Container> containers, Map<String, LiveSandbox> listed, SandboxLog log)
@@ -261,7 +261,9 @@ public final class PreviousRun {
     return IntStream.range(0, log.partitions()).boxed().collect(Collectors.toSet());
   }
 
-  /** It runs as it was announced: not started again since, which would have begun its init anew. */
+  /**
+   * Whether it runs as announced, and was not restarted since, which would have run its init again.
+   */
   private static boolean canBeAdopted(Verified verified, LiveSandbox entry) {
     Container container = verified.container();
     return container.isRunning()
@@ -272,8 +274,8 @@ public final class PreviousRun {
   }
 
   /**
-   * As an ensure would leave it, with the limits that are configured now. Not to be able to look at
-   * it ends nothing: it was in order when the sandbox was made, and the next ensure prepares it.
+   * Prepares the workspace as an ensure does, with the current limits. A temporary failure ends
+   * nothing: the workspace was fine when the sandbox was made, and the next ensure prepares it.
    */
   private boolean hasWorkspace(UserId user) {
     try {

@@ -23,7 +23,7 @@ import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Removes the containers that a worker's previous run left on its engine, and none of another
+ * Removes the containers that a previous run of a worker left on its engine, and none of another
  * worker (I7).
  */
 public final class Purge {
@@ -35,22 +35,22 @@ public final class Purge {
     this.termination = termination;
   }
 
-  /** A purge in place of a worker that doesn't run. Mounts of slots are left to the caller. */
+  /** A purge for a worker that does not run. The caller releases mounts of slots. */
   public static Purge offline(Engine engine, Announcer announcer) {
     return new Purge(
         engine,
         new Termination(engine, announcer, new Registry(), SandboxCommands.NONE, _ -> {}, 1));
   }
 
-  /** Ends one of the worker's containers. Nobody was told of an idle slot. */
+  /** Ends one of the worker's containers, announced as purged unless it is an idle slot. */
   public void end(Container container) throws EngineException, InterruptedException {
     end(container, Reaped.Reason.PURGED);
   }
 
   /**
-   * Ends several containers side by side.
+   * Ends several containers concurrently.
    *
-   * @param announced those of which users were told and whose end is not announced yet
+   * @param announced ids of those that were announced ready and not reaped
    */
   void endAll(List<Container> containers, Set<String> announced)
       throws EngineException, InterruptedException {

@@ -25,9 +25,11 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
-/** Decides which sandboxes are due to be reaped, and reaps them in their users' lanes. */
+/**
+ * Decides which sandboxes are due to be reaped, and reaps them in their users' lanes. Thread-safe.
+ */
 public final class Reaper {
-  /** An agent at work is rarely silent for longer; the engine is not asked about its sandbox. */
+  /** The least idle time before a look: an agent at work is rarely silent for longer. */
   private static final Duration SHORTEST_LOOK = Duration.ofSeconds(5);
 
   private final Registry registry;
@@ -43,11 +45,11 @@ public final class Reaper {
   /**
    * When sandboxes end.
    *
-   * @param idleTtls unused for this long: reaped
-   * @param evictAfter unused for this long: may be reaped to make room
+   * @param idleTtls reaped when unused for this long
+   * @param evictAfter may be evicted when unused for this long
    * @param maxLifetime reaped at this age, used or not; null for never
-   * @param notice how long before its end that is announced; null if it is not
-   * @param busyShare processes that take more of a core are use; null if they are not
+   * @param notice how long in advance an end is announced; null if it is not
+   * @param busyShare the share of a core above which processes count as use; null if they never do
    */
   public record Limits(
       IdleTtls idleTtls,
@@ -55,7 +57,7 @@ public final class Reaper {
       @Nullable Duration maxLifetime,
       @Nullable Duration notice,
       @Nullable Double busyShare) {
-    /** One idle TTL for all, no notice, and processes are no use. */
+    /** Limits with one idle TTL for all, without notice, and with processes not counted as use. */
     public Limits(Duration idleTtl, Duration evictAfter, @Nullable Duration maxLifetime) {
       this(IdleTtls.always(idleTtl), evictAfter, maxLifetime, null, null);
     }
@@ -80,7 +82,7 @@ public final class Reaper {
     this.time = time;
   }
 
-  /** Queues the reaps, notices and looks that are due. Called by a timer; never blocks. */
+  /** Queues the reaps, notices and measurements that are due. Called by a timer; never blocks. */
   public void tick() {
     for (Sandbox sandbox : registry.all()) {
       Reaped.Reason reason = due(sandbox);
@@ -106,7 +108,10 @@ public final class Reaper {
     return idleness.isIdleFor(sandbox, duration);
   }
 
-  /** Half of the time after which it may be reaped or evicted: the rest of it is measured. */
+  /**
+   * Half of the time until it may be reaped or evicted; processor time is measured in the other
+   * half.
+   */
   private Duration lookAfter(Sandbox sandbox) {
     Duration half = idleness.ttl(sandbox).dividedBy(2);
     Duration evicted = limits.evictAfter().dividedBy(2);
@@ -114,7 +119,7 @@ public final class Reaper {
     return half.compareTo(later) < 0 ? half : later;
   }
 
-  /** Queues one such step for a sandbox at a time. */
+  /** Queues a step that only looks or announces, at most one per sandbox. */
   private void queueLook(Sandbox sandbox, String what, LaneSteps.Step step) {
     if (looking.add(sandbox)) {
       var _ =
@@ -131,33 +136,32 @@ public final class Reaper {
     }
   }
 
-  /** Whether a sandbox was unused for so long that it may make room for another one. */
+  /** Whether a sandbox was unused for long enough to be evicted. */
   boolean isEvictable(Sandbox sandbox) {
     return isIdleFor(sandbox, limits.evictAfter());
   }
 
   /**
-   * Reaps a sandbox to make room, unless it turns out to be in use.
+   * Reaps a sandbox to make room, unless it turns out to be in use. Never blocks.
    *
-   * @param isWanted asked in the lane when the eviction begins; not if somebody else ends it
+   * @param isWanted asked in the lane when the eviction begins; not asked if another reap is queued
    */
   CompletableFuture<Void> evict(Sandbox sandbox, BooleanSupplier isWanted) {
     return queue(
         sandbox, Reaped.Reason.EVICTED, () -> isWanted.getAsBoolean() && isEvictable(sandbox));
   }
 
-  /** The worker stops: reaps are not to spare the engine for users any more. */
+  /** Reaps faster because the worker stops, and no users wait for the engine any more. */
   public void hurry() {
     termination.hurry();
   }
 
   /**
-   * Reaps every sandbox that a predicate names by user and partition, and waits for whatever runs
-   * in those users' lanes before. What the engine can't end is tried a few times, since nobody
-   * comes back to it.
+   * Reaps every sandbox whose partition a predicate accepts, after the current work in those users'
+   * lanes. A failed kill is retried a few times, since nobody tries again later. Never blocks.
    *
-   * @param reason null to say nothing: somebody else announces them
-   * @param more users without a sandbox as yet whose lanes may be making one
+   * @param reason null to announce nothing, because somebody else does
+   * @param more users whose lanes are at work, and may be making a sandbox
    * @return completes, never exceptionally, when all is done
    */
   public CompletableFuture<Void> reapAll(
@@ -182,7 +186,10 @@ public final class Reaper {
     }
   }
 
-  /** Queues one reap of a sandbox unless one is queued; in the lane it looks once more. */
+  /**
+   * Queues a reap of a sandbox unless one is queued. Whether it is due is checked again in the
+   * lane.
+   */
   private CompletableFuture<Void> queue(Sandbox sandbox, Reaped.Reason reason, StillDue still) {
     if (!sandbox.claimReap()) {
       return CompletableFuture.completedFuture(null);
@@ -209,9 +216,8 @@ public final class Reaper {
   }
 
   /**
-   * Whether something holds it in use of which no record tells. Where only the next look can tell
-   * that, or a command of the engine's holds it that may hang, it is kept unless its place is
-   * wanted.
+   * Whether use of which no record tells keeps the sandbox. If only the next look can tell, or an
+   * exec of the engine that may hang uses it, it is kept unless its place is wanted.
    */
   private boolean isHeld(Sandbox sandbox, Reaped.Reason reason) throws EngineException {
     return switch (hiddenUse.ask(sandbox)) {

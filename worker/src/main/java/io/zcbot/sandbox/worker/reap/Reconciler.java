@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Compares this worker's registry with the containers on the engine, on engine events and
- * periodically. It touches containers of this worker only (I7).
+ * periodically. It touches only containers of this worker (I7).
  */
 public final class Reconciler {
   private final Engine engine;
@@ -48,7 +48,7 @@ public final class Reconciler {
     this.time = time;
   }
 
-  /** Takes note of something that happened on the engine. Never blocks. */
+  /** Handles an engine event. Never blocks. */
   public void on(EngineEvent event) {
     UserId user = event.user();
     if (user == null) {
@@ -66,8 +66,8 @@ public final class Reconciler {
   }
 
   /**
-   * Compares all there is with all that should be, and queues what follows. The listing is taken
-   * first and judged in the lanes, so that work under way meanwhile is no difference.
+   * Compares all containers with the registry, and queues what follows. The listing is taken first
+   * and judged in the lanes, so that work in progress is no difference. Blocks for the listing.
    */
   public void reconcile() throws EngineException {
     Map<String, Container> byId = new HashMap<>();
@@ -92,7 +92,7 @@ public final class Reconciler {
     var _ = steps.queue(sandbox.user(), "end a dead sandbox", () -> check(sandbox, exitCode));
   }
 
-  /** In the lane: ends a sandbox that is no longer there or no longer usable. */
+  /** Ends a sandbox that is gone or no longer usable. Runs in the lane. */
   private void check(Sandbox sandbox, @Nullable Integer exitCode)
       throws EngineException, InterruptedException {
     if (registry.get(sandbox.user()) != sandbox) {
@@ -114,8 +114,9 @@ public final class Reconciler {
   }
 
   /**
-   * In the lane: removes a container of ours that is not in the registry. What is announced leaves
-   * the registry before it is removed, so such a one was announced gone or never announced at all.
+   * Removes a container of this worker that is not in the registry. Runs in the lane. A sandbox
+   * leaves the registry when its end is announced, so this one was announced gone or never
+   * announced.
    */
   private void sweep(UserId user, Container stray) throws EngineException, InterruptedException {
     Sandbox known = registry.get(user);

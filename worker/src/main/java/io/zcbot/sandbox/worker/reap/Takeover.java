@@ -23,8 +23,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Acts on what differs between this host and the log. What was announced and runs nowhere went with
- * its host, and is announced lost before its user's next ensure is served.
+ * Acts on the differences between this host and the log. A sandbox that was announced and runs
+ * nowhere was lost with its host; it is announced lost before its user's next ensure is served.
  */
 public final class Takeover {
   private static final Logger log = LoggerFactory.getLogger(Takeover.class);
@@ -43,10 +43,10 @@ public final class Takeover {
   }
 
   /**
-   * Brings what runs here and the log together again.
+   * Resolves the differences. Never blocks.
    *
-   * @param tenure of the partitions; after it nothing is announced lost and no entry written
-   * @return what was lost, once all is done
+   * @param tenure of the partitions; after it, nothing is announced lost and no entry is written
+   * @return the lost sandboxes, once all is done
    */
   public CompletableFuture<List<LiveSandbox>> settle(
       LogComparison.Differences differences, Tenure tenure) {
@@ -80,10 +80,10 @@ public final class Takeover {
   }
 
   /**
-   * Announces what is lost.
+   * Announces lost sandboxes. Never blocks.
    *
-   * @param tenure of its users' partitions; nothing is announced after it
-   * @return what was lost, once all is announced
+   * @param tenure of their users' partitions; after it, nothing is announced
+   * @return those that were announced, once all are
    */
   public CompletableFuture<List<LiveSandbox>> announceLost(
       Collection<LiveSandbox> entries, Tenure tenure) {
@@ -126,8 +126,8 @@ public final class Takeover {
   }
 
   /**
-   * Somebody removed its entry, or the whole table. Of another worker's user it stays away, or that
-   * worker's next sandbox for the user would not end this one.
+   * Writes a missing entry again; somebody removed it, or the whole table. Not for a user whom
+   * another worker owns: that worker's next sandbox would not end this one.
    */
   private void relist(Sandbox sandbox, Tenure tenure) throws InterruptedException {
     if (!tenure.holds(sandbox.user())) {
@@ -139,7 +139,7 @@ public final class Takeover {
   }
 
   /**
-   * Ends a sandbox whose user was another worker's meanwhile.
+   * Ends a sandbox whose user another worker took over.
    *
    * @param reason null if that worker announced its end
    */
@@ -150,7 +150,7 @@ public final class Takeover {
     termination.end(TerminationTarget.of(sandbox, reason));
   }
 
-  /** The sandboxes that run here for users of some partitions. */
+  /** The sandboxes that run here for users of some partitions, as entries of the live table. */
   public List<LiveSandbox> running(Predicate<Integer> ofPartition) {
     return registry.all().stream()
         .filter(sandbox -> ofPartition.test(sandbox.partition()))

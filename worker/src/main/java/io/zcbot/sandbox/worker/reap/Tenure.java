@@ -6,9 +6,11 @@ package io.zcbot.sandbox.worker.reap;
 
 import io.zcbot.sandbox.events.UserId;
 
-/** One assignment of partitions: what is read and queued during it must not be done after it. */
+/** One assignment of partitions. What was read and queued during it must not be done after it. */
 @FunctionalInterface
 public interface Tenure {
-  /** Whether the user's partition still is this worker's by it; waits where that is in doubt. */
+  /**
+   * Whether this worker still owns the user's partition by this assignment; blocks while in doubt.
+   */
   boolean holds(UserId user) throws InterruptedException;
 }

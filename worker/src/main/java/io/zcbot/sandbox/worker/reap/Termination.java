@@ -24,9 +24,10 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * Ends one container: kill, answer its commands, announce, remove, in this order. Killed first, so
- * that what is announced is true; removed last, so that a crash before the announcement leaves the
- * evidence for the next start's purge, which announces it then, under the same event id.
+ * Ends containers: kill, answer the commands, announce, remove, in this order. The kill comes
+ * first, so that the announcement is true. The removal comes last, so that a crash before the
+ * announcement leaves evidence for the next start, which announces the end with the same event id.
+ * Thread-safe.
  */
 public final class Termination {
   private static final Logger log = LoggerFactory.getLogger(Termination.class);
@@ -34,7 +35,7 @@ public final class Termination {
   private static final Retry ONCE =
       Retry.of("end once", RetryConfig.custom().maxAttempts(1).build());
 
-  /** Within some six seconds. */
+  /** Six tries within about six seconds. */
   private static final Retry A_FEW_TIMES =
       Retry.of(
           "end",
@@ -55,10 +56,10 @@ public final class Termination {
   private final Semaphore permits;
 
   /**
-   * Ends containers with at most so many engine calls at once, as long as users may wait for the
-   * engine.
+   * Creates the termination.
    *
    * @param releaseSlot undoes the mount of a slot, by its id, whose container ended
+   * @param concurrency most concurrent engine calls, while users may wait for the engine
    */
   public Termination(
       Engine engine,
@@ -76,26 +77,28 @@ public final class Termination {
     this.permits = new Semaphore(concurrency, true);
   }
 
-  /** The worker stops and nobody waits for the engine: twice as many calls at once, for good. */
+  /**
+   * Doubles the concurrency for good, because the worker stops and no users wait for the engine.
+   */
   public void hurry() {
     permits.release(concurrency);
   }
 
   /**
-   * Ends a container. Runs in the user's lane. After an {@link EngineException} it may be called
-   * again; once announced, the sandbox is out of the registry and only the removal can be
-   * outstanding.
+   * Ends a container. Runs in the user's lane; blocks for the engine and the log. After an {@link
+   * EngineException} it may be called again; once announced, the sandbox is out of the registry and
+   * only its removal can be outstanding.
    *
-   * <p>Only the engine's work is rationed: while one termination waits for the log, others go on.
-   * Where many end at once, all are killed and announced before the first is removed.
+   * <p>Only the engine's work is limited: while one termination waits for the log, others go on. If
+   * many sandboxes end at once, all are killed and announced before the first is removed.
    */
   public void end(TerminationTarget target) throws EngineException, InterruptedException {
     end(target, ONCE);
   }
 
   /**
-   * Ends a sandbox to which nobody comes back, if it is still the user's: while the engine can't
-   * kill it, it is tried a few times. Runs in the user's lane.
+   * Ends a sandbox, if it is still the user's, when nobody would try again later: a failed kill is
+   * retried a few times. Runs in the user's lane.
    */
   public void endInsistently(Sandbox sandbox, Reaped.@Nullable Reason reason)
       throws EngineException, InterruptedException {
@@ -111,19 +114,20 @@ public final class Termination {
       if (reason != null) {
         kill(target.containerId(), kills);
         if (target.sandbox() != null) {
-          target.sandbox().freePlace(); // whoever hears of the end finds the room
+          target.sandbox().freePlace(); // the place is free before the end is announced
         }
         commands.ended(target.user(), target.containerId());
         announcer.reaped(target, reason);
       }
-      // Before the removal, which may fail: it must not be used any more, announced or not.
+      // Before the removal, which may fail: the sandbox must not be used any more, announced or
+      // not.
       if (target.sandbox() != null) {
         registry.remove(target.sandbox());
       }
       try {
         permitted(() -> remove(target));
       } finally {
-        if (reason == null) { // it ran until now, and nobody may come back to it
+        if (reason == null) { // not killed before; answer even if the removal failed
           commands.ended(target.user(), target.containerId());
         }
       }
@@ -147,7 +151,7 @@ public final class Termination {
 
   private static boolean mayPass(Throwable failure) {
     if (!(failure instanceof EngineException refused)) {
-      return false; // an interrupt says nothing of the container
+      return false; // an interrupt says nothing about the container
     }
     log.info("could not kill it: {}", refused.getMessage());
     return refused.kind().isRetryable();
@@ -170,7 +174,7 @@ public final class Termination {
     try {
       engine.remove(target.containerId());
     } finally {
-      // Whether or not it is gone: it must not be used, and nobody may come back to it.
+      // Even if the removal failed: it must not be used, and there may be no other try.
       if (target.slotId() != null) {
         releaseSlot.accept(target.slotId());
       }

@@ -10,7 +10,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Counts copies that were dropped, and logs them once a minute: requesters choose the names. */
+/**
+ * Counts dropped copies, and logs them at most once a minute, because requesters choose the topic
+ * names and could flood the log. Thread-safe.
+ */
 final class Drops {
   private static final Logger log = LoggerFactory.getLogger(Drops.class);
   private static final Duration LOG_INTERVAL = Duration.ofMinutes(1);

@@ -10,7 +10,9 @@ import java.util.concurrent.CompletableFuture;
 /** Tells whether topics exist. */
 @FunctionalInterface
 interface Lookup extends AutoCloseable {
-  /** Why a topic can't be written to; nothing if it exists. Fails if nobody tells. */
+  /**
+   * Why a topic can't be written to; empty if it exists. The future fails if Kafka does not answer.
+   */
   CompletableFuture<Optional<ReplyDrop>> obstacle(String topic);
 
   @Override

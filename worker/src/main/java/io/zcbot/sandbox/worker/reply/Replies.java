@@ -13,11 +13,11 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 public interface Replies {
   /**
    * Copies an answer that the log has. Never blocks, and never fails: a copy that can't be written
-   * is dropped. The copies for a topic are written in the order of the calls.
+   * is dropped. Copies to one topic are written in the order of the calls.
    *
-   * @param topic the requester's
-   * @param size about what the copy takes, in bytes
-   * @param copy made when it is its turn, so that what waits takes no memory
+   * @param topic the topic that the request names
+   * @param size the approximate size of the copy, in bytes
+   * @param copy called when it is the copy's turn, so that waiting copies take no memory
    * @return completes when the topic has the copy or it is dropped, and after a short time in any
    *     case
    */

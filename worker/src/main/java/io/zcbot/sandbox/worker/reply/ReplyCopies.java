@@ -23,27 +23,27 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Copies answers with a producer of its own. A topic that takes nothing holds up its own copies:
- * each has a thread while there is something to copy, and at most a third of what the producer may
- * hold. Nobody waits for a topic that was late, until it takes a copy again.
+ * Copies answers with a separate producer. A topic that takes nothing holds up only its own copies:
+ * each has a thread while there is something to copy, and at most a third of the producer's buffer.
+ * Callers do not wait for a topic that was late, until it takes a copy again.
  */
 public final class ReplyCopies implements Replies, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(ReplyCopies.class);
 
   private static final int MOST_TOPICS = 1000;
 
-  /** In the producer, of all topics and of one. */
+  /** Bounds of the bytes in the producer, for all topics and for one. */
   static final int MOST_BYTES = 6 * 1024 * 1024;
 
   static final int MOST_BYTES_OF_ONE = 2 * 1024 * 1024;
 
-  /** A small record takes a batch. */
+  /** Added to each copy's size, because a small record takes a whole batch. */
   private static final int OVERHEAD = 4096;
 
   private static final Duration PATIENCE = Duration.ofSeconds(2);
   private static final Duration REFUSAL = Duration.ofSeconds(10);
 
-  /** Brokers hear of a new topic one after the other, and later than who created it. */
+  /** Pauses before looking again: brokers learn of a new topic later than its creator. */
   private static final List<Integer> PAUSES_MS = List.of(500, 1500);
 
   private final ReplyProducer producer;
@@ -58,7 +58,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
   private int bytes;
   private boolean takesNothing;
 
-  /** Makes its clients when they are needed: most workers copy nothing. */
+  /** Makes its clients only when they are needed, because most workers copy nothing. */
   public ReplyCopies(
       Supplier<Producer<byte[], byte[]>> producers,
       Supplier<Admin> admins,
@@ -118,7 +118,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
     return topics.mayKeep(topic, copy) ? null : ReplyDrop.LATE;
   }
 
-  /** Waits for a while only. Then nobody waits for the topic any more, until it takes a copy. */
+  /** Completes with the copy, or after a while, when the topic begins to count as late. */
   private CompletableFuture<Void> awaited(ReplyTopic topic, Copy copy) {
     return copy.settled()
         .copy()
@@ -130,7 +130,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
             });
   }
 
-  /** Nobody waits for the topic any more. What there is no room for is dropped. */
+  /** Ends the callers' waits for a topic, and drops the copies that a late topic may not keep. */
   private void late(ReplyTopic topic) {
     drop(topic, ReplyDrop.LATE, topics::late);
     List<Copy> kept;
@@ -158,7 +158,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
     }
   }
 
-  /** Writes what waits for a topic. The topic's thread. */
+  /** Sends the copies that wait for a topic. Runs on the topic's thread. */
   private void sendAll(ReplyTopic topic) {
     do {
       try {
@@ -168,7 +168,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
             producer.send(copy.record(), dropped -> settled(topic, copy, dropped));
           }
         }
-      } catch (InterruptedException e) { // nobody does that
+      } catch (InterruptedException e) { // nobody interrupts this thread
         Thread.currentThread().interrupt();
         refuse(topic, ReplyDrop.FAILED);
       } catch (RuntimeException e) {
@@ -219,7 +219,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
     return topic.exists;
   }
 
-  /** Why a topic can't be written to: late, if nobody tells. */
+  /** Why a topic can't be written to; LATE if Kafka does not answer. */
   private @Nullable ReplyDrop look(ReplyTopic topic) throws InterruptedException {
     try {
       return lookup.obstacle(topic.name).get().orElse(null);
@@ -229,7 +229,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
     }
   }
 
-  /** Takes the next copy once there is room for it; null if there is none. */
+  /** Takes the next copy, and waits for room for it; null if there is none. */
   private @Nullable Copy next(ReplyTopic topic) throws InterruptedException {
     lock.lock();
     try {
@@ -248,7 +248,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
     }
   }
 
-  /** A copy is written, or will not be. May be called more than once. */
+  /** A copy was written or dropped. May be called more than once. */
   private void settled(ReplyTopic topic, Copy copy, @Nullable ReplyDrop dropped) {
     if (!copy.isOver().compareAndSet(false, true)) {
       return;
@@ -259,7 +259,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
       bytes -= copy.size();
       topic.isLate = dropped == null ? false : topic.isLate || dropped == ReplyDrop.LATE;
       if (dropped == ReplyDrop.LATE) {
-        topic.exists = false; // it may be gone
+        topic.exists = false; // the topic may have been deleted
       }
       changed.signalAll();
     } finally {
@@ -276,12 +276,12 @@ public final class ReplyCopies implements Replies, AutoCloseable {
     copy.settled().complete(null);
   }
 
-  /** Nothing is copied to a topic for a while. */
+  /** Copies nothing to a topic for a while. */
   private void refuse(ReplyTopic topic, ReplyDrop why) {
     drop(topic, why, each -> each.refuse(why, time.nanos() + REFUSAL.toNanos()));
   }
 
-  /** What was handed over to the producer is flushed, bounded; the rest is dropped. */
+  /** Flushes what the producer has, for a limited time; drops the rest. */
   @Override
   public void close() {
     List<ReplyTopic> all;

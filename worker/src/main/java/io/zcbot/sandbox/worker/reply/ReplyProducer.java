@@ -16,7 +16,7 @@ import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 
-/** Writes copies. Its client is made for the first one, since most workers copy nothing. */
+/** Writes copies. Its client is made for the first one, because most workers copy nothing. */
 final class ReplyProducer implements AutoCloseable {
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
 
@@ -29,9 +29,10 @@ final class ReplyProducer implements AutoCloseable {
   }
 
   /**
-   * Writes one.
+   * Writes a copy. Failures go to the callback.
    *
-   * @param settled told why it will not be written, or null once it is; maybe more than once
+   * @param settled called with the reason why it will not be written, or null once it is; perhaps
+   *     more than once
    */
   void send(
       Supplier<ProducerRecord<byte[], byte[]>> record, Consumer<@Nullable ReplyDrop> settled) {
@@ -61,12 +62,12 @@ final class ReplyProducer implements AutoCloseable {
       case RecordTooLargeException _ -> ReplyDrop.TOO_LARGE;
       case AuthorizationException _ -> ReplyDrop.DENIED;
       case UnknownTopicOrPartitionException _, InvalidTopicException _ -> ReplyDrop.ABSENT;
-      case RetriableException _ -> ReplyDrop.LATE; // not any more
+      case RetriableException _ -> ReplyDrop.LATE; // the client's own retries are over
       default -> ReplyDrop.FAILED;
     };
   }
 
-  /** What was sent is flushed, bounded. */
+  /** Flushes what was sent, for a limited time. */
   @Override
   public synchronized void close() {
     isClosed = true;

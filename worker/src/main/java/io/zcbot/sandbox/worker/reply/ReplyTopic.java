@@ -12,7 +12,10 @@ import java.util.function.Supplier;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.jspecify.annotations.Nullable;
 
-/** What is known of a topic for replies, and what is to be copied there. Not thread-safe. */
+/**
+ * The state of a topic for replies, and the copies that wait for it. Guarded by the lock of {@link
+ * ReplyCopies}, except for {@link #exists}.
+ */
 final class ReplyTopic {
   final String name;
 
@@ -21,16 +24,16 @@ final class ReplyTopic {
 
   private int waitingBytes;
 
-  /** Whether Kafka said so. Only then the producer may hear of it. */
+  /** Whether Kafka said that the topic exists. The producer must not see its name before. */
   volatile boolean exists;
 
-  /** Whether a thread is at work on what waits. */
+  /** Whether a thread sends the copies that wait. */
   boolean isSending;
 
-  /** Whether its last copies took so long that nobody waits for them any more. */
+  /** Whether its last copies took so long that callers do not wait for copies any more. */
   boolean isLate;
 
-  /** What the producer has and Kafka has not acknowledged. */
+  /** The bytes that the producer has and Kafka has not acknowledged. */
   int bytes;
 
   private @Nullable ReplyDrop refusal;
@@ -56,7 +59,7 @@ final class ReplyTopic {
     return refusal != null && refusedUntil - now > 0 ? refusal : null;
   }
 
-  /** Takes no copies for a while; returns those that waited. */
+  /** Refuses copies for a while; returns those that waited. */
   List<Copy> refuse(ReplyDrop why, long until) {
     exists = false;
     refusal = why;
@@ -68,7 +71,7 @@ final class ReplyTopic {
     return !waiting.isEmpty();
   }
 
-  /** What the producer does not have yet. */
+  /** The bytes that the producer does not have yet. */
   int waitingBytes() {
     return waitingBytes;
   }

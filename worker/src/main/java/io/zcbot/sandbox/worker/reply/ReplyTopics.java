@@ -14,11 +14,12 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The topics for replies that were named lately, a bounded number. Those that exist are kept apart
- * from the others, so that no flood of invented names makes them forgotten. Not thread-safe.
+ * The topics for replies that were named recently, up to a bound. Topics that exist are kept apart
+ * from the others, so that a flood of invented names does not displace them. Guarded by the lock of
+ * {@link ReplyCopies}.
  */
 final class ReplyTopics {
-  /** Of topics for which nobody waits, of all and of one. */
+  /** Bounds of the bytes that wait for late topics, for all and for one. */
   static final int MOST_BYTES_LATE = 6 * 1024 * 1024;
 
   private static final int MOST_BYTES_OF_A_LATE_ONE = 256 * 1024;
@@ -28,7 +29,7 @@ final class ReplyTopics {
   private final Map<String, ReplyTopic> others = leastRecentlyUsedFirst();
 
   /**
-   * None yet.
+   * Starts without topics.
    *
    * @param most how many are kept of those that exist, and of the others
    */
@@ -49,7 +50,7 @@ final class ReplyTopics {
     return known == null ? add(others, new ReplyTopic(name)) : known;
   }
 
-  /** A topic turned out to exist. False if there is no room for one more of those. */
+  /** Moves a topic to those that exist; false if there is no room. */
   boolean moveToExisting(ReplyTopic topic) {
     others.remove(topic.name);
     return existing.containsKey(topic.name) || add(existing, topic) != null;
@@ -73,7 +74,10 @@ final class ReplyTopics {
     return false;
   }
 
-  /** Whether a topic for which nobody waits may keep one more copy: nothing else keeps it. */
+  /**
+   * Whether a late topic may keep one more copy. Its callers do not wait, so memory alone bounds
+   * them.
+   */
   boolean mayKeep(ReplyTopic topic, Copy copy) {
     int there = topic.bytes + topic.waitingBytes();
     return (there == 0 || there + copy.size() <= MOST_BYTES_OF_A_LATE_ONE)
@@ -88,7 +92,7 @@ final class ReplyTopics {
         .sum();
   }
 
-  /** Nobody waits for a topic any more; returns the copies that it may not keep. */
+  /** Marks a topic as late; removes and returns the copies that it may not keep. */
   List<Copy> late(ReplyTopic topic) {
     topic.isLate = true;
     List<Copy> dropped = new ArrayList<>();
@@ -102,7 +106,6 @@ final class ReplyTopics {
     return dropped;
   }
 
-  /** All of them. */
   List<ReplyTopic> all() {
     List<ReplyTopic> all = new ArrayList<>(existing.values());
     all.addAll(others.values());

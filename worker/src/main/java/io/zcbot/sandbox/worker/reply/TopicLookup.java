@@ -22,9 +22,9 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Asks Kafka whether topics exist, one question at a time, about all that were asked for meanwhile.
- * A producer would ask as well, but again and again, and a broker that creates topics of which a
- * producer asks would create whatever somebody names.
+ * Asks Kafka whether topics exist, with one request at a time for all topics asked about meanwhile.
+ * A producer would ask too, but again and again, and a broker that creates topics automatically
+ * would create whatever a request names. Thread-safe.
  */
 final class TopicLookup implements Lookup {
   private static final int MOST_AT_ONCE = 200;
@@ -36,7 +36,7 @@ final class TopicLookup implements Lookup {
   private boolean isAsking;
   private boolean closed;
 
-  /** Makes its client when it needs one. */
+  /** Makes its client only when it is needed. */
   TopicLookup(Supplier<Admin> clients) {
     this.clients = clients;
   }

@@ -18,8 +18,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What was announced of some containers. Readies are added in the order of their user's partition;
- * the reaped ones come from another topic, at any time.
+ * What was announced about some containers. Ready events must be added in the order of their user's
+ * partition; reaped events come from another topic and may be added at any time. Not thread-safe.
  */
 public final class Announcements {
   private final Map<String, UserId> containers;
@@ -29,7 +29,7 @@ public final class Announcements {
   private final Set<String> superseded = new HashSet<>();
   private final Map<UserId, Instant> forgotten = new HashMap<>();
 
-  /** Nothing was announced of these containers as yet, each with its user. */
+  /** Starts with no announcements about these containers, each with its user. */
   public Announcements(Map<String, UserId> containers) {
     this.containers = Map.copyOf(containers);
     this.byUser =
@@ -40,12 +40,12 @@ public final class Announcements {
                     Collectors.mapping(Map.Entry::getKey, Collectors.toList())));
   }
 
-  /** Whether announcements of this user matter. */
+  /** Whether announcements about this user matter. */
   public boolean concern(UserId user) {
     return byUser.containsKey(user);
   }
 
-  /** A sandbox was announced ready. */
+  /** Adds a ready event. */
   public void add(Ready ready) {
     if (ready.userId().equals(containers.get(ready.containerId()))) {
       lastReady.put(ready.containerId(), ready);
@@ -60,46 +60,46 @@ public final class Announcements {
     }
   }
 
-  /** A sandbox was announced reaped. */
+  /** Adds a reaped event. */
   public void add(Reaped announced) {
     if (announced.userId().equals(containers.get(announced.containerId()))) {
       reaped.add(announced.containerId());
     }
   }
 
-  /** Retention removed what was announced of a user before an instant. */
+  /** Notes that retention removed what was announced about a user before an instant. */
   public void forgotten(UserId user, Instant before) {
     forgotten.merge(user, before, (one, other) -> one.isAfter(other) ? one : other);
   }
 
-  /** When it was last announced ready; null if it never was. */
+  /** When a container was last announced ready; null if never. */
   public @Nullable Instant readyAt(String container) {
     Ready ready = lastReady.get(container);
     return ready == null ? null : ready.readyAt();
   }
 
-  /** The idle TTL with which it was last announced ready; null if that is not known. */
+  /** The idle TTL with which a container was last announced ready; null if not known. */
   public @Nullable Duration idleTtl(String container) {
     Ready ready = lastReady.get(container);
     return ready == null ? null : ready.environment().idleTtl();
   }
 
-  /** Whether it was announced ready, and its end was not. */
+  /** Whether a container was announced ready, and its end was not. */
   public boolean isOpen(String container) {
     return lastReady.containsKey(container) && !isReaped(container);
   }
 
-  /** Whether its end was announced. */
+  /** Whether a container's end was announced. */
   public boolean isReaped(String container) {
     return reaped.contains(container);
   }
 
-  /** Whether another worker served its user with another sandbox later. */
+  /** Whether another worker later announced another sandbox for the container's user. */
   public boolean isSuperseded(String container) {
     return superseded.contains(container);
   }
 
-  /** Whether its ready, given at this time, may have been removed by retention. */
+  /** Whether retention may have removed a ready event of this time. */
   public boolean isForgotten(UserId user, Instant opened) {
     Instant before = forgotten.get(user);
     return before != null && opened.isBefore(before);

@@ -24,9 +24,10 @@ import org.slf4j.MDC;
 import org.slf4j.event.Level;
 
 /**
- * Announces what happens to users' sandboxes, in the events and in the live table. All
- * announcements are made here, so that the two agree: an entry of the live table is made before
- * ready is published and removed after reaped is.
+ * Announces what happens to users' sandboxes, in events and in the live table. All announcements
+ * are made here, so that the two agree: an entry of the live table is written before ready is
+ * published, and removed after reaped is. Thread-safe; the calls block until the log has what they
+ * write.
  */
 public final class Announcer {
   private static final Logger log = LoggerFactory.getLogger(Announcer.class);
@@ -40,9 +41,10 @@ public final class Announcer {
   private final Consumer<UserId> served;
 
   /**
-   * An announcer that speaks for one worker.
+   * Creates the announcer of one worker.
    *
-   * @param served is told of each user whose sandbox ended, on this host or with another one
+   * @param served is called with each user whose sandbox was announced reaped, on this or another
+   *     host
    */
   public Announcer(
       EventSink sink,
@@ -61,20 +63,20 @@ public final class Announcer {
     this.served = served;
   }
 
-  /** Enters a sandbox in the live table as it is now. Its ready is published next. */
+  /** Enters a sandbox in the live table, before its ready is published. */
   public void opened(Sandbox sandbox, Fence fence) throws FencedException, InterruptedException {
     table.open(entryOf(sandbox), fence);
   }
 
-  /** Enters a sandbox that was announced ready in the live table again. */
+  /** Writes a missing entry of a ready sandbox to the live table again. */
   public void listedAgain(Sandbox sandbox) throws InterruptedException {
     table.open(entryOf(sandbox));
   }
 
   /**
-   * Enters a sandbox whose ready was published in the table of current sandboxes, unless it is
-   * there. One that was adopted is entered once more: its ready may have been the last that its
-   * worker published.
+   * Enters a sandbox, whose ready was published, in the table of current sandboxes, unless this
+   * process did so before. An adopted one is entered again, since the previous run may have stopped
+   * before.
    */
   public void current(Sandbox sandbox, Ready ready) throws InterruptedException {
     if (sandbox.isEntered()) {
@@ -89,14 +91,14 @@ public final class Announcer {
   }
 
   /**
-   * Removes an entry of the live table whose sandbox nobody has to be told of.
+   * Removes an entry of the live table whose sandbox needs no announcement.
    *
    * @param isLast whether its user has no sandbox
    */
   public void unlisted(LiveSandbox entry, boolean isLast) throws InterruptedException {
     try {
       if (isLast) {
-        current.remove(entry.userId()); // who announced its end may have got no further
+        current.remove(entry.userId()); // the worker that announced its end may have stopped then
       }
       table.close(entry.userId(), entry.containerId());
     } catch (FencedException e) {
@@ -104,7 +106,7 @@ public final class Announcer {
     }
   }
 
-  /** A sandbox of this worker, as the live table has it from now on. */
+  /** The entry of a sandbox of this worker for the live table. */
   public LiveSandbox entryOf(Sandbox sandbox) {
     return new LiveSandbox(
         sandbox.user(),
@@ -139,13 +141,13 @@ public final class Announcer {
       throws FencedException, InterruptedException {
     sink.answering(request).publish(failed, fence);
     metrics.ensured(failed.reason().wire(), Duration.ofNanos(time.nanos() - arrived));
-    // Refusals for want of room come in floods; the admission sums them up.
+    // Refusals for want of room come in floods; the admission logs a summary.
     log.atLevel(failed.reason() == Failed.Reason.CAPACITY ? Level.DEBUG : Level.WARN)
         .log("failed ({}): {}", failed.reason().wire(), failed.message());
   }
 
   /**
-   * A sandbox of this host will end unless something happens.
+   * Announces that a sandbox of this host will end unless something happens.
    *
    * @param end when, on the monotonic clock
    */
@@ -162,12 +164,12 @@ public final class Announcer {
             reason));
   }
 
-  /** A sandbox of this host ended. */
+  /** Announces the end of a sandbox of this host. */
   public void reaped(TerminationTarget target, Reaped.Reason reason) throws InterruptedException {
     reaped(target, reason, identity.host());
   }
 
-  /** A sandbox ended with its host. */
+  /** Announces that a sandbox was lost with its host. */
   public void lost(LiveSandbox entry) throws InterruptedException {
     try (var _ = MDC.putCloseable("container", entry.containerId())) {
       reaped(TerminationTarget.lost(entry), Reaped.Reason.LOST, entry.host());
@@ -192,7 +194,7 @@ public final class Announcer {
             target.oomKilled(),
             last == null ? null : last.use()));
     try {
-      if (reason == Reaped.Reason.PURGED) { // by a process that has no partitions, or none yet
+      if (reason == Reaped.Reason.PURGED) { // no partitions are assigned, or not yet
         current.purge(target.user());
       } else {
         current.remove(target.user());
@@ -207,8 +209,9 @@ public final class Announcer {
   }
 
   /**
-   * The user's next owner may have announced another sandbox already, which only that worker knows.
-   * It finds the entry when it takes the partition over, and removes the user from both tables.
+   * Leaves entries in the tables, because the user's next owner may have announced another sandbox.
+   * That worker finds the entry when it takes the partition over, and removes the user from both
+   * tables.
    */
   private static void leave(String containerId, FencedException why) {
     log.info(

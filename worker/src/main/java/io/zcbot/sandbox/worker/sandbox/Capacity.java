@@ -6,18 +6,21 @@ package io.zcbot.sandbox.worker.sandbox;
 
 import org.jspecify.annotations.Nullable;
 
-/** Limits the number of sandboxes on this host, idle slots of the warm pool included. */
+/**
+ * Limits the number of sandboxes on this host, including idle slots of the warm pool. Thread-safe;
+ * no method blocks.
+ */
 public final class Capacity {
   private final int max;
   private int taken;
   private int awaited;
 
-  /** Room for {@code max} sandboxes. */
+  /** Creates room for {@code max} sandboxes. */
   public Capacity(int max) {
     this.max = max;
   }
 
-  /** A place for one more sandbox; null if the host is full. */
+  /** Takes a place for one more sandbox; null if the host is full. */
   public synchronized @Nullable Place tryTake() {
     if (taken >= max) {
       return null;
@@ -26,22 +29,22 @@ public final class Capacity {
     return new Place(this);
   }
 
-  /** A place that nobody waits for; null if there is none. */
+  /** Takes a place that nobody waits for; null if there is none. */
   public synchronized @Nullable Place tryTakeBehindAll() {
     return taken + awaited < max ? tryTake() : null;
   }
 
-  /** Somebody waits for a place until the wait is closed. */
+  /** Registers that the caller waits for a place until it closes the wait. */
   public synchronized Wait beginWait() {
     awaited++;
     return new Wait();
   }
 
-  /** Keeps one place from those who take theirs behind all. */
+  /** A wait for a place. It reserves one place against {@link #tryTakeBehindAll}. */
   public final class Wait implements AutoCloseable {
     private Wait() {}
 
-    /** A place that none of the others who wait needs; null if there is none. */
+    /** Takes a place that no other wait needs; null if there is none. */
     public @Nullable Place tryTake() {
       synchronized (Capacity.this) {
         return taken + awaited - 1 < max ? Capacity.this.tryTake() : null;
@@ -64,7 +67,7 @@ public final class Capacity {
     return max;
   }
 
-  /** How many places are taken, by sandboxes and by what is about to become one. */
+  /** The number of places taken by sandboxes, and by containers that will become one. */
   public synchronized int taken() {
     return taken;
   }

@@ -10,8 +10,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Limits the number of creates at the same time. New users can use all turns except one and wait
- * for them in a queue of their own, so that a known user never waits behind many of them.
+ * Limits the number of concurrent creates. New users can use all turns except one, and wait for
+ * them in a separate queue, so that a known user never waits behind many of them. Thread-safe.
  */
 public final class CreateTurns {
   private final Semaphore turns;
@@ -22,7 +22,7 @@ public final class CreateTurns {
     this.newUsersTurns = new Semaphore(Math.max(1, concurrency - 1), true);
   }
 
-  /** One's turn, until it is closed. */
+  /** A turn, which ends when it is closed. */
   public static final class Turn implements AutoCloseable {
     private final AtomicReference<@Nullable Runnable> release;
 
@@ -39,7 +39,7 @@ public final class CreateTurns {
     }
   }
 
-  /** Waits for a turn; null if the time is up before. */
+  /** Waits for a turn; null if the time is up first. */
   public @Nullable Turn await(boolean newUser, long nanos) throws InterruptedException {
     if (!newUser) {
       return turns.tryAcquire(nanos, TimeUnit.NANOSECONDS) ? new Turn(turns::release) : null;
@@ -59,7 +59,7 @@ public final class CreateTurns {
     }
   }
 
-  /** A turn for work that nobody waits for; null while anybody waits or all turns are taken. */
+  /** Takes a turn for background work; null while anybody waits or all turns are taken. */
   public @Nullable Turn tryBehindAll() {
     boolean taken =
         !turns.hasQueuedThreads() && !newUsersTurns.hasQueuedThreads() && turns.tryAcquire();

@@ -8,13 +8,13 @@ import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.UserId;
 
 /**
- * The table of current sandboxes, for agent services: what was announced ready and not reaped. An
- * entry is made after ready is announced and removed after reaped is. No worker reads it.
+ * The table of current sandboxes, for agent services: those announced ready and not reaped. An
+ * entry is written after ready is announced and removed after reaped is. No worker reads it.
  *
- * <p>Its key is the user alone, so only the owner of the user's partition may write: what another
- * worker writes late would hide the owner's sandbox.
+ * <p>Its key is the user alone, so only the owner of the user's partition may write: a late write
+ * by another worker would hide the owner's sandbox.
  *
- * <p>The calls return once the log has it, and keep trying while the log is away.
+ * <p>The calls block until the log has what they write, and retry while the log is away.
  */
 public interface CurrentSandboxes {
   /**
@@ -25,16 +25,16 @@ public interface CurrentSandboxes {
   void enter(CurrentSandbox sandbox) throws FencedException, InterruptedException;
 
   /**
-   * The user has no sandbox any more.
+   * Removes a user's entry.
    *
    * @throws FencedException if another worker owns the user's partition by now
    */
   void remove(UserId user) throws FencedException, InterruptedException;
 
-  /** As {@link #remove}, where what a worker left is purged while it has no partitions. */
+  /** As {@link #remove}, for a purge by a worker to which no partitions are assigned. */
   void purge(UserId user) throws InterruptedException;
 
-  /** Nobody reads it. */
+  /** A table that is not written. */
   CurrentSandboxes NONE =
       new CurrentSandboxes() {
         @Override

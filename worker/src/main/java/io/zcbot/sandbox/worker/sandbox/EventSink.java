@@ -7,16 +7,18 @@ package io.zcbot.sandbox.worker.sandbox;
 import io.zcbot.sandbox.events.SandboxEvent;
 import java.util.concurrent.CompletableFuture;
 
-/** Publishes result events. */
+/** Publishes result events. Thread-safe. */
 @FunctionalInterface
 public interface EventSink {
-  /** Publishes the answers to a request, as its headers ask for. */
+  /**
+   * Returns the sink for the answers to a request, which copies them if its headers ask for that.
+   */
   default EventSink answering(RequestContext request) {
     return this;
   }
 
   /**
-   * Publishes an event and returns once the log has it. While the log is away it keeps trying.
+   * Publishes an event and returns once the log has it. Retries while the log is away.
    *
    * @throws InterruptedException if the worker stops before the log has the event
    */
@@ -26,7 +28,7 @@ public interface EventSink {
    * As {@link #publish(SandboxEvent)}, for an event that only the owner of the user's partition may
    * publish: the fence is passed before each try.
    *
-   * @throws FencedException if the fence closed; a try before may have reached the log all the same
+   * @throws FencedException if the fence closed; an earlier try may still have reached the log
    */
   default void publish(SandboxEvent event, Fence fence)
       throws FencedException, InterruptedException {
@@ -35,11 +37,11 @@ public interface EventSink {
   }
 
   /**
-   * Hands an event over, and tries once. The log has events that are handed over one after another
-   * in this order, unless one of them fails.
+   * Publishes an event with a single try. Events of consecutive calls are in the log in this order,
+   * unless one of them fails.
    *
-   * @return completes when the log has the event; exceptionally if the try failed, after which the
-   *     log may have it all the same
+   * @return completes when the log has the event; exceptionally if the try failed, though the log
+   *     may have the event even then
    */
   default CompletableFuture<Void> publishAsync(SandboxEvent event) {
     try {

@@ -4,11 +4,11 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
-/** A check before an announcement: only the owner of the user's partition may make it. */
+/** A check before an announcement, which only the owner of the user's partition may make. */
 @FunctionalInterface
 public interface Fence {
   /**
-   * Returns if this worker owns the partition, and waits while that is uncertain.
+   * Returns if this worker owns the partition; blocks while that is uncertain.
    *
    * @throws FencedException if another worker owns the partition by now
    */

@@ -10,7 +10,7 @@ package io.zcbot.sandbox.worker.sandbox;
 public final class FencedException extends Exception {
   private static final long serialVersionUID = 1L;
 
-  /** Says why. */
+  /** Creates the exception with a reason. */
   public FencedException(String message) {
     super(message);
   }

@@ -8,21 +8,24 @@ import java.io.IOException;
 import java.util.regex.Pattern;
 
 /**
- * A failure that can tell whether the worker's host was out of something just then: disk space,
- * memory, processes or file descriptors. The same may work later.
+ * A failure that tells whether the worker's host was out of disk space, memory, processes or file
+ * descriptors. The same may work later.
  */
 public interface HostShortage {
-  /** What the JDK says of files, for which it has no types, and the engine of its own host. */
+  /** The text by which the JDK, which has no types for it, and the engine report a full disk. */
   Pattern NO_DISK =
       Pattern.compile("no space left on device|disk quota exceeded", Pattern.CASE_INSENSITIVE);
 
-  /** What both say of files and of programs that do not start. */
+  /** The text by which both report exhausted memory, processes or file descriptors. */
   Pattern NO_MEMORY =
       Pattern.compile(
           "cannot allocate memory|too many open files|resource temporarily unavailable",
           Pattern.CASE_INSENSITIVE);
 
-  /** What the JDK and the worker say where a file system does not answer, as one of a network. */
+  /**
+   * The text by which the JDK and the worker report a file system, for example of a network, that
+   * does not answer.
+   */
   Pattern AWAY =
       Pattern.compile(
           "input/output error|stale (nfs )?file handle|timed out|host is down"
@@ -31,7 +34,7 @@ public interface HostShortage {
 
   boolean isShortage();
 
-  /** Whether a failure says nothing of the file, but that it can't be looked at just then. */
+  /** Whether a failure may pass: it says only that the file can't be accessed at the moment. */
   static boolean mayPass(IOException failure) {
     if (isBehind(failure)) {
       return true;
@@ -44,7 +47,7 @@ public interface HostShortage {
     return false;
   }
 
-  /** Whether a failure is one, or has one as its cause. */
+  /** Whether a failure is, or was caused by, a shortage of the host. */
   static boolean isBehind(IOException failure) {
     for (Throwable t = failure; t != null; t = t.getCause()) {
       boolean found =

@@ -10,34 +10,34 @@ import org.jspecify.annotations.Nullable;
 /**
  * How long sandboxes may be unused before they are reaped.
  *
- * @param usual where the user's ensure does not say
+ * @param usual for sandboxes whose ensure does not ask for another
  * @param shortest the least that an ensure may ask for
- * @param longest the most that an ensure may ask for; only a sandbox that was granted more under
- *     other settings and is adopted may be unused for longer, until its next ensure
+ * @param longest the most that an ensure may ask for; only an adopted sandbox that was granted more
+ *     under other settings may be unused for longer, until its next ensure
  */
 public record IdleTtls(Duration usual, Duration shortest, Duration longest) {
-  /** No ensure may ask for another. */
+  /** One idle TTL for all; no ensure may ask for another. */
   public static IdleTtls always(Duration ttl) {
     return new IdleTtls(ttl, ttl, ttl);
   }
 
-  /** That of a sandbox. */
+  /** The idle TTL of a sandbox. */
   public Duration of(Sandbox sandbox) {
     Duration asked = sandbox.idleTtl();
     return asked == null ? usual : asked;
   }
 
-  /** Whether an ensure may ask for it; null is the usual one. */
+  /** Whether an ensure may ask for this idle TTL; null stands for the usual one. */
   public boolean allows(@Nullable Duration asked) {
     return asked == null || asked.equals(nearest(asked));
   }
 
   /**
-   * That of a sandbox that is adopted. What its agent was told holds until its next ensure, however
-   * the settings changed meanwhile.
+   * The idle TTL of an adopted sandbox; null for the usual one. What its agent was told holds until
+   * its next ensure, even if the settings have changed.
    *
-   * @param asked by the ensure, as the sandbox's entry has it
-   * @param told with its last ready; null if nobody knows
+   * @param asked by the ensure, as the sandbox's entry says
+   * @param told with its last ready; null if not known
    */
   public @Nullable Duration adopted(@Nullable Duration asked, @Nullable Duration told) {
     if (told == null || !told.isPositive()) {
@@ -46,7 +46,7 @@ public record IdleTtls(Duration usual, Duration shortest, Duration longest) {
     return asked == null && told.equals(usual) ? null : told;
   }
 
-  /** The same within the bounds: what another worker granted, or somebody wrote into the log. */
+  /** Cuts an idle TTL to the bounds; another worker may have granted it, or anybody written it. */
   public @Nullable Duration nearest(@Nullable Duration asked) {
     if (asked == null) {
       return null;

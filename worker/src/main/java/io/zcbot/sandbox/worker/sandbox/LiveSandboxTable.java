@@ -8,11 +8,11 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
 
 /**
- * The live table: which sandboxes are announced ready and not reaped yet, of all workers. An entry
- * is made before ready is announced and removed after reaped is, so that the worker that takes over
- * the users of a dead host finds every sandbox that still has to be announced reaped (I4).
+ * The live table: the sandboxes of all workers that are announced ready and not reaped. An entry is
+ * written before ready is announced and removed after reaped is, so that the worker that takes over
+ * the users of a dead host finds every sandbox that must still be announced reaped (I4).
  *
- * <p>Both calls return once the log has it, and keep trying while the log is away.
+ * <p>The calls block until the log has what they write, and retry while the log is away.
  */
 public interface LiveSandboxTable {
   void open(LiveSandbox sandbox) throws InterruptedException;

@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Room for one sandbox on this host. Its owner either closes it or hands it over: a slot hands it
- * to the sandbox that it becomes, a sandbox closes it. So it is returned exactly once.
+ * to the sandbox that it becomes, and a sandbox closes it. So it is returned exactly once.
+ * Thread-safe.
  */
 public final class Place implements AutoCloseable {
   private @Nullable Capacity held;
@@ -18,7 +19,7 @@ public final class Place implements AutoCloseable {
   }
 
   /**
-   * Moves the room to a new owner. Closing this object does nothing from then on.
+   * Moves the room to a new owner. Closing this object then does nothing.
    *
    * @throws IllegalStateException if it was closed or handed over before
    */

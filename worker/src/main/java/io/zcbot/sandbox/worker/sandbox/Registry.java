@@ -15,8 +15,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The running sandboxes of this worker. An entry is added and removed in its user's lane only; any
- * thread may read.
+ * The running sandboxes of this worker, by user. An entry is added and removed only in its user's
+ * lane, or before lanes run; any thread may read.
  */
 public final class Registry {
   private final ConcurrentHashMap<UserId, Sandbox> sandboxes = new ConcurrentHashMap<>();
@@ -48,12 +48,12 @@ public final class Registry {
     return sandboxes.values().stream().map(Sandbox::partition).collect(Collectors.toSet());
   }
 
-  /** How many sandboxes run. */
+  /** The number of sandboxes. */
   public int size() {
     return sandboxes.size();
   }
 
-  /** The longest idle TTL that one of them has, if it is longer than this one. */
+  /** The longest idle TTL of these sandboxes, but at least the given one. */
   public Duration longestIdleTtl(Duration longest) {
     Duration found = longest;
     for (Sandbox sandbox : sandboxes.values()) {
@@ -63,7 +63,7 @@ public final class Registry {
     return found;
   }
 
-  /** Notes that a user's sandbox is in use; without effect if this worker runs none. */
+  /** Notes a use of a user's sandbox; without effect if this worker runs none. */
   public void touch(UserId user, long at, Reaped.Use use) {
     Sandbox sandbox = sandboxes.get(user);
     if (sandbox != null) {

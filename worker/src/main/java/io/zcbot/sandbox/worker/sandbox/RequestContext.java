@@ -7,12 +7,12 @@ package io.zcbot.sandbox.worker.sandbox;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the headers of a request say of its answers.
+ * What the headers of a request say about its answers.
  *
- * @param replyTo the topic to which they are copied; null if to none
- * @param problem what is wrong with the headers, for which it is rejected; null if nothing is
+ * @param replyTo the topic to which answers are copied; null for none
+ * @param problem why the request is rejected because of its headers; null if they are valid
  */
 public record RequestContext(@Nullable String replyTo, @Nullable String problem) {
-  /** Of a request without such headers. */
+  /** For a request without such headers. */
   public static final RequestContext NONE = new RequestContext(null, null);
 }

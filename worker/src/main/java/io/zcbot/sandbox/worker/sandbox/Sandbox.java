@@ -13,8 +13,8 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A running sandbox of this worker, announced ready or about to be. All instants are on the
- * monotonic clock.
+ * A running sandbox of this worker, announced ready or about to be. Instants are on the monotonic
+ * clock unless they say otherwise. Thread-safe.
  */
 public final class Sandbox {
   private final UserId user;
@@ -33,14 +33,15 @@ public final class Sandbox {
   private @Nullable Instant openedAt;
 
   /**
-   * When it was last in use, on the monotonic clock.
+   * The last use of a sandbox.
    *
-   * @param use what held it in use; null if nobody knows any more
+   * @param at when, on the monotonic clock
+   * @param use what used it; null if not known
    */
   public record LastUse(long at, Reaped.@Nullable Use use) {}
 
   /**
-   * A sandbox that owns its place from now on.
+   * Creates a sandbox, which owns its place from now on.
    *
    * @param container as it was when it was found ready
    */
@@ -69,26 +70,28 @@ public final class Sandbox {
     return containerId;
   }
 
-  /** The slot it was made of; null if it was made for its user. */
+  /** The slot that it was made of; null if it was created for its user. */
   public @Nullable String slotId() {
     return slotId;
   }
 
-  /** The container was killed: others may have its place on the host, even before that is told. */
+  /**
+   * Frees its place on the host, because the container was killed, even before that is announced.
+   */
   public void freePlace() {
     place.close();
     placeFreed.complete(null);
   }
 
-  /** Completes once others may have its place on the host. */
+  /** Completes once its place on the host is free. */
   public CompletableFuture<Void> placeFreed() {
     return placeFreed;
   }
 
   /**
-   * Whether its container, as it is now, runs and was not started again since it was found ready:
-   * its firewall would not be in force then. Only a look at the container itself tells of a start,
-   * a listing does not.
+   * Whether its container, in this state, runs and was not restarted since it was found ready;
+   * after a restart its firewall would not be in force. A listing lacks the time of the start, so
+   * only a look at the container shows a restart.
    */
   public boolean runsIn(Container now) {
     return now.isRunning()
@@ -103,7 +106,9 @@ public final class Sandbox {
     return partition;
   }
 
-  /** A later ensure can come by another partition, after the topic was widened. */
+  /**
+   * Sets the partition: a later ensure may come from another, after the topic got more partitions.
+   */
   public void partition(int partition) {
     this.partition = partition;
   }
@@ -120,7 +125,7 @@ public final class Sandbox {
     return lastUse;
   }
 
-  /** Notes use at an instant; one earlier than what is known changes nothing. */
+  /** Notes a use; one that is earlier than the last known use changes nothing. */
   public synchronized void touch(long at, Reaped.Use use) {
     if (at - lastActive() >= 0) {
       lastUse = new LastUse(at, use);
@@ -128,8 +133,8 @@ public final class Sandbox {
   }
 
   /**
-   * The idle TTL that its user's last ensure asked for, or was told by a previous run; null if it
-   * left that to the worker.
+   * The idle TTL that its user's last ensure asked for, or that a previous run announced; null for
+   * the worker's default.
    */
   public @Nullable Duration idleTtl() {
     return idleTtl;
@@ -140,8 +145,8 @@ public final class Sandbox {
   }
 
   /**
-   * When it was found ready, by the clock on the wall. It stays what it was said to be first,
-   * because its age and its announcements are counted from there.
+   * When it was found ready, by the wall clock. The first call sets it; later calls keep it,
+   * because the sandbox's age and announcements are counted from there.
    */
   public synchronized Instant openedAt(Instant atFirst) {
     if (openedAt == null) {
@@ -159,7 +164,7 @@ public final class Sandbox {
     entered = true;
   }
 
-  /** Whether the engine failed to end it before. */
+  /** Whether an earlier attempt to end it failed. */
   public boolean isStuck() {
     return stuck;
   }
@@ -168,7 +173,9 @@ public final class Sandbox {
     stuck = true;
   }
 
-  /** At most one reap waits in the lane; true for who may queue it. */
+  /**
+   * Claims the right to queue a reap; false if one is queued, since at most one waits in the lane.
+   */
   public synchronized boolean claimReap() {
     boolean mayQueue = !reapPending;
     reapPending = true;

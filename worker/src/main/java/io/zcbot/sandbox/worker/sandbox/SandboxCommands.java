@@ -6,18 +6,18 @@ package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.UserId;
 
-/** The commands of sandboxes, as those need them who end sandboxes. */
+/** The commands of sandboxes, as the code that ends sandboxes needs them. */
 public interface SandboxCommands {
-  /** Whether commands run in a sandbox or wait to: it is in use then. */
+  /** Whether commands run in a sandbox or wait to, so that it is in use. */
   boolean areIn(Sandbox sandbox);
 
   /**
-   * A sandbox was killed: its commands are answered. Returns once they are, or after a few seconds.
+   * Has the commands of a killed sandbox answered. Blocks until they are, or for a few seconds.
    * Runs in the user's lane.
    */
   void ended(UserId user, String containerId) throws InterruptedException;
 
-  /** Where there are none. */
+  /** No commands. */
   SandboxCommands NONE =
       new SandboxCommands() {
         @Override

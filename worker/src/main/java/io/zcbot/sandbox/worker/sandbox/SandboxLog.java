@@ -12,40 +12,41 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What the topics tell of sandboxes. It is input: anybody who may write to the topics may have
- * written it, so it is read within bounds and compared with what runs here.
+ * What the topics say about sandboxes. It is untrusted input: anybody who may write to the topics
+ * may have written it, so it is read within bounds and compared with what runs here.
  *
- * <p>The calls block, and throw what the client throws while the topics can't be read.
+ * <p>The calls block, and throw what the Kafka client throws while the topics can't be read.
  */
 public interface SandboxLog {
-  /** How many partitions the topics have. */
+  /** The number of partitions of the topics. */
   int partitions();
 
-  /** Where a user's records are, as long as nobody changes the number of partitions. */
+  /** The partition of a user's records, as long as nobody changes the number of partitions. */
   int partitionOf(UserId user);
 
   /**
    * Reads the live table.
    *
-   * @param running containers whose entries are wanted in any case, with their users
-   * @param others whether entries of other containers are wanted too, as many as fit
+   * @param running containers whose entries are always included, with their users
+   * @param others whether to include entries of other containers, as many as fit
    */
   Entries live(Set<Integer> partitions, Map<String, UserId> running, boolean others);
 
   /**
-   * Reads what was announced of sandboxes.
+   * Reads what was announced about sandboxes.
    *
    * @param containers whose announcements are wanted, with their users
-   * @param since none of them was announced before
+   * @param since the earliest time of such an announcement
    */
   Announcements announced(Set<Integer> partitions, Map<String, UserId> containers, Instant since);
 
   /**
-   * Entries of the live table that agree with their key and lie in their user's partition.
+   * Valid entries of the live table: those that agree with their key and are in their user's
+   * partition.
    *
-   * @param running those of the containers that were asked for
-   * @param others those of other containers
-   * @param isComplete whether all others are there; if not, there are more than fit into memory
+   * @param running of the containers that were asked for
+   * @param others of other containers
+   * @param isComplete whether all others are included; if not, they do not fit into memory
    */
   record Entries(Map<String, LiveSandbox> running, List<LiveSandbox> others, boolean isComplete) {}
 }

@@ -9,7 +9,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 
-/** Metrics of the domain and the engine adapter. */
+/** Metrics of the domain and the engine adapter. Thread-safe; no method blocks. */
 public interface SandboxMetrics {
   /** An ensure was answered; {@code answer} is a ready's outcome or a failed's reason. */
   default void ensured(String answer, Duration took) {}
@@ -22,25 +22,25 @@ public interface SandboxMetrics {
   /** An engine call ended; {@code result} is {@code ok} or the failure's kind. */
   default void engineCall(String operation, String result, Duration took) {}
 
-  /** A sandbox was made of a warm slot, or was to be, or would have been. */
+  /** A new user's sandbox was made of a warm slot, or was created because that was not possible. */
   default void claimed(Claim how) {}
 
-  /** A release came too late to be worked on. */
+  /** A release expired before it was worked on. */
   default void releaseExpired() {}
 
-  /** A command runs; its exec was read so long before. */
+  /** A command started, so long after its exec was read. */
   default void commandStarted(Duration latency) {}
 
-  /** The log has output of a command. */
+  /** Output of a command reached the log. */
   default void outputPublished(OutputWay way, int bytes) {}
 
   /** A command was answered; it took no time if it never started. */
   default void commandEnded(Exited.Reason reason, Duration took) {}
 
-  /** A sandbox can be told to run commands. */
+  /** A channel to a sandbox was opened, so that it can run commands. */
   default void channelOpened(ChannelWay way) {}
 
-  /** A sandbox's own runner could not be used, so another is started in it. */
+  /** A sandbox's own runner could not be used, so another one is started in it. */
   default void channelFellBack() {}
 
   /** How a command's output is published. */
@@ -53,20 +53,20 @@ public interface SandboxMetrics {
 
   /** How commands get into a sandbox. */
   enum ChannelWay {
-    /** By the streams of its first process, the runner. */
+    /** Through the streams of its first process, the runner. */
     RUNNER,
-    /** By the streams of a runner that the engine started in it. */
+    /** Through the streams of a runner that the engine started in it. */
     ENGINE
   }
 
-  /** What a warm slot was to a new user. */
+  /** The result of a claim of a warm slot. */
   enum Claim {
     CLAIMED,
-    /** A new user's sandbox was created, since there was no slot for it. */
+    /** There was no slot, so a sandbox was created. */
     NONE_PARKED,
     /** The workspace could not be mounted. */
     MOUNT_FAILED,
-    /** The engine did not give the slot its new name, or it had ended. */
+    /** The engine did not rename the slot, or the slot had ended. */
     ENGINE_FAILED
   }
 

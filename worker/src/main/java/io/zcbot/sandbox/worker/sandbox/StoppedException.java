@@ -14,7 +14,7 @@ public final class StoppedException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   /**
-   * Says what was not done.
+   * Creates the exception with what was not done.
    *
    * @param last why the last try failed; null if there was none
    */

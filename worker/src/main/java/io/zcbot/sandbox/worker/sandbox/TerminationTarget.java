@@ -11,11 +11,13 @@ import io.zcbot.sandbox.worker.engine.Container;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A container that has to end.
+ * A container that must end.
  *
- * @param reason how its end is announced; null for one that nobody was told of
- * @param sandbox the registry's entry, if it is the one this worker knows as the user's
- * @param slotId the slot of this worker that it was made as, if any: its mount has to be undone
+ * @param reason how its end is announced; null if it is not, because nobody knows of it, or its end
+ *     was announced before
+ * @param sandbox its entry in the registry; null if the registry does not have it
+ * @param slotId the slot of this worker that it was made as, whose mount must be undone; null if
+ *     none
  */
 public record TerminationTarget(
     UserId user,
@@ -26,7 +28,7 @@ public record TerminationTarget(
     @Nullable Integer exitCode,
     @Nullable Boolean oomKilled) {
 
-  /** A sandbox that no longer runs, as far as the engine still knows it. */
+  /** A sandbox that died, with what the engine still knows about its end. */
   public static TerminationTarget died(Sandbox sandbox, @Nullable Container ended) {
     if (ended == null || ended.state() != Container.State.ENDED) {
       return of(sandbox, Reaped.Reason.DIED);

@@ -6,16 +6,16 @@ package io.zcbot.sandbox.worker.sandbox;
 
 import org.jspecify.annotations.Nullable;
 
-/** The memory that texts take which somebody else wrote, and made as long as is allowed. */
+/** The memory that texts of untrusted events take. */
 public final class TextMemory {
-  /** Of a text, besides its characters. */
+  /** Counted for a text besides its characters, in bytes. */
   private static final int OVERHEAD = 64;
 
   private static final int LAST_OF_LATIN = 0xff;
 
   private TextMemory() {}
 
-  /** What texts take, in bytes. One that is absent takes nothing. */
+  /** The memory of texts, in bytes; null takes none. */
   public static int of(@Nullable String... texts) {
     int bytes = 0;
     for (String text : texts) {
@@ -26,7 +26,7 @@ public final class TextMemory {
     return bytes;
   }
 
-  /** As the JDK has it: one character that is not Latin makes all others longer. */
+  /** As in the JDK, one character outside Latin-1 makes all characters two bytes long. */
   private static int bytesOfACharacter(String text) {
     return text.chars().allMatch(each -> each <= LAST_OF_LATIN) ? 1 : Character.BYTES;
   }

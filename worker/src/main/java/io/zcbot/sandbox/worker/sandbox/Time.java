@@ -8,11 +8,11 @@ import java.time.Duration;
 import java.time.Instant;
 
 /**
- * The two clocks. Ages and deadlines use the monotonic clock, which nobody can set; the wall clock
- * is used only for timestamps of events and to read those of others.
+ * The two clocks. Ages and deadlines use the monotonic clock, which nobody can set. The wall clock
+ * is used only for timestamps of events and to interpret those of others. Thread-safe.
  */
 public interface Time {
-  /** Older than any idle TTL: what is older still counts the same. */
+  /** Ages are cut to this, which is longer than any idle TTL. */
   Duration OLDEST = Duration.ofDays(366);
 
   /** Monotonic nanoseconds, comparable within this process only. */
@@ -21,8 +21,8 @@ public interface Time {
   Instant now();
 
   /**
-   * How long ago an instant was, in nanoseconds, of which a long holds 292 years; zero for one of
-   * the future.
+   * The age of an instant in nanoseconds; zero for one in the future. It is cut, since a long holds
+   * only 292 years.
    *
    * @param instant of a record, which its writer may have chosen
    */
@@ -31,7 +31,7 @@ public interface Time {
     return age.isNegative() ? 0 : age.compareTo(OLDEST) > 0 ? OLDEST.toNanos() : age.toNanos();
   }
 
-  /** This machine's clocks. */
+  /** The clocks of this machine. */
   static Time system() {
     return new Time() {
       @Override

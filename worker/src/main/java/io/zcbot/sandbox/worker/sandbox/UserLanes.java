@@ -6,9 +6,9 @@ package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.UserId;
 
-/** Queues work for a user, behind everything that is already queued for that user. */
+/** Queues work for a user behind all work that is already queued for that user. Thread-safe. */
 @FunctionalInterface
 public interface UserLanes {
-  /** Appends; false if the worker stops and the task will not run. */
+  /** Appends a task; false if the worker stops and the task will not run. Never blocks. */
   boolean submit(UserId user, Runnable task);
 }

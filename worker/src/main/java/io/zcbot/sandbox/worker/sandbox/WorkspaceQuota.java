@@ -7,16 +7,16 @@ package io.zcbot.sandbox.worker.sandbox;
 import io.zcbot.sandbox.events.UserId;
 import java.io.IOException;
 
-/** Limits the size of workspaces. Called in the lanes of many users. */
+/** Limits the size of workspaces. Called in many users' lanes. */
 @FunctionalInterface
 public interface WorkspaceQuota {
-  /** Where none is asked for. */
+  /** No limit. */
   WorkspaceQuota NONE = _ -> {};
 
   /**
-   * Puts the limit in force, whatever was before. The user's directory is there.
+   * Enforces the limit on a user's directory, which exists, whatever limit it had before.
    *
-   * @throws IOException if it is not in force; the message is for an operator
+   * @throws IOException if the limit is not in force; the message is for an operator
    */
   void limit(UserId user) throws IOException;
 }

@@ -7,10 +7,10 @@ package io.zcbot.sandbox.worker.sandbox;
 import io.zcbot.sandbox.events.UserId;
 import java.io.IOException;
 
-/** Shows workspaces, which have one owner on disk, as another user's. */
+/** Shows workspaces, which all have one owner on disk, as owned by another user. */
 @FunctionalInterface
 public interface WorkspaceViews {
-  /** Where all sandboxes are that owner. */
+  /** For sandboxes that all run as that owner. */
   WorkspaceViews NONE =
       (user, uid) -> {
         throw new IOException(
@@ -18,15 +18,15 @@ public interface WorkspaceViews {
       };
 
   /**
-   * Shows a workspace, at its own path, as one that belongs to a sandbox's user. A container that
-   * is started meanwhile keeps seeing it so.
+   * Shows a workspace, at its own path, as owned by a sandbox's user, until the view is closed. A
+   * container that is started meanwhile keeps seeing it so.
    *
-   * @param uid the user's number in the sandbox, and that of its group
+   * @param uid the number of the sandbox's user and group
    * @throws IOException if that can't be done; the message is for an operator
    */
   View show(UserId user, int uid) throws IOException;
 
-  /** Ends with its closing. */
+  /** A view; closing it ends it. */
   interface View extends AutoCloseable {
     @Override
     void close();

@@ -21,12 +21,13 @@ import java.util.Set;
 
 /**
  * The users' directories under one root. They are created, never deleted, and never reached through
- * a symbolic link (I9). Only the worker may be able to write to the root, since otherwise a rename
- * could invalidate a check.
+ * a symbolic link (I9). Only the worker may be able to write to the root, because a rename by
+ * others could invalidate a check. Immutable; the calls block for the file system.
  */
 public final class Workspaces {
   /**
-   * The user and group that own workspaces, and as which commands run unless they have their own.
+   * The number of the user and group that own workspaces, and as which commands run unless their
+   * sandbox has its own.
    */
   public static final int SANDBOX_ID = 1000;
 
@@ -45,21 +46,21 @@ public final class Workspaces {
     this.views = views;
   }
 
-  /** User and group, as the host numbers them. */
+  /** A user and group, by their numbers on the host. */
   public record Owner(int uid, int gid) {
-    /** The sandbox user, where the engine does not remap users. */
+    /** The sandbox user, if the engine does not remap users. */
     public static final Owner UNMAPPED = new Owner(SANDBOX_ID, SANDBOX_ID);
 
-    /** Another user of the sandboxes, numbered as this one is. */
+    /** The owner for another sandbox user, mapped to the host like this one. */
     public Owner as(int sandboxId) {
       return new Owner(uid - SANDBOX_ID + sandboxId, gid - SANDBOX_ID + sandboxId);
     }
   }
 
   /**
-   * Opens the root, making it if it is missing.
+   * Opens the root, and creates it if it is missing.
    *
-   * @throws IOException if it can't be made or others can write to it
+   * @throws IOException if it can't be created, or others can write to it
    */
   public static Workspaces open(Path root) throws IOException {
     Path real;
@@ -83,42 +84,44 @@ public final class Workspaces {
     return new Workspaces(real, Owner.UNMAPPED, WorkspaceQuota.NONE, WorkspaceViews.NONE);
   }
 
-  /** The same, but their owner on the host is another: the engine remaps users. */
+  /** Returns workspaces with another owner on the host, because the engine remaps users. */
   public Workspaces ownedBy(Owner mapped) {
     return new Workspaces(root, mapped, quota, views);
   }
 
-  /** The same, but with a limit on what each holds. */
+  /** Returns workspaces with a limit on their size. */
   public Workspaces limitedBy(WorkspaceQuota limiting) {
     return new Workspaces(root, owner, limiting, views);
   }
 
-  /** The same, but sandboxes may have users of their own. */
+  /** Returns workspaces for sandboxes with users of their own. */
   public Workspaces shownBy(WorkspaceViews showing) {
     return new Workspaces(root, owner, quota, showing);
   }
 
-  /** Where the user's directory is, or would be. */
+  /** The path of the user's directory, which may not exist. */
   public Path of(UserId user) {
     return root.resolve(user.toString());
   }
 
-  /** The root, by its real path. */
+  /** The real path of the root. */
   public Path root() {
     return root;
   }
 
   /**
-   * The user's directory: there, private, owned by the sandbox user, and limited if it is to be.
+   * Creates or corrects the user's directory: private, owned by the sandbox user, and limited if
+   * that is configured.
    *
-   * @throws IOException if it is anything but a directory, or can't be made so; the message is for
-   *     an operator
+   * @return its path
+   * @throws IOException if it is anything but a directory, or can't be corrected; the message is
+   *     for an operator
    */
   public Path prepare(UserId user) throws IOException {
     Path directory = of(user);
     Map<String, Object> found;
     try {
-      found = look(directory); // first, since hardly any is new
+      found = look(directory); // first, because most exist
     } catch (NoSuchFileException _) {
       make(directory);
       found = look(directory);
@@ -140,8 +143,8 @@ public final class Workspaces {
     }
     if (!PRIVATE.equals(found.get("permissions"))) {
       try {
-        // By the path, which is no link: to refuse one, Java would open the directory, for which
-        // root needs another capability where its user denied others that.
+        // By the path, which is not a link. With NOFOLLOW_LINKS, Java would open the directory, for
+        // which root needs another capability if its user denied access to others.
         Files.setPosixFilePermissions(directory, PRIVATE);
       } catch (FileSystemException e) {
         throw refused("close " + directory + " to others", "CAP_FOWNER", e);
@@ -152,9 +155,9 @@ public final class Workspaces {
   }
 
   /**
-   * Shows a workspace that is prepared to a container that starts before this is closed.
+   * Shows a prepared workspace to a container that starts before the view is closed.
    *
-   * @param uid the user that the container's processes run as
+   * @param uid the number of the user that the container's processes run as
    * @throws IOException if it can't be shown to that user; the message is for an operator
    */
   public WorkspaceViews.View show(UserId user, int uid) throws IOException {
@@ -170,11 +173,11 @@ public final class Workspaces {
     try {
       Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(PRIVATE));
     } catch (FileAlreadyExistsException _) {
-      // It is looked at next, as one just made is.
+      // The caller checks it like one that was just created.
     }
   }
 
-  /** What an operator is told where the worker can't make what it needs in the root. */
+  /** The failure for an operator when the worker can't create what it needs in the root. */
   public static IOException unusable(String what, FileSystemException e) {
     return new IOException(
         "could not "

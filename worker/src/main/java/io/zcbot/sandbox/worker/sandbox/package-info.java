@@ -4,7 +4,7 @@
  */
 /**
  * The model of sandboxes: registry, capacity, announcements, workspaces, and the ports to the
- * outside. Does not depend on Kafka or docker-java.
+ * outside. Independent of Kafka and docker-java.
  */
 @NullMarked
 package io.zcbot.sandbox.worker.sandbox;

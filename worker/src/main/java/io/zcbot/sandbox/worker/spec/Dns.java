@@ -8,14 +8,14 @@ import java.util.List;
 
 /** The DNS resolvers that sandboxes may use. */
 public sealed interface Dns {
-  /** Those that the engine configures for its containers. */
+  /** The resolvers that the engine configures for its containers. */
   record EngineDefault() implements Dns {}
 
-  /** None: port 53 is closed for all addresses. */
+  /** No resolvers: port 53 is closed for all addresses. */
   record Off() implements Dns {}
 
   /**
-   * These.
+   * Exactly these resolvers.
    *
    * @param addresses at least one
    */
@@ -29,7 +29,7 @@ public sealed interface Dns {
     }
   }
 
-  /** As a setting has it; empty for the engine's. */
+  /** The value of the setting; empty for the engine's default. */
   default String text() {
     return switch (this) {
       case EngineDefault _ -> "";

@@ -15,8 +15,8 @@ public sealed interface Egress {
   record None() implements Egress {}
 
   /**
-   * These and no others, private ones too if they are named; never the host's own addresses or
-   * link- local ones, the clouds' metadata among them.
+   * Exactly these networks, including private ones if they are named; never the host's own
+   * addresses or link-local ones, among them the clouds' metadata.
    *
    * @param networks addresses and CIDRs, at least one
    */

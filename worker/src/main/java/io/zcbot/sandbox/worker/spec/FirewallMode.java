@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.spec;
 
 /** Where the firewall rules of sandboxes are. */
 public enum FirewallMode {
-  /** In the sandbox's own network namespace, set by its first process, which is root for that. */
+  /** In the sandbox's own network namespace, set by its first process, which is root to do so. */
   CONTAINER,
   /** On the sandboxes' bridge, in the host's network namespace. */
   HOST,

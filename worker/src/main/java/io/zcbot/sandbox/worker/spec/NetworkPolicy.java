@@ -9,7 +9,8 @@ import java.util.List;
 /**
  * What sandboxes may reach, and how that is enforced.
  *
- * @param pgIps addresses (CIDR allowed) refused in any case, on top of what always is
+ * @param pgIps addresses or CIDRs that are refused in any case, in addition to those that always
+ *     are
  */
 public record NetworkPolicy(
     FirewallMode firewall, Egress egress, Dns dns, List<String> pgIps, TrafficLimits traffic) {
@@ -17,7 +18,7 @@ public record NetworkPolicy(
   public static final NetworkPolicy DEFAULT =
       new NetworkPolicy(FirewallMode.HOST, new Egress.Public(), new Dns.EngineDefault(), List.of());
 
-  /** One with the default limits. */
+  /** A policy with the default traffic limits. */
   public NetworkPolicy(FirewallMode firewall, Egress egress, Dns dns, List<String> pgIps) {
     this(firewall, egress, dns, pgIps, TrafficLimits.DEFAULT);
   }
@@ -45,7 +46,7 @@ public record NetworkPolicy(
     return hasNetwork() && firewall != FirewallMode.CONTAINER;
   }
 
-  /** Equal for policies whose rules on the host are the same. */
+  /** A hash of the policy's rules on the host; equal for policies with the same rules there. */
   public String hash() {
     return SandboxSpec.digest(
         "egress=" + sorted(egress.text()),

@@ -9,12 +9,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a sandbox may use of its host.
  *
- * @param memoryBytes memory limit; swap on top is none
+ * @param memoryBytes memory limit; there is no swap in addition
  * @param cpus CPU limit in cores
  * @param pids most processes and threads
  * @param tmpBytes size of the {@code /tmp} tmpfs
- * @param ioWeight what its disk I/O weighs against the rest of the host's; null for no say in it
- * @param cgroupParent the control group that all sandboxes are below; null for the engine's
+ * @param ioWeight weight of its disk I/O against the rest of the host; null for none set
+ * @param cgroupParent the control group above all sandboxes; null for the engine's
  */
 public record ResourceLimits(
     long memoryBytes,
@@ -24,15 +24,15 @@ public record ResourceLimits(
     @Nullable Integer ioWeight,
     @Nullable String cgroupParent) {
   /**
-   * By each process, and it can't raise it. With the processes of one sandbox this makes a million
-   * by default, less than a host of 12 GiB has for everybody.
+   * Most open files of each process, which can't raise the limit. With the processes of one sandbox
+   * this makes a million by default, less than a host of 12 GiB has for everybody.
    */
   public static final long MOST_OPEN_FILES = 4096;
 
   /**
-   * The weight of a sandbox where processors are short. An eighth of what every other container has
-   * by default with control groups of version 1, less than a quarter with version 2, so that a
-   * broker or a worker beside sandboxes goes first. Among sandboxes all weigh the same.
+   * The CPU weight of a sandbox under contention. It is an eighth of every other container's
+   * default with control groups version 1, and less than a quarter with version 2, so that a broker
+   * or a worker beside sandboxes goes first. All sandboxes have the same weight.
    */
   public static final int CPU_SHARES = 128;
 }

@@ -14,11 +14,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * How every sandbox of this worker is created. Everything else is the same for all sandboxes of
- * this version and is represented by {@link #REVISION}.
+ * this version, and is represented by {@link #REVISION}.
  *
  * @param runtime OCI runtime; null for the engine's default
- * @param network the bridge network's name
- * @param policy what they may reach there
+ * @param network the name of the bridge network
+ * @param policy what sandboxes may reach there
  */
 public record SandboxSpec(
     String image,
@@ -26,10 +26,10 @@ public record SandboxSpec(
     ResourceLimits limits,
     String network,
     NetworkPolicy policy) {
-  /** Raise when a hard limit changes, so that sandboxes made the old way are replaced. */
+  /** Raise this when a hard limit changes, so that sandboxes with the old limit are replaced. */
   static final int REVISION = 4;
 
-  /** The value of the spec label: two specs with one hash create the same sandboxes. */
+  /** The value of the spec label. Specs with the same hash create the same sandboxes. */
   public String hash() {
     List<String> lines =
         new ArrayList<>(
@@ -50,7 +50,7 @@ public record SandboxSpec(
                 "flows=" + policy.traffic().flows(),
                 "flow_rate=" + policy.traffic().newFlowsPerSecond(),
                 "smtp=" + policy.traffic().smtp()));
-    // Left out where there is none, so that sandboxes of workers that knew no such setting stay.
+    // Left out if not set, so that sandboxes of versions without this setting stay valid.
     if (limits.cgroupParent() != null) {
       lines.add("cgroup_parent=" + limits.cgroupParent());
     }

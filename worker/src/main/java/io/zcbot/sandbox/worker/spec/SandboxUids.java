@@ -5,14 +5,14 @@
 package io.zcbot.sandbox.worker.spec;
 
 /**
- * The users, and the groups of the same numbers, that sandboxes run as, as they are numbered in a
- * container. The kernel counts much for each user: each sandbox has one of its own, or all share
- * one.
+ * The users, and the groups with the same numbers, that sandboxes run as, as numbered in a
+ * container. The kernel limits many resources by user, so each sandbox has its own user; or all
+ * share one.
  *
- * @param last the last one, itself included
+ * @param last the last number, inclusive
  */
 public record SandboxUids(int first, int last) {
-  /** All are the same user. */
+  /** All sandboxes run as the same user. */
   public static final SandboxUids SHARED = new SandboxUids(1000, 1000);
 
   public SandboxUids {
@@ -33,7 +33,7 @@ public record SandboxUids(int first, int last) {
     return first <= uid && uid <= last;
   }
 
-  /** As a setting has it. */
+  /** The value of the setting. */
   @Override
   public String toString() {
     return isShared() ? "shared" : first + "-" + last;

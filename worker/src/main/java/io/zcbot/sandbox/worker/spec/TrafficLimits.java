@@ -5,11 +5,11 @@
 package io.zcbot.sandbox.worker.spec;
 
 /**
- * What a sandbox may do on the network, whatever it may reach.
+ * Limits of a sandbox's network traffic, independent of what it may reach.
  *
- * @param flows most connections and UDP flows at a time
- * @param newFlowsPerSecond most new ones, after a burst of five times as many
- * @param smtp whether mail may be delivered: port 25 is open
+ * @param flows most concurrent connections and UDP flows
+ * @param newFlowsPerSecond most new ones per second, after a burst of five times as many
+ * @param smtp whether port 25 is open, so that mail can be delivered
  */
 public record TrafficLimits(int flows, int newFlowsPerSecond, boolean smtp) {
   /** The default. */

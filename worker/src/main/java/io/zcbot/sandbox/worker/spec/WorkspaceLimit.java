@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.spec;
 /**
  * The most that a user's workspace may hold.
  *
- * @param files directories and links included
+ * @param files including directories and links
  */
 public record WorkspaceLimit(long bytes, long files) {
   private static final long MIB = 1024 * 1024;
@@ -15,9 +15,9 @@ public record WorkspaceLimit(long bytes, long files) {
   private static final long FEWEST_FILES = 1000;
 
   /**
-   * A limit in whole MiB, since file systems keep it in blocks of theirs.
+   * Creates a limit in whole MiB, because file systems count in blocks.
    *
-   * @param files 0 for as many as ext4 has for so much space: neither runs out first then
+   * @param files 0 for as many as ext4 has for this space, so that neither runs out first
    */
   public static WorkspaceLimit of(long bytes, long files) {
     return new WorkspaceLimit(

@@ -32,8 +32,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Ensures that one worker id is used by one process. On a host a file lock ensures this, which ends
- * with the process; across hosts it is the list of the group's members.
+ * Ensures that only one process uses a worker id: on a host by a file lock, which ends with the
+ * process; across hosts by the members of the consumer group. The calls block.
  */
 public final class Membership implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Membership.class);
@@ -91,7 +91,7 @@ public final class Membership implements AutoCloseable {
   }
 
   /**
-   * Refuses to go on if a worker of this id on another host is a member of the group.
+   * Checks that no worker with this id on another host is a member of the group.
    *
    * @throws IOException if there is one; the message is for an operator
    */
@@ -114,8 +114,8 @@ public final class Membership implements AutoCloseable {
   }
 
   /**
-   * Removes the previous run of this worker from the group. This process has the lock, so that run
-   * is dead.
+   * Removes the previous run of this worker from the group. That run is dead, because this process
+   * has the lock. A failure is logged.
    */
   public void removePredecessor() {
     try (Admin admin = kafka.admin()) {

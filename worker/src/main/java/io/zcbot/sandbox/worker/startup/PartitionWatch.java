@@ -25,8 +25,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Notices that somebody raised the number of partitions while the worker runs, and that no worker
- * reads some of them. Tells the clients how many brokers there are.
+ * Notices while the worker runs that somebody raised the number of partitions, or that no worker
+ * reads some of them. Also updates the number of brokers that the clients assume.
  */
 public final class PartitionWatch {
   private static final Logger log = LoggerFactory.getLogger(PartitionWatch.class);
@@ -41,7 +41,7 @@ public final class PartitionWatch {
   private Set<Integer> unreadBefore = Set.of();
 
   /**
-   * Has noticed nothing yet.
+   * Creates the watch.
    *
    * @param served the number of partitions by which the worker serves users
    */
@@ -51,12 +51,12 @@ public final class PartitionWatch {
     this.served = served;
   }
 
-  /** What is wrong with the partitions, and what to do about it; null if nothing is. */
+  /** What is wrong with the partitions, and how to fix it; null if nothing is. Any thread. */
   public @Nullable String problem() {
     return problem;
   }
 
-  /** Looks at the topics. Does not block. */
+  /** Checks the topics on another thread, unless a check is running. Does not block. */
   public void look() {
     if (once.tryAcquire()) {
       Thread.ofVirtual()
@@ -85,7 +85,7 @@ public final class PartitionWatch {
       }
       problem = found;
     } catch (TopicsException e) {
-      log.debug("the topics could not be looked at: {}", e.getMessage()); // the next time will do
+      log.debug("the topics could not be looked at: {}", e.getMessage()); // it will be tried again
     } catch (ExecutionException | TimeoutException e) {
       log.debug("the group could not be looked at: {}", e.toString());
     } catch (InterruptedException _) {
@@ -110,7 +110,10 @@ public final class PartitionWatch {
     return unread;
   }
 
-  /** A rebalance leaves partitions without a member for a moment, so one look proves nothing. */
+  /**
+   * Reports partitions that were unread twice in a row: a rebalance leaves some unread for a
+   * moment.
+   */
   private @Nullable String problemOf(Set<Integer> unread) {
     Set<Integer> lasting = new TreeSet<>(unread);
     lasting.retainAll(unreadBefore);

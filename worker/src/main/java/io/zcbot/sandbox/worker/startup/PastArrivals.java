@@ -30,9 +30,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads in the log when new users came whom this process did not count: those of its partitions,
- * before it had them. Each partition is read once, the latest records first in importance: of many,
- * older ones are left out.
+ * Reads from the log when new users came whom this process did not count: those of its partitions
+ * before it owned them. Each partition is read once. If there are many records, the older ones are
+ * left out.
  */
 public final class PastArrivals {
   private static final Logger log = LoggerFactory.getLogger(PastArrivals.class);
@@ -54,10 +54,10 @@ public final class PastArrivals {
   private final AtomicBoolean busy = new AtomicBoolean();
 
   /**
-   * Reads nothing yet.
+   * Creates the reader, which reads nothing yet.
    *
-   * @param partitions those of this worker now
-   * @param found told when users came
+   * @param partitions the partitions of this worker at the moment
+   * @param found is called with the times at which users came
    */
   public PastArrivals(
       WorkerConfig config,
@@ -93,7 +93,7 @@ public final class PastArrivals {
     this.begin = time.now();
   }
 
-  /** Reads the partitions that are new here. Called by a timer; never blocks. */
+  /** Reads newly assigned partitions on another thread. Called by a timer; never blocks. */
   public void tick() {
     if (busy.compareAndSet(false, true)) {
       threads.execute(
@@ -139,7 +139,7 @@ public final class PastArrivals {
     found.accept(arrivals);
   }
 
-  /** Null if no new user came, or this process knows of it. */
+  /** When a new user came; null if the record is of none, or this process has counted the user. */
   private @Nullable Instant arrival(ConsumerRecord<byte[], byte[]> record) {
     try {
       if (!(codec.decode(Topic.READY, record.key(), record.value(), Origins.of(record))

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Refuses an engine on which the guarantees would not hold, before anything runs there. */
+/** Refuses an engine on which the guarantees would not hold, before any sandbox runs there. */
 public final class Preflight {
   private static final Logger log = LoggerFactory.getLogger(Preflight.class);
 
@@ -39,10 +39,10 @@ public final class Preflight {
   private final @Nullable String unseen;
 
   /**
-   * Checks an engine for a spec.
+   * Creates the checks of an engine for a spec.
    *
    * @param limit of each workspace; null for none
-   * @param wanted the users of the sandboxes; empty for users of their own where that is possible
+   * @param wanted the users of the sandboxes; empty for one user per sandbox where that is possible
    * @param root of the workspaces, an existing directory
    * @param unseen why the engine does not see what this process mounts there; null if it does
    */
@@ -64,14 +64,14 @@ public final class Preflight {
   }
 
   /**
-   * What is known of a fit engine.
+   * What the checks found out about a fit engine.
    *
    * @param weaknesses what makes sandboxes weaker than they could be
    * @param slotProblem why there can be no warm slots; null if there can
-   * @param slotsInMemory how many idle ones the host's memory allows
-   * @param owner whom workspaces must belong to on the engine's host
+   * @param slotsInMemory how many idle slots the host's memory allows
+   * @param owner the owner that workspaces must have on the engine's host
    * @param uids the users of the sandboxes
-   * @param ownKernel whether sandboxes have a kernel of their own
+   * @param ownKernel whether sandboxes have their own kernel
    */
   public record Fit(
       List<Finding> weaknesses,
@@ -82,7 +82,7 @@ public final class Preflight {
       boolean ownKernel) {}
 
   /**
-   * Looks at the engine.
+   * Runs the checks, and waits for the engine.
    *
    * @throws IOException if the engine is not fit; the message names every reason and its fix
    */

@@ -30,8 +30,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Recovers before the first ensure is served: what the previous run of this worker left is reaped
- * or taken over.
+ * Recovers before the first ensure is served: ends or takes over what the previous run of this
+ * worker left.
  */
 public final class Recovery {
   private static final Logger log = LoggerFactory.getLogger(Recovery.class);
@@ -86,7 +86,8 @@ public final class Recovery {
                   () -> {
                     Instant since = time.now().minus(longest);
                     touch(Topic.READY, since, Reaped.Use.ENSURE);
-                    // Not the exited: whoever reads those reads what all users' commands wrote.
+                    // Execs instead of exited events, which contain the output of all users'
+                    // commands.
                     if (config.commands().mode != CommandsConfig.Mode.OFF) {
                       touch(Topic.EXEC, since, Reaped.Use.COMMAND);
                     }
@@ -106,12 +107,12 @@ public final class Recovery {
     domain.slots().announce();
   }
 
-  /** Of the engine or of Kafka. */
+  /** Whether the engine or Kafka failed, so that a retry may succeed. */
   private static boolean passes(Throwable failure) {
     return failure instanceof EngineException || failure instanceof KafkaException;
   }
 
-  /** What is in the log is a use, as it is while this worker runs. */
+  /** Counts the records of a topic as uses, as the running worker does. */
   private void touch(Topic topic, Instant since, Reaped.Use use) {
     reader.read(config.kafka().topic(topic), all, since, record -> touch(record, use));
   }

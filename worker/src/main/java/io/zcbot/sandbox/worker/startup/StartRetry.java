@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Repeats a step of the start until it succeeds or the worker is stopped. */
+/** Repeats a step, for example of the start, until it succeeds or the worker stops. Thread-safe. */
 public final class StartRetry {
   private static final Logger log = LoggerFactory.getLogger(StartRetry.class);
 
@@ -39,7 +39,7 @@ public final class StartRetry {
     this.stopping = stopping;
   }
 
-  /** Why what is tried does not work yet; null once all of it does. */
+  /** Why the current steps fail; null if none does. Any thread. */
   public @Nullable String problem() {
     return problems.isEmpty()
         ? null
@@ -47,11 +47,11 @@ public final class StartRetry {
   }
 
   /**
-   * Runs an attempt until it returns.
+   * Runs an attempt until it succeeds. Blocks.
    *
    * @param what completes the sentence "could not ..."
-   * @param passing whether a failure passes by itself; others are thrown
-   * @throws StoppedException if the worker is stopped before
+   * @param passing whether to retry after a failure; others are thrown
+   * @throws StoppedException if the worker stops first
    * @throws InterruptedException if the attempt itself is interrupted
    */
   public <T> T untilItWorks(String what, Attempt<T> attempt, Predicate<Throwable> passing)
@@ -83,7 +83,7 @@ public final class StartRetry {
       outage.works(what + ": succeeded");
       return result;
     } catch (Throwable e) {
-      // The library swallows an interrupt of its wait and throws the last failure.
+      // If its wait is interrupted, the library throws the last failure instead.
       if (e instanceof Exception && (stopping.getAsBoolean() || passing.test(e))) {
         throw new StoppedException("stopped before it could " + what, e);
       }

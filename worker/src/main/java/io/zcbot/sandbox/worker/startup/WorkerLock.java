@@ -15,12 +15,12 @@ import java.nio.file.StandardOpenOption;
 public final class WorkerLock {
   private WorkerLock() {}
 
-  /** Where it is, below the workspace root. */
+  /** The path of the lock, below the workspace root. */
   public static Path path(Path workspaceRoot, String workerId) {
     return workspaceRoot.resolve(".workers").resolve(workerId + ".lock");
   }
 
-  /** Whether a process holds it. A file that is missing, or can't be opened, tells of none. */
+  /** Whether a process holds the lock; false if the file is missing or can't be opened. */
   public static boolean isHeld(Path lock) {
     try (FileChannel file = FileChannel.open(lock, StandardOpenOption.WRITE);
         FileLock free = file.tryLock()) {

@@ -7,8 +7,8 @@ package io.zcbot.sandbox.worker.trace;
 import io.opentelemetry.api.common.AttributeKey;
 
 /**
- * The attributes of spans, as OpenTelemetry's semantic conventions name them. None of them tells
- * what agents or sandboxes wrote, except the user's id.
+ * The attributes of spans, named by OpenTelemetry's semantic conventions. Apart from the user's id,
+ * none contains what agents or sandboxes wrote.
  */
 final class Names {
   static final String KAFKA = "kafka";
@@ -27,7 +27,7 @@ final class Names {
   static final AttributeKey<String> USER = AttributeKey.stringKey("enduser.pseudo.id");
   static final AttributeKey<String> ERROR = AttributeKey.stringKey("error.type");
 
-  /** What an input came to: an answer's outcome or reason, as in the event. */
+  /** The outcome or reason of an input's answer, as in the event. */
   static final AttributeKey<String> OUTCOME = AttributeKey.stringKey("zcbot.outcome");
 
   private Names() {}

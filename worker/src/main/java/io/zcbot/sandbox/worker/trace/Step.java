@@ -9,7 +9,7 @@ import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.context.Context;
 import io.opentelemetry.context.Scope;
 
-/** A part of the work on a record, which lasts until it is closed, by the thread that began it. */
+/** A part of the work on a record, as a span. The thread that began it must close it. */
 public final class Step implements AutoCloseable {
   static final Step NONE = new Step(Span.getInvalid(), Scope.noop());
 
@@ -26,13 +26,13 @@ public final class Step implements AutoCloseable {
     return new Step(Span.fromContext(context), context.makeCurrent());
   }
 
-  /** What is done in a step. */
+  /** The work of a step. */
   @FunctionalInterface
   public interface Work {
     Object run() throws Throwable;
   }
 
-  /** Does it, and notes what kind of exception it fails with. */
+  /** Runs the work, and notes the class of an exception. */
   public void run(Work work) throws Throwable {
     try {
       var _ = work.run();
@@ -43,9 +43,10 @@ public final class Step implements AutoCloseable {
   }
 
   /**
-   * Notes that it failed.
+   * Notes that the step failed.
    *
-   * @param error one of few words. What an engine, a log or an agent said has no place in a trace
+   * @param error one of a few fixed words: text of an engine, a log or an agent must not get into a
+   *     trace
    */
   public void failed(String error) {
     failed(span, error);

@@ -22,12 +22,12 @@ import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The trace of a record that is worked on. It is known to the threads that work on it, and to
- * nobody else: what a worker does by itself is in no trace. So what is published and what the
- * engine is asked for need not be told which record it is for.
+ * The trace of a record that is worked on. It is kept in the OpenTelemetry context of the threads
+ * that work on the record, so callers need not pass it on when they publish or call the engine.
+ * What a worker does by itself belongs to no trace.
  *
- * <p>Where OpenTelemetry is not set up there are no spans, and what is published has the headers of
- * the record.
+ * <p>If OpenTelemetry is not set up, there are no spans, and published records get the trace
+ * headers of the input record.
  */
 public final class Trace {
   static final Trace NONE = new Trace(null, TraceHeaders.NONE, null, null);
@@ -50,18 +50,18 @@ public final class Trace {
     this.waiting = waiting == null ? Span.getInvalid() : waiting;
   }
 
-  /** The id of the trace that a record belongs to; null if it belongs to none. */
+  /** The id of a record's trace; null if it has none. */
   public static @Nullable String idOf(Headers headers) {
     String parent = TraceHeaders.of(headers).parent();
     return parent == null ? null : parent.substring(3, 35);
   }
 
-  /** How many bytes are kept of a record's headers for its trace, as long as it is worked on. */
+  /** The bytes of a record's headers that are kept for its trace while it is worked on. */
   public static int sizeOf(Headers headers) {
     return TraceHeaders.of(headers).bytes();
   }
 
-  /** The record's turn has come: this thread works on it until the step is closed. */
+  /** Begins the work on the record, on this thread, until the step is closed. */
   public Step begin() {
     if (this == NONE) {
       return Step.NONE;
@@ -70,14 +70,14 @@ public final class Trace {
     return Step.in(Context.root().with(KEY, this).with(processing));
   }
 
-  /** The record's turn will not come. */
+  /** Ends the spans of a record that will not be worked on. */
   public void drop() {
     waiting.end();
     Step.failed(processing, "stopped");
     processing.end();
   }
 
-  /** What goes on with this thread's record on another thread, as a part of its own. */
+  /** Wraps a task of this thread's record for another thread, as a span of its own. */
   public static Runnable carried(String name, Runnable task) {
     Context context = Context.current();
     Trace trace = context.get(KEY);
@@ -95,16 +95,18 @@ public final class Trace {
   }
 
   /**
-   * The engine is asked for something.
+   * Begins a call of the engine.
    *
-   * @param operation one of few words
+   * @param operation one of a few fixed words
    */
   public static Step engine(String operation) {
     SpanBuilder span = builder("engine ", operation);
     return span == null ? Step.NONE : begun(span.setSpanKind(SpanKind.CLIENT));
   }
 
-  /** A record is sent. If it belongs to a trace, whoever reads it goes on from here. */
+  /**
+   * Begins to send a record. If the record belongs to a trace, its reader continues from this span.
+   */
   public static Step sending(ProducerRecord<byte[], byte[]> record) {
     SpanBuilder span = builder("send ", record.topic());
     if (span == null) {
@@ -132,7 +134,7 @@ public final class Trace {
     return Step.in(Context.current().with(span.startSpan()));
   }
 
-  /** The log has the record that is sent. */
+  /** Notes the position of the sent record. */
   public static void acknowledged(RecordMetadata at) {
     Span span = Span.current();
     if (span.isRecording()) {
@@ -141,7 +143,7 @@ public final class Trace {
     }
   }
 
-  /** This thread's record comes to this answer, which is about to be sent. */
+  /** Notes the answer of this thread's record, which is about to be sent. */
   public static void answered(SandboxEvent answer) {
     Span span = Span.current();
     if (!span.isRecording()) {
@@ -178,7 +180,7 @@ public final class Trace {
     }
   }
 
-  /** The sender's state is in the span, as the sampler left it. */
+  /** Replaces the trace headers by those of the current span, which includes the sender's state. */
   private static void addSpan(Headers headers) {
     headers.remove(TraceHeaders.PARENT);
     headers.remove(TraceHeaders.STATE);

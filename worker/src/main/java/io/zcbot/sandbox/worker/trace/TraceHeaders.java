@@ -11,11 +11,11 @@ import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The trace that a record belongs to, and its baggage, as its headers tell (W3C Trace Context and
- * Baggage). Whoever may write a record may write any bytes into them: what is not valid counts as
- * absent. Of several headers with the same name the last one counts.
+ * The trace and baggage headers of a record (W3C Trace Context and Baggage). Writers may put any
+ * bytes into them, so invalid values count as absent. Of several headers with the same name, the
+ * last one counts.
  *
- * @param state only with a parent
+ * @param state null without a parent
  */
 record TraceHeaders(@Nullable String parent, @Nullable String state, @Nullable String baggage) {
   static final String PARENT = "traceparent";
@@ -29,7 +29,7 @@ record TraceHeaders(@Nullable String parent, @Nullable String state, @Nullable S
   private static final int MOST_STATE_MEMBERS = 32;
   private static final int MOST_BAGGAGE_BYTES = 8192;
 
-  /** Of any version but the forbidden one, in the form of the first; no id is zero. */
+  /** Any version but the forbidden ff, in the form of version 00; no id is zero. */
   private static final Pattern VALID_PARENT =
       Pattern.compile("(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}");
 
@@ -82,7 +82,10 @@ record TraceHeaders(@Nullable String parent, @Nullable String state, @Nullable S
     return text;
   }
 
-  /** What is printable ASCII, as all of these values are, and not too long. */
+  /**
+   * The value as text; null unless it is printable ASCII, as all valid values are, and not too
+   * long.
+   */
   private static @Nullable String text(byte @Nullable [] value, int most) {
     if (value == null || value.length == 0 || value.length > most) {
       return null;
@@ -95,7 +98,7 @@ record TraceHeaders(@Nullable String parent, @Nullable String state, @Nullable S
     return new String(value, StandardCharsets.US_ASCII);
   }
 
-  /** What they take in memory; they are ASCII. */
+  /** The memory of the values, in bytes. */
   int bytes() {
     return length(parent) + length(state) + length(baggage);
   }
@@ -113,7 +116,7 @@ record TraceHeaders(@Nullable String parent, @Nullable String state, @Nullable S
     };
   }
 
-  /** Adds them to a record as they were. */
+  /** Adds the headers unchanged to a record. */
   void addTo(Headers headers) {
     add(headers, PARENT, parent);
     add(headers, STATE, state);

@@ -13,9 +13,9 @@ import io.opentelemetry.context.Context;
 import io.zcbot.sandbox.events.UserId;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** Finds out which traces the records of a group belong to. */
+/** Begins the traces of records that one consumer group reads. */
 public final class Tracing {
-  /** Makes no spans. Traces are passed on nevertheless. */
+  /** Makes no spans, but still passes traces on. */
   public static final Tracing OFF = of(OpenTelemetry.noop(), "");
 
   private static final String SCOPE = "io.zcbot.sandbox.worker";
@@ -29,7 +29,7 @@ public final class Tracing {
   }
 
   /**
-   * Makes spans where OpenTelemetry is set up.
+   * Makes spans if OpenTelemetry is set up.
    *
    * @param group that reads the records
    */
@@ -37,13 +37,13 @@ public final class Tracing {
     return new Tracing(openTelemetry.getTracer(SCOPE), group);
   }
 
-  /** A record was read, and will be worked on in its user's lane. */
+  /** Begins the trace of a record that was read and will wait in its user's lane. */
   public Trace received(ConsumerRecord<byte[], byte[]> record, UserId user) {
     TraceHeaders headers = TraceHeaders.of(record.headers());
     if (!tracer.isEnabled()) {
       return headers.equals(TraceHeaders.NONE) ? Trace.NONE : new Trace(null, headers, null, null);
     }
-    // Under its sender's span, whatever this thread is working on.
+    // The parent is the sender's span, not this thread's.
     Context sender =
         W3CTraceContextPropagator.getInstance()
             .extract(Context.root(), headers, (from, name) -> from == null ? null : from.get(name));

@@ -25,7 +25,7 @@ final class ExecSession {
 
   /**
    * How long to wait for outputs after the command's end. They were published before it, and only
-   * have to be read from another partition or topic.
+   * have to be read from another topic.
    */
   private static final Duration LATE_OUTPUT = Duration.ofSeconds(10);
 

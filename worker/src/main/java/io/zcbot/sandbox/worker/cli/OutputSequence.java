@@ -36,6 +36,9 @@ final class OutputSequence {
     this.stderr = stderr;
   }
 
+  /**
+   * Takes an output that came, and writes it and its successors if all earlier ones are written.
+   */
   void accept(Output output) throws IOException {
     if (output.seq() < next || early.containsKey(output.seq())) {
       return;

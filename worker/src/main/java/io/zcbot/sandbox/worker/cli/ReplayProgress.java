@@ -9,8 +9,8 @@ import java.util.Locale;
 import java.util.function.LongSupplier;
 
 /**
- * Shows the progress of a replay on standard error: a bar on a terminal, otherwise a line every 10
- * %. Shows nothing in the first 2 s.
+ * Shows the progress of a replay on standard error: a bar on a terminal, otherwise a line for each
+ * tenth. Shows nothing in the first 2 s.
  */
 final class ReplayProgress {
   private static final Duration SILENT = Duration.ofSeconds(2);

@@ -27,7 +27,7 @@ public final class ReaperConfig {
 
   public final Duration evictAfter;
 
-  /** How long before the reap of a sandbox it is announced; null if it is not. */
+  /** How long before its reap a sandbox's end is announced; null for no announcement. */
   public final @Nullable Duration notice;
 
   /**

@@ -33,8 +33,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Reads the engine's event stream and passes on the events that concern sandboxes and slots.
  *
- * <p><p>Events that the worker itself causes are dropped: the start of a runner or an entrance is
- * no use of a sandbox, and the rename of a slot is its claim.
+ * <p>Events that the worker itself causes are dropped: the start of a runner or an entrance is no
+ * use of a sandbox, and the rename of a slot is its claim.
  */
 final class EngineWatch {
   private static final Map<String, List<String>> FILTERS =

@@ -26,7 +26,7 @@ public final class InputQueue extends InputStream {
   /**
    * Creates an empty queue.
    *
-   * @param capacity maximum number of bytes, plus 32 for each array
+   * @param capacity maximum number of bytes, where each array counts 32 more than its length
    */
   public InputQueue(int capacity) {
     this.capacity = capacity;

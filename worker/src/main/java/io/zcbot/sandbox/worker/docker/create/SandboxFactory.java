@@ -106,6 +106,7 @@ public final class SandboxFactory implements SpecComparison {
     }
   }
 
+  /** Creates a user's container without starting it; returns its id. */
   public String create(UserId user, Path workspace) throws EngineException {
     boolean withIpv6 = ipv6;
     String id = createAs(uid -> docker -> creation.sandbox(docker, user, workspace, uid, withIpv6));
@@ -113,6 +114,7 @@ public final class SandboxFactory implements SpecComparison {
     return id;
   }
 
+  /** Creates a slot's container without starting it; returns its id. */
   public String createSlot(String slotId, Path directory) throws EngineException {
     boolean withIpv6 = ipv6;
     SlotLayout wanted = layout();

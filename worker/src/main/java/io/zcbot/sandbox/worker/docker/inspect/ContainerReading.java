@@ -135,7 +135,7 @@ public final class ContainerReading {
       case "created" -> State.CREATED;
       case "running" -> State.RUNNING;
       case "paused" -> State.PAUSED;
-      // exited, dead, removing; also restarting, which the worker's containers never do
+      // exited, dead, removing; also restarting, a state that the worker's containers never have
       case null, default -> State.ENDED;
     };
   }

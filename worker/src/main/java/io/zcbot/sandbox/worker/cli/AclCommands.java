@@ -21,17 +21,20 @@ import org.apache.kafka.common.resource.PatternType;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.jspecify.annotations.Nullable;
 
-/** The commands for Kafka's own tool that allow each role what it needs, and no more. */
+/**
+ * Prints the invocations of {@code kafka-acls.sh} that give each role exactly the permissions that
+ * it needs. Makes no calls.
+ */
 final class AclCommands {
   private final KafkaConfig config;
   private final String agentGroups;
   private final String tool;
 
   /**
-   * Commands for one cluster.
+   * Creates the invocations for one cluster.
    *
-   * @param agentGroups what the names of the agent services' consumer groups begin with
-   * @param clientProperties the file with which the tool connects; null for none
+   * @param agentGroups prefix of the consumer groups of agent services
+   * @param clientProperties the properties file with which the tool connects; null for none
    */
   AclCommands(KafkaConfig config, String agentGroups, @Nullable String clientProperties) {
     this.config = config;
@@ -43,12 +46,12 @@ final class AclCommands {
   }
 
   /**
-   * Who has which role.
+   * Determines the principals of each role.
    *
-   * @param given each {@code role=principal}, or a principal of the role that all have; none for
-   *     one principal per role, named after it
-   * @param ofAll the role of those that are given without one; null if there are no such
-   * @throws CommandException if one is not of that form
+   * @param given each {@code role=principal}, or a principal of the role {@code ofAll}; if empty,
+   *     one principal for each role, named after it
+   * @param ofAll the role of principals that are given without one; null if there is none
+   * @throws CommandException if a principal does not have this form
    */
   static Map<Role, List<String>> principals(List<String> given, @Nullable String ofAll)
       throws CommandException {
@@ -105,7 +108,7 @@ final class AclCommands {
     return role.name().toLowerCase(Locale.ROOT);
   }
 
-  /** One line for each resource. */
+  /** Returns the lines for a role: a comment, then one invocation for each resource. */
   List<String> of(Role role, List<String> principals) {
     List<String> lines = new ArrayList<>();
     lines.add("# " + name(role) + ": " + String.join(", ", principals));

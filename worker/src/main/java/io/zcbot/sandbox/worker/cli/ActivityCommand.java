@@ -14,7 +14,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Publishes an activity. */
+/** The command {@code activity}: publishes an activity event. */
 @Command(
     name = "activity",
     description = "Report that a user's sandbox was used, so that it is not reaped as idle.")

@@ -12,7 +12,7 @@ import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
 
-/** Lists the sandboxes of all hosts from the topics, without using an engine. */
+/** Shows the sandboxes of all hosts, as known from the topics, without using an engine. */
 final class AllHosts {
   private final KnownSandboxes known;
   private final Instant now;
@@ -22,7 +22,7 @@ final class AllHosts {
     this.now = now;
   }
 
-  /** As a table or as JSON. */
+  /** Returns the list as a table or as JSON. */
   String text(boolean json) {
     List<LiveSandbox> live =
         known.live().values().stream().sorted(Comparator.comparing(LiveSandbox::userId)).toList();

@@ -20,8 +20,8 @@ import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whether this client may announce the end of sandboxes. Looked at before the first one is removed:
- * what is removed can't be put back.
+ * Finds out whether this client may announce the end of sandboxes. Asked before the first one is
+ * removed, because a removal can't be undone.
  */
 final class AnnouncePermission {
   private static final int LIMIT_MS = 5000;
@@ -29,9 +29,10 @@ final class AnnouncePermission {
   private AnnouncePermission() {}
 
   /**
-   * The permissions that are missing, for people; null if none is, or if the cluster does not tell.
+   * Returns the missing permissions, for people; null if none is missing, or if the cluster does
+   * not say. Blocks.
    *
-   * @throws CommandException if Kafka can't be asked
+   * @throws CommandException if Kafka does not answer
    */
   static @Nullable String missing(KafkaLog log) throws CommandException, InterruptedException {
     List<String> topics =

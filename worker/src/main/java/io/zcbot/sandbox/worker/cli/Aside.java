@@ -9,20 +9,26 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
-/** Work beside a command's own thread. What still runs at the close is interrupted. */
+/**
+ * Runs work on other threads than a command's own. Closing it interrupts what still runs and waits
+ * until that has ended.
+ */
 final class Aside implements AutoCloseable {
   private static final int MOST_AT_A_TIME = 8;
 
-  // not virtual ones, for whose poller a JVM that ends waits 0.3 s
+  // platform threads: with virtual threads, the JVM would wait 0.3 s for their poller at its end
   private final ExecutorService threads =
       Executors.newFixedThreadPool(MOST_AT_A_TIME, Thread.ofPlatform().daemon().factory());
 
-  /** Something that takes a while. */
+  /** Work that takes a while; also the handle by which its result is awaited. */
   interface Work<T> {
     T result() throws CommandException, InterruptedException;
   }
 
-  /** Starts it; the result is waited for when it is asked for. */
+  /**
+   * Starts work; {@link Work#result} of the returned handle blocks until it is done, and rethrows
+   * its failure.
+   */
   <T> Work<T> start(Work<T> work) {
     Future<T> future = threads.submit(work::result);
     return () -> await(future);

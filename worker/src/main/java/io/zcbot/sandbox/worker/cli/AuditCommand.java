@@ -28,7 +28,9 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** Replays the topics, or an export of them, and reports what they prove. */
+/**
+ * The command {@code audit}: replays the topics, or an export of them, and reports what they prove.
+ */
 @Command(
     name = "audit",
     description =
@@ -120,7 +122,7 @@ final class AuditCommand implements Callable<Integer> {
     WorkerConfig config = context.config();
     boolean supposes = whatIf.isGiven();
     if (supposes) {
-      var _ = whatIf.settings(context.console().env()); // before a long replay
+      var _ = whatIf.settings(context.console().env()); // checked before a long replay
     }
     long violations =
         input.isEmpty() ? replayTopics(config, supposes) : replayFiles(config, supposes);
@@ -156,7 +158,7 @@ final class AuditCommand implements Callable<Integer> {
     }
   }
 
-  /** How many violations it found. */
+  /** Replays a log and reports; returns the number of violations. */
   private long replay(LogSource source, WorkerConfig config, boolean supposes)
       throws CommandException, IOException, InterruptedException {
     if (supposes) {
@@ -219,7 +221,7 @@ final class AuditCommand implements Callable<Integer> {
           }
         }
       } catch (DateTimeException _) {
-        // Told below, with what is right.
+        // reported below
       }
       throw new TypeConversionException(
           "write two times, the earlier one first, such as"

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.cli;
 import io.zcbot.sandbox.worker.audit.result.Observation;
 import io.zcbot.sandbox.worker.audit.result.Summary;
 
-/** Shows the results of an audit while it runs. */
+/** Prints the results of an audit while it runs. Called by one thread. */
 interface AuditReport {
   void found(Observation finding);
 

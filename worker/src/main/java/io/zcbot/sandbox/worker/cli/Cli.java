@@ -34,9 +34,9 @@ import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
- * The command line: the commands, and the handling of their errors. Commands are created only when
- * they are needed: a process runs one of them, and for picocli to read the annotations of all takes
- * longer than most commands do.
+ * The command line: knows all commands and handles their errors. A command is created only when it
+ * is needed: a process runs one, and reading the annotations of all takes picocli longer than most
+ * commands take.
  */
 public final class Cli {
   private static final Set<String> VERBOSE = Set.of("-v", "--verbose");
@@ -46,7 +46,7 @@ public final class Cli {
       "the program ran out of memory, and what it printed is not complete; give it more, such as"
           + " by JDK_JAVA_OPTIONS=-Xmx4g in the environment";
 
-  /** What the JVM has in place of bytes that it could not read as text. */
+  /** The JVM's substitute for bytes of an argument that it could not decode. */
   private static final char LOST = '\ufffd';
 
   private final Console console;
@@ -54,7 +54,7 @@ public final class Cli {
   private final Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
   private final CommandContext context;
 
-  /** What comes before the command, or stands alone. */
+  /** The options that can precede the command, or stand alone. */
   @Command(
       name = "sandbox",
       description =
@@ -95,7 +95,7 @@ public final class Cli {
     commands.put("run", () -> new RunCommand(context));
     commands.put("ensure", () -> new EnsureCommand(context));
     commands.put("activity", () -> new ActivityCommand(context));
-    // What follows USER is the command's, also what looks like an option of this program.
+    // Everything after USER belongs to the command, even if it looks like an option.
     commands.put("exec", () -> new CommandLine(new ExecCommand(context)).setStopAtPositional(true));
     commands.put("cp", () -> new CopyCommand(context));
     commands.put("release", () -> new ReleaseCommand(context));
@@ -115,7 +115,7 @@ public final class Cli {
     commands.put("help", () -> new HelpCommand(this));
   }
 
-  /** The command line of a process. */
+  /** Creates the command line of this process. */
   public static Cli commandLine(Console console) {
     return new Cli(
         console,
@@ -133,7 +133,7 @@ public final class Cli {
     return new Cli(console, engines, engines::apply, streams);
   }
 
-  /** Adds a command to those that every worker has. */
+  /** Adds a command of this distribution to those that all have. */
   public Cli with(String name, Supplier<Object> command) {
     commands.put(name, command);
     return this;
@@ -164,7 +164,8 @@ public final class Cli {
     }
     Collection<String> needed = needed(args);
     if (needed.size() == 1) {
-      // Kafka's clients wait for it, and it takes a tenth of a command's time to make.
+      // Started ahead, because Kafka's clients wait for it and it takes a tenth of a command's
+      // time.
       Thread.ofPlatform().daemon().start(ManagementFactory::getPlatformMBeanServer);
     }
     int code;
@@ -176,12 +177,12 @@ public final class Cli {
       console.err().println(OUT_OF_MEMORY);
       return ExitCode.SOFTWARE;
     }
-    // The reader of 'watch' may leave when it has seen enough.
+    // the reader of 'watch' may close the pipe when it has seen enough
     boolean mayLeave = needed.size() == 1 && needed.contains("watch");
     return mayLeave ? code : requireWritten(code);
   }
 
-  /** Without picocli, of which 2 MB would stay in memory for as long as the console runs. */
+  /** Runs the console without picocli, of which 2 MB would stay in memory while it runs. */
   private int serveConsole() {
     try {
       return new ConsoleCommand(context).call();
@@ -190,7 +191,7 @@ public final class Cli {
     }
   }
 
-  /** A writer that prints keeps its errors to itself until it is asked. */
+  /** Fails if output was lost: a PrintWriter reports errors only when it is asked. */
   private int requireWritten(int code) {
     if (!console.out().checkError()) {
       return code;
@@ -203,7 +204,9 @@ public final class Cli {
     return code == ExitCode.OK ? ExitCode.FAILED : code;
   }
 
-  /** The command that the arguments name; all of them where help or a correction is needed. */
+  /**
+   * Returns the command that the arguments name; all commands if help or a suggestion is needed.
+   */
   private Collection<String> needed(String[] args) {
     for (String arg : args) {
       if (commands.containsKey(arg)) {
@@ -216,7 +219,7 @@ public final class Cli {
     return commands.keySet();
   }
 
-  /** All commands. */
+  /** The complete command line, with all commands. */
   CommandLine complete() {
     return line(commands.keySet());
   }
@@ -237,13 +240,13 @@ public final class Cli {
     line.registerConverter(UserId.class, Converters::user);
     line.registerConverter(Duration.class, Converters::duration);
     line.setUsageHelpAutoWidth(console.isTerminal());
-    // What begins with @ is an argument as any other one, such as of a command in a sandbox.
+    // an argument that begins with @ is passed on, for example to a command in a sandbox
     line.setExpandAtFiles(false);
     HelpText.addTo(line);
     return line;
   }
 
-  /** Reads the settings, or ends the command with all that is wrong with them. */
+  /** Reads the settings; if they are not valid, the exception lists all problems. */
   public static WorkerConfig config(Map<String, String> env) throws CommandException {
     try {
       return WorkerConfig.fromEnvironment(env);
@@ -252,7 +255,7 @@ public final class Cli {
     }
   }
 
-  /** The engine that the environment names. */
+  /** The engine that the environment names; connects only at the first call. */
   static DockerEngine engine(WorkerConfig config) {
     return EngineClient.of(config, SandboxMetrics.NONE);
   }
@@ -285,7 +288,7 @@ public final class Cli {
   private int reportUsage(ParameterException e) {
     String command = e.getCommandLine().getCommandSpec().qualifiedName();
     console.err().println(e.getMessage());
-    // Says «Did you mean» or «Possible solutions», if anything is similar.
+    // prints «Did you mean» or «Possible solutions», if anything is similar
     UnmatchedArgumentException.printSuggestions(e, console.err());
     console.err().println("Try '" + command + " --help'.");
     return ExitCode.USAGE;

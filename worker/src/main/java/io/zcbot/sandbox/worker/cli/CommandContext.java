@@ -16,7 +16,10 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.producer.RecordMetadata;
 
-/** What commands share. Settings are read, and logs set up, only when a command asks for them. */
+/**
+ * Dependencies of the commands. Settings are read and logging is configured only when a command
+ * asks for them, so that help and usage errors need neither.
+ */
 final class CommandContext {
   private final Console console;
   private final BooleanSupplier verbose;
@@ -37,7 +40,7 @@ final class CommandContext {
     this.streams = streams;
   }
 
-  /** The standard streams as bytes, for commands that pass on what others read and write. */
+  /** Returns the standard streams as bytes, for commands that pass on others' input and output. */
   StandardStreams streams() {
     return streams.get();
   }
@@ -50,21 +53,22 @@ final class CommandContext {
     return verbose.getAsBoolean();
   }
 
-  /** The settings of the environment. */
+  /** Configures logging and returns the settings. */
   WorkerConfig config() throws CommandException {
     Logging.configureForCommand(isVerbose());
     return Cli.config(console.env());
   }
 
-  /** Kafka, for commands that need no other settings. */
+  /** Returns access to Kafka, for commands that need no other settings. The caller closes it. */
   KafkaLog log() throws CommandException {
     return new KafkaLog(config().kafka());
   }
 
   /**
-   * Publishes an event and says so.
+   * Publishes an event and prints that it is published.
    *
-   * @param json whether to print the event itself
+   * @param json whether the event itself is printed instead
+   * @return the exit code
    */
   int publish(KafkaLog log, SandboxEvent event, boolean json)
       throws CommandException, InterruptedException {
@@ -81,7 +85,7 @@ final class CommandContext {
     return engines.apply(config);
   }
 
-  /** The same for commands that only look. */
+  /** Returns a view of the engine for commands that only look. The caller closes it. */
   EngineView engineView(WorkerConfig config) {
     return views.apply(config);
   }

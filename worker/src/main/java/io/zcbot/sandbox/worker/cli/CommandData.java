@@ -10,14 +10,20 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 
-/** What commands read and write, and the values of their variables: hidden in what is shown. */
+/**
+ * Hides users' data in events before they are shown: what commands read and write, and the values
+ * of their environment variables.
+ */
 final class CommandData {
   private static final List<String> FIELDS = List.of("stdin", "stdout", "stderr", "data");
   private static final String BASE64 = "_base64";
 
   private CommandData() {}
 
-  /** An event with the lengths of such data in its place. */
+  /**
+   * Replaces users' data in an event by its length, and the values of variables by an ellipsis.
+   * Changes the given object.
+   */
   static JsonNode hidden(JsonNode event) throws IOException {
     if (event instanceof ObjectNode json) {
       for (String field : FIELDS) {

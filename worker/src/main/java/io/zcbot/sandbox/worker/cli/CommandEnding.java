@@ -7,18 +7,18 @@ package io.zcbot.sandbox.worker.cli;
 import io.zcbot.sandbox.events.Exited;
 import org.jspecify.annotations.Nullable;
 
-/** How a command ended, as far as its caller knows. */
+/** How a command in a sandbox ended, as far as its caller knows. */
 sealed interface CommandEnding {
-  /** The exit code to pass on. */
+  /** The exit code that this program passes on. */
   int exitCode();
 
-  /** What is to be said about it on standard error; null if it speaks for itself. */
+  /** The message for standard error; null if none is needed. */
   @Nullable String message();
 
   /**
-   * It is answered.
+   * The exec was answered.
    *
-   * @param missing how many of its outputs did not come
+   * @param missing number of output events that did not arrive
    */
   record Answered(Exited exited, long missing) implements CommandEnding {
     @Override
@@ -81,9 +81,9 @@ sealed interface CommandEnding {
   }
 
   /**
-   * Somebody did not want to wait any longer.
+   * The caller stopped waiting.
    *
-   * @param exitCode as of a program that was ended so
+   * @param exitCode as of a program that was ended by that signal
    */
   record Left(int exitCode, String message) implements CommandEnding {}
 }

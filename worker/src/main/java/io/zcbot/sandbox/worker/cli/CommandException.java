@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.cli;
 
 import org.jspecify.annotations.Nullable;
 
-/** Ends a command with an exit code and one line that says what failed, why, and what to do. */
+/** Ends this program with an exit code and a line that says what failed, why, and what to do. */
 public final class CommandException extends Exception {
   private static final long serialVersionUID = 1L;
 

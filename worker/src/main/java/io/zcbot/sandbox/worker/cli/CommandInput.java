@@ -14,11 +14,11 @@ import java.time.temporal.ChronoUnit;
 import java.util.UUID;
 
 /**
- * Publishes what a running command is sent. Each piece of standard input is published once the log
- * has the one before, so not more than one is in memory.
+ * Publishes the input of a running command. Blocks until each record is acknowledged before it
+ * reads the next piece, so at most one is in memory.
  */
 final class CommandInput {
-  /** Records stay below 1 MiB, also in base64. */
+  /** Bytes in one record, so that the record stays below 1 MiB even in base64. */
   static final int MAX_BYTES = 256 * 1024;
 
   private final CommandLog log;
@@ -41,7 +41,10 @@ final class CommandInput {
             content));
   }
 
-  /** Sends all bytes of a stream, as they come, and its end. */
+  /**
+   * Publishes a stream's bytes as they come, then the end of the input. Blocks until the stream
+   * ends.
+   */
   void pipe(InputStream from) throws IOException, CommandException, InterruptedException {
     byte[] buffer = new byte[MAX_BYTES];
     for (int count = from.read(buffer); count >= 0; count = from.read(buffer)) {

@@ -28,20 +28,22 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Runs commands of this program's own in a user's sandbox, one after another, until another thread
- * stops it.
+ * Runs auxiliary commands of this program in a user's sandbox, one after another, until another
+ * thread stops it. All methods but {@link #stop} are called by the thread that created it.
  */
 final class CommandRunner implements AutoCloseable {
-  /** How much a command may read or write. */
+  /** Maximum bytes that a command may read or write. */
   static final int MAX_BYTES = 4 << 20;
 
   private static final Duration EXPIRY = Duration.ofSeconds(60);
   private static final Duration SLACK = Duration.ofSeconds(20);
 
-  /** Whoever stops the program waits for its end; a command that obeys takes moments. */
+  /**
+   * Time to wait for the running command after a stop. A command that obeys ends within moments.
+   */
   private static final Duration AFTER_STOP = Duration.ofSeconds(10);
 
-  /** An error message needs no more. */
+  /** Bytes of standard error to keep, enough for an error message. */
   private static final int MAX_MESSAGE = 4096;
 
   private final CommandLog log;
@@ -49,7 +51,7 @@ final class CommandRunner implements AutoCloseable {
   private final boolean ensure;
   private final Duration afterStop;
 
-  /** Runs the commands. */
+  /** The thread that runs the commands, interrupted by a stop. */
   private final Thread caller = Thread.currentThread();
 
   private @Nullable Running running;
@@ -57,18 +59,18 @@ final class CommandRunner implements AutoCloseable {
   private boolean isClosed;
 
   /**
-   * Commands in the sandbox of one user.
+   * Creates a runner for the sandbox of one user.
    *
-   * @param ensure whether to make the sandbox if there is none
+   * @param ensure whether to create the sandbox if there is none
    */
   CommandRunner(CommandLog log, UserId user, boolean ensure) {
     this(log, user, ensure, AFTER_STOP);
   }
 
   /**
-   * As the other one.
+   * Creates a runner for the sandbox of one user.
    *
-   * @param afterStop how long to wait for each command's end after a stop
+   * @param afterStop how long to wait for a command's end after a stop
    */
   CommandRunner(CommandLog log, UserId user, boolean ensure, Duration afterStop) {
     this.log = log;
@@ -80,18 +82,19 @@ final class CommandRunner implements AutoCloseable {
   private record Running(ExecSession session, CommandInput input) {}
 
   /**
-   * Runs a command that has to succeed.
+   * Runs a command and waits for its end.
    *
    * @param stdin at most {@link #MAX_BYTES}
-   * @param most how many bytes it may write, at most {@link #MAX_BYTES}
-   * @return what it wrote
+   * @param most how many bytes the command may write, at most {@link #MAX_BYTES}
+   * @return the command's standard output
+   * @throws CommandException if the command fails
    */
   byte[] run(List<String> arguments, byte[] stdin, int most, Duration timeout)
       throws CommandException, InterruptedException {
     return run(arguments, stdin, most, timeout, false);
   }
 
-  /** Runs a command that takes away what others left; it runs after a stop, too. */
+  /** Runs a command that removes what other commands left. It also runs after a stop. */
   void cleanUp(List<String> arguments, Duration timeout)
       throws CommandException, InterruptedException {
     var _ = run(arguments, new byte[0], MAX_MESSAGE, timeout, true);
@@ -147,7 +150,7 @@ final class CommandRunner implements AutoCloseable {
 
   private synchronized void begin(Running command, boolean isCleanUp) throws CommandException {
     if (stopCode != 0) {
-      var _ = Thread.interrupted(); // the stop's
+      var _ = Thread.interrupted(); // clears the stop's interrupt
       if (!isCleanUp) {
         throw new CommandException(stopCode, "stopped", null);
       }
@@ -158,7 +161,7 @@ final class CommandRunner implements AutoCloseable {
 
   private synchronized void end() {
     running = null;
-    if (stopCode != 0) { // the command may have succeeded all the same
+    if (stopCode != 0) { // the command may have succeeded in spite of the stop
       caller.interrupt();
     }
   }
@@ -169,10 +172,10 @@ final class CommandRunner implements AutoCloseable {
   }
 
   /**
-   * Ends the running command, and interrupts the caller in whatever it does without one. No command
-   * but clean-ups begins any more. Any thread.
+   * Stops the runner: terminates the running command, or interrupts the caller if none runs. From
+   * now on only clean-ups run. May be called by any thread.
    *
-   * @param exitCode as of a program that was ended so
+   * @param exitCode as of a program that was ended by that signal
    */
   void stop(int exitCode) {
     Running command;
@@ -191,18 +194,20 @@ final class CommandRunner implements AutoCloseable {
     try {
       command.input().send(new Input.Content.Signal(CommandSignal.TERM));
     } catch (CommandException _) {
-      // The command ends by itself or at its time-out, and no other one follows.
+      // the command ends by itself or at its time-out, and no other one follows
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     }
   }
 
-  /** The exit code of a stop; 0 without one. */
+  /** The exit code given to {@link #stop}; 0 if there was no stop. */
   synchronized int stopCode() {
     return stopCode;
   }
 
-  /** A stop has no effect from now on. */
+  /**
+   * Ends the runner: a later stop has no effect, and the interrupt of an earlier one is cleared.
+   */
   @Override
   public synchronized void close() {
     isClosed = true;
@@ -233,7 +238,10 @@ final class CommandRunner implements AutoCloseable {
     return !hasEnded && ending.exitCode() == ExitCode.RETRY ? ExitCode.RETRY : ExitCode.FAILED;
   }
 
-  /** The worker keeps to the bound that the exec names; this does not rely on it. */
+  /**
+   * Collects output up to a bound. The worker applies the bound of the exec too, but this client
+   * does not rely on it.
+   */
   private static final class Bounded extends OutputStream {
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     private final int most;

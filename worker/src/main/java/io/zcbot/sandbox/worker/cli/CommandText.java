@@ -17,7 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Describes commands, with how much they read and wrote, and not what. */
+/** Describes events of commands for people: how much commands read and wrote, but not what. */
 final class CommandText {
   private CommandText() {}
 

@@ -9,7 +9,7 @@ import picocli.AutoComplete;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
-/** Prints a script that completes commands and options. */
+/** The command {@code completion}: prints a shell script that completes commands and options. */
 @Command(
     name = "completion",
     description = {
@@ -24,7 +24,7 @@ final class CompletionCommand implements Callable<Integer> {
   @SuppressWarnings("UnusedVariable") // checked by picocli; the script finds out itself
   private Shell shell = Shell.bash;
 
-  /** As they are typed. */
+  /** In lower case, because that is what is typed. */
   enum Shell {
     bash,
     zsh

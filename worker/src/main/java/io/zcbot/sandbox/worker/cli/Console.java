@@ -10,13 +10,13 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * The input, output and environment of a command line.
+ * The output and the environment of a command line.
  *
- * @param isTerminal whether somebody sits in front of it
+ * @param isTerminal whether input and output are a terminal
  */
 public record Console(
     Map<String, String> env, PrintWriter out, PrintWriter err, boolean isTerminal) {
-  /** This process's own. */
+  /** Returns the console of this process. */
   @SuppressWarnings("SystemConsoleNull") // in JDK 25 it is null again where nobody sits
   public static Console ofProcess() {
     java.io.Console terminal = System.console();
@@ -34,7 +34,7 @@ public record Console(
         && !env.getOrDefault("TERM", "").equals("dumb");
   }
 
-  /** Asks; false without a terminal. */
+  /** Asks a question and waits for the answer; returns false without a terminal. */
   @SuppressWarnings("SystemConsoleNull")
   boolean confirms(String question) {
     java.io.Console terminal = System.console();

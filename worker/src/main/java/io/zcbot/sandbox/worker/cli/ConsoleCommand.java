@@ -12,7 +12,10 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
 
-/** Serves the web page for the fleet. */
+/**
+ * The command {@code console}: serves the web page about the whole fleet until the process is
+ * ended.
+ */
 @Command(
     name = "console",
     description = {
@@ -32,7 +35,7 @@ final class ConsoleCommand implements Callable<Integer> {
   public Integer call() throws CommandException, InterruptedException {
     WorkerConfig config = context.config();
     try (KafkaLog log = new KafkaLog(config.kafka())) {
-      log.admin("watch the fleet").close(); // whether the brokers can be reached
+      log.admin("watch the fleet").close(); // fails early if the brokers can't be reached
       return serve(log, config);
     } catch (IOException e) {
       throw new CommandException(ExitCode.CONFIG, String.valueOf(e.getMessage()), e);

@@ -17,9 +17,9 @@ import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** Converters for arguments that are not plain text. */
+/** Converts arguments of commands to values. */
 final class Converters {
-  /** A century: longer than anybody waits, short enough for all arithmetic with it. */
+  /** The longest duration that is accepted, a century: safe for all arithmetic with it. */
   static final Duration LONGEST = Duration.ofDays(36_500);
 
   private Converters() {}
@@ -33,9 +33,9 @@ final class Converters {
   }
 
   /**
-   * An RFC 3339 time, within the years that records may have.
+   * Parses an RFC 3339 time of the years that records may have.
    *
-   * @throws DateTimeException if it is something else
+   * @throws DateTimeException if the text is not such a time
    */
   static Instant time(String text) {
     OffsetDateTime time = OffsetDateTime.parse(text).withOffsetSameInstant(ZoneOffset.UTC);
@@ -56,7 +56,7 @@ final class Converters {
     return duration;
   }
 
-  /** A number of bytes, with or without a unit. */
+  /** Parses a number of bytes, with or without a unit. */
   static final class Size implements ITypeConverter<Integer> {
     private static final Pattern FORM = Pattern.compile("(\\d{1,9})([km]?)");
 

@@ -16,7 +16,9 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Copies files, by commands that read and write them in the sandbox. */
+/**
+ * The command {@code cp}: copies files by running commands that read and write them in the sandbox.
+ */
 @Command(
     name = "cp",
     description = {
@@ -116,7 +118,7 @@ final class CopyCommand implements Callable<Integer> {
     }
   }
 
-  /** What a copy that was stopped ends with. */
+  /** Returns the failure of a copy that was stopped. */
   static CommandException stopped(int exitCode, Exception failure) {
     String message = "stopped before the copy was complete";
     Throwable leftover = leftover(failure);
@@ -126,7 +128,10 @@ final class CopyCommand implements Callable<Integer> {
     return new CommandException(exitCode, message, failure);
   }
 
-  /** Why something may be left: a command without an answer may do its work yet. */
+  /**
+   * Returns why files may be left in the sandbox; null if none are. A command without an answer may
+   * still do its work.
+   */
   private static @Nullable Throwable leftover(Exception failure) {
     Exception command = failure instanceof SandboxIoException e ? e.failure() : failure;
     return command instanceof CommandException e && e.exitCode() == ExitCode.TIMEOUT
@@ -164,7 +169,9 @@ final class CopyCommand implements Callable<Integer> {
     };
   }
 
-  /** Some exceptions of files say nothing but the file's name. */
+  /**
+   * Returns a failure's reason, with the exception's name if the message is only the file's name.
+   */
   private static String reason(Exception e) {
     return e.getClass() == IOException.class
         ? String.valueOf(e.getMessage())

@@ -16,7 +16,7 @@ import picocli.CommandLine.TypeConversionException;
 sealed interface CopyPlace {
   /** A file or directory of a user's sandbox; a relative path begins in the workspace. */
   record InSandbox(UserId user, String path) implements CopyPlace {
-    /** What it is called where it lies. */
+    /** The last name of the path; {@code sandbox} if it has none. */
     String name() {
       String trimmed = path.replaceAll("/+$", "");
       String name = trimmed.substring(trimmed.lastIndexOf('/') + 1);
@@ -33,7 +33,7 @@ sealed interface CopyPlace {
   /** Standard input, or standard output. */
   record Standard() implements CopyPlace {}
 
-  /** As it is typed. */
+  /** Parses an argument. */
   final class Converter implements ITypeConverter<CopyPlace> {
     private static final Pattern REMOTE =
         Pattern.compile("([0-9a-fA-F-]{36}):(.*)", Pattern.DOTALL);

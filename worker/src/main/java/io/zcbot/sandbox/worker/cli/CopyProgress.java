@@ -9,7 +9,10 @@ import java.time.Duration;
 import java.util.Locale;
 import java.util.function.LongSupplier;
 
-/** Shows on a terminal how far a copy is: a bar where the whole is known, bytes and their rate. */
+/**
+ * Shows the progress of a copy on a terminal: the bytes and their rate, and a bar if the total is
+ * known. Shows nothing in the first 500 ms. Not thread-safe.
+ */
 final class CopyProgress {
   private static final Duration SILENT = Duration.ofMillis(500);
   private static final Duration REDRAW = Duration.ofMillis(200);
@@ -26,9 +29,10 @@ final class CopyProgress {
   private boolean isShown;
 
   /**
-   * A bar that is not shown yet.
+   * Creates a progress that is not shown yet.
    *
    * @param isWanted whether the writer is a terminal
+   * @param nanos monotonic clock, in nanoseconds
    */
   CopyProgress(PrintWriter terminal, boolean isWanted, LongSupplier nanos) {
     this.terminal = terminal;
@@ -38,12 +42,12 @@ final class CopyProgress {
     this.drawn = start;
   }
 
-  /** So many bytes there are in all. */
+  /** Sets the total number of bytes. */
   void whole(long bytes) {
     whole = bytes;
   }
 
-  /** So many bytes are copied. */
+  /** Sets the number of bytes that are copied, and redraws if it is time. */
   void at(long bytes) {
     long now = nanos.getAsLong();
     if (!isWanted
@@ -79,7 +83,7 @@ final class CopyProgress {
     return String.format(Locale.ROOT, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
   }
 
-  /** Takes the bar away. */
+  /** Removes the progress from the terminal. */
   void end() {
     if (isShown) {
       isShown = false;

@@ -13,25 +13,25 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
 
-/** A record that was no event, as the dead-letter topic keeps it. */
+/** A record that was not a valid event, as the dead-letter topic keeps it. */
 record DeadLetter(ConsumerRecord<byte[], byte[]> record) {
-  /** How it is called on the command line. */
+  /** The id on the command line: partition and offset in the dead-letter topic. */
   String id() {
     return record.partition() + "-" + record.offset();
   }
 
-  /** When it was written. */
+  /** When the dead letter was written. */
   Instant at() {
     return Instant.ofEpochMilli(record.timestamp());
   }
 
-  /** Why the record was no event. */
+  /** Why the record was not a valid event. */
   String error() {
     String error = Records.header(record, DeadLetterHeaders.ERROR);
     return error == null ? "of unknown cause" : error;
   }
 
-  /** The topic, partition and offset of the record. */
+  /** The topic, partition and offset of the original record. */
   String origin() {
     return originTopic()
         + "-"
@@ -44,7 +44,7 @@ record DeadLetter(ConsumerRecord<byte[], byte[]> record) {
     return header(DeadLetterHeaders.TOPIC);
   }
 
-  /** When the record was appended to its topic; null if an older worker wrote the dead letter. */
+  /** When the original record was appended; null if an older worker wrote the dead letter. */
   @Nullable Instant originTime() {
     Long millis = number(DeadLetterHeaders.TIMESTAMP);
     return millis == null ? null : Instant.ofEpochMilli(millis);
@@ -68,21 +68,21 @@ record DeadLetter(ConsumerRecord<byte[], byte[]> record) {
     return Records.header(record, DeadLetterHeaders.TRUNCATED) != null;
   }
 
-  /** How often the record was sent to its topic again. */
+  /** How often the record was redriven. */
   long redriven() {
     Long times = number(DeadLetterHeaders.REDRIVEN);
     return times == null ? 0 : Math.max(0, times);
   }
 
-  /** The headers of the record. */
+  /** The headers of the original record. */
   Headers originalHeaders() {
     return DeadLetterHeaders.original(record.headers());
   }
 
   /**
-   * The record as it was, counted as sent once more.
+   * Recreates the original record, with the count of redrives raised by one.
    *
-   * @return null if that cannot be made of the dead letter, or its origin is no input of the
+   * @return null if the dead letter is truncated, or its origin is not an input topic of the
    *     workers
    */
   @Nullable ProducerRecord<byte[], byte[]> redrive(String topicPrefix) {

@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.PriorityQueue;
 
 /**
- * The dead letters that are listed, the oldest first: of each what is printed, since its record may
- * be large; and the newest only, if there are many.
+ * Collects the dead letters to list, oldest first. Keeps only what is printed of each, because
+ * records may be large, and only the newest {@link #MOST}.
  */
 final class DeadLetterList {
   static final int MOST = 20_000;
@@ -45,12 +45,12 @@ final class DeadLetterList {
     return rows.isEmpty();
   }
 
-  /** How many older ones there are. */
+  /** Returns the number of older dead letters that were dropped. */
   long omitted() {
     return omitted;
   }
 
-  /** The table. Leaves nothing here. */
+  /** Returns the table and empties the list. */
   String text() {
     Table table = new Table("ID", "TIME", "ORIGIN", "REDRIVEN", "KEY", "REASON");
     for (Row row = rows.poll(); row != null; row = rows.poll()) {

@@ -15,7 +15,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** Which dead letters are meant. */
+/** Options that select dead letters. */
 final class DeadLetterSelection {
   @Option(
       names = "--topic",
@@ -44,13 +44,16 @@ final class DeadLetterSelection {
       description = "Only those written up to this time.")
   private @Nullable Instant to;
 
-  /** Tells each of the dead letters that are meant, those of a partition in their order. */
+  /**
+   * Reads the topic up to its present end and passes on each selected dead letter; those of one
+   * partition in order.
+   */
   void read(KafkaLog log, java.util.function.Consumer<DeadLetter> each) throws CommandException {
     Consumer<byte[], byte[]> records = log.fromBeginning(Topic.DEAD_LETTER);
     List<Integer> partitions =
         records.assignment().stream().map(TopicPartition::partition).toList();
     try {
-      new LogReader(() -> records) // closes it
+      new LogReader(() -> records) // closes the consumer
           .read(
               log.config().topic(Topic.DEAD_LETTER),
               partitions,

@@ -14,7 +14,10 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Looks at records that were no events, and sends them to the workers again. */
+/**
+ * The command {@code dead-letters}: shows records that were not valid events, and sends them to the
+ * workers again.
+ */
 @Command(
     name = "dead-letters",
     description = "List, show or redrive records that were not valid events.")

@@ -26,13 +26,16 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Option;
 
-/** Reports whether this host, its engine and its Kafka are fit for sandboxes. */
+/**
+ * The command {@code doctor}: reports whether this host, its engine and its Kafka are fit for
+ * sandboxes.
+ */
 @Command(
     name = "doctor",
     description =
         "Check whether this host, its engine and its Kafka are fit for sandboxes. Changes nothing.")
 final class DoctorCommand implements Callable<Integer> {
-  /** What is left of 80 columns beside the level and the check. */
+  /** Columns for the detail: what 80 columns leave beside the level and the check. */
   private static final int SHORT = 57;
 
   private final CommandContext context;
@@ -85,7 +88,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
   }
 
-  /** The most important findings come first, and the summary last, where a terminal shows it. */
+  /** Prints the most important findings first and the summary last, where a terminal shows it. */
   void print(List<Finding> findings) {
     Map<Level, List<Finding>> byLevel =
         findings.stream()

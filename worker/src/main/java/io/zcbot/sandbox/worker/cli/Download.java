@@ -15,7 +15,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/** Copies something out of a sandbox. */
+/** Copies a file or a directory out of a sandbox. */
 final class Download {
   private static final long MOST_ENTRIES = 200_000;
 
@@ -31,7 +31,7 @@ final class Download {
     this.source = source;
   }
 
-  /** Copies to this machine; returns how many things were left out. */
+  /** Copies to a local path; returns how many links, devices and pipes were left out. */
   long to(Path target) throws IOException, CommandException, InterruptedException {
     SandboxFiles.Found found = find();
     Path place = NewFile.placed(target, source.name());
@@ -88,7 +88,7 @@ final class Download {
               + " is neither a file nor a directory, and is not replaced; write '-' to copy to"
               + " standard output");
     }
-    // A link stays, above all /dev/stdout: the file that it leads to is replaced.
+    // A symbolic link stays, above all /dev/stdout: the file behind it is replaced.
     try (NewFile file = new NewFile(NewFile.behindLinks(target))) {
       try (SandboxInput input = input(found);
           OutputStream to =

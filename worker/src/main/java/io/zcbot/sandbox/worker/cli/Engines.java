@@ -9,7 +9,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineView;
 import java.util.List;
 
-/** The engine for commands: a failure becomes a message for people. */
+/** Calls of the engine for commands: converts a failure to a message for people. */
 final class Engines {
   private Engines() {}
 

@@ -21,7 +21,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Publishes an ensure and waits for the ready or failed that names it. */
+/**
+ * The command {@code ensure}: publishes an ensure and waits for the ready or failed that answers
+ * it.
+ */
 @Command(name = "ensure", description = "Request a user's sandbox and wait until it is ready.")
 final class EnsureCommand implements Callable<Integer> {
   private final CommandContext context;

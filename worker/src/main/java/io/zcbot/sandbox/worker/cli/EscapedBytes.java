@@ -7,14 +7,17 @@ package io.zcbot.sandbox.worker.cli;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
-/** Bytes of others for a terminal: printable ASCII as it is, everything else as {@code \xNN}. */
+/**
+ * Makes untrusted bytes safe for a terminal: printable ASCII stays, everything else becomes {@code
+ * \xNN}.
+ */
 final class EscapedBytes {
   private EscapedBytes() {}
 
   /**
-   * All bytes, or as many as are wanted and how many are left out.
+   * Escapes bytes; if there are more than wanted, says how many are left out.
    *
-   * @param most how many bytes are shown
+   * @param most maximum number of bytes to show
    */
   static String of(byte @Nullable [] bytes, int most) {
     if (bytes == null) {
@@ -37,7 +40,7 @@ final class EscapedBytes {
     return text.toString();
   }
 
-  /** Text of others. */
+  /** Escapes untrusted text. */
   static String of(String text) {
     return of(text.getBytes(StandardCharsets.UTF_8), Integer.MAX_VALUE);
   }

@@ -22,8 +22,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * Describes an event on one line, without its user, and without anything that a command reads or
- * writes.
+ * Describes an event on one line, without its user and without data that commands read or write.
  */
 final class EventText {
   private static final int SHORT_ID = 12;
@@ -109,12 +108,12 @@ final class EventText {
     return retryable ? "may succeed later" : "fails again until the cause is fixed";
   }
 
-  /** Untrusted text for a terminal: without control characters, and so without escape sequences. */
+  /** Makes untrusted text safe for a terminal: replaces control and format characters. */
   static String plain(String text) {
     return text.replaceAll("[\\p{Cntrl}\\x{80}-\\x{9f}\\p{Cf}\\x{2028}\\x{2029}]", "?");
   }
 
-  /** The same of a message of several lines. */
+  /** Makes an untrusted text of several lines safe for a terminal. */
   static String lines(String text) {
     return text.lines().map(EventText::plain).collect(Collectors.joining(System.lineSeparator()));
   }

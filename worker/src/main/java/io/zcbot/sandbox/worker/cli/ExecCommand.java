@@ -24,7 +24,10 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Publishes an exec, and passes on what the command reads and writes, and its exit code. */
+/**
+ * The command {@code exec}: publishes an exec, passes input and output between this process and the
+ * command, and exits with the command's exit code.
+ */
 @Command(
     name = "exec",
     description = {
@@ -38,7 +41,7 @@ import picocli.CommandLine.Parameters;
           + " is changed; --raw leaves all output as it is."
     })
 final class ExecCommand implements Callable<Integer> {
-  /** As of a program that writes to a closed pipe. */
+  /** The exit code of a program that SIGPIPE ended. */
   private static final int PIPE = ExitCode.ofSignal(13);
 
   private static final TerminalSize USUAL = new TerminalSize(80, 24);
@@ -101,7 +104,8 @@ final class ExecCommand implements Callable<Integer> {
             context.console().env());
     try (KafkaLog kafka = context.log()) {
       if (detach) {
-        kafka.requireTopic(Topic.EXEC); // what fails later may have been published
+        // a later failure leaves open whether the exec was published
+        kafka.requireTopic(Topic.EXEC);
         try {
           var _ = kafka.publish(exec);
         } catch (CommandException e) {
@@ -207,8 +211,8 @@ final class ExecCommand implements Callable<Integer> {
   }
 
   /**
-   * A fault that may pass leaves open whether Kafka has the exec; any other failure means that
-   * Kafka does not have it.
+   * Converts a failed publish: after a retryable fault, Kafka may have the exec; after any other
+   * failure it does not.
    */
   private static CommandException unacknowledged(CommandException e, Exec exec) {
     return e.exitCode() == ExitCode.UNAVAILABLE && e.getCause() != null ? mayRun(e, exec) : e;
@@ -236,7 +240,7 @@ final class ExecCommand implements Callable<Integer> {
     return ending.exitCode();
   }
 
-  /** The terminal must not act on what a sandbox writes. */
+  /** Makes output visible if it goes to a terminal, which must not act on what a sandbox writes. */
   private OutputStream shown(OutputStream to, boolean isTerminal) {
     return isTerminal && !tty && !raw ? new VisibleOutput(to) : to;
   }

@@ -16,7 +16,10 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.atomic.AtomicReference;
 
-/** Passes on to a running command what this process gets. */
+/**
+ * Forwards signals, the terminal's size and standard input of this process to a running command.
+ * Signal handlers and the reader of the input run on threads of their own.
+ */
 final class ExecForwarding implements AutoCloseable {
   private static final byte CTRL_C = 3;
 
@@ -31,7 +34,10 @@ final class ExecForwarding implements AutoCloseable {
     this.session = session;
   }
 
-  /** Until this is closed, no signal ends the process, unless somebody insists. */
+  /**
+   * Forwards INT, TERM and HUP to the command instead of ending this process, until this is closed.
+   * If the user insists, ends the wait: see {@link Interrupts}.
+   */
   void forwardSignals() {
     Interrupts interrupts = new Interrupts();
     for (CommandSignal signal :
@@ -51,9 +57,9 @@ final class ExecForwarding implements AutoCloseable {
   }
 
   /**
-   * Tells the command when the terminal has another size.
+   * Forwards changes of the terminal's size.
    *
-   * @param known the size that the command was told before
+   * @param known the size that the command already has
    */
   void forwardSize(TerminalSize known) {
     AtomicReference<TerminalSize> told = new AtomicReference<>(known);
@@ -68,12 +74,12 @@ final class ExecForwarding implements AutoCloseable {
             }));
   }
 
-  /** Passes standard input on until it ends, in the background. */
+  /** Forwards standard input on a background thread until it ends. */
   void forwardInput(InputStream from) {
     var _ =
         Thread.ofPlatform()
             .name("input")
-            .daemon() // blocked in a read that nothing ends
+            .daemon() // a blocked read of standard input can't be interrupted
             .start(
                 () -> {
                   try {
@@ -96,8 +102,8 @@ final class ExecForwarding implements AutoCloseable {
   }
 
   /**
-   * Passes on what is typed on a raw terminal, where Ctrl-C is a key like another one. As long as
-   * nothing came from the command, perhaps nobody reads the keys, so the second Ctrl-C leaves.
+   * Forwards what is typed on a raw terminal, where Ctrl-C is a key like any other. Until the
+   * command has sent something, perhaps nobody reads the keys, so the second Ctrl-C ends the wait.
    */
   void forwardKeys(InputStream terminal) {
     forwardInput(
@@ -133,7 +139,10 @@ final class ExecForwarding implements AutoCloseable {
     }
   }
 
-  /** Also ends a command whose input can't be read: not before, or its end would hide the cause. */
+  /**
+   * Removes the signal handlers. If standard input was unreadable, also sends HUP to the command;
+   * not earlier, because the command's end would hide that failure.
+   */
   @Override
   public void close() {
     isClosed = true;

@@ -19,17 +19,20 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** What is said about a command that is to run, besides the command. */
+/** Options of a command to run, apart from the command itself. */
 final class ExecOptions {
-  /** As long as a worker's default; with a terminal, as long as a worker's maximum. */
+  /** The worker's default time-out; {@link #TERMINAL_TIMEOUT} is the worker's default maximum. */
   private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(60);
 
   private static final Duration TERMINAL_TIMEOUT = Duration.ofHours(1);
 
-  /** As much as the contract allows: somebody who looks at it sees more than a record holds. */
+  /**
+   * The maximum that the contract allows, because a user who watches wants more than a record
+   * holds.
+   */
   private static final int STREAMED_OUTPUT = 16 << 20;
 
-  /** For a worker that ends a command late, and for the way of the answer. */
+  /** Added to the time to wait, for a command that is ended late and for the answer's way. */
   private static final Duration SLACK = Duration.ofSeconds(20);
 
   @Option(
@@ -81,10 +84,14 @@ final class ExecOptions {
   private boolean shell;
 
   /**
-   * The exec.
+   * Creates the exec.
    *
    * @param words the program and its arguments, or the script
-   * @param terminal the size of its terminal; null without one
+   * @param inputFollows whether input events will follow
+   * @param stream whether the output is to be published while the command runs
+   * @param terminal the size of its terminal; null for none
+   * @param here the environment of this process
+   * @throws CommandException if an option is not valid, or no worker would run the command
    */
   Exec exec(
       UserId user,
@@ -116,7 +123,7 @@ final class ExecOptions {
     return exec;
   }
 
-  /** How long an exec's answer may take. */
+  /** Returns how long to wait for an exec's answer. */
   Duration patience(Exec exec) {
     Duration runs = exec.timeout() == null ? DEFAULT_TIMEOUT : exec.timeout();
     return expiresIn.plus(runs).plus(SLACK);
@@ -129,7 +136,7 @@ final class ExecOptions {
     return hasTerminal ? TERMINAL_TIMEOUT : DEFAULT_TIMEOUT;
   }
 
-  /** Rounded up. */
+  /** Rounds a duration up to whole seconds. */
   static Duration wholeSeconds(Duration duration) {
     Duration whole = duration.truncatedTo(ChronoUnit.SECONDS);
     return whole.equals(duration) ? whole : whole.plusSeconds(1);

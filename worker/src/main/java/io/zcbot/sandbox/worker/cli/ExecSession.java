@@ -14,12 +14,19 @@ import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** One command in a user's sandbox, from its exec to its end. */
+/**
+ * One command in a user's sandbox, from its exec to its end. One thread publishes and follows it;
+ * {@link #leave}, {@link #fail} and {@link #hasAnswered} may be called by any thread, hence the
+ * volatile fields.
+ */
 final class ExecSession {
-  /** How soon a request to leave is noticed. */
+  /** How soon {@link #follow} notices {@link #leave} and {@link #fail}. */
   private static final Duration POLL = Duration.ofMillis(100);
 
-  /** Outputs are in the log before the end is; to read them is a matter of moments. */
+  /**
+   * How long to wait for outputs after the command's end. They were published before it, and only
+   * have to be read from another topic.
+   */
   private static final Duration LATE_OUTPUT = Duration.ofSeconds(10);
 
   private final CommandLog log;
@@ -33,9 +40,9 @@ final class ExecSession {
   private volatile long progressed;
 
   /**
-   * A command that is not published yet.
+   * Creates a session whose exec is not published yet.
    *
-   * @param patience how long to wait for its end
+   * @param patience how long to wait for the command's end
    */
   ExecSession(
       CommandLog log, Exec exec, Duration patience, OutputSequence outputs, WaitingLine waiting) {
@@ -46,7 +53,11 @@ final class ExecSession {
     this.waiting = waiting;
   }
 
-  /** Ends the wait. Any thread. */
+  /**
+   * Ends the wait; the command goes on.
+   *
+   * @param exitCode the exit code of this program
+   */
   void leave(int exitCode) {
     left =
         new CommandEnding.Left(
@@ -58,12 +69,12 @@ final class ExecSession {
                 + "' shows its end");
   }
 
-  /** Ends the wait, because what the command needs can't be published. Any thread. */
+  /** Ends the wait with a failure, because the command's input can't be published. */
   void fail(CommandException e) {
     failure = e;
   }
 
-  /** Whether anything came from the command. Any thread. */
+  /** Whether any output or the end of the command has come. */
   boolean hasAnswered() {
     return progressed != 0;
   }
@@ -73,9 +84,9 @@ final class ExecSession {
   }
 
   /**
-   * Waits for the command's end.
+   * Blocks until the command has ended or the wait is ended, and writes its output meanwhile.
    *
-   * @throws IOException if its output can't be written
+   * @throws IOException if the output can't be written
    */
   CommandEnding follow() throws CommandException, IOException {
     long start = System.nanoTime();
@@ -102,7 +113,8 @@ final class ExecSession {
   private void take(SandboxEvent event) throws IOException {
     if (event instanceof Output output && output.execId().equals(exec.eventId())) {
       waiting.clear();
-      progressed = System.nanoTime(); // before somebody types who saw it
+      // before the output is shown, so that a key typed in reaction to it finds this set
+      progressed = System.nanoTime();
       outputs.accept(output);
     } else if (event instanceof Exited end && end.execId().equals(exec.eventId())) {
       exited = end;

@@ -7,27 +7,27 @@ package io.zcbot.sandbox.worker.cli;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** The exit codes of commands; those from 64 on as in sysexits.h. */
+/** The exit codes of this program; those from 64 to 78 are from sysexits.h. */
 public final class ExitCode {
   public static final int OK = 0;
 
   /**
-   * The request was not met: an ensure was answered with failed, what was asked for is not there.
+   * The request was not met, for example an ensure was answered failed, or the user has no sandbox.
    */
   public static final int FAILED = 1;
 
   public static final int USAGE = 2;
 
-  /** No answer in time; it may still come. */
+  /** No answer came in time; it may still come. */
   public static final int TIMEOUT = 3;
 
-  /** A command did not run, and may if it is tried again. */
+  /** A command did not run and may run if it is tried again. */
   public static final int RETRY = 75;
 
-  /** How a command ended is not known, or its sandbox ended under it. It may have run. */
+  /** It is unknown how a command ended, or its sandbox ended while it ran. It may have run. */
   public static final int UNKNOWN_END = 122;
 
-  /** A command ran into its time-out; as of timeout(1). */
+  /** A command exceeded its time-out; as of timeout(1). */
   public static final int TIMED_OUT = 124;
 
   /** A command did not run; as of docker(1). */
@@ -38,20 +38,20 @@ public final class ExitCode {
   /** Kafka or the engine can't be reached. */
   public static final int UNAVAILABLE = 69;
 
-  /** A fault of this program. */
+  /** An unexpected failure of this program. */
   public static final int SOFTWARE = 70;
 
-  /** The environment's settings or the topics can't be used. */
+  /** The settings or the topics can't be used. */
   public static final int CONFIG = 78;
 
   private ExitCode() {}
 
-  /** Of a program that a signal ended, as shells have it. */
+  /** The exit code of a program that a signal ended, as shells define it. */
   static int ofSignal(int number) {
     return SIGNAL + number;
   }
 
-  /** For the help of what passes a command's own code on. */
+  /** The meanings in the help of {@code exec}, which passes the command's own code on. */
   static Map<String, String> meaningsForCommands() {
     Map<String, String> meanings = new LinkedHashMap<>();
     meanings.put("0-255", "The command's own, or as below.");
@@ -69,7 +69,7 @@ public final class ExitCode {
     return meanings;
   }
 
-  /** For the help, by code. */
+  /** The meanings in the help of all other commands, by code. */
   static Map<String, String> meanings() {
     Map<Integer, String> meanings = new LinkedHashMap<>();
     meanings.put(OK, "The command succeeded.");

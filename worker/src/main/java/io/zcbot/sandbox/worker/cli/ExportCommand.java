@@ -25,12 +25,12 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Writes the topics' records to a file that the audit can read. */
+/** The command {@code export}: writes the topics' records to a file that the audit can read. */
 @Command(
     name = "export",
     description = "Write the records of all topics as JSON lines, for 'audit --input'.")
 final class ExportCommand implements Callable<Integer> {
-  /** How many records are written before the next look at how it goes. */
+  /** Records between two checks for errors of the output. */
   private static final int STEP = 256;
 
   private final CommandContext context;
@@ -75,7 +75,7 @@ final class ExportCommand implements Callable<Integer> {
     }
   }
 
-  /** Writes all records to the output; returns how many. */
+  /** Writes all records to the output; returns their number. */
   long export(LogSource source) throws IOException {
     Path path = output;
     if (path == null) {
@@ -105,11 +105,11 @@ final class ExportCommand implements Callable<Integer> {
   }
 
   /**
-   * Creates a file to replace another one, with the same permissions: an export holds people's
-   * data.
+   * Creates the temporary file that replaces an existing export, with the same permissions, because
+   * an export has users' data.
    *
-   * @return false if the other one has to stay: its directory takes no new file, or its owner or
-   *     group would lose it
+   * @return false if the existing file must be written over instead: its directory is not writable,
+   *     or a new file would have another owner or group
    */
   private static boolean create(Path temporary, Path place) throws IOException {
     if (!Files.exists(place)) {
@@ -125,11 +125,15 @@ final class ExportCommand implements Callable<Integer> {
     if (!created.owner().equals(old.owner()) || !created.group().equals(old.group())) {
       return false;
     }
-    var _ = Files.setPosixFilePermissions(temporary, old.permissions()); // without the umask
+    // again, because the umask may have removed some
+    var _ = Files.setPosixFilePermissions(temporary, old.permissions());
     return true;
   }
 
-  /** Puts the export into its place, or what it holds where a file is mounted, which stays. */
+  /**
+   * Moves the export into place. If that is not possible, for example because a file is mounted
+   * there, copies the content into the existing file.
+   */
   private static void complete(NewFile file, Path place) throws IOException {
     try {
       file.complete();
@@ -153,7 +157,8 @@ final class ExportCommand implements Callable<Integer> {
         export.write(record);
         if (++records % STEP == 0) {
           if (out instanceof PrintWriter printed && printed.checkError()) {
-            return records; // nobody reads on, or the disk is full; told at the end of the command
+            // the reader is gone or the disk is full; reported at the end of the command
+            return records;
           }
           progress.at(source.progress(), records);
         }

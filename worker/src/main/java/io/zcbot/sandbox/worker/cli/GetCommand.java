@@ -18,7 +18,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Describes one user's sandbox. No engine is asked, so it works from any host. */
+/**
+ * The command {@code get}: describes one user's sandbox. Uses the topics only and no engine, so it
+ * works on any host.
+ */
 @Command(
     name = "get",
     description = {

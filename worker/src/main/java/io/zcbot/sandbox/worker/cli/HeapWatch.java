@@ -9,9 +9,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Has the heap collected when it has grown a little. The serial collector would let it grow to its
- * limit first, which is there for far more than is usually kept, and a heap of that size takes a
- * tenth of a second.
+ * Collects the heap whenever it has grown a little, to keep the console's memory small. The serial
+ * collector would let the heap grow to its limit first, which is set for much more than is usually
+ * kept, and collecting a heap of that size takes a tenth of a second.
  */
 final class HeapWatch implements AutoCloseable {
   private static final Duration EVERY = Duration.ofMillis(50);
@@ -29,19 +29,19 @@ final class HeapWatch implements AutoCloseable {
   private void run() {
     try {
       while (!stop.await(EVERY.toMillis(), TimeUnit.MILLISECONDS)) {
-        // A sixteenth: the more is kept, the longer a collection takes, and the fewer there are.
+        // A sixteenth: the more is kept, the longer a collection takes, so the rarer it must be.
         if (size() > before + Math.max(LEAST_GROWTH_BYTES, before / 16)) {
           System.gc();
           before = size();
         }
       }
     } catch (InterruptedException _) {
-      // Nobody does: the heap then grows to its limit.
+      // not expected; the heap then grows to its limit
     }
   }
 
   /**
-   * What the process has taken for it. It grows where there is no room for what outlives a while.
+   * Returns the memory that is committed for the heap. It grows when surviving objects need room.
    */
   private static long size() {
     return Runtime.getRuntime().totalMemory();

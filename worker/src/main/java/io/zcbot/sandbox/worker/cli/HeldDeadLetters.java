@@ -11,11 +11,14 @@ import java.util.List;
 import java.util.Set;
 import org.apache.kafka.common.header.Header;
 
-/** Dead letters with their records, which may be large: not more than memory has room for. */
+/**
+ * Holds selected dead letters with their records, up to {@link #MOST_BYTES}, because records may be
+ * large.
+ */
 final class HeldDeadLetters {
   static final long MOST_BYTES = 32L << 20;
 
-  /** Of a record in memory, and of each of its headers, besides their bytes. */
+  /** Estimated memory of a record, and of each of its headers, besides their bytes. */
   private static final int OVERHEAD = 200;
 
   private final Set<String> ids;
@@ -25,9 +28,9 @@ final class HeldDeadLetters {
   private boolean isTooMuch;
 
   /**
-   * None yet.
+   * Creates an empty collection.
    *
-   * @param ids of those that are meant; empty for all
+   * @param ids ids of the dead letters to hold; empty for all
    */
   HeldDeadLetters(List<String> ids) {
     this.ids = Set.copyOf(ids);
@@ -59,7 +62,11 @@ final class HeldDeadLetters {
     return size;
   }
 
-  /** All of them, the oldest first. */
+  /**
+   * Returns the dead letters, oldest first.
+   *
+   * @throws CommandException if an id was not found, or there were too many bytes
+   */
   List<DeadLetter> all() throws CommandException {
     if (!missing.isEmpty()) {
       throw new CommandException(

@@ -12,7 +12,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** Does the same as {@code COMMAND --help}. */
+/** The command {@code help}: does the same as {@code COMMAND --help}. */
 @Command(name = "help", description = "Print the help of a command.")
 final class HelpCommand implements Callable<Integer> {
   private final Cli cli;

@@ -10,10 +10,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Help;
 import picocli.CommandLine.Model.UsageMessageSpec;
 
-/**
- * The parts of a help text besides a command's options: the exit codes, and the settings that the
- * command reads.
- */
+/** Adds to the help of each command the exit codes and the settings that the command reads. */
 final class HelpText {
   private static final String KAFKA = "ZCBOT_KAFKA_";
   private static final String TOPIC_PREFIX = "ZCBOT_TOPIC_PREFIX";
@@ -40,7 +37,10 @@ final class HelpText {
     line.getSubcommands().values().forEach(HelpText::addFooter);
   }
 
-  /** Called only when a help is printed. */
+  /**
+   * Returns the footer. Called only when a help is printed, because collecting the settings takes
+   * time.
+   */
   private static String footer(Help help) {
     if (help.commandSpec().parent() == null) {
       return """
@@ -56,7 +56,7 @@ final class HelpText {
             Setting.help(keys.toArray(String[]::new)), help.commandSpec().usageMessage().width());
   }
 
-  /** What the keys of the settings begin with that a command reads. */
+  /** Returns the prefixes of the settings that a command reads. */
   private static List<String> keysOf(String command) {
     return switch (command) {
       case "sandbox run", "sandbox standalone", "sandbox doctor" -> List.of("ZCBOT_");
@@ -107,7 +107,7 @@ final class HelpText {
     };
   }
 
-  /** Breaks long lines between words; what follows a break is indented like the line. */
+  /** Breaks long lines between words; continuation lines keep the indentation. */
   static String wrapped(String text, int width) {
     StringBuilder out = new StringBuilder();
     text.lines().forEach(line -> wrap(line, width, out));

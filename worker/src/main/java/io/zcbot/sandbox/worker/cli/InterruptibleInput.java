@@ -11,8 +11,9 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 
 /**
- * Lets an interrupt end the wait for input that nothing else ends, such as that of a terminal. What
- * is read after that is lost.
+ * Makes reads interruptible that otherwise are not, such as those of a terminal: a background
+ * thread reads, and the caller waits for it. After an interrupt, what that thread still reads is
+ * lost.
  */
 final class InterruptibleInput extends InputStream {
   private final InputStream from;
@@ -30,7 +31,7 @@ final class InterruptibleInput extends InputStream {
   @Override
   public int read(byte[] to, int at, int length) throws IOException {
     FutureTask<Integer> reading = new FutureTask<>(() -> from.read(to, at, length));
-    // Not a virtual one: the read would hold the thread that carries those.
+    // a platform thread, because a blocking read would pin a virtual thread's carrier
     var _ = Thread.ofPlatform().daemon().name("input").start(reading);
     try {
       return reading.get();

@@ -9,9 +9,9 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What becomes of the signals that this process gets while a command runs elsewhere. Each is the
- * command's. Somebody who insists gets away: a second Ctrl-C within a second kills, one after a
- * kill leaves, and so does a second TERM or HUP.
+ * Decides what becomes of signals that this process gets while a command runs elsewhere. Each is
+ * sent to the command, unless the user insists: a second INT within a second kills the command, and
+ * the next signal after that ends the wait, as does a second TERM or HUP. Thread-safe.
  */
 final class Interrupts {
   private static final Duration INSISTING = Duration.ofSeconds(1);
@@ -20,11 +20,10 @@ final class Interrupts {
   private long at;
 
   /**
-   * What to send now.
+   * Returns the signal to send to the command; null to end the wait.
    *
-   * @param got one of those that end a program
-   * @param nanos a monotonic time
-   * @return null to leave
+   * @param got INT, TERM or HUP
+   * @param nanos the present time of a monotonic clock
    */
   synchronized @Nullable CommandSignal next(CommandSignal got, long nanos) {
     CommandSignal before = last;

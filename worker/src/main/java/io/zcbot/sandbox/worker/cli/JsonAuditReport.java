@@ -25,7 +25,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** One JSON object per line, each with its {@code type}. */
+/** Prints an audit's results as one JSON object per line, each with its {@code type}. */
 final class JsonAuditReport implements AuditReport {
 
   private final PrintWriter out;
@@ -38,7 +38,7 @@ final class JsonAuditReport implements AuditReport {
     this.summaryOnly = summaryOnly;
   }
 
-  /** What settings would have come to, on one line. */
+  /** Returns the line for the outcome of supposed settings. */
   static String line(Outcome outcome) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("type", "what_if");
@@ -218,7 +218,7 @@ final class JsonAuditReport implements AuditReport {
   }
 
   private void print(ObjectNode json) {
-    // Not println: that would flush each of millions of lines.
+    // not println, which would flush each of millions of lines
     out.print(JsonText.plain(json.toString()) + "\n");
   }
 }

@@ -10,9 +10,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 
-/** JSON with text of others, which may be hostile, for programs and for a terminal. */
+/** Formats JSON that contains untrusted text, for programs and safe for a terminal. */
 final class JsonText {
-  /** What JSON may hold as it is, and a terminal acts on. */
+  /** Characters that JSON allows unescaped and a terminal acts on. */
   private static final Pattern ACTING =
       Pattern.compile("[\\x{7f}-\\x{9f}\\p{Cf}\\x{2028}\\x{2029}]");
 
@@ -20,12 +20,12 @@ final class JsonText {
 
   private JsonText() {}
 
-  /** An event on one line. */
+  /** Formats an event on one line. */
   static String of(SandboxEvent event) {
     return plain(new String(CODEC.encode(event), StandardCharsets.UTF_8));
   }
 
-  /** The same JSON, in which a terminal finds nothing to act on. */
+  /** Escapes everything in a JSON text that a terminal would act on; the meaning stays the same. */
   static String plain(String json) {
     return ACTING.matcher(json).replaceAll(JsonText::escaped);
   }

@@ -14,16 +14,17 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
 
-/** Kafka's topics; of what workers publish, only the user's partition is read. */
+/** The topics on Kafka. Of the answers, only the user's partition is read. */
 final class KafkaCommandLog implements CommandLog {
   private final KafkaLog log;
   private final UserId user;
   private final Consumer<byte[], byte[]> answers;
 
   /**
-   * Positioned at the end, as it is now: the answer to what is published next can't slip past.
+   * Opens the log at its present end, so that the answer to whatever is published next is not
+   * missed.
    *
-   * @param log stays the caller's
+   * @param log not closed by this class
    * @param topics of the answers
    */
   KafkaCommandLog(KafkaLog log, UserId user, Topic... topics) throws CommandException {

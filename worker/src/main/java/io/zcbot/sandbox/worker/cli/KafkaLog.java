@@ -40,8 +40,8 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Kafka for commands: every call ends within seconds, and a failure becomes a message for people.
- * Connects when first used.
+ * Access to Kafka for commands: every call ends within seconds, and a failure becomes a message for
+ * people. Connects when first used.
  */
 final class KafkaLog implements AutoCloseable {
   private static final String SOURCE = "/zcbot/sandbox/cli";
@@ -65,7 +65,7 @@ final class KafkaLog implements AutoCloseable {
     return clients;
   }
 
-  /** A client for administration; the caller closes it. */
+  /** Creates an admin client, which the caller closes. */
   Admin admin(String purpose) throws CommandException, InterruptedException {
     requireReachable(purpose);
     try {
@@ -75,7 +75,10 @@ final class KafkaLog implements AutoCloseable {
     }
   }
 
-  /** Once a client could be made: what the settings forbid is told first. */
+  /**
+   * Throws if no broker listens. Called after a client was created, so that invalid settings are
+   * reported first.
+   */
   private void requireReachable(String purpose) throws CommandException, InterruptedException {
     String problem = isReachable ? null : BrokerProbe.problem(config.bootstrapServers());
     if (problem != null) {
@@ -94,7 +97,7 @@ final class KafkaLog implements AutoCloseable {
     return config;
   }
 
-  /** Publishes an event and returns where it lies. */
+  /** Publishes an event, and returns its position once it is acknowledged. */
   RecordMetadata publish(SandboxEvent event) throws CommandException, InterruptedException {
     Headers headers = new RecordHeaders();
     CloudEvents.headers(event, SOURCE)
@@ -102,7 +105,7 @@ final class KafkaLog implements AutoCloseable {
     return publish(event.topic(), codec.key(event), codec.encode(event), headers);
   }
 
-  /** Removes a sandbox from the live table. */
+  /** Publishes the tombstone that removes a sandbox from the live table. */
   void removeLive(UserId user, String containerId) throws CommandException, InterruptedException {
     String topic = Topic.LIVE.named(config.topicPrefix());
     send(
@@ -113,21 +116,21 @@ final class KafkaLog implements AutoCloseable {
         });
   }
 
-  /** Removes a user's sandbox from the table of current sandboxes. */
+  /** Publishes the tombstone that removes a user from the table of current sandboxes. */
   void removeCurrent(UserId user) throws CommandException, InterruptedException {
     send(
         new ProducerRecord<>(
             Topic.CURRENT.named(config.topicPrefix()), codec.currentKey(user), null));
   }
 
-  /** Publishes bytes as they are and returns where they lie. */
+  /** Publishes a record by its parts, and returns its position once it is acknowledged. */
   RecordMetadata publish(Topic to, byte[] key, byte[] value, Headers headers)
       throws CommandException, InterruptedException {
     String topic = to.named(config.topicPrefix());
     return send(topic, _ -> new ProducerRecord<>(topic, null, key, value, headers));
   }
 
-  /** Publishes a record as it is and returns where it is. */
+  /** Publishes a record, and returns its position once it is acknowledged. */
   RecordMetadata send(ProducerRecord<byte[], byte[]> record)
       throws CommandException, InterruptedException {
     return send(record.topic(), _ -> record);
@@ -146,7 +149,7 @@ final class KafkaLog implements AutoCloseable {
     }
   }
 
-  /** Fails if a topic can't be published to for a reason that is known before anything is sent. */
+  /** Throws if a topic can't be published to for a reason that is known before anything is sent. */
   void requireTopic(Topic topic) throws CommandException, InterruptedException {
     String name = topic.named(config.topicPrefix());
     try {
@@ -165,14 +168,14 @@ final class KafkaLog implements AutoCloseable {
     return producer;
   }
 
-  /** Reads ranges of topics. */
+  /** Opens a reader of ranges of topics, which the caller closes. */
   RangeReader ranges(Topic... topics) throws CommandException {
     return new RangeReader(
         open(() -> clients.rangeConsumer("read"), topics, (_, _) -> Map.of()),
         config.topicPrefix());
   }
 
-  /** Reads topics from their end, as it is now. */
+  /** Opens a consumer at the present ends of topics, which the caller closes. */
   Consumer<byte[], byte[]> fromEnd(Topic... topics) throws CommandException {
     return open(
         () -> clients.freeConsumer("read"),
@@ -180,7 +183,7 @@ final class KafkaLog implements AutoCloseable {
         (consumer, partitions) -> LogRange.all(consumer, partitions, patience.answer()).ends());
   }
 
-  /** Reads topics from their beginning. */
+  /** Opens a consumer at the beginnings of topics, which the caller closes. */
   Consumer<byte[], byte[]> fromBeginning(Topic... topics) throws CommandException {
     return open(
         () -> clients.freeConsumer("read"),
@@ -188,7 +191,7 @@ final class KafkaLog implements AutoCloseable {
         (consumer, partitions) -> LogRange.all(consumer, partitions, patience.answer()).starts());
   }
 
-  /** Reads topics from the first records at or after an instant on. */
+  /** Opens a consumer at the first records at or after an instant, which the caller closes. */
   Consumer<byte[], byte[]> since(Instant instant, Topic... topics) throws CommandException {
     return open(
         () -> clients.freeConsumer("read"),
@@ -250,10 +253,13 @@ final class KafkaLog implements AutoCloseable {
         exitCode, "could not " + what + " on " + config.bootstrapServers() + ": " + why, cause);
   }
 
-  /** An error for people; a fault of Kafka's that may pass counts as «not reached». */
+  /**
+   * Converts a failure to a message for people. A retryable failure of Kafka gets the exit code
+   * UNAVAILABLE.
+   */
   CommandException failed(String what, Throwable cause) {
     if (cause.getCause() instanceof UnknownTopicOrPartitionException) {
-      return error(ExitCode.CONFIG, what, MISSING, cause); // waited for in vain
+      return error(ExitCode.CONFIG, what, MISSING, cause); // still missing after the wait
     }
     boolean passing =
         cause instanceof RetriableException || cause.getCause() instanceof RetriableException;
@@ -268,7 +274,7 @@ final class KafkaLog implements AutoCloseable {
         cause);
   }
 
-  /** What Kafka complains of, below «could not make a client». */
+  /** Returns the innermost message of Kafka's, without «could not make a client». */
   static String reason(Throwable cause) {
     Throwable root = cause;
     while (root instanceof KafkaException && root.getCause() instanceof KafkaException deeper) {

@@ -13,21 +13,23 @@ import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the topics tell of all sandboxes. It is read over one connection: a second client takes
+ * What the topics say about all sandboxes. Read over one connection, because a second client takes
  * longer than all that is read.
  *
- * @param live the live table, by container
- * @param lastUsed by user, where the time that was read has a use; null if there was too much of it
- * @param commands how many run, or have no answer yet, by user; users without commands are left out
+ * @param live the live table, by container id
+ * @param lastUsed the last use within the time that was read, by user; null if there was too much
+ *     to read in time
+ * @param commands number of commands that are not answered yet, by user; users without commands are
+ *     left out
  */
 record KnownSandboxes(
     Map<String, LiveSandbox> live,
     @Nullable Map<UserId, Instant> lastUsed,
     Map<UserId, Integer> commands) {
   /**
-   * Reads them.
+   * Reads the topics.
    *
-   * @param usesSince from when on uses are looked for
+   * @param usesSince the instant from which on uses are read
    */
   static KnownSandboxes read(KafkaLog log, Instant usesSince) throws CommandException {
     try (RangeReader reader = log.ranges(Topic.LIVE, Topic.READY, Topic.ACTIVITY, Topic.COMMANDS)) {
@@ -44,12 +46,12 @@ record KnownSandboxes(
     return commands.getOrDefault(user, 0);
   }
 
-  /** Null if it is longer ago than was read, or not known. */
+  /** Returns the last use of a user's sandbox; null if it is before what was read, or not known. */
   @Nullable Instant lastUse(UserId user, Instant now) {
     return LastUses.with(commands(user), lastUsed == null ? null : lastUsed.get(user), now);
   }
 
-  /** Says what could not be read. */
+  /** Prints what could not be read. */
   void tellGaps(Console console) {
     if (lastUsed == null) {
       console.err().println("idle times are not known: " + LastUses.WHY_UNKNOWN);

@@ -18,9 +18,9 @@ import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
 
-/** Reads from the topics when users' sandboxes were last used. */
+/** Finds out from the topics when users' sandboxes were last used. */
 final class LastUses {
-  /** What tells of it. */
+  /** The topics whose records are uses. */
   private static final Topic[] TOPICS = {Topic.READY, Topic.ACTIVITY, Topic.COMMANDS};
 
   private static final Duration LIMIT = Duration.ofSeconds(5);
@@ -32,21 +32,21 @@ final class LastUses {
 
   private LastUses() {}
 
-  /** A command that runs is use up to now, whenever it began. */
+  /** Returns the last use, which is the present if commands are running. */
   static @Nullable Instant with(int running, @Nullable Instant lastUse, Instant now) {
     return running > 0 ? now : lastUse;
   }
 
   /**
-   * Reads the window up to now.
+   * Reads the uses from an instant up to now, for at most 5 s.
    *
-   * @return by user; null if not all could be read in time, as the newest uses are read last
+   * @return the last use of each user; null if time ran out, because the newest uses are read last
    */
   static @Nullable Map<UserId, Instant> since(RangeReader reader, Instant instant) {
     return read(reader, reader.since(instant, reader.partitions(TOPICS)), LIMIT);
   }
 
-  /** The same for one user, with a reader of these topics. */
+  /** Reads the uses of one user's sandbox, with a reader that has these topics. */
   static @Nullable Map<UserId, Instant> since(RangeReader reader, UserId user, Instant instant) {
     return read(reader, reader.since(instant, reader.partitions(user, TOPICS)), LIMIT);
   }
@@ -68,7 +68,7 @@ final class LastUses {
     return isComplete ? last : null;
   }
 
-  /** Whose use the record tells of; null if it is no such record. */
+  /** Returns the user whose use a record shows; null if it shows none. */
   private static @Nullable UserId user(ConsumerRecord<byte[], byte[]> record, String prefix) {
     if (!record.topic().equals(Topic.COMMANDS.named(prefix))) {
       SandboxEvent event = Records.event(record, prefix).event();
@@ -77,7 +77,7 @@ final class LastUses {
     try {
       return record.value() == null ? null : CODEC.decodeCommand(record.value()).userId();
     } catch (EventFormatException _) {
-      return null; // no worker wrote that
+      return null; // not written by a worker
     }
   }
 }

@@ -22,12 +22,12 @@ import org.jspecify.annotations.Nullable;
 final class LiveEntries {
   private LiveEntries() {}
 
-  /** All entries, by container. */
+  /** Returns all entries, by container id. */
   static Map<String, LiveSandbox> all(RangeReader reader) {
     return read(reader, reader.partitions(Topic.LIVE));
   }
 
-  /** The entry of a user's newest sandbox; null without one. */
+  /** Returns the entry of a user's newest sandbox; null if there is none. */
   static @Nullable LiveSandbox of(KafkaLog log, UserId user) throws CommandException {
     try (RangeReader reader = log.ranges(Topic.LIVE)) {
       return of(reader, user);
@@ -36,7 +36,7 @@ final class LiveEntries {
     }
   }
 
-  /** The same, with a reader of that topic. */
+  /** Returns the entry of a user's newest sandbox, with a reader that has the live topic. */
   static @Nullable LiveSandbox of(RangeReader reader, UserId user) {
     return read(reader, reader.partitions(user, Topic.LIVE)).values().stream()
         .filter(entry -> entry.userId().equals(user))

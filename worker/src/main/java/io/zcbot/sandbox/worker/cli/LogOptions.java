@@ -29,9 +29,9 @@ import picocli.CommandLine.TypeConversionException;
 /** Options that select the part of the log that a replay reads. */
 final class LogOptions {
   /**
-   * A replay wants many records at once, where a watch wants few soon: {@code PollBudget} bounds
-   * the bytes of a poll, however many records it may bring. A partition that is paused keeps what
-   * was fetched of it, so that little is fetched of each at a time.
+   * Consumer properties for a replay, which needs throughput where a watch needs low latency.
+   * {@code PollBudget} bounds the bytes of a poll, whatever its number of records. A paused
+   * partition keeps what was fetched of it, so each fetch of a partition is small.
    */
   private static final Map<String, String> IN_BULK =
       Map.of(
@@ -62,14 +62,14 @@ final class LogOptions {
     return new Selection(from, to, user);
   }
 
-  /** The log for a replay. */
+  /** Returns access to Kafka with the properties for a replay. */
   static KafkaLog log(KafkaConfig config) {
     Map<String, String> properties = new HashMap<>(IN_BULK);
     properties.putAll(config.properties());
     return new KafkaLog(config.withProperties(properties));
   }
 
-  /** All topics from the first wanted record to the ends they have now. */
+  /** Opens all topics, from the first selected record to their present ends. */
   LogSource open(KafkaLog log) throws CommandException, InterruptedException {
     return open(log, selection());
   }
@@ -88,7 +88,7 @@ final class LogOptions {
     }
   }
 
-  /** Says which of the files that were read may lack their end. */
+  /** Prints which export files may lack their end. */
   static void noteCut(ExportedLog log, PrintWriter to) {
     for (Path file : log.cut()) {
       to.println(

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-/** The worker's program. */
+/** The entry point of the worker's program. */
 public final class Main {
   private Main() {}
 

@@ -19,14 +19,18 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file or directory that appears when it is complete. Until then it is beside its place, under
- * another name, and goes with this or with the process.
+ * A file or directory that appears at its place when it is complete, by an atomic rename. Until
+ * then it has a temporary name in the same directory. If it is not completed, it is removed when
+ * this is closed or the process exits.
  */
 final class NewFile implements AutoCloseable {
-  /** As the kernel follows. */
+  /** The number of symbolic links that the kernel follows. */
   private static final int MOST_LINKS = 40;
 
-  /** Of whatever is there: it may be much, and the process may write to it still. */
+  /**
+   * Removes a directory tree. Tolerates files that vanish, because it can run in the shutdown hook
+   * while another thread still writes or completes the file.
+   */
   private static final FileVisitor<Path> REMOVAL =
       new SimpleFileVisitor<>() {
         @Override
@@ -37,7 +41,7 @@ final class NewFile implements AutoCloseable {
 
         @Override
         public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
-          if (e instanceof NoSuchFileException) { // it is complete, or removed already
+          if (e instanceof NoSuchFileException) { // completed or removed by another thread
             return FileVisitResult.CONTINUE;
           }
           throw e;
@@ -60,9 +64,9 @@ final class NewFile implements AutoCloseable {
   private volatile boolean isKept;
 
   /**
-   * Nothing yet.
+   * Creates nothing yet, and registers the removal at exit.
    *
-   * @param target where it will be; a file there will be replaced
+   * @param target the final place; an existing file is replaced
    */
   NewFile(Path target) {
     Path absolute = target.toAbsolutePath();
@@ -72,13 +76,14 @@ final class NewFile implements AutoCloseable {
     Runtime.getRuntime().addShutdownHook(atExit);
   }
 
-  /** The place of a copy whose target may be a directory to put it into. */
+  /** Returns the place of a copy: inside the target if that is a directory. */
   static Path placed(Path target, String name) {
     return Files.isDirectory(target) ? target.resolve(name) : target;
   }
 
   /**
-   * The place of a file where a link may be: it stays, and leads to the file, also to a new one.
+   * Resolves symbolic links, so that a link stays and the file that it leads to is replaced or
+   * created.
    */
   static Path behindLinks(Path target) throws IOException {
     if (Files.exists(target)) {
@@ -94,18 +99,18 @@ final class NewFile implements AutoCloseable {
     return place;
   }
 
-  /** Where to write. */
+  /** The path to write to. */
   Path temporary() {
     return temporary;
   }
 
-  /** Puts it into its place. */
+  /** Moves it to its final place. */
   void complete() throws IOException {
     Files.move(
         temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
   }
 
-  /** Leaves what was written where it is, for its owner to find. */
+  /** Leaves the temporary file in place, for its owner to find. */
   void keep() {
     isKept = true;
   }
@@ -116,7 +121,7 @@ final class NewFile implements AutoCloseable {
     try {
       Runtime.getRuntime().removeShutdownHook(atExit);
     } catch (IllegalStateException _) {
-      // The process ends, and the hook runs.
+      // the process is ending, and the hook runs
     }
   }
 

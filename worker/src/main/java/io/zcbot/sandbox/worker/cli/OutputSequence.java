@@ -10,14 +10,18 @@ import java.io.OutputStream;
 import java.util.TreeMap;
 
 /**
- * The outputs of one command, in order and each once, written to two streams. Workers publish at
- * least once, so an output may come again, and one that failed may come behind its next.
+ * Writes the outputs of one command to two streams, in order and each once. Workers publish at
+ * least once: an output may come again, or after its successor if its publish was repeated. Not
+ * thread-safe.
  */
 final class OutputSequence {
-  /** The most bytes that are kept because others have to come before them. */
+  /**
+   * Maximum bytes of outputs kept because earlier ones are missing. Beyond that, the missing ones
+   * are skipped.
+   */
   static final int MAX_EARLY = 2 * 1024 * 1024;
 
-  /** What an output takes in memory besides its bytes. */
+  /** Estimated memory of an output besides its bytes. */
   private static final int OVERHEAD = 1024;
 
   private final OutputStream stdout;
@@ -32,6 +36,9 @@ final class OutputSequence {
     this.stderr = stderr;
   }
 
+  /**
+   * Takes an output that came, and writes it and its successors if all earlier ones are written.
+   */
   void accept(Output output) throws IOException {
     if (output.seq() < next || early.containsKey(output.seq())) {
       return;
@@ -43,7 +50,7 @@ final class OutputSequence {
     }
   }
 
-  /** Writes all that came, whatever is missing before it. */
+  /** Writes all outputs that came, and skips missing ones. */
   void finish() throws IOException {
     while (!early.isEmpty()) {
       writeFirst();
@@ -68,12 +75,12 @@ final class OutputSequence {
     return OVERHEAD + output.data().length();
   }
 
-  /** How many outputs were passed by that did not come. */
+  /** Returns the number of outputs that were skipped because they did not come. */
   long missing() {
     return missing;
   }
 
-  /** How many outputs were reached, of which some may be missing. */
+  /** Returns the number of outputs that were written or skipped. */
   long reached() {
     return next;
   }

@@ -11,11 +11,11 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * How long a command waits for Kafka: for less time than a worker, because a person waits with it.
+ * How long a command waits for Kafka: less than a worker, because a person waits with it.
  *
- * @param config of the clients
- * @param answer the longest wait for one answer
- * @param firstAnswer the longest wait for the first answer of a broker that listens
+ * @param config settings with these time-outs, for the clients
+ * @param answer maximum time to wait for one answer
+ * @param firstAnswer maximum time to wait for the first answer of a broker that listens
  */
 record Patience(KafkaConfig config, Duration answer, Duration firstAnswer) {
   private static final String GENERAL = "default.api.timeout.ms";
@@ -33,14 +33,14 @@ record Patience(KafkaConfig config, Duration answer, Duration firstAnswer) {
           "delivery.timeout.ms",
           "8000");
 
-  /** The usual patience, unless the settings say otherwise. */
+  /** Returns the usual time-outs, unless the settings have any of their own. */
   static Patience of(KafkaConfig settings) {
     Map<String, String> properties = new HashMap<>(settings.properties());
-    // Kafka wants its time-outs in order of size: all of ours, or all of theirs.
+    // Kafka requires an order among its time-outs, so the settings' are not mixed with ours.
     if (Collections.disjoint(properties.keySet(), TIMEOUTS.keySet())) {
       properties.putAll(TIMEOUTS);
     }
-    // Nobody looks at a command's metrics, unless the settings say otherwise.
+    // A command's metrics are of no use, unless the settings say otherwise.
     properties.putIfAbsent("metric.reporters", "");
     properties.putIfAbsent("enable.metrics.push", "false");
     String general = properties.get(GENERAL);

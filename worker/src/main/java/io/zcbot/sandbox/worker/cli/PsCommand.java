@@ -28,13 +28,16 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Lists the sandboxes on the engine. When each was last used is known from the topics alone. */
+/**
+ * Lists the sandboxes on an engine. Their last use comes from the topics, because the engine does
+ * not know it.
+ */
 final class PsCommand {
   private final Console console;
   private final EngineView engine;
   private final WorkerConfig config;
 
-  /** What is typed. */
+  /** The command {@code ps}. */
   @Command(name = "ps", description = "List the sandboxes on this engine, of all workers.")
   static final class Typed implements Callable<Integer> {
     private final CommandContext context;
@@ -65,7 +68,7 @@ final class PsCommand {
         }
         return ExitCode.OK;
       }
-      // Kafka is asked meanwhile.
+      // the topics are read at the same time as the engine is asked
       Instant now = Instant.now();
       try (KafkaLog log = new KafkaLog(config.kafka());
           Aside aside = new Aside()) {
@@ -79,10 +82,10 @@ final class PsCommand {
   }
 
   /**
-   * A line.
+   * A row of the list.
    *
-   * @param since when the user's sandbox began: with its start, or with the claim of a warm slot
-   * @param commands how many run; null if that is not known
+   * @param since when the user's sandbox began: its start, or the claim of a warm slot
+   * @param commands number of commands that are not answered yet; null if unknown
    */
   private record Row(
       Container container,
@@ -129,7 +132,10 @@ final class PsCommand {
     return ExitCode.OK;
   }
 
-  /** A slot was started before it had a user, and the engine does not tell when it got one. */
+  /**
+   * Returns when the user's sandbox began. A slot started before it had a user, and only the topics
+   * say when it was claimed.
+   */
   private static @Nullable Instant since(Container container, @Nullable KnownSandboxes known) {
     if (container.ownership().slotId() == null) {
       return container.startedAt();
@@ -138,7 +144,7 @@ final class PsCommand {
     return entry == null ? null : entry.openedAt();
   }
 
-  /** A listing lacks the start's time. */
+  /** Looks a container up, because a listing has no start time. */
   private Container detailed(Container listed) throws CommandException {
     try {
       return engine.find(listed.id()).orElse(listed);
@@ -147,7 +153,10 @@ final class PsCommand {
     }
   }
 
-  /** Null, and a message, if the topics can't be read: what the engine tells is shown anyway. */
+  /**
+   * Returns what the topics say; prints a message and returns null if they can't be read, because
+   * the engine's part is shown anyway.
+   */
   private @Nullable KnownSandboxes known(Aside.Work<KnownSandboxes> reading)
       throws InterruptedException {
     try {

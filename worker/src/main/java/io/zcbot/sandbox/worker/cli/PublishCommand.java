@@ -12,7 +12,7 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
-/** Publishes any record, to test how workers handle it. */
+/** The command {@code publish}: publishes any record, to test how workers handle it. */
 @Command(
     name = "publish",
     description = {
@@ -33,7 +33,7 @@ final class PublishCommand implements Callable<Integer> {
   @Parameters(paramLabel = "VALUE", description = "The record's value.")
   private String value = "";
 
-  /** As they are typed. */
+  /** In lower case, because that is what is typed. */
   enum InputTopic {
     ensure(Topic.ENSURE),
     activity(Topic.ACTIVITY),

@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Removes the containers that a stopped worker left on the engine. */
+/** Removes the containers that a stopped worker left on the engine, and announces their end. */
 final class PurgeCommand {
   private final Console console;
   private final Engine engine;
@@ -40,7 +40,7 @@ final class PurgeCommand {
   private final Function<String, SlotMounts> mounts;
   private boolean announces = true;
 
-  /** What is typed. */
+  /** The command {@code purge}. */
   @Command(
       name = "purge",
       description = "Remove a worker's sandboxes from this engine and announce them as reaped.")
@@ -85,9 +85,9 @@ final class PurgeCommand {
   }
 
   /**
-   * Makes one.
+   * Creates the command.
    *
-   * @param mounts a worker's, by its id
+   * @param mounts returns the slot directories of a worker, by its id
    */
   PurgeCommand(
       Console console,
@@ -173,7 +173,8 @@ final class PurgeCommand {
   }
 
   /**
-   * With force, Kafka may be away. Where it answers that nothing may be written, force is no help.
+   * Throws if the end of sandboxes can't be announced. With {@code force}, Kafka may be
+   * unavailable; but if it answers that a permission is missing, that is an error in any case.
    */
   private void refuseIfUnannounced(String workerId, boolean force)
       throws CommandException, InterruptedException {
@@ -265,7 +266,7 @@ final class PurgeCommand {
     try {
       telling.run();
     } catch (CommandException e) {
-      // Asked for once: each further try would take its seconds.
+      // no further attempts, each of which would wait for its time-out
       announces = false;
       console
           .err()

@@ -21,7 +21,7 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 
-/** Reads ranges of some topics, one after the other and over one connection. */
+/** Reads ranges of topics, one after the other and over one connection. Not thread-safe. */
 final class RangeReader implements AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(200);
   private static final Duration CALL_LIMIT = Duration.ofSeconds(8);
@@ -31,9 +31,9 @@ final class RangeReader implements AutoCloseable {
   private final String topicPrefix;
 
   /**
-   * A reader with a consumer of its own.
+   * Creates a reader that owns a consumer.
    *
-   * @param consumer assigned to all partitions of the topics
+   * @param consumer assigned to all partitions of the topics; closed with the reader
    */
   RangeReader(Consumer<byte[], byte[]> consumer, String topicPrefix) {
     this.consumer = consumer;
@@ -51,21 +51,22 @@ final class RangeReader implements AutoCloseable {
     return all.stream().filter(partition -> names.contains(partition.topic())).toList();
   }
 
-  /** Those with the records of one user. */
+  /** Returns the partitions with the records of one user. */
   List<TopicPartition> partitions(UserId user, Topic... topics) {
     return UserPartitions.of(user, partitions(topics));
   }
 
-  /** What was appended from an instant on up to now. */
+  /** Returns the range from an instant to the present ends. */
   LogRange since(Instant instant, Collection<TopicPartition> partitions) {
     return LogRange.since(consumer, partitions, instant, CALL_LIMIT);
   }
 
   /**
-   * Hands over the records of a range.
+   * Reads a range.
    *
-   * @param deadline in nanoseconds of {@link System#nanoTime}
-   * @return whether all were read by then
+   * @param deadline as of {@link System#nanoTime}
+   * @param each called for each record, in order within a partition
+   * @return false if the deadline passed before all records were read
    */
   boolean read(
       LogRange range,
@@ -94,7 +95,7 @@ final class RangeReader implements AutoCloseable {
     return range.starts().getOrDefault(partition, 0L);
   }
 
-  /** For what reads a topic as workers do; usable until the next range is read. */
+  /** Returns a reader for code that is shared with workers; usable until the next range is read. */
   LogReader log() {
     return LogReader.over(consumer);
   }

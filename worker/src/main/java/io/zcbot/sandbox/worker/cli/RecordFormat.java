@@ -20,8 +20,8 @@ import java.util.Base64;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * Shows records of all topics, valid or not, as lines or as JSON, without what commands read and
- * write.
+ * Formats records of all topics, valid or not, as lines or as JSON, without data that commands read
+ * or write.
  */
 final class RecordFormat {
   private static final DateTimeFormatter TIME =
@@ -29,7 +29,9 @@ final class RecordFormat {
   private static final JsonMapper JSON = new JsonMapper();
   private static final int MAX_KEY = 36;
 
-  /** Of a dead letter it is a header, which may be as long as a record. */
+  /**
+   * Bound of a problem's text; that of a dead letter is a header and may be as long as a record.
+   */
   private static final int MAX_PROBLEM = 400;
 
   private final String topicPrefix;
@@ -41,7 +43,7 @@ final class RecordFormat {
     this.hasColour = hasColour;
   }
 
-  /** As everywhere in lines: milliseconds, UTC. */
+  /** Formats a time for a line, in milliseconds and UTC. */
   static String time(Instant instant) {
     return TIME.format(instant);
   }
@@ -53,7 +55,7 @@ final class RecordFormat {
             + "  ");
   }
 
-  /** Where all records have one key. */
+  /** Formats a record as a line without its key, for lists in which all keys are equal. */
   String withoutKey(ConsumerRecord<byte[], byte[]> record) {
     return line(record, "");
   }

@@ -15,17 +15,17 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
-/** Reads records of any of the topics. */
+/** Parses records of any of the topics. */
 final class Records {
   private static final EventCodec CODEC = new EventCodec();
 
   private Records() {}
 
   /**
-   * A record, read as far as it can be.
+   * A record, as far as it could be parsed.
    *
-   * @param event null where it is none: a dead letter, or something out of place
-   * @param problem why it is none; null otherwise
+   * @param event null if the record is not an event: a dead letter, or an invalid record
+   * @param problem why it is not an event; null if it is
    */
   record Read(Topic topic, @Nullable SandboxEvent event, @Nullable String problem) {}
 
@@ -44,9 +44,10 @@ final class Records {
   }
 
   /**
-   * Reads an event as a worker will. Nobody answers a record that is no event.
+   * Checks that workers will accept an event. Nobody answers a record that is not valid.
    *
-   * @param otherwise what would come of it
+   * @param otherwise what would happen to it, for the message
+   * @throws CommandException if workers would not accept it
    */
   static void check(SandboxEvent event, String otherwise) throws CommandException {
     try {
@@ -64,7 +65,7 @@ final class Records {
         : new String(header.value(), StandardCharsets.UTF_8);
   }
 
-  /** The key as text, whatever it is; empty without one. */
+  /** Returns the key as text, also if it is not UTF-8; empty if there is none. */
   static String key(ConsumerRecord<byte[], byte[]> record) {
     return record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8);
   }

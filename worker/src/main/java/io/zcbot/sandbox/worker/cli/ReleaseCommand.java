@@ -22,7 +22,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Publishes a release, and waits for the reaped if that is wanted. */
+/** The command {@code release}: publishes a release, and optionally waits for the reaped. */
 @Command(
     name = "release",
     description = {

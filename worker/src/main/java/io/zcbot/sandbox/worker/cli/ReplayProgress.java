@@ -9,8 +9,8 @@ import java.util.Locale;
 import java.util.function.LongSupplier;
 
 /**
- * Shows the progress of a replay on standard error: a bar on a terminal, otherwise a line from time
- * to time.
+ * Shows the progress of a replay on standard error: a bar on a terminal, otherwise a line for each
+ * tenth. Shows nothing in the first 2 s.
  */
 final class ReplayProgress {
   private static final Duration SILENT = Duration.ofSeconds(2);
@@ -66,7 +66,7 @@ final class ReplayProgress {
         Locale.ROOT, "%3d%%, %,d records, %,.0f/s", percent, records, records / seconds);
   }
 
-  /** Takes the bar away. */
+  /** Removes the bar from the terminal. */
   void end() {
     if (isBarShown) {
       console.err().print("\r" + " ".repeat(WIDTH + 50) + "\r");

@@ -17,13 +17,13 @@ import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.jspecify.annotations.Nullable;
 
-/** How long the brokers keep the records of topics. */
+/** Finds out how long the brokers keep the records of topics. */
 final class Retention {
   private Retention() {}
 
   /**
-   * Since when no record was deleted for its age. A topic is left out that is also limited by its
-   * size, or whose settings this client may not read.
+   * Returns the instant since which no record was deleted for its age, by topic. Left out are
+   * topics that have also a size limit, and those whose settings this client may not read.
    */
   static Map<Topic, Instant> kept(KafkaLog log, Topic... topics)
       throws CommandException, InterruptedException {
@@ -53,10 +53,10 @@ final class Retention {
         return null;
       }
       long age = number(config, TopicConfig.RETENTION_MS_CONFIG);
-      // Without a limit, what is gone was deleted by hand.
+      // null without a limit: missing records were deleted by hand
       return age < 0 ? null : now.minusMillis(Math.min(age, now.toEpochMilli()));
     } catch (ExecutionException _) {
-      return null; // not allowed, or not there: then less is known
+      return null; // not permitted, or no such topic
     }
   }
 

@@ -9,7 +9,7 @@ import io.zcbot.sandbox.worker.ops.Logging;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 
-/** Runs a worker. */
+/** The command {@code run}: runs this host's worker. */
 @Command(name = "run", description = "Run this host's worker until SIGTERM or Ctrl-C.")
 final class RunCommand implements Callable<Integer> {
   private final CommandContext context;

@@ -18,18 +18,18 @@ import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 
-/** Reads from the command table how many commands run, or have no answer yet. */
+/** Counts from the command table the commands that are not answered yet. */
 final class RunningCommands {
   private static final EventCodec CODEC = new EventCodec();
 
   private RunningCommands() {}
 
-  /** By user; users without commands are left out. */
+  /** Returns the counts by user; users without commands are left out. */
   static Map<UserId, Integer> counts(RangeReader reader) {
     return read(reader, reader.partitions(Topic.COMMANDS));
   }
 
-  /** Of one user, with a reader of that topic. */
+  /** Returns the count of one user, with a reader that has that topic. */
   static int count(RangeReader reader, UserId user) {
     return read(reader, reader.partitions(user, Topic.COMMANDS)).getOrDefault(user, 0);
   }
@@ -60,7 +60,7 @@ final class RunningCommands {
         }
       }
     } catch (EventFormatException _) {
-      // No worker wrote that.
+      // not written by a worker
     }
   }
 }

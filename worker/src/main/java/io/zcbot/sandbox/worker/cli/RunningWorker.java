@@ -26,7 +26,8 @@ import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Looks for signs that a worker is alive: here by its lock and its port, elsewhere by its group.
+ * Looks for signs that a worker is alive: on this host its lock and its port, elsewhere its
+ * membership in the group.
  */
 final class RunningWorker {
   private static final Duration LIMIT = Duration.ofSeconds(2);
@@ -35,9 +36,9 @@ final class RunningWorker {
   private RunningWorker() {}
 
   /**
-   * Where that worker seems to be alive; null if there is no sign of it.
+   * Returns a sign that the worker is alive; null if there is none. Blocks for up to some seconds.
    *
-   * @throws CommandException if the group can't be asked
+   * @throws CommandException if the group can't be looked up
    */
   static @Nullable String sign(WorkerConfig config, String workerId, KafkaLog log)
       throws CommandException, InterruptedException {

@@ -11,24 +11,26 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Files in a user's sandbox, read and written by commands there. All that it answers is hostile: it
- * is bounded, and the sandbox alone acts on it.
+ * Reads and writes files in a user's sandbox by commands that run there. All answers are hostile:
+ * they are bounded in size, and a path in an answer is used only in commands in the same sandbox.
+ * Blocks; used by one thread.
  */
 final class SandboxFiles {
-  /** What is copied at a time. */
+  /** Bytes that one command reads or writes. */
   static final int PIECE = CommandRunner.MAX_BYTES;
 
   private static final byte[] NOTHING = {};
   private static final int MAX_ANSWER = 16 * 1024;
 
-  /** For what takes as long as a disk wants. */
+  /** Time-out of commands whose duration depends on the disk. */
   private static final Duration LONG = Duration.ofMinutes(10);
 
   private static final Duration SHORT = Duration.ofSeconds(60);
 
   /**
-   * An archive of at most 32 MiB lies in /tmp, which is memory. The directory may be in use: tar
-   * exits with 1 if something changed while it was packed.
+   * Looks for a file or directory, and packs a directory into an archive. The archive is in /tmp,
+   * which is memory, if it has at most 32 MiB, otherwise in the workspace. The directory may be in
+   * use: exit code 1 of tar means that something changed while it was packed.
    */
   private static final String LOOK =
       """
@@ -61,7 +63,10 @@ final class SandboxFiles {
       fi
       """;
 
-  /** Its answer has to come, or nobody knows what to remove. */
+  /**
+   * Creates the temporary file to write. Ignores TERM, because without its answer nobody would know
+   * which file to remove.
+   */
   private static final String BEGIN =
       """
       trap '' TERM
@@ -99,17 +104,17 @@ final class SandboxFiles {
   }
 
   /**
-   * Something that can be read.
+   * A file or directory that was found.
    *
-   * @param size in bytes, as the sandbox says
-   * @param path what to read: the file itself, or the archive of a directory
+   * @param size in bytes, as the sandbox reports it
+   * @param path the file to read: the file itself, or the archive of a directory
    */
   record Found(Kind kind, long size, String path) {
     boolean isDirectory() {
       return kind == Kind.DIRECTORY;
     }
 
-    /** What a path leads to. */
+    /** The type of what was found. */
     enum Kind {
       FILE,
       PROGRAM,
@@ -117,7 +122,9 @@ final class SandboxFiles {
     }
   }
 
-  /** Looks for a file or a directory, and packs a directory. */
+  /**
+   * Looks for a file or a directory; packs a directory into an archive, which the caller removes.
+   */
   Found find(String path) throws CommandException, InterruptedException {
     String answer = script(LOOK, LONG, path);
     String[] words = answer.split(" ", 3);
@@ -136,7 +143,7 @@ final class SandboxFiles {
     }
   }
 
-  /** A piece of a file: fewer bytes than {@link #PIECE} only at its end. */
+  /** Reads a piece of a file; it is shorter than {@link #PIECE} only at the end of the file. */
   byte[] read(String path, long from) throws CommandException, InterruptedException {
     return commands.run(
         List.of(
@@ -152,12 +159,12 @@ final class SandboxFiles {
         SHORT);
   }
 
-  /** Removes a file. */
+  /** Removes a file, also after a stop. */
   void remove(String path) throws CommandException, InterruptedException {
     commands.cleanUp(List.of("rm", "-f", "--", path), SHORT);
   }
 
-  /** Removes a file after a failure, which is to be told first. */
+  /** Removes a file after a failure; a second failure is added to the first as suppressed. */
   void removeAfter(Exception failure, String path) {
     try {
       remove(path);
@@ -172,16 +179,16 @@ final class SandboxFiles {
   /**
    * A file that is being written.
    *
-   * @param temporary where the bytes go
-   * @param target what it becomes
+   * @param temporary the path to which the bytes are written
+   * @param target the path that it gets when it is complete
    */
   record Begun(String temporary, String target) {}
 
   /**
-   * Begins to write.
+   * Creates a temporary file.
    *
-   * @param path what it becomes, or a directory to put it into
-   * @param name its name there
+   * @param path the target, or an existing directory to put it into
+   * @param name its name in that directory
    */
   Begun begin(String path, String name, boolean isDirectory)
       throws CommandException, InterruptedException {
@@ -210,7 +217,7 @@ final class SandboxFiles {
             SHORT);
   }
 
-  /** Makes a file of what was written, all at once. */
+  /** Checks the size and renames the temporary file to its target. */
   void endFile(Begun begun, long size, boolean isExecutable)
       throws CommandException, InterruptedException {
     var _ =
@@ -223,7 +230,10 @@ final class SandboxFiles {
             isExecutable ? "755" : "644");
   }
 
-  /** Unpacks the archive that was written, and makes it the directory all at once. */
+  /**
+   * Checks the size, unpacks the archive beside the target, and renames the directory to the
+   * target.
+   */
   void endDirectory(Begun begun, long size) throws CommandException, InterruptedException {
     var _ = script(END_DIRECTORY, LONG, begun.temporary, begun.target, Long.toString(size));
   }

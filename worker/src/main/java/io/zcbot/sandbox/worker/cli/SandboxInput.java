@@ -9,7 +9,10 @@ import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.util.function.LongConsumer;
 
-/** Reads a file of a sandbox piece by piece, as long as it was when it was found. */
+/**
+ * Reads a file of a sandbox piece by piece, up to the size that was found before. Fails if the
+ * file's size has changed. Each piece is a command in the sandbox; reads block for it.
+ */
 final class SandboxInput extends InputStream {
   private final SandboxFiles files;
   private final SandboxFiles.Found file;
@@ -19,9 +22,9 @@ final class SandboxInput extends InputStream {
   private long fetched;
 
   /**
-   * A stream at the file's beginning.
+   * Creates a stream at the file's beginning.
    *
-   * @param progress told how many bytes were fetched
+   * @param progress called with the number of bytes that were read so far
    */
   SandboxInput(SandboxFiles files, SandboxFiles.Found file, LongConsumer progress) {
     this.files = files;

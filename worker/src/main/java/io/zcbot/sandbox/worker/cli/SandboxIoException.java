@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.cli;
 
 import java.io.IOException;
 
-/** Carries what a command in a sandbox failed with through code that reads and writes streams. */
+/** Carries the failure of a command in a sandbox through code that declares only IOException. */
 final class SandboxIoException extends IOException {
   private static final long serialVersionUID = 1L;
 

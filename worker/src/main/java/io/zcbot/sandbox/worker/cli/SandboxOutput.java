@@ -10,7 +10,10 @@ import java.io.OutputStream;
 import java.util.Arrays;
 import java.util.function.LongConsumer;
 
-/** Writes a file of a sandbox piece by piece; each is there before the next one is sent. */
+/**
+ * Writes a file of a sandbox piece by piece; each piece is written before the next one is sent.
+ * Call {@link #end} rather than close.
+ */
 final class SandboxOutput extends OutputStream {
   private final SandboxFiles files;
   private final SandboxFiles.Begun file;
@@ -20,9 +23,9 @@ final class SandboxOutput extends OutputStream {
   private long sent;
 
   /**
-   * A stream at the file's beginning.
+   * Creates a stream at the file's beginning.
    *
-   * @param progress told how many bytes were sent
+   * @param progress called with the number of bytes that were written so far
    */
   SandboxOutput(SandboxFiles files, SandboxFiles.Begun file, LongConsumer progress) {
     this.files = files;
@@ -49,7 +52,7 @@ final class SandboxOutput extends OutputStream {
     }
   }
 
-  /** Sends what is left, and returns how many bytes there were. */
+  /** Writes the last piece, and returns the number of all bytes. */
   long end() throws IOException {
     if (filled > 0) {
       send();

@@ -12,15 +12,16 @@ import java.util.List;
 import java.util.function.IntConsumer;
 
 /**
- * Lets the first signal stop the work of this process in order. The second one ends the process.
+ * Lets the first INT, TERM or HUP stop the work of this process in an orderly way. Then the
+ * handlers are removed, so the second signal ends the process.
  */
 final class StopSignals implements AutoCloseable {
   private final Deque<Signals.Handling> handlings = new ArrayDeque<>();
 
   /**
-   * Handles signals from now on.
+   * Installs the handlers.
    *
-   * @param stop gets the exit code of a program that such a signal ended
+   * @param stop called on a signal's thread with the exit code of a program that the signal ended
    */
   StopSignals(IntConsumer stop) {
     for (CommandSignal signal : List.of(CommandSignal.INT, CommandSignal.TERM, CommandSignal.HUP)) {

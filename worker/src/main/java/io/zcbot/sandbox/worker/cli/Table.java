@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.cli;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Aligned columns. */
+/** Formats a table with aligned columns. */
 final class Table {
   private final List<List<String>> rows = new ArrayList<>();
 

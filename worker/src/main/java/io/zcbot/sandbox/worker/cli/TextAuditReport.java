@@ -28,8 +28,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A table of sessions as they end, then the violations, then the summary. Columns have fixed
- * widths: so that rows can be printed at once.
+ * Prints an audit's results for people: a table of sessions as they end, then the violations, then
+ * the summary. Columns have fixed widths, so that rows can be printed at once.
  */
 final class TextAuditReport implements AuditReport {
   private static final DateTimeFormatter TIME =
@@ -277,7 +277,7 @@ final class TextAuditReport implements AuditReport {
   }
 
   private void line(String text) {
-    // Not println: that would flush each of millions of lines.
+    // not println, which would flush each of millions of lines
     out.print(EventText.plain(text) + "\n");
   }
 }

@@ -15,7 +15,9 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Checks or creates the topics, or prints who must be allowed what. */
+/**
+ * The command {@code topics}: checks or creates the topics, or prints the permissions of each role.
+ */
 @Command(
     name = "topics",
     description = "Check or create the topics, or print the permissions that they need.")

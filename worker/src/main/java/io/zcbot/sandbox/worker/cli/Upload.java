@@ -16,7 +16,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** Copies something into a sandbox. */
+/** Copies a file or a directory into a sandbox. */
 final class Upload {
   private final SandboxFiles files;
   private final CopyProgress progress;
@@ -28,7 +28,7 @@ final class Upload {
     this.target = target;
   }
 
-  /** Copies from this machine; returns how many things were left out. */
+  /** Copies a local file or directory; returns how many links, devices and pipes were left out. */
   long of(Path source) throws IOException, CommandException, InterruptedException {
     Path real = source.toRealPath();
     String name = String.valueOf(real.getFileName());
@@ -45,7 +45,7 @@ final class Upload {
     return 0;
   }
 
-  /** Copies a stream, which has no name of its own. */
+  /** Copies a stream, which has no name, into a file. */
   long of(InputStream content) throws IOException, CommandException, InterruptedException {
     file(content, "", false);
     return 0;
@@ -54,7 +54,7 @@ final class Upload {
   private void file(InputStream content, String name, boolean isExecutable)
       throws IOException, CommandException, InterruptedException {
     SandboxFiles.Begun begun = files.begin(target, name, false);
-    // Not closed: what is not sent is not wanted.
+    // never closed: after a failure, the rest must not be sent
     SandboxOutput output = new SandboxOutput(files, begun, progress::at);
     try {
       var _ = content.transferTo(output);
@@ -102,7 +102,8 @@ final class Upload {
   }
 
   /**
-   * Bytes that are no text become a character that stands for all of them: two names would be one.
+   * Returns a path as text. Refuses names that are not valid in this locale: Java replaces invalid
+   * bytes by one character, so that two names could become equal.
    */
   private static String text(Path path) throws IOException {
     String text = path.toString();

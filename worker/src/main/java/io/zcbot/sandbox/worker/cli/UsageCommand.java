@@ -36,7 +36,9 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** Replays the topics, or an export of them, and adds up what users used. */
+/**
+ * The command {@code usage}: replays the topics, or an export of them, and adds up what users used.
+ */
 @Command(
     name = "usage",
     description =
@@ -149,7 +151,10 @@ final class UsageCommand implements Callable<Integer> {
         e);
   }
 
-  /** A sandbox may have begun long before: what is wanted is cut out later. */
+  /**
+   * Selects records from the beginning, because a sandbox may have begun long before {@code
+   * --from}; the wanted period is cut out later.
+   */
   private Selection selection() {
     return new Selection(null, to, user);
   }
@@ -166,7 +171,7 @@ final class UsageCommand implements Callable<Integer> {
       try {
         summary = new Replay(rules(config), found.andThen(proof::found), progress::at).run(source);
       } catch (IOException e) {
-        throw unreadable(e); // Sums that can't be kept are unchecked there.
+        throw unreadable(e); // of the source: a failure of the sums is unchecked
       } finally {
         progress.end();
       }

@@ -17,8 +17,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Prints what was used, a row as soon as it is known. A row holds a user's id or a date, and
- * numbers: no text that somebody else chose.
+ * Prints what was used, each row as soon as it is known. A row consists of a user's id or a date
+ * and of numbers, so it contains no untrusted text.
  */
 sealed interface UsageReport {
   void row(String key, Used used);
@@ -26,16 +26,16 @@ sealed interface UsageReport {
   void end(Used total, Facts facts);
 
   /**
-   * What else there is to know about the sums.
+   * Facts about the sums.
    *
    * @param sandboxesSince when the records of sandboxes begin; null if none were deleted
-   * @param commandsSince the same of commands
-   * @param open how many sandboxes were there at the end
-   * @param withoutBeginning how many sandboxes are older than their first record
-   * @param withoutCpu how many commands have no processor time
-   * @param withoutExec how many commands are left out, since only their end is in the log
-   * @param unproved how often the log contradicts the sums, or may
-   * @param older how many violations are too old to matter
+   * @param commandsSince when the records of commands begin; null if none were deleted
+   * @param open number of sandboxes that existed at the end
+   * @param withoutBeginning number of sandboxes that are older than their first record
+   * @param withoutCpu number of commands without CPU time
+   * @param withoutExec number of commands that are left out, because only their end is in the log
+   * @param unproved number of violations by which the log contradicts the sums, or may
+   * @param older number of violations that are too old to matter
    */
   record Facts(
       Instant from,
@@ -49,7 +49,7 @@ sealed interface UsageReport {
       Map<Check, Long> unproved,
       Map<Check, Long> older) {}
 
-  /** Aligned columns, and a total. */
+  /** Prints aligned columns and a total. */
   record Text(PrintWriter out, By by) implements UsageReport {
     private static final String ROW = "%-36s  %9s  %9s  %15s  %9s  %11s  %15s\n";
 
@@ -87,7 +87,7 @@ sealed interface UsageReport {
     }
   }
 
-  /** Comma-separated values; what is to be noted goes where it is no row. */
+  /** Prints comma-separated values; notes go to another writer, because they are not rows. */
   record Csv(PrintWriter out, PrintWriter notes, By by) implements UsageReport {
     public Csv {
       out.print(
@@ -120,7 +120,7 @@ sealed interface UsageReport {
     }
   }
 
-  /** One object per line; the last one is the total. */
+  /** Prints one JSON object per line; the last one is the total. */
   record Json(PrintWriter out, By by) implements UsageReport {
     private static final JsonMapper JSON = new JsonMapper();
 

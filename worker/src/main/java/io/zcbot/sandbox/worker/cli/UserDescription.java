@@ -17,13 +17,13 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A user's sandbox and what happened to it, for people and for programs. All texts in it were
- * written by others.
+ * Describes a user's sandbox and its recent events, for people and for programs. All texts in it
+ * are untrusted.
  *
- * @param live the entry of the live table; null without a sandbox
- * @param commands null if they are not known
- * @param isLastUseKnown whether what tells of it could be read
- * @param lastUse null if it is longer ago than the idle TTL, or not known
+ * @param live the entry of the live table; null if there is no sandbox
+ * @param commands null if unknown
+ * @param isLastUseKnown whether the records of uses could be read
+ * @param lastUse null if it is longer ago than the idle TTL, or unknown
  */
 record UserDescription(
     UserId user,
@@ -36,7 +36,7 @@ record UserDescription(
   /**
    * The user's commands.
    *
-   * @param running how many run, or are not answered yet
+   * @param running number of commands that are not answered yet
    * @param history execs and their ends
    */
   record Commands(int running, UserHistory history) {}
@@ -45,7 +45,7 @@ record UserDescription(
     return live != null;
   }
 
-  /** The time that the sandbox may be unused; null if no ready told it. */
+  /** Returns the sandbox's idle TTL; null if it is in no ready event that was read. */
   static @Nullable Duration idleTtl(@Nullable LiveSandbox live, UserHistory history) {
     Ready ready = live == null ? null : history.ready(live.containerId());
     return ready == null ? null : ready.environment().idleTtl();
@@ -123,8 +123,9 @@ record UserDescription(
   }
 
   /**
-   * At least so much: commands count as use, and the topics do not tell of them. Null if the last
-   * use is not known.
+   * Returns how much is left of the idle TTL at least; null if the last use is unknown. It may be
+   * more, because the topics do not show commands that were run through the engine, which count as
+   * use.
    */
   private @Nullable Duration left(Duration ttl) {
     if (!isLastUseKnown) {

@@ -33,61 +33,64 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What happened to one user's sandbox lately.
+ * The recent events of one user's sandbox.
  *
- * @param since from when on everything was read
- * @param entries what was found, the oldest first, each event once
+ * @param since the instant from which on everything was read
+ * @param entries the events, oldest first, without repetitions
  */
 record UserHistory(Instant since, List<Entry> entries) {
-  /** How many entries are looked for. */
+  /** The number of entries to look for. */
   static final int WANTED = 10;
 
   /**
-   * How far back each step goes. A user of the last minutes is described without reading what all
-   * users of the partition did in a day.
+   * How far back each step reads. For a user who was active minutes ago, a day of the whole
+   * partition need not be read.
    */
   private static final List<Duration> STEPS =
       List.of(Duration.ofMinutes(10), Duration.ofHours(2), Duration.ofHours(24));
 
-  /** For somebody who waits. What was not read by then is too much to be read here. */
+  /**
+   * Maximum time for reading, because a person waits. Older records that were not read by then are
+   * left out.
+   */
   private static final Duration LIMIT = Duration.ofSeconds(5);
 
-  /** What is read. */
+  /** The topics of events of a sandbox. */
   static final Topic[] TOPICS = {
     Topic.ENSURE, Topic.READY, Topic.REAPED, Topic.FAILED, Topic.RELEASE, Topic.EXPIRING
   };
 
-  /** An event and the record that holds it. */
+  /** An event and its record. */
   record Entry(ConsumerRecord<byte[], byte[]> record, SandboxEvent event) {
-    /** By the broker's clock. */
+    /** The record's timestamp. */
     Instant at() {
       return Instant.ofEpochMilli(record.timestamp());
     }
   }
 
-  /** Reads backwards, step by step, until there are enough entries. */
+  /** Reads backwards, step by step, until there are enough entries or time runs out. */
   static UserHistory read(RangeReader reader, UserId user, Instant now) {
     return new Reading(reader, user, TOPICS).backFrom(now);
   }
 
-  /** The same of the user's commands, of which there may be many for one of the others. */
+  /** Reads the events of the user's commands, separately because there may be many. */
   static UserHistory ofCommands(RangeReader reader, UserId user, Instant now) {
     return new Reading(reader, user, Topic.EXEC, Topic.EXITED).backFrom(now);
   }
 
-  /** The newest ready of a container; null if there is none. */
+  /** Returns the newest ready of a container; null if there is none. */
   @Nullable Ready ready(String containerId) {
     Entry newest =
         newest(event -> event instanceof Ready ready && ready.containerId().equals(containerId));
     return newest == null ? null : (Ready) newest.event();
   }
 
-  /** The newest ready or failed; null if there is none. */
+  /** Returns the newest ready or failed; null if there is none. */
   @Nullable Entry lastAnswer() {
     return newest(event -> event instanceof Ready || event instanceof Failed);
   }
 
-  /** The newest ensure if nothing answers it yet; null otherwise. */
+  /** Returns the newest ensure if it is not answered yet; null otherwise. */
   @Nullable Entry unanswered() {
     Entry newest = newest(event -> event instanceof Ensure);
     if (newest == null) {
@@ -115,7 +118,7 @@ record UserHistory(Instant since, List<Entry> entries) {
     return null;
   }
 
-  /** The newest entries, the oldest of them first. */
+  /** Returns the newest entries, oldest first. */
   List<Entry> newest() {
     return entries.subList(Math.max(0, entries.size() - WANTED), entries.size());
   }
@@ -138,7 +141,7 @@ record UserHistory(Instant since, List<Entry> entries) {
       Instant since = now;
       for (Duration step : STEPS) {
         LogRange range = reader.since(now.minus(step), partitions);
-        // What comes behind the end was read in the step before.
+        // records behind the end were read in the previous step
         List<Entry> older = read(new LogRange(range.starts(), ends == null ? range.ends() : ends));
         if (older == null) {
           break;
@@ -156,7 +159,7 @@ record UserHistory(Instant since, List<Entry> entries) {
       return new UserHistory(since, List.copyOf(found));
     }
 
-    /** The user's entries in a range; null if there is not enough time. */
+    /** Reads the user's entries in a range; null if time runs out. */
     private @Nullable List<Entry> read(LogRange range) {
       List<Entry> found = new ArrayList<>();
       boolean isWhole =

@@ -13,15 +13,15 @@ import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.TopicPartition;
 
-/** Where the records of one user are. */
+/** Finds the partitions with the records of one user. */
 final class UserPartitions {
   private UserPartitions() {}
 
   /**
-   * The user's partition of each topic. A record that somebody put into another one is forwarded by
-   * the worker that reads it.
+   * Returns the user's partition of each topic. A record in another partition is not found there,
+   * but the worker that reads it forwards it to this one.
    *
-   * @param all all partitions of some topics
+   * @param all all partitions of the topics
    */
   static List<TopicPartition> of(UserId user, Collection<TopicPartition> all) {
     Map<String, Long> counts =
@@ -34,7 +34,7 @@ final class UserPartitions {
         .toList();
   }
 
-  /** Goes on reading only some of the partitions that are read, from where it is. */
+  /** Restricts a consumer to some of its partitions, at their present positions. */
   static void keep(Collection<TopicPartition> wanted, Consumer<byte[], byte[]> reader) {
     List<TopicPartition> kept = List.copyOf(wanted);
     long[] positions = kept.stream().mapToLong(reader::position).toArray();

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.cli;
 
 import picocli.CommandLine.IVersionProvider;
 
-/** Taken from the jar's manifest. */
+/** The version, from the jar's manifest. */
 final class Version implements IVersionProvider {
   @Override
   public String[] getVersion() {

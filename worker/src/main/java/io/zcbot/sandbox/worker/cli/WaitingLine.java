@@ -7,7 +7,9 @@ package io.zcbot.sandbox.worker.cli;
 import java.io.PrintWriter;
 import java.time.Duration;
 
-/** Tells somebody at a terminal that, and for how long, nothing has come yet. */
+/**
+ * Shows on a terminal that nothing has come yet, and for how long. Shows nothing in the first 2 s.
+ */
 final class WaitingLine {
   private static final Duration SILENT = Duration.ofSeconds(2);
 
@@ -18,9 +20,10 @@ final class WaitingLine {
   private long shown;
 
   /**
-   * A line that is not shown yet.
+   * Creates a line that is not shown yet.
    *
    * @param isWanted whether the writer is a terminal
+   * @param what what is waited for
    */
   WaitingLine(PrintWriter terminal, boolean isWanted, String what) {
     this.terminal = terminal;
@@ -28,7 +31,7 @@ final class WaitingLine {
     this.what = what;
   }
 
-  /** Nothing has come. Redraws the line once a second. */
+  /** Called often while nothing comes; redraws the line at most once a second. */
   void tick() {
     long waited = System.nanoTime() - start;
     long seconds = Duration.ofNanos(waited).toSeconds();
@@ -39,7 +42,7 @@ final class WaitingLine {
     }
   }
 
-  /** Something came: takes the line away. */
+  /** Called when something has come; removes the line. */
   void clear() {
     if (shown > 0) {
       shown = 0;

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Follows all topics. */
+/** The command {@code watch}: prints the records of all topics as they come. */
 @Command(name = "watch", description = "Print all events as they are published, until Ctrl-C.")
 final class WatchCommand implements Callable<Integer> {
   private static final Duration POLL = Duration.ofMillis(500);
@@ -70,7 +70,7 @@ final class WatchCommand implements Callable<Integer> {
           }
         }
         if (console.out().checkError()) {
-          return ExitCode.OK; // the reader is gone, as with «watch | head»
+          return ExitCode.OK; // the reader of the pipe is gone, as with «watch | head»
         }
       }
     } catch (KafkaException e) {
@@ -78,7 +78,7 @@ final class WatchCommand implements Callable<Integer> {
     }
   }
 
-  /** Topics are fetched side by side; within a batch their times order the records. */
+  /** Polls a batch and sorts it by time, because topics are fetched concurrently. */
   private static List<ConsumerRecord<byte[], byte[]>> inOrder(Consumer<byte[], byte[]> records) {
     List<ConsumerRecord<byte[], byte[]>> batch = new ArrayList<>();
     records.poll(POLL).forEach(batch::add);

@@ -22,7 +22,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** Options that send the users of a log to workers with other settings. */
+/** Options of the audit that simulate workers with other settings for the users of a log. */
 final class WhatIfOptions {
   private static final Map<String, String> KEYS =
       Map.of(
@@ -53,7 +53,7 @@ final class WhatIfOptions {
     return !supposed.isEmpty();
   }
 
-  /** The settings that are asked for, checked as a worker's are. */
+  /** Returns the supposed settings, validated as a worker's are. */
   List<Supposed> settings(Map<String, String> env) throws CommandException {
     List<Supposed> all = new ArrayList<>();
     for (String text : supposed) {
@@ -73,7 +73,7 @@ final class WhatIfOptions {
         hasTtl |= pair[0].equals("ttl");
         changed.put(key, pair[1]);
       }
-      if (hasTtl) { // the bounds of what ensures may ask for are another matter
+      if (hasTtl) { // the bounds of ensures' TTLs may contradict the supposed TTL
         changed.remove("ZCBOT_SANDBOX_IDLE_TTL_MIN");
         changed.remove("ZCBOT_SANDBOX_IDLE_TTL_MAX");
       }
@@ -95,7 +95,7 @@ final class WhatIfOptions {
         config.reaper().evictAfter);
   }
 
-  /** Replays the log for each of the settings, and shows what they come to. */
+  /** Replays the log for each of the settings, and prints the outcomes. */
   void run(LogSource source, CommandContext context, boolean json)
       throws CommandException, IOException {
     WhatIf whatIf = new WhatIf(settings(context.console().env()));

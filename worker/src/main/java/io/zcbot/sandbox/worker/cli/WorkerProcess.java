@@ -18,15 +18,17 @@ import org.slf4j.LoggerFactory;
 public final class WorkerProcess {
   private static final Logger log = LoggerFactory.getLogger(WorkerProcess.class);
 
-  /** Added to the worker's own stop time-out. */
+  /** Added to the worker's own stop time-out, before the process is ended by force. */
   private static final Duration GRACE = Duration.ofSeconds(10);
 
   private WorkerProcess() {}
 
   /**
-   * Runs a worker until the process is told to stop; then ends the process with exit code 0.
+   * Runs a worker and blocks. When the process is told to stop, a shutdown hook stops the worker
+   * and ends the process with exit code 0, or 1 if the worker did not stop in time.
    *
    * @param underneath closed after the worker, whether or not it started
+   * @throws CommandException if the worker could not start
    */
   public static int run(WorkerConfig config, AutoCloseable underneath) throws CommandException {
     Thread.setDefaultUncaughtExceptionHandler(
@@ -39,7 +41,8 @@ public final class WorkerProcess {
                 () -> {
                   boolean clean =
                       stopWithin(config.ops().stopTimeout.plus(GRACE), worker, underneath);
-                  // A signal's own exit code, 143, would look like a failure to whoever sent it.
+                  // the exit code of the signal, 143, would look like a failure to a service
+                  // manager
                   Runtime.getRuntime().halt(clean ? ExitCode.OK : ExitCode.FAILED);
                 });
     Runtime.getRuntime().addShutdownHook(stop);
@@ -57,7 +60,7 @@ public final class WorkerProcess {
               + "; check ZCBOT_KAFKA_*",
           e);
     } catch (StoppedException | InterruptedException _) {
-      // Only a stop interrupts; its hook ends the process.
+      // only a stop interrupts this thread; the shutdown hook ends the process
       Thread.currentThread().interrupt();
       return ExitCode.OK;
     } finally {
@@ -65,14 +68,17 @@ public final class WorkerProcess {
     }
   }
 
-  /** If nobody asked for a stop, what ends here is the start: its exit code must get through. */
+  /**
+   * Removes the shutdown hook after a failed start: the hook would replace that failure's exit
+   * code.
+   */
   private static void withdraw(Thread stop, AutoCloseable underneath) {
     try {
       if (Runtime.getRuntime().removeShutdownHook(stop)) {
         close(underneath);
       }
     } catch (IllegalStateException _) {
-      // The stop is under way already.
+      // a stop is already under way
     }
   }
 

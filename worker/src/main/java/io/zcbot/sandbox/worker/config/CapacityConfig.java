@@ -13,7 +13,9 @@ import java.util.regex.Pattern;
 public final class CapacityConfig {
   public final int maxSandboxes;
 
-  /** Users of the sandboxes; empty for users of their own where that is possible. */
+  /**
+   * User ids of the sandboxes; empty for {@code auto}: one for each sandbox where that is possible.
+   */
   public final Optional<SandboxUids> uids;
 
   public final Warm warm;
@@ -78,10 +80,10 @@ public final class CapacityConfig {
   }
 
   /**
-   * How many slots are kept.
+   * The size of the warm pool.
    *
-   * @param least 0 for no pool
-   * @param most larger than {@code least} if their number goes by demand
+   * @param least minimum number of slots; 0 turns the pool off
+   * @param most maximum number of slots; larger than {@code least} if the number follows demand
    */
   public record Warm(int least, int most) {
     static final int MOST = 256;
@@ -92,9 +94,10 @@ public final class CapacityConfig {
     }
 
     /**
-     * The same on a host. A fixed number is the operator's choice.
+     * Returns these bounds reduced to what a host allows. A fixed number is the operator's choice
+     * and is not reduced.
      *
-     * @param inMemory how many the host's memory allows
+     * @param inMemory number of slots that the host's memory allows
      */
     public Warm on(int maxSandboxes, int inMemory) {
       int bound = Math.min(most, Math.min(maxSandboxes, inMemory));

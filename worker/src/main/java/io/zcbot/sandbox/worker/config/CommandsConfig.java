@@ -14,11 +14,11 @@ public final class CommandsConfig {
 
   /** How commands are run. */
   public enum Mode {
-    /** By the runner in the sandbox, through its attached streams. */
+    /** By a runner that is the sandbox's first process, through its attached streams. */
     RUNNER,
-    /** By an exec of the engine. */
+    /** By a runner that an exec of the engine starts. */
     ENGINE,
-    /** Not at all. */
+    /** Commands are rejected. */
     OFF
   }
 

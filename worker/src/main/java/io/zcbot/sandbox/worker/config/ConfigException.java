@@ -7,18 +7,18 @@ package io.zcbot.sandbox.worker.config;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** The configuration is invalid. Contains all problems, not only the first. */
+/** The configuration is invalid. Lists all problems, not only the first. */
 public final class ConfigException extends Exception {
   private static final long serialVersionUID = 1L;
 
   private final transient List<Problem> problems;
 
   /**
-   * One thing that is wrong.
+   * A problem of one setting.
    *
-   * @param key the environment key, or the file and property
-   * @param value what was given; secrets are masked
-   * @param problem what is allowed instead, or why it is refused
+   * @param key the environment variable, or the file and property
+   * @param value the value that was given; secrets are masked
+   * @param problem what is allowed instead, or why the value is refused
    */
   public record Problem(String key, String value, String problem) {
     @Override

@@ -10,11 +10,11 @@ import java.net.URISyntaxException;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Settings of the console, and of those who lead people to it. */
+/** Settings of the console, and of the worker's link to it. */
 public final class ConsoleConfig {
   public final InetSocketAddress address;
 
-  /** Null if nothing is said of it. */
+  /** Null for {@code off}. */
   public final @Nullable URI url;
 
   ConsoleConfig(SettingsReader in) {

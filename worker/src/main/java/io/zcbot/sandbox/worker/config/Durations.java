@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads and writes durations in the form that people use: {@code 300}, {@code 90s}, {@code 5m},
+ * Parses and formats durations in the form of settings: {@code 300}, {@code 90s}, {@code 5m},
  * {@code PT5M}.
  */
 public final class Durations {
@@ -20,7 +20,7 @@ public final class Durations {
 
   private Durations() {}
 
-  /** Reads a duration; a bare number is seconds. Null if it is none. */
+  /** Parses a duration; a number without a unit is seconds. Null if the text is not a duration. */
   public static @Nullable Duration parse(String text) {
     Matcher m = SHORT.matcher(text.toLowerCase(Locale.ROOT));
     try {
@@ -40,7 +40,7 @@ public final class Durations {
     }
   }
 
-  /** Writes a duration in its largest whole unit. */
+  /** Formats a duration in its largest whole unit; anything below a millisecond is cut off. */
   public static String shown(Duration duration) {
     long millis = duration.toMillis();
     if (millis == 0) {
@@ -59,7 +59,7 @@ public final class Durations {
     return seconds % 60 == 0 ? seconds / 60 + "m" : seconds + "s";
   }
 
-  /** Writes an age for people: two units at most, nothing below a second. */
+  /** Formats an age for people: at most two units, nothing below a second. */
   public static String rounded(Duration duration) {
     long seconds = Math.max(0, duration.toSeconds());
     if (seconds < 60) {

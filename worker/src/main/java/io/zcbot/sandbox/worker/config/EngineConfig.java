@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Settings for the use of the container engine. */
 public final class EngineConfig {
-  /** Where the worker connects to; null where the environment does not say. */
+  /** The engine's address; null if the environment does not set it. */
   public final @Nullable String dockerHost;
 
   public final Duration callTimeout;
@@ -21,7 +21,7 @@ public final class EngineConfig {
   public final String firewallImage;
   public final Duration reconcileInterval;
 
-  /** A newer list of known vulnerabilities; null for that of this release. */
+  /** File with a newer list of known vulnerabilities; null for the list of this release. */
   public final @Nullable Path advisories;
 
   EngineConfig(SettingsReader in) {

@@ -14,15 +14,15 @@ public final class GroupConfig {
   public final Restart restart;
   public final Handover handover;
 
-  /** What happens to the sandboxes across a restart. */
+  /** What happens to a worker's sandboxes in a restart. */
   public enum Restart {
     /** A stop reaps them, a start removes what is left. */
     PURGE,
-    /** They keep running and are taken over. */
+    /** They keep running, and the restarted worker takes them over. */
     ADOPT
   }
 
-  /** When users whose sandboxes went with another host get new ones. */
+  /** When users whose sandboxes were lost with another host get new ones. */
   public enum Handover {
     /** At their next ensure. */
     LAZY,

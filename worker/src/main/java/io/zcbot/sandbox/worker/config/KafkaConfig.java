@@ -12,12 +12,12 @@ import java.util.TreeMap;
 /**
  * Settings of the connection to Kafka and of the topics.
  *
- * @param properties client properties as given, for every client; {@code bootstrap.servers} is
- *     always among them
- * @param groupId the group that shares out the ensures
- * @param topicPrefix what every topic's name begins with
+ * @param properties properties of every Kafka client, as given; always contain {@code
+ *     bootstrap.servers}
+ * @param groupId the consumer group that distributes the users among the workers
+ * @param topicPrefix prefix of all topic names
  * @param createTopics whether missing topics are created
- * @param partitions of created topics
+ * @param partitions number of partitions of created topics
  * @param replicationFactor of created topics; -1 for the broker's default
  */
 public record KafkaConfig(
@@ -30,7 +30,7 @@ public record KafkaConfig(
   private static final Kind<String> NAME =
       Kind.text("1 to 200 letters, digits, dots, dashes, underscores", "[A-Za-z0-9._-]{1,200}");
 
-  /** What a pass-through key of a Kafka client property begins with. */
+  /** Prefix of environment variables that set a property of the Kafka clients. */
   static final String PREFIX = "ZCBOT_KAFKA_";
 
   public KafkaConfig {
@@ -97,8 +97,8 @@ public record KafkaConfig(
   }
 
   /**
-   * The group in which workers commit what they have read of execs and releases. It has no members:
-   * who reads a partition is decided in {@link #groupId}.
+   * The group in which workers commit their offsets of execs and releases. It has no members:
+   * {@link #groupId} decides which worker reads a partition.
    */
   public String commandsGroupId() {
     return groupId + "-commands";
@@ -108,7 +108,7 @@ public record KafkaConfig(
     return topic.named(topicPrefix);
   }
 
-  /** The same with other client properties. */
+  /** Returns a copy with other client properties. */
   public KafkaConfig withProperties(Map<String, String> others) {
     return new KafkaConfig(
         others, groupId, topicPrefix, createTopics, partitions, replicationFactor);
@@ -118,12 +118,12 @@ public record KafkaConfig(
     return new KafkaConfig(properties, groupId, topicPrefix, create, partitions, replicationFactor);
   }
 
-  /** For messages: the brokers as configured. */
+  /** The configured brokers, for messages. */
   public String bootstrapServers() {
     return properties.getOrDefault("bootstrap.servers", "");
   }
 
-  /** Without the values of secrets. */
+  /** All components, with secrets masked. */
   @Override
   public String toString() {
     Map<String, String> shown = new TreeMap<>();

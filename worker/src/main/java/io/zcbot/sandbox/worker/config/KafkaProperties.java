@@ -24,13 +24,19 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.jspecify.annotations.Nullable;
 
-/** Kafka client properties passed through from the environment and a file. */
+/**
+ * Collects Kafka client properties from the environment and a file. Refuses those that only the
+ * worker sets, values that would break its guarantees, and names that look misspelt.
+ */
 final class KafkaProperties {
   private static final Pattern SECRET =
       Pattern.compile("password|passphrase|jaas|token|secret|credential|key(?!\\.(de)?serializer)");
   private static final String MASK = "(hidden)";
 
-  /** Kafka's own default: an event of {@link Topic#LARGE_BYTES}, its key and its headers. */
+  /**
+   * Kafka's default, which has room for an event of {@link Topic#LARGE_BYTES}, its key and its
+   * headers.
+   */
   private static final long MIN_REQUEST = 1_048_576;
 
   private static final String MIN_REQUEST_REASON =
@@ -110,7 +116,7 @@ final class KafkaProperties {
           ConsumerConfig.configDef(), ProducerConfig.configDef(), AdminClientConfig.configDef());
 
   private record Bounds(long least, long most, String reason) {
-    /** What is wrong with a value; null if nothing is, or if it is no number. */
+    /** Returns what is wrong with a value; null if nothing is, or if it is not a number. */
     @Nullable String problem(String name, String value) {
       try {
         long number = Long.parseLong(value.strip());
@@ -123,7 +129,7 @@ final class KafkaProperties {
                 + ": "
                 + reason;
       } catch (NumberFormatException _) {
-        return null; // Kafka says it
+        return null; // Kafka's own validation reports it
       }
     }
   }
@@ -132,7 +138,7 @@ final class KafkaProperties {
 
   private final Map<String, String> properties = new HashMap<>();
 
-  /** Which setting gave each property. */
+  /** The environment variable or the file entry that set each property, for messages. */
   private final Map<String, String> keys = new HashMap<>();
 
   private final Problems problems;
@@ -143,10 +149,10 @@ final class KafkaProperties {
   }
 
   /**
-   * No properties yet.
+   * Creates an empty collection.
    *
-   * @param problems told everything that is wrong
-   * @param brokers what {@code bootstrap.servers} may be
+   * @param problems receives everything that is wrong
+   * @param brokers the allowed form of {@code bootstrap.servers}
    */
   KafkaProperties(Problems problems, Kind<String> brokers) {
     this.problems = problems;
@@ -154,10 +160,10 @@ final class KafkaProperties {
   }
 
   /**
-   * Takes over the file's properties.
+   * Adds the properties of a file.
    *
    * @param key the setting that names the file
-   * @param allowed what that setting must be
+   * @param allowed what the value of that setting must be
    */
   void addFile(String key, Path file, String allowed) {
     Properties read = new Properties();
@@ -172,7 +178,7 @@ final class KafkaProperties {
     }
   }
 
-  /** Takes over variables such as {@code ZCBOT_KAFKA_SASL_MECHANISM}. */
+  /** Adds variables such as {@code ZCBOT_KAFKA_SASL_MECHANISM}. */
   void addEnvironment(String prefix, Map<String, String> variables) {
     variables.forEach(
         (key, value) ->
@@ -182,7 +188,7 @@ final class KafkaProperties {
                 value));
   }
 
-  /** The properties, once those that depend on {@code group.protocol} are known to fit to it. */
+  /** Checks properties that depend on {@code group.protocol}, and returns all valid ones. */
   Map<String, String> result() {
     if ("classic".equalsIgnoreCase(properties.get(PROTOCOL))) {
       refuse(ASSIGNOR, "can't be set with group.protocol=classic; remove it");
@@ -225,7 +231,7 @@ final class KafkaProperties {
       properties.put(name, value);
       keys.put(name, key);
     } else {
-      // A secret under a misspelt name is a secret.
+      // Masks the value also if the misspelt name was meant for a secret.
       String meant = isKnown(name) ? name : String.valueOf(nearest(name));
       problems.add(key, masked(meant, masked(name, value)), problem);
     }
@@ -263,7 +269,7 @@ final class KafkaProperties {
     return CLIENTS.stream().anyMatch(client -> client.names().contains(name));
   }
 
-  /** Checks a value as Kafka's own clients would do later, one value at a time. */
+  /** Validates a value with the definitions of Kafka's clients; returns the problem or null. */
   private static @Nullable String invalid(String name, String value) {
     return CLIENTS.stream()
         .filter(client -> client.names().contains(name))
@@ -275,7 +281,10 @@ final class KafkaProperties {
         .orElse(null);
   }
 
-  /** Plug-ins bring properties of their own: only what looks like a typo is refused. */
+  /**
+   * Returns a problem only for what looks like a typo: plug-ins have properties of their own, which
+   * are passed through.
+   */
   private static @Nullable String misspelt(String name) {
     String nearest = nearest(name);
     return nearest == null

@@ -20,21 +20,22 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A type of setting: how its text is read, and which values are allowed.
+ * A type of setting: parses a text and decides whether the value is allowed.
  *
- * @param allowed completes «must be …»
+ * @param allowed completes the sentence "must be …"
+ * @param parser throws or returns null for a text that is not allowed
  */
 record Kind<T>(String allowed, Parser<T> parser) {
   private static final Pattern SIZE = Pattern.compile("(\\d{1,15})(?:([kmgt])(?:i?b)?|b)?");
   private static final long KIB = 1024;
 
-  /** Reads a text; null says that it is not allowed. */
+  /** Parses a text; returns null if it is not allowed. */
   @FunctionalInterface
   interface Parser<T> {
     @Nullable T parse(String text) throws RefusedException;
   }
 
-  /** A text is not allowed, and there is more to say about it than the kind itself says. */
+  /** A text is not allowed, for a reason that the kind's general description does not give. */
   static final class RefusedException extends Exception {
     private static final long serialVersionUID = 1L;
 
@@ -51,7 +52,11 @@ record Kind<T>(String allowed, Parser<T> parser) {
     return value;
   }
 
-  /** The same with a further condition, for example on another setting. */
+  /**
+   * Returns this kind with a further condition, for example on another setting.
+   *
+   * @param otherwise the problem if the condition is not met
+   */
   Kind<T> where(Predicate<T> condition, String otherwise) {
     return new Kind<>(
         allowed,
@@ -64,7 +69,7 @@ record Kind<T>(String allowed, Parser<T> parser) {
         });
   }
 
-  /** The same under another description. */
+  /** Returns this kind with another description. */
   Kind<T> as(String otherAllowed) {
     return new Kind<>(otherAllowed, parser);
   }
@@ -188,7 +193,7 @@ record Kind<T>(String allowed, Parser<T> parser) {
         });
   }
 
-  /** Null for what is no size, or too large for a number. */
+  /** Parses a size; null if the text is not a size or exceeds a long. */
   private static @Nullable Long bytes(String text) {
     Matcher m = SIZE.matcher(text.toLowerCase(Locale.ROOT));
     if (!m.matches()) {
@@ -228,14 +233,14 @@ record Kind<T>(String allowed, Parser<T> parser) {
         });
   }
 
-  /** The address of an engine, as some client of it takes it. */
+  /** The address of an engine, in a form that some client of the engine supports. */
   static Kind<String> engineAddress() {
     return text(
         "an address such as unix:///var/run/docker.sock, tcp://host:port or ssh://user@host",
         "(?:unix|npipe|tcp|http|https|ssh)://[\\p{Graph}&&[\\p{ASCII}]]{1,255}");
   }
 
-  /** A size the way it would be written here: in its largest whole unit. */
+  /** Formats a size in its largest whole unit, as a setting would have it. */
   static String shown(long bytes) {
     long rest = bytes;
     String unit = "";

@@ -12,7 +12,6 @@ public record LogConfig(Format format, Level level) {
     JSON
   }
 
-  /** The usual levels. */
   public enum Level {
     ERROR,
     WARN,

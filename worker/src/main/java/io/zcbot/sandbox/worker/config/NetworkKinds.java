@@ -16,7 +16,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** Types of settings that are addresses. Names are not resolved. */
+/** Types of settings that are network addresses. Host names are never resolved. */
 final class NetworkKinds {
   private static final Pattern HOST_PORT =
       Pattern.compile("(\\[[0-9A-Fa-f:.]+]|[A-Za-z0-9.-]*):(\\d{1,5})");
@@ -140,14 +140,14 @@ final class NetworkKinds {
         && Integer.parseInt(bits) <= address.getAddress().length * 8;
   }
 
-  /** An IPv4 or IPv6 literal; null for anything else, which is never looked up. */
+  /** Parses an IPv4 or IPv6 literal; null for anything else, also for a host name. */
   private static @Nullable InetAddress literal(String text) {
     if (!IPV4.matcher(text).matches() && !IPV6.matcher(text).matches()) {
       return null;
     }
     try {
       InetAddress address = InetAddress.ofLiteral(text);
-      // Java turns ::ffff:10.0.0.1 into IPv4; ip6tables would take it as IPv6 that never matches.
+      // Java converts ::ffff:10.0.0.1 to IPv4, but ip6tables takes it as IPv6 that never matches.
       boolean mapped = text.indexOf(':') >= 0 && address.getAddress().length == 4;
       return mapped ? null : address;
     } catch (IllegalArgumentException _) {

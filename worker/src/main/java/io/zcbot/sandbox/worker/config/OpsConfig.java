@@ -9,9 +9,9 @@ import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Settings of metrics, health, logs and stops. */
+/** Settings of metrics, health, logging, the console and stops. */
 public final class OpsConfig {
-  /** Null for nowhere. */
+  /** Null if metrics and health are not served. */
   public final @Nullable InetSocketAddress address;
 
   public final boolean kafkaMetrics;
@@ -55,7 +55,7 @@ public final class OpsConfig {
     console = new ConsoleConfig(in);
   }
 
-  /** A share of the time that a stop may take. */
+  /** Returns a fraction of the time that a stop may take. */
   public Duration stopShare(int denominator) {
     return stopTimeout.dividedBy(denominator);
   }

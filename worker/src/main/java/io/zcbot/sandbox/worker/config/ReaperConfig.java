@@ -14,23 +14,26 @@ import org.jspecify.annotations.Nullable;
 public final class ReaperConfig {
   public final Duration idleTtl;
 
-  /** The least that an ensure may ask for; at most the idle TTL. */
+  /** The shortest idle TTL that an ensure may ask for; at most the idle TTL. */
   public final Duration shortestIdleTtl;
 
-  /** The most that an ensure may ask for; at least the idle TTL. */
+  /** The longest idle TTL that an ensure may ask for; at least the idle TTL. */
   public final Duration longestIdleTtl;
 
   public final Duration interval;
 
-  /** Null for never. */
+  /** Null if sandboxes are not reaped for their age. */
   public final @Nullable Duration maxLifetime;
 
   public final Duration evictAfter;
 
-  /** Null for none. */
+  /** How long before its reap a sandbox's end is announced; null for no announcement. */
   public final @Nullable Duration notice;
 
-  /** Null for none. */
+  /**
+   * Share of a core above which an unused sandbox counts as in use; null if CPU time does not
+   * count.
+   */
   public final @Nullable Double busyCpu;
 
   ReaperConfig(SettingsReader in) {

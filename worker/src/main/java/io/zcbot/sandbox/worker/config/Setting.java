@@ -10,17 +10,21 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * One environment key, as documentation describes it. The code that reads a setting names its key
- * and describes it; see {@link SettingsReader}.
+ * A setting as the documentation and the help describe it. The code that reads a setting gives its
+ * key and its description; see {@link SettingsReader}.
  *
- * @param fallback the default, as documentation puts it
- * @param isLiteral whether the default can be written as it is shown
- * @param allowed completes "must be ..."
+ * @param key the environment variable
+ * @param fallback the default, as the documentation shows it
+ * @param isLiteral whether the default can be set as it is shown; otherwise it is described in
+ *     words
+ * @param allowed completes the sentence "must be …"
  */
 public record Setting(
     String key, String fallback, boolean isLiteral, String allowed, String meaning) {
 
-  /** Every setting, in the order in which documentation lists them. */
+  /**
+   * Returns all settings, in the order of the documentation. Found by reading an empty environment.
+   */
   public static List<Setting> all() {
     SettingsReader nothingIsSet = new SettingsReader(Map.of(), () -> "localhost");
     var _ = new WorkerConfig(nothingIsSet);
@@ -40,9 +44,9 @@ public record Setting(
   }
 
   /**
-   * The settings as the command line's help shows them.
+   * Formats settings for the command line's help.
    *
-   * @param beginnings of the keys that are shown; none shows all
+   * @param beginnings prefixes of the keys to show; none shows all
    */
   public static String help(String... beginnings) {
     return all().stream()

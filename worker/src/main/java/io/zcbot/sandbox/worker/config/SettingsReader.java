@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads settings from the environment. The code that reads a setting gives its key and its meaning,
- * and the documentation is generated from that. Problems are collected; the default is used in
- * place of an invalid value.
+ * and the documentation is generated from that. Problems are collected, and the default replaces an
+ * invalid value, so that all problems can be reported at once. Not thread-safe.
  */
 final class SettingsReader {
   private final Map<String, String> env;
@@ -27,51 +27,54 @@ final class SettingsReader {
   private final List<Problem> problems = new ArrayList<>();
 
   /**
-   * Reads nothing yet.
+   * Creates a reader.
    *
-   * @param hostName the default of settings that name this host
+   * @param env the environment
+   * @param hostName supplies the default of settings that name this host
    */
   SettingsReader(Map<String, String> env, Supplier<String> hostName) {
     this.env = env;
     this.hostName = hostName;
   }
 
-  /** A setting with a default. */
+  /** Reads a setting with a default. */
   <T> T get(String key, String fallback, Kind<T> kind, String meaning) {
     T given = findLiteral(key, fallback, kind, meaning);
     return given == null ? parsed(key, fallback, kind) : given;
   }
 
-  /** A setting whose default is applied by the caller; null if it is not set. */
+  /** Reads a setting whose default is applied by the caller; null if it is not set. */
   <T> @Nullable T findLiteral(String key, String fallback, Kind<T> kind, String meaning) {
     describe(new Setting(key, fallback, true, kind.allowed(), meaning));
     return parse(key, kind);
   }
 
-  /** A setting whose default is described in words. */
+  /** Reads a setting whose default is described in words. */
   <T> T get(String key, T fallback, String shown, Kind<T> kind, String meaning) {
     T given = find(key, shown, kind, meaning);
     return given == null ? fallback : given;
   }
 
-  /** A setting without a default; null if it is not set. */
+  /** Reads a setting without a default; null if it is not set. */
   <T> @Nullable T find(String key, String shown, Kind<T> kind, String meaning) {
     describe(new Setting(key, shown, false, kind.allowed(), meaning));
     return parse(key, kind);
   }
 
-  /** A setting whose default is this host's name, which may not be allowed either. */
+  /** Reads a setting whose default is this host's name, which is validated too. */
   String getHostName(String key, Kind<String> kind, String meaning) {
     return getFrom("the host's name", "the host's name", hostName, key, kind, meaning);
   }
 
-  /** Another program's variable, which the worker uses as that program does; null if not set. */
+  /**
+   * Reads another program's variable, which the worker uses as that program does; null if not set.
+   */
   @Nullable String variable(String name) {
     String value = given(name);
     return value.isEmpty() ? null : value;
   }
 
-  /** A setting whose default is another program's variable, which may not be allowed either. */
+  /** Reads a setting whose default is another program's variable, which is validated too. */
   String getVariable(
       String variable, String otherwise, String key, Kind<String> kind, String meaning) {
     String value = given(variable);
@@ -106,7 +109,7 @@ final class SettingsReader {
     }
   }
 
-  /** What is set and not empty of keys that begin so, but for those of settings that were read. */
+  /** Returns the variables that are set, begin so, and were not read as a setting. */
   Map<String, String> others(String beginning) {
     Set<String> known = keys();
     return env.entrySet().stream()
@@ -117,15 +120,15 @@ final class SettingsReader {
                 Map.Entry::getKey, e -> e.getValue().strip(), (one, _) -> one, TreeMap::new));
   }
 
-  /** Notes what is wrong. */
+  /** Records a problem. */
   void problem(String key, String value, String problem) {
     problems.add(new Problem(key, value, problem));
   }
 
   /**
-   * Refuses what is set of keys that begin so and were not read.
+   * Refuses variables that are set, begin so, and were not read as a setting.
    *
-   * @param exceptions beginnings of keys that are somebody else's
+   * @param exceptions prefixes of variables that have another purpose
    */
   void refuseOthers(String beginning, List<String> exceptions) {
     TreeSet<String> known = new TreeSet<>(keys());
@@ -135,7 +138,7 @@ final class SettingsReader {
           && !given(key).isEmpty()
           && exceptions.stream().noneMatch(e -> key.startsWith(e) && key.length() > e.length())) {
         String nearest = Spelling.nearest(key, known, Integer.MAX_VALUE - 1);
-        // The value is not repeated: nobody knows whether it is a secret.
+        // The value is not shown, because it may be a secret.
         problem(key, "…", "there is no such setting; did you mean " + nearest + "?");
       }
     }

@@ -13,7 +13,7 @@ import io.zcbot.sandbox.worker.spec.TrafficLimits;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Reads how every sandbox is created. */
+/** Reads the settings that determine how sandboxes are created. */
 final class SpecSettings {
   private static final long MIB = 1024 * 1024;
 

@@ -7,11 +7,11 @@ package io.zcbot.sandbox.worker.config;
 import java.util.Collection;
 import org.jspecify.annotations.Nullable;
 
-/** Finds the candidate that a misspelt word was most likely meant to be. */
+/** Suggests what a misspelt word was meant to be. */
 final class Spelling {
   private Spelling() {}
 
-  /** The candidate with the fewest edits, if there is one with at most {@code most}. */
+  /** Returns the candidate with the fewest edits; null if all need more than {@code most}. */
   static @Nullable String nearest(String word, Collection<String> candidates, int most) {
     String nearest = null;
     int best = most + 1;
@@ -25,7 +25,10 @@ final class Spelling {
     return nearest;
   }
 
-  /** Edits from one to the other: a character inserted, deleted, replaced, or two swapped. */
+  /**
+   * Returns the number of edits between two words. An edit inserts, deletes or replaces a
+   * character, or swaps two adjacent ones.
+   */
   static int edits(String a, String b) {
     int[][] d = new int[a.length() + 1][b.length() + 1];
     for (int i = 0; i <= a.length(); i++) {

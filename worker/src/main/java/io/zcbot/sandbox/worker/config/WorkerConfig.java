@@ -15,11 +15,11 @@ import java.util.Map;
 import java.util.function.Supplier;
 
 /**
- * All settings of a worker. A configuration that {@link #fromEnvironment} returns is valid as a
- * whole.
+ * All settings of a worker. Immutable; an instance that {@link #fromEnvironment} returns is valid
+ * as a whole.
  */
 public final class WorkerConfig {
-  /** Keys with these beginnings are Kafka's properties, or those of scripts and tests. */
+  /** Prefixes of variables that set Kafka's properties or are used by scripts and tests. */
   private static final List<String> FOREIGN_PREFIXES =
       List.of(
           KafkaConfig.PREFIX, "ZCBOT_STANDALONE_", "ZCBOT_TEST_", "ZCBOT_DEMO_", "ZCBOT_BENCH_");
@@ -38,9 +38,9 @@ public final class WorkerConfig {
   private final OpsConfig ops;
 
   /**
-   * Reads the {@code ZCBOT_*} keys; one with an empty value counts as not set.
+   * Reads the {@code ZCBOT_*} variables. A variable with an empty value counts as not set.
    *
-   * @throws ConfigException with everything that is wrong
+   * @throws ConfigException with all problems
    */
   public static WorkerConfig fromEnvironment(Map<String, String> env) throws ConfigException {
     return fromEnvironment(env, WorkerConfig::hostName);
@@ -88,7 +88,7 @@ public final class WorkerConfig {
     in.refuseOthers("ZCBOT_", FOREIGN_PREFIXES);
   }
 
-  /** The worker's name, on its sandboxes and in events. */
+  /** The worker's id, in labels of its containers and in events. */
   public String workerId() {
     return workerId;
   }
@@ -98,7 +98,7 @@ public final class WorkerConfig {
     return host;
   }
 
-  /** Where agents are told to reach the container engine. */
+  /** The engine's address for agents, in ready events. */
   public String engineAddress() {
     return engineAddress;
   }
@@ -139,7 +139,7 @@ public final class WorkerConfig {
     return ops;
   }
 
-  /** This host's name, without asking any resolver where the kernel tells it. */
+  /** Returns this host's name. On Linux the kernel is asked, so that no resolver is needed. */
   private static String hostName() {
     try {
       String name = Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
@@ -147,7 +147,7 @@ public final class WorkerConfig {
         return name;
       }
     } catch (IOException _) {
-      // No Linux; ask Java below.
+      // not Linux
     }
     try {
       return InetAddress.getLocalHost().getHostName();

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Settings of the users' workspaces: their directory and their size. */
 public final class WorkspaceConfig {
-  /** On the engine's host. */
+  /** The directory of all workspaces on the engine's host. */
   public final Path root;
 
   /** Null for no limit. */

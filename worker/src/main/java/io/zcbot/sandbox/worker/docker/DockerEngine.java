@@ -35,7 +35,13 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** The adapter of a Docker Engine's API, on behalf of one worker. */
+/**
+ * Implements {@link Engine} for one worker with the API of a Docker Engine, and is the factory of
+ * the other adapters that share its connections.
+ *
+ * <p>Thread-safe. Calls block until the engine answers or their time-out of {@link
+ * DockerEngineSettings} is over; {@link #watch} blocks until it is interrupted or fails.
+ */
 public final class DockerEngine implements Engine {
   private final String workerId;
   private final boolean local;
@@ -63,16 +69,17 @@ public final class DockerEngine implements Engine {
     this.watch = new EngineWatch(calls, config.getObjectMapper(), workerId);
   }
 
-  /** The operations by which calls are counted. */
+  /** The operation labels that the metrics of engine calls can have. */
   public static List<String> operations() {
     return Arrays.stream(Operation.values()).map(Operation::label).toList();
   }
 
   /**
-   * The engine at an address, with TLS as {@code DOCKER_TLS_VERIFY} and {@code DOCKER_CERT_PATH} of
-   * the environment say. Connects only when first called.
+   * Returns an adapter of the engine at an address, with TLS if {@code DOCKER_TLS_VERIFY} and
+   * {@code DOCKER_CERT_PATH} of the environment ask for it. Connects only at the first call.
    *
-   * @param dockerHost null for {@code DOCKER_HOST} of the environment, else the local socket
+   * @param dockerHost null to use {@code DOCKER_HOST} of the environment or, if that is unset, the
+   *     local socket
    * @throws RuntimeException if address and environment contradict each other
    */
   public static DockerEngine at(
@@ -88,15 +95,19 @@ public final class DockerEngine implements Engine {
     return new DockerEngine(config.build(), workerId, settings, metrics);
   }
 
-  /** The worker's sandboxes of a spec, over this connection and usable as long as it is. */
+  /**
+   * Returns the worker's sandboxes of a spec, all running as one shared user. They use this
+   * engine's connections and are closed with it.
+   */
   public DockerSandboxes sandboxes(SandboxSpec spec) {
     return sandboxes(spec, SandboxUids.SHARED);
   }
 
   /**
-   * The same.
+   * Returns the worker's sandboxes of a spec, which use this engine's connections and are closed
+   * with it.
    *
-   * @param uids the users that sandboxes run as, if they have users of their own
+   * @param uids the user ids that sandboxes run as, one for each sandbox or one shared by all
    */
   public DockerSandboxes sandboxes(SandboxSpec spec, SandboxUids uids) {
     DockerSandboxes sandboxes =
@@ -106,12 +117,13 @@ public final class DockerEngine implements Engine {
   }
 
   /**
-   * Runs commands in sandboxes of a spec, over this connection and usable as long as it is.
+   * Returns what runs commands in sandboxes of a spec, over this engine's connections.
    *
-   * @param byEngine whether the engine starts a runner even where there is one
+   * @param byEngine true to have the engine start a runner for commands even where a runner is the
+   *     sandbox's first process
    */
   public DockerCommands commands(SandboxSpec spec, boolean byEngine) {
-    // where a sandbox's first process sets rules, it stays root
+    // A first process that sets firewall rules stays root and is no runner: the engine starts one.
     ChannelWay way =
         byEngine || spec.policy().rulesInSandbox() ? ChannelWay.ENGINE : ChannelWay.RUNNER;
     String user = spec.policy().rulesInSandbox() ? RunnerExec.SHARED_USER : null;
@@ -161,7 +173,7 @@ public final class DockerEngine implements Engine {
     }
   }
 
-  /** Somebody else is removing it already. */
+  /** Waits until a removal that another caller has already started is complete. */
   private void awaitRemoved(String containerId) throws EngineException {
     try {
       calls.call(
@@ -208,12 +220,12 @@ public final class DockerEngine implements Engine {
     return lookups.ask(Operation.STATS, engine -> engine.requests().cpuTime(containerId));
   }
 
-  /** Whether it is called through a socket of this host. */
+  /** Whether the engine is reached through a Unix socket, and so runs on this host. */
   public boolean isLocal() {
     return local;
   }
 
-  /** What the engine says of itself. */
+  /** Asks the engine for its version, its features and its host. */
   public EngineFacts facts() throws EngineException {
     return EngineFacts.read(calls);
   }
@@ -229,7 +241,8 @@ public final class DockerEngine implements Engine {
     watch.run(
         since,
         () -> {
-          // Whoever restarted the engine may have done more than that.
+          // On a reconnect: the engine may have restarted, and the host's rules may be lost with
+          // it.
           if (watched.getAndSet(true)) {
             bound.forEach(DockerSandboxes::doubtFirewall);
           }

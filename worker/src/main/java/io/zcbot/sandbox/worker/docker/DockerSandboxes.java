@@ -42,7 +42,11 @@ import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** A worker's sandboxes and slots of one spec, and the host's firewall around them. */
+/**
+ * Creates, starts and verifies a worker's sandboxes and slots of one spec, and keeps the host's
+ * firewall for them. Delegates to the packages {@code create}, {@code inspect} and {@code
+ * firewall}. Thread-safe; calls block as those of {@link DockerEngine} do.
+ */
 public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   /** Entry point of the image built from {@code sandbox-image}. */
   private static final String INIT = "/usr/local/sbin/zcbot-init";
@@ -91,7 +95,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     this.inspection = new Inspection(inspector, factory, spec.hash(), workerId);
   }
 
-  /** Ends what runs beside the sandboxes. */
+  /** Ends the helper container that seals network namespaces. Sandboxes keep running. */
   void close() {
     seal.close();
   }
@@ -101,22 +105,32 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     return spec;
   }
 
-  /** Sets the host's rules, where there are any; while that fails, nothing is created. */
+  /**
+   * Sets the host's firewall rules if the spec has any. Blocks, but never throws: a failure is
+   * logged and returned by {@link #firewallProblem}, and no container is created until the rules
+   * are set.
+   */
   public void checkFirewall() {
     firewall.check();
   }
 
-  /** Has the host's rules watched until it is closed, so that a change is noticed at once. */
+  /**
+   * Starts to watch the host's rules, so that a change is repaired at once. Close the result to
+   * stop.
+   */
   public AutoCloseable watchFirewall() {
     return RulesWatch.start(firewall);
   }
 
-  /** Why the host's firewall is not known to be in force; null if it is, or none is configured. */
+  /**
+   * Returns why the host's firewall is not known to be in force; null if it is, or if the spec has
+   * none. Does not block.
+   */
   public @Nullable String firewallProblem() {
     return firewall.problem();
   }
 
-  /** The rules may be gone: they are set again at once, in the background. */
+  /** Treats the host's rules as lost and sets them again on a background thread. */
   void doubtFirewall() {
     firewall.doubt();
     Thread.ofVirtual().name("firewall").start(firewall::check);
@@ -205,7 +219,10 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     }
   }
 
-  /** Which sockets code in a sandbox can make that should be refused; starts a container for it. */
+  /**
+   * Returns the socket families that code in a sandbox can use and should be refused. Starts a
+   * container to find out.
+   */
   public List<String> openSockets() throws EngineException {
     return new SocketProbe(calls, spec).open();
   }
@@ -215,7 +232,10 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     return layers == null ? List.of() : layers;
   }
 
-  /** The current state of what the spec needs on the engine; creates and pulls nothing. */
+  /**
+   * Returns the state of the image, the helper image and the network on the engine. Creates and
+   * pulls nothing.
+   */
   public SandboxGround ground() throws EngineException {
     return new SandboxGround(
         image(spec.image()),

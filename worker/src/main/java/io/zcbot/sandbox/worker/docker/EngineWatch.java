@@ -30,7 +30,12 @@ import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** The events of the engine's event stream that are about sandboxes. */
+/**
+ * Reads the engine's event stream and passes on the events that concern sandboxes and slots.
+ *
+ * <p>Events that the worker itself causes are dropped: the start of a runner or an entrance is no
+ * use of a sandbox, and the rename of a slot is its claim.
+ */
 final class EngineWatch {
   private static final Map<String, List<String>> FILTERS =
       Map.of(
@@ -45,8 +50,8 @@ final class EngineWatch {
   private final String workerId;
 
   /**
-   * Execs of runners and of slots' entrances, which are no use of a sandbox; the eldest is
-   * forgotten first.
+   * Ids of running execs that the worker started itself (runners and slots' entrances). The oldest
+   * is forgotten first.
    */
   private final Set<String> ownExecs =
       Collections.synchronizedSet(
@@ -64,7 +69,14 @@ final class EngineWatch {
     this.workerId = workerId;
   }
 
-  /** Returns when the thread is interrupted, with its interrupt status set; else throws. */
+  /**
+   * Reads events until the thread is interrupted; then returns with the interrupt status set. Any
+   * other end of the stream is an exception.
+   *
+   * @param since events from this instant on are read, so that none is missed across a reconnect
+   * @param connected called on the reader's thread once the engine streams events
+   * @param events called on the reader's thread for each event
+   */
   void run(Instant since, Runnable connected, Consumer<EngineEvent> events) throws EngineException {
     try (EngineStream<Boolean> stream =
         EngineStream.open(
@@ -126,15 +138,15 @@ final class EngineWatch {
     UserId user = ownership.user();
     boolean slot = ownership.slotId() != null;
     if (user == null) {
-      // a claimed slot that got yet another name is still known by the one before
+      // a claimed slot that was renamed again: its previous name still tells its user
       user = SandboxLabels.ownership(attributes, oldName(attributes), workerId).user();
     } else if (slot && kind == EngineEvent.Kind.RENAMED) {
-      return null; // claimed just now
+      return null; // the worker's own claim
     }
     if (user == null && !slot) {
       return null;
     }
-    // without its entrance an idle slot is of no use
+    // The end of an idle slot's entrance is reported, because the slot is useless without it.
     if (own && (user != null || RunnerExec.isStartOfOwn(event.getAction()))) {
       return null;
     }
@@ -146,7 +158,10 @@ final class EngineWatch {
         kind == EngineEvent.Kind.DIED ? number(attributes.get("exitCode")) : null);
   }
 
-  /** Only an exec's start tells what it runs, so its id is kept for its end. */
+  /**
+   * Whether an exec event is of an exec that the worker started. Only the start event has the
+   * command line, so the id is remembered until the end event.
+   */
   private boolean isOwn(@Nullable String action, @Nullable String execId) {
     if (!RunnerExec.isStartOfOwn(action)) {
       return execId != null && ownExecs.remove(execId);
@@ -162,7 +177,10 @@ final class EngineWatch {
     return name != null && name.startsWith("/") ? name.substring(1) : name;
   }
 
-  /** An exec's action goes on with its command: {@code exec_start: bash -c ls}. */
+  /**
+   * Returns the event's kind, or null if it is of no interest. The action of an exec contains its
+   * command: {@code exec_start: bash -c ls}.
+   */
   private static EngineEvent.@Nullable Kind kind(@Nullable String action) {
     if (action == null) {
       return null;

@@ -19,8 +19,9 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Looks at an engine by plain requests, for a command that looks once. Whatever they can't do, a
- * client does, which also knows what a failure means.
+ * A view of an engine for a command line tool that asks once. Uses {@link PlainRequests}, which
+ * need no docker-java client. If a plain request fails for any reason, the client is created and
+ * asked instead, because only the client can classify failures.
  */
 public final class QuickView implements EngineView {
   private final PlainRequests requests;
@@ -29,10 +30,10 @@ public final class QuickView implements EngineView {
   private @Nullable EngineView client;
 
   /**
-   * A view of an engine.
+   * Creates the view without connecting.
    *
-   * @param workerId the worker that asks whether they are its own
-   * @param clients makes the client if one is needed
+   * @param workerId the worker for which containers are classified as its own
+   * @param clients creates the client, called at most once and only if a plain request fails
    */
   public QuickView(
       PlainRequests requests, String workerId, Supplier<? extends EngineView> clients) {

@@ -28,11 +28,11 @@ import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
 
 /**
- * Compares what principals are allowed on the topics with the roles: each should have what one or
- * more roles need, and no more. Pure. Denials are not taken into account.
+ * Compares the permissions of Kafka's principals on the topics with the roles: each principal
+ * should have exactly what one or more roles need. Makes no calls. DENY entries are ignored.
  */
 final class AclComparison {
-  /** What a topic's permission may be; the others are of other resources. */
+  /** Operations that exist for topics; the others belong to other resources. */
   private static final Set<AclOperation> OF_TOPICS =
       EnumSet.of(
           AclOperation.READ,
@@ -46,7 +46,10 @@ final class AclComparison {
   private final Map<Role, Set<Right>> roles = new TreeMap<>();
   private final Set<ResourcePattern> topics = new HashSet<>();
 
-  /** An operation on a topic or a prefix of topics. Describing comes with every other one. */
+  /**
+   * A permitted operation on a topic or a prefix of topics. Describe is left out, because every
+   * other permission implies it.
+   */
   private record Right(String topic, AclOperation operation) {
     @Override
     public String toString() {
@@ -104,7 +107,7 @@ final class AclComparison {
                 + " away with kafka-acls.sh --remove");
   }
 
-  /** On what of the topics, and what, a binding allows. */
+  /** Returns what a binding permits on the worker's topics. */
   private List<Right> rights(AclBinding binding) {
     ResourcePattern pattern = binding.pattern();
     AclOperation operation = binding.entry().operation();
@@ -128,7 +131,10 @@ final class AclComparison {
             || (pattern.name().equals(topic.name()) && topic.patternType() == PatternType.LITERAL);
   }
 
-  /** The roles whose needs together differ least from this; the fewest of such. */
+  /**
+   * Returns the combination of roles whose permissions differ least from the given ones; of
+   * several, the smallest.
+   */
   private Set<Role> nearest(Set<Right> rights) {
     List<Set<Role>> all = new ArrayList<>();
     for (Role role : Role.values()) {

@@ -22,12 +22,12 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Versions of the engine, runc and the kernel with published vulnerabilities by which a container
- * can be left or its network evaded. Distributions fix old versions without renaming them, so this
- * is a warning, never a refusal.
+ * Published vulnerabilities of the engine, runc and the kernel by which code can leave a container
+ * or evade its network, and the versions they affect. Distributions fix old versions without
+ * renaming them, so a match is a warning, never a refusal.
  *
- * <p>The list is a file, {@code advisories.txt} beside this class, which says what its lines mean;
- * an operator can name a newer one.
+ * <p>The list is the file {@code advisories.txt} beside this class, which describes its format; an
+ * operator can provide a newer one.
  */
 public final class Advisories {
   private static final int LONGEST_AGE_DAYS = 180;
@@ -47,12 +47,12 @@ public final class Advisories {
   }
 
   /**
-   * One advisory.
+   * An advisory about one product.
    *
    * @param product engine, runc or kernel
-   * @param since the first version that has it; null if all do
+   * @param since the first affected version; null if all old ones are
    * @param fixedIn the first fixed version of each release line, oldest first; a version is fixed
-   *     if it is at least the one of its own line, or at least the last
+   *     if it is at least that of its own line, or at least the last one
    */
   record Advisory(
       String product,
@@ -75,7 +75,7 @@ public final class Advisories {
     }
   }
 
-  /** A suffix such as -rc.1 or +dfsg1 is left out of account. */
+  /** A version. Suffixes such as -rc.1 or +dfsg1 are ignored. */
   record Version(int major, int minor, int patch) implements Comparable<Version> {
     private static final Pattern FORM =
         Pattern.compile("v?(\\d{1,9})\\.(\\d{1,9})(?:\\.(\\d{1,9}))?\\D?.*");
@@ -112,9 +112,10 @@ public final class Advisories {
   }
 
   /**
-   * The list in a file; that of this release where there is none, or it can't be read.
+   * Reads a list from a file. If that fails, returns the list of this release with a problem, which
+   * {@link #finding} reports.
    *
-   * @param file null for that of this release
+   * @param file null for the list of this release
    */
   public static Advisories in(@Nullable Path file) {
     if (file == null) {
@@ -145,9 +146,9 @@ public final class Advisories {
   }
 
   /**
-   * Reads a list.
+   * Parses a list.
    *
-   * @throws IllegalArgumentException if a line means nothing
+   * @throws IllegalArgumentException if a line is not valid, or the list has no date
    */
   static Advisories parse(String text) {
     LocalDate asOf = null;
@@ -201,7 +202,9 @@ public final class Advisories {
     return all;
   }
 
-  /** What concerns a version, in words. */
+  /**
+   * Describes the advisories that affect a version; empty if none does or the version is unknown.
+   */
   List<String> of(String product, String text) {
     Version version = Version.parse(text);
     return version == null
@@ -212,7 +215,7 @@ public final class Advisories {
             .toList();
   }
 
-  /** Whether the list itself can be relied on. */
+  /** Reports whether the list could be read and is recent enough. */
   Finding finding(LocalDate today) {
     String detail = all.size() + " advisories as of " + asOf;
     if (problem != null) {

@@ -17,8 +17,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Checks whether any broker listens. Kafka's clients retry until their time-out and then report
- * only the time-out; a refused connection gives the reason at once.
+ * Checks whether any broker listens, by plain TCP connections. Kafka's clients retry until their
+ * time-out and then report only the time-out; a refused connection gives the reason at once.
  */
 public final class BrokerProbe {
   private static final Duration LIMIT = Duration.ofSeconds(3);
@@ -28,7 +28,7 @@ public final class BrokerProbe {
   private record Answer(String server, @Nullable String problem) {}
 
   /**
-   * Connects to each of the servers.
+   * Connects to all servers at the same time; blocks for at most 3 s.
    *
    * @param bootstrapServers pairs of host and port, separated by commas
    * @return why none of them can be reached; null if one can

@@ -12,21 +12,21 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
-/** Judges the control group that holds those of all sandboxes. */
+/** Checks the control group that contains those of all sandboxes. */
 final class CgroupChecks {
   static final Path MOUNTED = Path.of("/sys/fs/cgroup");
   private static final String SYSTEMD = "systemd";
   private static final String SLICE = ".slice";
 
-  /** The first kernel whose groups can be idle. */
+  /** The first Linux version with idle control groups. */
   private static final Version IDLE_GROUPS = new Version(5, 15, 0);
 
   private CgroupChecks() {}
 
   /**
-   * Whether the engine can create containers there. Pure.
+   * Checks whether the engine can create containers in the group. Makes no calls.
    *
-   * @param parent null for none
+   * @param parent null if none is configured
    */
   static Finding parent(EngineFacts facts, @Nullable String parent) {
     if (parent == null) {
@@ -49,10 +49,10 @@ final class CgroupChecks {
   }
 
   /**
-   * Whether all other programs of the host get a processor before sandboxes do. That is decided
-   * among the groups right below the root.
+   * Checks whether all other programs of the host get CPU time before sandboxes do. That is decided
+   * among the groups directly below the root.
    *
-   * @param mounted where the control groups are
+   * @param mounted where the control groups are mounted
    */
   static Finding idle(EngineFacts facts, String parent, Path mounted) {
     Path controller = facts.cgroups().version() == 2 ? mounted : mounted.resolve("cpu");
@@ -63,7 +63,8 @@ final class CgroupChecks {
                 + top(parent)
                 + ", which systemd 252 and later know"
             : (facts.cgroups().version() == 2
-                    // below the root, a group has only the controllers that the root passes on
+                    // a group has only those controllers that its parent, here the root, enables
+                    // for it
                     ? "echo +cpu > " + mounted.resolve("cgroup.subtree_control") + " && "
                     : "")
                 + "mkdir -p "
@@ -90,7 +91,10 @@ final class CgroupChecks {
     }
   }
 
-  /** The group below the root: dashes in a slice's name stand for the slices that it is in. */
+  /**
+   * Returns the ancestor directly below the root. A dash in a slice's name separates it from its
+   * parent slices.
+   */
   private static String top(String parent) {
     return parent.endsWith(SLICE)
         ? parent.substring(0, parent.length() - SLICE.length()).split("-", 2)[0] + SLICE

@@ -10,20 +10,20 @@ import org.jspecify.annotations.Nullable;
 
 /** Compares another clock with this host's clock, by which ensures expire. */
 final class ClockChecks {
-  /** A smaller difference has no effect, as the default expiry of an ensure is 60 s. */
+  /** A smaller difference has no effect, because the default expiry of an ensure is 60 s. */
   private static final Duration NOTICED = Duration.ofSeconds(2);
 
-  /**
-   * From this difference on, fresh ensures are taken for expired ones, or expired ones for fresh.
-   */
+  /** From this difference on, fresh ensures expire, or expired ones count as fresh. */
   private static final Duration HARMFUL = Duration.ofSeconds(30);
 
   private ClockChecks() {}
 
   /**
-   * Compares.
+   * Compares another clock with this host's.
    *
-   * @param theirs what the other clock said, at some time between asking and the answer
+   * @param asked when the other clock was asked, by this host's clock
+   * @param answered when its answer came, by this host's clock
+   * @param theirs the other clock's time at some moment in between; null if unknown
    */
   static Finding of(
       String check, String whose, Instant asked, Instant answered, @Nullable Instant theirs) {

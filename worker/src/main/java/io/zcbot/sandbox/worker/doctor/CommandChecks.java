@@ -9,13 +9,13 @@ import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.util.Locale;
 
-/** Judges how commands can be run. Pure. */
+/** Checks how commands can run. Makes no calls. */
 final class CommandChecks {
   private static final String CHECK = "commands";
 
   private CommandChecks() {}
 
-  /** What becomes of commands in sandboxes of a spec. */
+  /** Checks how commands run in sandboxes of a spec. */
   static Finding of(CommandsConfig.Mode mode, SandboxGround ground, SandboxSpec spec) {
     if (mode == CommandsConfig.Mode.OFF) {
       return Finding.ok(CHECK, "off (ZCBOT_COMMANDS)");

@@ -16,18 +16,25 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.clients.admin.Admin;
 
-/** Checks everything that a worker with these settings needs, and changes nothing. */
+/**
+ * Runs all checks of what a worker with the given settings needs. Changes nothing, except that some
+ * checks start a container or create a namespace and remove it. Blocks; used by one thread.
+ */
 public final class Doctor {
   private final WorkerConfig config;
   private final DockerEngine engine;
 
-  /** Looks at the engine through this client, which stays the caller's. */
+  /**
+   * Creates the checks.
+   *
+   * @param engine not closed by this class
+   */
   public Doctor(WorkerConfig config, DockerEngine engine) {
     this.config = config;
     this.engine = engine;
   }
 
-  /** The engine and this host, in the order in which a reader wants it. */
+  /** Checks the engine and this host. */
   public List<Finding> host() {
     List<Finding> findings = new ArrayList<>(engine());
     findings.add(WorkspaceChecks.root(config.workspaces().root));
@@ -40,7 +47,11 @@ public final class Doctor {
     return findings;
   }
 
-  /** Kafka and its topics, through a client that stays the caller's. */
+  /**
+   * Checks Kafka and its topics.
+   *
+   * @param admin not closed by this method
+   */
   public static List<Finding> kafka(WorkerConfig config, Admin admin) throws InterruptedException {
     return new KafkaChecks(admin, config.kafka(), config.reaper().longestIdleTtl).all();
   }

@@ -16,21 +16,21 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** Judges an engine by what it reports about itself. Pure. */
+/** Checks an engine by what it reports about itself. Makes no calls. */
 public final class EngineChecks {
   private EngineChecks() {}
 
-  /** As below, by the list of vulnerabilities of this release. */
+  /** Checks with this release's list of vulnerabilities. */
   public static List<Finding> of(
       EngineFacts facts, SandboxSpec spec, @Nullable WorkspaceLimit limit) {
     return of(facts, spec, limit, Advisories.BUILT_IN);
   }
 
   /**
-   * Those that are about the engine and its host, whatever is on it.
+   * Checks the engine and its host, independently of images and networks.
    *
    * @param limit of each workspace; null for none
-   * @param advisories by which versions are judged
+   * @param advisories the list of known vulnerabilities
    */
   public static List<Finding> of(
       EngineFacts facts, SandboxSpec spec, @Nullable WorkspaceLimit limit, Advisories advisories) {
@@ -82,7 +82,10 @@ public final class EngineChecks {
         : advised("runc", facts.versions().runc(), advisories.of("runc", facts.versions().runc()));
   }
 
-  /** Fixed in 28.0.0, as its release notes say (moby#49325). */
+  /**
+   * Ports published on loopback were reachable from the same network before engine 28.0.0
+   * (moby#49325).
+   */
   private static Finding publishedPorts(EngineFacts facts) {
     Advisories.Version version = Advisories.Version.parse(facts.versions().engine());
     return version == null || version.major() >= 28
@@ -217,8 +220,8 @@ public final class EngineChecks {
   }
 
   /**
-   * The kernel lets the owner of a file count it under another project, except from within a user
-   * namespace.
+   * Checks whether sandboxes can evade the workspace limit: the kernel lets the owner of a file
+   * change its project, except from within a user namespace.
    */
   private static Finding quotaHold(EngineFacts facts, SandboxSpec spec) {
     if (facts.remapsUsers() || facts.has("rootless")) {

@@ -7,21 +7,21 @@ package io.zcbot.sandbox.worker.doctor;
 /**
  * The result of a check.
  *
- * @param check its name, one word
- * @param detail what is there
- * @param fix what to do about it; empty if it is as it should be
+ * @param check the check's name, one word
+ * @param detail what was found
+ * @param fix what to do about it; empty if nothing has to be done
  */
 public record Finding(String check, Level level, String detail, String fix) {
-  /** How much it matters. */
+  /** The severity of a finding. */
   public enum Level {
-    /** As it should be. */
+    /** Nothing to do. */
     OK,
     /**
      * Sandboxes work, but their protection is weaker than possible or could not be checked, or
      * commands do not run in them as they could.
      */
     WARN,
-    /** A guarantee would not hold. */
+    /** A guarantee of the worker would not hold. */
     FAIL
   }
 

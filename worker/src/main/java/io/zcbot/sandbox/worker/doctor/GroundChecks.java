@@ -11,11 +11,11 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 
-/** Judges what a worker needs on an engine: images and the network. Pure. */
+/** Checks the images and the network that a worker needs on an engine. Makes no calls. */
 final class GroundChecks {
   private GroundChecks() {}
 
-  /** Those that are about what a worker needs there and makes, or waits for, if it is missing. */
+  /** Checks the state of the images and the network. */
   static List<Finding> of(SandboxGround ground, SandboxSpec spec) {
     List<Finding> findings = new ArrayList<>();
     findings.add(image(ground, spec));
@@ -52,7 +52,10 @@ final class GroundChecks {
         : Finding.ok("image", known);
   }
 
-  /** Two containers that share a layer execute the same pages of memory. */
+  /**
+   * Checks whether the helper shares layers with the sandboxes' image. Containers that share a
+   * layer execute the same pages of memory.
+   */
   private static Finding helper(SandboxGround ground, SandboxGround.Helper helper) {
     SandboxGround.Image image = helper.image();
     if (image == null) {
@@ -75,7 +78,11 @@ final class GroundChecks {
             "firewall-image", helper.name() + " shares no layer with the sandboxes' image");
   }
 
-  /** Those that code in a sandbox can make, though there is no need for them. */
+  /**
+   * Checks the socket families that code in a sandbox can use without need.
+   *
+   * @param open names of the families
+   */
   static Finding sockets(List<String> open) {
     return open.isEmpty()
         ? Finding.ok("sockets", "a sandbox can make none of AF_ALG, AF_RXRPC and AF_VSOCK")

@@ -11,18 +11,21 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Judges what the kernel counts for the whole host, and no limit of a container bounds, but for its
- * memory. Sandboxes with a kernel of their own take none of it.
+ * Checks limits of the kernel that count for the whole host and that no limit of a container
+ * bounds, apart from its memory. Sandboxes with a kernel of their own do not count.
  */
 final class HostCounters {
   private static final Path MOST_TERMINALS = Path.of("/proc/sys/kernel/pty/max");
   private static final Path RESERVED_TERMINALS = Path.of("/proc/sys/kernel/pty/reserve");
   private static final Path MOST_REQUESTS = Path.of("/proc/sys/fs/aio-max-nr");
 
-  /** What one takes of its sandbox's memory at least: Linux 6.18 takes 3 KiB. */
+  /** Minimum memory of a sandbox that a pseudo-terminal takes; on Linux 6.18 it is 3 KiB. */
   private static final long TERMINAL_BYTES = 2048;
 
-  /** Two events of 32 bytes in the ring that the kernel makes for each request. */
+  /**
+   * Minimum memory of a sandbox that an asynchronous I/O request takes: the kernel's ring has two
+   * events of 32 bytes for each.
+   */
   private static final long REQUEST_BYTES = 64;
 
   private HostCounters() {}

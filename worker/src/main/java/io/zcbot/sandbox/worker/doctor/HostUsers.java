@@ -12,11 +12,13 @@ import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** The users and groups of this host, and the ranges that it gave to some of them. */
+/** The users and groups of this host, and the ranges of ids delegated to some of them. */
 final class HostUsers {
   private HostUsers() {}
 
-  /** Who has a number of a range already; null for nobody that this host's files name. */
+  /**
+   * Returns who has an id of a range already; null if nobody has according to this host's files.
+   */
   static @Nullable String within(SandboxUids range) throws IOException {
     for (String file : List.of("passwd", "group", "subuid", "subgid")) {
       String conflict = within(range, file, read(Path.of("/etc", file)));
@@ -31,7 +33,10 @@ final class HostUsers {
     return Files.exists(file) ? Files.readAllLines(file, StandardCharsets.ISO_8859_1) : List.of();
   }
 
-  /** {@code name:x:1000:…} of users and groups, {@code name:100000:65536} of ranges. */
+  /**
+   * Searches the lines of one file: {@code name:x:1000:…} in passwd and group, {@code
+   * name:100000:65536} in subuid and subgid.
+   */
   static @Nullable String within(SandboxUids range, String file, List<String> lines) {
     boolean isRange = file.startsWith("sub");
     for (String line : lines) {
@@ -52,7 +57,7 @@ final class HostUsers {
               + fields[0];
         }
       } catch (NumberFormatException _) {
-        // Neither a user nor a range.
+        // not a valid line
       }
     }
     return null;

@@ -24,7 +24,10 @@ import org.apache.kafka.common.errors.ClusterAuthorizationException;
 import org.apache.kafka.common.errors.SecurityDisabledException;
 import org.jspecify.annotations.Nullable;
 
-/** Judges the topics and the brokers' clock. */
+/**
+ * Checks the topics, the access control and the controller's clock. Blocks on answers of the
+ * brokers.
+ */
 final class KafkaChecks {
   private static final int FIRST_ANSWER_MS = 3000;
 
@@ -53,7 +56,7 @@ final class KafkaChecks {
     return findings;
   }
 
-  /** Why Kafka can't be asked; null if it can. */
+  /** Returns why Kafka does not answer; null if it does. */
   private @Nullable String problem() throws InterruptedException {
     String problem = BrokerProbe.problem(config.bootstrapServers());
     if (problem != null) {
@@ -93,7 +96,7 @@ final class KafkaChecks {
                   "topics", Topic.values().length + " with " + partitions + " partitions each"))
           : weaknesses;
     } catch (TopicsException e) {
-      // Its messages end with what to do.
+      // the messages have the form "problem; what to do"
       String[] parts = e.getMessage().split("; ", 2);
       return List.of(
           Finding.fail(
@@ -106,7 +109,8 @@ final class KafkaChecks {
   }
 
   /**
-   * The quorum's leader reports its own time as the last time at which it caught up with itself.
+   * Compares the clock of the quorum's leader, which reports its current time as the time at which
+   * it last caught up with itself.
    */
   private Finding clock() throws InterruptedException {
     Instant asked = Instant.now();

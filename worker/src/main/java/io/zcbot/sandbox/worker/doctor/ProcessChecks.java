@@ -15,7 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** Judges the privileges of this process, and the kernel. */
+/** Checks the privileges of this process and settings of the kernel. */
 final class ProcessChecks {
   static final Path STATUS = Path.of("/proc/self/status");
   private static final Path INOTIFY = Path.of("/proc/sys/fs/inotify/max_user_instances");
@@ -27,19 +27,19 @@ final class ProcessChecks {
   private static final int CAP_CHOWN = 0;
   private static final int CAP_SYS_ADMIN = 21;
 
-  /** The kernel remembers closed connections for 120 s, and a burst is those of another 5 s. */
+  /**
+   * Seconds of new connections that can be in the table: those that closed within 120 s, and a
+   * burst worth 5 s.
+   */
   private static final long REMEMBERED_SECONDS = 125;
 
-  /** Of x86-64. */
+  /** The page size on x86-64, in bytes. */
   private static final long PAGE = 4096;
 
-  /**
-   * The part of the host's memory that sockets may hold, whatever a sandbox's limit: one of so
-   * many.
-   */
+  /** The divisor of the host's memory that gives the acceptable maximum for sockets. */
   private static final int SOCKETS_SHARE = 8;
 
-  /** A language server or two and some watchers take about this many in one sandbox. */
+  /** Inotify instances per sandbox to allow for: one or two language servers and some watchers. */
   private static final int INSTANCES_EACH = 64;
 
   private ProcessChecks() {}
@@ -65,7 +65,7 @@ final class ProcessChecks {
             "give the worker CAP_SYS_ADMIN on the engine's host, or set ZCBOT_SANDBOX_WARM=0");
   }
 
-  /** A pool that goes by demand has bounds, of which the host sets one. */
+  /** Checks whether the host's memory and maximum allow the wanted size of the warm pool. */
   static Finding warmSize(CapacityConfig.Warm wanted, int maxSandboxes, int inMemory) {
     CapacityConfig.Warm here = wanted.on(maxSandboxes, inMemory);
     if (!wanted.goesByDemand()) {
@@ -96,7 +96,10 @@ final class ProcessChecks {
     }
   }
 
-  /** The kernel refuses everybody but root to open more, whoever holds them. */
+  /**
+   * Checks the host-wide limit of open files, which applies to everybody but root, whoever holds
+   * the open files.
+   */
   static Finding openFiles(int mostSandboxes, int pids, BigInteger most) {
     BigInteger wanted =
         BigInteger.valueOf(mostSandboxes)
@@ -129,7 +132,7 @@ final class ProcessChecks {
     }
   }
 
-  /** What the kernel remembers of connections is in one table, of all network namespaces. */
+  /** Checks the connection tracking table, which all network namespaces share. */
   static Finding connections(int mostSandboxes, NetworkPolicy policy, long most) {
     if (!policy.hasNetwork()) {
       return Finding.ok("connections", "sandboxes have no network");
@@ -151,8 +154,8 @@ final class ProcessChecks {
   }
 
   /**
-   * What sockets hold is bounded by the kernel's limits for the whole host only. Version 1 of
-   * control groups does not count it, and version 2 counts it and refuses none of it.
+   * Checks the kernel's host-wide limits of socket memory, the only ones there are: cgroup version
+   * 1 does not count it, and version 2 counts it but refuses none.
    */
   static Finding socketMemory(int cgroupVersion) {
     try {
@@ -210,14 +213,17 @@ final class ProcessChecks {
     return "'" + most / 2 + " " + most * 3 / 4 + " " + most + "'";
   }
 
-  /** Whether workspaces can belong to the sandboxes' user, which this process may be itself. */
+  /**
+   * Whether this process can make workspaces belong to the shared user: it has CAP_CHOWN or is that
+   * user.
+   */
   static boolean canGiveWorkspaces(List<String> status) {
     String user = String.valueOf(SandboxUids.SHARED.first());
     return isCapable(status, CAP_CHOWN)
         || (effectiveId(status, "Uid:").equals(user) && effectiveId(status, "Gid:").equals(user));
   }
 
-  /** The second of the ids that the line names: real, effective, saved, of the file system. */
+  /** Returns the second id of a line with the real, effective, saved and file system ids. */
   private static String effectiveId(List<String> status, String line) {
     return status.stream()
         .filter(text -> text.startsWith(line))
@@ -247,7 +253,10 @@ final class ProcessChecks {
     }
   }
 
-  /** Where all sandboxes are one user to the kernel, which counts these by user. */
+  /**
+   * Checks the limit of inotify instances if sandboxes share a user; the kernel counts them by
+   * user.
+   */
   static Finding inotify(int mostSandboxes, int instances) {
     long wanted = (long) mostSandboxes * INSTANCES_EACH;
     String detail =
@@ -264,8 +273,8 @@ final class ProcessChecks {
   }
 
   /**
-   * Not {@link Files#readString}: it reads one byte first where a file does not tell its size, and
-   * to a second read the kernel says that there is nothing more.
+   * Reads a kernel setting. {@link Files#readString} does not work: it reads one byte first if the
+   * file's size is unknown, and the kernel answers a second read with the end of the file.
    */
   private static String setting(Path file) throws IOException {
     return String.join("\n", Files.readAllLines(file));

@@ -16,12 +16,17 @@ import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Finds out whether sandboxes can have users of their own on this host, and which. */
+/**
+ * Decides whether each sandbox can have a user id of its own on this host, and from which range.
+ */
 public final class UidChecks {
-  /** Above what systemd and shadow give to people and services, below the ranges they give away. */
+  /**
+   * The default range: above the ids that systemd and shadow assign to people and services, below
+   * the ranges that they delegate.
+   */
   static final SandboxUids DEFAULT = new SandboxUids(70_000, 74_095);
 
-  /** The same where the engine remaps users: it has 65,536 of its own, which nobody else has. */
+  /** The default range if the engine remaps users: within the 65,536 ids that only it has. */
   static final SandboxUids DEFAULT_REMAPPED = new SandboxUids(20_000, 24_095);
 
   private static final int REMAPPED_USERS = 65_536;
@@ -30,18 +35,19 @@ public final class UidChecks {
   private UidChecks() {}
 
   /**
-   * What can be had.
+   * The decision.
    *
-   * @param finding FAIL if it is not what is asked for
+   * @param uids the range, or {@link SandboxUids#SHARED}
+   * @param finding FAIL if the configured range is not possible
    */
   public record Choice(SandboxUids uids, Finding finding) {}
 
   /**
-   * Chooses.
+   * Chooses the user ids of sandboxes.
    *
-   * @param wanted empty for users of their own if that is possible
-   * @param directory an existing one of the workspaces' file system
-   * @param unseen why the engine does not see what this process mounts there; null if it does
+   * @param wanted the configured range; empty for a range if that is possible
+   * @param directory an existing directory on the workspaces' file system
+   * @param unseen why the engine does not see mounts of this process there; null if it does
    */
   public static Choice choose(
       Optional<SandboxUids> wanted,

@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Judges the directory of the workspaces, as this process sees it; changes nothing. */
+/** Checks the directory of the workspaces, as this process sees it; changes nothing. */
 final class WorkspaceChecks {
   private WorkspaceChecks() {}
 
@@ -29,9 +29,9 @@ final class WorkspaceChecks {
   }
 
   /**
-   * Whether the worker can use the root, and nobody else can change it.
+   * Checks whether the worker can use the root, and that nobody else can change it.
    *
-   * @param status of this process, as the kernel writes it
+   * @param status the lines of {@code /proc/self/status}
    */
   static Finding root(Path root, List<String> status) {
     Path there = existing(root);
@@ -80,7 +80,7 @@ final class WorkspaceChecks {
   }
 
   /**
-   * Whether one user can fill the disk of all.
+   * Checks whether one user can fill the disk for all.
    *
    * @param limit of each workspace; null for none
    */
@@ -111,10 +111,10 @@ final class WorkspaceChecks {
   }
 
   /**
-   * Whether sandboxes write where the engine does: what one of them writes and syncs delays what
-   * the engine syncs at each create.
+   * Checks whether workspaces and the engine's data are on one file system: then what a sandbox
+   * writes and syncs delays the engine, which syncs at each create.
    *
-   * @param engineRoot the engine's directory, as the engine names it
+   * @param engineRoot the engine's data directory, as the engine names it
    */
   static Finding disk(Path root, Path engineRoot) {
     Path there = existing(root);
@@ -140,17 +140,19 @@ final class WorkspaceChecks {
     }
   }
 
-  /** Of what kind the file system is and where it is mounted, as far as that can be told. */
+  /** Returns the type of the file system and where it is mounted; the path if that is unknown. */
   private static String where(Path path) {
     try {
       FileStore fileSystem = Files.getFileStore(path.toRealPath());
       return fileSystem.type() + " at " + fileSystem;
     } catch (IOException _) {
-      return path.toString(); // says enough
+      return path.toString();
     }
   }
 
-  /** The directory, or the one in which the worker would make it. */
+  /**
+   * Returns the directory, or its closest existing ancestor, in which the worker would create it.
+   */
   static Path existing(Path root) {
     Path there = root;
     while (!Files.exists(there) && there.getParent() != null) {

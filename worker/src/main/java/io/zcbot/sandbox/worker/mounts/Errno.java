@@ -5,8 +5,9 @@
 package io.zcbot.sandbox.worker.mounts;
 
 /**
- * An error number of the kernel. The system calls for mounts and quotas return those named here,
- * which have the same numbers on all architectures that the worker supports.
+ * An error number of the kernel. The constants are those that the system calls for mounts and
+ * quotas return and that the code distinguishes; they have the same numbers on all architectures
+ * that the worker supports.
  */
 record Errno(int number) {
   static final Errno EPERM = new Errno(1);
@@ -23,6 +24,7 @@ record Errno(int number) {
   static final Errno ENOSYS = new Errno(38);
   static final Errno EOPNOTSUPP = new Errno(95);
 
+  /** The symbolic name and what the error means for mounts and quotas, for messages. */
   String shown() {
     return switch (number) {
       case 1 -> "EPERM (not permitted)";

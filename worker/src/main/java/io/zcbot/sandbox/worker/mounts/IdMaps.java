@@ -18,9 +18,10 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Has mounts show the owner of all workspaces as a sandbox's user. What such a user is called on
- * the disk and in the sandbox is a property of a user namespace, so there is one for each user, in
- * which nothing runs. They are kept, since sandboxes get the same users again and again.
+ * Maps ids of mounts, so that the owner of all workspaces on disk appears in a sandbox as the user
+ * that the sandbox runs as. The kernel takes the mapping from a user namespace, so there is one
+ * namespace for each sandbox user, in which no process remains. Namespaces are kept until {@link
+ * #close}, because sandboxes get the same users again and again. Thread-safe.
  */
 public final class IdMaps implements AutoCloseable {
   private static final Path SELF = Path.of("/proc/self/ns/user");
@@ -32,11 +33,11 @@ public final class IdMaps implements AutoCloseable {
   private volatile boolean closed;
 
   /**
-   * Makes no map yet.
+   * Creates no namespace yet.
    *
-   * @param owner whom workspaces belong to on the disk
-   * @param withRoot whether root stays root, as who serves a sandbox's files to a kernel of its own
-   *     creates them
+   * @param owner the user and group that own workspaces on disk
+   * @param withRoot whether root maps to itself; needed for runtimes with a kernel of their own,
+   *     whose file server creates a sandbox's files as root
    */
   public IdMaps(Owner owner, boolean withRoot) {
     this.owner = owner;
@@ -44,14 +45,15 @@ public final class IdMaps implements AutoCloseable {
   }
 
   /**
-   * Why workspaces in a directory can't be shown as others'; null if they can.
+   * Returns why workspaces in a directory can't be mounted with mapped ids; null if they can. Tries
+   * it with a mount that is never attached.
    *
-   * @param uid for example
+   * @param uid a sandbox user to try it with
    */
   public @Nullable String problem(Path directory, int uid) {
     try (Descriptor opened = Kernel.openDirectory(directory);
-        // what is beneath may be claimed slots of a previous run: the kernel refuses to map those
-        // again
+        // not recursive: mounts beneath may be claimed slots of a previous run, and the kernel
+        // refuses to map ids of a mount twice
         Descriptor tree = Kernel.cloneMount(opened)) {
       Kernel.mapIds(tree, namespace(uid));
       return null;
@@ -78,14 +80,17 @@ public final class IdMaps implements AutoCloseable {
         : String.valueOf(e.getMessage());
   }
 
-  /** Has a mount that is in no place yet show the owner's files as a sandbox's user's. */
+  /**
+   * Maps ids of a mount that is not attached yet: files of the owner appear as the sandbox user's.
+   */
   void map(Descriptor tree, int uid) throws IOException {
     Kernel.mapIds(tree, namespace(uid));
   }
 
   /**
-   * Users are given out in turn: the next one's map is made before a sandbox waits for it. It takes
-   * a process, so this is for when no sandbox starts.
+   * Creates the namespace of the next sandbox user in the background, before a sandbox waits for
+   * it, because user ids are allocated in sequence. That starts a process, so call it when no
+   * sandbox is starting.
    */
   void prepareNext(int uid) {
     if (!namespaces.containsKey(uid + 1)) {
@@ -97,14 +102,15 @@ public final class IdMaps implements AutoCloseable {
     try {
       namespace(uid);
     } catch (IOException _) {
-      // who needs it tries again, and says so
+      // the sandbox that needs the namespace tries again and reports the failure
     }
+    // close() may have run while the namespace was created, and would have missed it
     if (closed) {
       close();
     }
   }
 
-  /** Gives a directory to whom workspaces belong. */
+  /** Gives a directory to the owner of workspaces. */
   void giveToOwner(Path directory) throws IOException {
     Files.setAttribute(directory, "unix:uid", owner.uid());
     Files.setAttribute(directory, "unix:gid", owner.gid());
@@ -118,7 +124,10 @@ public final class IdMaps implements AutoCloseable {
     }
   }
 
-  /** A process has to be the first in it, and lives only until it is open. */
+  /**
+   * Creates a user namespace. Only a process can create one; it is killed once the namespace is
+   * open.
+   */
   private Descriptor make(int uid) {
     try {
       Process first = new ProcessBuilder("unshare", "--user", "cat").start();
@@ -150,6 +159,7 @@ public final class IdMaps implements AutoCloseable {
     return disk + " " + shown + " 1\n" + (withRoot ? root + " " + root + " 1\n" : "");
   }
 
+  /** Waits until the process has entered its own user namespace. */
   private static void awaitOwn(Process first, Path namespace) throws IOException {
     Path ours = Files.readSymbolicLink(SELF);
     long began = System.nanoTime();
@@ -168,7 +178,7 @@ public final class IdMaps implements AutoCloseable {
     }
   }
 
-  /** The host is too busy, or has no memory, to run a program. */
+  /** The process did not start in time: the host is too busy or out of memory. */
   private static final class LateException extends IOException implements HostShortage {
     private static final long serialVersionUID = 1L;
 

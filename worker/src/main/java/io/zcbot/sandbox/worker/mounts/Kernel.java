@@ -20,9 +20,9 @@ import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
 
 /**
- * The system calls that mount by file descriptor (Linux 5.12 and later), and a way to make others.
- * A directory is resolved once and then used by its descriptor, so nobody can replace it with a
- * link between a check and the mount. A mount gets its attributes before it becomes visible.
+ * System calls for mounts by file descriptor (Linux 5.12 and later), and a way to make other calls.
+ * A directory is resolved once and then used by its descriptor, so that nobody can replace it with
+ * a link between a check and the mount. A mount gets its attributes before it becomes visible.
  */
 @SuppressWarnings("restricted") // calls into libc; the worker is started with native access enabled
 final class Kernel {
@@ -32,7 +32,7 @@ final class Kernel {
   static final long PRIVATE = 1 << 18;
   static final long SHARED = 1 << 20;
 
-  // Numbers of system calls above 423 are the same on every architecture.
+  // Numbers above 423 are the same on every architecture.
   private static final long OPEN_TREE = 428;
   private static final long MOVE_MOUNT = 429;
   private static final long OPENAT2 = 437;
@@ -84,7 +84,7 @@ final class Kernel {
 
   private Kernel() {}
 
-  /** An open file; closing it leaves what it stands for as it is. */
+  /** An open file, directory or detached mount. Closing it leaves the object as it is. */
   record Descriptor(int number, String about) implements AutoCloseable {
     @Override
     public void close() {
@@ -96,17 +96,17 @@ final class Kernel {
     }
   }
 
-  /** Opens a directory by its whole path; links on the way are followed. */
+  /** Opens a directory by its absolute path; symbolic links are followed. */
   static Descriptor openDirectory(Path path) throws KernelException {
     return open(AT_FDCWD, path.toString(), path.toString(), O_PATH, 0);
   }
 
-  /** Opens a directory beneath another one, following no link. */
+  /** Opens a directory beneath another one; fails if there is a symbolic link on the way. */
   static Descriptor openBeneath(Descriptor parent, String relative) throws KernelException {
     return openBeneath(parent, relative, O_PATH);
   }
 
-  /** The same, for asking the file system about it, which takes the right to read it. */
+  /** The same with permission to read it, which {@link #ioctl} and listing require. */
   static Descriptor readBeneath(Descriptor parent, String relative) throws KernelException {
     return openBeneath(parent, relative, 0);
   }
@@ -121,7 +121,7 @@ final class Kernel {
         RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
   }
 
-  /** Opens what is no directory, for reading, by its whole path; links on the way are followed. */
+  /** Opens a file that is not a directory for reading, by its absolute path; links are followed. */
   static Descriptor openFile(Path path) throws KernelException {
     return openAny(AT_FDCWD, path.toString(), path.toString(), 0, 0);
   }
@@ -149,12 +149,12 @@ final class Kernel {
     }
   }
 
-  /** A new mount of a directory with all that is mounted beneath; in no place yet. */
+  /** Clones a directory and all mounts beneath it as a new mount that is not attached yet. */
   static Descriptor cloneTree(Descriptor directory) throws KernelException {
     return cloned(directory, AT_RECURSIVE);
   }
 
-  /** The same without what is mounted beneath. */
+  /** Clones a directory without the mounts beneath it as a new mount that is not attached yet. */
   static Descriptor cloneMount(Descriptor directory) throws KernelException {
     return cloned(directory, 0);
   }
@@ -176,18 +176,18 @@ final class Kernel {
   }
 
   /**
-   * Sets attributes of a mount and of all beneath.
+   * Sets attributes of a mount and of all mounts beneath it.
    *
-   * @param propagation one of {@link #PRIVATE} and {@link #SHARED}, or 0 to leave it
+   * @param propagation {@link #PRIVATE}, {@link #SHARED}, or 0 to leave it as it is
    */
   static void set(Descriptor tree, long attributes, long propagation) throws KernelException {
     set(tree, attributes, propagation, 0);
   }
 
   /**
-   * Has a mount that is in no place yet, and all beneath, show files' owners as others.
+   * Maps the owners of files in a mount that is not attached yet, and in all mounts beneath it.
    *
-   * @param namespace the user namespace that says as whom
+   * @param namespace the user namespace that defines the mapping
    */
   static void mapIds(Descriptor tree, Descriptor namespace) throws KernelException {
     set(tree, IDMAP, 0, namespace.number);
@@ -210,7 +210,7 @@ final class Kernel {
     }
   }
 
-  /** Puts a cloned mount in place. */
+  /** Attaches a cloned mount. */
   static void move(Descriptor tree, Descriptor target) throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
       long empty = arena.allocateFrom("").address();
@@ -227,12 +227,12 @@ final class Kernel {
     }
   }
 
-  /** Unmounts the topmost mount of a path, with all beneath, also while it is in use. */
+  /** Unmounts the topmost mount of a path and all beneath it, even if it is in use. */
   static void detach(Path path) throws KernelException {
     unmount(path, DETACH | NO_FOLLOW);
   }
 
-  /** Unmounts the topmost mount of a path unless anything uses it. */
+  /** Unmounts the topmost mount of a path; fails if it is in use. */
   static void unmount(Path path) throws KernelException {
     unmount(path, NO_FOLLOW);
   }
@@ -252,7 +252,7 @@ final class Kernel {
   }
 
   /**
-   * Asks the file system about an open file, or tells it.
+   * Makes an ioctl on an open file.
    *
    * @param name of the request, for messages
    * @param argument what the kernel reads or writes
@@ -272,7 +272,7 @@ final class Kernel {
     }
   }
 
-  /** Makes a system call of at most five arguments, by its number. */
+  /** Makes a system call of at most five arguments, by its number; returns what it returns. */
   static long call(long number, String name, String about, long a, long b, long c, long d, long e)
       throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
@@ -293,7 +293,7 @@ final class Kernel {
     return new Errno((int) ERRNO.get(state, 0L));
   }
 
-  /** A method handle declares every throwable; libc's throw none. */
+  /** Invoking a method handle declares Throwable, but calls of libc throw nothing. */
   private static IllegalStateException unexpected(Throwable e) {
     return new IllegalStateException("a call of libc failed", e);
   }

@@ -8,9 +8,7 @@ import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import java.io.IOException;
 import java.util.Set;
 
-/**
- * A system call that failed. The message names the call, its object, and the meaning of the error.
- */
+/** A failed system call. The message names the call, its object, and the meaning of the error. */
 final class KernelException extends IOException implements HostShortage {
   private static final long serialVersionUID = 1L;
 

@@ -20,10 +20,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Shows a workspace as a sandbox's user's by a mount of it on itself, while the sandbox starts: the
- * engine then mounts that mount in the container, which keeps it. A note in {@code
- * <root>/.slots/.views/<worker>} says whose mount it is, since workers of one host may share a
- * root.
+ * Makes a workspace appear as owned by a sandbox's user: mounts the workspace on itself with mapped
+ * ids while the sandbox starts. The engine mounts that mount in the container, which keeps it; then
+ * the worker removes its own.
+ *
+ * <p>A note in {@code <root>/.slots/.views/<worker>} records which worker made a mount, because
+ * workers of one host may share a root.
  */
 public final class MappedWorkspaces implements WorkspaceViews {
   private static final Logger log = LoggerFactory.getLogger(MappedWorkspaces.class);
@@ -33,7 +35,7 @@ public final class MappedWorkspaces implements WorkspaceViews {
   private final IdMaps maps;
   private final Path notes;
 
-  /** The views of a worker. */
+  /** Creates the views of one worker. */
   public MappedWorkspaces(WorkspaceMount root, IdMaps maps, String workerId) {
     this.root = root;
     this.maps = maps;
@@ -41,11 +43,12 @@ public final class MappedWorkspaces implements WorkspaceViews {
   }
 
   /**
-   * Takes off what a worker left that was killed while a sandbox started, unless it was another
-   * one, whose sandbox may be about to start.
+   * Removes mounts that a previous run left because it was killed while a sandbox started. Mounts
+   * that another worker has a note of are kept, because its sandbox may be about to start.
    */
   public void clear() throws IOException {
-    List<MountInfo> mounts = MountInfo.all(); // before the notes, which are there for longer
+    // read before the notes: a note exists before its mount and until after it
+    List<MountInfo> mounts = MountInfo.all();
     Set<String> others = notedByOthers();
     for (MountInfo mount : mounts) {
       if (mount.mapsIds()
@@ -64,7 +67,7 @@ public final class MappedWorkspaces implements WorkspaceViews {
       Kernel.detach(Path.of(point));
       log.info("unmounted {} from itself, as a previous run left it", point);
     } catch (KernelException e) {
-      if (!e.errno().equals(Errno.EINVAL)) { // another worker's, which took it off meanwhile
+      if (!e.errno().equals(Errno.EINVAL)) { // another worker removed it meanwhile
         throw e;
       }
     }

@@ -12,21 +12,21 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * A mount, as one line of {@code /proc/self/mountinfo} describes it.
+ * A mount of this process's mount namespace, from {@code /proc/self/mountinfo}.
  *
- * @param id as a descriptor's {@code fdinfo} names it
+ * @param id as in {@code fdinfo} of an open file
+ * @param point where it is mounted, with octal escapes of the kernel
  * @param options of this mount, not of its file system
- * @param isShared whether what is mounted beneath shows in copies of it as well
- * @param isReceiving whether it has what is mounted in another one, without giving anything back
+ * @param isShared whether mounts beneath it propagate to its copies
+ * @param isReceiving whether mounts propagate to it from another one, but not back
  */
 record MountInfo(int id, String point, Set<String> options, boolean isShared, boolean isReceiving) {
   private static final Path SELF = Path.of("/proc/self/mountinfo");
 
-  /** The mount that an open directory lies in. */
+  /** Returns the mount in which an open directory lies. */
   static MountInfo of(Kernel.Descriptor directory) throws IOException {
     int id =
         mountId(Files.readString(Path.of("/proc/self/fdinfo", String.valueOf(directory.number()))));
-    // Latin-1, since a path may hold any bytes, and none is looked at.
     return all().stream()
         .filter(mount -> mount.id == id)
         .findFirst()
@@ -43,17 +43,20 @@ record MountInfo(int id, String point, Set<String> options, boolean isShared, bo
     throw new IOException("this kernel's fdinfo has no mount id");
   }
 
-  /** All of this process's mount namespace. */
+  /**
+   * Returns all mounts of this process's mount namespace. Read as Latin-1, because paths may
+   * contain any bytes.
+   */
   static List<MountInfo> all() throws IOException {
     return parse(Files.readString(SELF, StandardCharsets.ISO_8859_1));
   }
 
-  /** Whether it shows the owners of files as others. */
+  /** Whether it maps the owners of files. */
   boolean mapsIds() {
     return options.contains("idmapped");
   }
 
-  /** Whether what is mounted beneath shows where it came from. */
+  /** Whether mounts beneath it propagate to the mount that it was copied from. */
   boolean isSharedBothWays() {
     return isShared && !isReceiving;
   }
@@ -66,7 +69,10 @@ record MountInfo(int id, String point, Set<String> options, boolean isShared, bo
     }
   }
 
-  /** {@code 36 35 98:0 /root /point rw,noatime shared:1 master:2 - ext4 /dev/root rw}. */
+  /**
+   * Parses a line such as {@code 36 35 98:0 /root /point rw,noatime shared:1 master:2 - ext4
+   * /dev/root rw}.
+   */
   private static MountInfo parseLine(String line) {
     String[] fields = line.split(" ", -1);
     if (fields.length < 7) {

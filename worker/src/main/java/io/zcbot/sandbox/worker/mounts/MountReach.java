@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Whether an engine on this host sees what this process mounts. */
+/** Finds out whether an engine on this host sees the mounts that this process makes. */
 public final class MountReach {
   private static final String ENGINE = "dockerd";
   private static final Path PROC = Path.of("/proc");
@@ -20,8 +20,8 @@ public final class MountReach {
   private MountReach() {}
 
   /**
-   * Why the engine does not see what is mounted in a directory; null if it does, as far as can be
-   * told from here. To be asked before anything is mounted on the directory.
+   * Returns why the engine does not see mounts in a directory; null if it does, as far as this
+   * process can tell. Call it before anything is mounted on the directory.
    */
   public static @Nullable String problem(Path directory) {
     try (Descriptor opened = Kernel.openDirectory(directory)) {
@@ -37,7 +37,9 @@ public final class MountReach {
     }
   }
 
-  /** Whether an engine is in this process's mount namespace, so that nothing has to be shared. */
+  /**
+   * Whether an engine runs in this process's mount namespace, so that mounts need not be shared.
+   */
   private static boolean isWithAnEngine() throws IOException {
     Path ours = Files.readSymbolicLink(PROC.resolve("self/ns/mnt"));
     List<Path> processes;
@@ -52,7 +54,7 @@ public final class MountReach {
       return Files.readString(process.resolve("comm")).strip().equals(ENGINE)
           && Files.readSymbolicLink(process.resolve("ns/mnt")).equals(namespace);
     } catch (IOException _) {
-      return false; // it ended, or this process may not look at it
+      return false; // the process ended, or may not be inspected
     }
   }
 }

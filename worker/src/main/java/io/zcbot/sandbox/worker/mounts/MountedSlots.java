@@ -21,9 +21,9 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Slot directories at {@code <root>/.slots/<worker>/<slot>}, and the mounts in them. What is
- * mounted in one shows in a container whether the runtime sees mounts on a mounted directory or
- * below it.
+ * Slot directories at {@code <root>/.slots/<worker>/<slot>}, and the mounts in them. A workspace is
+ * mounted on the directory {@code WORKSPACE} in the slot's directory. So it becomes visible both on
+ * runtimes that see later mounts on a mounted directory and on those that see only mounts below it.
  */
 public final class MountedSlots implements SlotMounts {
   private static final Set<PosixFilePermission> LISTABLE =
@@ -36,9 +36,9 @@ public final class MountedSlots implements SlotMounts {
   private final Path directory;
 
   /**
-   * Those of a worker.
+   * Creates the slot directories of one worker.
    *
-   * @param maps by which workspaces are shown to users that slots have of their own
+   * @param maps maps the owner of workspaces to the user of a slot, if slots do not share one
    */
   public MountedSlots(WorkspaceMount root, IdMaps maps, String workerId) {
     this.root = root;
@@ -53,12 +53,12 @@ public final class MountedSlots implements SlotMounts {
 
   @Override
   public Directory create(String slotId) throws IOException {
-    // Readable for all, since a container's first process may be anyone; writable for none of them.
+    // Readable for all, because a container's first process may be any user; writable for none.
     makeDirectory(directory);
     makeDirectory(directory.resolve(PROBE));
     Path seen = directory.resolve(PROBE).resolve(PROBE_NAME);
     makeDirectory(seen);
-    maps.giveToOwner(seen); // so that the slot sees as whose the probe shows
+    maps.giveToOwner(seen); // lets the slot check as whose the probe appears
     Path path = directory.resolve(slotId);
     makeDirectory(path);
     makeDirectory(path.resolve(WORKSPACE));
@@ -73,7 +73,7 @@ public final class MountedSlots implements SlotMounts {
       Files.createDirectory(path);
       Files.setPosixFilePermissions(path, LISTABLE);
     } catch (FileAlreadyExistsException _) {
-      // From an earlier slot, or a previous run.
+      // left by an earlier slot or a previous run
     }
   }
 
@@ -95,16 +95,16 @@ public final class MountedSlots implements SlotMounts {
   @Override
   public void release(String slotId) throws IOException {
     Path path = directory.resolve(slotId);
-    // Where workers of earlier versions mounted: what is beneath may be a user's until it is gone.
+    // Earlier versions mounted here. What is beneath may be a user's files until it is unmounted.
     detachAll(path);
     Path place = path.resolve(WORKSPACE);
     detachAll(place);
-    // Fails, rather than deletes anything, if something is in it or still mounted on it.
+    // fails rather than deletes anything if the directory is not empty or a mount is left
     Files.deleteIfExists(place);
     Files.deleteIfExists(path);
   }
 
-  /** Returns once nothing is mounted on a directory, or there is none. */
+  /** Unmounts everything from a directory, which need not exist. */
   private static void detachAll(Path path) throws IOException {
     try {
       for (int i = 0; i < MOST_MOUNTS_ON_ONE; i++) {
@@ -121,8 +121,8 @@ public final class MountedSlots implements SlotMounts {
   }
 
   /**
-   * A slot's directory. What is mounted goes to the very directory whose mounts the container was
-   * seen to get, whatever its path leads to by then.
+   * An open slot directory. Mounts are made by its descriptor, so they go to the very directory of
+   * which the container was seen to get mounts, wherever its path leads by then.
    */
   private final class Open implements Directory {
     private final Path path;

@@ -12,20 +12,20 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * The project ids that a user's workspace may have. They are derived from the user's id, so that
- * they need not be stored, and there are several, in case another user has one of them.
+ * The project ids that a user's workspace may have. They are derived from the user's id, so they
+ * need not be stored. There are several, in case another user already has one of them.
  *
  * <p>They begin at 2^30, far above those that administrators write to {@code /etc/projects} and
  * those that engines assign to layers.
  *
- * @param bits how many of an id's bits differ among users
+ * @param bits number of bits in which ids of users differ
  */
 record ProjectIds(int bits) {
   static final ProjectIds ALL = new ProjectIds(30);
 
   static final int FIRST = 1 << 30;
 
-  /** The same ones at each call, in the order in which they are to be tried. */
+  /** Returns a user's ids in the order in which they are to be tried; the same at each call. */
   List<Integer> of(UserId user) {
     byte[] digest;
     try {

@@ -20,12 +20,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Limits workspaces by the file system: each is a project of its own. All state is in the file
- * system, so it is the same for all workers and after restarts.
+ * Limits workspaces with project quotas of the file system; each workspace is a project. All state
+ * is in the file system, so it is shared by all workers and survives restarts.
  *
- * <p>Only a user's directory itself is inspected and marked. The kernel gives the same mark to
- * whatever is created in it; what was in it before is not counted, because the worker never walks
- * into a workspace.
+ * <p>Only a user's directory itself is inspected and marked, because the worker never walks into a
+ * workspace. The kernel gives the same mark to whatever is created in the directory later; files
+ * that were there before are not counted.
  */
 public final class ProjectQuotas implements WorkspaceQuota {
   private static final Logger log = LoggerFactory.getLogger(ProjectQuotas.class);
@@ -34,9 +34,7 @@ public final class ProjectQuotas implements WorkspaceQuota {
       "they require XFS or ext4 mounted with prjquota, and Linux 5.14 or later"
           + " (docs/operations.md, Workspace quotas)";
 
-  /**
-   * The errors by which file systems and kernels report that they don't support projects or quotas.
-   */
+  /** Errors that mean that the file system or the kernel does not support project quotas. */
   private static final Set<Errno> NONE_THERE =
       Set.of(Errno.ENOSYS, Errno.EINVAL, Errno.ENOTTY, Errno.ESRCH, Errno.EOPNOTSUPP);
 
@@ -51,10 +49,10 @@ public final class ProjectQuotas implements WorkspaceQuota {
   }
 
   /**
-   * Limits the workspaces in a root.
+   * Creates the quotas of a workspace root.
    *
    * @param root an existing directory, by its real path
-   * @throws IOException if its file system can't, or this process may not
+   * @throws IOException if the file system does not support them, or this process lacks the rights
    */
   public static ProjectQuotas of(Path root, WorkspaceLimit limit) throws IOException {
     String problem = problem(root);
@@ -69,11 +67,11 @@ public final class ProjectQuotas implements WorkspaceQuota {
     return new ProjectQuotas(root, limit, ProjectIds.ALL);
   }
 
-  /** Why workspaces can't be limited there, and what it takes; null if they can. */
+  /** Returns why workspaces in a root can't be limited, and what is needed; null if they can. */
   public static @Nullable String problem(Path root) {
     try (Descriptor directory = Kernel.openDirectory(root)) {
       requireLimits(directory);
-      // Which takes the right to do so, where asking for the state takes none.
+      // reading an account requires the right to set quotas, which reading the state does not
       Projects.Account _ = Projects.account(directory, ProjectIds.FIRST);
       return null;
     } catch (KernelException e) {
@@ -85,7 +83,7 @@ public final class ProjectQuotas implements WorkspaceQuota {
     }
   }
 
-  /** Some file systems accept limits and don't enforce them. */
+  /** Throws unless the file system enforces limits; some accept limits and only count. */
   private static void requireLimits(Descriptor directory) throws IOException {
     switch (Projects.state(directory)) {
       case LIMITED -> {}
@@ -125,14 +123,16 @@ public final class ProjectQuotas implements WorkspaceQuota {
   }
 
   /**
-   * Gives a directory one of its user's ids that nothing else has, whatever id it had before: its
-   * owner may have changed it, and must not be able to lock the user out.
+   * Gives a directory one of its user's ids that nothing else has, whatever id it had before. The
+   * directory's owner, the sandbox, may have changed the id, and must not be able to lock the user
+   * out. The lock keeps two workers from choosing the same unused id.
    */
   private void number(Descriptor directory, Mark before, List<Integer> own) throws IOException {
     try (RootLock _ = RootLock.take(root)) {
       for (int id : own) {
         if (Projects.account(directory, id).isUnused()) {
-          Projects.limit(directory, id, limit); // first, so that nothing is ever without
+          // before the mark, so that the directory is never without a limit
+          Projects.limit(directory, id, limit);
           Projects.mark(directory, id);
           if (before.id() != 0) {
             log.warn("{} had the project id {}, now {}", directory.about(), before.id(), id);
@@ -155,7 +155,9 @@ public final class ProjectQuotas implements WorkspaceQuota {
             + "; find these directories (lsattr -pd) and clear the id of one (chattr -p 0)");
   }
 
-  /** By the open directory, not its path. */
+  /**
+   * Lists the open directory by its descriptor, not by its path, which may lead elsewhere by now.
+   */
   private static boolean isEmpty(Descriptor directory) throws IOException {
     try (DirectoryStream<Path> entries =
         Files.newDirectoryStream(Path.of("/proc/self/fd", String.valueOf(directory.number())))) {

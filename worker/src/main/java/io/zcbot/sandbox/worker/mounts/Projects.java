@@ -17,16 +17,16 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 
 /**
- * The kernel's projects: numbers on files and directories, by which a file system counts and limits
- * space and files. ioctl_xfs_fsgetxattr(2), quotactl(2); XFS and ext4 answer alike. Asking by an
- * open directory requires Linux 5.14.
+ * System calls for projects: numbers on files and directories by which a file system counts and
+ * limits space and files. See ioctl_xfs_fsgetxattr(2) and quotactl(2); XFS and ext4 behave alike.
+ * Calls by an open directory require Linux 5.14.
  */
 final class Projects {
   private static final long GET_ATTRIBUTES = 0x801c581fL;
   private static final long SET_ATTRIBUTES = 0x401c5820L;
   private static final int INHERIT = 0x200;
 
-  /** Of ioctl_xfs_fsgetxattr(2). */
+  /** The structure {@code fsxattr} of ioctl_xfs_fsgetxattr(2). */
   static final StructLayout FSXATTR =
       MemoryLayout.structLayout(
           JAVA_INT.withName("fsx_xflags"),
@@ -39,7 +39,7 @@ final class Projects {
   private static final long FLAGS = offset(FSXATTR, "fsx_xflags");
   private static final long PROJECT = offset(FSXATTR, "fsx_projid");
 
-  /** Of quotactl(2); its blocks are of 1 KiB, whatever the file system's. */
+  /** The structure {@code dqblk} of quotactl(2). Its blocks are 1 KiB on every file system. */
   static final StructLayout DQBLK =
       MemoryLayout.structLayout(
           JAVA_LONG.withName("dqb_bhardlimit"),
@@ -93,9 +93,10 @@ final class Projects {
   }
 
   /**
-   * What a directory bears.
+   * A directory's project.
    *
-   * @param inherits whether what is made in it gets the same
+   * @param id 0 if it has none
+   * @param inherits whether what is created in it gets the same id
    */
   record Mark(int id, boolean inherits) {}
 
@@ -107,7 +108,7 @@ final class Projects {
     }
   }
 
-  /** Gives a directory an id, which what is made in it later gets as well. */
+  /** Gives a directory a project id that whatever is created in it later inherits. */
   static void mark(Descriptor directory, int id) throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment attributes = attributes(directory, arena);
@@ -124,7 +125,7 @@ final class Projects {
     return attributes;
   }
 
-  /** What the file system of a directory does with projects. Anyone may ask. */
+  /** How the file system of a directory supports projects. No rights are needed to ask. */
   enum State {
     UNCOUNTED,
     COUNTED,
@@ -144,9 +145,11 @@ final class Projects {
   }
 
   /**
-   * What a file system knows of a project. One that nothing bears has neither space nor files.
+   * Limits and usage of a project; a project without files has neither space nor files.
    *
-   * @param limit none where its numbers are 0
+   * @param limit its numbers are 0 if there is no limit
+   * @param bytes space in use
+   * @param files files and directories in use
    */
   record Account(WorkspaceLimit limit, long bytes, long files) {
     static final Account NEW = new Account(new WorkspaceLimit(0, 0), 0, 0);
@@ -167,12 +170,13 @@ final class Projects {
           account.get(JAVA_LONG, FILES));
     } catch (KernelException e) {
       if (e.errno().equals(Errno.ENOENT)) {
-        return Account.NEW; // XFS has no record of it yet
+        return Account.NEW; // XFS has no record of this project yet
       }
       throw e;
     }
   }
 
+  /** Sets the hard limits of a project and removes its soft limits. */
   static void limit(Descriptor directory, int id, WorkspaceLimit limit) throws KernelException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment account = arena.allocate(DQBLK);

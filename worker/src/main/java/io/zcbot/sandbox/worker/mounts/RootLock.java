@@ -15,11 +15,14 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * A lock for workers of one host that share a root. It is taken, for the time of a few system
+ * An exclusive lock among workers of one host that share a workspace root. Held during a few system
  * calls, to inspect something in the root and then change it.
  */
 final class RootLock implements AutoCloseable {
-  /** A process can't wait for a file's lock that it holds itself. */
+  /**
+   * Serializes the threads of this process: a file lock is held by the process, and acquiring it
+   * again from another thread throws instead of waiting.
+   */
   private static final ReentrantLock OWN = new ReentrantLock();
 
   private final FileChannel file;
@@ -28,7 +31,7 @@ final class RootLock implements AutoCloseable {
     this.file = file;
   }
 
-  /** Waits for whoever has it. */
+  /** Acquires the lock; blocks without a deadline while another thread or process holds it. */
   static RootLock take(Path root) throws IOException {
     Path directory = root.resolve(SlotMounts.TOP);
     Files.createDirectories(

@@ -14,9 +14,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The workspace root as a mount of its own: without setuid programs and device files, which every
- * sandbox's mount of a workspace takes over, and shared, so that what is mounted beneath it later
- * can show in a container that runs already.
+ * The workspace root as a mount of its own. It is nosuid and nodev, which every mount of a
+ * workspace in a sandbox inherits, and shared, so that mounts beneath it can propagate to running
+ * containers.
  *
  * <p>If that is not possible, {@link #problem} says why, and sandboxes work without it.
  */
@@ -36,7 +36,8 @@ public final class WorkspaceMount implements AutoCloseable {
   }
 
   /**
-   * Makes the root such a mount unless it is one.
+   * Mounts the root on itself unless it is such a mount already. Never throws for a failed mount;
+   * see {@link #problem}.
    *
    * @param root the workspace root, an existing directory
    */
@@ -50,12 +51,12 @@ public final class WorkspaceMount implements AutoCloseable {
     }
   }
 
-  /** The root, whatever it is: good for undoing what was mounted beneath it. */
+  /** Returns the root without mounting it, only to undo mounts that were made beneath it. */
   public static WorkspaceMount asItIs(Path root) {
     return new WorkspaceMount(root, null, "it is not configured");
   }
 
-  /** Why directories can't be mounted in the root; null if it can. */
+  /** Returns why directories can't be mounted in the root; null if they can. */
   public @Nullable String problem() {
     return problem;
   }
@@ -64,7 +65,11 @@ public final class WorkspaceMount implements AutoCloseable {
     return root;
   }
 
-  /** The root's own directory; as long as it is open, nobody can unmount it. */
+  /**
+   * Returns the open root directory. While it is open, nobody can unmount the root.
+   *
+   * @throws IOException if directories can't be mounted in the root
+   */
   Descriptor top() throws IOException {
     if (top == null) {
       throw new IOException("directories can't be mounted in " + root + ": " + problem);
@@ -73,13 +78,14 @@ public final class WorkspaceMount implements AutoCloseable {
   }
 
   private static Descriptor makeUnlessMade(Path root) throws IOException {
-    // Workers of one host may share a root: a second mount on top would hide the first one's.
+    // Locked, because workers of one host may share a root: a second mount would hide the first.
     try (RootLock _ = RootLock.take(root)) {
       try (Descriptor seen = Kernel.openDirectory(root);
-          Descriptor tree = Kernel.cloneTree(seen)) { // which also shows whether we may mount
+          Descriptor tree = Kernel.cloneTree(seen)) { // fails if the worker may not mount
         MountInfo mount = MountInfo.of(seen);
         if (!mount.isShared() || !mount.hasNoSuidNorDevices()) {
-          // Private first, for a group of its own: in the one it lies in all would show as well.
+          // Private first, so that it becomes a peer group of its own: in the peer group of the
+          // mount that it lies in, all mounts would show as well.
           Kernel.set(tree, Kernel.NOSUID | Kernel.NODEV, Kernel.PRIVATE);
           Kernel.set(tree, 0, Kernel.SHARED);
           Kernel.move(tree, seen);
@@ -107,7 +113,7 @@ public final class WorkspaceMount implements AutoCloseable {
     return String.valueOf(failure.getMessage());
   }
 
-  /** Takes the mount off again if a worker made it and nothing uses it. */
+  /** Unmounts the root if a worker mounted it and nothing uses it. */
   @Override
   public void close() {
     if (top == null) {

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * Bind mounts and quotas on the engine's host, by system calls. The only package that uses the
- * kernel directly.
+ * Bind mounts and quotas on the engine's host, by system calls. No other package makes system
+ * calls.
  */
 @NullMarked
 package io.zcbot.sandbox.worker.mounts;

@@ -9,8 +9,9 @@ import ch.qos.logback.classic.spi.Configurator;
 import ch.qos.logback.core.spi.ContextAwareBase;
 
 /**
- * Keeps logback from reading its file where a command sets up logs itself a moment later: that
- * takes a twentieth of a command's time. Logback finds this class as a service.
+ * Keeps logback from reading its configuration file for commands, which configure logging
+ * themselves a moment later. Reading it takes a twentieth of a command's time. Logback finds this
+ * class as a service.
  */
 public final class CommandLogging extends ContextAwareBase implements Configurator {
   @Override

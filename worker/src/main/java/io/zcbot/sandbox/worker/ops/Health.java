@@ -23,11 +23,12 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Named checks. If a live check fails, only a restart helps; if a ready check fails, the worker
- * can't do its work at the moment.
+ * The worker's health checks, by name. A failing live check means that only a restart helps; a
+ * failing ready check means that the worker can't do its work at the moment.
  *
- * <p>Checks report what is known and should not go and look; one that takes longer than the limit
- * counts as failing.
+ * <p>Checks report what is already known and must not make calls of their own; one that takes
+ * longer than 2 s counts as failing. Checks run on virtual threads whenever a probe or the metrics
+ * ask. Thread-safe.
  */
 public final class Health {
   private static final Duration LIMIT = Duration.ofSeconds(2);
@@ -50,14 +51,14 @@ public final class Health {
     record Failing(String reason) implements Status {}
   }
 
-  /** All checks of one kind at one moment. */
+  /** The results of all live or all ready checks at one moment. */
   record Report(Map<String, Status> checks) {
     boolean isOk() {
       return checks.values().stream().noneMatch(Status.Failing.class::isInstance);
     }
   }
 
-  /** No checks yet: live and ready. */
+  /** Creates health without checks, which is live and ready. */
   public Health() {
     this(LIMIT);
   }
@@ -67,31 +68,47 @@ public final class Health {
   }
 
   /**
-   * Has something done whenever it is seen that a live or a progress check fails: what the threads
-   * are doing then tells the cause.
+   * Sets an action that runs each time a live or progress check is found failing, such as a thread
+   * dump. It runs on the thread that asked and must not block.
    */
   public void onStandstill(Runnable action) {
     onStandstill = action;
   }
 
-  /** Adds a live check; it fails while {@code problem} tells one. */
+  /**
+   * Adds a live check.
+   *
+   * @param problem why it fails; null while it does not
+   */
   public void live(String name, Supplier<@Nullable String> problem) {
     standstills.add(name);
     live.put(name, check(problem, Status.Failing::new));
   }
 
-  /** Adds a ready check; it fails while {@code problem} tells one. */
+  /**
+   * Adds a ready check.
+   *
+   * @param problem why it fails; null while it does not
+   */
   public void ready(String name, Supplier<@Nullable String> problem) {
     ready.put(name, check(problem, Status.Failing::new));
   }
 
-  /** Adds a ready check that fails while {@code problem} tells why work makes no progress. */
+  /**
+   * Adds a ready check of whether work makes progress; its failure also runs the standstill action.
+   *
+   * @param problem why there is no progress; null while there is
+   */
   public void progress(String name, Supplier<@Nullable String> problem) {
     standstills.add(name);
     ready(name, problem);
   }
 
-  /** Adds a ready check that never fails; it warns while {@code problem} tells one. */
+  /**
+   * Adds a ready check that can only warn.
+   *
+   * @param problem what it warns of; null while there is nothing
+   */
   public void warning(String name, Supplier<@Nullable String> problem) {
     ready.put(name, check(problem, Status.Warning::new));
   }
@@ -114,7 +131,7 @@ public final class Health {
 
   private Report run(Map<String, Supplier<Status>> checks) throws InterruptedException {
     List<Map.Entry<String, Supplier<Status>>> entries = List.copyOf(checks.entrySet());
-    // Not closed: that would wait for a check that hangs.
+    // not closed, because close() would wait for a check that hangs
     ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     try {
       List<Future<Status>> results =

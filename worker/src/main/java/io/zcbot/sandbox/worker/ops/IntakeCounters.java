@@ -15,7 +15,9 @@ final class IntakeCounters implements IntakeMetrics {
   private final Counter activities;
   private final Counter droppedInputs;
 
-  /** Starts every series at zero, so that a first occurrence shows as an increase. */
+  /**
+   * Registers every series with the value zero, so that a first occurrence shows as an increase.
+   */
   IntakeCounters(MeterRegistry registry, Collection<String> topics) {
     this.registry = registry;
     this.activities =

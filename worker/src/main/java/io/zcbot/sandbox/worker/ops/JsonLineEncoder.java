@@ -14,9 +14,9 @@ import java.nio.charset.StandardCharsets;
 import org.slf4j.event.KeyValuePair;
 
 /**
- * One JSON object per line, with the MDC's entries (user, container, event) as fields beside the
- * fixed ones. Logback's own JSON encoder has no RFC 3339 time and writes each frame of a stack
- * trace as an object.
+ * Encodes log events as one JSON object per line. The MDC's entries (user, container, event) are
+ * fields beside the fixed ones. Logback's own JSON encoder has no RFC 3339 time and writes each
+ * frame of a stack trace as an object.
  */
 final class JsonLineEncoder extends EncoderBase<ILoggingEvent> {
   private static final byte[] NOTHING = {};

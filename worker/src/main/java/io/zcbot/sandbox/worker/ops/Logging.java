@@ -17,13 +17,14 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.helpers.SubstituteLoggerFactory;
 
 /**
- * Sets up logback. Lines go to standard error, because standard output is for the output of
- * commands. Libraries log warnings and errors only; below that they log much, including settings.
+ * Configures logback. Log lines go to standard error, because standard output is for the output of
+ * commands. Libraries log only warnings and errors; at lower levels they log much, including
+ * settings.
  */
 public final class Logging {
   /**
-   * It logs an error for each record that is left for the next poll ({@code PollBudget}), and
-   * nothing else, as workers deserialize nothing.
+   * A logger that is switched off: it logs an error for each record that is left for the next poll
+   * ({@code PollBudget}). Nothing else of it is of interest, because workers deserialize nothing.
    */
   private static final String DESERIALIZATION =
       "org.apache.kafka.clients.consumer.internals.CompletedFetch";
@@ -37,11 +38,14 @@ public final class Logging {
     configure(config.format(), own, own.isGreaterOrEqual(Level.WARN) ? own : Level.WARN);
   }
 
-  /** Logs of a command for people: nothing, unless something went really wrong. */
+  /**
+   * Configures logging for a command: errors of our own only, or with {@code verbose} all of our
+   * own and libraries' warnings.
+   */
   public static void configureForCommand(boolean verbose) {
     leavesOutFile = true;
     try {
-      var _ = LoggerFactory.getILoggerFactory(); // reads the file when it is made
+      var _ = LoggerFactory.getILoggerFactory(); // creates logback, which would read its file now
     } finally {
       leavesOutFile = false;
     }
@@ -51,19 +55,25 @@ public final class Logging {
         verbose ? Level.WARN : Level.OFF);
   }
 
-  /** Whether nothing of what logback's file says would be kept. */
+  /**
+   * Whether logback must skip its configuration file; asked by {@link CommandLogging} while logback
+   * is created.
+   */
   static boolean leavesOutFile() {
     return leavesOutFile;
   }
 
-  /** From now on, logs only errors of one logger. */
+  /** Restricts a logger to errors from now on. */
   public static void quiet(String logger) {
     if (LoggerFactory.getLogger(logger) instanceof ch.qos.logback.classic.Logger quieted) {
       quieted.setLevel(Level.ERROR);
     }
   }
 
-  /** What slf4j found; it names a stand-in as long as another thread has it look. */
+  /**
+   * Returns slf4j's back end. While another thread initializes slf4j, that is a substitute, so this
+   * waits for up to 10 s.
+   */
   private static ILoggerFactory backEnd() {
     long begin = System.nanoTime();
     ILoggerFactory found = LoggerFactory.getILoggerFactory();
@@ -99,7 +109,7 @@ public final class Logging {
     console.addFilter(repeats);
     console.start();
     ch.qos.logback.classic.Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
-    // Before anybody listens: until then the level is DEBUG.
+    // before the appender is added: after the reset, the root level is DEBUG
     root.setLevel(libraries);
     context.getLogger("io.zcbot").setLevel(own);
     context.getLogger(DESERIALIZATION).setLevel(Level.OFF);

@@ -13,15 +13,15 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
 import org.jspecify.annotations.Nullable;
 
-/** The Kafka clients' own metrics. */
+/** Adds the Kafka clients' own metrics to the registry. */
 final class MeasuredClients implements AutoCloseable {
   private final @Nullable MeterRegistry registry;
   private final List<KafkaClientMetrics> bound = new CopyOnWriteArrayList<>();
 
   /**
-   * Clients that are measured.
+   * Creates what measures clients.
    *
-   * @param registry where their metrics go; null if they are left out
+   * @param registry where their metrics go; null to leave them out
    */
   MeasuredClients(@Nullable MeterRegistry registry) {
     this.registry = registry;

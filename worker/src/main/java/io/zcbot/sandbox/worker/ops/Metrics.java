@@ -36,8 +36,11 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
 
 /**
- * The page of metrics, in the Prometheus format. Names of the worker's own metrics begin with
- * {@code zcbot_}.
+ * The worker's metrics, and the page in the Prometheus format on which they are published. Names of
+ * the worker's own metrics begin with {@code zcbot_}.
+ *
+ * <p>Methods that begin with {@code bind} register a gauge whose supplier is called at each scrape,
+ * on the thread of the request; suppliers must not block. Thread-safe.
  */
 public final class Metrics implements AutoCloseable {
   private static final String CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -49,36 +52,36 @@ public final class Metrics implements AutoCloseable {
   private final MeasuredClients clients;
 
   /**
-   * An empty page.
+   * Creates an empty page.
    *
-   * @param kafkaClients whether the Kafka clients' own metrics are on it
+   * @param kafkaClients whether the page includes the Kafka clients' own metrics
    */
   public Metrics(boolean kafkaClients) {
     this.clients = new MeasuredClients(kafkaClients ? registry : null);
   }
 
-  /** Counts what the domain and the engine adapter do. */
+  /** Returns the counters of the domain and of the engine adapter. */
   public SandboxMetrics sandboxes(Collection<String> engineOperations) {
     return new SandboxCounters(registry, engineOperations);
   }
 
-  /** Counts what is read from the input topics. */
+  /** Returns the counters of the input topics. */
   public IntakeMetrics intake(Collection<String> topics) {
     return new IntakeCounters(registry, topics);
   }
 
-  /** Counts the copies of answers. */
+  /** Returns the counters of copied answers. */
   public ReplyMetrics replies() {
     return new ReplyCounters(registry);
   }
 
-  /** Sandboxes that run, and the most that may. */
+  /** Adds the number of running sandboxes and its maximum. */
   public void bindSandboxes(IntSupplier running, int max) {
     gauge("zcbot.sandboxes.running", "Running sandboxes of this worker", running);
     gauge("zcbot.sandboxes.max", "Maximum number of sandboxes of this worker", () -> max);
   }
 
-  /** Idle slots of the warm pool, and how many there are to be. */
+  /** Adds the number of idle slots of the warm pool and its target. */
   public void bindSlots(IntSupplier idle, IntSupplier target) {
     gauge("zcbot.slots.idle", "Idle slots of the warm pool", idle);
     gauge("zcbot.slots.target", "Slots that the warm pool is to have idle", target);
@@ -88,13 +91,13 @@ public final class Metrics implements AutoCloseable {
     gauge("zcbot.lanes.active", "Users with work queued or in progress", active);
   }
 
-  /** Unfinished ensures, by partition. */
+  /** Adds the number of ensures in flight, by partition. */
   public void bindOpenRecords(Supplier<Map<Integer, Integer>> byPartition) {
     byPartition(
         "zcbot.open.records", "Ensures in flight", Tags.empty(), byPartition, Integer::doubleValue);
   }
 
-  /** For how long ensures have been past their deadline without an answer, by partition. */
+  /** Adds how long the oldest overdue ensure has been past its deadline, by partition. */
   public void bindOverdue(Supplier<Map<Integer, Duration>> byPartition) {
     byPartition(
         "zcbot.ensures.overdue.seconds",
@@ -104,7 +107,11 @@ public final class Metrics implements AutoCloseable {
         overdue -> overdue.toMillis() / 1e3);
   }
 
-  /** Records that have not been read yet, by partition; {@code topic} is the input's name. */
+  /**
+   * Adds the number of records that have not been read yet, by partition.
+   *
+   * @param topic the input topic's name, as a label
+   */
   public void bindLag(String topic, Supplier<Map<Integer, Long>> byPartition) {
     byPartition(
         "zcbot.lag",
@@ -114,12 +121,12 @@ public final class Metrics implements AutoCloseable {
         Long::doubleValue);
   }
 
-  /** Commands that run or wait. */
+  /** Adds the number of commands that run or wait. */
   public void bindCommands(IntSupplier active) {
     gauge("zcbot.commands.active", "Commands that run or wait to", active);
   }
 
-  /** Execs that were read and need not be read again yet, by partition. */
+  /** Adds the number of execs that were read and are neither started nor answered, by partition. */
   public void bindOpenExecs(Supplier<Map<Integer, Integer>> byPartition) {
     byPartition(
         "zcbot.exec.open.records",
@@ -129,7 +136,7 @@ public final class Metrics implements AutoCloseable {
         Integer::doubleValue);
   }
 
-  /** Execs that have not been read yet, by partition. */
+  /** Adds the number of execs that have not been read yet, by partition. */
   public void bindExecLag(Supplier<Map<Integer, Long>> byPartition) {
     byPartition(
         "zcbot.exec.lag",
@@ -139,7 +146,7 @@ public final class Metrics implements AutoCloseable {
         Long::doubleValue);
   }
 
-  /** How old the instant is up to which activity was read, by partition. */
+  /** Adds the age of the instant up to which activity was read, by partition. */
   public void bindWatermarkAge(Supplier<Map<Integer, Duration>> byPartition) {
     byPartition(
         "zcbot.follower.watermark.age.seconds",
@@ -149,7 +156,7 @@ public final class Metrics implements AutoCloseable {
         age -> age.toMillis() / 1e3);
   }
 
-  /** How each check stands. */
+  /** Adds the state of each health check. */
   public void bindHealth(Health health) {
     MultiGauge failing =
         MultiGauge.builder("zcbot.health.failing")
@@ -186,7 +193,7 @@ public final class Metrics implements AutoCloseable {
         .toList();
   }
 
-  /** A constant that says what runs here. */
+  /** Adds a constant whose labels describe this worker. */
   public void bindInfo(String version, String workerId, String host) {
     Gauge.builder("zcbot.worker.info", () -> 1)
         .description("Constant 1; the labels describe the worker and the engine")
@@ -194,7 +201,7 @@ public final class Metrics implements AutoCloseable {
         .register(registry);
   }
 
-  /** The JVM, the process, and how many log lines there were by level. */
+  /** Adds metrics of the JVM and the process, and counts of log lines by level. */
   public void bindProcess() {
     Stream.<MeterBinder>of(
             new JvmInfoMetrics(),
@@ -215,19 +222,22 @@ public final class Metrics implements AutoCloseable {
             });
   }
 
-  /** The same producer, measured. */
+  /** Returns the producer after its metrics were added. */
   public <P extends Producer<?, ?>> P measured(P producer) {
     return clients.measured(producer);
   }
 
-  /** The same consumers, measured; the metrics of each replace those of the one before it. */
+  /**
+   * Returns a supplier that adds the metrics of each consumer and removes those of the previous
+   * one.
+   */
   public <C extends Consumer<?, ?>> Supplier<C> eachMeasured(Supplier<C> consumers) {
     return clients.eachMeasured(consumers);
   }
 
-  /** Everything, as Prometheus reads it. */
+  /** Returns the page in the Prometheus format. */
   String scrape() {
-    // One at a time: a refresh replaces a gauge's rows.
+    // serialized, because a refresh replaces the rows of a gauge
     synchronized (refreshes) {
       refreshes.forEach(Runnable::run);
       return registry.scrape(CONTENT_TYPE);

@@ -23,7 +23,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Metrics, health and a status page over HTTP. */
+/**
+ * Serves metrics, health and a status page over HTTP. Each request has a platform thread; at most
+ * 16 are answered at the same time, others get status 503.
+ */
 public final class OpsServer implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(OpsServer.class);
   private static final int MAX_AT_ONCE = 16;
@@ -39,9 +42,9 @@ public final class OpsServer implements AutoCloseable {
   private record Answer(int status, String contentType, String body) {}
 
   /**
-   * Makes a server that does not listen yet.
+   * Creates a server that does not listen yet.
    *
-   * @param facts shown on the status page, in this order
+   * @param facts supplies what the status page shows, in this order; called for each page
    */
   public OpsServer(
       InetSocketAddress address,
@@ -79,8 +82,9 @@ public final class OpsServer implements AutoCloseable {
               + "; free the address, or set ZCBOT_OPS_ADDRESS to another address or to off",
           e);
     }
-    // No virtual threads: on one, the buffer of the JDK's BufferedWriter, through which the page of
-    // metrics is written, grows by each few characters, and copies itself thousands of times.
+    // Platform threads, because on a virtual thread the buffer of the JDK's BufferedWriter, through
+    // which the page of metrics is written, starts small, grows by a few characters at a time, and
+    // is copied thousands of times.
     ExecutorService executor =
         Executors.newThreadPerTaskExecutor(Thread.ofPlatform().daemon().name("ops-", 0).factory());
     created.setExecutor(executor);
@@ -91,12 +95,12 @@ public final class OpsServer implements AutoCloseable {
     log.info("Serving metrics and health on http://{}", shown(created.getAddress()));
   }
 
-  /** Where it listens: with the actual port if the configured one was 0. */
+  /** Returns the address on which it listens, with the actual port if the configured one was 0. */
   public synchronized InetSocketAddress address() {
     return server == null ? address : server.getAddress();
   }
 
-  /** Stops to listen; does nothing the second time. */
+  /** Stops listening and interrupts requests; can be called more than once. */
   @Override
   public synchronized void close() {
     if (threads != null) {
@@ -215,7 +219,10 @@ public final class OpsServer implements AutoCloseable {
     }
   }
 
-  /** The JDK's server has no limits unless told, and only this way. */
+  /**
+   * Sets a limit of the JDK's server, which has none by default and reads them from system
+   * properties.
+   */
   private static void bound(String property, String value) {
     if (System.getProperty(property) == null) {
       System.setProperty(property, value);

@@ -12,15 +12,15 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Passes one line per minute for each logger of the Kafka clients and level. While brokers are
+ * Limits the Kafka clients' log to one line per minute for each logger and level. While brokers are
  * away, each client logs a line for each attempt to connect; the worker's own lines report the
- * outage.
+ * outage. Thread-safe.
  */
 final class RepeatFilter extends Filter<ILoggingEvent> {
   private static final String LIBRARY = "org.apache.kafka.";
   private static final long INTERVAL_MS = Duration.ofMinutes(1).toMillis();
 
-  /** When a line passed last; there are as many keys as the library has loggers. */
+  /** When the last line passed, by level and logger. Bounded by the number of Kafka's loggers. */
   private final Map<String, Long> passed = new HashMap<>();
 
   @Override

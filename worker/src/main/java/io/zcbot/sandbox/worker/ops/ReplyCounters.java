@@ -15,7 +15,9 @@ final class ReplyCounters implements ReplyMetrics {
   private final MeterRegistry registry;
   private final Counter copied;
 
-  /** Starts every series at zero, so that a first occurrence shows as an increase. */
+  /**
+   * Registers every series with the value zero, so that a first occurrence shows as an increase.
+   */
   ReplyCounters(MeterRegistry registry) {
     this.registry = registry;
     this.copied =

@@ -21,9 +21,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Counts ensures, reaps, claims and calls of the engine. */
+/** Counts ensures, reaps, claims, commands and calls of the engine. Thread-safe. */
 final class SandboxCounters implements SandboxMetrics {
-  /** From the milliseconds of a running sandbox's ensure to the minutes of a slow create. */
+  /** Upper bounds of the histogram, from a running sandbox's ensure to a slow create. */
   private static final Duration[] ENSURE_BUCKETS =
       buckets(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000);
 
@@ -32,11 +32,14 @@ final class SandboxCounters implements SandboxMetrics {
 
   private final MeterRegistry registry;
 
-  // Looked up for each ensure, which costs as much as the rest of what is counted.
+  // cached, because looking a timer up in the registry costs as much as recording
   private final Map<String, Timer> ensures = new ConcurrentHashMap<>();
   private final Map<String, Map<String, Timer>> engineCalls = new ConcurrentHashMap<>();
 
-  /** Starts every known series at zero, so that a first occurrence shows as an increase. */
+  /**
+   * Registers every known series with the value zero, so that a first occurrence shows as an
+   * increase.
+   */
   SandboxCounters(MeterRegistry registry, Collection<String> engineOperations) {
     this.registry = registry;
     EnumSet.complementOf(EnumSet.of(Ready.Outcome.UNKNOWN))

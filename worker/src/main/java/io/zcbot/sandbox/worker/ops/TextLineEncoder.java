@@ -13,11 +13,11 @@ import java.time.format.DateTimeFormatter;
 import java.util.StringJoiner;
 
 /**
- * One line per event for people, with the MDC's entries in brackets, followed by the stack trace in
- * indented lines.
+ * Encodes log events for people: one line each, with the MDC's entries in brackets, followed by
+ * indented lines of the stack trace.
  *
  * <p>Much of the logged text is untrusted: event ids, entries of the live table, answers of the
- * engine. Control characters are therefore escaped everywhere, so that nobody can forge a line or
+ * engine. Therefore control characters are escaped everywhere, so that nobody can forge a line or
  * control the terminal that shows it.
  */
 final class TextLineEncoder extends EncoderBase<ILoggingEvent> {

@@ -17,8 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Writes what all threads are doing, those of users' lanes included, to a file that only the
- * worker's user can read. A host without a JDK has no tool for that.
+ * Writes a dump of all threads, including the virtual threads of users' lanes, to a file that only
+ * the worker's user can read. Hosts without a JDK have no tool for that. Thread-safe.
  */
 public final class ThreadDump {
   private static final Logger log = LoggerFactory.getLogger(ThreadDump.class);
@@ -28,24 +28,36 @@ public final class ThreadDump {
   private final LongSupplier nanos;
   private final AtomicLong notBefore;
 
-  /** They are some megabytes each, in a container of its memory, and a restart is due by then. */
+  /**
+   * Dumps that may still be written. A dump has some megabytes, which in a container may be memory,
+   * and after three a restart is due.
+   */
   private int left = 3;
 
-  /** Nothing is written yet. */
+  /**
+   * Creates what writes dumps.
+   *
+   * @param parent the directory in which each dump gets a directory of its own
+   * @param nanos monotonic clock, in nanoseconds
+   */
   public ThreadDump(Path parent, LongSupplier nanos) {
     this.parent = parent;
     this.nanos = nanos;
     this.notBefore = new AtomicLong(nanos.getAsLong());
   }
 
-  /** Writes them unless it did within the last ten minutes, three times at most. Does not block. */
+  /**
+   * Starts a thread that writes a dump, unless one was written within the last ten minutes or three
+   * were written in total. Does not block.
+   */
   public void take() {
     if (isDue()) {
-      // No virtual thread: perhaps none of them can run.
+      // a platform thread, because perhaps no virtual thread can run
       Thread.ofPlatform().daemon().name("thread-dump").start(this::write);
     }
   }
 
+  /** Claims the next dump; true for at most one caller within ten minutes. */
   boolean isDue() {
     long now = nanos.getAsLong();
     long due = notBefore.get();
@@ -58,7 +70,8 @@ public final class ThreadDump {
     }
     left--;
     try {
-      // A new one each time: what cleans up may have removed the last, and others made its name.
+      // A new directory each time: a cleanup may have deleted the last one, and another user may
+      // have taken its name.
       Path directory = Files.createTempDirectory(parent, "zcbot-threads-");
       Path file = directory.toAbsolutePath().resolve("threads.txt");
       ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class)

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** Metrics, health and their HTTP surface. */
+/** Metrics, health, logging and the HTTP server for them. */
 @NullMarked
 package io.zcbot.sandbox.worker.ops;
 

@@ -4,7 +4,10 @@
  */
 package io.zcbot.sandbox.worker.cli.archive;
 
-/** The places in a header of the format that GNU tar calls {@code gnu}. */
+/**
+ * Offsets and lengths of the fields of a header, and other constants of the format that GNU tar
+ * calls {@code gnu}.
+ */
 final class TarFormat {
   static final int BLOCK = 512;
   static final int NAME = 0;
@@ -30,10 +33,10 @@ final class TarFormat {
   /** The name of the entry that holds a long name. */
   static final String LONG_NAME_ENTRY = "././@LongLink";
 
-  /** As of Linux, with the NUL behind it. */
+  /** PATH_MAX of Linux, including the terminating NUL. */
   static final int LONGEST_NAME = 4096;
 
-  /** The sum of a header's bytes, with spaces where the sum stands. */
+  /** Computes a header's checksum, in which the checksum field counts as spaces. */
   static long checksum(byte[] header) {
     long sum = 0;
     for (int i = 0; i < BLOCK; i++) {
@@ -42,7 +45,7 @@ final class TarFormat {
     return sum;
   }
 
-  /** How many bytes fill the last block of a content. */
+  /** Returns the number of bytes that fill the last block of a content. */
   static int padding(long size) {
     return (int) (-size & (BLOCK - 1));
   }

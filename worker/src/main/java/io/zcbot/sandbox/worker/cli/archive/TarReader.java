@@ -17,9 +17,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads archives that hostile code may have packed. It knows files, directories and long names, as
- * GNU tar writes them with {@code --format=gnu}, and takes a few KiB of memory whatever comes.
- * Other kinds of archives are refused rather than guessed at.
+ * Reads archives that hostile code may have packed. Supports files, directories and long names as
+ * GNU tar writes them with {@code --format=gnu}; other forms of archives are refused. Takes a few
+ * KiB of memory for any archive. Not thread-safe.
  */
 public final class TarReader {
   private final InputStream from;
@@ -31,10 +31,11 @@ public final class TarReader {
   }
 
   /**
-   * An entry.
+   * An entry of the archive.
    *
-   * @param path the names on the way to it, relative to where the archive is unpacked: none is
-   *     empty, {@code .} or {@code ..}, and none holds a slash; no names mean that place itself
+   * @param path the names relative to the place where the archive is unpacked; none is empty,
+   *     {@code .} or {@code ..} or contains a slash; an empty list is the place itself
+   * @param size of the content, in bytes
    */
   public record Entry(Kind kind, List<String> path, long size, boolean isExecutable) {
     public Entry {
@@ -42,18 +43,19 @@ public final class TarReader {
     }
   }
 
-  /** What an entry is. */
+  /** The type of an entry. */
   public enum Kind {
     FILE,
     DIRECTORY,
-    /** A link, a device, a pipe: nothing that is copied. */
+    /** A link, a device or a pipe, none of which is copied. */
     OTHER
   }
 
   /**
-   * The next entry; null at the end.
+   * Skips what is left of the current entry and reads the next one; null at the end.
    *
-   * @throws IOException if the archive is damaged, or leads out of the place where it is unpacked
+   * @throws IOException if the archive is damaged, or an entry leads out of the place where it is
+   *     unpacked
    */
   public @Nullable Entry next() throws IOException {
     skip();
@@ -75,7 +77,7 @@ public final class TarReader {
       char type = (char) (header[TarFormat.TYPE] & 0xff);
       switch (type) {
         case TarFormat.LONG_NAME -> longName = longName();
-        case 'K' -> skip(); // the long target of a link that comes next
+        case 'K' -> skip(); // the long target of the link that follows
         case TarFormat.FILE, TarFormat.OLD_FILE, TarFormat.DIRECTORY, '1', '2', '3', '4', '6' -> {
           String name =
               longName != null ? longName : text(header, TarFormat.NAME, TarFormat.NAME_LENGTH);
@@ -89,7 +91,7 @@ public final class TarReader {
     }
   }
 
-  /** Writes the content of the entry that was returned last. */
+  /** Copies the content of the current entry. */
   public void copyTo(OutputStream to) throws IOException {
     byte[] buffer = new byte[1 << 16];
     while (left > 0) {
@@ -144,7 +146,7 @@ public final class TarReader {
     return path;
   }
 
-  /** Up to a NUL. */
+  /** Parses text that ends at a NUL or at the end of the field. */
   private static String text(byte[] bytes, int at, int length) throws IOException {
     int end = at;
     while (end < at + length && bytes[end] != 0) {
@@ -160,7 +162,10 @@ public final class TarReader {
     }
   }
 
-  /** Octal, up to a NUL or a space. Numbers of another form are bigger than anything copied. */
+  /**
+   * Parses an octal number that ends at a NUL or a space. Other encodings are for numbers larger
+   * than anything that is copied, and are refused.
+   */
   private static long number(byte[] header, int at, int length) throws IOException {
     long value = 0;
     int i = at;

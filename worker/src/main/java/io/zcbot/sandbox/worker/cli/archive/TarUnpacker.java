@@ -14,12 +14,15 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * Unpacks an archive that a sandbox sent, and that may be hostile, into a new directory. It creates
- * no links, so no name leads out of the directory; no entry replaces another one; owners, times and
- * special modes are ignored.
+ * Unpacks an archive that a sandbox sent, and that may be hostile, into a new directory. Creates no
+ * links, so no name leads out of the directory. No entry replaces another one. Owners, times and
+ * special modes are ignored. Not thread-safe.
  */
 public final class TarUnpacker {
-  /** Each name may cost a directory, which is more to remove than to name. */
+  /**
+   * Maximum number of names in a path. Each name may cost a directory, and an archive names them
+   * more cheaply than they can be removed.
+   */
   private static final int DEEPEST = 100;
 
   private final long mostBytes;
@@ -29,10 +32,10 @@ public final class TarUnpacker {
   private long skipped;
 
   /**
-   * Unpacks one archive.
+   * Creates an unpacker for one archive.
    *
-   * @param mostBytes limit of all files together
-   * @param mostEntries limit of the number of files and directories
+   * @param mostBytes maximum size of all files together
+   * @param mostEntries maximum number of files and directories
    */
   public TarUnpacker(long mostBytes, long mostEntries) {
     this.mostBytes = mostBytes;
@@ -40,11 +43,11 @@ public final class TarUnpacker {
   }
 
   /**
-   * Unpacks.
+   * Unpacks the archive.
    *
    * @param to an empty directory that nobody else writes to
-   * @throws IOException if the archive can't be trusted, or the disk is full; what was unpacked by
-   *     then stays
+   * @throws IOException if the archive is refused or the disk is full; what was unpacked until then
+   *     remains
    */
   public void unpack(InputStream archive, Path to) throws IOException {
     TarReader reader = new TarReader(archive);
@@ -87,7 +90,7 @@ public final class TarUnpacker {
     }
   }
 
-  /** Makes the directories on the way to an entry that have no entries of their own before it. */
+  /** Creates the parent directories of an entry that have no entry before it. */
   private void parents(Path to, TarReader.Entry entry) throws IOException {
     Path path = to;
     for (String name : entry.path().subList(0, Math.max(0, entry.path().size() - 1))) {
@@ -98,7 +101,7 @@ public final class TarUnpacker {
     }
   }
 
-  /** Whether there was none. */
+  /** Creates a directory; returns false if it exists. */
   private static boolean directory(Path path) throws IOException {
     if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
       return false;
@@ -120,7 +123,7 @@ public final class TarUnpacker {
     }
   }
 
-  /** How many links, devices and pipes were left out. */
+  /** Returns the number of links, devices and pipes that were left out. */
   public long skipped() {
     return skipped;
   }

@@ -10,7 +10,7 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 
-/** Writes files and directories in the format that GNU tar calls {@code gnu}. */
+/** Writes archives in the format that GNU tar calls {@code gnu}. Not thread-safe. */
 public final class TarWriter {
   private static final int FILE_MODE = 0644;
   private static final int EXECUTABLE_MODE = 0755;
@@ -18,7 +18,7 @@ public final class TarWriter {
 
   private final OutputStream to;
 
-  /** Writes to a stream, which stays the caller's. */
+  /** Creates a writer to a stream, which the caller closes. */
   public TarWriter(OutputStream to) {
     this.to = to;
   }
@@ -28,10 +28,10 @@ public final class TarWriter {
   }
 
   /**
-   * A file.
+   * Adds a file.
    *
-   * @param size how many bytes of the content belong to it
-   * @throws IOException also if there are fewer
+   * @param size number of bytes of the content
+   * @throws IOException also if the content is shorter
    */
   public void file(String name, long size, boolean isExecutable, InputStream content)
       throws IOException {
@@ -49,7 +49,7 @@ public final class TarWriter {
     pad(size);
   }
 
-  /** Writes the end. Closes nothing. */
+  /** Writes the end of the archive and flushes the stream. */
   public void end() throws IOException {
     to.write(new byte[2 * TarFormat.BLOCK]);
     to.flush();
@@ -84,7 +84,7 @@ public final class TarWriter {
     to.write(header);
   }
 
-  /** Octal digits and a NUL. */
+  /** Writes a number as octal digits, before a NUL that is there already. */
   private static void number(byte[] header, int at, int length, long value) {
     text(header, at, String.format("%0" + (length - 1) + "o", value));
   }

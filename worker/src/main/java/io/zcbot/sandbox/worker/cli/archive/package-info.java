@@ -2,7 +2,10 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** Archives of files that are copied into and out of sandboxes. What a sandbox packs is hostile. */
+/**
+ * Packs and unpacks archives of files that are copied into and out of sandboxes. Archives that come
+ * from a sandbox may be hostile.
+ */
 @NullMarked
 package io.zcbot.sandbox.worker.cli.archive;
 

@@ -13,12 +13,15 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** The controlling terminal of this process, by means of {@code stty}. */
+/**
+ * The controlling terminal of this process. Uses the program {@code stty}, because Java has no API
+ * for that.
+ */
 public final class ControllingTerminal implements AutoCloseable {
   private static final File DEVICE = new File("/dev/tty");
   private static final long PATIENCE_SECONDS = 5;
 
-  /** More than any stty says. */
+  /** Bound of the output to read from stty. */
   private static final int MOST_BYTES = 1024;
 
   private final String before;
@@ -31,14 +34,14 @@ public final class ControllingTerminal implements AutoCloseable {
   }
 
   /**
-   * Puts the terminal into raw mode until this is closed or the process ends, whichever way except
-   * SIGKILL: every key is read at once, and none of them has a meaning here.
+   * Puts the terminal into raw mode until this is closed or the process ends, in any way but
+   * SIGKILL. In raw mode every key is read at once and none has a special meaning.
    *
    * @throws IOException if the process has no terminal, or its mode can't be changed
    */
   public static ControllingTerminal raw() throws IOException {
     ControllingTerminal terminal = new ControllingTerminal(stty("-g").strip());
-    // Before the change: a signal may end the process in between.
+    // before the change, because a signal may end the process in between
     Runtime.getRuntime().addShutdownHook(terminal.atExit);
     try {
       stty("raw", "-echo");
@@ -49,7 +52,7 @@ public final class ControllingTerminal implements AutoCloseable {
     return terminal;
   }
 
-  /** Its size; null if there is no terminal, or none with a size. */
+  /** Returns the terminal's size; null if there is no terminal or its size is unknown. */
   public static @Nullable TerminalSize size() {
     try {
       return parse(stty("size"));
@@ -58,7 +61,7 @@ public final class ControllingTerminal implements AutoCloseable {
     }
   }
 
-  /** Rows and columns. A terminal that nobody told its size has 0 of them. */
+  /** Parses rows and columns; null if they are 0, as for a terminal whose size was never set. */
   static @Nullable TerminalSize parse(String size) {
     String[] numbers = size.strip().split(" ", -1);
     try {
@@ -74,7 +77,7 @@ public final class ControllingTerminal implements AutoCloseable {
     try {
       Runtime.getRuntime().removeShutdownHook(atExit);
     } catch (IllegalStateException _) {
-      // The process ends, and the hook runs.
+      // the process is ending, and the hook runs
     }
   }
 
@@ -84,7 +87,7 @@ public final class ControllingTerminal implements AutoCloseable {
       try {
         stty(before);
       } catch (IOException _) {
-        // The terminal is gone: nothing is left to be restored.
+        // the terminal is gone, so there is nothing to restore
       }
     }
   }

@@ -7,19 +7,19 @@ package io.zcbot.sandbox.worker.cli.terminal;
 import java.lang.reflect.Proxy;
 
 /**
- * Signals that this process handles instead of ending. The JDK has no other way to do so than a
- * class of its module {@code jdk.unsupported}; it is used by reflection, because the compiler can't
- * be told not to warn of it. Where it is missing, signals end the process.
+ * Handles signals that would otherwise end the process. The JDK's only API for this is a class of
+ * its module {@code jdk.unsupported}. It is used by reflection, because the compiler's warning
+ * about it can't be suppressed. Where the class is missing, signals end the process.
  */
 public final class Signals {
   private Signals() {}
 
   /**
-   * Handles a signal from now on.
+   * Installs a handler for a signal.
    *
    * @param name without {@code SIG}, such as {@code INT}
-   * @param handler called by a thread of its own
-   * @return takes the handler away again
+   * @param handler called on a thread of the JVM
+   * @return closing it restores the previous handler
    */
   public static Handling handle(String name, Runnable handler) {
     try {
@@ -31,7 +31,7 @@ public final class Signals {
               handlers.getClassLoader(),
               new Class<?>[] {handlers},
               (_, method, _) -> {
-                // Nobody calls anything else.
+                // only this method is ever called
                 if (method.getName().equals("handle")) {
                   handler.run();
                 }
@@ -51,7 +51,7 @@ public final class Signals {
     }
   }
 
-  /** A signal's handler that is in place. */
+  /** An installed handler. */
   public interface Handling extends AutoCloseable {
     @Override
     void close();

@@ -15,11 +15,11 @@ import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A process's standard streams, as bytes and without a buffer.
+ * The standard streams of a process, as bytes and unbuffered.
  *
- * @param isInTerminal whether somebody types the input
- * @param isOutTerminal whether somebody looks at the output
- * @param isErrTerminal whether somebody looks at the errors
+ * @param isInTerminal whether standard input is a terminal
+ * @param isOutTerminal whether standard output is a terminal
+ * @param isErrTerminal whether standard error is a terminal
  */
 public record StandardStreams(
     InputStream in,
@@ -28,7 +28,7 @@ public record StandardStreams(
     boolean isInTerminal,
     boolean isOutTerminal,
     boolean isErrTerminal) {
-  /** This process's own. They are not closed. */
+  /** Returns the streams of this process; closing them is not necessary. */
   public static StandardStreams ofProcess() {
     return new StandardStreams(
         new FileInputStream(FileDescriptor.in),
@@ -39,7 +39,7 @@ public record StandardStreams(
         isTerminal(2));
   }
 
-  /** {@code System.console()} knows only whether all of them are one. */
+  /** Whether a descriptor is a terminal. {@code System.console()} does not tell for each stream. */
   private static boolean isTerminal(int descriptor) {
     Path link = Path.of("/proc/self/fd/" + descriptor);
     try {

@@ -15,10 +15,10 @@ import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Output of others, which may be hostile, for a terminal. Text in UTF-8 passes as it is, with its
- * line feeds, carriage returns and tabs. Every other control character, what turns the direction of
- * writing, and bytes that are no UTF-8 become visible: a terminal would act on them. Each write is
- * passed on at once, except for the bytes of a character that is not complete.
+ * Makes untrusted output safe for a terminal. UTF-8 text passes unchanged, with its line feeds,
+ * carriage returns and tabs. All that a terminal would act on becomes visible: other control
+ * characters, characters that change the direction of text, and bytes that are not UTF-8. Each
+ * write is passed on at once, except for bytes of an incomplete character. Not thread-safe.
  */
 public final class VisibleOutput extends FilterOutputStream {
   private final CharsetDecoder decoder =
@@ -27,7 +27,7 @@ public final class VisibleOutput extends FilterOutputStream {
           .onMalformedInput(CodingErrorAction.REPORT)
           .onUnmappableCharacter(CodingErrorAction.REPORT);
 
-  /** The beginning of a character, whose other bytes are still to come. */
+  /** The first bytes of an incomplete character. */
   private byte[] begun = {};
 
   public VisibleOutput(OutputStream terminal) {
@@ -48,7 +48,7 @@ public final class VisibleOutput extends FilterOutputStream {
     input.get(begun);
   }
 
-  /** Shows also the bytes of a character that was not completed. Closes nothing. */
+  /** Writes the bytes of an incomplete character, visibly. Does not close the stream. */
   public void end() throws IOException {
     write(ByteBuffer.wrap(begun), true);
     begun = new byte[0];
@@ -84,7 +84,10 @@ public final class VisibleOutput extends FilterOutputStream {
     }
   }
 
-  /** Unicode's bidirectional embeddings, overrides, isolates and marks. */
+  /**
+   * Whether a character is one of Unicode's bidirectional embeddings, overrides, isolates and
+   * marks.
+   */
   private static boolean turnsDirection(int point) {
     return (point >= 0x202a && point <= 0x202e)
         || (point >= 0x2066 && point <= 0x2069)

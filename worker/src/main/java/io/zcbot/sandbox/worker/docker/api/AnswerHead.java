@@ -14,11 +14,11 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * How an engine's answer in HTTP/1 begins.
+ * The status line and the relevant headers of an HTTP/1 response of the engine.
  *
- * @param reason what the status means, in the engine's words
- * @param length of what follows; negative where it is not told
- * @param isEncoded whether what follows comes in parts that say how long they are
+ * @param reason the reason phrase of the status line
+ * @param length value of {@code Content-Length}; negative if there is none
+ * @param isEncoded whether there is a {@code Transfer-Encoding}, such as chunked
  */
 record AnswerHead(int status, String reason, int length, boolean isEncoded) {
   private static final int MOST = 16 << 10;
@@ -27,7 +27,7 @@ record AnswerHead(int status, String reason, int length, boolean isEncoded) {
   private static final Pattern STATUS = Pattern.compile("HTTP/1\\.[01] ([1-5][0-9]{2}) ?([^\r]*)");
   private static final Pattern LENGTH = Pattern.compile("\r\ncontent-length: *([0-9]{1,9})\r\n");
 
-  /** Reads to the blank line, and no further. */
+  /** Reads up to and including the blank line after the headers, and no byte further. */
   static AnswerHead read(InputStream answer) throws IOException {
     String head = text(answer);
     Matcher status = STATUS.matcher(head);
@@ -59,7 +59,7 @@ record AnswerHead(int status, String reason, int length, boolean isEncoded) {
     return head.toString();
   }
 
-  /** What a refusal is thrown as, with the engine's explanation. */
+  /** Converts an unsuccessful response to an exception with the engine's explanation. */
   DockerException refusal(byte[] body) {
     String text = new String(body, StandardCharsets.UTF_8);
     return new DockerException(text.isBlank() ? reason : text, status);

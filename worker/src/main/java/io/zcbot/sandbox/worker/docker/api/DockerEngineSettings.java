@@ -7,15 +7,16 @@ package io.zcbot.sandbox.worker.docker.api;
 import java.time.Duration;
 
 /**
- * Time-outs and limits of the adapter.
+ * Time-outs and limits of the Docker adapter.
  *
- * @param callTimeout most time for an answer to any one call
- * @param readyTimeout most time between a container's start and its ready line
- * @param pullTimeout most time for pulling the image
- * @param firewallInterval how often the host's rules are set again; starts wait once they are older
- *     than that twice, and some
- * @param maxLookups most look-ups in flight; more wait, for at most the call time-out
- * @param firewallImage image of the containers that set and watch the host's rules
+ * @param callTimeout maximum time of any call that has no time-out of its own
+ * @param readyTimeout maximum time between a container's start and its ready line
+ * @param pullTimeout maximum time for pulling an image
+ * @param firewallInterval how often the host's rules are set again; if they are older than twice
+ *     this plus {@code callTimeout}, starts wait until they are set
+ * @param maxLookups maximum number of concurrent look-ups; more wait for a turn, for at most {@code
+ *     callTimeout}
+ * @param firewallImage image of the helper containers that set and watch the host's rules
  */
 public record DockerEngineSettings(
     Duration callTimeout,
@@ -24,10 +25,10 @@ public record DockerEngineSettings(
     Duration firewallInterval,
     int maxLookups,
     String firewallImage) {
-  /** The image that is built with the worker. */
+  /** The name under which the worker's build makes the helper image. */
   public static final String FIREWALL_IMAGE = "zcbot-firewall:latest";
 
-  /** With the image that is built with the worker. */
+  /** Creates settings with the default helper image. */
   public DockerEngineSettings(
       Duration callTimeout,
       Duration readyTimeout,

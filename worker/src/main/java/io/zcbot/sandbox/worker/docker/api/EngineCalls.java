@@ -22,14 +22,16 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Gives every engine call a connection and a deadline, counts it, and turns failures into an {@link
- * EngineException}.
+ * Makes engine calls: gives each one a connection, a deadline, a metric and a trace step, and
+ * converts failures to an {@link EngineException}. Thread-safe.
  *
- * <p>The transport has no time-out on a Unix socket, so each call runs on a virtual thread of its
- * own. Interrupting that one closes its socket, which also frees a call the engine never answers.
+ * <p>The transport has no time-out on a Unix socket. Therefore each call runs on its own virtual
+ * thread, and the caller waits for it with a deadline. When the caller gives up, it interrupts that
+ * thread, which closes the socket.
  *
- * <p>Nor does the transport notice that pooled sockets died with the engine they led to: each would
- * fail one more call after the engine is back. So the first unanswered call retires the whole pool.
+ * <p>The transport does not notice either that pooled sockets died with the engine: each of them
+ * would fail one more call after the engine is back. Therefore the first unanswered call replaces
+ * the whole pool.
  */
 public final class EngineCalls implements AutoCloseable {
   private final Supplier<EngineConnection> connector;
@@ -40,9 +42,9 @@ public final class EngineCalls implements AutoCloseable {
   private boolean closed;
 
   /**
-   * Calls the engine of a configuration; connects only when first called.
+   * Creates the calls of one engine. Connects only at the first call.
    *
-   * @param timeout most time for an answer to any one call that does not have a time of its own
+   * @param timeout maximum time of any call that has no time-out of its own
    */
   public EngineCalls(DockerClientConfig config, Duration timeout, SandboxMetrics metrics) {
     this.connector = () -> new EngineConnection(config, timeout);
@@ -52,18 +54,24 @@ public final class EngineCalls implements AutoCloseable {
     this.current = connector.get();
   }
 
-  /** What is asked of the engine. */
+  /** A call of the engine, run on a virtual thread. Must end when interrupted. */
   public interface Call<T extends @Nullable Object> {
     T on(EngineConnection engine) throws Exception;
   }
 
-  /** Makes a call and waits for its answer. */
+  /** Makes a call and waits for its answer for at most the default time-out. */
   public <T extends @Nullable Object> T call(Operation operation, Call<T> call)
       throws EngineException {
     return call(operation, timeout, call);
   }
 
-  /** Makes a call and waits for its answer, for a time of its own. */
+  /**
+   * Makes a call and waits for its answer.
+   *
+   * @param patience maximum time to wait
+   * @throws EngineException of kind UNAVAILABLE after that time, or if the caller is interrupted;
+   *     the engine may have carried out the call
+   */
   public <T extends @Nullable Object> T call(Operation operation, Duration patience, Call<T> call)
       throws EngineException {
     EngineConnection connection = connection(operation);
@@ -81,13 +89,15 @@ public final class EngineCalls implements AutoCloseable {
     return await(operation, patience, task, connection);
   }
 
-  /** Waits for the answer to a call that was made elsewhere. */
+  /**
+   * Waits for the answer to a call that runs on another thread, for at most the default time-out.
+   */
   <T extends @Nullable Object> T await(
       Operation operation, Future<T> answer, EngineConnection connection) throws EngineException {
     return await(operation, timeout, answer, connection);
   }
 
-  /** A connection to make calls on, to be released after them. */
+  /** Returns the current connection. The caller must release it. */
   synchronized EngineConnection connection(Operation operation) throws EngineException {
     if (closed || !current.hold()) {
       throw closing(operation, null);
@@ -95,7 +105,7 @@ public final class EngineCalls implements AutoCloseable {
     return current;
   }
 
-  /** What it means that a call threw, or a stream broke. */
+  /** Classifies what a call threw, or why a stream broke. */
   public EngineException failure(Operation operation, Throwable thrown) {
     return EngineErrors.classify(operation, thrown, address);
   }
@@ -144,7 +154,7 @@ public final class EngineCalls implements AutoCloseable {
     }
   }
 
-  /** Retires a connection that proved dead, unless another's failure already did. */
+  /** Replaces a broken connection, unless another caller has already done so. */
   synchronized void renew(EngineConnection broken) {
     if (current == broken && !closed) {
       current = connector.get();
@@ -160,7 +170,9 @@ public final class EngineCalls implements AutoCloseable {
     return EngineErrors.unanswered(operation, "the connection to the engine was closed", cause);
   }
 
-  /** A refused connection was a new one: it says nothing about the pooled ones. */
+  /**
+   * Whether no connection could be made. That was a new socket, and says nothing about pooled ones.
+   */
   private static boolean isRefused(Throwable failure) {
     for (Throwable t = failure; t != null; t = t.getCause()) {
       if (t instanceof ConnectException) {

@@ -14,13 +14,16 @@ import java.time.Duration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A pool of sockets to the engine. Closed once it is retired and no longer used. */
+/**
+ * A pool of sockets to the engine, shared by concurrent calls and counted by its holders. Closed
+ * when {@link EngineCalls} has replaced it and the last call has released it.
+ */
 public final class EngineConnection {
   private static final Logger log = LoggerFactory.getLogger(EngineConnection.class);
 
   private final DockerClient client;
   private final EngineRequests requests;
-  // the first holder is whoever made it, until it is retired
+  // guarded by this; the first holder is EngineCalls, until it replaces the connection
   private int holders = 1;
 
   public EngineConnection(DockerClientConfig config, Duration connectTimeout) {
@@ -34,17 +37,17 @@ public final class EngineConnection {
     this.requests = new EngineRequests(config, http, connectTimeout);
   }
 
-  /** The engine's commands. */
+  /** The docker-java client. */
   public DockerClient docker() {
     return client;
   }
 
-  /** What docker-java has no blocking commands for. */
+  /** The requests that docker-java can't make in a blocking way. */
   public EngineRequests requests() {
     return requests;
   }
 
-  /** False if it is closed already. */
+  /** Adds a holder; returns false if the connection is already closed. */
   synchronized boolean hold() {
     if (holders == 0) {
       return false;
@@ -53,6 +56,7 @@ public final class EngineConnection {
     return true;
   }
 
+  /** Removes a holder. The last one closes the connection. */
   public void release() {
     synchronized (this) {
       holders--;
@@ -63,7 +67,7 @@ public final class EngineConnection {
     close();
   }
 
-  /** Ends what is still under way on it, too. */
+  /** Closes the connection at once, also for calls that are still running. */
   void close() {
     try (requests) {
       client.close();

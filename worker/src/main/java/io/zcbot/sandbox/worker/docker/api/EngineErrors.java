@@ -20,8 +20,9 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Classifies the engine's errors, by operation and status where possible. Message texts, which
- * change between engine versions, are used only where one status has several meanings.
+ * Converts errors of the engine to {@link EngineException}s, by operation and HTTP status where
+ * possible. Texts of messages change between engine versions and are used only where one status has
+ * several meanings.
  */
 public final class EngineErrors {
   private static final int MAX_MESSAGE = 1000;
@@ -34,7 +35,7 @@ public final class EngineErrors {
   private static final Pattern NO_IPV6 = text("disable_ipv6");
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  /** The first rule that matches counts. */
+  /** In order: the first rule that matches decides. */
   private static final List<Rule> RULES =
       List.of(
           rule(
@@ -64,8 +65,8 @@ public final class EngineErrors {
               Kind.REJECTED,
               "register the runtime with the engine, or unset ZCBOT_SANDBOX_RUNTIME"),
 
-          // A worker in a container must see its workspaces under the path the engine's host has
-          // them. Retried because the domain makes the directory anew before each try.
+          // A worker in a container must see its workspaces under the same path as the engine's
+          // host. Retryable, because the worker creates the directory again before each attempt.
           rule(
               EnumSet.of(Operation.CREATE),
               ANY_STATUS,
@@ -130,8 +131,9 @@ public final class EngineErrors {
   /**
    * Classifies what an engine call threw.
    *
-   * @param address of the engine, for messages
-   * @throws RuntimeException {@code failure} itself, if it is no failure of the engine but a bug
+   * @param address the engine's address, for messages
+   * @throws RuntimeException {@code failure} itself if it is a bug rather than a failure of the
+   *     engine
    */
   static EngineException classify(Operation operation, Throwable failure, String address) {
     for (Throwable t = failure; t != null; t = t.getCause()) {
@@ -152,7 +154,11 @@ public final class EngineErrors {
     }
   }
 
-  /** Classifies an answer that is not a success; {@code body} as the engine sent it. */
+  /**
+   * Classifies an unsuccessful response.
+   *
+   * @param body the response's body as the engine sent it
+   */
   static EngineException classify(
       Operation operation, int status, String body, @Nullable Throwable cause, String address) {
     String said = messageIn(body);
@@ -160,8 +166,8 @@ public final class EngineErrors {
       said = body; // the one error the engine writes as plain text
     }
     if (said == null) {
-      // An engine explains itself in JSON. Whatever else answers, say a proxy before an engine that
-      // is away, must not make us believe that a container is absent.
+      // The engine explains its errors in JSON. A 404 from something else, such as a proxy in front
+      // of an engine that is down, must not mean that a container is absent.
       return exception(
           Kind.TRANSIENT,
           operation,
@@ -172,7 +178,7 @@ public final class EngineErrors {
     return refused(operation, status, said, cause);
   }
 
-  /** Classifies a failure by what the engine said of it. */
+  /** Classifies a failure by the engine's status and message. */
   public static EngineException refused(
       Operation operation, int status, String said, @Nullable Throwable cause) {
     String problem = "the engine answered " + status + ": " + clean(said);
@@ -185,7 +191,7 @@ public final class EngineErrors {
     return exception(refused ? Kind.REJECTED : Kind.TRANSIENT, operation, problem, "", cause);
   }
 
-  /** The engine did not answer in time: the outcome is unknown. */
+  /** The failure of a call that the engine did not answer in time: its outcome is unknown. */
   static EngineException silent(
       Operation operation, String patience, String address, Throwable cause) {
     String problem = "no answer within " + patience + " from the engine at " + address;
@@ -199,7 +205,9 @@ public final class EngineErrors {
         : "the engine at " + address + " did not answer completely: " + describe(t);
   }
 
-  /** The call was given up before the engine answered: the outcome is unknown. */
+  /**
+   * The failure of a call that was abandoned before the engine answered: its outcome is unknown.
+   */
   public static EngineException unanswered(
       Operation operation, String problem, @Nullable Throwable cause) {
     return unanswered(operation, problem, "", cause);
@@ -210,7 +218,7 @@ public final class EngineErrors {
     return exception(Kind.UNAVAILABLE, operation, problem, advice, cause);
   }
 
-  /** An exception with a message of bounded length; empty advice is left out. */
+  /** Creates an exception with a message of bounded length. Empty advice is left out. */
   public static EngineException exception(
       Kind kind, Operation operation, String problem, String advice, @Nullable Throwable cause) {
     String suffix = advice.isEmpty() ? "" : "; " + advice;
@@ -221,17 +229,17 @@ public final class EngineErrors {
         cause);
   }
 
-  /** Whether the engine missed the network a container is to be in. */
+  /** Whether the engine refused because the container's network does not exist. */
   public static boolean isMissingNetwork(EngineException e) {
     return e.kind() == Kind.CONFLICT && MISSING_NETWORK.matcher(e.getMessage()).find();
   }
 
-  /** Whether a start failed because the host's kernel has no IPv6 that could be switched off. */
+  /** Whether a start failed because the host's kernel has no IPv6 to disable. */
   public static boolean isMissingIpv6(EngineException e) {
     return e.kind() == Kind.CONFLICT && NO_IPV6.matcher(e.getMessage()).find();
   }
 
-  /** Untrusted text, made safe for one line of a log or an event. */
+  /** Makes untrusted text safe for one line of a log or an event, and bounds its length. */
   public static String clean(String text) {
     return bounded(text.replaceAll("\\p{Cntrl}+", " ").strip(), MAX_MESSAGE);
   }
@@ -240,14 +248,14 @@ public final class EngineErrors {
     return text.length() <= length ? text : text.substring(0, Math.max(0, length - 1)) + "…";
   }
 
-  /** docker-java puts "Status 404: " before what the engine sent. */
+  /** Returns the engine's response body, without the "Status 404: " that docker-java prepends. */
   private static String bodyOf(DockerException e) {
     String message = String.valueOf(e.getMessage());
     String prefix = "Status " + e.getHttpStatus() + ": ";
     return message.startsWith(prefix) ? message.substring(prefix.length()) : message;
   }
 
-  /** An error as the engine writes one. */
+  /** Returns a message in the JSON form of the engine's errors. */
   public static String bodyOf(String message) {
     return JSON.createObjectNode().put("message", message).toString();
   }

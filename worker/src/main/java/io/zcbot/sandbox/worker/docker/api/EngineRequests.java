@@ -28,8 +28,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The requests that docker-java answers only by callbacks, from a thread that cannot be stopped
- * before the engine begins to answer. Here they block, and an interrupt ends them.
+ * Requests that docker-java answers only through callbacks, on a thread that can't be stopped until
+ * the engine begins to answer. Here they block the calling thread, and an interrupt ends them.
  */
 public final class EngineRequests implements Closeable {
   private final DockerHttpClient http;
@@ -37,7 +37,7 @@ public final class EngineRequests implements Closeable {
   private final String base;
   private final Hijacking hijacking;
 
-  /** Null where the engine is not on a socket of this host. */
+  /** Null unless the engine is on a Unix socket of this host. */
   private final @Nullable PlainRequests plain;
 
   EngineRequests(DockerClientConfig config, DockerHttpClient http, Duration patience) {
@@ -53,28 +53,35 @@ public final class EngineRequests implements Closeable {
         version.equals(RemoteApiVersion.UNKNOWN_VERSION) ? "" : "/" + version.asWebPathPart();
   }
 
-  /** What the container's first process writes from now on, in frames. */
+  /**
+   * Attaches to a container's output, in the engine's frames, from now on. The caller closes it.
+   */
   public InputStream attach(String containerId) throws IOException {
     return send(Method.POST, container(containerId, "attach") + "?stream=1&stdout=1&stderr=1");
   }
 
   /**
-   * The same, and a stream becomes its standard input. The answer's end does not end that.
+   * Attaches to a container's output and standard input. The input is not ended when the output is
+   * closed.
    *
-   * @param input sent by a thread of its own, to its end
+   * @param input read by another thread until its end, and sent to the container
    */
   public InputStream attach(String containerId, InputStream input) throws IOException {
     return hijacking.post(
         base + container(containerId, "attach") + "?stream=1&stdin=1&stdout=1&stderr=1", "", input);
   }
 
-  /** Starts a command that was created, with a stream as its standard input, in frames as well. */
+  /**
+   * Starts an exec and returns its output in the engine's frames.
+   *
+   * @param input read by another thread until its end, and sent as standard input
+   */
   public InputStream startExec(String execId, InputStream input) throws IOException {
     return hijacking.post(
         base + "/exec/" + escaped(execId) + "/start", "{\"Detach\":false,\"Tty\":false}", input);
   }
 
-  /** Events from an instant on, one JSON object after another. */
+  /** Streams the engine's events since an instant, as a sequence of JSON objects. */
   public InputStream events(Instant since, Map<String, List<String>> filters) throws IOException {
     return send(
         Method.GET,
@@ -86,20 +93,23 @@ public final class EngineRequests implements Closeable {
             escaped(FiltersEncoder.jsonEncode(filters))));
   }
 
-  /** All that the engine tells of a container, a JSON object, as it was sent. */
+  /** Returns the engine's description of a container, the JSON object as it was sent. */
   public byte[] inspect(String nameOrId) throws IOException {
     String target = container(nameOrId, "json");
     return plain == null ? answer(target) : plain.ask(base + target);
   }
 
-  /** What the engine says under a path of its own, as it was sent. */
+  /** Returns the response to a GET of an API path, as it was sent. */
   public byte[] answer(String path) throws IOException {
     try (InputStream answer = send(Method.GET, path)) {
       return answer.readAllBytes();
     }
   }
 
-  /** The processor time that a container has taken, without the second look that rates need. */
+  /**
+   * Returns the CPU time that a container has used so far. The engine takes one sample only, not
+   * the second one that rates need and that takes longer.
+   */
   public Duration cpuTime(String containerId) throws IOException {
     JsonNode time =
         get(container(containerId, "stats") + "?stream=false&one-shot=true")
@@ -112,17 +122,17 @@ public final class EngineRequests implements Closeable {
     return Duration.ofNanos(time.longValue());
   }
 
-  /** What the engine says under a path of its own, such as {@code /info}. */
+  /** Returns the parsed response to a GET of an API path, such as {@code /info}. */
   public JsonNode get(String path) throws IOException {
     return read(send(Method.GET, path));
   }
 
-  /** Returns the container's exit code once it no longer runs. */
+  /** Blocks until the container no longer runs, and returns its exit code. */
   public long awaitEnd(String containerId) throws IOException {
     return await(containerId, "not-running");
   }
 
-  /** Returns once the container is removed. */
+  /** Blocks until the container is removed. */
   public void awaitRemoved(String containerId) throws IOException {
     await(containerId, "removed");
   }
@@ -146,7 +156,10 @@ public final class EngineRequests implements Closeable {
     }
   }
 
-  /** Returns the body of a success, to be closed, as soon as the engine has begun to answer. */
+  /**
+   * Sends a request and returns the response's body as soon as the engine begins to answer with a
+   * success. The caller closes it.
+   */
   private InputStream send(Method method, String target) throws IOException {
     Response response = http.execute(Request.builder().method(method).path(base + target).build());
     int status = response.getStatusCode();
@@ -159,7 +172,10 @@ public final class EngineRequests implements Closeable {
     }
   }
 
-  /** Ends the streams to standard inputs. The others end with docker-java's client. */
+  /**
+   * Closes the connections that stream standard input. All others are closed by the docker-java
+   * client.
+   */
   @Override
   public void close() throws IOException {
     hijacking.close();
@@ -173,7 +189,7 @@ public final class EngineRequests implements Closeable {
     return URLEncoder.encode(text, StandardCharsets.UTF_8).replace("+", "%20");
   }
 
-  /** Closes its response with itself. */
+  /** A response body that closes the response when it is closed. */
   private static final class Body extends FilterInputStream {
     private final Response response;
 

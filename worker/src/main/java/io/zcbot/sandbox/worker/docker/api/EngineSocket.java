@@ -22,20 +22,23 @@ import javax.net.ssl.SSLSocketFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where an engine takes connections.
+ * The address of an engine, a Unix socket or TCP, and how to connect to it without docker-java.
  *
- * @param tls the keys for an engine that encrypts; null for one that does not
+ * @param tls key material for TLS; null for an unencrypted connection, and ignored on a Unix socket
  */
 record EngineSocket(URI engine, @Nullable SSLConfig tls) {
-  /** What an engine says on a connection, and what it is told. */
+  /** The two directions of a connection, decrypted. */
   record Streams(InputStream in, OutputStream out) {}
 
-  /** A channel that is not connected yet. To close it ends whatever a thread does with it. */
+  /**
+   * Opens a channel that is not connected yet. Closing it from another thread aborts {@link
+   * #connect} and all reads and writes.
+   */
   SocketChannel open() throws IOException {
     return isFile() ? SocketChannel.open(StandardProtocolFamily.UNIX) : SocketChannel.open();
   }
 
-  /** Connects a channel; an engine that encrypts must be the one that is named. */
+  /** Connects a channel and, with TLS, verifies that the certificate names the engine's host. */
   Streams connect(SocketChannel channel) throws IOException {
     if (isFile()) {
       channel.connect(UnixDomainSocketAddress.of(engine.getPath()));

@@ -10,7 +10,10 @@ import java.io.InputStream;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
-/** A streamed answer, read on a virtual thread of its own. */
+/**
+ * A response that the engine streams. Its own virtual thread sends the request and reads the
+ * response with the given reader.
+ */
 public final class EngineStream<T> implements AutoCloseable {
   private final CompletableFuture<@Nullable Void> opened = new CompletableFuture<>();
   private final CompletableFuture<T> outcome = new CompletableFuture<>();
@@ -35,7 +38,11 @@ public final class EngineStream<T> implements AutoCloseable {
                 });
   }
 
-  /** Returns once the engine has begun to answer with a success. */
+  /**
+   * Opens a stream; returns when the engine begins to answer with a success.
+   *
+   * @throws EngineException if the engine refuses, or does not answer within the call time-out
+   */
   public static <T> EngineStream<T> open(
       EngineCalls calls, Operation operation, Source source, Reader<T> reader)
       throws EngineException {
@@ -50,22 +57,31 @@ public final class EngineStream<T> implements AutoCloseable {
     return stream;
   }
 
-  /** What the reader makes of the stream; exceptional if it threw. */
+  /**
+   * Completes with the reader's result, or exceptionally with what the reader or the source threw.
+   */
   public CompletableFuture<T> outcome() {
     return outcome;
   }
 
-  /** The stream should not have ended: the engine may be gone, and its other sockets with it. */
+  /**
+   * Reports that the stream broke unexpectedly. The pool of connections is replaced, because the
+   * engine may be gone and its other sockets dead.
+   */
   public void broke() {
     calls.renew(connection);
   }
 
-  /** Ends the stream and returns once the reader has; it must not block for long. */
+  /**
+   * Interrupts the reader and waits until it has ended. Blocks for as long as the reader ignores
+   * the interrupt.
+   */
   public void stop() throws InterruptedException {
     thread.interrupt();
     thread.join();
   }
 
+  /** Interrupts the reader and does not wait for it. */
   @Override
   public void close() {
     thread.interrupt();
@@ -77,7 +93,7 @@ public final class EngineStream<T> implements AutoCloseable {
       try {
         outcome.complete(reader.read(body));
       } catch (Throwable t) {
-        // at once: closing the body may first read it to its end
+        // completed before the body is closed: closing may first read it to its end
         outcome.completeExceptionally(t);
       }
     } catch (Throwable t) {
@@ -86,12 +102,12 @@ public final class EngineStream<T> implements AutoCloseable {
     }
   }
 
-  /** Sends the request; returns once the engine has begun to answer with a success. */
+  /** Sends the request, and returns when the engine begins to answer with a success. */
   public interface Source {
     InputStream open(EngineRequests requests) throws IOException;
   }
 
-  /** Takes in what the engine sends, until it has seen enough or the stream ends. */
+  /** Reads the response until it has seen enough or the stream ends. */
   public interface Reader<T> {
     T read(InputStream body) throws IOException;
   }

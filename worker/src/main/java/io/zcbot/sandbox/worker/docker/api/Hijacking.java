@@ -20,9 +20,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Requests after which the engine gives up a connection for a stream in each direction, as
- * "Transport" in its API's description of attach has it. docker-java would keep a thread of the
- * platform for each of them; here both directions are virtual threads.
+ * Requests that turn an HTTP connection into a raw stream in each direction; the engine's API calls
+ * this hijacking, see "Transport" in its description of attach. docker-java uses a platform thread
+ * for each direction; here a virtual thread sends the input and the caller reads the output.
  */
 final class Hijacking implements Closeable {
   private static final Logger log = LoggerFactory.getLogger(Hijacking.class);
@@ -39,10 +39,11 @@ final class Hijacking implements Closeable {
   }
 
   /**
-   * Takes a connection over. To close the answer closes it, from any thread. The engine is not told
-   * of the input's end, since it would take that for the end of the output as well.
+   * Sends a request on a new connection and returns the output stream. Closing that, from any
+   * thread, closes the connection. The end of the input is not signalled to the engine, because the
+   * engine would then end the output too.
    *
-   * @param input sent by a thread of its own, to its end
+   * @param input read by another thread until its end, and sent
    * @throws DockerException if the engine refuses
    */
   InputStream post(String target, String json, InputStream input) throws IOException {
@@ -82,7 +83,7 @@ final class Hijacking implements Closeable {
     }
   }
 
-  /** Ends all of them. */
+  /** Closes all open connections. */
   @Override
   public void close() throws IOException {
     for (SocketChannel channel : open) {
@@ -103,7 +104,8 @@ final class Hijacking implements Closeable {
         out.flush();
       }
     } catch (IOException e) {
-      log.debug("Sending to a container ended", e); // whoever reads from it learns as well
+      // the reader of the output notices the failure too
+      log.debug("Sending to a container ended", e);
     }
   }
 

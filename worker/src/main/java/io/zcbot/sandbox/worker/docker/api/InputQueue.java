@@ -9,33 +9,34 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * What waits to be sent to the standard input of a program in a container, as the stream from which
- * a thread sends it. Whoever adds to it never waits.
+ * A bounded queue of bytes for the standard input of a process in a container. Producers call
+ * {@link #offer}, which never blocks. One sender thread reads the queue as an {@link InputStream},
+ * which blocks until there are bytes. Thread-safe.
  */
 public final class InputQueue extends InputStream {
-  /** An array's own memory, and its place in the queue. */
+  /** Bytes counted for each array's object header and its entry in the queue. */
   private static final int OVERHEAD = 32;
 
   private final int capacity;
   private final Deque<byte[]> queue = new ArrayDeque<>();
-  private int consumed; // of the first
+  private int consumed; // bytes of the first array that were already read
   private int bytes;
   private boolean closed;
 
   /**
-   * An empty one.
+   * Creates an empty queue.
    *
-   * @param capacity in bytes, with 32 for each array
+   * @param capacity maximum number of bytes, where each array counts 32 more than its length
    */
   public InputQueue(int capacity) {
     this.capacity = capacity;
   }
 
   /**
-   * Adds bytes.
+   * Adds bytes without blocking. The array is not copied.
    *
-   * @param reserve how much must be free beyond them
-   * @return false, with nothing added, if they don't fit or it is closed
+   * @param reserve number of bytes that must remain free afterwards
+   * @return false, with nothing added, if they don't fit or the queue is closed
    */
   public synchronized boolean offer(byte[] more, int reserve) {
     if (closed || bytes + more.length + OVERHEAD > capacity - reserve) {
@@ -53,7 +54,7 @@ public final class InputQueue extends InputStream {
     return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
   }
 
-  /** Waits until there is something. */
+  /** Blocks until there is at least one byte; returns -1 once the queue is closed. */
   @Override
   public synchronized int read(byte[] into, int offset, int length) {
     int filled = 0;
@@ -65,7 +66,7 @@ public final class InputQueue extends InputStream {
         wait();
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
-        return -1; // nobody interrupts the thread that sends but to end it
+        return -1; // the sender is interrupted only to end it
       }
     }
     if (closed) {
@@ -86,7 +87,7 @@ public final class InputQueue extends InputStream {
     return filled;
   }
 
-  /** What is still in it is dropped. */
+  /** Closes the queue and drops what was not read yet. */
   @Override
   public synchronized void close() {
     closed = true;

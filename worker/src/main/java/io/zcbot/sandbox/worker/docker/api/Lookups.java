@@ -11,8 +11,8 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Look-ups of containers, of which a limited number run at the same time, so that a flood of
- * ensures does not become a flood of connections.
+ * Runs look-ups on the engine with limited concurrency and in the order of arrival, so that a flood
+ * of ensures does not open a flood of connections.
  */
 public final class Lookups {
   private final EngineCalls calls;
@@ -25,12 +25,16 @@ public final class Lookups {
     this.patience = patience;
   }
 
-  /** What it means that an answer can't be read. */
+  /** Classifies an answer that can't be parsed. */
   public EngineException failure(Operation operation, IOException unreadable) {
     return calls.failure(operation, unreadable);
   }
 
-  /** Asks when its turn comes. */
+  /**
+   * Waits for a turn, for at most the time-out, then makes the call, which has the same time-out.
+   *
+   * @throws EngineException of kind UNAVAILABLE also if there was no turn in time
+   */
   public <T> T ask(Operation operation, EngineCalls.Call<T> call) throws EngineException {
     try {
       if (!permits.tryAcquire(patience.toMillis(), TimeUnit.MILLISECONDS)) {

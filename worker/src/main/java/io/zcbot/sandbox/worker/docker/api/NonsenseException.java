@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.docker.api;
 
 import java.io.IOException;
 
-/** A stream says what it never should. Nothing that it says later can be relied on. */
+/** A peer violated the protocol of a stream. Nothing that it sends later can be trusted. */
 public final class NonsenseException extends IOException {
   private static final long serialVersionUID = 1L;
 

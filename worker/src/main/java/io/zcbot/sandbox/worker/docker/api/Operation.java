@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.docker.api;
 
 import java.util.Locale;
 
-/** The operations of the engine, by which errors are classified and calls are counted. */
+/** The engine's operations, used to classify errors and as labels of metrics. */
 public enum Operation {
   PING,
   INFO,
@@ -30,10 +30,10 @@ public enum Operation {
   NETWORK_CREATE,
   FIREWALL;
 
-  // Renaming a constant renames a label of a metric, which operators' queries select by.
+  // A label of a metric: renaming a constant breaks operators' queries.
   private final String label = name().toLowerCase(Locale.ROOT);
 
-  /** As in metrics and in an exception's operation. */
+  /** The name in metrics and in an exception's operation. */
   public String label() {
     return label;
   }

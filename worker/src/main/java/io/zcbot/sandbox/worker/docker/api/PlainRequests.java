@@ -23,15 +23,17 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Asks an engine without a client, on a connection for each request: to load a client takes a
- * command longer than all that it asks, and through one each look at a container allocates 28 KB
- * more. No connection can have died while nobody asked. It speaks HTTP/1.0, whose answers come in
- * one piece. What is not in exactly that form is a failure.
+ * Sends GET requests to a local engine without a docker-java client. Each request uses its own
+ * connection and HTTP/1.0, so that the response is not chunked and a stale pooled connection is
+ * impossible. Any response in another form is an {@link IOException}.
+ *
+ * <p>Used because loading a docker-java client takes a command longer than all its requests, and
+ * because the client allocates 28 KB more for each look-up of a container. Thread-safe.
  */
 public final class PlainRequests {
   private static final int MOST = 32 << 20;
 
-  /** A description of a container takes 6 to 9 KB. */
+  /** Large enough for most descriptions of a container, which take 6 to 9 KB. */
   private static final int BUFFER = 16 << 10;
 
   private static final int MOST_BUFFERS = 16;
@@ -42,13 +44,15 @@ public final class PlainRequests {
   private final EngineSocket engine;
   private final Duration patience;
 
-  /** Kept for the next answers, of which most come in one: to fill new ones would cost more. */
+  /**
+   * A pool of buffers for responses; most responses fit in one, and allocating new ones costs more.
+   */
   private final Queue<byte[]> buffers = new ArrayBlockingQueue<>(MOST_BUFFERS);
 
   /**
-   * Of an engine.
+   * Creates requests to an engine.
    *
-   * @param patience how long one request may take
+   * @param patience maximum time of one {@link #get}
    */
   public PlainRequests(URI engine, Duration patience) {
     this.engine = new EngineSocket(engine, null);
@@ -56,10 +60,12 @@ public final class PlainRequests {
   }
 
   /**
-   * Where an engine of this host takes plain requests; null if that takes a client.
+   * Returns the address of an engine on this host that accepts plain requests; null if a
+   * docker-java client is needed.
    *
-   * @param dockerHost as the environment has it
-   * @param home where a client's own configuration may be
+   * @param dockerHost value of {@code DOCKER_HOST}; null if unset
+   * @param env the environment, which can configure a client otherwise
+   * @param home the home directory, in which a client's configuration may be
    */
   public static @Nullable URI address(
       @Nullable String dockerHost, Map<String, String> env, Path home) {
@@ -72,7 +78,7 @@ public final class PlainRequests {
     return isPlain ? URI.create(dockerHost) : null;
   }
 
-  /** Whether something else than {@code DOCKER_HOST} may name an engine. */
+  /** Whether an engine may be configured by other means than {@code DOCKER_HOST}. */
   private static boolean isElsewhere(Map<String, String> env, Path home) {
     String directory = env.get("DOCKER_CONFIG");
     Path config =
@@ -87,7 +93,8 @@ public final class PlainRequests {
   }
 
   /**
-   * The body of a success.
+   * Returns the body of a successful response. A second virtual thread closes the channel when the
+   * time is over, because reads of a blocking channel have no time-out.
    *
    * @throws DockerException if the engine refuses
    */
@@ -103,7 +110,7 @@ public final class PlainRequests {
     }
   }
 
-  /** The same, for as long as it takes, but an interrupt ends it. */
+  /** Returns the body of a successful response without a time-out. An interrupt ends the call. */
   byte[] ask(String target) throws IOException {
     try (SocketChannel channel = engine.open()) {
       return ask(channel, target);
@@ -153,12 +160,12 @@ public final class PlainRequests {
     return Arrays.copyOf(full, full.length * 2);
   }
 
-  /** Ends what another thread does with the channel. */
+  /** Closes the channel, which aborts the request, unless it is answered in time. */
   private void closeLate(SocketChannel channel, CountDownLatch answered) {
     try (channel) {
       var _ = answered.await(patience.toNanos(), TimeUnit.NANOSECONDS);
     } catch (InterruptedException | IOException e) {
-      // nobody uses it any more
+      // the request has ended, so nothing uses the channel
     }
   }
 }

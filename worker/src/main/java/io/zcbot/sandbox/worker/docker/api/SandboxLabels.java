@@ -10,7 +10,7 @@ import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The labels by which a worker recognises its containers. */
+/** The labels by which a worker recognises its containers, networks and images. */
 public final class SandboxLabels {
   public static final String PRODUCT = "zcbot.product";
   public static final String PRODUCT_SANDBOX = "sandbox";
@@ -21,22 +21,25 @@ public final class SandboxLabels {
   public static final String WORKER = "zcbot.worker";
   public static final String SPEC = "zcbot.spec";
 
-  /** On what was made before its user was known; labels can't be changed, but names can. */
+  /**
+   * Id of a slot, on containers that were created before their user was known. Labels can't be
+   * changed later, so the user of a claimed slot is in the container's name.
+   */
   public static final String SLOT = "zcbot.slot";
 
-  /** On what has a user of its own: its number. */
+  /** The user id that the container runs as, if it does not share one with others. */
   public static final String UID = "zcbot.uid";
 
-  /** On an image: which version of the protocol its runner speaks. */
+  /** On an image: the version of the protocol that its runner speaks. */
   public static final String RUNNER = "io.zcbot.sandbox.runner";
 
   private SandboxLabels() {}
 
   /**
-   * Whose a container is.
+   * Determines the user and the worker of a container from its labels and its name.
    *
-   * @param name without a leading slash; tells the user of what was made as a slot
-   * @param workerId the worker that asks
+   * @param name without a leading slash; has the user's id if the container was created as a slot
+   * @param workerId the worker for which ownership is determined
    */
   public static Ownership ownership(
       @Nullable Map<String, String> labels, @Nullable String name, String workerId) {
@@ -49,7 +52,7 @@ public final class SandboxLabels {
     return new Ownership(valid(user), slot, worker, workerId.equals(worker));
   }
 
-  /** Whose sandbox is named so; null for no user that can exist. */
+  /** Parses a user's id; null if it is absent or not valid. */
   private static @Nullable UserId valid(@Nullable String user) {
     try {
       return user == null ? null : UserId.parse(user);

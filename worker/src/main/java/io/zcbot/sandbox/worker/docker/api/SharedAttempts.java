@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Lets concurrent callers of one operation share a single attempt and its outcome, so that a
  * thousand lanes neither call the engine a thousand times nor wait for one another's time-outs.
+ * Thread-safe.
  */
 public final class SharedAttempts {
   private final AtomicReference<@Nullable CompletableFuture<Optional<EngineException>>> running =
@@ -25,7 +26,11 @@ public final class SharedAttempts {
     this.operation = operation;
   }
 
-  /** Makes an attempt, or waits for the outcome of one that runs. */
+  /**
+   * Makes an attempt, or waits for the outcome of the attempt that is running.
+   *
+   * @throws EngineException the failure of the attempt, also of one that another thread made
+   */
   public void run(Attempt attempt) throws EngineException {
     CompletableFuture<Optional<EngineException>> mine = new CompletableFuture<>();
     CompletableFuture<Optional<EngineException>> others = running.compareAndExchange(null, mine);
@@ -40,7 +45,7 @@ public final class SharedAttempts {
       end(mine, Optional.of(e));
       throw e;
     } finally {
-      if (!mine.isDone()) { // something unforeseen was thrown
+      if (!mine.isDone()) { // an unchecked exception was thrown
         end(
             mine,
             Optional.of(
@@ -56,7 +61,8 @@ public final class SharedAttempts {
 
   private void end(
       CompletableFuture<Optional<EngineException>> mine, Optional<EngineException> outcome) {
-    running.set(null); // first: who has the outcome and tries again must not join this one again
+    // before the outcome: a caller that gets it and tries again must start a new attempt
+    running.set(null);
     mine.complete(outcome);
   }
 
@@ -75,7 +81,7 @@ public final class SharedAttempts {
     }
   }
 
-  /** What is done once for all. */
+  /** The shared operation. */
   public interface Attempt {
     void run() throws EngineException;
   }

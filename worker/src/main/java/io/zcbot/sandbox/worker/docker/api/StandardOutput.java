@@ -10,8 +10,9 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 
 /**
- * The standard output in a stream of the engine's, which consists of frames: an eight-byte header
- * (stream, three zeros, length) and a piece of output. Standard error is skipped. For one thread.
+ * Extracts the standard output from a multiplexed stream of the engine. The stream consists of
+ * frames: an eight-byte header (stream number, three zeros, length) and a piece of output. Standard
+ * error is skipped. Not thread-safe.
  */
 public final class StandardOutput extends InputStream {
   private static final int STDOUT = 1;
@@ -22,7 +23,7 @@ public final class StandardOutput extends InputStream {
   private final InputStream engine;
   private long left;
 
-  /** Of a stream of the engine's. */
+  /** Reads from a stream of the engine, which the caller closes. */
   public StandardOutput(InputStream engine) {
     this.engine = engine;
   }
@@ -51,7 +52,7 @@ public final class StandardOutput extends InputStream {
     return read;
   }
 
-  /** False at the stream's end. */
+  /** Reads the next header; returns false at the end of the stream. */
   private boolean nextFrame() throws IOException {
     byte[] header = engine.readNBytes(HEADER);
     if (header.length == 0) {
@@ -76,7 +77,10 @@ public final class StandardOutput extends InputStream {
     return true;
   }
 
-  /** An engine that can't start a command says so in the stream, and in plain text. */
+  /**
+   * Returns the beginning of the stream as text. An engine that can't start a command writes the
+   * reason into the stream without a frame.
+   */
   private String shown(byte[] begin) throws IOException {
     byte[] more = engine.readNBytes(MAX_SHOWN - begin.length);
     return EngineErrors.clean(

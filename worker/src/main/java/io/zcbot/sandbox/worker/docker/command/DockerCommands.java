@@ -31,31 +31,35 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs commands through the runner of each sandbox: by the standard streams of the container, whose
- * first process it is, or by those of a runner that the engine starts beside that.
+ * Opens channels to the runners in sandboxes, through which commands run. A runner is either the
+ * container's first process, to which the engine attaches, or one that the engine starts by an
+ * exec. If the first process does not answer as a runner should, the exec is used for that
+ * container from then on.
+ *
+ * <p>Thread-safe. {@link #open} blocks until the runner has answered.
  */
 public final class DockerCommands implements CommandEngine {
   private static final Logger log = LoggerFactory.getLogger(DockerCommands.class);
 
   /**
-   * A runner that is not stopped answers within milliseconds, or within 2 s if what it has to kill
-   * is slow to go.
+   * The maximum time for a runner's first answer. A runner that is not stopped answers within
+   * milliseconds, or within 2 s if it has to kill processes that end slowly.
    */
   public static final Duration PATIENCE = Duration.ofSeconds(5);
 
   /**
-   * What is read in a while of a first process that is not used any more. The engine waits for it
-   * with the container's end, and so it is no less.
+   * Bytes read between pauses from a first process that is not used any more. The engine delivers
+   * what is unread before it reports the container's end, so the rate must not be lower.
    */
   private static final int TRICKLE = 16 << 10;
 
   private static final Duration TRICKLE_PAUSE = Duration.ofMillis(50);
 
-  /** What the engine says of a container in which nothing can be executed under that name. */
+  /** The engine's message if the runner's program does not exist in the container. */
   private static final Pattern NO_PROGRAM =
       Pattern.compile("no such file or directory|executable file not found");
 
-  /** More than a host has sandboxes. */
+  /** Bound of the set; more than a host has sandboxes. */
   private static final int MOST_DOUBTED = 1024;
 
   private final EngineCalls calls;
@@ -64,7 +68,10 @@ public final class DockerCommands implements CommandEngine {
   private final Duration patience;
   private final SandboxMetrics metrics;
 
-  /** Containers whose first process did not do as a runner does; the eldest is forgotten first. */
+  /**
+   * Ids of containers whose first process violated the runner's protocol or did not answer. The
+   * oldest is forgotten first.
+   */
   private final Set<String> doubted =
       Collections.synchronizedSet(
           Collections.newSetFromMap(
@@ -76,11 +83,12 @@ public final class DockerCommands implements CommandEngine {
               }));
 
   /**
-   * Commands in sandboxes of one spec.
+   * Creates channels for sandboxes of one spec.
    *
    * @param way {@link ChannelWay#RUNNER} only where the runner is a sandbox's first process
-   * @param user whom a runner that the engine starts runs as; null for whom the first process does
-   * @param patience how long a runner may take to answer first
+   * @param user user of a runner that the engine starts, as uid:gid; null for that of the first
+   *     process
+   * @param patience maximum time for a runner's first answer
    */
   public DockerCommands(
       EngineCalls calls,
@@ -109,7 +117,7 @@ public final class DockerCommands implements CommandEngine {
       }
     }
     CommandChannel instead = executed(containerId);
-    if (silence != null) { // and the engine answers, so that it was the runner that did not
+    if (silence != null) { // the exec worked, so the runner is to blame, not the engine
       doubt(containerId, String.valueOf(silence.getMessage()));
     }
     metrics.channelFellBack();
@@ -170,7 +178,10 @@ public final class DockerCommands implements CommandEngine {
     }
   }
 
-  /** The engine attaches to a container that ended as well, and waits for its next start. */
+  /**
+   * Throws if the container does not run. Needed because the engine also attaches to a container
+   * that has ended, and then waits for its next start.
+   */
   private void requireRunning(String containerId) throws EngineException {
     boolean runs =
         calls.call(
@@ -194,9 +205,9 @@ public final class DockerCommands implements CommandEngine {
   }
 
   /**
-   * One whose runner has answered.
+   * Connects a channel and returns it when its runner has answered; otherwise closes it.
    *
-   * @param onSilence done if it does not at once
+   * @param onSilence called if the runner has not answered after a quarter of the time
    */
   private RunnerChannel connected(
       Operation operation, Connect connect, Look onSilence, Consumer<String> onNonsense)
@@ -234,8 +245,9 @@ public final class DockerCommands implements CommandEngine {
   }
 
   /**
-   * Stays attached to a first process that is not used any more, and hardly reads what it says. The
-   * engine reads no faster than those that are attached, but else as fast as it can.
+   * Stays attached to a first process that is not used any more, and reads its output at a low
+   * rate. A hostile process that writes without end would otherwise keep the engine busy: the
+   * engine reads as fast as it can, but no faster than those that are attached.
    */
   private static void trickle(InputStream body) throws IOException {
     byte[] buffer = new byte[TRICKLE];

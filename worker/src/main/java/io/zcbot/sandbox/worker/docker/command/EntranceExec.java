@@ -24,12 +24,16 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Mounts a slot's workspace in its place, from inside: a command of the engine's that waits in the
- * slot from before anybody's command can run there, and mounts once. It is root, with every
- * capability, in the kernel that the slot has for its own, and so nobody on the host.
+ * Makes a claimed slot's workspace visible at {@code /workspace}, for runtimes on which a later
+ * mount does not show there by itself. An exec of the engine is started while the slot is idle,
+ * before any user's command can run in it. It waits for a line on its standard input, mounts once
+ * and ends.
+ *
+ * <p>The exec is root with all capabilities, but only in the slot's own kernel; it has no rights on
+ * the host.
  */
 public final class EntranceExec implements SlotEngine.Entrance {
-  /** Where the image has it. */
+  /** Path of the program in the image. */
   private static final String PROGRAM = "/usr/local/sbin/zcbot-entrance";
 
   private static final String PLACE = "/workspace";
@@ -38,7 +42,7 @@ public final class EntranceExec implements SlotEngine.Entrance {
   private static final int MAX_LINE = 200;
   private static final int ROOM = 64;
 
-  /** The engine takes 0.1 s to start it, on a host that has time. */
+  /** Maximum time until the exec waits. Usually takes 0.1 s. */
   private static final Duration START = Duration.ofSeconds(15);
 
   private static final Duration ANSWER = Duration.ofSeconds(5);
@@ -51,9 +55,9 @@ public final class EntranceExec implements SlotEngine.Entrance {
   private EntranceExec() {}
 
   /**
-   * Returns once it waits.
+   * Starts the exec in a slot and returns when it waits.
    *
-   * @param shows where in the container the workspace shows
+   * @param shows where in the container the workspace becomes visible when it is mounted
    */
   public static EntranceExec start(EngineCalls calls, String containerId, String shows)
       throws EngineException {
@@ -97,7 +101,7 @@ public final class EntranceExec implements SlotEngine.Entrance {
     }
   }
 
-  /** Whether it is what a started exec runs, as an event's action says. */
+  /** Whether a command line, from an event of the engine, is that of this exec. */
   static boolean isStart(String command) {
     return command.startsWith(PROGRAM + " ");
   }

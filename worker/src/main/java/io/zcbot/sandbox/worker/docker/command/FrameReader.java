@@ -22,9 +22,10 @@ import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
 
 /**
- * Reads what a runner says, in frames: a type (1 byte), the length of the payload (3 bytes), a
- * command's number (4 bytes), the payload. Whatever is no frame is a {@link NonsenseException}, and
- * none takes more memory than {@link #MAX_PAYLOAD}. For one thread.
+ * Reads the frames that a runner sends: a type (1 byte), the length of the payload (3 bytes), a
+ * command's number (4 bytes), the payload. The runner is in the sandbox and may be hostile:
+ * anything that is not a valid frame is a {@link NonsenseException}, and no frame takes more memory
+ * than {@link #MAX_PAYLOAD}. Used by one thread.
  */
 final class FrameReader {
   static final int VERSION = 1;
@@ -32,16 +33,22 @@ final class FrameReader {
   static final int HEADER = 8;
   static final int MAX_PAYLOAD = 64 << 10;
 
-  /** There is one for each sandbox. What is longer is read past it. */
+  /** Small, because there is a reader for each sandbox. Longer payloads bypass the buffer. */
   private static final int BUFFER = 4 << 10;
 
-  /** What a runner may still have to say to whoever was attached before: what pipes hold. */
+  /**
+   * The most that may come before the answer to a reset: output for the previous connection that
+   * was still in pipes.
+   */
   static final int MAX_LEFTOVERS = 4 << 20;
 
-  /** A runner that takes another's place may end that one's frame with zeros. */
+  /**
+   * The most zeros that may precede a frame. A new runner may complete an unfinished frame of the
+   * previous one with zeros.
+   */
   static final int MAX_ZEROS = MAX_PAYLOAD + HEADER;
 
-  /** With this it begins to say that it could not execute a program. */
+  /** The beginning of the engine's message that it could not execute a program. */
   private static final String ENGINE = "OCI runtime";
 
   private static final int MAX_SHOWN = 400;
@@ -49,7 +56,7 @@ final class FrameReader {
   private static final int MAX_TEXT = 1024;
   private static final int MAX_EXIT_CODE = 255;
   private static final int MAX_SIGNAL = 64;
-  private static final int MAX_SURVIVORS = 1 << 22; // the most processes that Linux can have
+  private static final int MAX_SURVIVORS = 1 << 22; // the maximum number of processes on Linux
 
   private final DataInputStream in;
 
@@ -58,10 +65,10 @@ final class FrameReader {
   }
 
   /**
-   * Skips everything up to the answer to a reset.
+   * Skips everything up to and including the runner's answer to a reset, which repeats the nonce.
    *
-   * @param nonce of the reset
-   * @return what the runner says of itself
+   * @param nonce the random bytes that were sent with the reset
+   * @return the runner's greeting, a list of words
    */
   String hello(byte[] nonce) throws IOException {
     byte[] window = new byte[HEADER + NONCE];
@@ -88,7 +95,10 @@ final class FrameReader {
     return text(left);
   }
 
-  /** An engine that can't start a runner says so in its place. What commands wrote is not shown. */
+  /**
+   * The exception for an output that ended before the answer. Shows what was read only if it is the
+   * engine's message, because it may otherwise be output of users' commands.
+   */
   private static EOFException ended(String said) {
     return said.startsWith(ENGINE)
         ? new EOFException("the engine says: " + EngineErrors.clean(said))
@@ -107,7 +117,11 @@ final class FrameReader {
     return ByteBuffer.wrap(header).getInt() & 0xff_ffff;
   }
 
-  /** Waits for the next frame; an {@link EOFException} says that there is none. */
+  /**
+   * Blocks until the next frame has come.
+   *
+   * @throws EOFException if the output has ended
+   */
   RunnerFrame next() throws IOException {
     int type = in.readByte();
     for (int zeros = 1; type == 0; zeros++) {
@@ -141,7 +155,10 @@ final class FrameReader {
     };
   }
 
-  /** One without a byte would cost its command nothing. */
+  /**
+   * Reads an output frame. An empty one is refused: it would use up nothing of the command's
+   * window, so a hostile runner could send it for ever.
+   */
   private RunnerFrame output(int type, int length, int command, OutputStreamName stream)
       throws IOException {
     require(type, length, 1, MAX_PAYLOAD);

@@ -7,9 +7,9 @@ package io.zcbot.sandbox.worker.docker.command;
 import java.nio.ByteBuffer;
 import java.security.SecureRandom;
 
-/** What is said to a runner, in frames as {@link FrameReader} describes them. */
+/** Encodes the frames that are sent to a runner; {@link FrameReader} describes their form. */
 final class FrameWriter {
-  /** No frame for a runner has more. */
+  /** Maximum payload of a frame that is sent to a runner; longer data is split. */
   static final int MAX_PAYLOAD = 16 << 10;
 
   private static final SecureRandom RANDOM = new SecureRandom();
@@ -22,7 +22,10 @@ final class FrameWriter {
     return nonce;
   }
 
-  /** Ends the frame within which whoever was attached before may have died, and resets. */
+  /**
+   * The first bytes on a new connection: zeros that complete a frame in the midst of which the
+   * previous connection may have broken, then a reset with a nonce.
+   */
   static byte[] opening(byte[] nonce) {
     byte[] reset = frame('R', 0, nonce);
     byte[] opening = new byte[MAX_PAYLOAD + FrameReader.HEADER + reset.length];
@@ -31,17 +34,17 @@ final class FrameWriter {
   }
 
   /**
-   * All of a start.
+   * The frames that start a command.
    *
-   * @param readsNothing says in the same breath that the input ends: each write wakes the engine
-   *     and the runner up
+   * @param readsNothing whether the end of the input is sent with them; a write of its own would
+   *     wake the engine and the runner once more
    */
   static byte[] start(int command, byte[] message, boolean readsNothing) {
     byte[] start = concat(pieces('S', command, ByteBuffer.wrap(message)), frame('G', command));
     return readsNothing ? concat(start, endOfInput(command)) : start;
   }
 
-  /** Standard input, in as many frames as it takes. */
+  /** Standard input, split into as many frames as needed. */
   static byte[] input(int command, ByteBuffer data) {
     return pieces('I', command, data);
   }

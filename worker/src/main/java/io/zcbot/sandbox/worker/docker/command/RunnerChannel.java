@@ -31,17 +31,23 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A conversation with a runner, about the commands that were started in it. */
+/**
+ * A connection to one runner, on which commands are started and observed.
+ *
+ * <p>One reader thread runs {@link #read} and calls the observers, without holding a lock. All
+ * other methods may be called by any thread, also by observers; those of {@link CommandChannel}
+ * never block. When the channel breaks, the reader thread ends the remaining commands.
+ */
 final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
   private static final Logger log = LoggerFactory.getLogger(RunnerChannel.class);
 
-  /** The most that waits to be sent. A runner that reads never lets it come to that. */
+  /** Maximum bytes that wait to be sent. Only reached if the runner does not read. */
   static final int MAX_UNSENT = 4 << 20;
 
-  /** What starts leave of that to commands that run. */
+  /** The part of that which is reserved for input of running commands; starts may not use it. */
   private static final int RESERVE = 3 << 20;
 
-  /** What a runner's greeting has if it drops output itself. */
+  /** The word in the greeting of a runner that can discard a command's output itself. */
   private static final String DISCARD = "discard";
 
   private final byte[] nonce = FrameWriter.nonce();
@@ -56,10 +62,11 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
   private int lastNumber;
 
   /**
-   * A channel that waits for a connection.
+   * Creates a channel without a connection. {@link #read} gets the connection's output.
    *
-   * @param operation by which the connection is made, for messages
-   * @param onNonsense told what a runner said that no runner says
+   * @param operation the engine's operation by which the connection is made, for error messages
+   * @param onNonsense called on the reader thread if the runner, after its greeting, violates the
+   *     protocol
    */
   RunnerChannel(Operation operation, Consumer<String> onNonsense) {
     this.operation = operation;
@@ -67,15 +74,17 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
     unsent.offer(FrameWriter.opening(nonce), 0);
   }
 
-  /** What the runner is to be sent, to its end. */
+  /** The stream of what is to be sent to the runner, read by the thread that sends it. */
   InputStream input() {
     return unsent;
   }
 
   /**
-   * Reads what the engine sends of the runner's output until that ends, and tells the observers.
+   * Reads the runner's output until it ends, and calls the observers of the commands. Run by the
+   * reader thread.
    *
-   * @return whether a first process said what no runner says; the connection is open then
+   * @param body the multiplexed output of the runner
+   * @return true if a container's first process violated the protocol; the connection is open then
    */
   boolean read(InputStream body) {
     synchronized (this) {
@@ -124,7 +133,7 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
     }
   }
 
-  /** Nothing is added any more once it is broken. */
+  /** Ends all remaining commands. None can be added meanwhile, because the channel is broken. */
   private void tellAll() {
     String why = brokenWhy();
     for (RunnerCommand command : commands.values()) {
@@ -138,10 +147,10 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
   }
 
   /**
-   * Waits for the runner to answer.
+   * Blocks until the runner has answered.
    *
-   * @return what it says of itself
-   * @throws IOException if it does not, or with something else
+   * @return the runner's greeting
+   * @throws IOException if it does not answer in time, or answers with something else
    */
   String awaitHello(Duration patience) throws IOException, InterruptedException {
     try {
@@ -154,7 +163,9 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
     }
   }
 
-  /** Whether nothing at all comes for so long, not even the channel's end. */
+  /**
+   * Waits for some time; returns true if the runner has not answered and the channel is not broken.
+   */
   boolean isSilentFor(Duration time) throws InterruptedException {
     try {
       var _ = hello.get(time.toNanos(), TimeUnit.NANOSECONDS);
@@ -219,7 +230,12 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
     breakOff(why, true);
   }
 
-  /** Whoever reads it notices, and tells the commands. */
+  /**
+   * Breaks the channel, unless it is broken already. The reader thread notices, and ends the
+   * commands.
+   *
+   * @param closing whether the connection is closed as well
+   */
   private void breakOff(String why, boolean closing) {
     InputStream open;
     synchronized (this) {

@@ -17,24 +17,28 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A command that a runner was told to start. Every frame that it may say uses up something that it
- * was given, so that none can be said for ever.
+ * A command that a runner was told to start.
+ *
+ * <p>The runner may be hostile. Each frame that it may send for a command uses up an allowance of
+ * that command, such as the output window, so that no frame can be repeated without end. Methods of
+ * {@link CommandChannel.Command} may be called by any thread; {@link #on} is called by the
+ * channel's reader thread. The lock is not held while the observer is called.
  */
 final class RunnerCommand implements CommandChannel.Command {
   private static final Logger log = LoggerFactory.getLogger(RunnerCommand.class);
 
-  /** The most input that a runner may have asked for and not got. */
+  /** Maximum bytes of input that a runner may have asked for and not received yet. */
   static final int MAX_WANTED = 256 << 10;
 
-  /** What a runner that can't discard output may send, to be dropped here. */
+  /** Output window of a runner that can't discard output itself; what comes is dropped here. */
   private static final int DISCARDED_WINDOW = 256 << 10;
 
-  /** To whom the command's frames go. */
+  /** The runner as a command sees it. */
   interface Runner {
-    /** Never waits. */
+    /** Queues frames for the runner; never blocks. */
     void send(byte[] frames);
 
-    /** Whether it drops output that nobody wants by itself. */
+    /** Whether the runner can discard output that is not wanted any more. */
     boolean discards();
   }
 
@@ -48,10 +52,10 @@ final class RunnerCommand implements CommandChannel.Command {
   private boolean inputEnded;
   private boolean killed;
   private boolean discarding;
-  private int unpaid; // of what is discarded here
+  private int unpaid; // bytes that were discarded here and not yet added to the window again
   private boolean ended;
 
-  /** A command that is about to be started. */
+  /** Creates a command that is about to be started. */
   RunnerCommand(int number, CommandRequest request, CommandObserver observer, Runner runner) {
     this.number = number;
     this.observer = observer;
@@ -62,8 +66,10 @@ final class RunnerCommand implements CommandChannel.Command {
   }
 
   /**
-   * Takes in what the runner says of it, and tells the observer; without a lock, since observers
-   * have their own. Called by one thread.
+   * Handles a frame and calls the observer. Called by the reader thread only, without a lock,
+   * because observers have locks of their own.
+   *
+   * @throws NonsenseException if the runner may not send this frame now
    */
   void on(RunnerFrame frame) throws NonsenseException {
     switch (frame) {
@@ -100,7 +106,7 @@ final class RunnerCommand implements CommandChannel.Command {
     }
   }
 
-  /** Whether somebody wants it. */
+  /** Subtracts output from the window; returns whether the observer wants it. */
   private synchronized boolean use(int bytes) throws NonsenseException {
     if (!started || bytes > window) {
       throw new NonsenseException(
@@ -117,7 +123,7 @@ final class RunnerCommand implements CommandChannel.Command {
     return !discarding;
   }
 
-  /** Whether more input makes sense. */
+  /** Records that the runner asks for input; returns whether there is still input to send. */
   private synchronized boolean want(int bytes) throws NonsenseException {
     if (bytes < 1 || bytes > MAX_WANTED - wanted) {
       throw new NonsenseException("it asks for " + bytes + " bytes of input more");
@@ -126,7 +132,9 @@ final class RunnerCommand implements CommandChannel.Command {
     return !inputEnded;
   }
 
-  /** It ended, or nobody will ever know. */
+  /**
+   * Marks the command as ended and tells the observer how it ended, or that this can't be known.
+   */
   void end(CommandEnd end) {
     synchronized (this) {
       ended = true;
@@ -134,7 +142,9 @@ final class RunnerCommand implements CommandChannel.Command {
     tell(each -> each.ended(end));
   }
 
-  /** One command's observer that fails must not end the others. */
+  /**
+   * Calls the observer. An exception is logged only, so that it does not end the other commands.
+   */
   private void tell(Consumer<CommandObserver> what) {
     try {
       what.accept(observer);

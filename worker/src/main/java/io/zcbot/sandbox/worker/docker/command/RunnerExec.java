@@ -15,14 +15,16 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The runner as a command of the engine's. It is the worker's own, and so no use of the sandbox:
- * the commands that run in it are.
+ * A runner that the engine starts by an exec. It belongs to the worker and does not count as use of
+ * the sandbox; the commands that run in it do.
  */
 public final class RunnerExec {
-  /** Where the image has it. */
+  /** Path of the program in the image. */
   private static final String RUNNER = "/usr/local/sbin/zcbot-runner";
 
-  /** As whom commands run where the first process is root: the engine knows no other user there. */
+  /**
+   * User of commands where the first process is root. The engine does not know another user then.
+   */
   public static final String SHARED_USER = "1000:1000";
 
   private static final String STARTED = "exec_start:";
@@ -30,9 +32,9 @@ public final class RunnerExec {
   private RunnerExec() {}
 
   /**
-   * Creates it, to be started; returns its id.
+   * Creates the exec without starting it; returns its id.
    *
-   * @param user whom it runs as; null for whom the container's first process runs as
+   * @param user user of the runner, as uid:gid; null for that of the container's first process
    */
   static String create(EngineCalls calls, String containerId, @Nullable String user)
       throws EngineException {
@@ -58,7 +60,7 @@ public final class RunnerExec {
         });
   }
 
-  /** Whether it is what an exec runs. */
+  /** Whether an exec runs a runner. */
   public static boolean isRunner(InspectExecResponse exec) {
     ProcessConfig process = exec.getProcessConfig();
     if (process == null) {
@@ -68,7 +70,9 @@ public final class RunnerExec {
     return RUNNER.equals(process.getEntryPoint()) && (arguments == null || arguments.isEmpty());
   }
 
-  /** Whether an event's action says that a runner was started, or a slot's entrance. */
+  /**
+   * Whether an event's action is the start of an exec of the worker: a runner or a slot's entrance.
+   */
   public static boolean isStartOfOwn(@Nullable String action) {
     if (action == null || !action.startsWith(STARTED)) {
       return false;

@@ -8,28 +8,28 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 
-/** What a runner says of a command. */
+/** A frame in which a runner reports about a command. */
 sealed interface RunnerFrame {
   /** The number that the command was given when it was started. */
   int command();
 
-  /** Its program runs. */
+  /** The command's program runs. */
   record Started(int command) implements RunnerFrame {}
 
-  /** It wrote something. */
+  /** The command wrote output. */
   record Output(int command, OutputStreamName stream, Data data) implements RunnerFrame {}
 
-  /** It takes so many more bytes of standard input. */
+  /** The command can take that many more bytes of standard input. */
   record InputWanted(int command, int bytes) implements RunnerFrame {}
 
   /**
-   * It never began.
+   * The command could not be started.
    *
    * @param errno the kernel's error number
-   * @param step the keyword for what failed
+   * @param step the keyword of the step that failed
    */
   record NotStarted(int command, int errno, String step) implements RunnerFrame {}
 
-  /** It ended. */
+  /** The command ended. */
   record Ended(int command, CommandEnd end) implements RunnerFrame {}
 }

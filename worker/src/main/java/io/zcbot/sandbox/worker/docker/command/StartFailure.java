@@ -11,8 +11,8 @@ import java.util.Objects;
 import java.util.Set;
 
 /**
- * Tells a requester why a command did not start. The runner says it in a keyword and an error
- * number.
+ * Explains to a requester why a command did not start. The runner reports only a keyword and an
+ * error number.
  *
  * @param program the beginning of the program's name
  * @param directory the beginning of the working directory's name
@@ -20,10 +20,13 @@ import java.util.Set;
 record StartFailure(String program, String directory) {
   private static final int MAX_NAME = 200;
 
-  /** EAGAIN, ENOMEM, ENFILE, EMFILE, ETXTBSY, ENOSPC: what may be otherwise the next time. */
+  /**
+   * EAGAIN, ENOMEM, ENFILE, EMFILE, ETXTBSY, ENOSPC: shortages that may be over at the next
+   * attempt.
+   */
   private static final Set<Integer> PASSING = Set.of(11, 12, 23, 24, 26, 28);
 
-  /** Keeps of the request what a message may name. */
+  /** Keeps only those parts of the request that a message may name. */
   static StartFailure of(CommandRequest request) {
     return new StartFailure(
         beginning(request.arguments().isEmpty() ? "" : request.arguments().getFirst()),
@@ -34,7 +37,7 @@ record StartFailure(String program, String directory) {
     return name.length() <= MAX_NAME ? name : name.substring(0, MAX_NAME) + "…";
   }
 
-  /** The end of a command of which the runner says this. */
+  /** Converts the runner's report to the command's end. */
   CommandEnd.NotStarted end(int errno, String step) {
     String what =
         switch (step) {

@@ -13,7 +13,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 
-/** A request as a runner reads it. */
+/** Encodes a request as the message from which a runner starts a command. */
 final class StartMessage {
   static final int MAX = 256 << 10;
 
@@ -22,9 +22,10 @@ final class StartMessage {
   private StartMessage() {}
 
   /**
-   * Writes it.
+   * Encodes a request.
    *
-   * @throws IllegalArgumentException if no runner could read it, with what the requester is told
+   * @throws IllegalArgumentException if no runner could read it; the message is meant for the
+   *     requester
    */
   static byte[] of(CommandRequest request) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();

@@ -32,7 +32,10 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 
-/** The engine's requests to create sandboxes of one spec, with every hard limit. */
+/**
+ * Builds the requests that create sandboxes and slots of one spec, with all their limits and
+ * security options. Sends nothing. Thread-safe.
+ */
 public final class ContainerCreation {
   static final String WORKSPACE = "/workspace";
 
@@ -45,9 +48,10 @@ public final class ContainerCreation {
   }
 
   /**
-   * A user's sandbox.
+   * Builds the request for a user's sandbox.
    *
    * @param uid the user that its processes run as
+   * @param ipv6 whether the host's kernel has IPv6, which is then disabled in the sandbox
    */
   public CreateContainerCmd sandbox(
       DockerClient client, UserId user, Path workspace, int uid, boolean ipv6) {
@@ -56,16 +60,19 @@ public final class ContainerCreation {
         Container.nameOf(user),
         labels(SandboxLabels.USER, user.toString(), uid),
         uid,
-        // what is mounted elsewhere later is none of its business
+        // later mounts on the host must not appear in a running sandbox
         mount(workspace, WORKSPACE, BindPropagation.R_PRIVATE),
         ipv6);
   }
 
   /**
-   * A sandbox whose user and workspace come later: a mount in its directory shows inside.
+   * Builds the request for a slot, whose user and workspace come later: a mount that is made in the
+   * slot's directory later propagates into the container.
    *
-   * @param source what is mounted in it: that of the layout, or another if it is only looked at
+   * @param source the host's directory to mount: that of the layout, or another in a reference
+   *     container
    * @param uid the user that its processes run as
+   * @param ipv6 whether the host's kernel has IPv6, which is then disabled in the sandbox
    */
   CreateContainerCmd slot(
       DockerClient client, String slotId, SlotLayout layout, Path source, int uid, boolean ipv6) {
@@ -116,7 +123,7 @@ public final class ContainerCreation {
             .withName(name)
             .withHostName("sandbox")
             .withLabels(labels)
-            // root only where init sets rules, which takes NET_ADMIN
+            // root only where init sets firewall rules, which requires NET_ADMIN
             .withUser(policy.rulesInSandbox() ? "0:0" : uid + ":" + uid)
             .withWorkingDir(WORKSPACE)
             .withEnv(environment(policy))
@@ -124,7 +131,7 @@ public final class ContainerCreation {
             .withAttachStdin(false)
             .withAttachStdout(true)
             .withAttachStderr(true)
-            // one worker after the other attaches to the runner
+            // standard input stays open, so that each worker in turn can attach to the runner
             .withStdinOpen(!policy.rulesInSandbox())
             .withStdInOnce(false)
             .withTty(false);
@@ -132,14 +139,18 @@ public final class ContainerCreation {
   }
 
   /**
-   * The engine finds the home of a user that /etc/passwd names. Root's is not the workspace: what a
-   * command left there would run in a shell that somebody starts as root.
+   * The environment of sandboxes that do not run as root: the engine finds no home directory for a
+   * user id that /etc/passwd does not have. Root's home must not be the workspace, because files
+   * that a user's command leaves there would be executed by a root shell.
    */
   private static List<String> environment(NetworkPolicy policy) {
     return policy.rulesInSandbox() ? List.of() : List.of("HOME=" + WORKSPACE, "USER=sandbox");
   }
 
-  /** What init has to know, and no more: what sets no rules needs no addresses. */
+  /**
+   * The settings for init, passed as arguments. Only those that it needs: an init that sets no
+   * rules gets no addresses.
+   */
   private static List<String> settings(NetworkPolicy policy) {
     List<String> settings = new ArrayList<>();
     settings.add("ZCBOT_FIREWALL=" + policy.firewall().name().toLowerCase(Locale.ROOT));
@@ -178,12 +189,12 @@ public final class ContainerCreation {
             .withCgroupnsMode("private")
             .withPidsLimit(spec.limits().pids())
             .withMemory(spec.limits().memoryBytes())
-            // memory and swap together: no swap
+            // the sum of memory and swap, so there is no swap
             .withMemorySwap(spec.limits().memoryBytes())
             .withNanoCPUs(Math.round(spec.limits().cpus() * 1e9))
             .withCpuShares(ResourceLimits.CPU_SHARES)
             .withCgroupParent(spec.limits().cgroupParent())
-            // rather a sandbox than the engine, when the host runs out of memory
+            // on a shortage of memory the kernel kills a sandbox rather than the engine
             .withOomScoreAdj(500)
             .withUlimits(
                 List.of(
@@ -191,7 +202,7 @@ public final class ContainerCreation {
                         "nofile", ResourceLimits.MOST_OPEN_FILES, ResourceLimits.MOST_OPEN_FILES),
                     new Ulimit("core", 0L, 0L)))
             .withRestartPolicy(RestartPolicy.noRestart())
-            // the runner takes the place of init, and reaps
+            // the runner is the init process and reaps orphans
             .withInit(false)
             .withPublishAllPorts(false)
             .withLogConfig(logConfig(policy));
@@ -200,7 +211,7 @@ public final class ContainerCreation {
       sysctls.put("net.ipv6.conf.all.disable_ipv6", "1");
     }
     if (policy.hasNetwork()) {
-      // what is sent to the engine's resolver leaves for another one
+      // needed to redirect queries from the engine's resolver, on loopback, to another one
       sysctls.put("net.ipv4.conf.all.route_localnet", "1");
     }
     config.withSysctls(sysctls);
@@ -210,8 +221,8 @@ public final class ContainerCreation {
     if (policy.hasNetwork()) {
       switch (policy.dns()) {
         case Dns.EngineDefault _ -> {}
-        // The engine's resolver would ask the host's from outside the sandbox, where no rule of
-        // ours holds. Told to ask the sandbox itself, it finds nobody.
+        // The engine's resolver would forward queries from outside the sandbox, where none of our
+        // rules applies. With the sandbox itself as the upstream resolver, queries fail.
         case Dns.Off _ -> config.withDns("127.0.0.1");
         case Dns.Resolvers resolvers -> config.withDns(resolvers.addresses());
       }
@@ -227,7 +238,7 @@ public final class ContainerCreation {
     return config;
   }
 
-  /** What the runner writes is people's data, of which no copy is kept. */
+  /** The runner's output is users' data, so the engine must not store a copy. */
   private static LogConfig logConfig(NetworkPolicy policy) {
     return policy.rulesInSandbox()
         ? new LogConfig(
@@ -236,7 +247,10 @@ public final class ContainerCreation {
         : new LogConfig(LogConfig.LoggingType.NONE, Map.of());
   }
 
-  /** A mount, since for a bind the engine would make a missing source, as root. */
+  /**
+   * Builds a bind mount. As a mount rather than a bind, because for a bind the engine would create
+   * a missing source directory as root.
+   */
   private static Mount mount(Path source, String target, BindPropagation propagation) {
     return new Mount()
         .withType(MountType.BIND)

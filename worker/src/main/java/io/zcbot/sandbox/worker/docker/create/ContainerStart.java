@@ -22,7 +22,11 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Starts a container and waits for its ready line. */
+/**
+ * Starts a container, sets the rules in its network namespace, and waits until its init reports
+ * that the firewall is in force. A container whose init does not report in time is killed.
+ * Thread-safe; calls block.
+ */
 public final class ContainerStart {
   private static final Logger log = LoggerFactory.getLogger(ContainerStart.class);
   private static final Duration EXIT_PATIENCE = Duration.ofSeconds(5);
@@ -32,10 +36,10 @@ public final class ContainerStart {
   private final Duration readyTimeout;
 
   /**
-   * Starts containers.
+   * Creates what starts containers.
    *
-   * @param seal null where the worker sets no rules in their network namespaces
-   * @param readyTimeout most time between a container's start and its ready line
+   * @param seal null where the worker sets no rules in sandboxes' network namespaces
+   * @param readyTimeout maximum time between a container's start and its ready line
    */
   public ContainerStart(EngineCalls calls, @Nullable NamespaceSeal seal, Duration readyTimeout) {
     this.calls = calls;
@@ -43,6 +47,7 @@ public final class ContainerStart {
     this.readyTimeout = readyTimeout;
   }
 
+  /** Starts a sandbox and returns when its init has reported that the firewall is in force. */
   void run(String containerId) throws EngineException {
     try (ReadyGate gate = ReadyGate.open(calls, containerId)) {
       startOnce(containerId);
@@ -54,9 +59,9 @@ public final class ContainerStart {
   }
 
   /**
-   * The same for a slot's, which is ready only once it sees the probe.
+   * Starts a slot and returns when it is ready, which requires that it sees the probe.
    *
-   * @param onceRunning called between the start and the ready line
+   * @param onceRunning mounts the probe; called after the start, before the ready line is awaited
    */
   void runSlot(String containerId, OnceRunning onceRunning) throws EngineException, IOException {
     try (ReadyGate gate = ReadyGate.open(calls, containerId)) {
@@ -74,8 +79,10 @@ public final class ContainerStart {
   }
 
   /**
-   * Starts it. If it ran already, what its init said may have passed, and is kept nowhere: nobody
-   * can tell whether it is ready, so it ends, and is made again. Its init waits for the seal.
+   * Starts the container and seals its network namespace, for which its init waits. If the
+   * container already ran, its ready line may have been missed and is stored nowhere. Then it is
+   * unknown whether the firewall is in force, so the container is killed and the caller creates it
+   * again.
    */
   private void startOnce(String containerId) throws EngineException {
     if (!start(containerId)) {
@@ -92,7 +99,7 @@ public final class ContainerStart {
     }
   }
 
-  /** Whether it was this call that started it. */
+  /** Starts the container; returns false if it already ran. */
   private boolean start(String containerId) throws EngineException {
     return calls.call(
         Operation.START,
@@ -106,7 +113,7 @@ public final class ContainerStart {
         });
   }
 
-  /** One that says ready; others become exceptions. */
+  /** Waits for init's result. Any result but ready becomes an exception. */
   private Verdict await(ReadyGate gate, String containerId) throws EngineException {
     Verdict verdict;
     try {
@@ -136,7 +143,7 @@ public final class ContainerStart {
               null);
       case Verdict.Failed failed ->
           throw EngineErrors.exception(
-              // the host's rules are set again before the next try, init's own would fail again
+              // worth another try only for the host's rules, which are set again before that
               failed.code() == FailureCode.HOST_RULES ? Kind.UNPROTECTED : Kind.FIREWALL,
               Operation.START,
               "init could not put the firewall in force: " + EngineErrors.clean(failed.reason()),
@@ -148,8 +155,9 @@ public final class ContainerStart {
   }
 
   /**
-   * The output ended before the ready line. If that is init's own doing, it would do so again; but
-   * an engine that goes away also ends its streams and kills its containers.
+   * Explains that the output ended before the ready line. An init that ended by itself would do so
+   * again, so that is not retryable. An exit code above 128 means that it was killed, for example
+   * because the engine shut down, and is retryable.
    */
   private EngineException endedUnready(String containerId, String last) throws EngineException {
     long exitCode =
@@ -179,7 +187,7 @@ public final class ContainerStart {
         null);
   }
 
-  /** Lest it be taken for a sandbox that is ready. */
+  /** Kills a container that is not ready, so that it is not taken for a ready sandbox later. */
   private void killUnready(String containerId) {
     try {
       calls.call(Operation.KILL, engine -> engine.docker().killContainerCmd(containerId).exec());

@@ -20,32 +20,42 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Users that no container on the engine has. Which ones are taken is known from the containers'
- * labels, those of all workers included, and is stored nowhere else. The engine is asked now and
- * then for all, and after each create whether another worker chose the same one since.
+ * Allocates user ids that no container on the engine has. The only record of allocated ids are the
+ * labels of containers, of all workers. The engine is asked for all labels from time to time, and
+ * after each create for those of the chosen id, because another worker may have chosen the same one
+ * concurrently. Thread-safe.
  */
 final class FreeUids {
   private static final long BEING_CREATED = Long.MAX_VALUE;
 
-  /** What is asked for at every create takes time; until it is asked, none is given again. */
+  /**
+   * How many ids are allocated from one listing. Asking for a listing at every create would take
+   * too long; an id that became free is not allocated again before the next listing.
+   */
   private static final int PICKS_BY_ONE_LISTING = 16;
 
   private final EngineCalls calls;
   private final SandboxUids uids;
 
-  /** Where the search begins: workers that share a range rarely want the same ones. */
+  /**
+   * Where the search begins. Depends on the worker's id, so that workers with the same range rarely
+   * choose the same ids.
+   */
   private final int start;
 
-  /** Those of the last listing. */
+  /** Ids in the last listing. Guarded by this, as are the fields below. */
   private Set<Integer> listed = Set.of();
 
-  /** When that listing was asked for; null before the first. */
+  /** When the last listing was requested, by {@link System#nanoTime}; null before the first. */
   private @Nullable Long lastAsked;
 
-  /** Since then. */
+  /** Ids that were allocated since the last listing. */
   private int picks;
 
-  /** Those of creates that the listing may not show, and when they ended. */
+  /**
+   * Ids that were allocated here and that the last listing may not show, and when the create ended
+   * ({@link System#nanoTime}) or {@link #BEING_CREATED}.
+   */
   private final Map<Integer, Long> taken = new HashMap<>();
 
   FreeUids(EngineCalls calls, SandboxUids uids, String workerId) {
@@ -54,7 +64,10 @@ final class FreeUids {
     this.start = Math.floorMod(workerId.hashCode() * 0x9E3779B9, uids.size());
   }
 
-  /** A user that nothing else gets, until this is closed and the engine lists who has it. */
+  /**
+   * An allocated user id. To be closed when the create has ended; the id stays reserved until a
+   * later listing shows whether a container has it.
+   */
   final class Taken implements AutoCloseable {
     private final int number;
 
@@ -66,7 +79,7 @@ final class FreeUids {
       return number;
     }
 
-    /** Whether a container has it besides one that was just created. */
+    /** Asks the engine whether a container other than the one just created has this id. */
     boolean isAnothersToo(String containerId) throws EngineException {
       if (uids.isShared()) {
         return false;
@@ -88,6 +101,11 @@ final class FreeUids {
     }
   }
 
+  /**
+   * Allocates an id; asks the engine only if needed.
+   *
+   * @throws EngineException of kind REJECTED if all ids of the range are in use
+   */
   Taken take() throws EngineException {
     if (uids.isShared()) {
       return new Taken(uids.first());
@@ -109,7 +127,7 @@ final class FreeUids {
     return new Taken(picked);
   }
 
-  /** Null if the engine has to be asked. */
+  /** Allocates an id from the last listing; null if the engine must be asked. */
   private synchronized @Nullable Integer pickKnown() {
     return lastAsked == null || picks >= PICKS_BY_ONE_LISTING ? null : pick();
   }
@@ -119,7 +137,7 @@ final class FreeUids {
       listed = answer;
       lastAsked = asked;
       picks = 0;
-      // A create that ended before the engine was asked is in its answer, or came to nothing.
+      // A create that ended before this listing was requested is in it, or has failed.
       taken.values().removeIf(ended -> ended != BEING_CREATED && ended - asked < 0);
     }
     return pick();
@@ -136,7 +154,7 @@ final class FreeUids {
     return null;
   }
 
-  /** What is known is out of date. */
+  /** Makes the next allocation ask the engine. */
   private synchronized void seenElsewhere() {
     picks = PICKS_BY_ONE_LISTING;
   }
@@ -145,7 +163,7 @@ final class FreeUids {
     taken.put(uid, System.nanoTime());
   }
 
-  /** Containers, by their ids, that have a label, and the user that it names. */
+  /** Lists the containers that have a label: the user id of each, by container id. */
   private Map<String, Integer> holders(String label) throws EngineException {
     return calls.call(
         Operation.LIST,

@@ -34,15 +34,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Creates and starts sandboxes and slots of one spec, after the network and the host's firewall.
- * Pulls the image if it is missing, and uses what a failure shows for the next attempt.
+ * Creates and starts sandboxes and slots of one spec, once the network exists and the host's
+ * firewall is in force. Pulls a missing image, learns from failures for the next attempt, and makes
+ * the reference containers with which others are compared. Thread-safe; calls block.
  */
 public final class SandboxFactory implements SpecComparison {
   private static final Logger log = LoggerFactory.getLogger(SandboxFactory.class);
 
   private static final int MOST_CREATED = 256;
 
-  /** Each makes another one less likely. */
+  /** Attempts to allocate a user id that no other worker chooses at the same time. */
   private static final int MOST_CLASHES = 4;
 
   private final EngineCalls calls;
@@ -56,7 +57,9 @@ public final class SandboxFactory implements SpecComparison {
   private final SandboxUids uids;
   private final FreeUids freeUids;
 
-  /** Of containers that were created a moment ago, until they are asked for. */
+  /**
+   * User ids of containers that were created a moment ago, by container id, until the caller asks.
+   */
   private final Map<String, Integer> created =
       Collections.synchronizedMap(
           new LinkedHashMap<>() {
@@ -69,15 +72,9 @@ public final class SandboxFactory implements SpecComparison {
   private final SpecCheck sandboxCheck;
   private final SpecCheck slotCheck;
   private volatile @Nullable SlotLayout layout;
-  // cleared where the host's kernel turns out to have no IPv6: there is nothing to switch off
+  // cleared when a start shows that the host's kernel has no IPv6 that could be disabled
   private volatile boolean ipv6 = true;
 
-  /**
-   * A worker's factory for a spec.
-   *
-   * @param uids the users of the sandboxes
-   * @param start how containers are started
-   */
   public SandboxFactory(
       EngineCalls calls,
       SandboxSpec spec,
@@ -101,7 +98,7 @@ public final class SandboxFactory implements SpecComparison {
     this.slotCheck = new SpecCheck(calls, uids);
   }
 
-  /** Makes sure of what a sandbox hangs on: its network, and the rules there. */
+  /** Makes sure that the network, if any, exists and that the host's firewall is in force there. */
   public void prepare() throws EngineException {
     if (spec.policy().hasNetwork()) {
       network.ensure();
@@ -109,6 +106,7 @@ public final class SandboxFactory implements SpecComparison {
     }
   }
 
+  /** Creates a user's container without starting it; returns its id. */
   public String create(UserId user, Path workspace) throws EngineException {
     boolean withIpv6 = ipv6;
     String id = createAs(uid -> docker -> creation.sandbox(docker, user, workspace, uid, withIpv6));
@@ -116,6 +114,7 @@ public final class SandboxFactory implements SpecComparison {
     return id;
   }
 
+  /** Creates a slot's container without starting it; returns its id. */
   public String createSlot(String slotId, Path directory) throws EngineException {
     boolean withIpv6 = ipv6;
     SlotLayout wanted = layout();
@@ -126,12 +125,12 @@ public final class SandboxFactory implements SpecComparison {
     return id;
   }
 
-  /** The user of a container that was created a moment ago; null if that is forgotten. */
+  /** Returns the user id of a container that was just created, and forgets it; null if unknown. */
   public @Nullable Integer uid(String containerId) {
     return created.remove(containerId);
   }
 
-  /** That of slots; the engine's runtimes are asked for once. */
+  /** Returns the layout of slots, which depends on the engine's runtimes. Asks the engine once. */
   public SlotLayout layout() throws EngineException {
     SlotLayout known = layout;
     if (known == null) {
@@ -141,7 +140,10 @@ public final class SandboxFactory implements SpecComparison {
     return known;
   }
 
-  /** Creates it with a user of its own, which no other worker chose in the same moment. */
+  /**
+   * Creates a container with a user id that no other container has. If another worker chose the
+   * same id concurrently, the container is removed and another id is tried.
+   */
   private String createAs(IntFunction<SpecCheck.Command> command) throws EngineException {
     for (int i = 0; i < MOST_CLASHES; i++) {
       try (FreeUids.Taken uid = freeUids.take()) {
@@ -160,7 +162,10 @@ public final class SandboxFactory implements SpecComparison {
         null);
   }
 
-  /** If not, or if that can't be said, nothing is left of the container. */
+  /**
+   * Whether no other container has the same user id. If another has, or the engine does not answer,
+   * the container is removed.
+   */
   private boolean isItsOwn(FreeUids.Taken uid, String id) throws EngineException {
     boolean own = false;
     try {
@@ -173,7 +178,10 @@ public final class SandboxFactory implements SpecComparison {
     }
   }
 
-  /** What stays is replaced by the next create under its name, or found by a sweep. */
+  /**
+   * Removes a container that must not be used. If that fails, a later create under the same name
+   * replaces it, or a sweep removes it.
+   */
   private void removeUnused(String id) {
     try {
       calls.call(
@@ -235,7 +243,7 @@ public final class SandboxFactory implements SpecComparison {
     }
   }
 
-  /** What a failed start tells for the next one. */
+  /** Records what a failure means for the next attempt: no network, no host rules, or no IPv6. */
   private EngineException noted(EngineException e) {
     if (EngineErrors.isMissingNetwork(e)) {
       forgetNetwork();
@@ -254,7 +262,7 @@ public final class SandboxFactory implements SpecComparison {
   public List<String> differences(
       JsonNode answer, @Nullable String slotId, UserId user, Path workspace)
       throws EngineException, IOException {
-    // What is only looked at mounts the root: the user's directory may not be there yet.
+    // A reference container mounts the root, because the user's directory may not exist yet.
     Path root = Objects.requireNonNull(workspace.getParent());
     if (slotId != null) {
       Path directory = SlotMounts.directory(root, workerId).resolve(slotId);

@@ -9,13 +9,17 @@ import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.nio.file.Path;
 
-/** Where in a slot the workspace shows that is mounted in the slot's directory later. */
+/**
+ * How a workspace that is mounted in a slot's directory later reaches {@code /workspace} in the
+ * container. Depends on the runtime.
+ */
 public enum SlotLayout {
-  /** At {@code /workspace}, at once. */
+  /** The mount propagates to {@code /workspace} by itself. */
   AT_ONCE(ContainerCreation.WORKSPACE),
   /**
-   * On gVisor nothing shows that is mounted on a mounted directory, but what is mounted below it
-   * does. So the workspace shows elsewhere, from where the slot's entrance mounts it in its place.
+   * On gVisor, a later mount on the mounted directory itself does not show in the container, but
+   * one below it does. So the workspace shows at another path, and the slot's entrance, a process
+   * in the container, mounts it at {@code /workspace}.
    */
   BY_ENTRANCE("/run/zcbot/slot/" + SlotMounts.WORKSPACE);
 
@@ -29,7 +33,7 @@ public enum SlotLayout {
     return facts.showsOnlyWhatIsMountedBelow(spec) ? BY_ENTRANCE : AT_ONCE;
   }
 
-  /** Where in the container the workspace shows. */
+  /** The path in the container at which the mounted workspace becomes visible. */
   public String shows() {
     return shows;
   }
@@ -39,12 +43,12 @@ public enum SlotLayout {
     return this == AT_ONCE ? slotDirectory.resolve(SlotMounts.WORKSPACE) : slotDirectory;
   }
 
-  /** Where in the container that is mounted. */
+  /** The path in the container at which {@link #source} is mounted. */
   String target() {
     return this == AT_ONCE ? shows : shows.substring(0, shows.lastIndexOf('/'));
   }
 
-  /** What init waits to see. */
+  /** The path in the container of the probe file for which init waits. */
   String probe() {
     return shows + "/" + SlotMounts.PROBE_NAME;
   }

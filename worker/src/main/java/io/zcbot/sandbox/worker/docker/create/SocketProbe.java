@@ -24,8 +24,8 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Asks from inside a container of a spec's image and runtime which sockets code in it can make that
- * lead into the kernel or to the hypervisor, and should be refused.
+ * Finds out which kinds of sockets code in a sandbox can create that lead into the kernel or to the
+ * hypervisor and should be refused. Runs a container of the spec's image and runtime for that.
  */
 public final class SocketProbe {
   private static final String RUNNER = "/usr/local/sbin/zcbot-runner";
@@ -39,7 +39,10 @@ public final class SocketProbe {
     this.spec = spec;
   }
 
-  /** The families, as the kernel's headers name them. */
+  /**
+   * Starts a container and returns the socket families that are not refused, as the kernel's
+   * headers name them. Blocks for at most about 15 s.
+   */
   public List<String> open() throws EngineException {
     String id = create();
     try (ReadyGate gate = ReadyGate.open(calls, id)) {

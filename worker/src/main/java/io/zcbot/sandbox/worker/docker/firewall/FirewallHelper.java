@@ -30,8 +30,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Containers of an image of their own that set and watch the firewall's rules. They perform one
- * task, report the result in one line, and are removed; those that watch and seal run on.
+ * Runs helper containers that set, watch and seal firewall rules. A helper for one task reports its
+ * result in one line and is removed; those that watch and seal run until they are closed. Each has
+ * only the privileges that its job needs.
  */
 final class FirewallHelper {
   private static final Logger log = LoggerFactory.getLogger(FirewallHelper.class);
@@ -51,31 +52,35 @@ final class FirewallHelper {
     this.patience = patience;
   }
 
-  /** What a helper is to do, and the least it needs for that. */
+  /** The job of a helper, with the privileges that it needs. */
   sealed interface Job {
-    /** Reads which DNS resolvers containers on a network use; without any privilege. */
+    /** Reads which DNS resolvers containers on a network use. Needs no privileges. */
     record Resolvers(String network) implements Job {}
 
-    /** Sets the rules; in the host's network namespace, where it may do what root does there. */
+    /** Sets the host's rules. Runs in the host's network namespace with NET_ADMIN. */
     record SetRules(List<String> environment) implements Job {}
 
-    /** Sets rules in the network namespaces of processes that it is told of, until it ends. */
+    /** Sets rules in the network namespaces of processes that are named on its standard input. */
     record Seal(List<String> environment) implements Job {}
 
-    /** Ends when they are not those that were set, or with its standard input; needs the same. */
+    /**
+     * Ends when the host's rules are no longer those that were set, or when its standard input
+     * ends. Needs the same privileges as setting them.
+     */
     record WatchRules(List<String> environment) implements Job {}
   }
 
   /**
-   * Runs one.
+   * Runs a helper for one task and waits for its result.
    *
-   * @return what it said of it, by key
-   * @throws EngineException of kind FIREWALL if it says that it failed
+   * @return the details that it reported, by key
+   * @throws EngineException of kind FIREWALL if it reported a failure or ended without a result
    */
   Map<String, String> run(Job job, EngineFacts facts) throws EngineException {
     Verdict verdict = verdict(job, facts);
     if (verdict instanceof Verdict.Silent silent && silent.last().isEmpty()) {
-      // An engine that is short of processor time may end a stream before it has read all of it.
+      // A busy engine may end a stream before it has delivered the output; so no output at all is
+      // worth a second attempt.
       verdict = verdict(job, facts);
     }
     return said(verdict);
@@ -107,10 +112,10 @@ final class FirewallHelper {
   }
 
   /**
-   * Watches rules until they change, or others are to be watched.
+   * Runs a helper that watches the host's rules. Blocks until it ends or {@code until} is true.
    *
-   * @param until asked every few seconds
-   * @return how it ended; null if it was told to
+   * @param until evaluated every 3 s, to end the watch
+   * @return the helper's result; null if {@code until} ended the watch
    */
   @Nullable Verdict watch(Job.WatchRules job, EngineFacts facts, BooleanSupplier until)
       throws EngineException {
@@ -122,7 +127,7 @@ final class FirewallHelper {
         try {
           return gate.await(WATCH_SLICE);
         } catch (TimeoutException _) {
-          // they are as they were
+          // no change yet
         }
       }
       return null;
@@ -144,7 +149,7 @@ final class FirewallHelper {
         });
   }
 
-  /** Removes what a previous run of the worker left. */
+  /** Removes helpers that a previous run of the worker left. */
   void removeLeftovers() throws EngineException {
     List<com.github.dockerjava.api.model.Container> left =
         calls.call(
@@ -198,7 +203,7 @@ final class FirewallHelper {
             .withAutoRemove(true)
             .withLogConfig(new LogConfig(LogConfig.LoggingType.LOCAL, Map.of("max-size", "1m")));
     if (facts.defaultHasOwnNetworkStack()) {
-      config.withRuntime("runc"); // the host's network is the kernel's
+      config.withRuntime("runc"); // the rules are for the host kernel's network stack
     }
     command
         .withLabels(labels)
@@ -220,9 +225,9 @@ final class FirewallHelper {
         config
             .withNetworkMode("none")
             .withPidMode("host")
-            // whose profile for containers refuses to look into some processes, and mounts
+            // Docker's AppArmor profile would refuse access to some processes, and mounts.
             .withSecurityOpts(List.of("no-new-privileges:true", "apparmor=unconfined"))
-            // to enter another's namespace, for which it has to look into its process
+            // entering another network namespace requires access to a process in it
             .withCapAdd(Capability.NET_ADMIN, Capability.SYS_ADMIN, Capability.SYS_PTRACE);
         if (facts.remapsUsers()) {
           config.withUsernsMode("host");
@@ -232,7 +237,7 @@ final class FirewallHelper {
             .withCmd("seal")
             .withEnv(seal.environment)
             .withStdinOpen(true)
-            // its input ends with the worker
+            // its standard input ends when the worker ends, and then the helper ends
             .withStdInOnce(true);
       }
       case Job.WatchRules rules -> {
@@ -242,7 +247,7 @@ final class FirewallHelper {
             .withCmd("watch")
             .withEnv(rules.environment)
             .withStdinOpen(true)
-            .withStdInOnce(true); // it ends with the worker, however that ends
+            .withStdInOnce(true); // its input ends with the worker
       }
     }
     return command.withHostConfig(config);
@@ -251,11 +256,14 @@ final class FirewallHelper {
   private static void onHost(HostConfig config, EngineFacts facts) {
     config.withNetworkMode("host").withCapAdd(Capability.NET_ADMIN);
     if (facts.remapsUsers()) {
-      config.withUsernsMode("host"); // a remapped root is nobody in the host's network
+      config.withUsernsMode("host"); // a remapped root has no rights in the host's network
     }
   }
 
-  /** The engine removes it when it ends; this is for one that did not start, or does not end. */
+  /**
+   * Removes a helper, also if the thread is interrupted; a failure is logged. The engine removes
+   * helpers that end by themselves; this is for those that did not start or do not end.
+   */
   void removeQuietly(String id) {
     boolean interrupted = Thread.interrupted();
     try {

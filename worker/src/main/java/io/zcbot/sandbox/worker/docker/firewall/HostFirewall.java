@@ -29,14 +29,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the rules on one network's bridge in force. They are set before the first container is
- * created, and set again from time to time: that replaces all existing rules in one transaction, so
- * checking and repairing are one operation. While they are not known to be in force, nothing is
- * created.
+ * Keeps the firewall rules of one network's bridge in force on the host. The rules are set before
+ * the first container is created and then periodically by {@link #check}. Setting them replaces all
+ * existing rules in one transaction, so checking and repairing are the same operation. While the
+ * rules are not known to be in force, no container is created.
  *
- * <p>Who asks only compares a timestamp. That the rules hold at this very moment is proved by a
- * sandbox's init from inside, before it says that it is ready; for sandboxes that are ready
- * already, a {@link RulesWatch} tells of changes.
+ * <p>{@link #require}, called before each create, usually only compares a timestamp. That the rules
+ * hold at that very moment is proved by the sandbox's init from inside, before it reports ready.
+ * For sandboxes that are ready already, {@link RulesWatch} notices changes.
+ *
+ * <p>Thread-safe. Concurrent callers share one attempt to set the rules.
  */
 public final class HostFirewall {
   private static final Logger log = LoggerFactory.getLogger(HostFirewall.class);
@@ -79,21 +81,21 @@ public final class HostFirewall {
     this.helper = new FirewallHelper(calls, image, workerId, settings.callTimeout());
     this.seal =
         new NamespaceSeal(calls, networkName, helper, () -> sealRules, settings.readyTimeout());
-    // one late check is no reason to refuse starts, two are
+    // tolerates one late check, not two
     Duration validity = settings.firewallInterval().multipliedBy(2).plus(settings.callTimeout());
     this.state = new RulesState(validity, nanoTime);
     this.resolvers = new Resolvers(policy.dns(), networkName, nanoTime);
   }
 
-  /** Sets what a sandbox needs beside the host's rules, of the same policy and network. */
+  /** Returns what sets the rules in sandboxes' own network namespaces, for the same policy. */
   public NamespaceSeal seal() {
     return seal;
   }
 
   /**
-   * Returns once the rules are known to be in force.
+   * Returns when the rules are known to be in force; sets them if needed, which blocks.
    *
-   * @throws EngineException if they can't be set
+   * @throws EngineException if they can't be set, or could not be set moments ago
    */
   public void require() throws EngineException {
     if (!policy.rulesOnHost() || state.isInForce()) {
@@ -101,12 +103,15 @@ public final class HostFirewall {
     }
     EngineException failure = state.recentFailure();
     if (failure != null) {
-      throw failure; // a queue of ensures is no reason to insist
+      throw failure; // a queue of ensures must not repeat the attempt
     }
     renewUntilUndoubted();
   }
 
-  /** Sets the rules again, if there are any to set. What goes wrong is told by {@link #problem}. */
+  /**
+   * Sets the rules again, if the spec has any. Blocks, but does not throw: a failure is logged and
+   * returned by {@link #problem}.
+   */
   public void check() {
     if (!policy.rulesOnHost()) {
       return;
@@ -118,18 +123,21 @@ public final class HostFirewall {
     }
   }
 
-  /** The rules may be gone: the next create, or check, sets them before anything else. */
+  /** Marks the rules as possibly gone: the next create or check sets them first. Does not block. */
   public void doubt() {
     state.doubt();
     resolvers.forget();
   }
 
-  /** Why the rules are not known to be in force; null if they are or none are wanted. */
+  /** Returns why the rules are not known to be in force; null if they are or the spec has none. */
   public @Nullable String problem() {
     return policy.rulesOnHost() ? state.problem() : null;
   }
 
-  /** An attempt, also one that is shared, may have set the rules before what a doubt is about. */
+  /**
+   * Sets the rules until an attempt succeeds that began after the last doubt: an attempt that began
+   * before, perhaps by another thread, may have set them before they were changed.
+   */
   private void renewUntilUndoubted() throws EngineException {
     for (int i = 0; i < MOST_ATTEMPTS; i++) {
       attempts.run(this::renew);
@@ -201,9 +209,9 @@ public final class HostFirewall {
   }
 
   /**
-   * Watches the rules that were set last.
+   * Watches the rules that were set last. Blocks; called by {@link RulesWatch}.
    *
-   * @return what the helper said when it ended; null if other rules have been set, or none yet
+   * @return the helper's result when it ended; null if other rules have been set, or none yet
    */
   @Nullable Verdict watch() throws EngineException {
     List<String> watched = environment;
@@ -215,12 +223,12 @@ public final class HostFirewall {
             () -> !watched.equals(environment));
   }
 
-  /** Whether there are rules on the host at all. */
+  /** Whether the spec has rules on the host. */
   boolean isWanted() {
     return policy.rulesOnHost();
   }
 
-  /** Where the network is, made again if somebody removed it. */
+  /** Returns the network's bridge; creates the network again if it was removed. */
   private Bridge bridge() throws EngineException {
     network.ensure();
     try {

@@ -20,11 +20,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sets rules in the network namespace of a sandbox that was just started, from outside: against
- * what never comes to the bridge, or burdens others before it does. The sandbox has no capability
- * to change them, and its init is not ready before they are in force.
+ * Seals sandboxes: sets rules in the network namespace of a sandbox that was just started, from
+ * outside. They apply to traffic that never reaches the host's bridge, or that would burden others
+ * before it does. The sandbox has no capability to change them, and its init reports ready only
+ * when they are in force.
  *
- * <p>A start must not wait for a helper's, so one helper sets all seals, and ends with the worker.
+ * <p>Starting a helper for each sandbox would delay its start, so one helper, started when first
+ * needed, sets all seals and ends with the worker. Thread-safe; the lock is held while the helper
+ * is asked, so sandboxes are sealed one after the other.
  */
 public final class NamespaceSeal implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(NamespaceSeal.class);
@@ -37,15 +40,21 @@ public final class NamespaceSeal implements AutoCloseable {
   private final ReentrantLock lock = new ReentrantLock();
   private @Nullable Helper running;
 
-  /** Where a container is on its host. */
+  /**
+   * Where a container's network namespace is.
+   *
+   * @param process id of its first process on the host; 0 if it does not run
+   * @param gateway IPv4 address of its gateway; null if it is not on the network
+   */
   private record Place(long process, @Nullable String gateway) {}
 
   private record Helper(String id, List<String> rules, SealSession session) {}
 
   /**
-   * Starts nothing yet.
+   * Creates the seal without starting the helper.
    *
-   * @param rules the helper's environment; null while it is not known
+   * @param rules supplies the helper's environment; null while that is unknown
+   * @param patience maximum time for each answer of the helper
    */
   NamespaceSeal(
       EngineCalls calls,
@@ -60,7 +69,12 @@ public final class NamespaceSeal implements AutoCloseable {
     this.patience = patience;
   }
 
-  /** Seals a container's namespace, unless its process has ended: what that said tells why. */
+  /**
+   * Seals a container's network namespace. Does nothing if its process has ended already; the
+   * container's output then explains why.
+   *
+   * @throws EngineException if the seal is not known to be set
+   */
   public void set(String containerId) throws EngineException {
     Place place = place(containerId);
     if (place.process == 0) {
@@ -106,7 +120,7 @@ public final class NamespaceSeal implements AutoCloseable {
         });
   }
 
-  /** The sandbox is sealed to its gateway. */
+  /** Throws if the container has no gateway, the only next hop that a seal allows. */
   private void requireGateway(@Nullable String gateway) throws EngineException {
     if (gateway == null) {
       throw EngineErrors.exception(
@@ -126,7 +140,7 @@ public final class NamespaceSeal implements AutoCloseable {
     }
   }
 
-  /** Null if the helper has ended, or does not answer what it was asked. */
+  /** Asks the helper to seal a namespace; null if it has ended or does not answer properly. */
   private @Nullable String ask(Place place) throws EngineException {
     Helper asked = helper();
     String answer = null;
@@ -139,11 +153,12 @@ public final class NamespaceSeal implements AutoCloseable {
       return answer;
     } finally {
       if (answer == null) {
-        discard(); // later answers would be taken for others
+        discard(); // a late answer would be taken for the next one
       }
     }
   }
 
+  /** Returns the running helper; starts one if there is none, or if the rules have changed. */
   private Helper helper() throws EngineException {
     List<String> wanted = rules.get();
     if (wanted == null) {
@@ -171,7 +186,7 @@ public final class NamespaceSeal implements AutoCloseable {
     return Objects.requireNonNull(running);
   }
 
-  /** Ends the helper, whose container goes. */
+  /** Ends the helper and removes its container. */
   @Override
   public void close() {
     lock.lock();

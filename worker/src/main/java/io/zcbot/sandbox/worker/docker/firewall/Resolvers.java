@@ -15,7 +15,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Whom sandboxes may ask for names. What the engine gives its containers is asked now and then. */
+/**
+ * The DNS resolvers that sandboxes may use. Those that the engine gives its containers are read by
+ * a helper and then kept for 5 minutes.
+ */
 final class Resolvers {
   private static final Logger log = LoggerFactory.getLogger(Resolvers.class);
   private static final Duration HOLD = Duration.ofMinutes(5);
@@ -28,7 +31,7 @@ final class Resolvers {
 
   private record Known(long at, List<String> addresses) {}
 
-  /** Runs a helper, and returns what it said, by key. */
+  /** Runs a helper and returns the details that it reported, by key. */
   interface HelperRun {
     Map<String, String> run(FirewallHelper.Job job) throws EngineException;
   }
@@ -39,12 +42,14 @@ final class Resolvers {
     this.nanoTime = nanoTime;
   }
 
-  /** They may be others by now. */
+  /** Makes the next {@link #get} ask the engine again. */
   void forget() {
     known = null;
   }
 
-  /** Their addresses; none where names are not resolved. */
+  /**
+   * Returns the resolvers' addresses; empty if sandboxes resolve no names. May block for a helper.
+   */
   List<String> get(HelperRun helper) throws EngineException {
     return switch (dns) {
       case Dns.Off _ -> List.of();
@@ -65,7 +70,8 @@ final class Resolvers {
         helper.run(new FirewallHelper.Job.Resolvers(networkName)).getOrDefault("resolvers", "");
     List<String> addresses =
         List.of(list.split(",")).stream()
-            // a scope is of no use in a rule, host(...) is asked from elsewhere
+            // a rule can't use the scope of an IPv6 address; host(...) is queried from the host's
+            // network and dropped below
             .map(address -> address.replaceFirst("%.*", ""))
             .filter(address -> ADDRESS.matcher(address).matches())
             .filter(address -> !address.startsWith("127."))

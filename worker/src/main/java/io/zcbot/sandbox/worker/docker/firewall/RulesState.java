@@ -13,7 +13,10 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** What is known of the host's rules: until when they are in force, or why they may not be. */
+/**
+ * What is known about the host's rules: until when they count as in force, or why they may not be.
+ * Thread-safe; nothing blocks.
+ */
 final class RulesState {
   private static final Duration FAILURE_HOLDS = Duration.ofSeconds(2);
 
@@ -25,9 +28,10 @@ final class RulesState {
   private volatile @Nullable PastFailure lastFailure;
 
   /**
-   * Nothing is known yet.
+   * Creates the state in which nothing is known.
    *
-   * @param validity for how long a check holds, from its beginning
+   * @param validity how long a successful check counts, from its beginning
+   * @param nanoTime monotonic clock, in nanoseconds
    */
   RulesState(Duration validity, LongSupplier nanoTime) {
     this.validity = validity;
@@ -35,10 +39,11 @@ final class RulesState {
   }
 
   /**
-   * A check that sets the rules.
+   * An attempt to set the rules.
    *
-   * @param began on the monotonic clock
-   * @param doubtsBefore how many doubts there were until then
+   * @param began when it began, on the monotonic clock
+   * @param doubtsBefore number of doubts until then; if there are more now, the attempt may have
+   *     set the rules before they were changed
    */
   record Check(long began, long doubtsBefore) {}
 
@@ -48,7 +53,7 @@ final class RulesState {
     return new Check(nanoTime.getAsLong(), doubts.get());
   }
 
-  /** A check set the rules; it may have done so before what a later doubt is about. */
+  /** Records that an attempt set the rules. It is void if they were doubted since it began. */
   void succeeded(Check check) {
     lastSeen = Instant.now().truncatedTo(ChronoUnit.SECONDS);
     lastSuccess = check;
@@ -60,19 +65,19 @@ final class RulesState {
     lastFailure = new PastFailure(nanoTime.getAsLong(), failure);
   }
 
-  /** The rules may be gone. */
+  /** Records that the rules may be gone. */
   void doubt() {
     doubts.incrementAndGet();
     lastFailure = null;
   }
 
-  /** Whether a check set the rules and nobody has doubted them since it began. */
+  /** Whether the last attempt succeeded and the rules were not doubted since it began. */
   boolean isUndoubted() {
     Check check = lastSuccess;
     return check != null && check.doubtsBefore == doubts.get();
   }
 
-  /** Whether that is not long ago. */
+  /** Whether the rules are undoubted and were set recently enough. */
   boolean isInForce() {
     Check check = lastSuccess;
     return isUndoubted() && check != null && isValid(check);
@@ -82,18 +87,21 @@ final class RulesState {
     return nanoTime.getAsLong() - check.began <= validity.toNanos();
   }
 
-  /** The failure of a moment ago, which another check would meet again; null if there is none. */
+  /**
+   * Returns the failure of an attempt within the last 2 s, which another attempt would only repeat;
+   * null if there is none.
+   */
   @Nullable EngineException recentFailure() {
     PastFailure last = lastFailure;
     return last != null
-            // the image may have been built since, and pulls are held back already
+            // a missing image may have been built since, and pulls are limited already
             && last.failure.kind() != Kind.IMAGE_MISSING
             && nanoTime.getAsLong() - last.at < FAILURE_HOLDS.toNanos()
         ? last.failure
         : null;
   }
 
-  /** Why the rules are not known to be in force; null if they are. */
+  /** Returns why the rules are not known to be in force; null if they are. */
   @Nullable String problem() {
     if (isUndoubted()) {
       return isInForce() ? null : "was not checked in time, " + seen();
@@ -102,7 +110,10 @@ final class RulesState {
     return last == null ? "is being checked, " + seen() : problem(last.failure);
   }
 
-  /** Only the helper's own report shows that the rules are not in force. */
+  /**
+   * Describes a failure. Only a failure that the helper itself reported shows that the rules are
+   * not in force.
+   */
   String problem(EngineException failure) {
     return failure.kind() == Kind.FIREWALL
         ? "not in force: " + failure.getMessage()

@@ -17,9 +17,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Notices a change of the host's rules within milliseconds, and has them set again. From then until
- * they are, nothing is announced ready. If they can't be watched, a change is noticed by the next
- * regular check.
+ * Watches the host's rules on a virtual thread. Notices a change within milliseconds and sets the
+ * rules again; until they are set, no sandbox is announced as ready. If the rules can't be watched,
+ * a change is noticed by the next periodic check, and the watch is tried again after 1 s to 1 min.
  */
 public final class RulesWatch implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(RulesWatch.class);
@@ -34,7 +34,7 @@ public final class RulesWatch implements AutoCloseable {
     this.firewall = firewall;
   }
 
-  /** Starts to watch, if there are rules. */
+  /** Starts the watch; does nothing if the spec has no rules on the host. */
   public static RulesWatch start(HostFirewall firewall) {
     RulesWatch watch = new RulesWatch(firewall);
     if (firewall.isWanted()) {
@@ -77,7 +77,7 @@ public final class RulesWatch implements AutoCloseable {
     }
   }
 
-  /** Throws if the helper ended for another reason. */
+  /** Throws if the helper ended for another reason than a change of the rules. */
   private static void requireChange(Verdict end) throws EngineException {
     String said =
         switch (end) {
@@ -96,7 +96,7 @@ public final class RulesWatch implements AutoCloseable {
     }
   }
 
-  /** Ends the watching; its container goes. */
+  /** Ends the watch and waits up to 5 s for its thread, which removes the helper. */
   @Override
   public void close() {
     closed.countDown();

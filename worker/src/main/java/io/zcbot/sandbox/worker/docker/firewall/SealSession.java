@@ -22,22 +22,23 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is said to a helper that sets seals, and what it answers: one line for each. What it says
- * unasked, or in too long a line, ends it.
+ * The conversation with a helper that sets seals: one line for each question and one for each
+ * answer. A helper that writes without being asked, or too long a line, is cut off. One thread
+ * asks; the stream's thread reads the answers.
  */
 final class SealSession implements AutoCloseable {
   private static final int MAX_LINE = 1000;
   private static final int MOST_UNREAD = 4;
   private static final int MAX_UNSENT = 1000;
 
-  /** Where the helper has ended. */
+  /** Queued after the last answer, when the helper has ended. */
   private static final String END = "";
 
   private final InputQueue questions = new InputQueue(MAX_UNSENT);
   private final BlockingQueue<String> answers = new ArrayBlockingQueue<>(MOST_UNREAD + 1);
   private final EngineStream<Boolean> stream;
 
-  /** Attaches to a helper that is not started yet. */
+  /** Attaches to a helper before it is started. */
   SealSession(EngineCalls calls, String containerId) throws EngineException {
     stream =
         EngineStream.open(
@@ -47,7 +48,7 @@ final class SealSession implements AutoCloseable {
             this::read);
   }
 
-  /** Waits for the next answer; null if there is none in time, or none any more. */
+  /** Blocks until the next answer; null if there is none in time or the helper has ended. */
   @Nullable String answer(Duration patience) throws EngineException {
     try {
       String answer = answers.poll(patience.toNanos(), TimeUnit.NANOSECONDS);
@@ -59,12 +60,12 @@ final class SealSession implements AutoCloseable {
     }
   }
 
-  /** What is not taken any more is not answered either. */
+  /** Sends a question without blocking. If it can't be sent, there will be no answer either. */
   void ask(String question) {
     var _ = questions.offer((question + "\n").getBytes(StandardCharsets.US_ASCII), 0);
   }
 
-  /** The helper ends with its input. */
+  /** Ends the conversation. The helper ends when its standard input does. */
   @Override
   public void close() {
     questions.close();

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** Keeps the rules on the sandboxes' bridge in force. */
+/** Keeps firewall rules in force, on the host and in sandboxes' network namespaces. */
 @NullMarked
 package io.zcbot.sandbox.worker.docker.firewall;
 

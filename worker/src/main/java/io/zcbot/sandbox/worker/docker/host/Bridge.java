@@ -7,9 +7,9 @@ package io.zcbot.sandbox.worker.docker.host;
 import java.util.List;
 
 /**
- * The sandboxes' network on the engine's host.
+ * The sandboxes' network as the engine's host sees it.
  *
- * @param device the bridge's network interface
+ * @param device name of the bridge's network interface
  * @param subnets in CIDR form, IPv4 and IPv6
  */
 public record Bridge(String device, List<String> subnets) {}

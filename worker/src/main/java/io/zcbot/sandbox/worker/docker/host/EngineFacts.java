@@ -20,12 +20,13 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an engine reports about itself and its host ({@code /info} and {@code /version}).
+ * What an engine reports about itself and its host ({@code /info} and {@code /version}), and what
+ * follows from that for sandboxes. A snapshot; immutable.
  *
  * @param securityOptions as the engine writes them, for instance {@code name=seccomp,profile=…}
- * @param memory of its host, in bytes; 0 where it isn't told
- * @param liveRestore whether containers outlive a restart of the engine
- * @param systemTime its clock when it answered; null where it isn't told
+ * @param memory of the host, in bytes; 0 if unknown
+ * @param liveRestore whether containers survive a restart of the engine
+ * @param systemTime the host's clock when the engine answered; null if unknown
  */
 public record EngineFacts(
     Versions versions,
@@ -36,10 +37,10 @@ public record EngineFacts(
     long memory,
     boolean liveRestore,
     @Nullable Instant systemTime) {
-  /** What an idle slot takes of the host's memory, the engine's processes for it included. */
+  /** Memory of the host that an idle slot takes, in bytes, with the engine's processes for it. */
   private static final long SLOT = 8L << 20;
 
-  /** The same with a kernel of its own. */
+  /** The same if the slot's runtime has a kernel of its own. */
   private static final long OWN_KERNEL_SLOT = 32L << 20;
 
   private static final Pattern REMAPPED_ROOT = Pattern.compile(".*/(\\d{1,9})\\.(\\d{1,9})/?");
@@ -49,20 +50,20 @@ public record EngineFacts(
   }
 
   /**
-   * What runs there.
+   * Versions of the software on the host.
    *
-   * @param runc empty where it isn't told
+   * @param runc empty if unknown
    */
   public record Versions(String engine, String api, String kernel, String runc) {}
 
   /**
-   * What can be limited.
+   * Which cgroup limits the engine supports.
    *
-   * @param version 1 or 2; 0 where it isn't told
-   * @param driver who makes them: systemd, cgroupfs (the engine itself) or none; empty where it
-   *     isn't told
-   * @param unlimited what it can't limit: memory, swap, cpu, pids
-   * @param weighsIo whether it weighs containers' disk I/O, rather than to discard the weight
+   * @param version of cgroups, 1 or 2; 0 if unknown
+   * @param driver what creates the cgroups: systemd, cgroupfs (the engine itself) or none; empty if
+   *     unknown
+   * @param unlimited limits that are not supported: memory, swap, cpu, pids
+   * @param weighsIo whether the engine applies weights of disk I/O; others ignore them
    */
   public record Cgroups(int version, String driver, List<String> unlimited, boolean weighsIo) {
     public Cgroups {
@@ -71,9 +72,10 @@ public record EngineFacts(
   }
 
   /**
-   * The OCI runtimes.
+   * The engine's OCI runtimes.
    *
-   * @param byName what stands behind each one's name
+   * @param byName each runtime's configuration, as JSON text, by its name
+   * @param defaultName the runtime of containers that name none
    */
   public record Runtimes(Map<String, String> byName, String defaultName) {
     private static final Pattern OWN_KERNEL =
@@ -85,7 +87,7 @@ public record EngineFacts(
 
     private static final Pattern GVISOR = Pattern.compile("runsc|gvisor", Pattern.CASE_INSENSITIVE);
 
-    /** Whether sandboxes talk to another kernel than the host's. */
+    /** Whether containers of a runtime use another kernel than the host's. */
     public boolean hasOwnKernel(String name) {
       return is(OWN_KERNEL, name);
     }
@@ -100,19 +102,19 @@ public record EngineFacts(
   }
 
   /**
-   * Where it keeps its data.
+   * Where the engine stores its data.
    *
-   * @param dataRoot its directory; of one that remaps users, the last part names the host's ids of
-   *     a container's root
+   * @param dataRoot the data directory; if the engine remaps users, its last part has the host's
+   *     ids of a container's root
    */
   public record Storage(String driver, String backingFilesystem, String dataRoot) {}
 
-  /** Whether a security option is on, whatever its details. */
+  /** Whether a security option is on, with any details. */
   public boolean has(String securityOption) {
     return option(securityOption) != null;
   }
 
-  /** A security option with its details; null if it is off. */
+  /** Returns a security option with its details; null if it is off. */
   public @Nullable String option(String name) {
     for (String option : securityOptions) {
       if (option.equals("name=" + name) || option.startsWith("name=" + name + ",")) {
@@ -122,6 +124,7 @@ public record EngineFacts(
     return null;
   }
 
+  /** Asks the engine. */
   public static EngineFacts read(EngineCalls calls) throws EngineException {
     return calls.call(
         Operation.INFO,
@@ -131,9 +134,10 @@ public record EngineFacts(
   }
 
   /**
-   * Whom workspaces must belong to for sandboxes to be able to use them.
+   * Returns the user and group on the host that workspaces must belong to, so that sandboxes with
+   * the shared user can use them.
    *
-   * @throws EngineException if the engine does not tell
+   * @throws EngineException if the engine remaps users but does not show to which ids
    */
   public Workspaces.Owner workspaceOwner() throws EngineException {
     if (!remapsUsers()) {
@@ -156,12 +160,12 @@ public record EngineFacts(
         Integer.parseInt(ids.group(2)) + Workspaces.SANDBOX_ID);
   }
 
-  /** Whether root in a container is somebody else on the host. */
+  /** Whether the engine maps users of containers to other users of the host (userns-remap). */
   public boolean remapsUsers() {
     return has("userns");
   }
 
-  /** Why the firewall of the spec would not hold on this engine; null if it would. */
+  /** Returns why the spec's firewall has no effect on this engine; null if it has. */
   public @Nullable String firewallProblem(SandboxSpec spec) {
     String runtime = runtimeOf(spec);
     return spec.policy().rulesInSandbox() && runtimes.hasOwnKernel(runtime)
@@ -173,7 +177,7 @@ public record EngineFacts(
         : null;
   }
 
-  /** Why the spec's sandboxes can't be warm slots on this engine; null if they can. */
+  /** Returns why the spec's sandboxes can't be warm slots on this engine; null if they can. */
   public @Nullable String slotProblem(SandboxSpec spec) {
     String runtime = runtimeOf(spec);
     return runtimes.hasOwnKernel(runtime) && !runtimes.isGvisor(runtime)
@@ -183,10 +187,7 @@ public record EngineFacts(
         : null;
   }
 
-  /**
-   * How many idle slots of the spec's sandboxes a sixteenth of the host's memory takes; at least
-   * one.
-   */
+  /** How many idle slots of the spec fit in a sixteenth of the host's memory; at least one. */
   public int slotsInMemory(SandboxSpec spec) {
     if (memory <= 0) {
       return Integer.MAX_VALUE;
@@ -196,19 +197,19 @@ public record EngineFacts(
   }
 
   /**
-   * Whether what is mounted on a mounted directory later does not show in the spec's sandboxes, but
-   * what is mounted below that does.
+   * Whether, in the spec's sandboxes, a later mount on a mounted directory does not show, but a
+   * later mount below it does.
    */
   public boolean showsOnlyWhatIsMountedBelow(SandboxSpec spec) {
     return runtimes.isGvisor(runtimeOf(spec));
   }
 
-  /** Whether the engine runs a container that names no runtime with a network stack of its own. */
+  /** Whether the engine's default runtime has a network stack of its own. */
   public boolean defaultHasOwnNetworkStack() {
     return runtimes.hasOwnKernel(runtimes.defaultName);
   }
 
-  /** Whether sandboxes talk to another kernel than the host's. */
+  /** Whether the spec's sandboxes use another kernel than the host's. */
   public boolean hasOwnKernel(SandboxSpec spec) {
     return runtimes.hasOwnKernel(runtimeOf(spec));
   }

@@ -14,7 +14,10 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** Reads what an engine reports about itself; engines leave much of it out. */
+/**
+ * Parses what an engine reports about itself. Engines leave many fields out; missing ones get a
+ * default.
+ */
 record FactsReading(JsonNode info, JsonNode version) {
   EngineFacts facts() {
     List<String> options = new ArrayList<>();
@@ -71,7 +74,10 @@ record FactsReading(JsonNode info, JsonNode version) {
     return missing;
   }
 
-  /** With version 1 it says nothing, as kernels since 5.0 have no such weight there. */
+  /**
+   * Whether weights of disk I/O are applied. With cgroup version 1 there is no warning, but kernels
+   * since 5.0 have no such weight there.
+   */
   private boolean weighsIo() {
     if (info.path("CgroupVersion").asInt(0) != 2) {
       return false;

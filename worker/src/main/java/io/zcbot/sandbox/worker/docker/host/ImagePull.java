@@ -25,7 +25,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Pulls the sandbox image if the engine does not have it. */
+/**
+ * Pulls an image that the engine does not have. Concurrent callers share one pull, and a failed one
+ * is not repeated for 10 s. Thread-safe; calls block.
+ */
 public final class ImagePull {
   private static final Logger log = LoggerFactory.getLogger(ImagePull.class);
   private static final Duration FAILURE_HOLDS = Duration.ofSeconds(10);
@@ -39,9 +42,11 @@ public final class ImagePull {
   private volatile @Nullable PastFailure lastFailure;
 
   /**
-   * Pulls of an image.
+   * Creates what pulls one image.
    *
-   * @param advice what to do if there is none
+   * @param advice what an operator should do if there is no such image, for error messages
+   * @param timeout maximum time of a pull
+   * @param nanoTime monotonic clock, in nanoseconds
    */
   public ImagePull(
       EngineCalls calls, String image, String advice, Duration timeout, LongSupplier nanoTime) {
@@ -52,13 +57,14 @@ public final class ImagePull {
     this.nanoTime = nanoTime;
   }
 
-  /** Whether the name stands for one image for ever. */
+  /** Whether an image's name contains its digest, and so can't be given to another image. */
   public static boolean isByDigest(String image) {
     return image.contains("@sha256:");
   }
 
   /**
-   * Pulls the image, unless that failed moments ago, so that a queue of ensures does not repeat it.
+   * Pulls the image, unless that failed moments ago: then throws that failure again, so that a
+   * queue of ensures does not repeat the pull.
    */
   public void run() throws EngineException {
     PastFailure last = lastFailure;
@@ -95,7 +101,10 @@ public final class ImagePull {
     }
   }
 
-  /** An engine that is away or full stays that; all else means that there is no such image. */
+  /**
+   * Classifies a failed pull: unless the engine is unavailable or out of capacity, there is no
+   * image.
+   */
   private EngineException meaning(EngineException e) {
     boolean timedOut = e.getCause() instanceof TimeoutException;
     if (e.kind() == Kind.CAPACITY || (e.kind() == Kind.UNAVAILABLE && !timedOut)) {
@@ -115,13 +124,19 @@ public final class ImagePull {
   private PullImageCmd command(DockerClient client) {
     PullImageCmd command = client.pullImageCmd(image);
     boolean tagged = image.indexOf(':', image.lastIndexOf('/') + 1) >= 0 || image.contains("@");
-    // without a tag the engine would pull all there are
+    // without a tag the engine would pull all tags
     return tagged ? command : command.withTag("latest");
   }
 
   private record PastFailure(long at, EngineException failure) {}
 
-  /** The engine reports failures within the stream of a pull that began well. */
+  /**
+   * Completes when the pull ends. The engine reports failures within a stream that began with a
+   * success, and docker-java calls this on its own threads.
+   *
+   * <p>Closing it ends a pull that still runs. The lock closes the race between close() and a late
+   * onStart(), which would otherwise leave the stream open.
+   */
   private static final class Progress implements ResultCallback<PullResponseItem> {
     final CompletableFuture<@Nullable Void> ended = new CompletableFuture<>();
     private volatile @Nullable String error;

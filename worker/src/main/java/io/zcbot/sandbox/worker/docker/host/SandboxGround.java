@@ -8,28 +8,28 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a spec needs on an engine: the image and the network.
+ * The state of what a spec needs on an engine.
  *
- * @param image null if the engine has none of that name
- * @param helper what the host's rules need; null if there are none
- * @param network null if the engine has none of that name
+ * @param image null if the engine does not have it
+ * @param helper what the host's rules need; null if the spec has none
+ * @param network null if the engine does not have it
  */
 public record SandboxGround(
     @Nullable Image image, @Nullable Helper helper, @Nullable Network network) {
   /**
-   * What sets the host's rules.
+   * The helper image that sets the host's rules.
    *
-   * @param image null if the engine has none of that name
+   * @param image null if the engine does not have it
    */
   public record Helper(String name, @Nullable Image image) {}
 
   /**
-   * An image.
+   * An image on the engine.
    *
    * @param isSandbox whether it was built from {@code sandbox-image}
-   * @param hasRunner whether it was built from one that runs commands
-   * @param fromRegistry whether the engine knows it by a registry's digest
-   * @param layers by the digests of what is in them
+   * @param hasRunner whether it has a runner and can run commands
+   * @param fromRegistry whether the engine knows a registry's digest for it
+   * @param layers digests of its layers
    */
   public record Image(
       String id, boolean isSandbox, boolean hasRunner, boolean fromRegistry, List<String> layers) {
@@ -39,7 +39,7 @@ public record SandboxGround(
   }
 
   /**
-   * A network.
+   * A network on the engine.
    *
    * @param isolates whether containers on it can't reach one another
    */

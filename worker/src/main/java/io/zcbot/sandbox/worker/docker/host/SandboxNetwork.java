@@ -19,7 +19,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The bridge network of all sandboxes, on which they can't reach one another. */
+/**
+ * The bridge network of all sandboxes, which isolates them from one another. Creates it if it is
+ * missing. Thread-safe; calls block.
+ */
 public final class SandboxNetwork {
   private static final Logger log = LoggerFactory.getLogger(SandboxNetwork.class);
   private static final String DEVICE = "com.docker.network.bridge.name";
@@ -35,14 +38,19 @@ public final class SandboxNetwork {
     this.name = name;
   }
 
-  /** Makes the network if it is missing. What was seen once is not looked at again. */
+  /**
+   * Creates the network if it is missing. Once seen, it is not looked up again until {@link
+   * #forget}.
+   *
+   * @throws EngineException of kind REJECTED if a network of that name does not isolate
+   */
   public void ensure() throws EngineException {
     if (!present) {
       attempts.run(this::findOrMake);
     }
   }
 
-  /** The network as it is, null if there is none. */
+  /** Looks the network up and creates nothing; null if there is none. */
   public SandboxGround.@Nullable Network look() throws EngineException {
     Network network = inspect();
     return network == null
@@ -51,9 +59,9 @@ public final class SandboxNetwork {
   }
 
   /**
-   * What a network that {@link #ensure} made sure of is on the host.
+   * Returns the network's bridge on the host. Call {@link #ensure} before.
    *
-   * @throws EngineException if it is gone, or not as the engine makes one
+   * @throws EngineException if the network is gone, or its description is incomplete
    */
   public Bridge bridge() throws EngineException {
     return calls.call(
@@ -76,7 +84,7 @@ public final class SandboxNetwork {
         });
   }
 
-  /** The engine said that one is missing: look again before the next create. */
+  /** Called when the engine misses the network: the next {@link #ensure} looks it up again. */
   public void forget() {
     present = false;
   }
@@ -127,7 +135,7 @@ public final class SandboxNetwork {
     }
   }
 
-  /** False if somebody else made it in the meantime. */
+  /** Creates the network; returns false if another worker created it in the meantime. */
   private boolean make() throws EngineException {
     try {
       calls.call(

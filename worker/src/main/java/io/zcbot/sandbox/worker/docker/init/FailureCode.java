@@ -6,23 +6,23 @@ package io.zcbot.sandbox.worker.docker.init;
 
 import java.util.Locale;
 
-/** Why a script of the image gave up, as {@code sandbox-image/firewall.sh} lists it. */
+/** Why a script of the image failed, as {@code sandbox-image/firewall.sh} lists the codes. */
 public enum FailureCode {
-  /** A variable has a value that means nothing. */
+  /** A setting that the worker passed has an invalid value. */
   SETTINGS,
-  /** The network is not as the settings say. */
+  /** The container's network differs from the settings. */
   NETWORK,
   /** The host's rules are not in force. */
   HOST_RULES,
-  /** Rules could not be set, or do not do what they should. */
+  /** Rules could not be set, or have not the effect that they should have. */
   RULES,
-  /** What the worker mounts does not show in the container. */
+  /** A mount that the worker made is not visible in the container. */
   MOUNTS,
-  /** The workspace shows as another user's. */
+  /** In the container, the workspace belongs to another user. */
   OWNER,
-  /** The script ended where it should not. */
+  /** The script ended unexpectedly. */
   ENDED,
-  /** None of these: the image was not built for this worker. */
+  /** An unknown code: the image was built for another version of the worker. */
   UNKNOWN;
 
   static FailureCode of(String text) {
@@ -34,7 +34,7 @@ public enum FailureCode {
     return UNKNOWN;
   }
 
-  /** As the scripts write it. */
+  /** The code in the spelling of the scripts. */
   String text() {
     return name().toLowerCase(Locale.ROOT).replace('_', '-');
   }

@@ -15,8 +15,10 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the output of a sandbox's init from an attach stream: frames of an eight-byte header
- * (stream, three zeros, length) and a piece of output.
+ * Reads the output of a container's first process (a sandbox's init or a helper's program) from an
+ * attach stream, until it reports ready or failed. The stream consists of frames: an eight-byte
+ * header (stream number, three zeros, length) and a piece of output. The length and the number of
+ * remembered lines are bounded. Used by one thread.
  */
 public final class InitOutput {
   private static final String READY = "zcbot-sandbox ready";
@@ -29,22 +31,28 @@ public final class InitOutput {
   private final StringBuilder stderr = new StringBuilder();
   private final Deque<String> lines = new ArrayDeque<>();
 
-  /** Where init has got to. */
+  /** The result that init reported. */
   public sealed interface Verdict {
-    /** The firewall is in force; {@code fields} are what it said about it, as key=value. */
+    /** The firewall is in force. {@code fields} are the details of the ready line, as key=value. */
     record Ready(Map<String, String> fields) implements Verdict {}
 
-    /** It is, in a slot that sees what is mounted later. */
+    /** The firewall is in force in a slot, and the slot sees later mounts. */
     record SlotReady() implements Verdict {}
 
-    /** It can't be put in force. */
+    /** Init could not put the firewall in force or check the mounts. */
     record Failed(FailureCode code, String reason) implements Verdict {}
 
-    /** Nothing more comes; {@code last} are the last lines it wrote. */
+    /**
+     * The output ended without a result. {@code last} are its last lines, empty if there were none.
+     */
     record Silent(String last) implements Verdict {}
   }
 
-  /** Reads on until init has said how it went, or the stream ends. */
+  /**
+   * Blocks until init has reported a result or the stream ends.
+   *
+   * @throws IOException if the stream breaks or is malformed
+   */
   static Verdict read(InputStream body) throws IOException {
     InitOutput output = new InitOutput();
     byte[] buffer = new byte[4096];
@@ -83,7 +91,7 @@ public final class InitOutput {
     StringBuilder line = error ? stderr : stdout;
     for (int i = 0; i < length; i++) {
       if (bytes[i] != '\n') {
-        // bytes beyond ASCII only ever show in messages
+        // longer lines are cut; bytes are decoded as UTF-8 only when the line is complete
         if (line.length() < MAX_LINE) {
           line.append((char) (bytes[i] & 0xff));
         }
@@ -91,7 +99,7 @@ public final class InitOutput {
       }
       String said = text(line);
       line.setLength(0);
-      // stdout only: what some tool writes to stderr is no word of init's
+      // Only stdout counts: other tools than init write to stderr.
       if (!error && said.startsWith(READY)) {
         return new Verdict.Ready(fields(said.substring(READY.length())));
       }

@@ -17,8 +17,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * Reads what a container's init reports about its firewall. It is opened before the container is
- * started, so that the decisive line can't be missed.
+ * Waits for the result that a container's init reports. Open it before the container is started:
+ * the output is not stored, so a line written before the attach would be lost.
  */
 public final class ReadyGate implements AutoCloseable {
   private final EngineCalls calls;
@@ -29,12 +29,12 @@ public final class ReadyGate implements AutoCloseable {
     this.stream = stream;
   }
 
-  /** Attaches to a container. */
+  /** Attaches to a container's output. */
   public static ReadyGate open(EngineCalls calls, String containerId) throws EngineException {
     return open(calls, requests -> requests.attach(containerId));
   }
 
-  /** The same, and a stream becomes the standard input of its first process. */
+  /** Attaches to a container's output, and streams its standard input. */
   public static ReadyGate open(EngineCalls calls, String containerId, InputStream input)
       throws EngineException {
     return open(calls, requests -> requests.attach(containerId, input));
@@ -47,9 +47,9 @@ public final class ReadyGate implements AutoCloseable {
   }
 
   /**
-   * Waits for the verdict.
+   * Blocks until init has reported or its output has ended.
    *
-   * @throws TimeoutException if there is none in time
+   * @throws TimeoutException if neither happens in time
    * @throws EngineException if the stream breaks, or the waiting thread is interrupted
    */
   public Verdict await(Duration patience) throws EngineException, TimeoutException {

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-/** The output of a container's first process. */
+/** Reads the output of a container's init, which reports whether the firewall is in force. */
 @NullMarked
 package io.zcbot.sandbox.worker.docker.init;
 

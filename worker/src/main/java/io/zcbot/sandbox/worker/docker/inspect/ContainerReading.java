@@ -23,9 +23,11 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Parses the engine's descriptions of containers, on behalf of one worker. */
+/**
+ * Parses the engine's descriptions of containers. Determines ownership for one worker. Thread-safe.
+ */
 public final class ContainerReading {
-  /** Where the engine lists all sandboxes, of every worker, in every state. */
+  /** Path of the request that lists all sandboxes and slots, of all workers and in all states. */
   public static final String LISTING =
       "/containers/json?all=true&filters="
           + URLEncoder.encode(
@@ -46,19 +48,27 @@ public final class ContainerReading {
   }
 
   /**
-   * Reads what the engine sent, not docker-java's idea of it: that leaves out what it doesn't know.
+   * Parses a description as the engine sent it. docker-java's classes would drop fields that they
+   * don't know.
    */
   static JsonNode parse(byte[] answer) throws IOException {
     JsonNode parsed = JSON.readTree(answer);
     return required(parsed.isObject() ? parsed : null, "a body");
   }
 
-  /** A container, of the answer to an inspect. */
+  /**
+   * Parses the answer to an inspect.
+   *
+   * @throws IOException if a required field is missing
+   */
   public Container inspected(byte[] answer) throws IOException {
     return ofInspect(parse(answer));
   }
 
-  /** Those of a listing that are some user's, or slots. */
+  /**
+   * Parses a listing. Containers that have neither a valid user nor a slot's id are logged and left
+   * out; start time, exit code and out-of-memory flag are not in a listing.
+   */
   public List<Container> listed(byte[] answer) throws IOException {
     JsonNode list = JSON.readTree(answer);
     List<Container> sandboxes = new ArrayList<>();
@@ -92,7 +102,11 @@ public final class ContainerReading {
         state.path("OOMKilled").booleanValue());
   }
 
-  /** The user of its own that a container was made with. */
+  /**
+   * Returns the user id that a container was created with, from its label.
+   *
+   * @throws IOException if there is no such label
+   */
   static int uid(JsonNode answer) throws IOException {
     JsonNode label = part(answer, "Config").path("Labels").path(SandboxLabels.UID);
     try {
@@ -121,12 +135,15 @@ public final class ContainerReading {
       case "created" -> State.CREATED;
       case "running" -> State.RUNNING;
       case "paused" -> State.PAUSED;
-      // exited, dead, removing; restarting, which ours never do, is of no use either
+      // exited, dead, removing; also restarting, a state that the worker's containers never have
       case null, default -> State.ENDED;
     };
   }
 
-  /** A container is also listed under the aliases that links give it; those have two slashes. */
+  /**
+   * Returns the container's name. A listing also has aliases that links give it; those have two
+   * slashes.
+   */
   private static String ownName(JsonNode names) {
     String own = "";
     for (JsonNode each : names) {
@@ -142,7 +159,9 @@ public final class ContainerReading {
     return name.startsWith("/") ? name.substring(1) : name;
   }
 
-  /** The engine writes the year 1 for never. */
+  /**
+   * Parses a time; null if there is none. The engine writes the year 1 for a time that never was.
+   */
   private static @Nullable Instant instant(@Nullable String text) {
     if (text == null || text.isEmpty() || text.startsWith("0001-")) {
       return null;
@@ -160,7 +179,11 @@ public final class ContainerReading {
     return texts;
   }
 
-  /** An answer without it is half an answer. */
+  /**
+   * Returns a field that is an object.
+   *
+   * @throws IOException if it is missing, so that the answer is incomplete
+   */
   static JsonNode part(JsonNode answer, String field) throws IOException {
     return required(answer.path(field).isObject() ? answer.path(field) : null, field);
   }

@@ -28,12 +28,13 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Everything that the engine reports about how a container was created and changed, in all fields.
- * Two containers of one spec on one engine have the same shape.
+ * Everything that the engine reports about how a container was created or updated, in a form that
+ * is equal for two containers of one spec on one engine. All fields count, also those that the
+ * worker does not know, so that a limit can't be lifted unnoticed.
  *
- * @param image id of the image it runs
- * @param limits by field, without those that say nothing
- * @param process what the image has a say in, by field
+ * @param image id of the container's image
+ * @param limits fields that the spec alone determines, by name, without empty ones
+ * @param process fields that the image influences, by name
  */
 record ContainerShape(String image, Map<String, JsonNode> limits, Map<String, JsonNode> process) {
   private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
@@ -43,15 +44,16 @@ record ContainerShape(String image, Map<String, JsonNode> limits, Map<String, Js
   private static final JsonNode SILENT = JSON.textNode("");
   private static final String OWN_ENVIRONMENT = "ZCBOT_";
 
-  /** Each container has its own, or they are judged elsewhere. */
+  /** Fields that differ between containers or are handled separately. */
   private static final Set<String> NO_MATTER = Set.of("Labels", "Env", "Image");
 
   /**
-   * Reads it out of an inspect's answer.
+   * Extracts the shape from the answer to an inspect.
    *
-   * @param workspace counts as the same wherever it is mounted from
-   * @param uids each of them counts as the same user, if it is the one that the label names
-   * @throws IOException if the answer is half an answer
+   * @param workspace the path that counts as the same for all containers
+   * @param uids a user id of this range counts as the same user for all, if the label names the
+   *     same id
+   * @throws IOException if the answer is incomplete
    */
   static ContainerShape of(JsonNode answer, Path workspace, SandboxUids uids) throws IOException {
     Map<String, JsonNode> limits = new TreeMap<>();
@@ -110,11 +112,11 @@ record ContainerShape(String image, Map<String, JsonNode> limits, Map<String, Js
     return own;
   }
 
-  /** What another has that this one has not, or the other way round; empty if they are alike. */
+  /** Describes how another container differs from this one; empty if it does not. */
   List<String> differences(ContainerShape other) {
     List<String> differences = new ArrayList<>();
     compare(limits, other.limits, differences);
-    // The name may stand for another image by now, with another idea of what to run.
+    // The image's name may stand for another image by now, with other process settings.
     if (image.equals(other.image)) {
       compare(process, other.process, differences);
     }
@@ -140,7 +142,9 @@ record ContainerShape(String image, Map<String, JsonNode> limits, Map<String, Js
         : EngineErrors.clean(value.isContainerNode() ? value.toString() : value.asText());
   }
 
-  /** Fields that say nothing are as good as absent: engines differ in which they send. */
+  /**
+   * Adds a field unless it is empty, false or 0: engines differ in whether they send such fields.
+   */
   private static void put(
       Map<String, JsonNode> into, String field, JsonNode value, Path workspace) {
     if (!isSilent(value)) {

@@ -15,11 +15,17 @@ import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Inspects containers, and compares what the engine reports about them with one spec. */
+/**
+ * Inspects containers and decides whether they conform to one spec. Remembers descriptions that
+ * conform, so that an unchanged container need not be parsed again. Thread-safe.
+ */
 public final class Inspection {
   private static final Logger log = LoggerFactory.getLogger(Inspection.class);
 
-  /** Some hundred bytes each; more than a host has sandboxes. */
+  /**
+   * Bound of the remembered descriptions; more than a host has sandboxes, at some hundred bytes
+   * each.
+   */
   private static final int MOST_KNOWN = 4096;
 
   private final Inspector inspector;
@@ -34,6 +40,7 @@ public final class Inspection {
     this.knownGood = new KnownGood(workerId, MOST_KNOWN);
   }
 
+  /** Inspects a user's sandbox and compares it with the spec; empty if there is none. */
   public Optional<Verified> verify(String nameOrId, UserId user, Path workspace)
       throws EngineException {
     return inspector.read(
@@ -58,7 +65,7 @@ public final class Inspection {
         });
   }
 
-  /** The user of its own that a container was made with. */
+  /** Returns the user id that a container was created with, from its label. */
   public int uid(String containerId) throws EngineException {
     return inspector
         .read(containerId, answer -> ContainerReading.uid(ContainerReading.parse(answer)))
@@ -69,9 +76,10 @@ public final class Inspection {
   }
 
   /**
-   * The same for an idle slot; what was seen of it then need not be looked at again at its claim.
+   * Inspects an idle slot and compares it with the spec; empty if there is none. If it conforms,
+   * that is remembered, so that its claim needs no further comparison.
    *
-   * @param directory what should be mounted in it
+   * @param directory the directory that should be mounted in it
    */
   public Optional<Verified> verifySlot(String containerId, Path directory) throws EngineException {
     return inspector.read(

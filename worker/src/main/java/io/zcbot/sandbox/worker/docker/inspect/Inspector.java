@@ -15,16 +15,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** Gets the engine's descriptions of containers. */
+/** Gets the engine's descriptions of containers. Thread-safe; calls block. */
 public final class Inspector {
   private final EngineCalls calls;
   private final Lookups lookups;
   private final ContainerReading reading;
 
   /**
-   * Looks at an engine's containers.
+   * Creates an inspector of an engine's containers.
    *
-   * @param workerId the worker that asks whether they are its own
+   * @param workerId the worker for which ownership is determined
    */
   public Inspector(EngineCalls calls, Lookups lookups, String workerId) {
     this.calls = calls;
@@ -32,17 +32,22 @@ public final class Inspector {
     this.reading = new ContainerReading(workerId);
   }
 
-  /** How descriptions are read. */
+  /** The parser of descriptions. */
   ContainerReading reading() {
     return reading;
   }
 
-  /** Empty if there is none. */
+  /** Looks a container up by name or id; empty if there is none. */
   public Optional<Container> find(String nameOrId) throws EngineException {
     return read(nameOrId, reading::inspected);
   }
 
-  /** What is made of the description of a container; empty if there is none. */
+  /**
+   * Inspects a container and returns what the reader makes of the description; empty if there is
+   * none.
+   *
+   * @throws EngineException also if the reader can't parse the description
+   */
   <T> Optional<T> read(String nameOrId, Reader<T> reader) throws EngineException {
     byte[] answer;
     try {
@@ -60,14 +65,14 @@ public final class Inspector {
     }
   }
 
-  /** All sandboxes, of every worker, in every state. */
+  /** Lists all sandboxes and slots, of all workers and in all states. */
   public List<Container> list() throws EngineException {
     return calls.call(
         Operation.LIST,
         engine -> reading.listed(engine.requests().answer(ContainerReading.LISTING)));
   }
 
-  /** Ids of the execs that the engine still knows in it. */
+  /** Returns the ids of the execs that the engine still knows in a container, running or not. */
   public List<String> execs(String containerId) throws EngineException {
     try {
       List<String> ids = new ArrayList<>();
@@ -84,7 +89,7 @@ public final class Inspector {
     return lookups.ask(Operation.INSPECT, engine -> engine.requests().inspect(nameOrId));
   }
 
-  /** Makes something of a description as the engine sent it. */
+  /** Parses a description as the engine sent it. */
   interface Reader<T> {
     T read(byte[] answer) throws EngineException, IOException;
   }

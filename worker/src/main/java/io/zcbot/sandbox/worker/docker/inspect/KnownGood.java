@@ -24,13 +24,15 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Remembers the digests of descriptions of containers that conform to a spec. The engine describes
- * an unchanged container in the same words again, and parsing them takes longer than getting them.
+ * Remembers digests of descriptions of containers that conform to a spec. The engine describes an
+ * unchanged container in the same bytes again, and parsing them takes longer than getting them. Any
+ * change other than of the execs, or of a slot's name at its claim, requires a new comparison.
+ * Thread-safe.
  */
 final class KnownGood {
   private static final JsonFactory JSON = new JsonFactory();
 
-  /** The one field that changes though the container stays what it is. */
+  /** The only field that changes while a container stays as it was created. */
   private static final String EXECS = "ExecIDs";
 
   private static final byte[] NO_EXECS = "null".getBytes(StandardCharsets.US_ASCII);
@@ -42,9 +44,9 @@ final class KnownGood {
   private record Parked(Container container, Path directory) {}
 
   /**
-   * Remembers none yet.
+   * Creates an empty memory.
    *
-   * @param most how many descriptions are remembered; the one longest unused goes first
+   * @param most maximum number of descriptions; the least recently used is dropped first
    */
   KnownGood(String workerId, int most) {
     this.workerId = workerId;
@@ -63,10 +65,11 @@ final class KnownGood {
   }
 
   /**
-   * What was read out of a description; null if it is not known to be a good one.
+   * Returns the container that a description is about; null if the description is not known to
+   * conform.
    *
    * @param answer the engine's description of a container
-   * @throws IOException if it is none
+   * @throws IOException if it is not a JSON object
    */
   @Nullable Container find(byte[] answer, UserId user, Path workspace) throws IOException {
     ByteBuffer exact = exactly(answer, user, workspace);
@@ -86,18 +89,24 @@ final class KnownGood {
     return known;
   }
 
-  /** Found to be as the spec says. */
+  /** Remembers that a description conforms for this user and workspace. */
   void add(byte[] answer, UserId user, Path workspace, Container container) throws IOException {
     sandboxes.put(exactly(answer, user, workspace), container);
     sandboxes.put(butForExecs(answer, user, workspace), container);
   }
 
-  /** A slot found to be as the spec says: so it is once claimed, if only its name has changed. */
+  /**
+   * Remembers that an idle slot conforms. It still does once it is claimed if only its name
+   * changed.
+   */
   void addParked(byte[] answer, Container slot, Path directory) {
     parked.put(butForName(answer, slot.name()), new Parked(slot, directory));
   }
 
-  /** The container of a slot that the user has claimed; null if it is not known to be one. */
+  /**
+   * Returns the container of a remembered slot that the user has claimed since; null if it is none.
+   * Each slot is found once.
+   */
   private @Nullable Container claimed(byte[] answer, UserId user, Path workspace)
       throws IOException {
     Path root = workspace.getParent();
@@ -106,7 +115,7 @@ final class KnownGood {
     }
     String name = Container.nameOf(user);
     Parked was = parked.remove(butForName(answer, name));
-    if (was == null) { // the slot's entrance may not be quite gone
+    if (was == null) { // the exec of the slot's entrance may not have ended
       was = parked.remove(butForName(withoutExecs(answer), name));
     }
     if (was == null) {
@@ -133,20 +142,20 @@ final class KnownGood {
     }
   }
 
-  /** A digest of a description and of all that it is judged by. */
+  /** Digest of a description as it is, the user and the workspace. */
   private static ByteBuffer exactly(byte[] answer, UserId user, Path workspace) {
     MessageDigest digest = judgedBy(user, workspace);
     return ByteBuffer.wrap(digest.digest(answer));
   }
 
-  /** The same without the execs that ran in the container. */
+  /** Digest of a description without its execs, the user and the workspace. */
   static ByteBuffer butForExecs(byte[] answer, UserId user, Path workspace) throws IOException {
     MessageDigest digest = judgedBy(user, workspace);
-    digest.update((byte) 0); // no such description is an exact one
+    digest.update((byte) 0); // so that it never equals the digest of a complete description
     return ByteBuffer.wrap(digest.digest(withoutExecs(answer)));
   }
 
-  /** A description as it is where no exec runs. */
+  /** Returns a description with the list of execs replaced by null. */
   private static byte[] withoutExecs(byte[] answer) throws IOException {
     ByteArrayOutputStream without = new ByteArrayOutputStream(answer.length);
     int from = 0;
@@ -171,14 +180,14 @@ final class KnownGood {
     return without.toByteArray();
   }
 
-  /** A digest of a slot's description, the same under each name it may have. */
+  /** Digest of a slot's description that does not depend on the container's name. */
   static ByteBuffer butForName(byte[] answer, String name) {
     MessageDigest digest = sha256();
     byte[] own = name.getBytes(StandardCharsets.UTF_8);
     int from = 0;
     for (int at = indexOf(answer, own, from); at >= 0; at = indexOf(answer, own, from)) {
       digest.update(answer, from, at - from);
-      digest.update((byte) 0); // where the name was: JSON has no such byte
+      digest.update((byte) 0); // replaces the name; JSON has no such byte
       from = at + own.length;
     }
     digest.update(answer, from, answer.length - from);

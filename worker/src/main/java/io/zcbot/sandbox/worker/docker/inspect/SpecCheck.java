@@ -24,12 +24,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Compares containers with the spec that their label names. Anyone with the engine's socket can
- * write a label, or lift a limit later.
+ * Compares containers with the spec that their label names. The label itself is no proof: anyone
+ * with access to the engine's socket can write a label, or lift a limit later.
  *
- * <p>What an engine makes of a spec depends on its version, its settings and its kernel. So a
- * container that this worker created serves as the reference of the spec; if there is none yet, one
+ * <p>How an engine implements a spec depends on its version, its settings and its kernel. So the
+ * reference is a container that this worker created on the same engine; if there is none yet, one
  * is created for this purpose and never started.
+ *
+ * <p>Thread-safe. Concurrent comparisons share one reference.
  */
 public final class SpecCheck {
   private static final Logger log = LoggerFactory.getLogger(SpecCheck.class);
@@ -39,7 +41,7 @@ public final class SpecCheck {
   private final SharedAttempts attempts = new SharedAttempts(Operation.CREATE);
   private volatile @Nullable Model model;
 
-  /** Asks for a container. */
+  /** Builds the request to create a container. */
   public interface Command {
     CreateContainerCmd of(DockerClient docker);
   }
@@ -51,7 +53,10 @@ public final class SpecCheck {
     this.uids = uids;
   }
 
-  /** Takes a container just made as the model, if there is none yet. */
+  /**
+   * Uses a container that was just created as the reference, if there is none. Never throws:
+   * without a reference, the next comparison creates one.
+   */
   public void learn(String containerId, Path workspace, boolean ipv6) {
     if (known(ipv6) == null) {
       try {
@@ -63,13 +68,14 @@ public final class SpecCheck {
   }
 
   /**
-   * What is not as the spec says; empty if all is.
+   * Returns how a container differs from the spec; empty if it does not.
    *
    * @param answer the engine's description of the container
-   * @param workspace what should be mounted in it
-   * @param probed what is mounted in one that is made to be looked at
-   * @param command how that is made
-   * @throws EngineException if it can't be said right now
+   * @param workspace the directory that should be mounted in it
+   * @param ipv6 whether containers are created with IPv6 disabled
+   * @param probed the directory that is mounted in a reference container
+   * @param command builds the request to create a reference container
+   * @throws EngineException if a reference can't be created now, but perhaps later
    */
   public List<String> differences(
       JsonNode answer, Path workspace, boolean ipv6, Path probed, Command command)
@@ -79,7 +85,8 @@ public final class SpecCheck {
     if (known != null && known.shape.differences(shape).isEmpty()) {
       return List.of();
     }
-    // The engine may have been upgraded or set up anew since, and do what it does with good reason.
+    // The engine may have been upgraded or reconfigured since the reference was made, so that a
+    // difference is legitimate: compare with a new reference.
     try {
       attempts.run(() -> model = probe(ipv6, probed, command));
     } catch (EngineException e) {
@@ -100,7 +107,7 @@ public final class SpecCheck {
   }
 
   private Model probe(boolean ipv6, Path probed, Command command) throws EngineException {
-    // Should the answer be lost, the name tells what to remove.
+    // With a known name, the container can be removed even if the answer to the create is lost.
     String made = "zcbot-probe-" + UUID.randomUUID();
     try {
       String name = made;
@@ -136,7 +143,7 @@ public final class SpecCheck {
             try {
               return engine.docker().removeContainerCmd(nameOrId).withForce(true).exec();
             } catch (NotFoundException e) {
-              return null; // it could not be made
+              return null; // it was not created
             }
           });
     } catch (EngineException e) {

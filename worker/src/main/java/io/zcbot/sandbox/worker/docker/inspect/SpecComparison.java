@@ -15,19 +15,20 @@ import org.jspecify.annotations.Nullable;
 /** Compares what the engine reports about a container with its spec. */
 public interface SpecComparison {
   /**
-   * What of a sandbox is not as the spec says; empty if all is.
+   * Returns how a sandbox differs from the spec; empty if it does not.
    *
-   * @param answer the engine's description of it
-   * @param slotId the slot it was made as, if any
-   * @param workspace of the user; that of a claimed slot is mounted on the slot's directory
+   * @param answer the engine's description of the container
+   * @param slotId the slot that it was created as; null if it was created for the user
+   * @param workspace the user's workspace; in a claimed slot it is mounted on the slot's directory
    */
   List<String> differences(JsonNode answer, @Nullable String slotId, UserId user, Path workspace)
       throws EngineException, IOException;
 
   /**
-   * The same for a slot, claimed or not, which has its own directory mounted.
+   * Returns how a slot, claimed or not, differs from the spec; empty if it does not.
    *
-   * @param probed is mounted in one that is only looked at
+   * @param directory the slot's directory, which should be mounted in it
+   * @param probed the directory that is mounted in a reference container
    */
   List<String> slotDifferences(JsonNode answer, String slotId, Path directory, Path probed)
       throws EngineException, IOException;

@@ -74,7 +74,7 @@ public final class EngineConfig {
         in.find(
             "ZCBOT_ADVISORIES",
             "that of this release",
-            Kind.directory(),
+            Kind.path("/etc/zcbot/advisories.txt"),
             "File with a newer list of known vulnerabilities of the engine, runc and the kernel,"
                 + " by which the worker and sandbox doctor warn.");
   }

@@ -50,7 +50,9 @@ public record KafkaConfig(
             brokers,
             "Kafka brokers to connect to first. Any other ZCBOT_KAFKA_<PROPERTY> sets a property"
                 + " of the Kafka clients: ZCBOT_KAFKA_SASL_MECHANISM sets sasl.mechanism.");
-    Kind<Path> path = Kind.directory().as("an absolute path of a readable Java properties file");
+    Kind<Path> path =
+        Kind.path("/etc/zcbot/kafka.properties")
+            .as("an absolute path of a readable Java properties file");
     String fileKey = PREFIX + "PROPERTIES_FILE";
     Path file =
         in.find(

@@ -218,9 +218,9 @@ record Kind<T>(String allowed, Parser<T> parser) {
     return text("an image reference", "[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}");
   }
 
-  static Kind<Path> directory() {
+  static Kind<Path> path(String example) {
     return new Kind<>(
-        "an absolute path without . or .. that is not the root, e.g. /var/lib/zcbot/workspaces",
+        "an absolute path without . or .. that is not the root, e.g. " + example,
         text -> {
           try {
             Path path = Path.of(text);

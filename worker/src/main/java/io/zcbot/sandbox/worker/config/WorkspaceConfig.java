@@ -22,7 +22,7 @@ public final class WorkspaceConfig {
         in.get(
             "ZCBOT_WORKSPACE_ROOT",
             "/var/lib/zcbot/workspaces",
-            Kind.directory(),
+            Kind.path("/var/lib/zcbot/workspaces"),
             "Directory of the users' workspaces on the engine's host.");
     Optional<Long> size =
         in.get(

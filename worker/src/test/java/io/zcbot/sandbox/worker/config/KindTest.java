@@ -38,7 +38,7 @@ class KindTest {
     assertRefused(Kind.size("1m", "1t"), "1023k", "must be a size from 1m to 1t, e.g. 512m or 2g");
     assertRefused(Kind.orOff(Kind.count(1, 9)), "on", "must be a whole number from 1 to 9, or off");
     assertRefused(
-        Kind.directory(),
+        Kind.path("/var/lib/zcbot/workspaces"),
         "ws",
         "must be an absolute path without . or .. that is not the root, e.g."
             + " /var/lib/zcbot/workspaces");
@@ -89,7 +89,7 @@ class KindTest {
   @ParameterizedTest
   @ValueSource(strings = {"/", "relative", "/a/../b", "/a/./b", "/..", "/a/.."})
   void anUnsafeDirectoryIsRefused(String path) {
-    assertThatThrownBy(() -> Kind.directory().parse(path))
+    assertThatThrownBy(() -> Kind.path("/var/lib/zcbot/workspaces").parse(path))
         .hasMessageStartingWith("must be an absolute path");
   }
 }

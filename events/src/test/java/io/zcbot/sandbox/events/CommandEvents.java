@@ -13,7 +13,7 @@ import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
 
-/** Any event about a command. */
+/** Generates any event about a command. */
 final class CommandEvents {
   private CommandEvents() {}
 

@@ -11,7 +11,7 @@ import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
 
-/** Any event that a worker or an agent can have. */
+/** Generates any event that a worker or an agent can publish. */
 final class Events {
   private Events() {}
 

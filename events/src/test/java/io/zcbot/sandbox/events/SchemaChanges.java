@@ -14,9 +14,10 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a change of a schema breaks. Requests may get wider, because workers are upgraded before
- * agents use what is new. Results may get neither wider nor narrower: there are older readers, and
- * older records in the log. Whatever is not known to be harmless counts as a break.
+ * Finds what a change of a schema breaks. Requests may become wider, because workers are upgraded
+ * before agents use the new values. Results may become neither wider nor narrower, because there
+ * are older readers, and older records in the log. Every change that is not known to be harmless
+ * counts as a break.
  */
 final class SchemaChanges {
   private static final Set<String> ANNOTATIONS =

@@ -22,7 +22,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
-/** The schemas, and what they and the codec say of a record. */
+/** The schemas, and the judgement of schemas and codec about a record. */
 final class TestSchemas {
   static final JsonMapper JSON = new JsonMapper();
 

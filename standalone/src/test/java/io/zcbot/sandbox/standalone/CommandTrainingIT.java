@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The caches of commands and of bin/run, made and used by this JDK as bin/sandbox does. */
+/** The class caches of commands and of bin/run, made and used by this JDK as bin/sandbox does. */
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 class CommandTrainingIT {
   private static final Path TARGET = Path.of("target").toAbsolutePath();

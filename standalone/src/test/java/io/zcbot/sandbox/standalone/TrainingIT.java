@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The cache that the worker's image is built with, made and used by this JDK. */
+/** The class cache that the worker's image is built with, made and used by this JDK. */
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 class TrainingIT {
   private static final Path WORKER = Path.of("..", "worker").toAbsolutePath().normalize();

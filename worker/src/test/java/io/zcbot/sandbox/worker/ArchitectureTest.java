@@ -32,8 +32,8 @@ import java.util.stream.Stream;
 import org.assertj.core.api.SoftAssertions;
 
 /**
- * Compares the packages with the table in DESIGN.md, which is the only place that says what each of
- * them may use. To allow another dependency, change the table.
+ * Compares the packages with the table in DESIGN.md, which is the only place that lists what each
+ * of them may use. To allow another dependency, change the table.
  */
 @AnalyzeClasses(locations = ArchitectureTest.Product.class)
 class ArchitectureTest {

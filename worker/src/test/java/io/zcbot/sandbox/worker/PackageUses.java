@@ -22,8 +22,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The other packages and the libraries that a package uses, or may use, under the names that the
- * table in DESIGN.md has for them.
+ * The other packages and the libraries that a package uses, or may use, with their names from the
+ * table in DESIGN.md.
  */
 record PackageUses(SortedSet<String> packages, SortedSet<String> libraries) {
   /** The package in which all packages of the product lie. */

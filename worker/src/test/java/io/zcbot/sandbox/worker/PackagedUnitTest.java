@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** What systemd lets the packaged worker do is what its own system calls need. */
+/** The systemd unit allows the system calls that the packaged worker makes itself. */
 class PackagedUnitTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
   private static final Path MOUNTS =

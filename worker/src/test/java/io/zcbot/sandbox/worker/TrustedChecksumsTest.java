@@ -20,7 +20,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Maven uses no artifact whose checksum is not the one in this repository. */
+/** Maven uses no artifact whose checksum differs from the one in this repository. */
 class TrustedChecksumsTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
   private static final Path SUMMARY = Path.of(".mvn/checksums/checksums.sha256");

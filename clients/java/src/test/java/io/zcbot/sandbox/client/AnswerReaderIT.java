@@ -28,7 +28,10 @@ import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What {@link AnswerReaderTest} has a mock show, with Kafka's consumer and a broker. */
+/**
+ * The behaviour that {@link AnswerReaderTest} tests with a mock, with Kafka's consumer and a real
+ * broker.
+ */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class AnswerReaderIT {
   private static final List<Topic> TOPICS = List.of(Topic.EXITED, Topic.OUTPUT);

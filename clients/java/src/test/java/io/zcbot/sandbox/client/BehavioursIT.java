@@ -46,7 +46,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 
-/** What docs/clients.md promises of both clients, with a real worker, broker and engine. */
+/**
+ * The behaviours that docs/clients.md promises of both clients, with a real worker, broker and
+ * engine.
+ */
 @Tag("engine")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)

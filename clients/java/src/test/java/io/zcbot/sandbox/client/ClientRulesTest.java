@@ -28,7 +28,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What the client decides without asking anybody. */
+/** Decisions that the client makes without asking a worker or a broker. */
 @Timeout(60)
 class ClientRulesTest {
   private final UserId user = Samples.user();

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the documents show works as it is written there. */
+/** The examples in the documents work as they are written there. */
 @Tag("engine")
 @Tag("kcat")
 @Tag("oldest-java")

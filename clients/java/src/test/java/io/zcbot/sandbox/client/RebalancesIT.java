@@ -34,8 +34,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * A second worker joins the first, is killed, comes back, and then the first one leaves, while a
- * client goes on asking. Each command leaves a line in its user's workspace on its worker's host.
+ * A second worker joins the first, is killed, and comes back; then the first one leaves. Meanwhile
+ * a client sends requests. Each command writes a line into its user's workspace on its worker's
+ * host.
  */
 @Tag("engine")
 @Timeout(value = 10, unit = TimeUnit.MINUTES)

@@ -20,7 +20,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.tools.ToolProvider;
 
-/** Compiles and runs the program of a file as a user does. */
+/** Compiles and runs the program in a source file as a user does. */
 final class SourceFiles {
   static final Path REPOSITORY = Path.of("../..").toAbsolutePath().normalize();
 

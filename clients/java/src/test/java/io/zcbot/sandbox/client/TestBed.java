@@ -25,7 +25,10 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
-/** A real broker and a real worker, on the real engine or on a stand-in that creates nothing. */
+/**
+ * A real broker and a real worker, with the real engine or with a stand-in that creates no
+ * containers.
+ */
 final class TestBed implements AutoCloseable {
   private final String id = "client-" + UUID.randomUUID().toString().substring(0, 8);
   private final Path directory;

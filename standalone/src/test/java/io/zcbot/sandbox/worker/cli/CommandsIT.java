@@ -56,7 +56,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The commands against a real broker; whoever answers ensures is played by the test. */
+/** The commands against a real broker. The test plays the worker that answers ensures. */
 class CommandsIT {
   @TempDir private static Path data;
   private static EmbeddedBroker broker;

@@ -48,7 +48,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Commands, copies and releases through a real broker; the worker is played by the test. */
+/** Commands, copies and releases through a real broker. The test plays the worker. */
 @Timeout(900)
 class ExecCommandIT {
   private static final int PARTITIONS = 4;

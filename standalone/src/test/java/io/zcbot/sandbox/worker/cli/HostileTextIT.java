@@ -30,8 +30,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What others wrote into the topics, whether a sandbox's commands or whoever else may write there,
- * is shown by every command as text that no terminal obeys, in lines of bounded length.
+ * Every command shows text from the topics, whether it is from a sandbox's commands or from anybody
+ * else who can write there, so that no terminal obeys it, in lines of bounded length.
  */
 class HostileTextIT {
   /** Clears the screen, sets the title and types an answer, in ways that terminals know. */

@@ -22,7 +22,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** Runs the commands of all users here, in a directory that stands for their sandboxes. */
+/**
+ * Runs the commands of all users on this machine, in a directory that stands for their sandboxes.
+ */
 final class PlayedWorker implements AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(20);
 

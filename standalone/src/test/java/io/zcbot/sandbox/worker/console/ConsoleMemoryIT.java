@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the console's process takes with the options that it is packaged with. */
+/** The memory of the console's process with its packaged options. */
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 class ConsoleMemoryIT {
   private static final int SANDBOXES = 10_000;

@@ -37,7 +37,7 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 
-/** A broker, and what the workers and agents of a large fleet publish. */
+/** A broker, and the events of the workers and agents of a large fleet. */
 final class PlayedFleet implements AutoCloseable {
   private static final int PARTITIONS = 4;
   private static final int HOSTS = 32;

@@ -39,7 +39,7 @@ import net.jqwik.api.Assume;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 
-/** One broken promise in a random history is one violation. */
+/** One broken guarantee in a random history is one violation. */
 class BrokenPromisesTest {
   private static final long LENGTH = 2 * 3_600_000;
   private static final long TTL = Histories.RULES.ttl().toMillis();

@@ -27,8 +27,8 @@ import java.util.Random;
 import java.util.UUID;
 
 /**
- * Random histories that keep every promise, as workers with clocks of their own would write them:
- * restarts, moves, lost hosts, redeliveries, misplaced records, poison.
+ * Random histories that keep every guarantee, as workers with their own clocks would write them:
+ * restarts, moves, lost hosts, redeliveries, misplaced records, invalid records.
  */
 public final class Histories {
   public static final long START = Instant.parse("2026-11-24T12:00:00Z").toEpochMilli();

@@ -28,7 +28,7 @@ import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 
-/** A log under construction: entries may be changed until it is laid out in partitions. */
+/** A log under construction. Its entries may change until it is laid out in partitions. */
 final class TestLog {
   private static final EventCodec CODEC = new EventCodec();
 

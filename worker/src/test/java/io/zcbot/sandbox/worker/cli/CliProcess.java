@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
-/** Command lines in a process of their own, which gets signals and may have a terminal. */
+/** Runs command lines in a separate process, which gets signals and may have a terminal. */
 final class CliProcess {
   private CliProcess() {}
 

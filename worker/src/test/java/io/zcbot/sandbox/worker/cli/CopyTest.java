@@ -47,7 +47,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Copies between two directories, one of which stands for a sandbox: its commands run there. */
+/**
+ * Copies between two directories, one of which stands for a sandbox: the commands of the copy run
+ * there.
+ */
 @Timeout(120)
 class CopyTest {
   private static final long MUCH = 1L << 30;

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
-/** What is said of a command that may run although this program can't go on. */
+/** The messages about a command that may be running although this program can't continue. */
 @Timeout(120)
 class ExecCommandTest {
   private final UserId user = new UserId(UUID.randomUUID());

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Ctrl-C on a raw terminal, where it is a key like another one. */
+/** Ctrl-C on a raw terminal, where it is an ordinary key. */
 @Timeout(120)
 class ExecForwardingTest {
   private static final Duration SHORT = Duration.ofMillis(500);

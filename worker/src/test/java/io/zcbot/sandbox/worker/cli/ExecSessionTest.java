@@ -36,7 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Commands that run here, in place of a sandbox, and answers that no command gives. */
+/** Commands that run on this machine instead of in a sandbox, and answers that no command gives. */
 @Timeout(60)
 class ExecSessionTest {
   private static final Duration PATIENCE = Duration.ofSeconds(30);

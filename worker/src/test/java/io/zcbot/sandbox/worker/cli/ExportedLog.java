@@ -17,7 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A log as {@code sandbox export} writes it, of events that a test makes up. */
+/** A log in the format of {@code sandbox export}, of events that a test makes up. */
 final class ExportedLog {
   private static final JsonMapper JSON = new JsonMapper();
 

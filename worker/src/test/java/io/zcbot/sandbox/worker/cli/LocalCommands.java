@@ -27,7 +27,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Runs commands here, in a directory, and answers as a worker does. */
+/** Runs commands on this machine, in a directory, and answers as a worker does. */
 final class LocalCommands implements CommandLog {
   private final Path directory;
   private final Map<String, Process> running = new ConcurrentHashMap<>();

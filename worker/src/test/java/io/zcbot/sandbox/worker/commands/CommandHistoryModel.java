@@ -43,7 +43,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** What the outside did and saw in one history of commands, to judge the domain by. */
+/** Everything that the outside did and saw in one history of commands, to judge the domain by. */
 final class CommandHistoryModel {
   private static final List<UserId> USERS = List.of(World.user(1), World.user(2));
   private static final int MOST_STREAMED = 4 << 20;

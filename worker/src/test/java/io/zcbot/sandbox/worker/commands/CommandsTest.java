@@ -40,7 +40,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What an exec is answered with, and what runs meanwhile. */
+/** How execs are answered, and what runs meanwhile. */
 @Timeout(60)
 class CommandsTest extends InACommandWorld {
   @Test

@@ -31,7 +31,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 
-/** A test of commands in a world of its own. */
+/** Base class for tests of commands, each with its own world. */
 abstract class InACommandWorld extends InAWorld {
   private final AtomicInteger offsets = new AtomicInteger();
 

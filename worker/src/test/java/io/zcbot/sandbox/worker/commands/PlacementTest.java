@@ -16,7 +16,7 @@ import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Sandboxes that die, and nobody tells the worker. */
+/** Sandboxes that die without the worker being told. */
 @Timeout(60)
 class PlacementTest extends InACommandWorld {
   private void assertReaped(Ready dead) {

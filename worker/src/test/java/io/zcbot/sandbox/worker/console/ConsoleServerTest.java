@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Speaks HTTP by hand: clients set the headers themselves that matter here. */
+/** Speaks HTTP directly, because HTTP clients set the headers themselves that matter here. */
 class ConsoleServerTest {
   private static final int DEADLINE_MS = 60_000;
   private final TestFleet fleet = new TestFleet();

@@ -13,7 +13,7 @@ import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** When new users come, drawn from a seed; in milliseconds, in ascending order. */
+/** The arrival times of new users, drawn from a seed, in milliseconds and in ascending order. */
 public final class Traffic {
   static final long HOUR = Duration.ofHours(1).toMillis();
 

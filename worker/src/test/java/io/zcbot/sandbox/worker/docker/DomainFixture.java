@@ -23,7 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** The worker's own domain over a real engine and real mounts, which take CAP_SYS_ADMIN. */
+/** The worker's own domain over a real engine and real mounts, which require CAP_SYS_ADMIN. */
 public final class DomainFixture {
   public final List<SandboxEvent> log;
   public final Map<String, LiveSandbox> live;

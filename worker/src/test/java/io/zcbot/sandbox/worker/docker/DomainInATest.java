@@ -35,8 +35,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 
 /**
- * The worker's own domain over the adapter. What it publishes is a list, and lanes' work is done at
- * once.
+ * The worker's own domain over the adapter. Published events are kept in a list, and the lanes'
+ * tasks run at once.
  */
 final class DomainInATest implements AutoCloseable {
   static final Duration PATIENCE = Duration.ofSeconds(120);

@@ -52,9 +52,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The real engine, and all that tests need to look at sandboxes from outside and attack from
- * inside. Others use the same engine: what is made here carries a worker id of its own, and only
- * that is removed.
+ * The real engine, and everything that tests need to look at sandboxes from outside and attack from
+ * inside. Others use the same engine, so everything made here has its own worker id, and nothing
+ * else is removed.
  */
 public final class EngineFixture implements AutoCloseable {
   public final String worker = "it-" + UUID.randomUUID();

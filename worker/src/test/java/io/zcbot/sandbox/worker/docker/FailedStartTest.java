@@ -16,7 +16,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What an ensure makes of a start that fails: the domain over the adapter. */
+/** How an ensure handles a start that fails: the domain over the adapter. */
 class FailedStartTest extends AdapterTestCase {
   /** What the engine answers when runc's first process died before it was set up. */
   private static final String RUNC_DIED =

@@ -30,8 +30,9 @@ import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An engine that says what it is told to, also nothing, half of it, or a reset. For each method and
- * path the replies are given in order, the last one from then on.
+ * A fake of the Docker API that sends the given replies, which may also be nothing, half of a
+ * reply, or a reset. For each method and path, the replies are given in order; the last one is
+ * repeated.
  */
 public final class FakeDockerApi implements AutoCloseable {
   private final ServerSocket server;

@@ -45,8 +45,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * The host's rules, attacked from inside a sandbox, with an internet around: what is refused, what
- * is not, and that the same attacks succeed once the rules are gone.
+ * The host's rules, attacked from inside a sandbox, with a simulated internet: what they refuse,
+ * what they allow, and that the same attacks succeed once the rules are gone.
  */
 @Tag("engine")
 @Tag("network-namespaces")

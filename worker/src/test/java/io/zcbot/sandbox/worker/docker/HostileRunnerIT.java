@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Runners that do not do as they should, and what stands in for them. */
+/** Runners that misbehave, and the fallback for them. */
 @Tag("engine")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Order(11)

@@ -33,8 +33,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Containers whose images share a layer execute the same pages of memory, so that the images of
- * those that guard sandboxes must share none with theirs.
+ * Containers whose images share a layer execute the same pages of memory. So the images that guard
+ * sandboxes must share no layer with the sandboxes' image.
  */
 @Tag("engine")
 @Tag("compose")

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The host's firewall with engines that isolate sandboxes by more than runc does. */
+/** The host's firewall with engines whose isolation is stronger than runc's. */
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
-/** Claims and reaps, again and again, on a real engine with real mounts. Takes CAP_SYS_ADMIN. */
+/** Repeated claims and reaps on a real engine with real mounts. Requires CAP_SYS_ADMIN. */
 @Tag("engine")
 @Timeout(3600)
 @Isolated("it counts the descriptors of this process")

@@ -39,7 +39,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Claims on a real engine, with real mounts; the log is a list. Takes CAP_SYS_ADMIN. */
+/** Claims on a real engine, with real mounts; the log is a list. Requires CAP_SYS_ADMIN. */
 @Tag("engine")
 @Timeout(900)
 @Order(8)

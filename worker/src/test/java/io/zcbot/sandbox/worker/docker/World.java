@@ -14,9 +14,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * Whatever there is to reach in a network namespace: a greeting on TCP ports 80 and 25 of every
- * address, and on UDP port 53 of those it is told a resolver for which every name is 203.0.113.10.
- * Ends with its standard input.
+ * Servers in a network namespace: a greeting on TCP ports 80 and 25 of every address, and on UDP
+ * port 53 of the given addresses a resolver that answers every name with 203.0.113.10. Ends with
+ * its standard input.
  */
 final class World {
   static final String GREETING = "hello from outside";

@@ -32,7 +32,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
-/** What the outside did and saw in one history, to judge the domain by. */
+/** Everything that the outside did and saw in one history, to judge the domain by. */
 final class SandboxHistoryModel {
   static final IdleTtls IDLE_TTLS =
       new IdleTtls(World.TTL, Duration.ofSeconds(10), Duration.ofSeconds(1000));

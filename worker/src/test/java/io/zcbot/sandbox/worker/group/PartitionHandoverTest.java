@@ -42,7 +42,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What happens to a sandbox that was adopted and whose partition the group gave to another. */
+/** What happens to an adopted sandbox whose partition the group gave to another worker. */
 @Timeout(60)
 class PartitionHandoverTest {
   private static final UserId USER = World.user(1);

@@ -21,9 +21,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * An agent service with many users: each is in use for some seconds, asking, working and having
- * commands run, and then silent for some, at random. One in so many records is a duplicate, has no
- * id, or is no event.
+ * An agent service with many users. Each user is active for some seconds, with requests, activity
+ * and commands, and then silent for some, at random. Some records are duplicates, have no id, or
+ * are not events.
  */
 final class Agent {
   private static final long TICK_MS = 50;

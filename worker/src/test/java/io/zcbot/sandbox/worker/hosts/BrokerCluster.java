@@ -24,7 +24,10 @@ import org.apache.kafka.common.Uuid;
 import org.apache.kafka.metadata.storage.Formatter;
 import org.apache.kafka.server.common.MetadataVersion;
 
-/** Three brokers, each a process that is broker and controller; everything is on all three. */
+/**
+ * Three brokers, each in a process that is both broker and controller. Everything is replicated on
+ * all three.
+ */
 final class BrokerCluster implements AutoCloseable {
   private static final int NODES = 3;
   private static final String LOOPBACK = "127.0.0.1";

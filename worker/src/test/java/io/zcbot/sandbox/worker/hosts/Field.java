@@ -25,8 +25,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * The ground that trials run on: three brokers and three engines. Made once for a whole run, since
- * it takes a while; what a killed run left is cleared away first.
+ * The environment that trials run in: three brokers and three engines. It is made once for a whole
+ * run, since that takes a while, after removing what a killed run left.
  */
 final class Field {
   static final int HOSTS = 3;

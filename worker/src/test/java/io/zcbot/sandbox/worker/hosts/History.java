@@ -25,7 +25,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
-/** Everything the topics of a trial hold, read as it comes. */
+/** All records of a trial's topics, read as they arrive. */
 final class History {
   /** An event as it lies in the log. */
   record Said(Topic topic, String where, Instant appended, SandboxEvent event) {}

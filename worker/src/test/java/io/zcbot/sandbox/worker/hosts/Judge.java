@@ -22,7 +22,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 
-/** Says what must hold in a trial: while it runs, and when all has healed. */
+/** Checks what must hold in a trial: while it runs, and when all faults are over. */
 final class Judge {
   private static final Duration STALLED = Duration.ofSeconds(90);
 

@@ -29,8 +29,8 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * What a history says so far: who runs, which ensures are open. Pure: looks at nothing but the log.
- * What may not be in a log is for {@link TopicAudit} to tell.
+ * What a history shows so far: which sandboxes run, and which ensures are open. A pure function of
+ * the log. {@link TopicAudit} reports what a log must not contain.
  */
 final class LogState {
   /** Never the agent's or the load's fault. */

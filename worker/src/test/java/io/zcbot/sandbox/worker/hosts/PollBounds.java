@@ -27,7 +27,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** What a worker's consumers take into memory of a hostile log on three brokers. */
+/** How much of a hostile log on three brokers a worker's consumers take into memory. */
 final class PollBounds {
   private static final int PARTITIONS = 12;
   private static final int RECORDS = 8;

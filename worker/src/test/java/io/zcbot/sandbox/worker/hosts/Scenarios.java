@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 
-/** What is done to the workers, the brokers and the engines while users work. */
+/** The faults of the workers, the brokers and the engines while users work. */
 final class Scenarios {
   /** One fault, or several of a kind. */
   interface Scenario {

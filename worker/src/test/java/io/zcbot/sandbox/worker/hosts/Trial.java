@@ -34,8 +34,8 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
- * One run of one scenario: topics, a group and workers of its own, an agent, and what must hold. A
- * violation is noted and the trial goes on, so that one run shows all that is wrong.
+ * One run of one scenario, with its own topics, group, workers and agent, and the checks of what
+ * must hold. A violation is recorded and the trial goes on, so that one run shows all of them.
  */
 final class Trial {
   static final int PARTITIONS = 12;

@@ -24,7 +24,7 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Up to when activity is read, while leaders of partitions are away. */
+/** Up to which time activity is read while leaders of partitions are unavailable. */
 @Timeout(60)
 class ActivityFollowerTest {
   private static final String TOPIC = "sandbox.activity";

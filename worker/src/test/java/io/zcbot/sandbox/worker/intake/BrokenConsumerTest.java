@@ -40,7 +40,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Whatever a consumer throws, the thread that reads goes on with a new one and says so. */
+/** Whatever a consumer throws, the reading thread reports it and continues with a new consumer. */
 @Timeout(30)
 class BrokenConsumerTest {
   private static final TopicPartition ENSURES = new TopicPartition("sandbox.ensure", 0);

@@ -56,7 +56,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Execs are read in the partitions that the intake owns, while it does, and not before. */
+/** Execs are read in the partitions that the intake owns, only while it owns them. */
 @Timeout(60)
 class CommandFollowerTest {
   private static final int PARTITIONS = 4;

@@ -23,7 +23,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 
-/** Commands that take what they are given, up to a bound; each is known once its exec came. */
+/** Commands that accept input up to a bound. Each is known once its exec arrived. */
 final class FakeCommands implements CommandWork {
   final List<ExecRequest> execs = new CopyOnWriteArrayList<>();
   final List<Release> releases = new CopyOnWriteArrayList<>();

@@ -32,8 +32,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * A worker that alone does not reach the group's coordinator reads on, and may have lost its
- * partitions.
+ * If only this worker can't reach the group's coordinator, it continues to read, and may have lost
+ * its partitions.
  */
 @Timeout(60)
 class LostCoordinatorTest {

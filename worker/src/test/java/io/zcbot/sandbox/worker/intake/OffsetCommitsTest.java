@@ -25,7 +25,7 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** When offsets are committed, in which order, and what the group's answers say of the lease. */
+/** When offsets are committed, in which order, and what the group's answers mean for the lease. */
 class OffsetCommitsTest {
   private static final TopicPartition ONE = new TopicPartition("sandbox.ensure", 1);
   private static final TopicPartition TWO = new TopicPartition("sandbox.ensure", 2);

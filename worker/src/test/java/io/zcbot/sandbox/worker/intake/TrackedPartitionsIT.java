@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Both clients of Kafka take note of an end for which nobody waits. */
+/** Both Kafka consumers learn the end of a partition, even if nobody waits for it. */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(900)

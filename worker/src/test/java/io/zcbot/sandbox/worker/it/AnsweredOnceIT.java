@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What was answered stays answered, whatever becomes of the worker. */
+/** An answer stays valid, whatever happens to the worker. */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)

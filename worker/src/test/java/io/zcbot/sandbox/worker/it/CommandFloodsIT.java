@@ -35,10 +35,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.testcontainers.kafka.KafkaContainer;
 
-/**
- * Commands that write far more than anybody wants, through a worker with the memory that it is
- * packaged with.
- */
+/** Commands that write far too much, with a worker that has the packaged memory limits. */
 @Tag("engine")
 @Tag("kafka")
 @Isolated("it measures a worker's memory and uses the processors up")

@@ -43,8 +43,8 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * A worker is killed at each step of a command, and the next one takes over: every exec is answered
- * and no command runs twice, by what commands left in the workspaces and by the audit.
+ * A worker is killed at each step of a command, and the next one takes over. Every exec is answered
+ * and no command runs twice, according to the files in the workspaces and to the audit.
  */
 @Tag("engine")
 @Tag("kafka")

@@ -25,8 +25,8 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * No command and no field of an event reaches the sandbox of another user, or one that is parked
- * for a user to come.
+ * No command and no field of an event reaches another user's sandbox, or a slot that is parked for
+ * a future user.
  */
 @Tag("engine")
 @Tag("kafka")

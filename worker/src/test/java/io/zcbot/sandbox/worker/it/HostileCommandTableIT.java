@@ -24,7 +24,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Whatever somebody writes to the command table: at worst, what it names is answered lost. */
+/**
+ * Whatever somebody writes to the command table: at worst, the commands that it names are answered
+ * lost.
+ */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)

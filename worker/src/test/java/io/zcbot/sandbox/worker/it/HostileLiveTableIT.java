@@ -34,7 +34,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Whatever somebody writes to the live table, what runs here stays, and nothing false is said. */
+/**
+ * Whatever somebody writes to the live table, the sandboxes on this host stay, and nothing false is
+ * reported.
+ */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)

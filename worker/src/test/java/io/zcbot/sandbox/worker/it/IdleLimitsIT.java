@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 
-/** How long sandboxes are kept for whom, what keeps them, and what is told of it. */
+/** How long each user's sandbox is kept, what keeps it, and what the events tell about it. */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)

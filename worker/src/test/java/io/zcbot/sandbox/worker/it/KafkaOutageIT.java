@@ -28,7 +28,9 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.testcontainers.kafka.KafkaContainer;
 
-/** Kafka is away for longer than the idle TTL: nobody loses a sandbox for that. */
+/**
+ * Kafka is unavailable for longer than the idle TTL, and nobody loses a sandbox because of that.
+ */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)

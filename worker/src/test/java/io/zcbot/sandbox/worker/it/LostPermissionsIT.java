@@ -39,8 +39,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A permission is taken away while a worker runs: readiness names it, nobody loses a sandbox, no
- * record is lost, and all goes on when the permission is back.
+ * A permission is revoked while a worker runs. Readiness names it, nobody loses a sandbox, no
+ * record is lost, and everything continues when the permission is back.
  */
 @Tag("engine")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)

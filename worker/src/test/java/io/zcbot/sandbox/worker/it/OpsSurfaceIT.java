@@ -36,7 +36,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a worker's process tells the world, with secrets in its settings and as loud as it gets. */
+/** What a worker's process exposes, with secrets in its settings and at its most verbose. */
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 class OpsSurfaceIT {
   private static final String IN_ENVIRONMENT = "hunter2-environment";

@@ -32,7 +32,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 
-/** Any client can publish: whatever its partitioner, whatever it adds or leaves out. */
+/**
+ * Any client can publish, whatever its partitioner and whichever optional fields it sets or leaves
+ * out.
+ */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)

@@ -39,7 +39,9 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 
-/** Records that are no events: kept as they were, in nobody's way, never near the engine. */
+/**
+ * Records that are not events: they are kept unchanged, block nobody, and never reach the engine.
+ */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)

@@ -25,7 +25,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Somebody raised the number of partitions of one topic: nobody is forgotten, and it is told. */
+/**
+ * Somebody increased the number of partitions of one topic: nobody's requests are lost, and it is
+ * reported.
+ */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)

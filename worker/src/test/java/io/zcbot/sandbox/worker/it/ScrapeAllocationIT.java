@@ -24,8 +24,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.Isolated;
 
 /**
- * What one scrape of a worker's metrics allocates: all users wait while the young generation, which
- * has 16 MiB, is collected. Isolated, because it counts what all threads allocate.
+ * How much memory one scrape of a worker's metrics allocates: all users wait while the young
+ * generation, of 16 MiB, is collected. Isolated, because it counts the allocations of all threads.
  */
 @Tag("engine")
 @Tag("kafka")

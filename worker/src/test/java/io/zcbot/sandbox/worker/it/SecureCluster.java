@@ -33,7 +33,9 @@ import org.apache.kafka.common.resource.Resource;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
 
-/** A secure Kafka on which each role is allowed what {@code topics acls} prints, and no more. */
+/**
+ * A secure Kafka on which each role has exactly the permissions that {@code topics acls} prints.
+ */
 final class SecureCluster implements AutoCloseable {
   private static final String[] ROLES = {"agent", "worker", "commander", "auditor", "operator"};
   private static final int SECONDS = 90;

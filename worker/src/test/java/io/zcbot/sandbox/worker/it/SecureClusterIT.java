@@ -55,7 +55,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What {@code topics acls} prints is enough for each role, and nothing of it can be left out. */
+/**
+ * The permissions that {@code topics acls} prints are sufficient for each role, and each of them is
+ * necessary.
+ */
 @Tag("engine")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)

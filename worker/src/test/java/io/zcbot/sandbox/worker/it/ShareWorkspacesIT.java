@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The script that makes the workspace root a shared mount, in a container that is its host. */
+/** The script that makes the workspace root a shared mount, in a container that plays its host. */
 @Tag("engine")
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 class ShareWorkspacesIT {

@@ -37,7 +37,9 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A worker makes the topics as the contract needs them, or says clearly why it won't start. */
+/**
+ * A worker creates the topics as the contract requires, or reports clearly why it does not start.
+ */
 @Tag("engine")
 @Tag("kafka")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)

@@ -41,7 +41,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The worker in a container, with what compose.yaml grants it and no more. */
+/** The worker in a container, with only the rights that compose.yaml grants. */
 @Tag("engine")
 @Tag("kafka")
 @Tag("compose")

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Whatever is in the command table, what no worker writes goes. */
+/** Whatever the command table contains, entries that no worker writes are removed. */
 @Timeout(60)
 class CommandTableReaderTest {
   private static final KeyPartitions PARTITIONS = new KeyPartitions(4);

@@ -26,7 +26,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Whatever is in the live table, what is held of it is bounded, and what is not a worker's goes.
+ * Whatever the live table contains, the memory for it is bounded, and entries that are not a
+ * worker's are removed.
  */
 @Timeout(60)
 class KafkaSandboxLogTest {

@@ -23,7 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The alert rules and the dashboard's expressions, as Prometheus reads and evaluates them without a
- * worker; OpsIT checks that a worker has their metrics, and PrometheusIT has a real one scraped.
+ * worker. OpsIT checks that a worker has their metrics, and PrometheusIT lets a Prometheus scrape a
+ * real worker.
  */
 @Tag("promtool")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)

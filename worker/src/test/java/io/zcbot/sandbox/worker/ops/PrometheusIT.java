@@ -31,7 +31,9 @@ import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A real Prometheus scrapes a real worker as docs/monitoring.md has it, by the alert rules. */
+/**
+ * A real Prometheus scrapes a real worker as docs/monitoring.md describes, with the alert rules.
+ */
 @Tag("engine")
 @Tag("kafka")
 @Tag("prometheus")

@@ -27,7 +27,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** A Prometheus of its own: it listens on the loopback address only, and keeps its data apart. */
+/**
+ * A separate Prometheus: it listens on the loopback address only, and has its own data directory.
+ */
 final class PrometheusServer implements AutoCloseable {
   private static final JsonMapper JSON = new JsonMapper();
   private static final Pattern ADDRESS =

@@ -22,8 +22,8 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Attacks on a sandbox of each profile. Every one is also made on a container without the
- * protection, where it has to succeed: else it would prove nothing.
+ * Attacks on a sandbox of each profile. Each attack is also made on a container without the
+ * protection, where it must succeed: otherwise it would prove nothing.
  */
 @ParameterizedClass(name = "{0}")
 @EnumSource(Profile.class)

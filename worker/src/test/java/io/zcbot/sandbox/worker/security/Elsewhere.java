@@ -20,9 +20,9 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * A machine next to the host that answers at addresses of every kind, ports 8000 and 25: without a
- * firewall a container reaches each. It is a namespace behind a virtual cable, with a route to each
- * address.
+ * A machine next to the host that answers at addresses of every kind, on ports 8000 and 25: without
+ * a firewall, a container reaches each. It is a namespace behind a virtual network link, with a
+ * route to each address.
  */
 final class Elsewhere implements AutoCloseable {
   static final int PORT = 8000;

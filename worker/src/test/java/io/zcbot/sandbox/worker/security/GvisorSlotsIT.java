@@ -32,7 +32,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What is special about slots on gVisor: a workspace gets in by an entrance, from inside. */
+/**
+ * What is special about slots on gVisor: a workspace is mounted through an entrance, from inside.
+ */
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")

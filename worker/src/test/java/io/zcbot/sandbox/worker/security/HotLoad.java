@@ -20,8 +20,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Ensures of users whose sandboxes run, at a fixed rate, whether or not earlier ones are answered;
- * and how long after its time each was answered.
+ * Publishes ensures of users whose sandboxes run, at a fixed rate, whether or not earlier ones are
+ * answered, and measures how long after its time each was answered.
  */
 final class HotLoad {
   private static final Duration PATIENCE = Duration.ofSeconds(60);

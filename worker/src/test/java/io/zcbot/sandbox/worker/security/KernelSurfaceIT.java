@@ -22,7 +22,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * What of the host's kernel and files can be touched. Tried as root too, whom commands never are.
+ * Which parts of the host's kernel and files can be reached. Also tried as root, although commands
+ * never run as root.
  */
 @Tag("engine")
 @Tag("network-namespaces")

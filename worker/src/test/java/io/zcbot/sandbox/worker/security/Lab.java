@@ -29,7 +29,7 @@ import java.util.UUID;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** Sandboxes of one profile, made the worker's way, and the same with a protection taken away. */
+/** Sandboxes of one profile, made as the worker makes them, and the same without one protection. */
 final class Lab implements AutoCloseable {
   /** The runtime on the host's kernel, on every engine that has gVisor as well. */
   private static final String RUNC = "runc";

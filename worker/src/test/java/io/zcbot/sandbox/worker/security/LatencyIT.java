@@ -19,7 +19,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
 
-/** What takes a time or a share of the processors, so that no other test may run meanwhile. */
+/**
+ * Attacks that measure times or shares of the processors, so no other test may run at the same
+ * time.
+ */
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")

@@ -27,9 +27,9 @@ import org.junit.jupiter.api.parallel.Isolated;
 import org.testcontainers.kafka.KafkaContainer;
 
 /**
- * All attacks on what sandboxes share, at once, each in a sandbox of its own, beside ensures of
- * other users. The attacks go on, go on in an idle group, and stand still in turns, so that
- * whatever else this machine does is on all sides of the comparison.
+ * All attacks on shared resources at once, each in its own sandbox, together with ensures of other
+ * users. The attacks run, run in an idle group, and pause in turns, so that other load on this
+ * machine affects all sides of the comparison.
  */
 @Isolated("it measures times, and uses the host up")
 @Tag("engine")

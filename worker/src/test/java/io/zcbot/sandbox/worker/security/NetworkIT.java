@@ -29,8 +29,8 @@ import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 
 /**
- * Whom a sandbox can reach. The controls lack the firewall: their first process is no init, and
- * their network is not the sandboxes'.
+ * What a sandbox can reach. The controls have no firewall: their first process is not the init
+ * script, and their network is not the sandboxes' network.
  */
 @Tag("engine")
 @Tag("network-namespaces")

@@ -19,9 +19,9 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * What one task does to the next one of the same user: what it leaves in the workspace, and what it
- * leaves running. Nothing protects them from each other, so this tells what has to be known: what
- * runs by itself, and what doesn't.
+ * What one task can do to the next task of the same user, by what it leaves in the workspace and
+ * what it leaves running. Nothing protects tasks of one user from each other, so this documents
+ * what runs by itself and what does not.
  */
 @Tag("engine")
 @Tag("network-namespaces")

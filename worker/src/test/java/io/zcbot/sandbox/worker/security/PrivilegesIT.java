@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 
 /**
- * Who a command is, and what it can become: run by the engine, as whoever has its socket does, and
- * by the sandbox's runner, as an exec on the log is.
+ * A command's identity and the privileges that it can gain: run by the engine, as by anybody who
+ * has access to its socket, and by the sandbox's runner, as for an exec on the log.
  */
 @Tag("engine")
 @Tag("network-namespaces")

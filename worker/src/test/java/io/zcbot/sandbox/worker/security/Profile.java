@@ -9,7 +9,7 @@ import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import org.jspecify.annotations.Nullable;
 
-/** A way sandboxes are made; every attack is tried on each. */
+/** A way of making sandboxes. Every attack is tried on each. */
 enum Profile {
   /** The default: rules on the sandboxes' bridge, nothing that is root inside. */
   RUNC_HOST("runc, host firewall", "runc, `host`", FirewallMode.HOST, false, null),

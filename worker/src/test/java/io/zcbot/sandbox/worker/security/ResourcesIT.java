@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** What one sandbox can use up, and what is left to its neighbours. */
+/** Which resources one sandbox can use up, and what is left for its neighbours. */
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")

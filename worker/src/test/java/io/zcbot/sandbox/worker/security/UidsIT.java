@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
 
-/** What the kernel counts for each user of the host, and one user can use up. */
+/** Resources that the kernel counts for each user of the host, and that one user can use up. */
 @Isolated("it uses up what the kernel gives one user")
 @Tag("engine")
 @Tag("network-namespaces")

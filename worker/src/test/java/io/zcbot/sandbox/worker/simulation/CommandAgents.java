@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 
-/** Agents that have commands run. */
+/** Agents that publish execs. */
 final class CommandAgents {
   private static final Duration TIMEOUT = Duration.ofSeconds(8);
   private static final int MOST_STREAMED = 1 << 20;

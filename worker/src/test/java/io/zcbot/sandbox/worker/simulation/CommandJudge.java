@@ -26,7 +26,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** Judges commands by what the sandboxes saw and what the log has (I11 to I14, I8). */
+/** Judges commands by what the sandboxes saw and by the log (I11 to I14, I8). */
 final class CommandJudge {
   private static final Pattern STARTED_TWICE =
       Pattern.compile("^I12: the command of exec (\\S+) was started twice");

@@ -26,7 +26,10 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 
-/** What simulated classes call instead of the JDK: threads, waits, clocks and chance. */
+/**
+ * The methods that simulated classes call instead of the JDK's: for threads, waits, clocks and
+ * random numbers.
+ */
 public final class Hooks {
   private static final Duration SLICE = Duration.ofMillis(200);
 

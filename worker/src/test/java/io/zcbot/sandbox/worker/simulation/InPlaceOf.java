@@ -10,8 +10,8 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * Which method's calls a static method takes over in a simulation. It has the same parameters,
- * behind the object if the original is an instance's.
+ * Names the method whose calls a static method replaces in a simulation. The static method has the
+ * same parameters, after the object if the original is an instance method.
  */
 @Retention(RetentionPolicy.RUNTIME)
 @Target(ElementType.METHOD)

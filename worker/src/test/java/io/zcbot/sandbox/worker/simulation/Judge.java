@@ -43,8 +43,8 @@ import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Judges a history: at each record, commit and removal by what the models know, and at its end by
- * the audit and by what is left.
+ * Judges a history: at each record, commit and removal by the state of the models, and at its end
+ * by the audit and by what is left.
  */
 final class Judge {
   private final EventCodec codec = new EventCodec();

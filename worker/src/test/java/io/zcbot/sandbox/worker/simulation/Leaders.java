@@ -16,9 +16,10 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which of three brokers leads a partition. In one history of three, brokers fail: what they led is
- * out of reach until others are elected, and once more, for an instant, when it goes back to them.
- * Or a worker does not reach one of them, and so a third of each topic.
+ * Which of three brokers leads a partition. In one of three histories, brokers fail: the partitions
+ * that they led are unreachable until other leaders are elected, and once more, for an instant,
+ * when leadership returns. Or a worker can't reach one of the brokers, and so a third of each
+ * topic.
  */
 final class Leaders {
   private static final int BROKERS = 3;

@@ -18,9 +18,9 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Processes, their threads and their time, in one thread: the threads are virtual ones that run,
- * one at a time, where {@link #run} is called. Which of those that can run does so next is drawn
- * from the seed. Time passes when none can.
+ * Processes, their threads and their time, in one thread. The threads are virtual ones that run,
+ * one at a time, where {@link #run} is called. Which of the runnable threads is next is drawn from
+ * the seed. Time passes when none is runnable.
  */
 final class Machine {
   /** Some day, in seconds since 1970. */

@@ -17,7 +17,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Simulated threads that meet others in the same Java process. */
+/** Simulated threads that interact with others in the same Java process. */
 @Timeout(60)
 class MachineTest {
   private static final Duration SECOND = Duration.ofSeconds(1);

@@ -12,7 +12,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Random;
 
-/** What befalls hosts, workers and brokers. All of it passes within half a minute. */
+/** The faults of hosts, workers and brokers. All of them end within half a minute. */
 final class Misfortunes {
   private final Machine machine;
   private final Random random;

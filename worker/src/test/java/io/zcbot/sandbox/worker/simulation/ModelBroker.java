@@ -40,7 +40,7 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.jspecify.annotations.Nullable;
 
-/** The topics, and who reaches what of the brokers. */
+/** The topics, and which clients can reach which parts of the brokers. */
 final class ModelBroker {
   /** The group's coordinator. */
   static final String COORDINATOR = "coordinator";

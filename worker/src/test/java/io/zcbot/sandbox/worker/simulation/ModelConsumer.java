@@ -27,7 +27,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 
-/** A consumer that assigns itself its partitions. */
+/** A consumer that assigns its partitions to itself. */
 class ModelConsumer extends MockConsumer<byte[], byte[]> {
   private static final Duration API_TIMEOUT = Duration.ofSeconds(60);
   private static final Comparator<TopicPartition> ORDER =

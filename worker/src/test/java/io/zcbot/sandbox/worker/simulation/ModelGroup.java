@@ -22,9 +22,9 @@ import org.apache.kafka.common.errors.UnreleasedInstanceIdException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A consumer group as KIP-848 has it: the coordinator assigns; a partition goes to its next owner
- * once the former one acknowledged that it gave it up, or left, or its session ended. Members are
- * static.
+ * A consumer group with the protocol of KIP-848: the coordinator assigns partitions. A partition
+ * goes to its next owner once the former one acknowledged that it gave it up, or left, or its
+ * session ended. Members are static.
  */
 final class ModelGroup {
   static final Duration SESSION = Duration.ofSeconds(10);

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.simulation;
 import io.zcbot.sandbox.events.Topic;
 import org.jspecify.annotations.Nullable;
 
-/** A precaution of the worker's that a simulation can leave out. */
+/** A precaution in the worker's code that a simulation can leave out. */
 enum Mutation {
   NONE(1),
   /** Ensures are answered without a look at whose the partition is. */

@@ -13,8 +13,8 @@ import java.util.Set;
 import java.util.concurrent.Executor;
 
 /**
- * Virtual threads on a scheduler of one's own, as the JDK's own tests make them. There is no public
- * way to them, so this depends on the JDK, which the build pins to one version.
+ * Virtual threads on a custom scheduler, made as in the JDK's own tests. There is no public API for
+ * that, so this depends on the JDK, whose version the build pins.
  */
 final class ScheduledThreads {
   private static final MethodHandle BUILDER;

@@ -26,8 +26,8 @@ import java.util.Map;
 import java.util.Random;
 
 /**
- * What runs in a host's sandboxes. It outlives the worker's process, and ends with its sandbox or
- * when another channel to that is opened.
+ * The commands in a host's sandboxes. They outlive the worker's process, and end with their sandbox
+ * or when another channel to it is opened.
  */
 final class SimulatedCommands implements CommandEngine {
   /** The second argument of a program that runs until its input ends. */

@@ -16,7 +16,7 @@ import io.zcbot.sandbox.worker.testkit.World;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A host: an engine, and now and then a worker's process. */
+/** A host: an engine and, at times, a worker's process. */
 final class SimulatedHost {
   final String name;
   final FakeEngine fake;

@@ -60,9 +60,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 
-/**
- * A worker's process: the parts that {@code Parts} and {@code Worker} put together, over models.
- */
+/** A worker's process: the parts that {@code Parts} and {@code Worker} assemble, over models. */
 final class SimulatedWorker {
   private static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
 

@@ -31,7 +31,7 @@ import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 
-/** One history, drawn from a seed: workers, agents and what befalls them. */
+/** One history, drawn from a seed: workers, agents and the faults that affect them. */
 final class Simulation {
   static final List<UserId> USERS = IntStream.rangeClosed(1, 5).mapToObj(World::user).toList();
 

@@ -19,9 +19,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Drawn histories of workers that share a group keep the invariants, and a worker without one of
+ * Random histories of workers that share a group keep the invariants, and a worker without one of
  * its precautions does not. {@code -Dsimulation.seed=N} runs one history, {@code
- * -Dsimulation.seconds=N} more of them, beginning with {@code -Dsimulation.from=N}.
+ * -Dsimulation.seconds=N} runs more of them, beginning with {@code -Dsimulation.from=N}.
  */
 class SimulationTest {
   private static final Duration BUDGET =

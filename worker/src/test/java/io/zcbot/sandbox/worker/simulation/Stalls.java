@@ -12,10 +12,10 @@ import java.util.Random;
 import java.util.SplittableRandom;
 
 /**
- * In one history of nine, the thread that polls for a member of the group stands still now and
- * then, as one does that waits for a full disk or a lock. The rest of its process goes on, and so
- * does the thread that sends the member's heartbeats, until {@code max.poll.interval.ms} is over:
- * then it leaves the group, of which the other thread hears when it polls again.
+ * In one of nine histories, the thread that polls for a member of the group stalls at times, like a
+ * thread that waits for a full disk or a lock. The rest of its process continues, and so does the
+ * thread that sends the member's heartbeats, until {@code max.poll.interval.ms} has passed. Then
+ * that thread leaves the group, which the polling thread learns when it polls again.
  */
 final class Stalls {
   /** A minute in a real one: longer than a lease, and than a call of the consumer's. */

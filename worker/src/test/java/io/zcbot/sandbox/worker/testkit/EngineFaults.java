@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** What goes wrong with a fake engine, on a test's word. */
+/** Faults of a fake engine, set by the test. */
 public final class EngineFaults {
   /**
    * The next call of an operation fails.

@@ -24,7 +24,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
-/** Commands in sandboxes in memory; the test says what each does. */
+/** Commands in sandboxes, in memory. The test decides what each does. */
 public final class FakeCommandEngine implements CommandEngine {
   private final FakeEngine engine;
   private final Map<String, Channel> channels = new ConcurrentHashMap<>();

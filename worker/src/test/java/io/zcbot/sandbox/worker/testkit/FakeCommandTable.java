@@ -18,7 +18,7 @@ import java.util.Map;
 import java.util.concurrent.Semaphore;
 import java.util.function.BooleanSupplier;
 
-/** The table of commands in memory. */
+/** The command table in memory. */
 public final class FakeCommandTable implements CommandTable {
   private final BooleanSupplier crashed;
   private final Map<String, CommandEntry> entries =

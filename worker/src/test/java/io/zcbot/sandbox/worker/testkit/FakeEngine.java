@@ -30,8 +30,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An engine in memory, with the real one's manners: names are unique, removed means gone, and whose
- * a claimed slot is, is told by its name.
+ * An engine in memory that behaves like the real one: names are unique, a removed container is
+ * gone, and the name of a claimed slot tells whose it is.
  */
 public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   private final SandboxSpec spec;

@@ -18,8 +18,8 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Slot directories in memory, which outlive the process that made them, as the real ones do.
- * Several threads may use them: a purge has one for each slot.
+ * Slot directories in memory, which survive the process that made them, like the real ones. Several
+ * threads may use them: a purge has one for each slot.
  */
 public final class FakeMounts implements SlotMounts {
   private static final String PROBE = "probe";

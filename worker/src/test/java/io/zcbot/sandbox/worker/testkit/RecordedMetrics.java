@@ -12,7 +12,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Remembers what was counted, as far as tests ask for it. */
+/** Records the metrics that tests ask for. */
 public final class RecordedMetrics implements SandboxMetrics {
   public final AtomicInteger expiredReleases = new AtomicInteger();
   public final List<Duration> commandStarts = new CopyOnWriteArrayList<>();

@@ -22,7 +22,9 @@ import java.util.Map;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
-/** Events of which a test says what it is about; the rest is absent, or as usual. */
+/**
+ * Events for which a test names the fields that matter. The others are absent or have usual values.
+ */
 public final class SampleEvents {
   private SampleEvents() {}
 

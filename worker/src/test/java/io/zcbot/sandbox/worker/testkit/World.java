@@ -60,7 +60,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The domain over a fake engine, a fake clock, a log in a list, and lanes whose tasks run when the
- * test says so.
+ * test runs them.
  */
 public final class World {
   public static final Duration TTL = Duration.ofSeconds(300);

@@ -8,7 +8,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
-/** What a runner says, byte by byte, true or not. */
+/** The bytes that a runner sends, whether correct or not. */
 public final class RunnerBytes {
   private RunnerBytes() {}
 

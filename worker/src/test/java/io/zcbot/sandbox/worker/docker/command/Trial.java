@@ -19,7 +19,7 @@ import java.util.Map;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 
-/** A command in a sandbox, and what is seen of it. */
+/** A command in a sandbox, and what the test observes of it. */
 public record Trial(Command command, Witness witness) {
   private static final int WINDOW = 1 << 20;
 

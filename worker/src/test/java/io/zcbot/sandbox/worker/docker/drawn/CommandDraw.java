@@ -19,7 +19,7 @@ import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/** Draws commands; the same for the same seed. */
+/** Generates random commands; the same ones for the same seed. */
 final class CommandDraw {
   private static final List<String> LETTERS =
       List.of(

@@ -16,7 +16,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** Runs a command as it was drawn, and compares what it did. */
+/** Runs a generated command, and compares its behaviour with the expected one. */
 final class Conduct implements CommandObserver {
   private final DrawnCommand drawn;
   private final byte[] input;

@@ -15,8 +15,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A command, and what comes of it. Each draw makes its own with {@link #of} or {@link #shell}, and
- * then says what else holds for it; once it is drawn, nobody changes it.
+ * A command and its expected result. Each generator makes one with {@link #of} or {@link #shell},
+ * and then sets its other properties. Afterwards nobody changes it.
  */
 final class DrawnCommand {
   private final List<String> arguments;

@@ -27,8 +27,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Thousands of drawn commands, many at a time in several sandboxes, do what a model says that they
- * do. {@code -Dcommands.seed=N} repeats a run, {@code -Dcommands.count=N} makes it longer.
+ * Thousands of generated commands, many at a time in several sandboxes, behave as a model predicts.
+ * {@code -Dcommands.seed=N} repeats a run, {@code -Dcommands.count=N} makes it longer.
  */
 @Tag("engine")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)

@@ -12,7 +12,7 @@ import java.util.Arrays;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** A command in a runner, as its frames tell of it. */
+/** A command in a runner, as seen in its frames. */
 final class RunnerCommandView {
   static final int EXITED = 0;
   static final int SIGNALLED = 1;

@@ -12,7 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 
-/** A container of the sandbox image with a sandbox's limits, in which runners are. */
+/** A container of the sandbox image, with a sandbox's limits, in which runners run. */
 final class RunnerContainer implements AutoCloseable {
   /** Where the runner is. */
   enum Place {

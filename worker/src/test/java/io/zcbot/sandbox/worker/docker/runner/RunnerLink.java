@@ -25,7 +25,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
-/** Speaks to a runner over the standard streams of a process, by the letter of its protocol. */
+/** Communicates with a runner over the standard streams of a process, with the exact protocol. */
 final class RunnerLink implements AutoCloseable {
   static final int MAX_PAYLOAD = 16 << 10;
   static final int HEADER = 8;

@@ -34,7 +34,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What {@code sandbox-image/runner/PROTOCOL.md} says, as process 1 and as an exec. */
+/**
+ * The protocol of {@code sandbox-image/runner/PROTOCOL.md}, with the runner as process 1 and as an
+ * exec.
+ */
 @Tag("engine")
 @Timeout(900)
 @ParameterizedClass

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Commands that do not want to end, or that attack the runner, which has the same uid. */
+/** Commands that resist being ended, or attack the runner, which has the same uid. */
 @Tag("engine")
 @Timeout(900)
 @ParameterizedClass

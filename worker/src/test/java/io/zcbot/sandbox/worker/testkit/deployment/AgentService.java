@@ -18,7 +18,7 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
-/** Publishes what a service of agents does. */
+/** Publishes the events of an agent service. */
 public final class AgentService implements AutoCloseable {
   private final String prefix;
   private final TopicLog log;

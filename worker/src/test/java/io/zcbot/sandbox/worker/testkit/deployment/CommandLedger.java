@@ -19,8 +19,9 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * Compares what the log says of commands with what they did. Each command writes the id of its exec
- * to a file in its user's workspace, so the files have a line for each time that one ran.
+ * Compares the log's events about commands with what the commands did. Each command writes the id
+ * of its exec to a file in its user's workspace, so the files have a line for each time that a
+ * command ran.
  */
 public final class CommandLedger {
   private static final String FILE = "execs";

@@ -17,7 +17,7 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 
 /**
- * What compose.yaml describes, started by {@code docker compose} itself, so that nothing here can
+ * The services of compose.yaml, started by {@code docker compose} itself, so that nothing here can
  * differ from it: Kafka, and one worker after another from the jars just packaged. Names and ports
  * are its own.
  */

@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Workers of one group on the real engine and a real Kafka, with topics, a network and workspaces
- * that nobody else uses, and with everything that is around them.
+ * that nobody else uses, and with everything that belongs to them.
  */
 public final class Deployment implements AutoCloseable {
   /** Long enough for anything that is to happen at once, on a busy machine too. */

@@ -8,7 +8,7 @@ import java.time.Duration;
 import org.testcontainers.kafka.KafkaContainer;
 import org.testcontainers.utility.DockerImageName;
 
-/** One real broker for all tests of this JVM; each test uses topics of its own. */
+/** One real broker for all tests of this JVM. Each test uses its own topics. */
 public final class KafkaForTests {
   public static final String IMAGE =
       System.getenv().getOrDefault("ZCBOT_TEST_KAFKA_IMAGE", "zcbot-kafka:4.4.0");

@@ -27,7 +27,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
-/** The real engine, as its administrator sees it and as agents use it. */
+/** The real engine, as its administrator and as agents see it. */
 public final class SandboxHost implements AutoCloseable {
   private final DockerClient docker;
   private final Execs execs;

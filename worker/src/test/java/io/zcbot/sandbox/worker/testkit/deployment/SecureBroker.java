@@ -22,8 +22,8 @@ import org.apache.kafka.metadata.storage.Formatter;
 import org.apache.kafka.server.common.MetadataVersion;
 
 /**
- * A Kafka of one node in this process that encrypts, asks for a password, and allows nobody
- * anything but its administrator.
+ * A single-node Kafka in this process that uses encryption, requires a password, and permits
+ * nothing to anybody but its administrator.
  */
 public final class SecureBroker implements AutoCloseable {
   private static final String LOOPBACK = "127.0.0.1";

@@ -20,7 +20,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
-/** The product's own audit, run over a test's topics: what it can't see, no operator could. */
+/** The product's own audit, run over a test's topics: what it can't see, no operator could see. */
 public final class TopicAudit {
   private final List<String> violations = new ArrayList<>();
   private final Summary summary;

@@ -33,7 +33,7 @@ import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
 
-/** All records of a deployment's topics, read by one thread as they come. */
+/** All records of a deployment's topics, read by one thread as they arrive. */
 public final class TopicLog implements AutoCloseable {
   private static final Duration POLL = Duration.ofSeconds(1);
 

@@ -21,7 +21,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** What a worker serves over HTTP. */
+/** The HTTP endpoints of a worker. */
 public final class WorkerOps implements AutoCloseable {
   private static final AtomicInteger NEXT_PORT =
       new AtomicInteger(11_000 + (int) (ProcessHandle.current().pid() % 8_000));

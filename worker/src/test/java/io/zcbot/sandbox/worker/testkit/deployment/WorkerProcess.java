@@ -15,7 +15,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** A worker in a process of its own, with the options that it is packaged with, to be killed. */
+/** A worker in a separate process, with its packaged options, which can be killed. */
 public final class WorkerProcess implements AutoCloseable {
   private final Process process;
   private final Path log;

@@ -22,8 +22,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * A host: a container engine of its own in a network namespace of its own. Whatever an earlier run
- * left of a host of this name is cleared away first.
+ * A host: a separate container engine in a separate network namespace. What an earlier run left of
+ * a host with this name is removed first.
  */
 public final class EngineHost {
   private static final Duration START = Duration.ofSeconds(120);

@@ -22,8 +22,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Stands between a worker and the engine, and can go away or freeze as an engine does, or put words
- * into its mouth.
+ * A proxy between a worker and the engine, which can be unavailable or freeze as an engine can, or
+ * send its own replies.
  */
 public final class EngineProxy implements AutoCloseable {
   private enum Mode {

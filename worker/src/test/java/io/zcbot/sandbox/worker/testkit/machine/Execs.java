@@ -14,7 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** Runs commands in containers with the engine's exec, past the worker. */
+/** Runs commands in containers with the engine's exec, without the worker. */
 public record Execs(DockerClient docker) {
   /** Of runc, if its own first process died before the command; once in thousands of starts. */
   public static final String NEVER_BEGAN = "waiting for init preliminary setup";

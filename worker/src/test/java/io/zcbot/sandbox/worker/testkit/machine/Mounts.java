@@ -9,7 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** What a worker leaves or does not leave in and beneath a root of workspaces. */
+/** The mounts that a worker leaves in and beneath a root of workspaces. */
 public final class Mounts {
   private Mounts() {}
 

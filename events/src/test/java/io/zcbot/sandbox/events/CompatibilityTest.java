@@ -18,7 +18,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Changes of the contract break no reader and no writer of a released version. */
 class CompatibilityTest {
-  /** Releases whose readers and writers may be about; {@code released/} has their schemas. */
+  /**
+   * Releases whose readers and writers may still be in use; {@code released/} has their schemas.
+   */
   private static final List<String> RELEASES = List.of("0.1");
 
   @Test

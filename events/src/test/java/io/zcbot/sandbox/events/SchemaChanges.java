@@ -34,7 +34,7 @@ final class SchemaChanges {
     this.isRequest = isRequest;
   }
 
-  /** What breaks, each with the path of the field. */
+  /** The breaking changes, each with the path of the field. */
   static List<String> breaks(JsonNode before, JsonNode after, boolean isRequest) {
     SchemaChanges changes = new SchemaChanges(before, after, isRequest);
     changes.compare("", before, after);
@@ -67,7 +67,7 @@ final class SchemaChanges {
     }
   }
 
-  /** A schema with what it refers to; its own keywords come first. */
+  /** A schema with the schemas that it refers to; its own keywords take precedence. */
   private static JsonNode resolved(JsonNode schema, JsonNode root) {
     if (!schema.has("$ref")) {
       return schema;
@@ -106,7 +106,7 @@ final class SchemaChanges {
     }
   }
 
-  /** A bound below which something has to be; none is endless. */
+  /** Compares a bound before and after the change; a missing one is infinite. */
   private void bound(
       String path, String keyword, @Nullable JsonNode least, @Nullable JsonNode most) {
     // Called with what was and what is for a maximum, and the other way round for a minimum.

@@ -36,7 +36,7 @@ class TrainingIT {
     assertThat(version(cache, otherwise)).as("output").contains("Unable to use AOT cache");
   }
 
-  /** What a JVM says that must use the cache or fail. */
+  /** The output of a JVM that must use the cache or fail. */
   private String version(Path cache, List<String> java) throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());

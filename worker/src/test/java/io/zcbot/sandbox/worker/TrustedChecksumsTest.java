@@ -46,7 +46,7 @@ class TrustedChecksumsTest {
     return Files.readAllLines(REPOSITORY.resolve(SUMMARY));
   }
 
-  /** Offline: what is in the local repository is compared as well. */
+  /** Offline, so that artifacts in the local repository are compared as well. */
   private Commands.Result validate(UnaryOperator<Stream<String>> change)
       throws IOException, InterruptedException {
     Files.writeString(

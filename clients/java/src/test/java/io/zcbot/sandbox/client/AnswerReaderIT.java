@@ -36,7 +36,9 @@ import org.junit.jupiter.api.Timeout;
 class AnswerReaderIT {
   private static final List<Topic> TOPICS = List.of(Topic.EXITED, Topic.OUTPUT);
 
-  /** No broker has the second of two partitions of each topic, as if it were away. */
+  /**
+   * No broker leads the second of two partitions of each topic, as if its leader were unavailable.
+   */
   @SuppressWarnings("unchecked")
   private static Consumer<byte[], byte[]> halfAway(Consumer<byte[], byte[]> consumer) {
     return (Consumer<byte[], byte[]>)

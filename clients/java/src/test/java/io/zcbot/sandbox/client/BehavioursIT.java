@@ -54,7 +54,9 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BehavioursIT {
-  /** Looks so many times, 0.1 s apart, whether a sleep of so long has gone. */
+  /**
+   * Checks the given number of times, 0.1 s apart, whether a sleep of the given length has ended.
+   */
   private static final String AWAIT_THE_END_OF =
       """
       look() {

@@ -255,7 +255,7 @@ class ClientRulesTest {
     }
   }
 
-  /** A file of so many bytes, as pieces of it come. */
+  /** A file of the given size, which returns its bytes in pieces. */
   private static InputStream file(long size) {
     return new SandboxFileStream(from -> new byte[(int) Math.min(SandboxFiles.PIECE, size - from)]);
   }

@@ -188,7 +188,7 @@ class ExamplesIT {
         .toList();
   }
 
-  /** The line that it reads and that holds both the user and something else. */
+  /** The line that kcat reads and that contains both the user and the other text. */
   private String kcat(String block, String user, String other) throws Exception {
     int reading = block.indexOf("kcat -C ");
     assertThat(reading).isNotNegative();

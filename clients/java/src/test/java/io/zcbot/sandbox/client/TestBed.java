@@ -101,7 +101,7 @@ final class TestBed implements AutoCloseable {
     return directory.resolve("workspaces").resolve(user.toString());
   }
 
-  /** Where another worker keeps its workspaces. */
+  /** The workspace root of another worker. */
   Path workspacesOf(String host) {
     return directory.resolve("workspaces-" + host);
   }
@@ -115,7 +115,7 @@ final class TestBed implements AutoCloseable {
     return other;
   }
 
-  /** The worker leaves its group. */
+  /** Stops the worker, which leaves its group. */
   void stopWorker() {
     worker.close();
     worker = null;
@@ -129,7 +129,7 @@ final class TestBed implements AutoCloseable {
     broker = EmbeddedBroker.start(directory.resolve("kafka"), port);
   }
 
-  /** Publishes something that nobody should. */
+  /** Publishes a record that nobody should publish. */
   void forge(Topic topic, String key, byte[] value) throws Exception {
     try (Producer<byte[], byte[]> producer =
         new KafkaSettings(Map.of("bootstrap.servers", bootstrapServers())).producer()) {
@@ -172,7 +172,7 @@ final class TestBed implements AutoCloseable {
     }
   }
 
-  /** Whether or not there is something to do. */
+  /** Runs a command and ignores its exit code. */
   private static void run(String... command) throws IOException {
     new ProcessBuilder(command)
         .redirectErrorStream(true)

@@ -41,7 +41,7 @@ final class WorkerProcess implements AutoCloseable {
             .start());
   }
 
-  /** As a host that loses its power. */
+  /** Kills the worker, as if its host lost power. */
   void kill() throws InterruptedException {
     process.destroyForcibly().waitFor();
   }

@@ -45,7 +45,7 @@ final class PlayedWorker implements AutoCloseable {
             Thread.ofPlatform().start(() -> repeat(this::answer)));
   }
 
-  /** What was asked for so far. */
+  /** The requests so far. */
   List<SandboxEvent> received() {
     return Collections.unmodifiableList(received);
   }

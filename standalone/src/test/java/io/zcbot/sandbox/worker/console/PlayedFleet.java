@@ -50,7 +50,7 @@ final class PlayedFleet implements AutoCloseable {
   private final KafkaClients clients;
   private final Producer<byte[], byte[]> producer;
 
-  /** With its topics, and nothing in them. */
+  /** Starts the broker with empty topics. */
   PlayedFleet(Path data) throws Exception {
     broker = EmbeddedBroker.start(data, 0);
     env =
@@ -185,7 +185,7 @@ final class PlayedFleet implements AutoCloseable {
                 topic.named(Topic.DEFAULT_PREFIX), KEYS.of(user), key, value, headers));
   }
 
-  /** Waits until all of it is in the log. */
+  /** Waits until all records are in the log. */
   void flush() {
     producer.flush();
   }

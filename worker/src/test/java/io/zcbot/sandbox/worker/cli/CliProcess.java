@@ -26,7 +26,7 @@ final class CliProcess {
         Main.class.getName());
   }
 
-  /** Starts one that does not outlive a deadline, because a read has none of its own. */
+  /** Starts a command line that is ended at a deadline, because a read has none. */
   static Process start(Map<String, String> settings, int seconds, String... command)
       throws IOException {
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);

@@ -338,7 +338,7 @@ class CopyTest {
     }
   }
 
-  /** A log whose N-th command is followed by a stop. */
+  /** A log that stops the copy after its N-th command. */
   private class StoppingLog extends RunnerLog {
     private int left;
 

@@ -73,7 +73,7 @@ class ExecSessionTest {
     return session.follow();
   }
 
-  /** Answers as nobody does who runs it. */
+  /** Gives an answer as nobody does who runs the command. */
   private CommandEnding answered(Exited.Reason reason, String message, boolean retryable)
       throws Exception {
     Exec exec = SampleEvents.exec(user, "true");

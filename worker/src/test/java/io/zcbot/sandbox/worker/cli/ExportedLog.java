@@ -36,12 +36,12 @@ final class ExportedLog {
     lines.add(json.toString());
   }
 
-  /** Adds a line as it is. */
+  /** Adds a line unchanged. */
   void add(String line) {
     lines.add(line);
   }
 
-  /** Writes it to a file, whose name is returned. */
+  /** Writes the log to a file; returns its name. */
   String in(Path directory) throws IOException {
     return Files.write(directory.resolve("log.jsonl"), lines).toString();
   }

@@ -133,7 +133,7 @@ final class LocalCommands implements CommandLog {
             });
   }
 
-  /** An answer of the test's own. */
+  /** Sends an answer that the test chooses. */
   void answer(SandboxEvent event) {
     answers.add(event);
   }

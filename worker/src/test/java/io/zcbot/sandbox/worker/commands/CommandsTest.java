@@ -516,7 +516,10 @@ class CommandsTest extends InACommandWorld {
     assertThat(world.metrics.expiredReleases).hasValue(1);
   }
 
-  /** The tries wait no longer than the time that is left, and this clock stands still. */
+  /**
+   * An expiry that is soon: retries wait no longer than the time that is left, and this clock does
+   * not advance.
+   */
   private Instant shortly() {
     return world.time().now().plusMillis(5);
   }

@@ -48,7 +48,7 @@ final class DomainInATest implements AutoCloseable {
   private final Workspaces workspaces;
   private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
 
-  /** On an engine that stays the caller's. */
+  /** Uses an engine that the caller closes. */
   DomainInATest(DockerEngine engine, String worker, Workspaces workspaces) {
     this.engine = engine;
     this.worker = worker;
@@ -99,7 +99,7 @@ final class DomainInATest implements AutoCloseable {
         CommandSetup.NONE);
   }
 
-  /** What a user's ensure is answered. */
+  /** The answer to a user's ensure. */
   SandboxEvent ensure(Domain domain, UserId user) throws FencedException, InterruptedException {
     long now = System.nanoTime();
     domain

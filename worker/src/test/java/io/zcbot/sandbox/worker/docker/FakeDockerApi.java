@@ -40,7 +40,7 @@ public final class FakeDockerApi implements AutoCloseable {
   private final List<Request> requests = new CopyOnWriteArrayList<>();
   private final Set<Socket> open = ConcurrentHashMap.newKeySet();
 
-  /** What the engine was asked. */
+  /** A request to the engine. */
   public record Request(String method, String target, String body) {
     public String path() {
       int query = target.indexOf('?');
@@ -48,7 +48,7 @@ public final class FakeDockerApi implements AutoCloseable {
     }
   }
 
-  /** Writes an answer, or does something else to the connection. */
+  /** Writes an answer, or does something else with the connection. */
   public interface Reply {
     void send(Socket socket, OutputStream out) throws IOException, InterruptedException;
 
@@ -125,7 +125,7 @@ public final class FakeDockerApi implements AutoCloseable {
     return status(status, EngineErrors.bodyOf(message));
   }
 
-  /** Answers once so many ask at a time, each on a connection of its own. */
+  /** Answers once the given number of requests have arrived, each on its own connection. */
   public static Reply together(int many, Reply reply) {
     CountDownLatch here = new CountDownLatch(many);
     return new Reply() {
@@ -155,7 +155,7 @@ public final class FakeDockerApi implements AutoCloseable {
     return (socket, out) -> socket.setSoLinger(true, 0);
   }
 
-  /** Promises more than it sends. */
+  /** Announces a longer body than it sends. */
   public static Reply half(String body) {
     return (socket, out) ->
         out.write(

@@ -140,7 +140,7 @@ class OtherEnginesIT {
     around.nft("delete", "table", "inet", "zcbot_br_" + id.substring(0, 12));
   }
 
-  /** With further tries, as on a busy host a connection that is not refused can be late. */
+  /** Retries, since on a busy host an allowed connection can be late. */
   private static void awaitReached(EngineFixture fixture, Started sandbox, String address) {
     await(address + " is reached").until(() -> reaches(fixture, sandbox, address));
   }

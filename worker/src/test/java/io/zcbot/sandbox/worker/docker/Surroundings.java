@@ -113,7 +113,7 @@ final class Surroundings implements AutoCloseable {
     }
   }
 
-  /** The engine host's nft. */
+  /** Runs nft on the engine's host. */
   String nft(String... words) throws IOException, InterruptedException {
     List<String> command = new ArrayList<>(List.of("ip", "netns", "exec", engine.namespace()));
     command.add("nft");

@@ -64,7 +64,7 @@ class WarmSlotsIT {
     assertThat(Mounts.beneath(root)).isEmpty();
   }
 
-  /** The worker begins a life, with this many slots parked. */
+  /** Starts the worker, with this many slots parked. */
   private void begin(int warm) {
     begin(warm, fixture.spec(), worker.mounts());
   }
@@ -452,7 +452,7 @@ class WarmSlotsIT {
         sorted.size());
   }
 
-  /** Something happens before a workspace is mounted. */
+  /** Runs a hook before a workspace is mounted. */
   private record BeforeMount(SlotMounts mounts, Hook hook) implements SlotMounts {
     interface Hook {
       void run() throws IOException;

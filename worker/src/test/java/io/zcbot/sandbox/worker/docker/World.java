@@ -48,7 +48,7 @@ final class World {
     }
   }
 
-  /** Greets at once and again for every line. */
+  /** Sends a greeting at once, and again for every line. */
   private static void greet(Socket client) {
     byte[] greeting = (GREETING + "\n").getBytes(StandardCharsets.US_ASCII);
     try (client) {
@@ -76,7 +76,7 @@ final class World {
     }
   }
 
-  /** The question, with one answer if it is for an IPv4 address. */
+  /** The query, with one answer if it asks for an IPv4 address. */
   private static byte[] answer(byte[] query) {
     int end = 12;
     while (query[end] != 0) {

@@ -144,7 +144,7 @@ class LogChecksTest {
     }
   }
 
-  /** A log of which one partition has no leader. */
+  /** A log in which one partition has no leader. */
   private SandboxLog unreached(int partition) {
     return new ForwardedLog() {
       @Override

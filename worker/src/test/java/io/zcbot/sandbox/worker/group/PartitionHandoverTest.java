@@ -57,10 +57,10 @@ class PartitionHandoverTest {
   /** Thrown by the next takeover that reads the live table. */
   private volatile @Nullable RuntimeException failure;
 
-  /** Runs when a takeover has read the live table; whether that was all of it. */
+  /** Runs when a takeover has read the live table; returns whether it was read completely. */
   private volatile BooleanSupplier complete = () -> true;
 
-  /** Those whose leader is away. */
+  /** Partitions whose leader is unavailable. */
   private final Set<Integer> unreached = ConcurrentHashMap.newKeySet();
 
   private final StartRetry retry = new StartRetry(() -> stopping);

@@ -61,7 +61,10 @@ final class BrokerCluster implements AutoCloseable {
     }
   }
 
-  /** Ports of a fixed range below the ephemeral ones: a restarted broker finds its own free. */
+  /**
+   * Takes ports of a fixed range below the ephemeral ones, so that a restarted broker finds its own
+   * free.
+   */
   private void takePorts() throws IOException {
     int candidate = 21_000 + (int) (ProcessHandle.current().pid() % 5_000);
     while (ports.size() + controllerPorts.size() < 2 * NODES) {
@@ -215,7 +218,7 @@ final class BrokerCluster implements AutoCloseable {
     throw new IOException("the brokers are not in sync after 90 s: " + state);
   }
 
-  /** Restarts one broker in good order and waits until it has caught up. */
+  /** Restarts one broker in an orderly way, and waits until it has caught up. */
   void restart(int node) throws Exception {
     Process before = brokers.get(node);
     before.destroy();
@@ -226,7 +229,7 @@ final class BrokerCluster implements AutoCloseable {
     awaitInSync();
   }
 
-  /** Cuts every broker off: none of them answers. */
+  /** Freezes every broker: none of them answers. */
   void freeze() throws Exception {
     for (Process broker : brokers) {
       Commands.signal(broker.pid(), "STOP");

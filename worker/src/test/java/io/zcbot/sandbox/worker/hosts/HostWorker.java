@@ -82,7 +82,7 @@ final class HostWorker {
     }
   }
 
-  /** Whether somebody saw it ready. */
+  /** Whether it was seen ready. */
   boolean wasReady() {
     return wasReady;
   }

@@ -48,7 +48,7 @@ final class Java {
     return process;
   }
 
-  /** Lest they outlive a run that was ended in the middle. */
+  /** Kills all started programs, so that they do not outlive an interrupted run. */
   static void killAll() {
     STARTED.forEach(Process::destroyForcibly);
   }

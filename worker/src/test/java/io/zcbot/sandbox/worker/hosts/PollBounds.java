@@ -34,10 +34,10 @@ final class PollBounds {
   private static final int LARGE = 1_000_000;
   private static final int MOST = 2 * 1024 * 1024;
 
-  /** A few kilobytes in each partition, of which the brokers know the compressed size only. */
+  /** A few kilobytes in each partition, whose compressed size is all that the brokers know. */
   private static final String COMPRESSED = "compressed";
 
-  /** In each partition more than one fetch can bring. */
+  /** More in each partition than one fetch can return. */
   private static final String BACKLOG = "backlog";
 
   private final BrokerCluster brokers;

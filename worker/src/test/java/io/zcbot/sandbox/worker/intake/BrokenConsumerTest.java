@@ -146,7 +146,7 @@ class BrokenConsumerTest {
     return consumer;
   }
 
-  /** The second consumer has one activity more. */
+  /** The activities of a consumer; the second one has one more. */
   private static Consumer<byte[], byte[]> activities(int number, AtomicBoolean breaks) {
     MockConsumer<byte[], byte[]> consumer =
         new MockConsumer<>("earliest") {

@@ -45,7 +45,7 @@ class LostCoordinatorTest {
   private final Reader reader = new Reader();
   private final AtomicInteger answered = new AtomicInteger();
 
-  /** Time passes while it polls; the records come from brokers that are always reached. */
+  /** Time passes while it polls. The records come from brokers that are always reachable. */
   private final class Reader extends MockConsumer<byte[], byte[]> {
     final AtomicInteger polls = new AtomicInteger();
     volatile boolean isCoordinatorAway;
@@ -108,7 +108,7 @@ class LostCoordinatorTest {
                       ("{\"user_id\":\"" + user + "\"}").getBytes(StandardCharsets.UTF_8))));
     }
 
-    /** Records can be added then. */
+    /** Waits for the assignment; then records can be added. */
     void awaitAssigned() {
       Awaitility.await().atMost(20, TimeUnit.SECONDS).until(() -> isAssigned);
     }

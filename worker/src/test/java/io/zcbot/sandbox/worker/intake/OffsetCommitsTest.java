@@ -44,7 +44,10 @@ class OffsetCommitsTest {
     lease.renew();
   }
 
-  /** What the coordinator gets, in its order. It answers at once unless it is to dawdle. */
+  /**
+   * The coordinator's view of the commits, in their order. It answers at once, unless it is set to
+   * be slow.
+   */
   private final class Group extends MockConsumer<byte[], byte[]> {
     final Map<TopicPartition, Long> offsets = new HashMap<>();
     final List<Long> instants = new ArrayList<>();

@@ -46,7 +46,7 @@ class CommandReachIT {
     deployment.close();
   }
 
-  /** Both in one partition, so that what is published first is read first. */
+  /** Both users are in one partition, so that what is published first is read first. */
   private UserId newUser() {
     return deployment.newUserOf(1);
   }

@@ -77,8 +77,8 @@ class CommandsOnTheLogIT {
   }
 
   /**
-   * When the worker published the first record of a topic that names this id. Which of two topics
-   * is read first says nothing.
+   * When the worker published the first record of a topic with this id. The order in which two
+   * topics are read means nothing.
    */
   private long publishedAt(Topic topic, String id) {
     return deployment.log().records(topic).stream()

@@ -43,7 +43,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Order(12)
 class HostileLiveTableIT {
-  /** What may be written, and is far off or not. */
+  /** Times that anybody can write, some of them far off. */
   private static final List<Instant> FORGED_TIMES =
       List.of(
           Instant.parse("0000-01-01T00:00:00Z"),

@@ -39,7 +39,7 @@ class IdleLimitsIT {
   private static final Duration SHORT = Duration.ofSeconds(6);
   private static final Duration LONG = Duration.ofMinutes(10);
 
-  /** For those that need no other settings and no restart. */
+  /** For tests that need no other settings and no restart. */
   private Deployment shared;
 
   @BeforeAll
@@ -241,7 +241,7 @@ class IdleLimitsIT {
     }
   }
 
-  /** From the host, because an exec would be use itself. */
+  /** Ends the loop from the host, because an exec would itself be use. */
   private static void endLoop(Deployment deployment, Ready ready) {
     TopContainerResponse top =
         deployment.host().docker().topContainerCmd(ready.containerId()).exec();
@@ -254,7 +254,7 @@ class IdleLimitsIT {
     ProcessHandle.of(Long.parseLong(loop[pid])).orElseThrow().destroyForcibly();
   }
 
-  /** Ensures may ask for nearly anything, and sandboxes are kept for 8 s otherwise. */
+  /** Ensures may choose nearly any TTL; the default is 8 s. */
   private static Deployment choosing() throws Exception {
     return new Deployment()
         .with("ZCBOT_SANDBOX_IDLE_TTL", "8s")

@@ -56,7 +56,7 @@ class ImpostorsIT {
     deployment.close();
   }
 
-  /** In the place of the user's sandbox, with its labels and so its spec hash. */
+  /** Replaces the user's sandbox by a container with its labels, and so its spec hash. */
   private String impostor(Ready of, Consumer<CreateContainerCmd> change) {
     InspectContainerResponse original = deployment.host().inspect(of.containerId());
     deployment.host().docker().removeContainerCmd(of.containerId()).withForce(true).exec();

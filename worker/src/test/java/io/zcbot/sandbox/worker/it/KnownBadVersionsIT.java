@@ -80,7 +80,7 @@ class KnownBadVersionsIT {
         runc);
   }
 
-  /** As a distribution would write it that needs as many letters for it. */
+  /** Replaces the engine's version, in the notation of a distribution that has the same length. */
   private void replace(String said, String version) {
     String quoted = '"' + said + '"';
     proxy.replace(

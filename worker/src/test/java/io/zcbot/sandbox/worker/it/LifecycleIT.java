@@ -295,7 +295,10 @@ class LifecycleIT {
     }
   }
 
-  /** Announced within seconds, gone from the engine, and the next ensure makes another. */
+  /**
+   * Checks that it is announced within seconds and gone from the engine, and that the next ensure
+   * makes another.
+   */
   private Reaped assertDead(Ready ready) throws Exception {
     Reaped reaped = deployment.log().awaitReaped(ready.userId(), SECONDS);
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);

@@ -132,7 +132,10 @@ class OpsSurfaceIT {
     assertNoSecret(shown);
   }
 
-  /** Whoever never ends a request holds none of the few connections for long. */
+  /**
+   * A client that never completes a request occupies one of the few connections only for a short
+   * time.
+   */
   private static void assertSlowClientIsCutOff(int port) throws IOException {
     try (Socket slow = new Socket(InetAddress.getLoopbackAddress(), port)) {
       slow.getOutputStream().write("GET / HTTP/1.1\r\nX: ".getBytes(StandardCharsets.UTF_8));
@@ -141,7 +144,7 @@ class OpsSurfaceIT {
     }
   }
 
-  /** A port of this machine's that the default must not be reachable by. */
+  /** Other addresses of this machine, at which the default must not be reachable. */
   private static List<InetAddress> others() throws IOException {
     return NetworkInterface.networkInterfaces()
         .flatMap(NetworkInterface::inetAddresses)

@@ -43,7 +43,10 @@ import org.junit.jupiter.api.Timeout;
 class PartitioningIT {
   private Deployment deployment;
 
-  /** Two workers of one group: a record in a foreign partition can reach the wrong one. */
+  /**
+   * Starts two workers of one group, so that a record in a foreign partition can reach the wrong
+   * one.
+   */
   @BeforeAll
   void deploy() throws Exception {
     deployment = new Deployment().with("ZCBOT_SANDBOX_IDLE_TTL", "4s");

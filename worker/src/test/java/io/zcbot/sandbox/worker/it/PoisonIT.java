@@ -60,7 +60,10 @@ class PoisonIT {
   private final List<Sent> sent = new ArrayList<>();
   private final List<UserId> users = new ArrayList<>();
 
-  /** Each kind once into each input, all partitions, before a good ensure in each partition. */
+  /**
+   * Publishes each kind of record once into each input and all partitions, before a valid ensure in
+   * each partition.
+   */
   @BeforeAll
   void poison() throws Exception {
     deployment =
@@ -264,7 +267,10 @@ class PoisonIT {
     }
   }
 
-  /** Of a size that cannot hold every record that a broker takes. */
+  /**
+   * Creates a dead-letter topic whose record size is too small for some records that a broker
+   * accepts.
+   */
   private static void createDeadLettersWithTheDefaultSize(Deployment narrow) throws Exception {
     narrow
         .group()

@@ -59,7 +59,7 @@ class RaisedPartitionsIT {
         .get(90, TimeUnit.SECONDS);
   }
 
-  /** As producers do that know of the new partitions. */
+  /** Publishes as producers do that know the new partitions. */
   private List<UserId> ensureInEachPartition() {
     List<UserId> users = new ArrayList<>();
     for (int partition = 0; partition < RAISED; partition++) {

@@ -73,7 +73,7 @@ class RepliesIT {
     return name;
   }
 
-  /** A request with an id of its own, whose answers are to be copied. */
+  /** Publishes a request with an id, whose answers are to be copied. */
   private String ask(Topic topic, UserId user, String replyTo, String fields) throws Exception {
     return ask(topic, null, user, replyTo, fields);
   }
@@ -92,7 +92,7 @@ class RepliesIT {
     boolean holdsFor(List<?> copies) throws Exception;
   }
 
-  /** The first records of a topic, as many as that. */
+  /** The given number of first records of a topic. */
   private static List<ConsumerRecord<byte[], byte[]>> copies(String topic, int count) {
     return copies(topic, copies -> copies.size() >= count);
   }
@@ -160,7 +160,7 @@ class RepliesIT {
     return deployment.ops().metric("zcbot_replies_dropped_total{reason=\"late\"}");
   }
 
-  /** False if one was late, as on a busy machine, and so was dropped. */
+  /** False if an answer was late, as on a busy machine, and so was dropped. */
   private boolean allAreCopiedInTheirOrder() throws Exception {
     double late = late();
     String topic = created(Map.of());

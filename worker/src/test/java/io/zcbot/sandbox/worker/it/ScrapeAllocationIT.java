@@ -71,7 +71,7 @@ class ScrapeAllocationIT {
     assertThat(least).as("bytes for each scrape").isLessThan(MOST_BYTES);
   }
 
-  /** As Prometheus does, with a client that allocates next to nothing itself. */
+  /** Scrapes as Prometheus does, with a client that allocates almost nothing itself. */
   private void scrape() throws IOException {
     long bytes = 0;
     try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), deployment.ops().port())) {

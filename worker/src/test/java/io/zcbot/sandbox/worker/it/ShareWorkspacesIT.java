@@ -20,8 +20,8 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 class ShareWorkspacesIT {
   /**
-   * Processes with the engine's name that come before it: that of a container, whose root is root,
-   * and that of a user, which the kernel shows as root's because its file can't be read.
+   * Processes with the engine's name that are found before it: one of a container, whose root is
+   * root, and one of a user, which the kernel shows as root's because its file can't be read.
    */
   private static final String HOST =
       """

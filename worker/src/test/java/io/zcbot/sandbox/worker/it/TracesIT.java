@@ -65,7 +65,7 @@ class TracesIT {
     sdk.close();
   }
 
-  /** Publishes as a client does that makes spans itself; its trace. */
+  /** Publishes like a client that creates spans itself; returns its trace. */
   private String publish(ProducerRecord<byte[], byte[]> record) throws Exception {
     Span client =
         sdk.getTracer("client")
@@ -86,7 +86,7 @@ class TracesIT {
     return deployment.agent().record(topic, null, user, AgentService.json(user, fields));
   }
 
-  /** The spans of a trace, once those of these names have ended, which are the last to. */
+  /** The spans of a trace, once those with these names have ended, which are the last ones. */
   private List<SpanData> spansOf(String trace, String... last) {
     await(String.join(", ", last))
         .atMost(Deployment.SOON)

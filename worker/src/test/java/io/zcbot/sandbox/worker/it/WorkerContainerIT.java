@@ -127,7 +127,7 @@ class WorkerContainerIT {
     assertThat(deployment.host().containers()).hasSize(1);
   }
 
-  /** The first thing that the console tells a page. */
+  /** The first data that the console sends to a page. */
   private String overview() throws Exception {
     HttpRequest events =
         HttpRequest.newBuilder(composition.console().resolve("/events"))

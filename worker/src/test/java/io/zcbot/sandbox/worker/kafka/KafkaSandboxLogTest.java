@@ -60,7 +60,7 @@ class KafkaSandboxLogTest {
     return log(records.length, i -> records[i], KafkaSandboxLog.MAX_BYTES);
   }
 
-  /** Makes each record when it is polled, so that only the reader can hold them. */
+  /** Creates each record when it is polled, so that only the reader can keep it in memory. */
   private static Consumer<byte[], byte[]> consumer(int count, IntFunction<Written> records) {
     MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
     long[] ends = new long[4];

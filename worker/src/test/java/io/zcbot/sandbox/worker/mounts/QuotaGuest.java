@@ -69,7 +69,9 @@ final class QuotaGuest {
     }
   }
 
-  /** In a process of its own with fewer capabilities: prints why a workspace can't be had. */
+  /**
+   * Runs in a separate process with fewer capabilities: prints why a workspace can't be prepared.
+   */
   private static void prepareOne(Path root) {
     try {
       Workspaces workspaces =

@@ -376,7 +376,7 @@ final class QuotaScenarios {
     }
   }
 
-  /** What the file system counts, or where it counts nothing, what is there. */
+  /** The usage that the file system counts or, where it does not count, the size of the files. */
   private long mib(Path workspace) throws IOException, InterruptedException {
     return mark(workspace).id() == 0
         ? Long.parseLong(Commands.run("du", "-sm", workspace.toString()).split("\\s")[0])

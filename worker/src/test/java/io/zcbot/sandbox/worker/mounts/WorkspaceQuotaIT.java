@@ -103,7 +103,7 @@ class WorkspaceQuotaIT {
     assertPassed(disk, "anOwnerStepsOutUnlessInAUserNamespace");
   }
 
-  /** All scenarios that no row of the checklist names. */
+  /** The scenarios that are in no row of the checklist. */
   static Stream<Arguments> others() {
     Set<String> ofRows =
         Arrays.stream(WorkspaceQuotaIT.class.getDeclaredMethods())

@@ -51,7 +51,7 @@ class AlertsIT {
     promtool(false, "check", "rules", rules(List.of(expressions.getFirst() + ")")));
   }
 
-  /** Rules that record them, since that is what is checked; JSON is YAML as well. */
+  /** Recording rules of the expressions, since rules are what is checked; JSON is valid YAML. */
   private String rules(List<String> expressions) throws IOException {
     ObjectNode file = JSON.createObjectNode();
     ArrayNode rules =

@@ -58,7 +58,9 @@ class PrometheusIT {
     prometheus = PrometheusServer.start(configuration(), directory);
   }
 
-  /** The one of the documentation, with this worker, at a pace for tests. */
+  /**
+   * The configuration from the documentation, with this worker, and shorter intervals for tests.
+   */
   private Path configuration() throws IOException {
     Files.writeString(
         directory.resolve("alerts.yml"),

@@ -59,7 +59,7 @@ class PoolByDemandTest {
     return Duration.ofNanos(world.now).toMillis();
   }
 
-  /** Users come meanwhile. */
+  /** Lets time pass, in which users arrive. */
   private void pass(long millis) {
     long to = now() + millis;
     for (; next < users.length && users[next] <= to; next++) {

@@ -48,7 +48,7 @@ final class Checklist {
       return new Property(number, attack, by, note, all);
     }
 
-    /** It holds there in another way. */
+    /** The property holds there in another way. */
     Property otherwise(Profile profile, String how) {
       return with(profile, new Apart(true, how));
     }

@@ -74,7 +74,7 @@ final class Elsewhere implements AutoCloseable {
     return List.of("10.255.77." + n, "172.16.77." + n, "192.168." + free + "." + n);
   }
 
-  /** In ZCBOT_PG_IPS. */
+  /** The address in ZCBOT_PG_IPS. */
   String database() {
     return "198.51.100." + n;
   }
@@ -138,7 +138,7 @@ final class Elsewhere implements AutoCloseable {
     Commands.run(words.toArray(String[]::new));
   }
 
-  /** The cable and its routes go with the namespace. */
+  /** The network link and its routes are removed with the namespace. */
   @Override
   public void close() throws IOException {
     try {

@@ -82,7 +82,7 @@ final class GvisorEngine implements AutoCloseable {
     Files.deleteIfExists(config);
   }
 
-  /** Gives out the run's one, started when it is first asked for. */
+  /** Provides the run's engine, started when it is first needed. */
   static final class OfTheRun implements BeforeAllCallback, BeforeClassTemplateInvocationCallback {
     private static volatile Store store;
 

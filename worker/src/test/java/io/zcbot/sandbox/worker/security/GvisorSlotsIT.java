@@ -41,7 +41,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(900)
 @ExtendWith(GvisorEngine.OfTheRun.class)
 class GvisorSlotsIT {
-  /** A mount that each cycle leaked would be noticed after one. */
+  /** With a leak of one mount in each cycle, one cycle would show it. */
   private static final int CYCLES = Integer.getInteger("zcbot.test.gvisor-claims", 2);
 
   private static final int CLAIMS = Integer.getInteger("zcbot.test.rounds", 3);

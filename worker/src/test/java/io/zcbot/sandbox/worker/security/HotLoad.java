@@ -57,7 +57,7 @@ final class HotLoad {
     }
   }
 
-  /** Those of the ensures of so long a time. */
+  /** The answers to the ensures of the given time. */
   List<Answer> run(Duration time) throws InterruptedException {
     List<String> ids = new ArrayList<>();
     long start = System.nanoTime();

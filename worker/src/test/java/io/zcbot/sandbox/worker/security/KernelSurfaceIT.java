@@ -262,7 +262,7 @@ class KernelSurfaceIT extends Attacks {
     assertThat(said(lab.sandbox.id(), "hostname")).isEqualTo("sandbox");
   }
 
-  /** As the host sees it: a kernel of its own numbers namespaces of its own. */
+  /** A namespace as the host sees it: a kernel of its own numbers its own namespaces. */
   private String namespace(String container, String kind) throws IOException {
     return Files.readSymbolicLink(Path.of("/proc/" + lab.pid(container) + "/ns", kind)).toString();
   }

@@ -203,7 +203,8 @@ class LatencyIT extends Attacks {
   }
 
   /**
-   * How many times as long a neighbour's commands take while a container attacks; it is removed.
+   * How many times as long a neighbour's commands take while a container attacks; removes the
+   * container.
    */
   private double slowdown(String attack, String abuser, String script) throws Exception {
     double before = medianMillis();

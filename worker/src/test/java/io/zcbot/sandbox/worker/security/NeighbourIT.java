@@ -49,15 +49,18 @@ class NeighbourIT {
   private static final int ATTACK_SECONDS = 240;
 
   /**
-   * The aim is 2. Seen were 1.1 to 7 on two processors that others used as well; a sandbox that
-   * takes the engine's time makes it 100 and more.
+   * The aim is 2. On two processors that others used as well, 1.1 to 7 were measured; a sandbox
+   * that takes the engine's time makes it 100 and more.
    */
   private static final double MOST_TIMES = 20;
 
   /** The same where all sandboxes are in an idle group. */
   private static final double MOST_TIMES_IDLE = 4;
 
-  /** Of the host's processors, for all hostile sandboxes together: what is sold twice is felt. */
+  /**
+   * The share of the host's processors for all hostile sandboxes together: overcommitment is
+   * noticeable.
+   */
   private static final double SHARE = 0.5;
 
   /** The attacks, by their rows. */
@@ -236,7 +239,7 @@ class NeighbourIT {
     return times;
   }
 
-  /** Has the attacks stand still, or go on. */
+  /** Freezes the attacks, or continues them. */
   private static void set(List<Path> freezers, boolean still) throws Exception {
     for (Path freezer : freezers) {
       boolean v1 = freezer.endsWith("freezer.state");
@@ -245,7 +248,7 @@ class NeighbourIT {
     Thread.sleep(SETTLED);
   }
 
-  /** Brokers are on other machines: this one shares no disk with sandboxes. */
+  /** A separate broker: real ones are on other machines, and share no disk with sandboxes. */
   private static KafkaContainer brokerOfItsOwn() {
     KafkaContainer kafka =
         KafkaForTests.create()

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 @Tag("network-namespaces")
 @Tag("gvisor")
 class NextTaskIT extends Attacks {
-  /** Each leaves a line that tells its name, should anything run it. */
+  /** Plants that each write a line with their name if anything runs them. */
   private static final String PLANT =
       """
       cd /workspace
@@ -51,7 +51,7 @@ class NextTaskIT extends Attacks {
       done
       """;
 
-  /** What ran that the task before had left. */
+  /** The plants of the task before that ran. */
   private static List<String> ran(
       CommandChannel channel, Map<String, String> variables, String... command) throws Exception {
     Trial.bash(channel, "rm -f /workspace/ran").said();

@@ -20,7 +20,7 @@ final class SocketMemoryGuest {
   static final String UNLIMITED = "unlimited";
   static final long LIMIT = 32L << 20;
 
-  /** They hold three times the limit. */
+  /** Together they hold three times the limit. */
   private static final int SOCKETS = Math.toIntExact(3 * LIMIT / SocketMemory.HELD);
 
   private static final int PAGES = 1000;

@@ -32,7 +32,7 @@ final class CommandAgents {
     this.random = random;
   }
 
-  /** One of them does something. */
+  /** One of the agents acts. */
   void use(UserId user) {
     int kind = random.nextInt(12);
     if (kind < 8) {

@@ -78,7 +78,7 @@ public final class Hooks {
     return Machine.current().random().nextLong();
   }
 
-  /** A key, which nothing that is judged depends on. */
+  /** A key, on which nothing depends that is judged. */
   @InPlaceOf(owner = "java.security.SecureRandom", name = "nextLong")
   public static long nextLong(SecureRandom random) {
     return 1;
@@ -130,7 +130,7 @@ public final class Hooks {
     return true;
   }
 
-  /** A condition whose timed waits go by simulated time. */
+  /** A condition whose timed waits use simulated time. */
   @InPlaceOf(owner = "java.util.concurrent.locks.ReentrantLock", name = "newCondition")
   public static Condition newCondition(ReentrantLock lock) {
     return new SimulatedCondition(lock);

@@ -16,7 +16,7 @@ import java.lang.annotation.Target;
 @Retention(RetentionPolicy.RUNTIME)
 @Target(ElementType.METHOD)
 @interface InPlaceOf {
-  /** The class that the call names. */
+  /** The class that the replaced call names. */
   String owner();
 
   String name();

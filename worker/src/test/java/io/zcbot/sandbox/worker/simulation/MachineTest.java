@@ -41,7 +41,10 @@ class MachineTest {
     }
   }
 
-  /** Simulated threads that wait for one that is not: behind each other, for the same lock. */
+  /**
+   * Simulated threads that wait, one behind the other, for a lock that a thread outside of the
+   * simulation holds.
+   */
   private List<Thread> waiting() throws InterruptedException {
     holder.start();
     held.await();

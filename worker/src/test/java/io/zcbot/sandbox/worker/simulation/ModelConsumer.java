@@ -41,7 +41,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
   final Map<TopicPartition, Long> positions = new HashMap<>();
   private final Set<TopicPartition> paused = new HashSet<>();
 
-  /** As the last answer of the brokers had them. */
+  /** The end offsets in the last answer of the brokers. */
   private final Map<TopicPartition, Long> ends = new HashMap<>();
 
   private boolean woken;
@@ -74,7 +74,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
     }
   }
 
-  /** What else a poll does. */
+  /** Further steps of a poll. */
   void update() {}
 
   private ConsumerRecords<byte[], byte[]> fetch() {
@@ -144,7 +144,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
     return known;
   }
 
-  /** Where to begin. */
+  /** The offset to begin at. */
   long begin(TopicPartition partition, Duration timeout) {
     broker.request(partition.topic(), Set.of(partition), timeout);
     return broker.log(partition.topic(), partition.partition()).start;

@@ -91,7 +91,7 @@ final class ModelProducer extends MockProducer<byte[], byte[]> {
     }
   }
 
-  /** By its key, which is a user. */
+  /** The owner of a record's user, which is its key. */
   private Optional<String> ownerOf(ProducerRecord<byte[], byte[]> record) {
     return Optional.ofNullable(broker.group.ownerOf(partition(record).partition()));
   }

@@ -67,7 +67,7 @@ final class SimulatedEngine implements Engine, SandboxEngine, SlotEngine {
     }
   }
 
-  /** Tells who watches. */
+  /** Notifies the watchers. */
   void tell(EngineEvent.Kind kind, Container container) {
     EngineEvent event =
         new EngineEvent(

@@ -74,7 +74,7 @@ final class SimulatedHost {
             });
   }
 
-  /** The process ends without a goodbye. */
+  /** Kills the process. */
   void kill() {
     if (process != null) {
       broker.mend(process);

@@ -21,7 +21,7 @@ final class SimulatedTimer extends AbstractExecutorService implements ScheduledE
     this.process = process;
   }
 
-  /** Runs a task again and again, in a thread of its own each time but one at a time. */
+  /** Runs a task repeatedly, each time in a new thread but one at a time. */
   void every(Duration interval, Runnable task) {
     process.after(
         interval,

@@ -27,10 +27,16 @@ class SimulationTest {
   private static final Duration BUDGET =
       Duration.ofSeconds(Integer.getInteger("simulation.seconds", 15));
 
-  /** Of one mutation. A change of the worker's order makes its seed stale, and others show it. */
+  /**
+   * The maximum for one mutation. A change in the order of the worker's steps invalidates its seed,
+   * but other seeds show it.
+   */
   private static final int MOST_HISTORIES = 2_000;
 
-  /** For all mutations. Far more than they take, since a busy machine is no reason to fail. */
+  /**
+   * The limit for all mutations. It is far longer than they take, since a busy machine must not
+   * fail the test.
+   */
   private static final Duration PATIENCE = Duration.ofMinutes(5);
 
   private static final int MOST_DISTURBANCES = 20;
@@ -45,7 +51,7 @@ class SimulationTest {
     }
   }
 
-  /** In a class loader of their own. */
+  /** Histories in a separate class loader. */
   @SuppressWarnings("unchecked")
   private static BiFunction<String, Object[], Object[]> histories() {
     try {

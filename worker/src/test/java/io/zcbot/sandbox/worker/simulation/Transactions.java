@@ -20,7 +20,10 @@ final class Transactions {
   private final ModelBroker broker;
   private final Misfortunes.Story story;
 
-  /** Not the machine's: histories without transactions are the same as if there were none. */
+  /**
+   * Separate from the machine's random numbers, so that histories without transactions stay the
+   * same.
+   */
   private final Random random;
 
   private final boolean used;

@@ -24,7 +24,7 @@ public final class FakeCommandTable implements CommandTable {
   private final Map<String, CommandEntry> entries =
       Collections.synchronizedMap(new LinkedHashMap<>());
 
-  /** Where the log is away, entries wait for it. */
+  /** While the log is unavailable, entries wait for it. */
   public final Semaphore log = new Semaphore(Integer.MAX_VALUE);
 
   FakeCommandTable(BooleanSupplier crashed) {

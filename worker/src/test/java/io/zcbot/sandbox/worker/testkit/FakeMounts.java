@@ -43,7 +43,7 @@ public final class FakeMounts implements SlotMounts {
     failing.clear();
   }
 
-  /** Whose workspace is mounted on a slot's directory; null for nobody's. */
+  /** The user whose workspace is mounted on a slot's directory; null if there is none. */
   public @Nullable UserId mountedOn(String slotId) {
     Deque<String> all = mounted.get(slotId);
     String last = all == null ? null : all.peek();
@@ -55,7 +55,7 @@ public final class FakeMounts implements SlotMounts {
     return everHad;
   }
 
-  /** Directories held open. */
+  /** The number of open directories. */
   public int open() {
     return open.get();
   }

@@ -80,7 +80,7 @@ public final class Witness implements CommandObserver {
     told.set(false);
   }
 
-  /** Waits until so much input may be given, which then counts as given. */
+  /** Waits until that much input may be sent, which then counts as sent. */
   public synchronized int takeWanted(int most) throws InterruptedException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
     while (wanted == 0) {

@@ -38,7 +38,7 @@ class DrawnCommandsIT {
   private static final int COUNT = Integer.getInteger("commands.count", 10_000);
   private static final int SANDBOXES = 4;
 
-  /** As many as a worker lets run. */
+  /** As many as a worker runs at once. */
   private static final int LANES = 8;
 
   private static final String SLEEPERS = "grep -lx sleep /proc/[0-9]*/comm 2>/dev/null | wc -l";
@@ -93,7 +93,7 @@ class DrawnCommandsIT {
     }
   }
 
-  /** Limits that are not reached. */
+  /** Limits that the commands do not reach. */
   private static SandboxSpec roomy(SandboxSpec spec) {
     return new SandboxSpec(
         spec.image(),

@@ -292,7 +292,7 @@ class RunnerProtocolIT {
     }
   }
 
-  /** Of this runner. */
+  /** The resident memory of this runner. */
   private long residentKiB() throws Exception {
     return Long.parseLong(
         runner.look(

@@ -74,7 +74,7 @@ class RunnerTreesIT {
     return end;
   }
 
-  /** Survivors are told. */
+  /** Survivors are reported. */
   private End assertTimedOutButFor(String script) throws Exception {
     RunnerCommandView command = runner.start(Start.bash(script).timeout(SOON).credit(1 << 20));
     long start = System.nanoTime();
@@ -85,7 +85,7 @@ class RunnerTreesIT {
     return end;
   }
 
-  /** Forks twice, each time into a session of its own. */
+  /** Forks twice, each time into a new session. */
   private static final String DAEMON =
       """
       import os, signal, time
@@ -134,7 +134,7 @@ class RunnerTreesIT {
     assertUnharmed();
   }
 
-  /** A busy machine may not let it kill all in its two seconds. */
+  /** On a busy machine, the runner may not be able to kill everything in its two seconds. */
   private void awaitNoSurvivors(End end) {
     if (end.survivors() > 0) {
       await()

@@ -13,9 +13,7 @@ public final class KafkaForTests {
   public static final String IMAGE =
       System.getenv().getOrDefault("ZCBOT_TEST_KAFKA_IMAGE", "zcbot-kafka:4.4.0");
 
-  /**
-   * The run of bin/test that this is part of; it removes the containers that are left with this.
-   */
+  /** The run of bin/test that this belongs to; it removes leftover containers with this label. */
   private static final String RUN = System.getenv().getOrDefault("ZCBOT_TEST_RUN", "none");
 
   private static final class Shared {
@@ -35,7 +33,7 @@ public final class KafkaForTests {
     return Shared.KAFKA.getBootstrapServers();
   }
 
-  /** Another broker, for tests that take it away; not started. */
+  /** Another broker, for tests that stop it; not started. */
   public static KafkaContainer create() {
     return create(IMAGE);
   }

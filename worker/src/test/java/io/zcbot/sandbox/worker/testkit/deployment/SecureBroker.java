@@ -41,7 +41,7 @@ public final class SecureBroker implements AutoCloseable {
     this.bootstrapServers = bootstrapServers;
   }
 
-  /** Starts one for these users. */
+  /** Starts a broker for these users. */
   public static SecureBroker start(Path directory, String... users) throws Exception {
     makeCertificate(directory);
     int port = WorkerOps.freePort();
@@ -166,7 +166,7 @@ public final class SecureBroker implements AutoCloseable {
         directory.resolve("broker.pem").toString());
   }
 
-  /** The client properties of the one who may do everything. */
+  /** The client properties of the administrator. */
   public Map<String, String> administrator() {
     return clientOf(ADMINISTRATOR);
   }

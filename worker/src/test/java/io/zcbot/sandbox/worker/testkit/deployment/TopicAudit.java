@@ -25,7 +25,7 @@ public final class TopicAudit {
   private final List<String> violations = new ArrayList<>();
   private final Summary summary;
 
-  /** Reads all that is in the topics by now. */
+  /** Reads everything that is in the topics now. */
   public TopicAudit(String bootstrapServers, String prefix, int partitions, Rules rules)
       throws IOException, InterruptedException {
     List<TopicPartition> all = new ArrayList<>();

@@ -13,7 +13,7 @@ import java.util.List;
 public final class Mounts {
   private Mounts() {}
 
-  /** The lines of mountinfo about the root and what lies beneath. */
+  /** The lines of mountinfo about the root and everything beneath it. */
   public static List<String> beneath(Path root) throws IOException {
     return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
         .filter(line -> line.split(" ")[4].startsWith(root.toString()))

@@ -43,7 +43,7 @@ public final class UserModeLinux {
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 
-  /** What the program finds as its directory to write to. */
+  /** The name of the directory to which the program writes. */
   public static final String OUT = "out";
 
   /**

@@ -101,9 +101,9 @@ make_rules() {
   fi
 
   # A refused TCP connection is reset: its caller knows at once, and resets are not rate-limited as ICMP
-  # messages are. The bridge table comes after the inet table, which sees packets through br_netfilter, and
-  # answers. The bridge table is for hosts where br_netfilter is off, and for ARP. It matches addresses, because
-  # not every kernel tells a frame's bridge.
+  # messages are. The bridge table comes after the inet table, which sees packets through br_netfilter and
+  # answers them. The bridge table is for hosts where br_netfilter is off, and for ARP. It matches addresses,
+  # because not every kernel tells a frame's bridge.
   RULES="table inet $table {
 	chain about {
 		return comment \"policy=$ZCBOT_POLICY owner=$ZCBOT_OWNER\"

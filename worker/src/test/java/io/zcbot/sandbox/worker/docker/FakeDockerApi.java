@@ -197,7 +197,7 @@ public final class FakeDockerApi implements AutoCloseable {
     };
   }
 
-  /** What is said over a connection. */
+  /** The conversation over a connection. */
   public interface Talk {
     void over(InputStream in, OutputStream out) throws IOException, InterruptedException;
   }
@@ -227,7 +227,7 @@ public final class FakeDockerApi implements AutoCloseable {
     dropConnections();
   }
 
-  /** As when the engine is restarted. */
+  /** Drops all connections, as when the engine restarts. */
   public void dropConnections() throws IOException {
     for (Socket socket : open) {
       socket.close();

@@ -308,7 +308,7 @@ class HostFirewallIT {
         .isGreaterThan(Duration.ofMillis(100));
   }
 
-  /** Asks the engine's resolver itself for the sandbox's own address. */
+  /** Queries the engine's own resolver for the sandbox's own address. */
   private String flood(Started sandbox) throws Exception {
     return fixture
         .python(
@@ -399,7 +399,7 @@ class HostFirewallIT {
         new TrafficLimits(100, 10_000, false));
   }
 
-  /** How many connections it has, of 300, if it sends the end of each to where it gets lost. */
+  /** How many of 300 connections it has, if it sends the end of each to where it is lost. */
   private int forgotten(Started sandbox, String device) throws InterruptedException {
     return Integer.parseInt(
         fixture
@@ -443,12 +443,12 @@ class HostFirewallIT {
     assertThat(flows(sandbox, "tcp") - before).as("what the host remembers").isGreaterThan(250);
   }
 
-  /** Takes away what judges packets before the kernel's table of connections does. */
+  /** Removes the rules that judge packets before connection tracking. */
   private void unguard(Started sandbox) throws Exception {
     fixture.inNamespace(sandbox.id(), "nft", "flush", "chain", "ip", "zcbot", "early");
   }
 
-  /** Takes away the limits of flows. */
+  /** Removes the limits of flows. */
   private void unlimited(Started sandbox) throws Exception {
     fixture.inNamespace(sandbox.id(), "nft", "flush", "chain", "ip", "zcbot", "output");
   }
@@ -581,7 +581,7 @@ class HostFirewallIT {
           ping.recv(99)
       print('works')""";
 
-  /** What the kernel has in the table of connections of a sandbox's namespace. */
+  /** The number of entries that connection tracking has in a sandbox's namespace. */
   private long tracked(Started sandbox) throws Exception {
     return Long.parseLong(
         fixture
@@ -613,8 +613,8 @@ class HostFirewallIT {
   }
 
   /**
-   * How many flows from a sandbox's address the engine's host has in its table of connections,
-   * those of containers that had the address before included.
+   * How many flows from a sandbox's address the host's connection tracking has, including those of
+   * containers that had the address before.
    */
   private long flows(Started sandbox, String protocol) throws Exception {
     Pattern own =
@@ -819,7 +819,7 @@ class HostFirewallIT {
     assertThat(around.nft("list", "tables")).doesNotContain(table).contains(table());
   }
 
-  /** Connections of before its restart fail once. */
+  /** Connections from before the engine's restart fail once. */
   private boolean engineAnswers() throws EngineException {
     fixture.engine.ping();
     return true;
@@ -829,7 +829,7 @@ class HostFirewallIT {
     return EngineFixture.policy(FirewallMode.HOST, egress, dns);
   }
 
-  /** A container that is no sandbox of ours, but hangs on the same network. */
+  /** A container that is not a sandbox of ours, but is on the same network. */
   private String attacker(String network) {
     String id =
         fixture
@@ -892,7 +892,7 @@ class HostFirewallIT {
     assertReaches(sandbox.id(), address);
   }
 
-  /** With further tries, as on a busy host a connection that is not refused can be late. */
+  /** Retries, since on a busy host an allowed connection can be late. */
   private void assertReaches(String container, String address) {
     await()
         .atMost(Duration.ofSeconds(30))
@@ -914,7 +914,7 @@ class HostFirewallIT {
     assertRefused(() -> connect(sandbox.id(), address), address);
   }
 
-  /** With further tries, as a refusal can be late too, but none once something came through. */
+  /** Retries, since a refusal can be late too, but not after something came through. */
   private static void assertRefused(Callable<Outcome> attempt, String what) {
     Outcome outcome =
         await(what + " is refused")
@@ -927,7 +927,7 @@ class HostFirewallIT {
     assertThat(outcome.output()).as(what).contains("Connection refused");
   }
 
-  /** Sends a resolver of the sandbox's own choice a question. */
+  /** Sends a query to a resolver that the sandbox chose. */
   private String ask(Started sandbox, String resolver) throws InterruptedException {
     return fixture
         .python(
@@ -984,7 +984,7 @@ class HostFirewallIT {
     return e;
   }
 
-  /** What should fail. */
+  /** A call that must fail. */
   private interface Call {
     void run() throws Exception;
   }

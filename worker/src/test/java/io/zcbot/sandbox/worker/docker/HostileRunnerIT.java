@@ -42,7 +42,7 @@ import org.junit.jupiter.api.io.TempDir;
 class HostileRunnerIT {
   private static final String READY = "echo zcbot-sandbox ready firewall=host; ";
 
-  /** Answers as a runner does, then goes on with what follows. */
+  /** Answers like a runner, then continues with what follows. */
   private static final String ANSWERS =
       """
       import sys, os, time

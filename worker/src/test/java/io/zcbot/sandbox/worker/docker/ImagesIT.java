@@ -40,7 +40,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("compose")
 @Timeout(900)
 class ImagesIT {
-  /** What the worker's image is built on. */
+  /** The base of the worker's image. */
   private static final String WORKER_BASE = "zcbot-worker-base:latest";
 
   private static final List<String> PROGRAMS =
@@ -69,7 +69,7 @@ class ImagesIT {
             .getLayers());
   }
 
-  /** The files that hold these programs on the host's disk, by number. */
+  /** The inode numbers of the files on the host's disk that contain these programs. */
   private Set<String> files(String image) throws Exception {
     DockerClient docker = fixture.docker;
     String id =

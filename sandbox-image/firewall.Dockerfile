@@ -3,8 +3,8 @@
 # Build with the bin scripts or:
 #   docker build -t zcbot-firewall:latest -f sandbox-image/firewall.Dockerfile sandbox-image
 #
-# It shares no layer with the sandboxes' image, and so no page of memory: what a sandbox manages to change of a
-# file that it can only read, nobody executes here. It holds what the script needs, and nothing else.
+# It shares no layer with the sandboxes' image, and so no page of memory: if a sandbox manages to change a file
+# that it can only read, nobody executes that file here. The image contains only what the script needs.
 ARG BASE=debian:trixie-slim
 FROM ${BASE} AS files
 
@@ -12,8 +12,8 @@ RUN set -eu; \
     export DEBIAN_FRONTEND=noninteractive; \
     apt-get update -q; \
     apt-get install -y -q --no-install-recommends bash mount nftables util-linux
-# Copies, since a link to a file of the layer below would be that file. Scanners and bills of materials learn
-# from status.d which packages they are of.
+# Copies the files, since a link to a file of the layer below would be that file. Scanners and bills of
+# materials read in status.d which packages the files belong to.
 RUN set -eu; \
     mkdir -p /files/var/lib/dpkg/status.d; \
     for program in /bin/bash /usr/sbin/nft /usr/bin/nsenter /usr/bin/mount; do \

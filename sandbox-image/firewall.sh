@@ -1,31 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034,SC2154 # what those that source it use, and set
-# What the firewall inside a sandbox (init.sh) and the one on its host (host-firewall.sh) share, so
-# that there is one list and not two. To be sourced.
+# Code and lists that the firewall inside a sandbox (init.sh) and the one on its host (host-firewall.sh) share.
+# To be sourced.
 
-# Never reached, whatever an allow-list says: this host, loopback that does not leave through lo,
-# link-local with the clouds' metadata and the metadata addresses elsewhere, multicast, reserved.
+# Always refused, whatever an allow-list says: this host, loopback that does not leave through lo, link-local
+# with the clouds' metadata and the metadata addresses elsewhere, multicast, reserved.
 never4=(0.0.0.0/8 100.100.100.200/32 127.0.0.0/8 168.63.129.16/32 169.254.0.0/16 224.0.0.0/4 240.0.0.0/4)
-# The same for IPv6, and each form that carries an IPv4 address inside.
+# The same for IPv6, and each form that contains an IPv4 address.
 never6=(::/96 ::ffff:0.0.0.0/96 64:ff9b::/96 64:ff9b:1::/48 2001::/32 2002::/16 fd00:ec2::254/128
   fe80::/10 ff00::/8)
 # Private, shared, special purpose, benchmark: not public, but an allow-list may name parts of them.
 private4=(10.0.0.0/8 100.64.0.0/10 172.16.0.0/12 192.0.0.0/24 192.168.0.0/16 198.18.0.0/15)
 private6=(fc00::/7 fec0::/10)
 
-# The host's rules answer a datagram to this port of the gateway in a way that nothing else does:
-# "protocol unreachable".
+# Only the host's rules answer a datagram to this port of the gateway with "protocol unreachable".
 witness_port=9
 
-# Without it IPv6 has no next hop.
+# Without these messages, IPv6 has no next hop.
 neighbour_discovery='nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert'
 
-# Where the engine resolves names itself, in each sandbox's network namespace: it tells the names of
-# all sandboxes, and works outside of every limit. So nothing reaches it: what is sent to its port 53,
-# of which resolv.conf tells, goes to one of the resolvers itself.
+# The address of the engine's own resolver in each sandbox's network namespace. It reveals the names of all
+# sandboxes, and works outside of every limit, so nothing reaches it: packets to its port 53, which resolv.conf
+# names, are sent to one of the upstream resolvers instead.
 engine_resolver=127.0.0.11
 
-# Sets name_chains, for the namespace of a sandbox, from the array resolvers. It requires the sysctl
+# Sets name_chains, for the namespace of a sandbox, from the array resolvers. The chains require the sysctl
 # route_localnet there: the packets have a loopback address until they leave.
 make_name_chains() {
   local resolver number=0 map='' to
@@ -49,11 +48,12 @@ make_name_chains() {
 "
 }
 
-# Sets early_rules, for the namespace of a sandbox, before the kernel's table of connections there. That
-# table, in which flows are counted, must not see what the host's does not: it would take for ended what
-# the host remembers for days, where the end goes to the loopback or to a neighbour that is none. So the
-# loopback is not tracked, except for questions of names and for errors, which belong to others; and what
-# leaves goes to the gateway. Each other next hop would take a place among the kernel's neighbours.
+# Sets early_rules, for the namespace of a sandbox. They come before the connection tracking there, in which
+# flows are counted. It must not see packets that the host's connection tracking does not see: if the end of a
+# flow went to the loopback or to a neighbour that does not exist, it would consider a flow ended that the host
+# remembers for days. So the loopback is not tracked, except for DNS queries and for ICMP errors, which belong
+# to other flows; and what leaves goes to the gateway. Each other next hop would also take a place in the
+# kernel's neighbour table.
 make_early_rules() { # ip|ip6, gateway or nothing, statement that refuses
   local icmp=icmp
   early_rules=()
@@ -68,9 +68,9 @@ make_early_rules() { # ip|ip6, gateway or nothing, statement that refuses
   [[ -z $2 ]] || early_rules+=("oifname != \"lo\" rt nexthop != $2 $3")
 }
 
-# Connections and UDP flows to the outside, each counted once: by its first packet, which the kernel
-# has not confirmed yet. Sets the array flow_limits to what must not pass. Questions of names are among
-# them, and for all that is known of them there, they go to the loopback; refusals of theirs do so, too.
+# Sets the array flow_limits to matches of what must not pass. Connections and UDP flows to the outside are each
+# counted once: by the first packet, which the kernel has not confirmed yet. DNS queries are counted, too. At
+# this point they still appear to go to the loopback, and so do their refusals.
 read_flow_limits() {
   local first='ct direction original ct status & confirmed != confirmed'
   local flows=${ZCBOT_FLOWS:-4096} rate=${ZCBOT_FLOW_RATE:-100}
@@ -80,13 +80,13 @@ read_flow_limits() {
     "$first ct count over $flows")
 }
 
-# What has no place in the table of connections, such as ICMP's extended echo, is not counted.
+# Packets that connection tracking does not know, such as ICMP's extended echo, are not counted, so they are
+# dropped.
 uncounted='ct state invalid,untracked drop'
 
-# Reads what resolv.conf makes a container ask, into the array resolvers. On a user-defined network
-# it names only the engine's own, on 127.0.0.11, which forwards from inside the sandbox's network
-# namespace, so its upstreams must be let out as well. Those it marks host(...) it asks from the
-# host's namespace.
+# Reads the resolvers of resolv.conf into the array resolvers. On a user-defined network it names only the
+# engine's own, on 127.0.0.11. That one forwards from inside the sandbox's network namespace, so its upstreams
+# must be let out as well. It asks those marked host(...) from the host's namespace.
 read_resolvers() {
   local -a words
   resolvers=()
@@ -107,8 +107,8 @@ split() {
   IFS=$', \t\n' read -r -d '' -a entries <<<"$1" || :
 }
 
-# An address or CIDR in the one notation in which it means the same to everybody: nft would look
-# names up, and take leading zeros for octal numbers.
+# Patterns of addresses and CIDRs in the one unambiguous notation: nft would look names up, and read leading
+# zeros as octal.
 octet='(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])'
 address4="^$octet(\\.$octet){3}(/(3[0-2]|[12]?[0-9]))?\$"
 address6='^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?$'
@@ -123,16 +123,16 @@ family() { # variable's name, address or CIDR: sets REPLY to ip or ip6
   fi
 }
 
-# Ends with a line that tells the worker why. It goes by the code, and shows the reason:
+# Ends with a line that tells the worker why. The worker acts on the code, and shows the reason:
 #
-#   settings    a variable has a value that means nothing
-#   network     the network is not as the settings say
+#   settings    a variable has an invalid value
+#   network     the network does not match the settings
 #   host-rules  the host's firewall rules, or those that the worker sets in the sandbox's network
 #               namespace, are not in force
 #   rules       rules could not be set, or do not do what they should
-#   mounts      what the worker mounts does not show in the container
-#   owner       the workspace does not show as the sandbox's own
-#   ended       the script ended where it should not
+#   mounts      what the worker mounts is not visible in the container
+#   owner       the workspace does not appear as owned by the sandbox's user
+#   ended       the script ended unexpectedly
 fail() { # code, reason
   local reason=${2//[[:cntrl:]]/ }
   trap - EXIT

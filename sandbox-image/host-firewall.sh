@@ -8,36 +8,36 @@
 #   zcbot-sandbox ready resolvers=<addresses>
 #   zcbot-sandbox failed <code>: <reason>                           (and a non-zero exit)
 #
-#   set        sets the rules, whatever was there before, in one transaction; `found` tells what was
-#   watch      ends with a failure as soon as the rules are not those that `set` set, whichever worker
-#              did, and without a word with its standard input
+#   set        sets the rules in one transaction, whatever was there before; `found` tells what was
+#   watch      fails as soon as the rules are not those that `set` set, whichever worker did that; ends
+#              without a message when its standard input ends
 #   print      prints the rules and sets nothing
 #   seal       reads lines with a process id and the IPv4 gateway of its network, seals the network
-#              namespace of each process and says `sealed <id>`, `gone <id>` or `failed <id>:
+#              namespace of each process and prints `sealed <id>`, `gone <id>` or `failed <id>:
 #              <reason>`, until its input ends
 #   print-seal prints the rules of a seal for a gateway and sets nothing
-#   resolvers  prints what resolv.conf has containers ask: to be run on the sandboxes' network
+#   resolvers  prints the resolvers that containers ask, from resolv.conf: to be run on the sandboxes' network
 #
-# The table is ours alone, with base hooks of its own that come before those of the engine. A drop
-# or reject there is final, whatever others' rules say, and neither `iptables -F` nor a restart of
-# the engine touches it. Packets from a sandbox are each judged by where they go, never by the
-# connection they belong to: rules that come back after a flush end what began meanwhile.
+# The table belongs to the worker alone. Its base hooks come before those of the engine. A drop or reject there
+# is final, whatever other rules say, and neither `iptables -F` nor a restart of the engine changes it. Each
+# packet from a sandbox is judged by its destination, never by its connection: when the rules come back after a
+# flush, they end connections that began meanwhile.
 #
-# A seal is a table in a sandbox's own network namespace, for what never comes to the bridge, or
-# burdens others before it does: the engine's resolver, the neighbours' addresses, the number of
-# flows. Sandboxes have no capability to change it. The helper has to see the host's processes.
+# A seal is a table in a sandbox's own network namespace. It is for packets that never come to the bridge, or
+# burden others before they do: it covers the engine's resolver, the neighbours' addresses and the number of
+# flows. Sandboxes have no capability to change it. The helper must see the host's processes.
 #
 # Environment: ZCBOT_BRIDGE     the bridge's interface
 #              ZCBOT_SUBNETS    its subnets, IPv4 and IPv6
-#              ZCBOT_RESOLVERS  whom sandboxes may ask on port 53, wherever they are
+#              ZCBOT_RESOLVERS  resolvers that sandboxes may ask on port 53, whatever their addresses
 #              ZCBOT_DNS        `off` refuses port 53 everywhere
 #              ZCBOT_EGRESS     `public`, or the addresses or CIDRs that may be reached
 #              ZCBOT_PG_IPS     addresses or CIDRs to refuse in any case
 #              ZCBOT_SMTP       `on` opens port 25
-#              ZCBOT_POLICY     a name for all of this
-#              ZCBOT_OWNER      the worker, which workers of another policy are told of
-#              ZCBOT_FLOWS      of a seal: most connections and UDP flows of a sandbox at a time
-#              ZCBOT_FLOW_RATE  of a seal: most new ones a second
+#              ZCBOT_POLICY     a name for all of these settings
+#              ZCBOT_OWNER      the worker's id, which is shown to workers with another policy
+#              ZCBOT_FLOWS      of a seal: maximum of a sandbox's connections and UDP flows at a time
+#              ZCBOT_FLOW_RATE  of a seal: maximum of new ones per second
 
 set -euo pipefail
 set -f
@@ -53,8 +53,8 @@ toward() { # variable's name, address or CIDR, statement
   add "$REPLY daddr $2 $3"
 }
 
-# Sets RULES. One rule for each address, no sets: those must not overlap, which what people
-# configure may.
+# Sets RULES. There is one rule for each address, and no sets: the elements of a set must not overlap, but
+# configured addresses may.
 make_rules() {
   local entry bridge=$ZCBOT_BRIDGE sources='' l2=''
   local -a entries resolvers
@@ -100,10 +100,10 @@ make_rules() {
     add 'jump refuse'
   fi
 
-  # A refused TCP connection is reset: its caller knows at once, and resets are not rationed as ICMP
-  # messages are. The bridge table comes after what br_netfilter shows to the other one, which
-  # answers; it is there for hosts where that is off, and for ARP. It goes by the addresses, because
-  # not every kernel tells a frame's bridge.
+  # A refused TCP connection is reset: its caller knows at once, and resets are not rate-limited as ICMP
+  # messages are. The bridge table comes after the inet table, which sees packets through br_netfilter and
+  # answers them. The bridge table is for hosts where br_netfilter is off, and for ARP. It matches addresses,
+  # because not every kernel tells a frame's bridge.
   RULES="table inet $table {
 	chain about {
 		return comment \"policy=$ZCBOT_POLICY owner=$ZCBOT_OWNER\"
@@ -149,7 +149,7 @@ in_kernel() {
   nft -s list table bridge "$table" 2>/dev/null || :
 }
 
-# Sets REPLY to rules without the worker that set them: those of one policy may share a network.
+# Sets REPLY to the rules without the worker that set them: workers with the same policy may share a network.
 without_owner() { # text
   REPLY=$1
   [[ ! $1 =~ \ owner=[A-Za-z0-9._-]+ ]] || REPLY=${1/"${BASH_REMATCH[0]}"/}
@@ -163,7 +163,7 @@ count_rules() { # text
   done <<<"$1"
 }
 
-# Tables of bridges that are gone.
+# Deletes the tables of bridges that no longer exist.
 clear_stale() {
   local family line bridge present=' '
   set +f
@@ -184,7 +184,7 @@ set_rules() {
   if [[ $before =~ policy=([A-Za-z0-9]+)\ owner=([A-Za-z0-9._-]+) && ${BASH_REMATCH[1]} != "$ZCBOT_POLICY" && ${BASH_REMATCH[2]} != "$ZCBOT_OWNER" ]]; then
     fail rules "worker ${BASH_REMATCH[2]} has set rules of another policy on this network; give workers that share a network the same policy, or each a network of its own (ZCBOT_SANDBOX_NETWORK). If that worker is gone for good: nft delete table inet $table"
   fi
-  # Adding before deleting: a delete of what is not there would fail.
+  # Adds the tables before deleting them: deleting a missing table would fail.
   problem=$(nft -f - 2>&1 <<<"table inet $table
 delete table inet $table
 table bridge $table
@@ -237,7 +237,7 @@ ${limits}		oifname \"lo\" accept
 }"
 }
 
-# Runs in the namespace. Runtimes with a kernel of their own do not set the sysctl that was asked for.
+# Runs in the namespace. Runtimes with their own kernel do not set the requested sysctl.
 # shellcheck disable=SC2016 # expanded there
 enter='[[ $(</proc/sys/net/ipv4/conf/all/route_localnet) == 1 ]] ||
   echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet || exit 1
@@ -261,9 +261,9 @@ seal() { # process id, gateway
   fi
 }
 
-# Says within milliseconds of any change in the kernel that the rules are others. The kernel tells of
-# changes, all of them, so the rules are compared once there are no more for a moment; and now and then
-# without one, as the first ones may have come before nft listened.
+# Fails within milliseconds of any change in the kernel that makes the rules differ. The kernel reports all
+# changes, so the rules are compared once no more arrive for a moment. They are also compared at intervals
+# without a change, since the first changes may have come before nft listened.
 watch_rules() {
   local before i
   without_owner "$(in_kernel)"
@@ -299,8 +299,8 @@ case ${1-} in
     printf '%s\n' "$RULES"
     ;;
   seal)
-    make_seal 192.0.2.1 # fails where a setting means nothing
-    # of this container alone; where it is refused, no sysctl can be set
+    make_seal 192.0.2.1 # fails if a setting is invalid
+    # affects this container only; where it is refused, no sysctl can be set
     mount -o remount,bind,rw /proc/sys || :
     trap - EXIT
     printf 'zcbot-sandbox ready seal=yes\n'

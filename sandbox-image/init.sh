@@ -1,11 +1,11 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: Apache-2.0
-# First process of a sandbox. In the `container` firewall mode it closes the way to every private
-# network and checks that the kernel took the rules. In the `host` mode it can't, since it runs as
-# the sandbox's user without a capability, and checks that the host's rules are in force. In `both` it does
-# both. With no network at all it checks that there is none. It says so in one line on stdout, and
-# becomes the runner (runner/PROTOCOL.md), which the worker speaks to over the standard streams. Where
-# it is root, the runner only reaps, and where it is not the first process, it sleeps.
+# The first process of a sandbox. In the `container` firewall mode, it blocks every private network and checks
+# that the kernel took the rules. In the `host` mode, it runs as the sandbox's user without a capability, so it
+# can't set rules, and checks that the host's rules are in force. In the `both` mode, it does both. Without a
+# network, it checks that there is none. It reports the result in one line on stdout, and becomes the runner
+# (runner/PROTOCOL.md), with which the worker communicates over the standard streams. If it is root, the runner
+# only reaps. If this script is not the first process, it sleeps instead.
 #
 #   zcbot-sandbox ready firewall=host
 #   zcbot-sandbox ready firewall=<container|both> ipv4=<rules> ipv6=<rules|disabled>
@@ -13,21 +13,21 @@
 #   zcbot-slot ready ...                   the same, of a warm slot
 #   zcbot-sandbox failed <code>: <reason>                           (and a non-zero exit)
 #
-# The worker announces a sandbox only after a line of the first kinds, so all that goes wrong here
-# must end in the last. Start latency counts: bash built-ins read and compute, and the only programs
-# started are, for rules of our own, two runs of nft for each address family.
+# The worker announces a sandbox only after one of the ready lines, so every error here must end in the failed
+# line. Start latency matters: bash built-ins read and compute, and the only programs started are two runs of
+# nft for each address family, where this script sets rules.
 #
-# Settings come as arguments, NAME=VALUE, which are gone once the runner is the first process: commands
-# are to learn nothing of what is around. In the environment, commands of the engine's would see them.
+# Settings are arguments, NAME=VALUE, which are gone once the runner is the first process: commands must learn
+# nothing about their surroundings. In the environment, commands of the engine (docker exec) would see them.
 #
 #   ZCBOT_FIREWALL  container, host or both; by default host, and as root container
 #   ZCBOT_EGRESS    public, none, or the addresses or CIDRs that may be reached
 #   ZCBOT_DNS       `off` refuses port 53 everywhere
 #   ZCBOT_PG_IPS    addresses or CIDRs, IPv4 or IPv6, to refuse in any case
-#   ZCBOT_SLOT      set in a warm slot: the path at which something is to be seen
+#   ZCBOT_SLOT      set in a warm slot: the path at which a mount of the worker must appear
 #   ZCBOT_SEAL      set where the worker seals the network namespace after the start
 #   ZCBOT_SMTP, ZCBOT_FLOWS, ZCBOT_FLOW_RATE
-#                   of rules in here, as in host-firewall.sh
+#                   for rules that this script sets, as in host-firewall.sh
 
 set -euo pipefail
 set -f
@@ -36,20 +36,20 @@ cd /
 
 # shellcheck source=sandbox-image/firewall.sh
 source /usr/local/lib/zcbot/firewall.sh
-# Nothing but the last line's exec ends this script without a reason of its own.
+# The script ends without its own reason only by the exec at its end.
 trap 'fail ended "init.sh ended before the rules were in force"' EXIT
 
-# Of the environment nothing is believed, and nothing passed on.
+# Settings in the environment are neither used nor passed on.
 unset "${!ZCBOT_@}"
 for setting in "$@"; do
   [[ $setting == ZCBOT_@(FIREWALL|EGRESS|DNS|PG_IPS|SLOT|SEAL|SMTP|FLOWS|FLOW_RATE)=* ]] || fail settings "'$setting' is not a setting"
   printf -v "${setting%%=*}" %s "${setting#*=}"
 done
 
-# Says that the sandbox is ready, and how, then runs commands or waits for its end.
+# Reports that the sandbox is ready, and how, then runs commands or waits for its end.
 #
-# A warm slot has no workspace yet. It is worth something only if mounts that the worker makes from
-# now on show in here, so it waits to see one: a directory with one entry, whose path it was told.
+# A warm slot has no workspace yet. It is usable only if later mounts of the worker are visible in here. So it
+# waits for one: a directory with one entry, whose path is in ZCBOT_SLOT.
 idle() {
   local ready=zcbot-sandbox i
   if [[ -n ${ZCBOT_SLOT-} ]]; then
@@ -60,13 +60,14 @@ idle() {
     done
     ready=zcbot-slot
   fi
-  # The workspace is mounted so that it shows as this user's, unless the engine sees another mount. Root
-  # needs no proof, nor does the owner on the disk, which all sandboxes of workers without own users are.
+  # The workspace is mounted so that this user appears as its owner, unless the engine sees another mount. Root
+  # needs no check. Neither does uid 1000, the owner on the disk, which all sandboxes run as if the worker gives
+  # them no uids of their own.
   ((EUID == 0 || EUID == 1000)) || [[ -O ${ZCBOT_SLOT:-/workspace} ]] ||
     fail owner "/workspace shows as another user's, not as that of $EUID: the engine does not see what the worker mounts"
   printf '%s ready %s\n' "$ready" "$1"
-  # As root the runner runs no commands. Behind an init of the engine it would end with its standard
-  # input, and the sandbox with it.
+  # As root, the runner runs no commands. Behind an init of the engine, it would end with its standard input,
+  # and the sandbox with it.
   (($$ == 1)) || exec sleep infinity
   ((EUID != 0)) || exec /usr/local/sbin/zcbot-runner idle
   exec /usr/local/sbin/zcbot-runner
@@ -101,7 +102,7 @@ while read -r _ destination gateway _ _ _ _ mask _; do
   break
 done </proc/net/route
 
-# IPv6 counts as off only if the kernel lacks it, or it is off and no interface has an address.
+# IPv6 counts as disabled only if the kernel lacks it, or it is off and no interface has an address.
 ipv6=disabled
 gateway6=
 if [[ -e /proc/net/if_inet6 ]]; then
@@ -122,10 +123,10 @@ fi
 
 # --- the host's rules --------------------------------------------------------------------------
 
-# Sends the gateway a datagram to which the host's rules, and nothing else, answer "protocol
-# unreachable", and waits for the error that this leaves on the socket. It normally is there before
-# the wait begins. But kernels ration ICMP messages, for each address six and then one a second, and
-# a sandbox before us may have used up what ours had; so only this one probe depends on them.
+# Sends the gateway a datagram that only the host's rules answer with "protocol unreachable", and waits for the
+# error that this leaves on the socket. The error is normally there before the wait begins. But kernels limit
+# the rate of ICMP messages, for each address to six and then one a second, and an earlier sandbox may have used
+# up what this address had. So only this one probe depends on them.
 probe_gateway() {
   local seen
   for _ in {1..16}; do
@@ -136,8 +137,8 @@ probe_gateway() {
     fail host-rules "the host's firewall rules are not in force: probe of the gateway $gateway4: expected 'Protocol not available', but got '${seen:-no answer}'"
 }
 
-# Connects to what lies behind the host: its rules reset that at once. Without a route the host drops
-# the packet before its rules see it, and says so.
+# Connects to an address behind the host, which the host's rules reset at once. Without a route, the host drops
+# the packet before its rules see it, and reports that.
 probe_beyond() { # address
   local seen
   seen=$({ : 3<>"/dev/tcp/$1/9" && echo 'an answer'; } 2>&1) || :
@@ -145,10 +146,10 @@ probe_beyond() { # address
     fail host-rules "the host's firewall rules are not in force: probe of $1: expected 'Connection refused', but got '$seen'"
 }
 
-# Sends a datagram to a port at the engine's resolver until the namespace is sealed, which fails at
-# once then. Each, refused in either way, leaves an error on the socket, to be read before the next. The
-# worker begins to set the seal when the engine has told it of the start. To wait is to read from where
-# nothing ever comes: a process for each look would take the cores that other starts need.
+# Sends datagrams to a port of the engine's resolver until the namespace is sealed; then sending fails at once.
+# Each datagram is refused in either way and leaves an error on the socket, which must be read before the next
+# one. The worker begins to set the seal when the engine has reported the start. The waits read from a socket
+# that never receives anything: a process for each wait would take the cores that other starts need.
 probe_seal() {
   local seen='' deadline=$((SECONDS + 12))
   exec 3<>"/dev/udp/$engine_resolver/$witness_port" 4<>"/dev/udp/127.0.0.1/$witness_port"
@@ -178,8 +179,8 @@ fi
 
 # --- the rules --------------------------------------------------------------------------------
 
-# Administratively prohibited: UDP sees it at once. A TCP connect sees it after 1 s, with the second
-# SYN, since Linux drops the first message while the caller still holds the socket.
+# "Administratively prohibited": UDP sees it at once. A TCP connect sees it after 1 s, with the second SYN,
+# since Linux drops the first message while the caller still holds the socket.
 declare -A refusal=([ip]='reject with icmp admin-prohibited' [ip6]='reject with icmpv6 admin-prohibited')
 declare -A rules=() count=([ip]=0 [ip6]=0)
 add() { # ip|ip6, rule, chain
@@ -220,7 +221,7 @@ resolvers=()
 [[ ${ZCBOT_DNS-} == off ]] || read_resolvers
 for resolver in ${resolvers[@]+"${resolvers[@]}"}; do
   resolver=${resolver%%%*}
-  # else host(...), or nothing one could send to: stays closed
+  # other entries, such as host(...), are no addresses to send to: they stay blocked
   [[ $resolver != 127.* && ($resolver =~ $address4 || $resolver =~ $address6) ]] || continue
   family resolv.conf "$resolver"
   add "$REPLY" "$REPLY daddr $resolver udp dport 53 accept"
@@ -251,11 +252,11 @@ fi
 
 # --- set, read back, try -----------------------------------------------------------------------
 
-# Adds one family's rules in one transaction and checks that the kernel then has exactly these;
-# PROBLEM says what was wrong. nft echoes each rule that the kernel took and lists what it has in the
-# same words, so nothing here depends on how an address is written. The namespace is new, so there is
-# nothing to flush, and if there were, the comparison would tell: a transaction that replaces something
-# ends only after an RCU grace period, 10 ms and more.
+# Adds one family's rules in one transaction, and checks that the kernel then has exactly these. PROBLEM says
+# what was wrong. nft echoes each rule that the kernel took, and lists the table in the same words, so nothing
+# here depends on how an address is written. The namespace is new, so nothing is flushed; if there were other
+# rules, the comparison would fail. A transaction that replaces something would end only after an RCU grace
+# period, 10 ms and more.
 PROBLEM=
 install_rules() { # ip|ip6
   local said listed='' line early output
@@ -287,10 +288,10 @@ install_rules() { # ip|ip6
   fi
 }
 
-# Sends to an address that must be refused. With the rules in force the first write fails at once
-# with EPERM, and the second with the error that the refusal's ICMP message left on the socket. An
-# answer, silence or any other error means that the packet passed, or went missing for a reason that
-# is not our rules. Without a route nothing can be sent, and nothing shows.
+# Sends to an address that must be refused. With the rules in force, the first write fails at once with EPERM,
+# and the second with the error that the refusal's ICMP message left on the socket. An answer, silence or any
+# other error means that the packet passed, or was lost for another reason than our rules. Without a route
+# nothing can be sent, so nothing can be checked.
 probe() { # address, the second error, route?
   local seen
   seen=$({ { printf x || :; printf x || :; } >"/dev/udp/$1/9"; } 2>&1) || :

@@ -1,9 +1,9 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * Who a process of a sandbox is, for libc's look-ups of users and groups (nsswitch.conf). Each
- * sandbox has a number of its own, which no file in the image can name: whatever it is, the process's
- * own user and group are `sandbox`, and home is the workspace. Root is left to the files.
+ * An NSS module (nsswitch.conf) that tells libc the user and group of a sandbox's processes. Each
+ * sandbox has its own uid, which no file in the image can list. Whatever the uid is, the process's own
+ * user and group are `sandbox`, and its home is the workspace. Root is left to the files.
  */
 #include <errno.h>
 #include <grp.h>
@@ -18,7 +18,7 @@ static const char secret[] = "x";
 static const char home[] = "/workspace";
 static const char shell[] = "/bin/bash";
 
-/* Copies a text to where the caller keeps texts; null if there is no room for it. */
+/* Copies a text into the caller's buffer; returns null if there is no room for it. */
 static char *keep(const char *text, char **room, size_t *left) {
   size_t size = strlen(text) + 1;
   if (size > *left) {

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154 # what setup.sh sets
-# Validates events/asyncapi.yaml with AsyncAPI's own parser, which is installed into target/ in the
-# versions of bin/lib/asyncapi/package-lock.json. To be sourced behind setup.sh.
+# Validates events/asyncapi.yaml with AsyncAPI's own parser, which is installed into target/ in the versions of
+# bin/lib/asyncapi/package-lock.json. To be sourced after setup.sh.
 
-# Fails only if the document is not valid: not every machine has Node and npm's registry.
+# Fails only if the document is invalid. Skips the validation where Node or npm's registry is missing.
 validate_asyncapi() {
   local sources=$root/bin/lib/asyncapi tool=$setup_dir/asyncapi
   begin "events/asyncapi.yaml with AsyncAPI's parser"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Prints the failed tests of JUnit's XML reports, one in a line: class, method and the beginning of the message.
+# Prints the failed tests of JUnit's XML reports, one per line: class, method and the beginning of the message.
 BEGIN { RS = "<" }
 
 function value(attribute) {

@@ -30,16 +30,16 @@ stop() {
 
 start() { # images...
   mkdir -p "$directory"
-  # The host's sockets: gVisor's own network stack does not start on every kernel.
+  # Uses the host's sockets: gVisor's own network stack does not start on every kernel.
   cat >"$directory/daemon.json" <<END
 {"runtimes": {"runsc": {"path": "$(command -v runsc)", "runtimeArgs": ["--platform=systrap", "--network=host"]}}}
 END
   ip netns add "$name"
   ip -n "$name" link set lo up
-  # Sandboxes prove that the firewall refuses this address. Where nothing leads there, it is the kernel
-  # that refuses, before the rules see a packet, and a connection learns of that with its second SYN.
+  # Sandboxes check that the firewall refuses this address. Without a route to it, the kernel refuses before the
+  # rules see a packet, and a connection fails only with its second SYN.
   ip -n "$name" route add 169.254.169.254 dev lo
-  # in a group of its own where the default engine has one, see dockerd.sh
+  # in the default engine's cgroup, if it has one: see dockerd.sh
   [[ ! -d /sys/fs/cgroup/dockerd ]] || echo $$ >/sys/fs/cgroup/dockerd/cgroup.procs
   setsid nohup nsenter --net="/var/run/netns/$name" dockerd --config-file="$directory/daemon.json" \
     --data-root="$directory/data" --exec-root="$directory/exec" --pidfile="$directory/pid" --host="$address" \

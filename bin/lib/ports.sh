@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154 # ops_port, id, worker_pid
-# What scripts need that start a worker of their own, and have a function fail. To be sourced behind setup.sh.
+# Functions for scripts that start their own worker. To be sourced after setup.sh; the script defines a function
+# fail.
 
-# Two runs in one checkout would use the same files. What is started in the background must not keep the
-# lock, so it is started by unlocked.
+# Two runs in one checkout would use the same files. Processes in the background must not keep the lock: start
+# them with unlocked.
 only_one() { # lock file, name of the script
   exec {run_lock_fd}>"$1"
   flock -n "$run_lock_fd" || die 75 "Another $2 runs in this checkout. Wait for its end, or use another clone."
@@ -18,7 +19,7 @@ free_port() { # from
   echo "$port"
 }
 
-ops() { # prints what is answered at a path
+ops() { # path; prints the answer
   exec 3<>"/dev/tcp/127.0.0.1/$ops_port" || return
   printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&3
   cat <&3

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What a release consists of, made from a tree that is built ($root), and the checks of it. To be sourced
-# behind setup.sh; $version, $timestamp and $scratch, a directory for what is in between, are set.
+# Makes the files of a release from a built tree ($root), and checks them. To be sourced after setup.sh, with
+# $version, $timestamp and $scratch, a directory for intermediate files, set.
 # shellcheck disable=SC2154
 
-# Of a tree that is built: the jars that a release ships, and Maven's bill of materials.
+# Lists the jars that a release ships from a built tree, and Maven's bill of materials.
 release_built_files() { # tree
   (cd "$1" && LC_ALL=C && printf '%s\n' {events,worker,standalone,clients/java}/target/*"-$version"{,-sources,-javadoc}.jar target/bom.json |
     while read -r file; do [[ ! -e $file ]] || echo "$file"; done)
 }
 
-# The lines of the changelog about this version, or about what is not released yet.
+# Prints the changelog's lines about this version, or about unreleased changes.
 release_notes() {
   awk -v version="$1" '
     /^## / { on = ($2 == version || !found && $2 == "Unreleased"); if (on) found = 1; next }
@@ -51,7 +51,7 @@ release_stage_jars() { # directory
 }
 
 release_stage_python() { # directory
-  # In a copy, since setuptools leaves its work in the sources.
+  # Builds in a copy, since setuptools writes intermediate files into the sources.
   local copy=$scratch/python
   mkdir -p "$copy"
   (cd "$root/clients/python" && cp -r pyproject.toml README.md zcbot_sandbox "$copy")
@@ -72,7 +72,7 @@ release_stage_tarball() { # directory, name
   cp "$root/packaging/README.md" "$tree/INSTALL.md"
   cp "$root"/packaging/systemd/* "$tree/systemd"
   cp -r "$root"/docs/{*.md,*.yml,*.json,images} "$tree/docs"
-  # Its images are built on the host, from Debian's packages.
+  # The sandboxes' images are built on the host, from Debian's packages.
   mkdir "$tree/sandbox-image"
   (cd "$root/sandbox-image" && tar -c --exclude=target --exclude='*.o' .) | tar -x -C "$tree/sandbox-image"
   local shell
@@ -120,7 +120,7 @@ release_stage_images() { # directory
 
 # --- checks of it ------------------------------------------------------------------------------
 
-# Whoever downloads it finds what is promised: this looks at the files alone.
+# Checks that a download contains what is promised, from the files alone.
 release_verify() { # directory
   local out=$1 name=sandbox-worker-$version unpacked=$scratch/unpacked
   begin "Checks"
@@ -128,7 +128,7 @@ release_verify() { # directory
   mkdir "$unpacked"
   tar -xzf "$out/$name.tar.gz" -C "$unpacked"
   local home=$unpacked/$name said
-  # By a link, as it is in /usr/local/bin, and from a directory that is not the release's.
+  # Run through a link, as in /usr/local/bin, and from a directory outside the release.
   ln -s "$home/bin/sandbox" "$unpacked/sandbox"
   said=$(cd / && "$unpacked/sandbox" --version) || die 70 "bin/sandbox of the tarball does not run."
   [[ $said == *"$version"* ]] || die 70 "bin/sandbox of the tarball says '$said' and not $version."
@@ -166,7 +166,7 @@ END
   end "passed: $(find "$out" -type f | wc -l) files, $(du -sh "$out" | cut -f1)"
 }
 
-# The unit as systemd reads it, with the paths of the unpacked release.
+# Checks the unit as systemd reads it, with the paths of the unpacked release.
 release_verify_unit() { # unpacked release
   if ! command -v systemd-analyze >/dev/null; then
     note "systemd-analyze is missing: the unit is not checked"
@@ -174,9 +174,10 @@ release_verify_unit() { # unpacked release
   fi
   local unit=$scratch/zcbot-worker.service
   sed "s,/opt/zcbot,$1," "$1/systemd/zcbot-worker.service" >"$unit"
-  # Complaints about other units of the machine are none about ours.
+  # Problems of the machine's other units do not count.
   logged unit systemd-analyze verify --recursive-errors=no "$unit" || die 70 "The systemd unit is not valid."
-  # In tenths: exposed to 3.0 of 10 at most. What is left is that it is root, on the network, with the engine.
+  # In tenths: an exposure of at most 3.0 of 10. The rest is that the worker is root, uses the network and has
+  # access to the engine.
   logged unit-security systemd-analyze security --offline=true --threshold=30 "$unit" ||
     die 70 "The systemd unit protects less than it did."
   cp "$1/systemd/warm.conf" "$scratch"
@@ -187,7 +188,7 @@ release_verify_unit() { # unpacked release
     die 70 "sandboxes.slice is not valid."
 }
 
-# With the schema of CycloneDX, which Maven left beside its own bill.
+# Uses CycloneDX's schema, which Maven left beside its own bill of materials.
 release_verify_sboms() { # directory
   local candidate validator=
   for candidate in "$python" /usr/bin/python3 install /usr/bin/python3; do

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a bill of materials (CycloneDX 1.6, JSON) of one thing that a release ships.
+"""Writes a bill of materials (CycloneDX 1.6, JSON) of one part of a release.
 
-What is in it comes from the thing itself: the jars, looked up by SHA-256 in the bill that Maven wrote of the
-whole build, and the Debian packages, from the files of dpkg in the image. A jar that the bill does not know is
-an error.
+The contents are read from that part itself: its jars are looked up by SHA-256 in Maven's bill of the whole
+build, and its Debian packages in dpkg's files in the image. A jar that Maven's bill does not know is an error.
 """
 
 import argparse
@@ -80,7 +79,7 @@ def module_components(bill, module):
 
 
 def package_components(archive, suite):
-    """Of dpkg's status, and of status.d, which images without dpkg have for scanners."""
+    """Reads dpkg's status, and status.d, which images without dpkg have for scanners."""
     with tarfile.open(archive) as tar:
         texts = [
             tar.extractfile(member).read().decode()
@@ -110,7 +109,7 @@ def package_component(fields, suite):
         "version": version,
         "purl": url,
         "supplier": {"name": fields.get("Maintainer", "Debian")},
-        # Which source it was built from, since Debian's advisories name that.
+        # The source package, since Debian's advisories name it.
         "properties": [{"name": "debian:source", "value": fields.get("Source", fields["Package"])}],
     }
 
@@ -119,7 +118,7 @@ def document(options, bill, components):
     components = sorted({each["bom-ref"]: each for each in components}.values(), key=lambda each: each["bom-ref"])
     refs = {component["bom-ref"] for component in components}
     name = f"{options.name}@{options.version}"
-    # The same content has the same number, so that two builds of one commit can be compared.
+    # The serial number depends on name and content only, so that two builds of one commit can be compared.
     content = json.dumps(components, sort_keys=True)
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Prints how the attacks of the security tests went: row, test, result, for each way of making
-# sandboxes. Reads what the tests wrote; fails if a row failed, did not run on one of them, or was
-# not made there though nothing says that it can't be. To be sourced.
+# Prints the results of the security tests' attacks: row, test and result for each way of making sandboxes.
+# Reads what the tests wrote. Fails if a row failed, did not run for one of these ways, or was left out there
+# although neither the row nor its expected result allows that. To be sourced.
 security_table() { # directory with rows.tsv, expected.tsv and results.tsv, "complete" if every row should have run
   local directory=$1 complete=${2-}
   local file

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What every script in bin/ needs, found or made: JDK, Maven, engine, images, jars. To be sourced.
+# Finds or makes what every script in bin/ needs: JDK, Maven, engine, images, jars. To be sourced.
 #
-# Each step says what it does in a line that starts with ==>, and is quick when there is nothing to
-# do. Nothing is left outside target/, the engine's images and, if we start an engine, its log.
-# What can't be had ends the script with exit code 69 and the command that would install it.
+# Each step prints what it does in a line that starts with ==>, and is quick if there is nothing to do. Nothing
+# is left outside target/ but the engine's images and, if this starts an engine, its log. If something is
+# missing and can't be installed, the script ends with exit code 69 and the command to install it.
 
 ((BASH_VERSINFO[0] >= 5)) || {
   echo "bash 5 or newer is needed, this is $BASH_VERSION" >&2
@@ -56,8 +56,8 @@ logged() { # log name, command...
   return "$code"
 }
 
-# Only one setup works in this checkout at a time. What may outlive us (an engine that we start, or
-# that a package's installation starts) must not inherit the lock: as_root closes it.
+# Only one setup works in this checkout at a time. Processes that may outlive this script (an engine that it
+# starts, or that a package's installation starts) must not inherit the lock: as_root closes it.
 setup_lock() {
   mkdir -p "$setup_dir"
   exec {setup_lock_fd}>"$setup_dir/lock"
@@ -123,17 +123,17 @@ find_jdk() {
 
 use_jdk() {
   export JAVA_HOME=$jdk
-  # Silences what Maven's own libraries make this JDK warn about. Not in .mvn/jvm.config, since an
-  # older JDK would not start with it, and then could not say that a newer one is needed.
+  # Silences this JDK's warnings about Maven's own libraries. These options are not in .mvn/jvm.config, since an
+  # older JDK would not start with them, and could not report that a newer one is needed.
   [[ ${MAVEN_OPTS-} == *--sun-misc-unsafe-memory-access* ]] ||
     export MAVEN_OPTS="${MAVEN_OPTS-} --sun-misc-unsafe-memory-access=allow --enable-native-access=ALL-UNNAMED"
 }
 
-# Sets JAVA_HOME. Looking costs a few JVM starts, so what was found is kept for the next time.
+# Sets JAVA_HOME. The search takes a few JVM starts, so its result is kept for the next time.
 setup_jdk() {
   local kept=$setup_dir/jdk asked=${JAVA_HOME-} kept_for=
   mkdir -p "$setup_dir"
-  # With the JAVA_HOME that it was found for, which may be another JDK.
+  # The file also contains the JAVA_HOME of the search, which may be another JDK.
   [[ ! -r $kept ]] || { read -r jdk && read -r kept_for; } <"$kept" || :
   if [[ -n ${jdk-} && -x $jdk/bin/javac && $asked == @(|"$jdk"|"$kept_for") ]]; then
     use_jdk
@@ -141,14 +141,14 @@ setup_jdk() {
   fi
   begin "JDK 25"
   if ! find_jdk; then
-    # The package fails to install where manual pages are left out, as in slim container images.
+    # The package's installation fails if there is no directory for manual pages, as in slim container images.
     [[ -d /usr/share/man/man1 ]] || ! can_be_root || as_root mkdir -p /usr/share/man/man1
     apt_install "JDK 25" openjdk-25-jdk-headless
     unset JAVA_HOME
     find_jdk || die 69 "openjdk-25-jdk-headless is installed, but no JDK 25 runs from /usr/lib/jvm/*25*"
   fi
   use_jdk
-  { printf '%s\n' "$jdk" "$asked" >"$kept"; } 2>/dev/null || : # other users look each time
+  { printf '%s\n' "$jdk" "$asked" >"$kept"; } 2>/dev/null || : # other users search each time
   end "$jdk"
 }
 
@@ -175,7 +175,7 @@ setup_maven() {
   end "$version"
 }
 
-# Maven from Maven Central, where it can't be installed: every script finds it as mvn.
+# Uses Maven from Maven Central where it can't be installed. Every script finds it as mvn.
 use_maven_wrapper() {
   mkdir -p "$setup_dir/bin"
   printf '#!/bin/sh\nexec "%s" "$@"\n' "$root/mvnw" >"$setup_dir/bin/mvn"
@@ -189,8 +189,8 @@ maven() { (cd "$root" && mvn -B -ntp "$@" </dev/null); }
 
 engine_version() { timeout 20 docker version --format '{{.Server.Version}}' 2>/dev/null; }
 
-# Testcontainers and the worker know DOCKER_HOST, but not the contexts of Docker's CLI. It is asked only where
-# somebody chose one, since every command of bin/sandbox would wait for it.
+# Testcontainers and the worker read DOCKER_HOST, but not the contexts of Docker's CLI. The CLI is asked only if
+# a context was chosen, since every command of bin/sandbox would wait for it.
 use_docker_context() {
   local context
   [[ -z ${DOCKER_HOST-} ]] || return 0
@@ -237,12 +237,12 @@ start_engine() {
     logged engine as_root systemctl start docker || die 69 "The docker service does not start: journalctl -u docker"
   else
     note "starting dockerd, log in $engine_log"
-    # A user who may sudo gets the socket through their group, without a change to the system.
+    # A user with sudo gets access to the socket through their group, without a change to the system.
     local group=()
     ((EUID == 0)) || group=("$(id -gn)")
     as_root bash "$root/bin/lib/dockerd.sh" "$engine_log" "${group[@]}"
   fi
-  # The containers of a killed engine are taken stock of first, which takes a while.
+  # After it was killed, the engine first checks its containers, which takes a while.
   local deadline=$((SECONDS + 120)) seen_alive=$SECONDS
   until engine_version >/dev/null; do
     ! grep -qsx dockerd /proc/[0-9]*/comm || seen_alive=$SECONDS
@@ -258,7 +258,7 @@ start_engine() {
 
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }
 
-# Not empty: the base and Debian's packages are to be today's, whatever is there or cached.
+# If not empty: take today's base image and Debian packages, whatever exists or is cached.
 fresh=
 base_is_fresh=
 
@@ -277,7 +277,7 @@ setup_base_image() {
   local tar=$setup_dir/base.tar mode=(--mode=unshare)
   ! can_be_root || mode=(--mode=root)
   rm -f "$tar"
-  # The left-out files are those that the published slim image leaves out as well.
+  # Leaves out the same files as the published slim image.
   logged base as_root_if_can mmdebstrap "${mode[@]}" --variant=minbase --include=ca-certificates \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
@@ -295,8 +295,8 @@ hash_of() { # files and directories, relative to the root; those that don't exis
   ) | sha256sum | cut -d' ' -f1
 }
 
-# Builds an image, with the options of Docker's builder in $build_options, unless the one that is there
-# was made from the same files on the same base and need not be fresh.
+# Builds an image, with the options of Docker's builder in $build_options, unless the existing one was made from
+# the same files on the same base and $fresh is empty.
 build_image() { # tag, context, dockerfile, inputs...
   local tag=$1 context=$2 dockerfile=$3 inputs old
   shift 3
@@ -309,7 +309,7 @@ build_image() { # tag, context, dockerfile, inputs...
   # shellcheck disable=SC2086 # options, one word each
   logged "image-${tag%%:*}" docker buildx build --load --progress=plain --label "zcbot.inputs=$inputs" \
     ${fresh:+--no-cache} ${build_options-} -t "$tag" -f "$root/$dockerfile" "$root/$context" || die 70 "Image $tag could not be built."
-  # The one it replaces would stay behind without a name. In use: then it has to.
+  # Removes the replaced image, which has no name any more. That fails while it is in use.
   [[ -z $old || $old == "$(docker image inspect -f '{{.Id}}' "$tag")" ]] || docker image rm "$old" >/dev/null 2>&1 || :
   end "built"
 }
@@ -321,8 +321,8 @@ setup_sandbox_image() {
     sandbox-image/host-firewall.sh
 }
 
-# Which Kafka the tests and compose.yaml use: the one named in ZCBOT_TEST_KAFKA_IMAGE, else the real
-# image if it is here (ZCBOT_TEST_KAFKA_STANDIN=no: or can be pulled), else a stand-in made here.
+# Chooses the Kafka image of the tests and of compose.yaml: the one in ZCBOT_TEST_KAFKA_IMAGE, else the real
+# image if it is here (with ZCBOT_TEST_KAFKA_STANDIN=no, also if it can be pulled), else a stand-in made here.
 setup_kafka_image() {
   local image=${ZCBOT_TEST_KAFKA_IMAGE:-$real_kafka_image}
   if ! has_image "$image"; then
@@ -343,7 +343,7 @@ setup_kafka_image() {
   export ZCBOT_TEST_KAFKA_IMAGE=$image
 }
 
-# The oldest brokers that are supported, for the tests that prove it.
+# The oldest supported brokers, for the tests that prove the support.
 setup_oldest_kafka_image() {
   local image=apache/kafka:$oldest_kafka lib=kafka-image/target/lib-$oldest_kafka
   if ! has_image "$image"; then
@@ -364,7 +364,7 @@ setup_oldest_kafka_image() {
   export ZCBOT_TEST_OLDEST_KAFKA_IMAGE=$image
 }
 
-# What the worker's image stands on. The tests build the image itself, from what was just compiled.
+# The base of the worker's image. The tests build the image itself, from the classes just compiled.
 setup_worker_base() {
   setup_base_image
   build_options='--target jre' build_image "$worker_base" . worker/Dockerfile
@@ -381,14 +381,14 @@ setup_worker_image() {
 
 # --- jars --------------------------------------------------------------------------------------
 
-# Packages one module and what it needs, unless its inputs are those of the last time, or those in
-# $packaged_from, of which Maven packaged it since.
+# Packages one module and the modules that it needs, unless its inputs are the same as the last time, or the
+# same as $packaged_from, from which Maven has packaged it since.
 setup_jars() { # module, directories of libraries (words), inputs...
   local module=$1 libs stamp=$setup_dir/$1.inputs inputs
   read -ra libs <<<"$2"
   shift 2
   inputs=$(inputs_of_jars "$@")
-  # The outputs count too: Maven may have been run by hand on other sources since.
+  # The outputs count too: Maven may have been run by hand on other sources since then.
   outputs() {
     (cd "$root" && for lib in "$module/target" "${libs[@]}"; do stat -c '%n %s %Y' "$lib"/*.jar || :; done) 2>&1 | sha256sum
   }
@@ -398,7 +398,7 @@ setup_jars() { # module, directories of libraries (words), inputs...
   if [[ $inputs != "${packaged_from-}" ]]; then
     setup_maven
     begin "Jars of $module"
-    # or jars of earlier versions would stay on the class path
+    # otherwise jars of earlier versions would stay on the class path
     rm -rf "$stamp" "${libs[@]/#/$root/}" "$root/$module/target/$module"-*.jar
     logged "maven-$module" maven -q -Dmaven.test.skip=true -Dspotless.check.skip=true -pl "$module" -am package ||
       die 70 "The build failed. Its output is in ${setup_dir#"$root"/}/maven-$module.log"
@@ -421,9 +421,9 @@ setup_standalone_jars() {
 
 # --- whole sets --------------------------------------------------------------------------------
 
-# dockerd lives in a directory that not every user has on PATH.
+# dockerd is in a directory that not every user has on PATH.
 export PATH=$PATH:/usr/sbin:/sbin
-# HOME may be missing where no login made it, and Maven keeps its repository there.
+# HOME may be unset without a login, and Maven keeps its repository there.
 export HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
 
 # What the standalone worker needs.
@@ -440,7 +440,7 @@ advise_root() {
   ((EUID == 0)) || note "The worker gives workspaces to the sandboxes' user. If it may not, run this as root: sudo $0"
 }
 
-# What the tests need: each test class names it in @Tag annotations, which bin/test reads.
+# The setup for what tests need: each test class names its needs in @Tag annotations, which bin/test reads.
 needs_engine() {
   setup_engine
   setup_sandbox_image
@@ -464,7 +464,7 @@ needs_network_namespaces() {
 needs_gvisor() {
   command -v runsc >/dev/null || apt_install "gVisor's runsc" runsc
 }
-# A kernel that has quotas, started as a process, and disks for it.
+# A kernel with quotas that runs as a process, and tools to make disks for it.
 needs_user_mode_linux() {
   [[ $(uname -m) != x86_64 ]] || command -v linux.uml >/dev/null || apt_install "User Mode Linux" user-mode-linux
   command -v insmod >/dev/null || apt_install "The command insmod" kmod
@@ -486,8 +486,8 @@ needs_oldest_java() {
   (apt_install "Java 21" openjdk-21-jre-headless) || note "left out: the examples run on Java 25"
   end "done"
 }
-# Sets python to an interpreter that has what the tests of clients/python import. Debian's packages are
-# for its own, and another one may be on PATH.
+# Sets python to an interpreter that has the modules that the tests of clients/python import. Debian's packages
+# are for Debian's interpreter, and another one may be on PATH.
 needs_python() {
   local candidate
   for candidate in python3 /usr/bin/python3; do
@@ -510,7 +510,7 @@ needs_shellcheck() {
 needs_promtool() {
   command -v promtool >/dev/null || apt_install "Prometheus's promtool" promtool
 }
-# The server is only unpacked: installed, Debian's package starts a service that listens on all interfaces.
+# The server is only unpacked: an installed package would start a service that listens on all interfaces.
 needs_prometheus() {
   local to=$setup_dir/prometheus
   if command -v prometheus >/dev/null || [[ -x $to/usr/bin/prometheus ]]; then
@@ -530,7 +530,7 @@ needs_prometheus() {
 unpack_package() { # name, directory
   (cd "$2" && apt-get -q download "$1") && dpkg-deb -x "$2"/"$1"_*.deb "$2" && rm "$2"/"$1"_*.deb
 }
-# For the console's page. 135 MB; a desktop's browser of another maker does not understand the driver.
+# For the console's page; 135 MB. The driver does not work with the other browsers that a desktop may have.
 needs_browser() {
   [[ -x /usr/bin/chromium && -x /usr/bin/chromedriver ]] || apt_install "Chromium with its driver" chromium chromium-driver
 }

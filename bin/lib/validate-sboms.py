@@ -19,7 +19,7 @@ def main():
     ]
     registry = Registry().with_resources((each.id(), each) for each in resources)
     validator = Draft7Validator(resources[0].contents, registry=registry)
-    # A licence that SPDX does not know is refused only if the schemas find each other.
+    # Checks that the schemas find each other: only then is a licence refused that SPDX does not know.
     unknown = {"type": "library", "name": "x", "licenses": [{"license": {"id": "none of SPDX"}}]}
     for wrong in ({}, {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [unknown]}):
         assert not validator.is_valid(wrong), "the schema refuses nothing"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lets a workspace into a warm slot whose runtime, gVisor, shows nothing that is mounted on a mounted
- * directory later, but what is mounted below it. The worker starts this in an idle slot, as root of the
- * slot's own kernel, and it waits. Once the worker has mounted a workspace below the slot's directory it
- * says so by one byte, and this mounts it where commands look for it, and ends: before any command runs.
+/* Makes a workspace visible in a warm slot on gVisor. This runtime does not show what is later mounted on a
+ * mounted directory, but it shows what is mounted below it. The worker starts this program in an idle slot,
+ * as root of the slot's own kernel, and the program waits. Once the worker has mounted a workspace below the
+ * slot's directory, it sends one byte. The program then mounts the workspace where commands look for it, and
+ * ends before any command runs.
  *
  *   zcbot-entrance BELOW PLACE
  *
@@ -50,7 +51,7 @@ int main(int argc, char **argv) {
   if (mount(from, to, NULL, MS_BIND, NULL) != 0) {
     return failed("mount", strerror(errno));
   }
-  /* Nothing depends on it: the worker's mount has these attributes. */
+  /* The result does not matter: the worker's mount has these attributes already. */
   (void)mount(NULL, to, NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV, NULL);
   if (stat(to, &place) != 0 || !same(&workspace, &place)) {
     return failed(to, "it is another directory");

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-/* The clock that /proc has start times in. */
+/* The clock of the start times in /proc. */
 micros clock_now(void) {
   struct timespec now;
   clock_gettime(CLOCK_BOOTTIME, &now);

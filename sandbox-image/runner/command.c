@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands: a table of what each is at, and what moves it on. */
+/* The table of commands: the state of each, and what changes it. */
 #define _GNU_SOURCE
 #include "runner.h"
 
@@ -102,7 +102,7 @@ static struct command *place(uint32_t number) {
   int index = 0;
   while (commands[index].state != FREE) {
     if (++index == TABLE) {
-      return NULL; /* not so: frames are not handled if the table is full */
+      return NULL; /* can't happen: frames are not handled if the table is full */
     }
   }
   struct command *command = &commands[index];
@@ -131,7 +131,7 @@ void command_gather(uint32_t number, const uint8_t *bytes, size_t length) {
     command = place(number);
   }
   if (command == NULL || command->state != GATHERING || command->message_error != 0) {
-    return; /* what there is no place for is refused when it is to start */
+    return; /* a command without a place in the table is refused when it is to start */
   }
   if (command->start == NULL) {
     void *memory = mmap(NULL, sizeof *command->start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -246,7 +246,7 @@ void commands_look(micros now) {
 
 static void end(struct command *command) {
   if (!command->executed) {
-    /* Its supervisor was killed before it could say that, so it may have been. */
+    /* Its supervisor was killed before it could report that, so the program may have been executed. */
     command->executed = command->tell_executed = true;
   }
   command->state = DRAINING;
@@ -296,7 +296,7 @@ static void supervisor_ended(struct command *command, int status, micros now) {
   }
   struct report *report = &command->start->report;
   int gate = atomic_load(&report->gate);
-  /* A supervisor that was killed may have left a program that is still on its way to its end. */
+  /* A killed supervisor may have left a program that has not ended yet. */
   if (atomic_load(&report->phase) == PHASE_FAILED && WIFEXITED(status)) {
     fail(command, (enum step)report->step, report->error);
   } else if (gate == GATE_LEAVING) {
@@ -305,7 +305,7 @@ static void supervisor_ended(struct command *command, int status, micros now) {
     command->survivors = 0;
     end(command);
   } else {
-    /* Somebody killed it. What its session still has is killed, or would go on without a deadline. */
+    /* Somebody killed it. The rest of its session is killed, or it would go on without a deadline. */
     if (command->state == RUNNING) {
       begin_killing(command, HOW_SIGNALLED, now);
       command->code = WIFSIGNALED(status) ? WTERMSIG(status) : SIGKILL;
@@ -323,7 +323,7 @@ bool commands_reap(micros now) {
     if (pid <= 0) {
       return false;
     }
-    commands_look(now); /* so that it is told that it was executed */
+    commands_look(now); /* so that its execution is reported */
     for (int j = 0; j < commands_used; j++) {
       struct command *command = &commands[j];
       if (command->state != FREE && command->supervisor == pid) {
@@ -378,7 +378,7 @@ static void kill_step(struct command *command, micros now) {
     end(command);
     return;
   } else {
-    /* It ends as soon as it has reaped the others, if nobody stopped it. */
+    /* It ends as soon as it has reaped the others, unless somebody stopped it, so it is continued. */
     kill(command->supervisor, SIGCONT);
     if (command->quiet_since == 0) {
       command->quiet_since = now;
@@ -398,7 +398,7 @@ static void kill_step(struct command *command, micros now) {
 }
 
 void commands_timers(micros now) {
-  static int turn; /* one look at all processes at a time, so that nothing else waits for long */
+  static int turn; /* one scan of all processes at a time, so that nothing else waits for long */
   struct command *due = NULL;
   for (int i = 0; i < commands_used; i++) {
     int index = (turn + i) % commands_used;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Output that nobody wants. Pages of a pipe are not even copied. */
+/* Drops output that nobody wants. Pages of a pipe are not even copied. */
 #define _GNU_SOURCE
 #include "runner.h"
 
@@ -24,6 +24,6 @@ static ssize_t copied(int fd) {
 
 ssize_t drop(int fd) {
   ssize_t got = splice(fd, NULL, nowhere, NULL, 1 << 20, SPLICE_F_NONBLOCK);
-  /* A terminal can't be spliced, and no descriptor may have been left for the target. */
+  /* A terminal can't be spliced, and there may have been no descriptor left for the target. */
   return got >= 0 || errno == EAGAIN ? got : copied(fd);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the worker sends. What makes no sense is skipped up to the zeros and the reset with which every
- * attachment begins. */
+/* Reads the worker's frames. After an invalid one, skips everything up to the zeros and the reset with which
+ * every attachment begins. */
 #include "runner.h"
 
 #include <errno.h>
@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 enum {
-  /* A reset is believed after so many zeros only, if the beginning of frames was lost: the worker
-   * sends more, and what is skipped may be data. */
+  /* After an invalid frame, a reset counts only behind so many zeros: the worker sends more, and the skipped
+   * bytes may be data. */
   ZEROS_BEFORE_RESET = 1024,
 };
 
@@ -19,7 +19,7 @@ static bool left;
 static bool lost;
 static unsigned zeros;
 
-/* Returns how much of what was received is of no use. */
+/* Returns how many of the received bytes are to be skipped. */
 static size_t skip_lost(const uint8_t *bytes, size_t length) {
   for (size_t i = 0; i < length; i++) {
     if (bytes[i] == 0) {
@@ -108,7 +108,7 @@ static void handle(uint8_t type, uint32_t number, const uint8_t *payload, size_t
   }
 }
 
-/* Handles the first frame in the buffer; returns its length, or 0 if it is not there as a whole. */
+/* Handles the first frame in the buffer; returns its length, or 0 if it is incomplete. */
 static size_t handle_first(const uint8_t *bytes, size_t length, micros now) {
   if (lost) {
     size_t skipped = skip_lost(bytes, length);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Standard input of commands. The worker sends not more than it was asked for, so what a command does
- * not read yet is at most a window, and nothing here waits for it. */
+/* Standard input of commands. The worker sends no more than the runner asked for, so a command's unread input
+ * is at most one window, and nothing here waits for the command. */
 #include "runner.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 enum { INPUT_MEMORY = INPUT_WINDOW + 4096, END_OF_TRANSMISSION = 4 };
 
-/* When a terminal's reader is looked at again. */
+/* When to look at a terminal's reader again. */
 #define FIRST_LOOK (50 * MILLISECOND)
 #define LAST_PAUSE (5 * SECOND)
 
@@ -35,8 +35,8 @@ void input_close(struct command *command) {
   command->in = -1;
 }
 
-/* Writes what the command takes; returns how much that was. If it takes no more for ever, everything
- * counts as taken. */
+/* Writes what the command accepts, and returns how much that was. If the command will never accept more,
+ * everything counts as accepted. */
 static size_t push(struct command *command, const void *bytes, size_t length) {
   ssize_t written = write(command->in, bytes, length);
   if (written >= 0) {
@@ -86,7 +86,7 @@ static void take(struct command *command, const uint8_t *bytes, size_t length) {
   }
   command->input_owed += (uint32_t)taken;
   if (taken < length && !hold(command, bytes + taken, length - taken)) {
-    input_close(command); /* no memory: its input ends here, rather than have a hole */
+    input_close(command); /* no memory: its input ends here instead of having a gap */
   }
 }
 
@@ -108,7 +108,7 @@ void input_give(struct command *command, const uint8_t *bytes, size_t length) {
 static void end_terminal(struct command *command) {
   const uint8_t ends[] = {END_OF_TRANSMISSION, END_OF_TRANSMISSION};
   command->reader = terminal_reader(command->in);
-  /* Behind the beginning of a line the first one hands that over, and is no end. */
+  /* If a line has begun, the first character only passes that on, and the second one is the end. */
   take(command, ends, command->line_begun && terminal_by_lines(command->in) ? 2 : 1);
 }
 
@@ -132,8 +132,8 @@ void input_end(struct command *command, micros now) {
   }
 }
 
-/* The kernel gives the character to whoever reads next, and loses it if the mode changes before: a shell
- * that is between two lines never sees it. */
+/* The kernel gives the character to the next reader, and loses it if the mode changes before: a shell that is
+ * between two lines never sees it. So another reader is sent the end again. */
 void input_end_again(struct command *command, micros now) {
   if (command->in >= 0 && command->input_from == command->input_to && terminal_reader(command->in) != command->reader) {
     end_terminal(command);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The outputs of commands that have ended, as long as processes in the background have them open. If
- * they were closed, a server left in the background would end at the next line it logs. So they are
- * read, and what comes is dropped; not often, since nobody waits for it. */
+/* The outputs of commands that have ended, as long as processes in the background have them open. If they
+ * were closed, a server left in the background would end at the next line that it logs. So they are read, at
+ * intervals since nobody waits for them, and the data is dropped. */
 #include "runner.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs commands in a sandbox for the worker, which speaks to it over its standard streams: PROTOCOL.md.
- * As process 1 it never ends; else it ends with its input, and its commands with it. With the argument
- * `idle` it runs no commands, not even as root: it is process 1 and reaps. With `sockets` it says what
- * sockets it can make, for `sandbox doctor`. */
+/* Runs commands in a sandbox for the worker, which communicates with it over its standard streams:
+ * PROTOCOL.md. As process 1 it never ends; otherwise it ends with its input, and ends its commands. With the
+ * argument `idle`, it runs no commands, not even as root: it is process 1 and reaps. With `sockets`, it
+ * reports which sockets it can make, for `sandbox doctor`. */
 #define _GNU_SOURCE
 #include "runner.h"
 
@@ -67,7 +67,7 @@ static void wait_until(micros due, micros now, int count) {
     timeout.tv_nsec = (long)(left % SECOND * 1000);
   }
   if (ppoll(fds, (nfds_t)count, due == NEVER ? NULL : &timeout, NULL) < 0 && errno != EINTR) {
-    /* Somebody took its limit of descriptors away. It goes on, but has to try. */
+    /* Somebody lowered its limit of descriptors. It goes on, but has to try each descriptor. */
     const struct timespec pause = {.tv_nsec = 5000000};
     nanosleep(&pause, NULL);
     for (int i = 0; i < count; i++) {
@@ -76,9 +76,9 @@ static void wait_until(micros due, micros now, int count) {
   }
 }
 
-/* The engine's SIGTERM comes from outside, where nobody in here has a process id. What takes the limit of
- * pending signals away can forge it, and ends its own sandbox. One read: code that never stops sending
- * signals must not keep the runner here. */
+/* The engine's SIGTERM comes from outside of this process namespace, so its sender has the process id 0 here.
+ * Code that lowers the limit of pending signals can forge that, and only ends its own sandbox. There is only
+ * one read: code that never stops sending signals must not keep the runner here. */
 static bool asked_to_end(int signals) {
   struct signalfd_siginfo infos[16];
   bool end = false;
@@ -153,11 +153,12 @@ static int take_signals(void) {
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGPIPE);
   sigprocmask(SIG_SETMASK, &set, NULL);
-  sigdelset(&set, SIGPIPE); /* a write says it already */
+  sigdelset(&set, SIGPIPE); /* a write reports that already */
   return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/* Says which families of sockets that should be refused are not, in the way in which init says ready. */
+/* Reports which of the socket families that should be refused are available, in the format of init's ready
+ * line. */
 static int probe_sockets(void) {
   static const struct {
     int family, type, protocol;
@@ -180,7 +181,7 @@ static int probe_sockets(void) {
   return write(1, line, length + 1) < 0;
 }
 
-/* Until somebody outside asks it to end. */
+/* Reaps until somebody outside asks it to end. */
 _Noreturn static void idle(void) {
   sigset_t set;
   sigemptyset(&set);
@@ -198,7 +199,7 @@ _Noreturn static void idle(void) {
 }
 
 int main(int count, char **arguments) {
-  /* First of all: code of the same uid can't look into it or trace it. */
+  /* Before anything else: code of the same uid must not be able to inspect or trace this process. */
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (count == 2 && strcmp(arguments[1], "idle") == 0 && getpid() == 1) {

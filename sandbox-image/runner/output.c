@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All that is said to the worker. Nothing is queued but one buffer: what commands write stays in their
- * pipes until it fits, and what is to be said about a command is a field of it until then. */
+/* Everything that is sent to the worker. Only one buffer is queued: the output of commands stays in their
+ * pipes until it fits, and what is to be reported about a command is a field of it until then. */
 #include "runner.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 enum {
-  /* Room for what is not data, and for data to be worth a read. */
+  /* Room for frames without data, and for enough data to be worth a read. */
   SAY_ROOM = 256,
   DATA_ROOM = 4096,
   ASK_FOR_INPUT = INPUT_WINDOW / 4,
@@ -19,7 +19,7 @@ enum {
   ROUNDS = 8,
 };
 
-/* When a terminal is looked at again that nobody has open: poll does not wait for one that is hung up. */
+/* When to look again at a terminal that nobody has open: poll does not wait for one that is hung up. */
 #define HUNG_UP_PAUSE (100 * MILLISECOND)
 
 static uint8_t buffer[HEADER + MAX_PAYLOAD_OUT + 2 * DATA_ROOM];
@@ -116,7 +116,7 @@ void output_drain(struct command *command) {
   }
 }
 
-/* A program may write before its supervisor says that it was executed; that is said first. */
+/* A program may write before its supervisor reports that it was executed; the execution is reported first. */
 static bool has_output(const struct command *command) {
   return command->executed && (command->state == RUNNING || command->state == KILLING);
 }
@@ -149,7 +149,7 @@ micros output_next(micros now) {
     const struct stream *streams[] = {&command->out, &command->err};
     for (int j = 0; j < 2; j++) {
       const struct stream *stream = streams[j];
-      /* What is ready is not watched, so it is due even if its rest ended since it was looked at. */
+      /* A ready stream is not watched, so it is due even if its rest has ended since it was last checked. */
       bool wanted = command->discard || (command->credit > 0 && !blocked);
       bool due = stream->rest > now || (stream->fd >= 0 && stream->ready && wanted);
       next = due && stream->rest < next ? stream->rest : next;
@@ -165,7 +165,7 @@ static void ended(struct command *command, struct stream *stream, micros now) {
     close(stream->fd);
     stream->fd = -1;
   } else {
-    stream->rest = now + HUNG_UP_PAUSE; /* whoever knows its name may open it again */
+    stream->rest = now + HUNG_UP_PAUSE; /* whoever knows its name can open it again */
   }
 }
 
@@ -181,7 +181,7 @@ static void drop_stream(struct command *command, struct stream *stream, micros n
   }
 }
 
-/* Whatever the worker does: the programs go on. */
+/* The programs go on, whatever the worker does. */
 void output_drop(micros now) {
   for (int i = 0; i < commands_used; i++) {
     struct command *command = &commands[i];
@@ -192,7 +192,7 @@ void output_drop(micros now) {
   }
 }
 
-/* Reads into the buffer what a command wrote; whether that was something. */
+/* Reads a command's output into the buffer; returns whether there was any. */
 static bool put_data(struct command *command, struct stream *stream, char type, micros now) {
   bool draining = command->state == DRAINING;
   if ((!has_output(command) && !draining) || command->discard || stream->fd < 0 || !stream->ready || stream->rest > now || (draining && stream->to_send == 0)) {
@@ -224,17 +224,17 @@ static bool put_data(struct command *command, struct stream *stream, char type, 
     stream->to_send -= (size_t)got;
     return true;
   }
-  /* A pipe that gave less is empty; a terminal gives it in pieces. */
+  /* A pipe that returned less is empty; a terminal returns its data in pieces. */
   stream->ready = command->terminal || (size_t)got == length;
-  /* Who writes byte by byte is not sent byte by byte. */
+  /* The output of a program that writes byte by byte is not sent byte by byte. */
   stream->rest = got < SMALL_READ ? now + MILLISECOND : 0;
   return true;
 }
 
 /* --- sending ---------------------------------------------------------------------------------------------- */
 
-/* Most commands end within a millisecond or write something, and each write wakes the engine up twice.
- * So that the program was executed is said with what follows, if there is no input to ask for. */
+/* Most commands end or write something within a millisecond, and each write wakes the engine up twice. So the
+ * execution of the program is reported together with what follows, unless there is input to ask for. */
 static bool tell_executed_now(const struct command *command, micros now) {
   return command->tell_executed &&
          (command->state != RUNNING || !command->input_ends || now >= command->tell_by ||
@@ -255,7 +255,7 @@ static void say(struct command *command, micros now) {
   }
 }
 
-/* Puts into the empty buffer what is to be said. */
+/* Fills the empty buffer with what is to be sent. */
 static bool fill(micros now) {
   if (hello) {
     put_hello();
@@ -282,7 +282,7 @@ static bool fill(micros now) {
   return to > 0;
 }
 
-/* Writes the buffer; whether it is empty then. */
+/* Writes the buffer; returns whether it is empty then. */
 static bool flush(void) {
   blocked = false;
   while (from < to) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A reset: a worker attaches and wants nothing left of what ran before. */
+/* A reset: a worker attaches, and nothing may be left of what ran before. */
 #include "runner.h"
 
 #include <string.h>
@@ -44,7 +44,7 @@ micros reset_next(void) {
 }
 
 void reset_and_wait(void) {
-  /* Only what is its own: the next runner may be there already. */
+  /* Kills only the runner's own processes: the next runner may have started already. */
   const pid_t none[2] = {0, 0};
   commands_forget();
   began = clock_now();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the runner share. PROTOCOL.md says what it does; nothing here waits but poll. */
+/* Declarations that the files of the runner share. PROTOCOL.md describes what the runner does. Nothing here
+ * blocks but poll. */
 #ifndef RUNNER_H
 #define RUNNER_H
 
@@ -11,7 +12,7 @@
 enum {
   PROTOCOL_VERSION = 1,
   MAX_COMMANDS = 256,
-  TABLE = MAX_COMMANDS + 32, /* with room to say of further ones that they did not start */
+  TABLE = MAX_COMMANDS + 32, /* with room to report further ones that did not start */
   HEADER = 8,
   NONCE = 16,
   MAX_PAYLOAD_IN = 16 << 10,
@@ -21,7 +22,7 @@ enum {
   START_FIXED = 21, /* bytes of a start message before its strings */
   MAX_STRINGS = 32 << 10, /* of arguments, and of the environment */
   DEFAULTS = 5,           /* entries of the environment that every command has */
-  /* How much standard input a command may have on its way. */
+  /* How much standard input a command may have in flight. */
   INPUT_WINDOW = 64 << 10,
 };
 
@@ -30,7 +31,7 @@ typedef uint64_t micros;
 #define MILLISECOND ((micros)1000)
 #define SECOND ((micros)1000000)
 #define NEVER UINT64_MAX
-/* After this a killed tree is given up. */
+/* After this time, the runner gives up on a killed tree. */
 #define KILL_TIME (2 * SECOND)
 
 micros clock_now(void);
@@ -58,22 +59,22 @@ static inline void put32(void *at, uint32_t value) {
 enum step { STEP_MESSAGE, STEP_PIPE, STEP_TERMINAL, STEP_FORK, STEP_DIRECTORY, STEP_PROGRAM, STEP_CANCELLED };
 enum phase { PHASE_NEW, PHASE_EXECUTED, PHASE_FAILED };
 
-/* Who was first: the supervisor that goes, because the program ended, or the runner that wants it to
- * stay until the whole tree is gone. */
+/* Which came first: that the supervisor ends, because the program ended, or that the runner makes it stay
+ * until the whole tree is gone. */
 enum gate { GATE_OPEN, GATE_LEAVING, GATE_HELD };
 
 struct report {
   _Atomic int phase;
   _Atomic int gate;
   _Atomic int program; /* process id, which is its group's and, with a terminal, its session's too */
-  int status;          /* of the program, as from wait; to be read once the gate says LEAVING */
+  int status;          /* of the program, as from wait; to be read once the gate is LEAVING */
   int step;            /* what failed, and why */
   int error;
 };
 
-/* A command's start: what its supervisor reads, what it says, and the stacks that it and the program need
- * until there is one. They run in the runner's memory, which a fork would have to copy. It is there as
- * long as the command. */
+/* A command's start: what its supervisor reads, what it reports, and the stacks that it and the program need
+ * until the program is executed. They run in the runner's memory, which a fork would have to copy. It exists
+ * as long as the command. */
 struct start {
   struct report report;
   size_t length;
@@ -88,7 +89,7 @@ struct start {
   _Alignas(16) char program_stack[64 << 10];
 };
 
-/* Makes a supervisor; -1 as from clone. */
+/* Starts a supervisor; returns -1 if it fails, as clone does. */
 pid_t supervise(struct start *start);
 void close_from(unsigned first);
 
@@ -96,12 +97,12 @@ void close_from(unsigned first);
 
 enum state {
   FREE,
-  GATHERING, /* its start message comes in */
+  GATHERING, /* its start message is being received */
   RUNNING,
   KILLING,
-  DRAINING, /* it ended; what its pipes hold is still to be sent */
-  FAILED,   /* it did not start, which is still to be said */
-  LINGERING /* all was said, but its supervisor is still there */
+  DRAINING, /* it ended; what is left in its pipes is still to be sent */
+  FAILED,   /* it did not start, which is still to be reported */
+  LINGERING /* everything was reported, but its supervisor still exists */
 };
 
 enum how { HOW_EXITED, HOW_SIGNALLED, HOW_TIMEOUT, HOW_KILLED };
@@ -122,18 +123,18 @@ struct command {
   int message_error; /* why it will not start, as errno */
 
   struct stream out, err;
-  uint64_t credit; /* bytes of output that the worker takes */
-  bool discard;    /* it takes no more, and what is written is dropped */
+  uint64_t credit; /* bytes of output that the worker accepts */
+  bool discard;    /* the worker accepts no more, and what is written is dropped */
 
   int in; /* with a terminal the same as out.fd */
   bool input_ends;
   bool line_begun; /* the last byte of its input ends no line of a terminal */
   /* of a terminal whose input ended */
   micros ended_at, reader_look;
-  uint64_t reader; /* to whom the end was told */
+  uint64_t reader; /* the reader to which the end was sent */
   uint32_t input_granted; /* bytes that the worker may send */
   uint32_t input_owed;    /* bytes to ask the worker for */
-  char *input;            /* what the command does not take yet */
+  char *input;            /* what the command does not accept yet */
   size_t input_from, input_to;
 
   bool executed, tell_executed;
@@ -148,8 +149,8 @@ struct command {
   micros deadline; /* of its time-out */
   /* while KILLING */
   micros kill_began, kill_next;
-  micros quiet_since; /* nothing of the tree but its supervisor is left; 0: not so */
-  bool orphaned;      /* its supervisor was killed, so its tree is known by its session only */
+  micros quiet_since; /* since when only the supervisor is left of the tree; 0: not so */
+  bool orphaned;      /* its supervisor was killed, so its tree is identified by its session only */
   pid_t session[2];
 };
 
@@ -163,7 +164,7 @@ void command_start(uint32_t number, micros now);
 void command_signal(struct command *command, int signal);
 void command_kill(struct command *command, enum how how, micros now);
 void commands_look(micros now);        /* reads the reports */
-bool commands_reap(micros now);        /* takes in whoever ended; whether there may be more */
+bool commands_reap(micros now);        /* reaps ended processes; returns whether there may be more */
 bool commands_full(void);              /* no further command can be refused, until something is sent */
 void commands_timers(micros now);      /* does what is due */
 micros commands_next(void);            /* when something is due */
@@ -180,24 +181,24 @@ void input_push(struct command *command); /* writes what is held */
 void input_close(struct command *command);
 
 void output_drain(struct command *command);
-void output_discard(struct command *command); /* nothing more of it is sent */
-void output_drop(micros now);                 /* reads what is not sent */
+void output_discard(struct command *command); /* nothing more of its output is sent */
+void output_drop(micros now);                 /* reads and drops what is not sent */
 bool output_wanted(const struct command *command, const struct stream *stream, micros now);
-void output_send(micros now); /* what is to be said and fits */
+void output_send(micros now); /* sends what is due and fits */
 bool output_blocked(void);
 bool output_more(void); /* there is more to send at once */
 bool output_gone(void);
 void output_hello(const uint8_t nonce[NONCE], uint32_t survivors);
-micros output_next(micros now); /* when something is to be said that could wait */
+micros output_next(micros now); /* when a message is due that could wait */
 
 /* --- outputs that nobody wants (drop.c) and that outlive their commands (leftovers.c) ---------------- */
 
 void drop_init(void);
-/* Reads what is there, without waiting, and drops it: as from read, but not with EINTR. */
+/* Reads what is there, without waiting, and drops it. Returns as read does, but never fails with EINTR. */
 ssize_t drop(int fd);
 
 struct pollfd;
-void leftovers_take(struct stream *stream); /* unless nobody can write to it any more */
+void leftovers_take(struct stream *stream); /* keeps it open, unless nobody can write to it any more */
 void leftovers_close(void);
 int leftovers_watch(struct pollfd *fds, micros now);
 void leftovers_read(const struct pollfd *fds, int watched, micros now);
@@ -210,7 +211,7 @@ bool frames_read(micros now);
 /* Handles what was read and had to wait. */
 void frames_handle(micros now);
 bool frames_stopped(void);
-bool frames_left(void); /* some were read and not handled yet, which may be handled now */
+bool frames_left(void); /* some were read but not handled yet, and may be handled now */
 
 /* --- reset (reset.c) ------------------------------------------------------------------------------- */
 
@@ -218,7 +219,7 @@ void reset_begin(const uint8_t nonce[NONCE], micros now);
 bool resetting(void);
 void reset_timers(micros now);
 micros reset_next(void);
-/* Kills all commands and waits for that; for the runner's own end. */
+/* Kills all commands and waits for their end; used when the runner itself ends. */
 void reset_and_wait(void);
 
 /* --- terminals (terminal.c) ------------------------------------------------------------------------ */
@@ -226,8 +227,8 @@ void reset_and_wait(void);
 bool terminal_open(int *master, int *slave, unsigned columns, unsigned rows);
 void terminal_resize(int master, unsigned columns, unsigned rows);
 pid_t terminal_foreground(int master);
-bool terminal_by_lines(int master);   /* whether it hands input over by lines: its mode is canonical */
-uint64_t terminal_reader(int master); /* who reads from it and how: its foreground, and its mode */
+bool terminal_by_lines(int master);   /* whether its mode is canonical, so that it passes input on by lines */
+uint64_t terminal_reader(int master); /* identifies its reader: the foreground group and the mode */
 
 /* --- process trees (tree.c) ------------------------------------------------------------------------ */
 
@@ -236,11 +237,11 @@ extern bool sole;
 
 void tree_init(void);
 
-/* Kills what descends from `root` (but not root itself) and what is in a session named; 0 names none.
- * Returns how many of these live, which includes those that are just dying, or -1 if processes can't
- * be listed. What was started after `since` shows that they fork faster than they are killed. */
+/* Kills the descendants of `root` (but not root itself) and the processes of the given sessions; 0 means
+ * none. Returns how many of these are alive, including those that are just dying, or -1 if processes can't be
+ * listed. A process that was started after `since` shows that they fork faster than they are killed. */
 int tree_kill(pid_t root, const pid_t session[2], micros since);
-/* The same for all that commands can have left. */
+/* The same for everything that commands can have left. */
 int tree_kill_all(micros since);
 
 #endif

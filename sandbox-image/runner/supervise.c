@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The supervisor of one command: a process of its own to which everything the command leaves behind is
- * reparented, so that its whole tree is known as long as it runs. It starts the program, waits, and ends
- * with the program, or, if it is held, with the last process of the tree. Its own times and those of
- * what it reaped are what the command used.
+/* The supervisor of one command: a process of its own to which everything that the command leaves behind is
+ * reparented, so that its whole tree is known as long as it runs. It starts the program, waits, and ends with
+ * the program or, if it is held, with the last process of the tree. Its own processor time and that of the
+ * processes that it reaped are the command's.
  *
- * The code beside it has the same uid and can kill or stop it. It is not more than a convenience of
- * the runner, which keeps the deadlines.
+ * The code beside it has the same uid and can kill or stop it. So it only makes things easier for the runner,
+ * which keeps the deadlines.
  *
- * It shares the runner's memory, since a copy would take as long as the program's own start on gVisor.
- * So it writes to nothing but its command's `struct start`. Not to errno either, which is the runner's:
+ * It shares the runner's memory, since on gVisor a copy would take as long as the program's own start. So it
+ * writes only to its command's `struct start`. It does not write to errno either, which is the runner's:
  * system calls that can fail are made by `call`. */
 #define _GNU_SOURCE
 #include "runner.h"
@@ -61,8 +61,8 @@ static long call(long number, long a, long b, long c, long d) {
 #endif
 }
 
-/* Up to INT_MAX, which no descriptor exceeds: gVisor takes the bound for a signed number and refuses
- * ~0U, and thousands of calls instead of this one take a tenth of a second there. */
+/* Closes up to INT_MAX, which no descriptor exceeds: gVisor reads the bound as a signed number and refuses
+ * ~0U. Thousands of calls instead of this one take a tenth of a second there. */
 void close_from(unsigned first) {
   if (call(SYS_close_range, (long)first, INT_MAX, 0, 0) < 0) {
     for (int fd = (int)first; fd < 4096; fd++) {
@@ -77,7 +77,7 @@ static void wake_runner(const struct start *start) {
   }
 }
 
-/* Says what failed. The error comes before the phase, which is when the runner looks at it. */
+/* Reports what failed. The error is set before the phase, which makes the runner read it. */
 static void failed(struct start *start, enum step step, int error) {
   start->report.step = step;
   start->report.error = error;
@@ -91,7 +91,7 @@ static bool same_name(const char *entry, const char *other) {
   return strncmp(entry, other, length) == 0 && entry[length] == '=';
 }
 
-/* Takes the message apart; returns what is wrong with it, or 0. */
+/* Parses the message; returns what is wrong with it, or 0. */
 static int read_message(struct start *start) {
   const char *at = start->message;
   const char *end = at + start->length;
@@ -119,7 +119,7 @@ static int read_message(struct start *start) {
     if (at == end) {
       return EINVAL;
     }
-    /* What has the worker's names is the worker's alone. */
+    /* Variables with the worker's prefix are for the worker alone. */
     if (strncmp(at, "ZCBOT_", 6) != 0) {
       start->environment[given++] = at;
       for (int j = 0; j < DEFAULTS; j++) {
@@ -190,7 +190,7 @@ static int execute(const struct start *start) {
 static int program(void *given) {
   struct start *start = given;
   atomic_store(&start->report.program, (int)getpid());
-  /* Without its supervisor, which somebody killed, it is not to go on. */
+  /* Without its supervisor, if somebody killed that, it must not go on. */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (start->terminal) {
     setsid();
@@ -218,8 +218,9 @@ static int program(void *given) {
 
 /* --- the supervisor ---------------------------------------------------------------------------------------- */
 
-/* Its own descriptors are 0 to 3 from here on: none of another command's, or their ends would never
- * be seen. All of them come from the runner, where 0 to 2 are taken, so none is lost on the way. */
+/* From here on, its descriptors are 0 to 3. It keeps none of another command's, or the end of those streams
+ * would never be seen. All of them come from the runner, where 0 to 2 are taken, so none is lost on the way.
+ * */
 static void keep_own_descriptors(struct start *start) {
   const int own[] = {start->in, start->out, start->err, start->wake};
   for (int i = 0; i < 4; i++) {
@@ -229,7 +230,7 @@ static void keep_own_descriptors(struct start *start) {
   close_from(4);
 }
 
-/* Waits for the program, and if held for all that is left of its tree. */
+/* Waits for the program and, if held, for everything that is left of its tree. */
 static void wait_for(struct start *start, pid_t program) {
   for (;;) {
     int status;
@@ -260,8 +261,8 @@ static int supervisor(void *given) {
   }
   pid_t child = clone(program, start->program_stack + sizeof start->program_stack, CLONE_VM | CLONE_VFORK | SIGCHLD, start);
   if (child < 0) {
-    /* Usually the limit of processes. This is the one call that writes errno, and whoever reads EAGAIN
-     * there by mistake tries again. */
+    /* Usually the limit of processes. This is the one call that writes errno; code of the runner that reads
+     * EAGAIN there by mistake tries again. */
     failed(start, STEP_FORK, EAGAIN);
     return 0;
   }
@@ -278,7 +279,8 @@ static int supervisor(void *given) {
 }
 
 pid_t supervise(struct start *start) {
-  /* Before it is there, so that from its first instruction on no signal ends it that can be blocked. */
+  /* Signals are blocked before it exists, so that from its first instruction on none ends it that can be
+   * blocked. */
   sigset_t all, before;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);

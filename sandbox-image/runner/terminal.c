@@ -11,7 +11,7 @@
 #define TIOCGPTPEER 0x5441
 #endif
 
-/* By path, where the kernel can't give the other end of a master. */
+/* Opens the other end of a master by its path, where the kernel can't do so directly. */
 static int slave_by_name(int master) {
   unsigned number;
   if (ioctl(master, TIOCGPTN, &number) < 0) {

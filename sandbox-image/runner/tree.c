@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kills process trees by what /proc tells about them.
+/* Kills process trees, which it reads from /proc.
  *
- * A process that has SIGKILL pending can't fork any more, but one that is not seen can, so this is
- * done again and again. What is faster than that (each of its processes forks and ends, in a session
- * of its own) is caught by stopping everything in the process namespace at once, which the kernel
- * does without letting a fork through, where everything there is the runner's.
+ * A process with a pending SIGKILL can't fork any more, but one that was not seen can, so the kill is
+ * repeated. Trees that are faster than that (each process forks and ends, in a session of its own) are caught
+ * by stopping everything in the process namespace at once, which the kernel does without letting a fork
+ * through. This is possible only where everything there is the runner's.
  *
- * A process id could have passed to another process between the look and the kill. Ids are given out
- * in turn, so that would take thousands of forks within microseconds, and could only hit another
- * process of the same sandbox. */
+ * A process id could pass to another process between the look and the kill. Ids are given out in turn, so
+ * that would take thousands of forks within microseconds, and could only hit another process of the same
+ * sandbox. */
 #define _GNU_SOURCE
 #include "runner.h"
 
@@ -64,7 +64,7 @@ static uint64_t number(const char *at) {
   return value;
 }
 
-/* The name in it may be anything, but comes before the last parenthesis. */
+/* The name in the text may be anything, but it comes before the last parenthesis. */
 static bool parse(const char *text, struct process *process) {
   const char *at = strrchr(text, ')');
   if (at == NULL || at[1] != ' ') {
@@ -131,7 +131,7 @@ static bool list(void) {
         continue;
       }
       if (count == MAX_PROCESSES) {
-        return true; /* the others next time, when these are dead */
+        return true; /* the others are handled next time, when these are dead */
       }
       int found = read_process(entry->name, &processes[count]);
       if (found < 0) {
@@ -158,7 +158,7 @@ static struct process *find(pid_t pid) {
   return low < count && processes[low].pid == pid ? &processes[low] : NULL;
 }
 
-/* Whether a process descends from the root: what was found is kept for all on the way. */
+/* Whether a process descends from the root. The result is kept for all processes on the way. */
 static bool descends(struct process *process, pid_t root) {
   struct process *at = process;
   int place = OUTSIDE;
@@ -192,12 +192,12 @@ static bool in_session(const struct process *process, const pid_t session[2]) {
 
 struct target {
   pid_t root;           /* what descends from it; 0: nothing */
-  const pid_t *session; /* two of them, 0 for none; or NULL: everything but what the container began with */
+  const pid_t *session; /* two sessions, 0 for none; or NULL: everything but what the container began with */
 };
 
-/* What the container began with: process 1, and what it waits for where that is not the runner. It is
- * told by its session, which nobody else can enter. Where process 1 is the runner, only supervisors
- * that have no session of their own yet are in it. */
+/* What the container began with: process 1, and the processes that it waits for where it is not the runner.
+ * These are identified by its session, which nobody else can enter. Where process 1 is the runner, its
+ * session contains only supervisors that have no session of their own yet. */
 static bool is_meant(struct process *process, const struct target *target) {
   if (process->pid == 1 || process->pid == target->root || process->pid == getpid()) {
     return false;
@@ -220,8 +220,8 @@ static int kill_once(const struct target *target, uint64_t since, bool *younger)
     if (!is_meant(process, target)) {
       continue;
     }
-    /* All of a group at once: that is faster than a shell's fork bomb. A group is part of a session,
-     * so it is meant as a whole, but for the supervisor's own. */
+    /* Kills a whole group at once, which is faster than a shell's fork bomb. A group is part of a session, so
+     * all of it is meant, except for the supervisor's own. */
     if (process->group > 1 && process->group != group && process->group != target->root && process->group != getpgrp()) {
       group = process->group;
       kill(-group, SIGKILL);
@@ -245,7 +245,7 @@ static int kill_target(const struct target *target, micros since) {
     kill(-1, SIGCONT);
   }
   if (alive < 0 && sole) {
-    /* Somebody took this process's limits away. Nothing hung keeps its place all the same. */
+    /* Somebody lowered this process's limits. Even then, nothing may survive. */
     kill(-1, SIGKILL);
   }
   return alive;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A worker and a Kafka broker in one process, as ``bin/run`` starts them, for the tests of a run.
 
-``bin/test --python`` has built what it needs. The process is started with the first test that asks for
-it, and leaves nothing behind: it has a network, workspaces, topics and a worker id of its own.
+``bin/test --python`` builds what it needs. The process starts with the first test that requests it, and
+leaves nothing behind: it has its own network, workspaces, topics and worker id.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PATIENCE = 90.0
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A run that is to end stops what it has started."""
+    """Makes an interrupted run stop what it has started."""
 
     def end(*_: object) -> None:
         raise KeyboardInterrupt
@@ -42,12 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGTERM, end)
 
 
-#: What is begun as soon as it is known to be needed, so that it gets ready while other tests run.
+#: Started as soon as a test is known to need it, so that it gets ready while other tests run.
 _started: dict[str, Any] = {}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that need no worker first: it starts meanwhile."""
+    """Runs the tests that need no worker first, while it starts."""
 
     def needs_worker(item: pytest.Item) -> bool:
         return "deployment" in getattr(item, "fixturenames", ())
@@ -73,7 +73,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def types() -> subprocess.Popen[str]:
-    """What checks the types, under way since the run began."""
+    """The type checker, which has been running since the run began."""
     it: subprocess.Popen[str] = _started["types"]
     return it
 
@@ -85,7 +85,7 @@ def free_port() -> int:
 
 
 class Deployment:
-    """The process, and where its Kafka is."""
+    """The process, and the address of its Kafka."""
 
     def __init__(self) -> None:
         self.id = f"python-{os.getpid()}"
@@ -119,7 +119,7 @@ class Deployment:
 
     @contextlib.contextmanager
     def another_worker(self) -> Iterator[str]:
-        """Joins the group, as if on another host that shares the workspaces, and leaves it; its id."""
+        """Lets a worker join the group, as if on another host that shares the workspaces; yields its id."""
         worker_id = f"{self.id}-other"
         process = self._spawn(worker_id, "off", "run", KAFKA_BOOTSTRAP_SERVERS=self.bootstrap)
         try:
@@ -177,7 +177,7 @@ class Deployment:
         return (self.directory / "log").read_text(errors="replace")
 
     def kill(self) -> None:
-        """As a machine that loses its power."""
+        """Kills the process, as if its machine lost power."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(PATIENCE)
@@ -196,7 +196,7 @@ class Deployment:
         self._forget()
 
     def _forget(self) -> None:
-        """The worker may have mounted the workspaces on themselves."""
+        """Removes the files, and unmounts the workspaces, which the worker may have mounted on themselves."""
         subprocess.run(["umount", "-R", str(self.directory / "workspaces")], capture_output=True, check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -225,7 +225,7 @@ def _docker(*arguments: str) -> str:
 
 
 def _remove_leftovers() -> None:
-    """The containers of runs that were killed."""
+    """Removes the containers of killed runs."""
     for line in _docker("ps", "-a", "--format", '{{.ID}} {{.Label "zcbot.worker"}}').splitlines():
         container, _, worker = line.partition(" ")
         run = re.match(r"python-(\d+)", worker)
@@ -243,7 +243,7 @@ def deployment() -> Iterator[Deployment]:
 
 @pytest.fixture(scope="session")
 def client(deployment: Deployment) -> Iterator[Client]:
-    """One for all tests that don't end it."""
+    """One client for all tests that do not close it."""
     with Client(deployment.bootstrap) as it:
         yield it
 
@@ -254,5 +254,5 @@ def new_user() -> str:
 
 @pytest.fixture(scope="session")
 def sandbox(client: Client) -> Sandbox:
-    """A user for tests that need no user of their own."""
+    """A sandbox for tests that need no separate user."""
     return client.sandbox(new_user())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests read and write besides the client."""
+"""Access to the topics for tests, in addition to the client."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Watch:
         return None if message is None or message.error() is not None else message
 
     def wait_for(self, matches: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The value of the first record that matches."""
+        """Returns the value of the first record that matches."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             message = self.poll(1.0)

@@ -71,7 +71,7 @@ async def test_stream(sandbox: AsyncSandbox) -> None:
 async def test_what_is_retryable_is_repeated_and_runs_once(
     sandbox: AsyncSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workers refuse commands beyond 72 of a user."""
+    """Workers refuse more than 72 commands of a user."""
     monkeypatch.setattr(calls, "FIRST_TRY_SECONDS", 2.5)
     monkeypatch.setattr(calls, "CLOCK_SECONDS", 0.2)
     names = [f"n{n}" for n in range(85)]

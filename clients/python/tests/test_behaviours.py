@@ -139,7 +139,7 @@ def test_no_answer_deadline(deployment: Deployment, sandbox: Sandbox) -> None:
         with pytest.raises(NoAnswerError) as missing:
             sandbox.run("sleep", "50", wait=3)
         assert time.monotonic() - before < 20
-        # A command for which nobody waits any more is killed.
+        # A command that nobody waits for any more is killed.
         end = exited.wait_for(lambda fields: fields["exec_id"] == missing.value.request_id)
         assert (end["reason"], end.get("signal")) in (("signalled", 9), ("expired", None))
 
@@ -166,7 +166,7 @@ def test_invalid_input_error_names_field(client: Client, sandbox: Sandbox) -> No
         with pytest.raises(InvalidRequestError) as invalid:
             act()
         assert invalid.value.field == field
-    # What only a worker can know.
+    # Only a worker can know this.
     with pytest.raises(CommandNotStartedError, match="timeout_seconds is 3600") as refused:
         sandbox.run("true", timeout=3600, wait=PATIENCE)
     assert (refused.value.reason, refused.value.retryable) == ("rejected", False)
@@ -227,7 +227,7 @@ def test_files_hostile_names(sandbox: Sandbox) -> None:
     }
     with pytest.raises(InvalidRequestError, match="UTF-8"):
         files.read("hostile/\udcff")
-    # A link leads no further than the sandbox.
+    # A link can't lead out of the sandbox.
     assert b"sandbox" in files.read("hostile/link")
     for name in [*names, "link", "pipe"]:
         files.remove(f"hostile/{name}")
@@ -236,7 +236,7 @@ def test_files_hostile_names(sandbox: Sandbox) -> None:
 
 
 def test_files_of_a_lying_sandbox(sandbox: Sandbox) -> None:
-    """A user's programs do not stand in for those of the image."""
+    """A user's programs do not replace those of the image."""
     sandbox.shell("mkdir -p bin; printf '#!/bin/sh\necho lies' >bin/find; chmod +x bin/find").check()
     assert {entry.name for entry in sandbox.files.list("bin")} == {"find"}
     with pytest.raises(CommandTimeoutError):
@@ -273,7 +273,7 @@ def test_release(client: Client) -> None:
     assert reaped is not None
     assert (reaped.reason, reaped.container_id) == ("requested", ready.container_id)
     assert sandbox.files.read("kept") == b"kept"
-    # Another container than this one stays.
+    # A container other than the named one stays.
     assert sandbox.release(container_id=ready.container_id, wait=0.5) is None
     sandbox.release()
 
@@ -287,7 +287,7 @@ class Noticed:
 
 @pytest.fixture(scope="module", autouse=True)
 def noticed(client: Client) -> Iterator[Noticed]:
-    """A sandbox that nobody uses for its idle TTL of eight seconds."""
+    """A sandbox that is not used for its idle TTL of eight seconds."""
     sandbox = client.sandbox(new_user())
     it = Noticed(Queue(), Queue(), "")
     with sandbox.on_expiring(it.expiring.put), sandbox.on_reaped(it.reaped.put):
@@ -341,7 +341,7 @@ def forged(user: str, exec_id: str, **fields: object) -> bytes:
 
 
 def test_hostile_bytes(deployment: Deployment, sandbox: Sandbox) -> None:
-    """What others write into the topics of results, and what a command writes."""
+    """Bytes that others write into the topics of results, and bytes that a command writes."""
     user = sandbox.user
     with sandbox.start(script=r"echo up; read; printf '\xff\xfe\0\e[31m\xc3'; printf '\xa4'", stdin=True) as run:
         stream = run.stream()
@@ -415,7 +415,7 @@ def test_close_ends_waits(deployment: Deployment) -> None:
 
 
 class Work:
-    """Threads that run commands, each of which leaves a line in its user's workspace, until the end."""
+    """Threads that run commands until the end. Each command writes a line in its user's workspace."""
 
     def __init__(self, sandboxes: list[Sandbox], at_a_time: int) -> None:
         self.sandboxes = sandboxes
@@ -442,7 +442,7 @@ class Work:
             self.ends.put((line, result))
 
     def end(self) -> list[tuple[str, Result | SandboxError]]:
-        """The outcomes that were not taken yet. No command may have run twice."""
+        """Returns the outcomes that were not taken yet. No command may have run twice."""
         self._stop.set()
         for thread in self._threads:
             thread.join(4 * PATIENCE)
@@ -461,7 +461,7 @@ def test_broker_restart_loses_nothing(
     deployment: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The brokers and the worker are killed and come back. Each request is answered, and no command runs
-    twice; what ran at that moment is lost, and said to be."""
+    twice. Commands that ran at that moment are lost, and answered as lost."""
     monkeypatch.setattr(plan, "DEFAULT_START_SECONDS", 3 * PATIENCE)  # a start takes long on a loaded machine
     sandboxes = [client.sandbox(new_user()) for _ in range(2)]
     for sandbox in sandboxes:
@@ -479,8 +479,8 @@ def test_broker_restart_loses_nothing(
 def test_rebalances_lose_nothing(
     deployment: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second worker joins, serves some of the users, and leaves. Everything is answered. What runs when its
-    user moves ends with its sandbox, and nothing else is lost."""
+    """A second worker joins, serves some of the users, and leaves. Everything is answered. A command that runs
+    when its user moves ends with its sandbox, and nothing else is lost."""
     monkeypatch.setattr(plan, "DEFAULT_START_SECONDS", 3 * PATIENCE)
     users: dict[int, str] = {}
     while len(users) < 4:  # one of each partition, so that each worker has some

@@ -45,7 +45,7 @@ def test_the_snippets_run(document: Path, deployment: Deployment, capsys: pytest
     user = new_user()
     namespace: dict[str, Any] = {}
     snippets = blocks(document)
-    # Those after the first use what the first has made, with a client that is not closed.
+    # Later snippets use the variables of the first one, with a client that is not closed.
     with Client(deployment.bootstrap) as client:
         for number, snippet in enumerate(snippets):
             code = snippet.replace("127.0.0.1:9092", deployment.bootstrap).replace(README_USER, user)

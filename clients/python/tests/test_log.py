@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which partitions are read, and what of them. Topics of the test's own; no worker has a part in it."""
+"""Which partitions are read, and from where. The tests have their own topics, without a worker."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def create(admin: Any, *topics: str) -> None:
 
 
 class Reading:
-    """A log, and a thread that reads it as the core does."""
+    """A log, and a thread that reads it like the core."""
 
     def __init__(self, bootstrap: str, reply_topic: str | None = None) -> None:
         self.taken: Queue[tuple[str, bytes, bytes | None]] = Queue()
@@ -96,7 +96,7 @@ def test_partitions_are_read_from_their_present_ends_and_left(
     assert it.taken.get(timeout=PATIENCE) == ("exited", users[0].encode(), b"after")
     for user in users[1:]:
         it.hold(user, "exited")
-    # Partitions are added, so answers may lie in others from now on.
+    # Partitions are added, so answers may be in others from now on.
     admin.create_partitions([NewPartitions(topic, 5)])[topic].result(PATIENCE)
     while len(admin.list_topics(topic, timeout=PATIENCE).topics[topic].partitions) < 5:
         time.sleep(0.05)
@@ -137,7 +137,7 @@ def test_brokers_are_asked_beside_the_reading(
 
 
 def test_the_first_requests_of_a_client_wait_for_no_timer(deployment: Deployment) -> None:
-    """librdkafka looks once a second for topics of which it knows nothing."""
+    """librdkafka looks up unknown topics only once a second."""
     user = new_user()
     ensures, commands = [], []
     for _ in range(4):  # the first makes the sandbox
@@ -168,7 +168,7 @@ def test_a_reply_topic_is_read_instead(
         publish(deployment.bootstrap, topic, user, of, headers=[(REPLY_OF, PREFIX.encode() + of)])
     publish(deployment.bootstrap, topic, user, b"no header")
     publish(deployment.bootstrap, topic, user, b"last", headers=[(REPLY_OF, PREFIX.encode() + b"output")])
-    # What is not copied, or names no main topic, is no answer.
+    # A record that is not a copy, or names no main topic, is no answer.
     assert it.taken.get(timeout=PATIENCE) == ("exited", user.encode(), b"exited")
     assert it.taken.get(timeout=PATIENCE) == ("output", user.encode(), b"last")
     # Requests ask for the copies.
@@ -182,7 +182,7 @@ def test_a_reply_topic_is_read_instead(
 
 
 def worker_copies(deployment: Deployment) -> bool:
-    """Whether the worker knows the header: then it rejects a name that is no reply topic."""
+    """Whether the worker supports the header: then it rejects a name that is no reply topic."""
     user, exec_id = new_user(), new_user()
     value = json.dumps({"event_id": exec_id, "user_id": user, "command": ["true"]}).encode()
     with Watch(deployment.bootstrap, "sandbox.exited") as exited:
@@ -191,7 +191,7 @@ def worker_copies(deployment: Deployment) -> bool:
 
 
 class Copier:
-    """Copies answers in place of a worker that does not."""
+    """Copies answers instead of a worker that does not."""
 
     def __init__(self, bootstrap: str) -> None:
         self._producer = Producer({"bootstrap.servers": bootstrap})
@@ -249,7 +249,7 @@ def test_a_client_with_a_reply_topic(deployment: Deployment, admin: Any) -> None
 
 
 def test_without_copies_an_error_names_the_reply_topic(deployment: Deployment, admin: Any) -> None:
-    """A topic that takes no record stands for all that keeps workers from writing a copy."""
+    """A topic that accepts no record stands for every obstacle to a worker's copy."""
     useless = "sandbox.reply.useless"
     admin.create_topics([NewTopic(useless, 1, 1, config={"max.message.bytes": "1"})])[useless].result(PATIENCE)
     with Client(deployment.bootstrap, reply_topic=useless) as client:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What needs no worker and no Kafka."""
+"""Tests that need neither a worker nor Kafka."""
 
 from __future__ import annotations
 
@@ -96,13 +96,13 @@ def test_golden_results_are_read(golden: Path) -> None:
             assert getattr(event, name) == given.encode()
         elif hasattr(event, name) and name != "at" and not name.endswith("_at"):
             assert getattr(event, name) == given
-    # Fields and values of the future are no obstacle; another key is.
+    # Unknown fields and values of newer versions are accepted; another key is not.
     future = {**fields, "a_new_field": [{"a": 1}]}
     if "reason" in fields:
         future["reason"] = "of_the_future"
     assert decode(GOLDEN_USER, json.dumps(future).encode()) is not None
     assert decode(b"somebody else", value) is None
-    # Any field of another kind makes it no event, or is ignored; nothing is raised.
+    # A field of another type makes the record invalid, or is ignored; nothing is raised.
     for name in fields:
         nonsense: Any
         for nonsense in (None, [], {}, -1, 1e300, 10**30, "", "\ud800", "x" * 10_000, True):
@@ -210,7 +210,7 @@ def test_output_beyond_the_bound_is_dropped() -> None:
 
 
 class LogStandIn:
-    """Keeps what is published; the test says what comes back."""
+    """Keeps the published records; the test supplies the answers."""
 
     def __init__(self, take: Callable[[str, bytes, bytes | None], None]) -> None:
         self.take = take
@@ -336,7 +336,7 @@ def test_a_command_that_did_not_run_is_published_again_under_another_id(core: Co
     _, second = log.wait_published(2)
     assert second["event_id"] != first["event_id"]
     assert second["requested_at"] > first["expires_at"]
-    # The first one is over, whatever is said of it.
+    # The first one has ended, whatever answers say about it.
     log.exited(user, first["event_id"], "exited", exit_code=1)
     log.exited(user, second["event_id"], "exited", exit_code=0)
     assert call.future.result(PATIENCE).exit_code == 0
@@ -347,7 +347,7 @@ def test_a_command_that_did_not_run_is_published_again_under_another_id(core: Co
 def test_a_command_has_its_time_to_start_from_when_it_is_published_on(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Brokers may take a while until they tell where to read, or until they take a record."""
+    """Brokers may take a while to tell where to read from, or to accept a record."""
     monkeypatch.setattr(calls, "FIRST_TRY_SECONDS", 1.5)
     log, user = log_of(core), new_user()
     log.hold_seconds = 1.2
@@ -377,7 +377,7 @@ def test_a_repeated_refusal_makes_one_more_try(core: Core) -> None:
     for _ in range(5):
         log.exited(user, first["event_id"], "rejected", retryable=True)
     _, second = log.wait_published(2)
-    time.sleep(0.2)  # for the tries that must not come
+    time.sleep(0.2)  # time for retries that must not happen
     log.exited(user, second["event_id"], "exited", exit_code=0)
     assert call.future.result(PATIENCE).ok
     log.wait_published(2)
@@ -471,7 +471,7 @@ def test_output_may_come_after_the_end(core: Core) -> None:
 def test_output_that_is_lost_is_an_error_with_what_is_left(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where a copy for a reply topic was dropped: nobody may take the rest for all of it."""
+    """For example, if a copy for a reply topic was dropped: nobody must take the rest for the whole output."""
     monkeypatch.setattr(inflight, "LATE_OUTPUT_SECONDS", 0.1)
     log, user = log_of(core), new_user()
     ends: list[dict[str, Any]] = [{"reason": "exited", "exit_code": 0}, {"reason": "signalled", "signal": 9}]
@@ -503,7 +503,7 @@ def test_output_that_is_lost_is_an_error_with_what_is_left(
 def test_a_thread_that_hangs_keeps_nobody_far_beyond_the_deadline(
     core: Core, monkeypatch: pytest.MonkeyPatch, wait: Callable[[Core, ExecCall], object]
 ) -> None:
-    """As in a callback that was given to Kafka's client, which the reading thread calls."""
+    """For example, in a callback of Kafka's client, which the reading thread calls."""
     monkeypatch.setattr(calls, "SLACK_SECONDS", 1.0)
     goes_on, hangs = threading.Event(), threading.Event()
 
@@ -533,7 +533,7 @@ def test_a_thread_that_hangs_keeps_nobody_far_beyond_the_deadline(
 def test_a_call_that_has_ended_is_freed_without_the_collector(
     core: Core, stream: bool, hold_seconds: float
 ) -> None:
-    """It has the command's input and output."""
+    """The call holds the command's input and output."""
     log, user = log_of(core), new_user()
     log.hold_seconds = hold_seconds
     gc.collect()
@@ -596,7 +596,7 @@ def test_what_is_refused_by_kafka_ends_the_waits(core: Core) -> None:
 
 
 def test_a_topic_that_may_not_be_read_ends_only_the_waits_for_its_records(core: Core) -> None:
-    """For example, commands go on although a subscription to ends of sandboxes is refused."""
+    """For example, commands continue although a subscription to ends of sandboxes is refused."""
     run, ensure = command(new_user()), ensure_call(new_user(), PATIENCE, None)
     core.begin(run)
     core.begin(ensure)
@@ -609,7 +609,7 @@ def test_a_topic_that_may_not_be_read_ends_only_the_waits_for_its_records(core: 
 
 
 def outcome(act: Callable[[], object]) -> Future[object]:
-    """Of something that may take for ever if it is wrong."""
+    """Returns the outcome of a call that may never end if there is an error."""
     future: Future[object] = Future()
 
     def run() -> None:
@@ -689,7 +689,7 @@ async def test_a_file_operation_that_is_cancelled_is_killed(core: Core) -> None:
 async def test_a_subscription_that_is_cancelled_while_it_begins_listens_to_nothing(
     core: Core, monkeypatch: pytest.MonkeyPatch, turns: int
 ) -> None:
-    """Also where it has begun, and its task does not know yet. Before Python 3.12, wait_for ignored that."""
+    """Also if it has begun, and its task does not know yet. Before Python 3.12, wait_for ignored that case."""
     log, held = log_of(core), Future[None]()
     hold = log.hold
     monkeypatch.setattr(log, "hold", lambda *of: (hold(*of), held)[1])
@@ -757,14 +757,14 @@ def test_a_release_that_hears_of_no_end_leaves_nothing_behind(
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time of the core, in seconds: whole ones, so that one more is one more exactly."""
+    """The core's time, in whole seconds, so that adding one second is exact."""
     it = [1_000.0]
     monkeypatch.setattr(core_module, "time", SimpleNamespace(monotonic=lambda: it[0], sleep=time.sleep))
     return it
 
 
 def keep_alive_for(core: Core, user: str, now: list[float], seconds: int) -> int:
-    """Each second; how many reports were published."""
+    """Calls ``keep_alive`` each second; returns how many reports were published."""
     reports = 0
     for _ in range(seconds):
         now[0] += 1
@@ -783,7 +783,7 @@ def ready_for(core: Core, user: str, idle_ttl: int) -> None:
 
 
 def test_deadlines_that_are_not_needed_any_more_take_no_memory() -> None:
-    """A call may have one a day away, and a client many calls a second."""
+    """A call's deadline may be a day away, and a client may make many calls a second."""
     timers = Timers()
     acts: list[str] = []
     for number in range(10_000):
@@ -798,7 +798,7 @@ def test_deadlines_that_are_not_needed_any_more_take_no_memory() -> None:
 def test_use_is_reported_every_30_seconds_however_long_the_idle_ttl_is(
     core: Core, now: list[float]
 ) -> None:
-    """The sandbox may be another one by then, with the usual TTL."""
+    """By then, there may be another sandbox with the default TTL."""
     user, other = new_user(), new_user()
     ready_for(core, user, 3600)
     ready_for(core, other, 100)

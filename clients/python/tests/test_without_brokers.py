@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waits while no broker can be reached."""
+"""Calls while no broker can be reached."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_deadline_without_brokers() -> None:
 
 
 def test_an_error_tells_why_nothing_was_published() -> None:
-    """Whoever got no answer would look for a worker, where the address or the password of brokers is wrong."""
+    """Without the reason, users would look for a worker, although the brokers' address or password is wrong."""
     with Client("127.0.0.1:1") as nowhere:
         sandbox = nowhere.sandbox(new_user())
         for act in (lambda: sandbox.ensure(wait=1), lambda: sandbox.run("true", wait=1)):
@@ -69,14 +69,14 @@ def test_an_error_tells_why_nothing_was_published() -> None:
 
 
 def test_an_error_tells_of_a_broker_that_is_not_reached_although_another_one_answers() -> None:
-    """librdkafka tells the reason once in half a minute. The partitions' leaders come from any broker, and their
+    """librdkafka reports the reason once in half a minute. The partitions' leaders come from any broker, and their
     ends from one only."""
     it = make_log()
     stand_in = Brokers(it, {0})
     it._finder._thread = threading.current_thread()  # it is the test that asks
     it._brokers._troubled(KafkaError(KafkaError._TRANSPORT, "Connect to 10.0.0.3:9092 failed: Connection refused"))
     held = it.hold(user_of(0).encode(), ("exited",), time.monotonic() + 60)
-    for _ in range(2):  # how many partitions there are, and where the one ends
+    for _ in range(2):  # how many partitions there are, and the end of partition 0
         it._finder._ask_for(it._finder._await_question())
     assert stand_in.asked == [[("sandbox.exited", 0)]]
     it._finder.waits._waits[0].deadline = 0.0
@@ -99,7 +99,7 @@ def test_the_users_error_callback_is_called_as_well() -> None:
 
 
 def test_a_callback_that_hangs_keeps_nobody_beyond_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as one for tokens. librdkafka calls it in the threads that keep the deadlines."""
+    """For example, one for tokens. librdkafka calls it in the threads that keep the deadlines."""
     monkeypatch.setattr(calls, "SLACK_SECONDS", 0.5)
     goes_on = threading.Event()
 
@@ -156,7 +156,7 @@ def make_log(kafka: str | Mapping[str, Any] = "127.0.0.1:1") -> Log:
 
 
 def test_a_release_does_not_wait_for_a_hold() -> None:
-    """It is called where calls end: in an event loop, or in the thread that reads."""
+    """A release happens where calls end: in an event loop, or in the reading thread."""
     it = make_log()
     for topic in ("sandbox.exited", "sandbox.ready"):
         it._finder._interests.count(topic, 1, time.time())
@@ -190,7 +190,7 @@ def test_a_thread_that_can_not_be_started_once_spoils_no_later_hold(monkeypatch:
 
 
 def test_the_garbage_collector_may_close_a_client_in_any_thread() -> None:
-    """Also in one that has a lock of the client's."""
+    """Also in one that holds a lock of the client."""
     client = Client("127.0.0.1:1")
     core = client._core
     clients = [client]
@@ -207,7 +207,7 @@ def test_the_garbage_collector_may_close_a_client_in_any_thread() -> None:
 
 
 def test_the_garbage_collector_may_end_a_generator_in_any_thread() -> None:
-    """One that nobody has leaves its blocks then: a command is killed, and a subscription ends."""
+    """An unreferenced generator then leaves its blocks: a command is killed, and a subscription ends."""
     client = Client("127.0.0.1:1")
     core, sandbox = client._core, client.sandbox(user_of(0))
     Brokers(core.log, set())
@@ -235,7 +235,7 @@ def test_the_garbage_collector_may_end_a_generator_in_any_thread() -> None:
 
 
 def test_librdkafka_is_served_while_brokers_are_asked() -> None:
-    """It calls for tokens in ``poll`` only, and a consumer without one is let in by no broker."""
+    """It requests tokens in ``poll`` only, and brokers refuse a consumer without one."""
     asked: Queue[float] = Queue()
 
     def token(_: str) -> tuple[str, float]:
@@ -257,7 +257,7 @@ def test_librdkafka_is_served_while_brokers_are_asked() -> None:
 
 
 class FatalProducer:
-    """After an error that is fatal, librdkafka's producer stores nothing any more."""
+    """After a fatal error, librdkafka's producer accepts no more records."""
 
     made: list[FatalProducer]
 
@@ -295,7 +295,7 @@ class FatalProducer:
 
 @pytest.fixture
 def producers(monkeypatch: pytest.MonkeyPatch) -> list[FatalProducer]:
-    """All that are made, the oldest first."""
+    """All producers that are created, the oldest first."""
     monkeypatch.setattr(FatalProducer, "made", [], raising=False)
     monkeypatch.setattr(writer, "Producer", FatalProducer)
     return FatalProducer.made
@@ -304,7 +304,7 @@ def producers(monkeypatch: pytest.MonkeyPatch) -> list[FatalProducer]:
 def test_a_process_publishes_again_after_a_fatal_error_of_its_producer(
     monkeypatch: pytest.MonkeyPatch, producers: list[FatalProducer]
 ) -> None:
-    """Such as one without permissions: who was started before they were granted would have to be restarted."""
+    """For example, missing permissions: a process started before the grant would have to be restarted."""
     monkeypatch.setattr(writer, "_REPLACE_SECONDS", 0.0)
     it = make_log()
     refused: Queue[LogError | None] = Queue()
@@ -547,7 +547,7 @@ def test_a_refusal_to_read_is_told_with_what_was_to_be_read(topic: str | None, k
 
 
 def test_nothing_is_published_while_its_answer_can_not_be_read() -> None:
-    """librdkafka tells of a refusal once, and an agent that tries again would run its command each time."""
+    """librdkafka reports a refusal once, and an agent that retries would run its command each time."""
     core = Core("127.0.0.1:1", topic_prefix="sandbox.", reply_topic=None, name="test")
     brokers: Any = Brokers(core.log, set())
     told: Queue[Any] = Queue()
@@ -586,7 +586,7 @@ def test_nothing_is_published_while_its_answer_can_not_be_read() -> None:
         with pytest.raises(LogError, match="sandbox.ready can't be read"):
             begin(user_of(partition)).future.result(0)
     assert len(core.log._writer) == published
-    # It is read on, from where it was, so that the end of the refusal is noticed.
+    # Reading continues from the same position, so that the end of the refusal is noticed.
     assert (brokers.unassigned, brokers.assigned[-1]) == ([("sandbox.ready", 0)], ("sandbox.ready", 0, 5))
     assert ("sandbox.ready", 0) not in interests.idle(math.inf)
     tell(KafkaError._PARTITION_EOF)
@@ -615,7 +615,7 @@ def test_a_topic_without_partitions_is_none_and_delays_nobody(monkeypatch: pytes
 
 
 def test_close_ends_the_look_for_new_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which asks for each topic; the consumers that it uses are closed then."""
+    """The look-up asks for each topic; the consumers that it uses are closed afterwards."""
     monkeypatch.setattr(finder, "_CALL_SECONDS", 0.8)
     it = make_log()
     brokers = Brokers(it, set())
@@ -638,7 +638,7 @@ def test_close_ends_the_look_for_new_partitions(monkeypatch: pytest.MonkeyPatch)
 def test_a_deadline_that_comes_during_the_look_for_new_partitions_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Not only when brokers were asked for all topics."""
+    """Not only after the brokers were asked for all topics."""
     monkeypatch.setattr(finder, "_CALL_SECONDS", 0.8)
     it = make_log()
     brokers = Brokers(it, set())
@@ -664,7 +664,7 @@ def test_a_deadline_that_comes_during_the_look_for_new_partitions_is_kept(
 
 @pytest.mark.parametrize("is_written_before", [True, False])
 def test_an_answer_that_is_written_while_a_new_partition_is_looked_at_is_read(is_written_before: bool) -> None:
-    """Its place is what brokers tell of the time, or of the end: neither is after the answer."""
+    """The position comes from the brokers' offset for the time, or their end offset: neither is after the answer."""
     it = make_log()
     brokers = Brokers(it, set())
     written = int(is_written_before)
@@ -728,7 +728,7 @@ def test_a_wait_for_a_leader_is_given_up_with_its_call() -> None:
 
 
 def busy(client: AsyncClient, wait: float) -> list[asyncio.Task[object]]:
-    """Calls that have all threads of a client, and more that wait for one."""
+    """Calls that use all threads of a client, and more calls that wait for one."""
     sandbox = client.sandbox(new_user())
     calls: list[Coroutine[Any, Any, object]] = [sandbox.release(wait=wait) for _ in range(9)]
     calls += [sandbox.ensure(wait=wait), sandbox.run("true", wait=wait)]
@@ -795,7 +795,7 @@ async def test_an_ensure_that_is_cancelled_is_not_published() -> None:
 async def test_nothing_comes_of_what_is_interrupted(
     act: Callable[[Sandbox], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As by Ctrl-C, which comes while a thread waits."""
+    """For example, by Ctrl-C while a thread waits."""
 
     def result(*_: object) -> None:
         time.sleep(0.3)

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** {@code asyncapi.yaml} says what the code does. */
+/** {@code asyncapi.yaml} matches the code. */
 class AsyncApiTest {
   private static final String SCHEMAS = "./src/main/resources/schemas/";
   private static final Path FILE = file();

@@ -11,7 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
-/** A codec, and what it refuses. */
+/** Base class for tests of a codec and of what it refuses. */
 abstract class CodecCase {
   static final String USER = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10";
   static final Instant APPENDED = Instant.parse("2026-11-24T12:00:00Z");

@@ -11,7 +11,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What commands read and write, and their end. */
+/** Inputs, outputs and ends of commands. */
 class CommandCodecTest extends CodecCase {
   private static final String OUTPUT =
       """

@@ -13,7 +13,7 @@ import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
 
-/** Any event about a command. */
+/** Generates any event about a command. */
 final class CommandEvents {
   private CommandEvents() {}
 
@@ -61,7 +61,7 @@ final class CommandEvents {
     return arbitrary.injectNull(0.3);
   }
 
-  /** The settings of an exec, since an exec has more components than can be combined at once. */
+  /** Some settings of an exec, grouped since an exec has too many components to combine at once. */
   private record Limits(Duration timeout, Integer output, TerminalSize terminal, Instant expires) {}
 
   private static Arbitrary<String> execIds() {
@@ -177,6 +177,6 @@ final class CommandEvents {
                     !end.flag()));
   }
 
-  /** The rest of an exited. */
+  /** The other fields of an exited event. */
   private record End(Integer code, String message, boolean flag, int survivors) {}
 }

@@ -16,9 +16,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A change of the contract breaks nobody who reads or writes it as it was released. */
+/** Changes of the contract break no reader and no writer of a released version. */
 class CompatibilityTest {
-  /** Releases whose readers and writers may be about; {@code released/} has their schemas. */
+  /**
+   * Releases whose readers and writers may still be in use; {@code released/} has their schemas.
+   */
   private static final List<String> RELEASES = List.of("0.1");
 
   @Test

@@ -42,7 +42,7 @@ class EventCodecPropertyTest {
     return Events.any();
   }
 
-  /** JSON of the right kind with wrong insides: fields of all names with values of all kinds. */
+  /** JSON objects with wrong contents: fields of all names with values of all kinds. */
   @Provide
   Arbitrary<String> almostEvents() {
     Arbitrary<String> names =
@@ -180,8 +180,8 @@ class EventCodecPropertyTest {
   }
 
   /**
-   * Reads; whatever comes, the only failure is the codec's own, fit to be shown and stored. And
-   * what was read can be written: it may have to be sent on.
+   * Decodes any input. The only possible failure is the codec's own, whose message can be shown and
+   * stored. Every event that was read can be written, since it may have to be forwarded.
    */
   private void decode(Topic topic, byte @Nullable [] key, byte @Nullable [] value) {
     try {

@@ -106,7 +106,7 @@ class EventSchemasTest {
             Arrays.stream(values).map(WireName::wire).filter(v -> !v.equals("unknown")).toList());
   }
 
-  /** Both refuse these; what only one of the two refuses is in the tables below. */
+  /** Records that both refuse. The tables below have those that only one of the two refuses. */
   static final List<String> REFUSED_BY_BOTH =
       List.of(
           "ensure []",
@@ -171,7 +171,7 @@ class EventSchemasTest {
     assertThat(TestSchemas.problems(read.topic(), read.json())).as("of the schema").isNotEmpty();
   }
 
-  /** What only the codec refuses: nearly all of it is what a schema can't say. */
+  /** Records that only the codec refuses, nearly all because a schema can't express the rule. */
   static final List<String> ONLY_THE_CODEC_REFUSES =
       List.of(
           // limits in bytes, of the whole and of all arguments or variables together
@@ -202,7 +202,7 @@ class EventSchemasTest {
     assertThat(TestSchemas.problems(read.topic(), read.json())).as("of the schema").isEmpty();
   }
 
-  /** What readers put up with, and writers should not do. */
+  /** Records that readers accept, but writers should not write. */
   static final List<String> ONLY_THE_SCHEMA_REFUSES =
       List.of(
           "ensure {U,'requested_by':null}",

@@ -11,7 +11,7 @@ import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
 
-/** Any event that a worker or an agent can have. */
+/** Generates any event that a worker or an agent can publish. */
 final class Events {
   private Events() {}
 
@@ -32,14 +32,14 @@ final class Events {
         .as((high, low) -> new UserId(new UUID(high, low)));
   }
 
-  /** A text that identifies: as {@link #prose}, without control and invisible characters. */
+  /** An identifier: like {@link #prose}, without control and invisible characters. */
   static Arbitrary<String> texts() {
     return prose()
         .map(text -> text.replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]", ""))
         .filter(text -> !text.isBlank());
   }
 
-  /** Text as the contract has it: something, not too long, whole characters of every plane. */
+  /** Text that the contract allows: not empty, not too long, whole characters of every plane. */
   static Arbitrary<String> prose() {
     return Arbitraries.oneOf(
         Arbitraries.strings().alpha().ofMinLength(1).ofMaxLength(40),

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Records of a newer version, which has more fields and values, are read all the same. */
+/** Records of a newer version, with more fields and values, can still be read. */
 class FutureEventsTest extends CodecCase {
   @ParameterizedTest
   @MethodSource("io.zcbot.sandbox.events.GoldenTest#events")

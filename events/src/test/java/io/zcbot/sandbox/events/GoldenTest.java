@@ -17,7 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The wire form, byte by byte. A change here breaks every reader that exists. */
+/** The wire format, byte by byte. A change here breaks every existing reader. */
 class GoldenTest {
   private static final UserId USER = UserId.parse("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
   private static final Instant AT = Instant.parse("2026-11-24T12:00:00.123Z");

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What workers publish, as the codec reads and writes it. */
+/** The results that workers publish, as the codec reads and writes them. */
 class ResultCodecTest extends CodecCase {
   private static final String READY =
       """

@@ -13,7 +13,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Schemas and codec agree on any value, but for what the tables in EventSchemasTest list. */
+/** Schemas and codec agree on any value, except for the cases in the tables of EventSchemasTest. */
 class SchemaAgreementTest {
   private static final Pattern ONLY_THE_CODEC =
       Pattern.compile("unpaired surrogate|is not base64|is not a whole number");

@@ -14,9 +14,10 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a change of a schema breaks. Requests may get wider, because workers are upgraded before
- * agents use what is new. Results may get neither wider nor narrower: there are older readers, and
- * older records in the log. Whatever is not known to be harmless counts as a break.
+ * Finds what a change of a schema breaks. Requests may become wider, because workers are upgraded
+ * before agents use the new values. Results may become neither wider nor narrower, because there
+ * are older readers, and older records in the log. Every change that is not known to be harmless
+ * counts as a break.
  */
 final class SchemaChanges {
   private static final Set<String> ANNOTATIONS =
@@ -33,7 +34,7 @@ final class SchemaChanges {
     this.isRequest = isRequest;
   }
 
-  /** What breaks, each with the path of the field. */
+  /** The breaking changes, each with the path of the field. */
   static List<String> breaks(JsonNode before, JsonNode after, boolean isRequest) {
     SchemaChanges changes = new SchemaChanges(before, after, isRequest);
     changes.compare("", before, after);
@@ -66,7 +67,7 @@ final class SchemaChanges {
     }
   }
 
-  /** A schema with what it refers to; its own keywords come first. */
+  /** A schema with the schemas that it refers to; its own keywords take precedence. */
   private static JsonNode resolved(JsonNode schema, JsonNode root) {
     if (!schema.has("$ref")) {
       return schema;
@@ -105,7 +106,7 @@ final class SchemaChanges {
     }
   }
 
-  /** A bound below which something has to be; none is endless. */
+  /** Compares a bound before and after the change; a missing one is infinite. */
   private void bound(
       String path, String keyword, @Nullable JsonNode least, @Nullable JsonNode most) {
     // Called with what was and what is for a maximum, and the other way round for a minimum.

@@ -22,7 +22,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
-/** The schemas, and what they and the codec say of a record. */
+/** The schemas, and the judgement of schemas and codec about a record. */
 final class TestSchemas {
   static final JsonMapper JSON = new JsonMapper();
 
@@ -74,7 +74,7 @@ final class TestSchemas {
         });
   }
 
-  /** What the schema of a topic says against a record. */
+  /** The errors that the schema of a topic reports for a record. */
   static List<Error> problems(Topic topic, String json) {
     return SCHEMAS
         .get(topic)
@@ -88,7 +88,7 @@ final class TestSchemas {
     return problems(topic, new String(json, StandardCharsets.UTF_8));
   }
 
-  /** What the codec says against a record of this user; null if it reads it. */
+  /** The codec's reason to refuse a record of this user; null if it reads it. */
   static @Nullable String refusal(Topic topic, String json) {
     return refusal(topic, USER.getBytes(StandardCharsets.US_ASCII), json);
   }

@@ -17,7 +17,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The caches of commands and of bin/run, made and used by this JDK as bin/sandbox does. */
+/** The class caches of commands and of bin/run, made and used by this JDK as bin/sandbox does. */
 class CommandTrainingIT {
   private static final Path TARGET = Path.of("target").toAbsolutePath();
 

@@ -21,7 +21,7 @@ import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 
-/** The stand-in is to the adapter what a real engine is. */
+/** The stand-in behaves to the adapter like a real engine. */
 class EngineStandInTest extends EngineContract {
   private static EngineStandIn standIn;
   private static DockerEngine engine;

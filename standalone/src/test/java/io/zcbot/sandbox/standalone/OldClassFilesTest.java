@@ -58,7 +58,7 @@ class OldClassFilesTest {
     assertThat(tooOld).isEmpty();
   }
 
-  /** Printed by the classes of a loader. */
+  /** The help text that the classes of a loader print. */
   private static String help(ClassLoader loader) throws Exception {
     Class<?> line = Class.forName("picocli.CommandLine", true, loader);
     Class<?> specs = Class.forName("picocli.CommandLine$Model$CommandSpec", true, loader);

@@ -62,7 +62,7 @@ class TopicAdminIT {
         (short) -1);
   }
 
-  /** Topics of its own for each test, on one broker. */
+  /** A separate topic prefix for each test, on one broker. */
   private static String prefix(TestInfo test) {
     return test.getTestMethod().orElseThrow().getName() + ".";
   }

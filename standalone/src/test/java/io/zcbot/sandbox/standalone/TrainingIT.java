@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The cache that the worker's image is built with, made and used by this JDK. */
+/** The class cache that the worker's image is built with, made and used by this JDK. */
 class TrainingIT {
   private static final Path WORKER = Path.of("..", "worker").toAbsolutePath().normalize();
 
@@ -34,7 +34,7 @@ class TrainingIT {
     assertThat(version(cache, otherwise)).as("output").contains("Unable to use AOT cache");
   }
 
-  /** What a JVM says that must use the cache or fail. */
+  /** The output of a JVM that must use the cache or fail. */
   private String version(Path cache, List<String> java) throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());

@@ -32,12 +32,12 @@ import java.util.stream.Stream;
 import org.assertj.core.api.SoftAssertions;
 
 /**
- * Compares the packages with the table in DESIGN.md, which is the only place that says what each of
- * them may use. To allow another dependency, change the table.
+ * Compares the packages with the table in DESIGN.md, which is the only place that lists what each
+ * of them may use. To allow another dependency, change the table.
  */
 @AnalyzeClasses(locations = ArchitectureTest.Product.class)
 class ArchitectureTest {
-  /** Where the classes of the events and of the worker are, without those of any test. */
+  /** The locations of the classes of the events and of the worker, without any tests. */
   static final class Product implements LocationProvider {
     @Override
     public Set<Location> get(Class<?> test) {
@@ -99,7 +99,7 @@ class ArchitectureTest {
     softly.assertAll();
   }
 
-  /** A record is what somebody else says or needs; its parts are its meaning. */
+  /** Records are exempt: their components are their meaning. */
   @ArchTest
   static final ArchRule noConstructorTakesMuch =
       constructors()

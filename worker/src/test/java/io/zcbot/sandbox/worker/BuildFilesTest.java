@@ -30,7 +30,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * What a user starts from a clean clone: the image's build, the composition, the scripts' hints.
+ * The files that a user starts from in a clean clone: the image's build, the composition, the
+ * scripts' hints.
  */
 class BuildFilesTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();

@@ -125,7 +125,7 @@ class DocumentationTest {
     return parts.length == 1 || anchors(target).contains(parts[1]);
   }
 
-  /** As GitHub derives them. */
+  /** The anchors, derived as GitHub does. */
   private static Set<String> anchors(Path document) throws IOException {
     String text = CODE_BLOCK.matcher(Files.readString(document)).replaceAll("");
     return HEADING

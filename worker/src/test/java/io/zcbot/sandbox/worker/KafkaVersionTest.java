@@ -16,8 +16,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Kafka's version is that of pom.xml. The scripts read it there; a few places that can't name the
- * same one here.
+ * Kafka's version is the one in pom.xml. The scripts read it there. A few files can't do that, and
+ * must name the same version.
  */
 class KafkaVersionTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();

@@ -22,8 +22,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The other packages and the libraries that a package uses, or may use, under the names that the
- * table in DESIGN.md has for them.
+ * The other packages and the libraries that a package uses, or may use, with their names from the
+ * table in DESIGN.md.
  */
 record PackageUses(SortedSet<String> packages, SortedSet<String> libraries) {
   /** The package in which all packages of the product lie. */
@@ -32,7 +32,7 @@ record PackageUses(SortedSet<String> packages, SortedSet<String> libraries) {
   private static final String WORKER = PRODUCT + ".worker";
   private static final String ALL = "all";
 
-  /** What every package may use without a word in the table. */
+  /** Packages that every package may use without being listed in the table. */
   private static final Set<String> FREE = Set.of("java", "javax", "org.slf4j", "org.jspecify");
 
   private static final Map<String, String> LIBRARIES =
@@ -69,7 +69,7 @@ record PackageUses(SortedSet<String> packages, SortedSet<String> libraries) {
     return libraries.contains(ALL);
   }
 
-  /** Read from the byte code, in which types appear that the source only infers. */
+  /** Reads the uses from the byte code, which also contains types that the source only infers. */
   static void addClasses(JavaClasses classes, Map<String, PackageUses> all) {
     for (JavaClass from : classes) {
       if (from.getSimpleName().equals("package-info")) {
@@ -86,7 +86,7 @@ record PackageUses(SortedSet<String> packages, SortedSet<String> libraries) {
     }
   }
 
-  /** Read from the imports of a module's sources, without the libraries. */
+  /** Reads the uses from the imports of a module's sources, without the libraries. */
   static void addSources(Path root, Map<String, PackageUses> all) throws IOException {
     List<Path> sources;
     try (Stream<Path> files = Files.walk(root.resolve(PRODUCT.replace('.', '/')))) {
@@ -104,7 +104,7 @@ record PackageUses(SortedSet<String> packages, SortedSet<String> libraries) {
     }
   }
 
-  /** Read from the table between the two marks in DESIGN.md. */
+  /** Reads the uses from the table between the two marks in DESIGN.md. */
   static Map<String, PackageUses> ofTable(Path design) throws IOException {
     Matcher table = TABLE.matcher(Files.readString(design));
     if (!table.find()) {
@@ -147,7 +147,7 @@ record PackageUses(SortedSet<String> packages, SortedSet<String> libraries) {
     return used.equals(start) || used.startsWith(start + ".");
   }
 
-  /** The table leaves out what the names have in common. */
+  /** The name in the table, which leaves out the common prefix. */
   private static String shortName(String name) {
     return name.startsWith(WORKER + ".")
         ? name.substring(WORKER.length() + 1)

@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** What systemd lets the packaged worker do is what its own system calls need. */
+/** The systemd unit allows the system calls that the packaged worker makes itself. */
 class PackagedUnitTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
   private static final Path MOUNTS =
@@ -28,7 +28,7 @@ class PackagedUnitTest {
   private static final Pattern FILTER = Pattern.compile("(?m)^SystemCallFilter=(.+)$");
   private static final Pattern SUID_OPTION = Pattern.compile("(?m)^RestrictSUIDSGID=(.+)$");
 
-  /** As {@code systemd-analyze syscall-filter} lists them, as far as the worker calls them. */
+  /** The groups of {@code systemd-analyze syscall-filter}, with the calls that the worker makes. */
   private static final Map<String, Set<String>> GROUPS =
       Map.of(
           "@system-service", Set.of("openat2"),
@@ -53,7 +53,7 @@ class PackagedUnitTest {
         .isEqualTo("no");
   }
 
-  /** In the unit and then in what is on top of it for warm slots and limits. */
+  /** The matches in the unit, followed by those in the drop-in for warm slots and limits. */
   private static Stream<MatchResult> found(Pattern option) throws IOException {
     Path systemd = REPOSITORY.resolve("packaging/systemd");
     String merged =

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** ShellCheck has nothing to say about the scripts. */
+/** ShellCheck finds no problem in the scripts. */
 @Tag("shellcheck")
 class ScriptsIT {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();

@@ -139,7 +139,7 @@ class ScriptsTest {
         .toList();
   }
 
-  /** What a script asks the engine for, which has all images, with the label LABEL. */
+  /** A script's calls of an engine that has all images, with the label LABEL. */
   private Stream<String> engineCalls(String script) throws Exception {
     Path calls = directory.resolve("calls");
     Files.writeString(calls, "");
@@ -186,7 +186,7 @@ class ScriptsTest {
     return Files.writeString(path, content);
   }
 
-  /** Runs a command that succeeds, and returns what it says. */
+  /** Runs a command that must succeed, and returns its output. */
   private String run(List<String> command) throws Exception {
     Path said = directory.resolve("said");
     ProcessBuilder builder =

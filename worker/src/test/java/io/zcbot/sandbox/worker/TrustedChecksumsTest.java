@@ -20,7 +20,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Maven uses no artifact whose checksum is not the one in this repository. */
+/** Maven uses no artifact whose checksum differs from the one in this repository. */
 class TrustedChecksumsTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
   private static final Path SUMMARY = Path.of(".mvn/checksums/checksums.sha256");
@@ -46,7 +46,7 @@ class TrustedChecksumsTest {
     return Files.readAllLines(REPOSITORY.resolve(SUMMARY));
   }
 
-  /** Offline: what is in the local repository is compared as well. */
+  /** Offline, so that artifacts in the local repository are compared as well. */
   private Commands.Result validate(UnaryOperator<Stream<String>> change)
       throws IOException, InterruptedException {
     Files.writeString(

@@ -28,12 +28,17 @@ import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What {@link AnswerReaderTest} has a mock show, with Kafka's consumer and a broker. */
+/**
+ * The behaviour that {@link AnswerReaderTest} tests with a mock, with Kafka's consumer and a real
+ * broker.
+ */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class AnswerReaderIT {
   private static final List<Topic> TOPICS = List.of(Topic.EXITED, Topic.OUTPUT);
 
-  /** No broker has the second of two partitions of each topic, as if it were away. */
+  /**
+   * No broker leads the second of two partitions of each topic, as if its leader were unavailable.
+   */
   @SuppressWarnings("unchecked")
   private static Consumer<byte[], byte[]> halfAway(Consumer<byte[], byte[]> consumer) {
     return (Consumer<byte[], byte[]>)

@@ -48,7 +48,7 @@ class AnswerReaderTest {
       new AnswerReader(consumer, ClientOptions.defaults(), read::add);
   private final UserId user = Samples.user();
 
-  /** Asked for an offset of a partition without a leader, it tries until the time is over. */
+  /** When asked for an offset of a partition without a leader, it tries until the time-out. */
   private final class Leaderless extends MockConsumer<byte[], byte[]> {
     Leaderless() {
       super("none");

@@ -45,11 +45,16 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-/** What docs/clients.md promises of both clients, with a real worker, broker and engine. */
+/**
+ * The behaviours that docs/clients.md promises of both clients, with a real worker, broker and
+ * engine.
+ */
 @Tag("engine")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BehavioursIT {
-  /** Looks so many times, 0.1 s apart, whether a sleep of so long has gone. */
+  /**
+   * Checks the given number of times, 0.1 s apart, whether a sleep of the given length has ended.
+   */
   private static final String AWAIT_THE_END_OF =
       """
       look() {

@@ -22,8 +22,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Many ensures while the broker is restarted, with a real worker on a stand-in for the engine. With
- * {@code -Dzcbot.client.ensures=100000 -Dzcbot.client.restart.seconds=20} it is the load test.
+ * Many ensures while the broker is restarted, with a real worker and a stand-in for the engine.
+ * With {@code -Dzcbot.client.ensures=100000 -Dzcbot.client.restart.seconds=20}, this is the load
+ * test.
  */
 @Timeout(value = 2, unit = TimeUnit.HOURS)
 class BrokerRestartsIT {

@@ -27,7 +27,7 @@ import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.Test;
 
-/** What the client decides without asking anybody. */
+/** Decisions that the client makes without asking a worker or a broker. */
 class ClientRulesTest {
   private final UserId user = Samples.user();
   private final MockProducer<byte[], byte[]> producer =
@@ -253,7 +253,7 @@ class ClientRulesTest {
     }
   }
 
-  /** A file of so many bytes, as pieces of it come. */
+  /** A file of the given size, which returns its bytes in pieces. */
   private static InputStream file(long size) {
     return new SandboxFileStream(from -> new byte[(int) Math.min(SandboxFiles.PIECE, size - from)]);
   }

@@ -70,7 +70,9 @@ class CommandCallTest {
   private final UserId user = Samples.user();
   private volatile boolean isAcknowledging = true;
 
-  /** The producer blocks whoever publishes an input, as it does while it has no metadata. */
+  /**
+   * Blocks the producer's callers when they publish an input, as it does while it has no metadata.
+   */
   private volatile CountDownLatch inputs = new CountDownLatch(0);
 
   private Connection connection;

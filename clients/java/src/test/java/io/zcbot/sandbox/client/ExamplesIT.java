@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the documents show works as it is written there. */
+/** The examples in the documents work as they are written there. */
 @Tag("engine")
 @Tag("kcat")
 @Tag("oldest-java")
@@ -186,7 +186,7 @@ class ExamplesIT {
         .toList();
   }
 
-  /** The line that it reads and that holds both the user and something else. */
+  /** The line that kcat reads and that contains both the user and the other text. */
   private String kcat(String block, String user, String other) throws Exception {
     int reading = block.indexOf("kcat -C ");
     assertThat(reading).isNotNegative();

@@ -24,7 +24,7 @@ class PositionsTest {
   private static final TopicPartition BUSY = new TopicPartition("sandbox.ready", 0);
   private static final TopicPartition QUIET = new TopicPartition("sandbox.ready", 1);
 
-  /** A record of the last minutes is at 90 in one partition; ends are at 100. */
+  /** In one partition, a record of the last minutes is at offset 90. The ends are at 100. */
   private final MockConsumer<byte[], byte[]> consumer =
       new MockConsumer<>("by_duration:PT1H") {
         @Override

@@ -34,13 +34,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * A second worker joins the first, is killed, comes back, and then the first one leaves, while a
- * client goes on asking. Each command leaves a line in its user's workspace on its worker's host.
+ * A second worker joins the first, is killed, and comes back; then the first one leaves. Meanwhile
+ * a client sends requests. Each command writes a line into its user's workspace on its worker's
+ * host.
  */
 @Tag("engine")
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 class RebalancesIT {
-  /** Those of TestBed, so that each worker has a part of the users. */
+  /** The numbers of TestBed, so that each worker has a part of the users. */
   private static final int USERS_AND_PARTITIONS = 4;
 
   private static final int AT_A_TIME = 2;
@@ -54,7 +55,7 @@ class RebalancesIT {
       new AtomicReference<>(new Awaited("", Set.of(), new CountDownLatch(0)));
   private volatile boolean isOver;
 
-  /** Those who have not heard of a host yet. */
+  /** The users that have not had a command on a host yet. */
   private record Awaited(String host, Set<String> users, CountDownLatch all) {
     void heard(String answering, String user) {
       if (answering.equals(host) && users.remove(user)) {
@@ -132,7 +133,7 @@ class RebalancesIT {
     return List.copyOf(users.values());
   }
 
-  /** One request after another, until the end or one that has no answer. */
+  /** Sends one request after another, until the end or a request without an answer. */
   private Void work(Sandbox sandbox, String user, String name) throws InterruptedException {
     for (int i = 0; !isOver; i++) {
       String line = name + "-" + i;

@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * What clients read of each other's answers, with and without reply topics. With {@code
- * -Dzcbot.client.count=100} it is the measurement in docs/clients.md.
+ * How many of each other's answers clients read, with and without reply topics. With {@code
+ * -Dzcbot.client.count=100}, this is the measurement in docs/clients.md.
  */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
 class ReplyTopicsIT {

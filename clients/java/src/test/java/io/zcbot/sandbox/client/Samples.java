@@ -33,7 +33,7 @@ final class Samples {
     return new Output("o" + seq, user, execId, NOW, seq, OutputStreamName.STDOUT, Data.of(text));
   }
 
-  /** Ended by itself, with this many outputs. */
+  /** An exited event of a command that ended by itself, with the given number of outputs. */
   static Exited exited(UserId user, String execId, long outputs) {
     return exited(user, execId, Exited.Reason.EXITED, NOW, outputs, false);
   }

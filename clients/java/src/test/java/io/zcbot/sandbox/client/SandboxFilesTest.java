@@ -28,7 +28,7 @@ class SandboxFilesTest {
     messages = directory.resolve("messages");
   }
 
-  /** Its exit code. */
+  /** Runs a script; returns its exit code. */
   private int run(String script, long size, String input) throws Exception {
     Path stdin = Files.writeString(directory.resolve("stdin"), input);
     Process process =

@@ -20,13 +20,13 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.tools.ToolProvider;
 
-/** Compiles and runs the program of a file as a user does. */
+/** Compiles and runs the program in a source file as a user does. */
 final class SourceFiles {
   static final Path REPOSITORY = Path.of("../..").toAbsolutePath().normalize();
 
   private SourceFiles() {}
 
-  /** What it prints. */
+  /** Runs the program; returns its output. */
   static String run(Path file, Path directory, String... arguments)
       throws IOException, InterruptedException {
     Process process = start(file, directory, arguments);
@@ -39,12 +39,12 @@ final class SourceFiles {
     }
   }
 
-  /** Where it prints to. */
+  /** The file that the program's output goes to. */
   static Path output(Path directory) {
     return directory.resolve("output");
   }
 
-  /** One that runs until it is ended. */
+  /** Starts a program that runs until it is ended. */
   static Process start(Path file, Path directory, String... arguments) throws IOException {
     ByteArrayOutputStream messages = new ByteArrayOutputStream();
     int compiled =
@@ -80,8 +80,8 @@ final class SourceFiles {
   }
 
   /**
-   * The one that {@code -Dzcbot.client.java=...} names, else Java 21 where that is installed,
-   * because it is the oldest that the client supports.
+   * The Java that {@code -Dzcbot.client.java=...} names, else Java 21 if it is installed, because
+   * it is the oldest that the client supports.
    */
   private static Path java() throws IOException {
     String named = System.getProperty("zcbot.client.java");
@@ -104,14 +104,17 @@ final class SourceFiles {
     return Path.of(System.getProperty("java.home"), "bin", "java");
   }
 
-  /** The worker's logging, which it would find, is not for the Java of its users. */
+  /**
+   * Leaves out the worker's logging, which is on the class path, but is not for the Java of the
+   * client's users.
+   */
   private static String withoutLogging(String classPath) {
     return Arrays.stream(classPath.split(":"))
         .filter(each -> !each.contains("logback"))
         .collect(Collectors.joining(":"));
   }
 
-  /** Where the tests run in Surefire's jar of a manifest only, it says what it stands for. */
+  /** The class path. If it is only Surefire's jar with a manifest, the entries of that manifest. */
   static String classPath() {
     String surefire = System.getProperty("surefire.test.class.path");
     return surefire != null ? surefire : System.getProperty("java.class.path");

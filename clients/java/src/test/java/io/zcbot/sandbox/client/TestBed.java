@@ -25,7 +25,10 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
-/** A real broker and a real worker, on the real engine or on a stand-in that creates nothing. */
+/**
+ * A real broker and a real worker, with the real engine or with a stand-in that creates no
+ * containers.
+ */
 final class TestBed implements AutoCloseable {
   private final String id = "client-" + UUID.randomUUID().toString().substring(0, 8);
   private final Path directory;
@@ -98,7 +101,7 @@ final class TestBed implements AutoCloseable {
     return directory.resolve("workspaces").resolve(user.toString());
   }
 
-  /** Where another worker keeps its workspaces. */
+  /** The workspace root of another worker. */
   Path workspacesOf(String host) {
     return directory.resolve("workspaces-" + host);
   }
@@ -112,7 +115,7 @@ final class TestBed implements AutoCloseable {
     return other;
   }
 
-  /** The worker leaves its group. */
+  /** Stops the worker, which leaves its group. */
   void stopWorker() {
     worker.close();
     worker = null;
@@ -126,7 +129,7 @@ final class TestBed implements AutoCloseable {
     broker = EmbeddedBroker.start(directory.resolve("kafka"), port);
   }
 
-  /** Publishes something that nobody should. */
+  /** Publishes a record that nobody should publish. */
   void forge(Topic topic, String key, byte[] value) throws Exception {
     try (Producer<byte[], byte[]> producer =
         new KafkaSettings(Map.of("bootstrap.servers", bootstrapServers())).producer()) {
@@ -169,7 +172,7 @@ final class TestBed implements AutoCloseable {
     }
   }
 
-  /** Whether or not there is something to do. */
+  /** Runs a command and ignores its exit code. */
   private static void run(String... command) throws IOException {
     new ProcessBuilder(command)
         .redirectErrorStream(true)

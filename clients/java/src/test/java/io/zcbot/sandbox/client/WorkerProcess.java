@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** A worker in a process of its own, which can be killed. */
+/** A worker in a separate process, which can be killed. */
 final class WorkerProcess implements AutoCloseable {
   private final Process process;
 
@@ -41,7 +41,7 @@ final class WorkerProcess implements AutoCloseable {
             .start());
   }
 
-  /** As a host that loses its power. */
+  /** Kills the worker, as if its host lost power. */
   void kill() throws InterruptedException {
     process.destroyForcibly().waitFor();
   }

@@ -56,7 +56,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The commands against a real broker; whoever answers ensures is played by the test. */
+/** The commands against a real broker. The test plays the worker that answers ensures. */
 class CommandsIT {
   @TempDir private static Path data;
   private static EmbeddedBroker broker;
@@ -130,7 +130,7 @@ class CommandsIT {
         false);
   }
 
-  /** Answers the user's next ensure like a worker; before it, somebody else's answer goes by. */
+  /** Answers the user's next ensure as a worker does, after an answer to somebody else. */
   private Thread answering(Function<String, SandboxEvent> answer) throws Exception {
     return answering(env, answer);
   }
@@ -372,7 +372,7 @@ class CommandsIT {
     }
   }
 
-  /** Written by a worker's own publisher. */
+  /** Publishes a dead letter with a worker's own publisher. */
   private void deadLetter(String value, String... headers) throws Exception {
     RecordHeaders all = new RecordHeaders();
     for (int i = 0; i < headers.length; i += 2) {

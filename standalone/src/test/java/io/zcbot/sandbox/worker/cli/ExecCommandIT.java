@@ -47,7 +47,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Commands, copies and releases through a real broker; the worker is played by the test. */
+/** Commands, copies and releases through a real broker. The test plays the worker. */
 class ExecCommandIT {
   private static final int PARTITIONS = 4;
   private static final int PATIENCE_SECONDS = 60;

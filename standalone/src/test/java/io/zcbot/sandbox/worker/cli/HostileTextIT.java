@@ -30,11 +30,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What others wrote into the topics, whether a sandbox's commands or whoever else may write there,
- * is shown by every command as text that no terminal obeys, in lines of bounded length.
+ * Every command shows text from the topics, whether it is from a sandbox's commands or from anybody
+ * else who can write there, so that no terminal obeys it, in lines of bounded length.
  */
 class HostileTextIT {
-  /** Clears the screen, sets the title and types an answer, in ways that terminals know. */
+  /**
+   * Clears the screen, sets the title and sends an answer, with escape sequences that terminals
+   * know.
+   */
   private static final String HOSTILE =
       "\u001b[2J\u001b]0;title\u0007\u009b6n\rover\b\u007f\u202egnirts\u2066\u2028";
 

@@ -22,7 +22,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** Runs the commands of all users here, in a directory that stands for their sandboxes. */
+/**
+ * Runs the commands of all users on this machine, in a directory that stands for their sandboxes.
+ */
 final class PlayedWorker implements AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(20);
 
@@ -43,7 +45,7 @@ final class PlayedWorker implements AutoCloseable {
             Thread.ofPlatform().start(() -> repeat(this::answer)));
   }
 
-  /** What was asked for so far. */
+  /** The requests so far. */
   List<SandboxEvent> received() {
     return Collections.unmodifiableList(received);
   }

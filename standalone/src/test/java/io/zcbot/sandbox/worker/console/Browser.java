@@ -65,7 +65,7 @@ final class Browser implements AutoCloseable {
     press(Keys.ESCAPE);
   }
 
-  /** What the page complained of, such as what its policy refused. */
+  /** The errors that the page reported, such as violations of its policy. */
   List<String> complaints() {
     return driver.manage().logs().get("browser").getAll().stream()
         .map(LogEntry::getMessage)

@@ -29,7 +29,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the console's process takes with the options that it is packaged with. */
+/** The memory of the console's process with its packaged options. */
 class ConsoleMemoryIT {
   private static final int SANDBOXES = 10_000;
   private static final int EVENTS_PER_SECOND = 100;
@@ -40,7 +40,7 @@ class ConsoleMemoryIT {
   private static final Pattern ADDRESS = Pattern.compile("http://127\\.0\\.0\\.1:[0-9]+");
   private static final JsonMapper JSON = new JsonMapper();
 
-  /** How the line begins that has the fleet's numbers. */
+  /** The beginning of the line with the fleet's numbers. */
   private static final String OVERVIEW = "data: {\"now\":";
 
   @TempDir private Path directory;
@@ -74,7 +74,7 @@ class ConsoleMemoryIT {
     }
   }
 
-  /** Each user's story is as long as fits, so that what is kept is at its bound. */
+  /** Makes each user's story as long as allowed, so that the stored data reaches its bound. */
   private static void fillUp(PlayedFleet fleet) {
     for (int i = 0; i < SANDBOXES; i++) {
       fleet.open(i);
@@ -92,7 +92,7 @@ class ConsoleMemoryIT {
     fleet.ended(user, id, command);
   }
 
-  /** Returns how many records there are at least. */
+  /** Publishes more events; returns how many records there are at least. */
   private static long goOn(PlayedFleet fleet) throws InterruptedException {
     int eventsOfACommand = 2;
     long next = 0;
@@ -109,7 +109,7 @@ class ConsoleMemoryIT {
     return SANDBOXES * (3 + 4) + (long) SECONDS * EVENTS_PER_SECOND;
   }
 
-  /** As it is packaged. */
+  /** Starts the console as it is packaged. */
   private Process start(PlayedFleet fleet) throws IOException {
     ProcessBuilder builder =
         new ProcessBuilder(
@@ -128,7 +128,7 @@ class ConsoleMemoryIT {
     return builder.redirectErrorStream(true).redirectOutput(said.toFile()).start();
   }
 
-  /** As the image's start.sh makes it: the whole class path would take 3 MB more. */
+  /** The class path of the image's start.sh; the whole class path would take 3 MB more. */
   private static String classPath() throws IOException {
     Matcher unneeded =
         Pattern.compile("=~ \\^(\\(.*\\)) ]]")
@@ -152,7 +152,7 @@ class ConsoleMemoryIT {
             found -> !found.isEmpty());
   }
 
-  /** As a page that is open all the time: it asks anew for a stream that ended or broke off. */
+  /** Reads as an open page does: it requests a new stream when one ended or broke off. */
   private void readAlong(HttpClient http, String address, Process console) {
     HttpRequest events =
         HttpRequest.newBuilder(URI.create(address + "/events")).timeout(DEADLINE).build();
@@ -168,7 +168,7 @@ class ConsoleMemoryIT {
     }
   }
 
-  /** A number of what the page was told last; -1 if it was told nothing yet. */
+  /** A number in the last data that the page received; -1 if there was none yet. */
   private long last(String name) throws IOException {
     String line = overview;
     return line.isEmpty()

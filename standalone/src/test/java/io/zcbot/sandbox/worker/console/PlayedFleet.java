@@ -37,7 +37,7 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 
-/** A broker, and what the workers and agents of a large fleet publish. */
+/** A broker, and the events of the workers and agents of a large fleet. */
 final class PlayedFleet implements AutoCloseable {
   private static final int PARTITIONS = 4;
   private static final int HOSTS = 32;
@@ -50,7 +50,7 @@ final class PlayedFleet implements AutoCloseable {
   private final KafkaClients clients;
   private final Producer<byte[], byte[]> producer;
 
-  /** With its topics, and nothing in them. */
+  /** Starts the broker with empty topics. */
   PlayedFleet(Path data) throws Exception {
     broker = EmbeddedBroker.start(data, 0);
     env =
@@ -185,7 +185,7 @@ final class PlayedFleet implements AutoCloseable {
                 topic.named(Topic.DEFAULT_PREFIX), KEYS.of(user), key, value, headers));
   }
 
-  /** Waits until all of it is in the log. */
+  /** Waits until all records are in the log. */
   void flush() {
     producer.flush();
   }

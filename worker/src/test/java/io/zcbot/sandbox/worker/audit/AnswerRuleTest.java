@@ -12,7 +12,7 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import org.junit.jupiter.api.Test;
 
-/** What I2 and the rule about ids say at their edges. */
+/** Edge cases of I2 and of the rule about ids. */
 class AnswerRuleTest extends OneUsersLog {
   @Test
   void i2OpenUntilExpiryAndGraceAreOver() {

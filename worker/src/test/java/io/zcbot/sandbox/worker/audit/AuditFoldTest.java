@@ -25,7 +25,7 @@ import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
-/** What the audit makes of a log, apart from the rules. */
+/** What the audit derives from a log, apart from the rules. */
 class AuditFoldTest extends OneUsersLog {
   @Test
   void aSessionAndItsEnsures() {

@@ -18,7 +18,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 
-/** Random histories that keep every promise have no violation. */
+/** Random histories that keep every guarantee have no violation. */
 class AuditHistoriesTest {
   private static final long LENGTH = 2 * 3_600_000;
 

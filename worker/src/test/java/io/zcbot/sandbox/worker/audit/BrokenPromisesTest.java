@@ -39,16 +39,16 @@ import net.jqwik.api.Assume;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 
-/** One broken promise in a random history is one violation. */
+/** One broken guarantee in a random history is one violation. */
 class BrokenPromisesTest {
   private static final long LENGTH = 2 * 3_600_000;
   private static final long TTL = Histories.RULES.ttl().toMillis();
 
-  /** Beyond every tolerance there is. */
+  /** Longer than every tolerance. */
   private static final long FAR =
       Histories.RULES.skew().plus(Histories.RULES.grace()).toMillis() + 5_000;
 
-  /** A history to break a promise in; nothing in it is announced reaped twice. */
+  /** A history in which to break a guarantee; nothing in it is announced reaped twice. */
   private static Histories intact(long seed) {
     Histories made = AuditHistoriesTest.histories(seed);
     made.records();
@@ -67,7 +67,7 @@ class BrokenPromisesTest {
     return pick(from, seed, _ -> true);
   }
 
-  /** One of those that suit; looks no further than it must. */
+  /** One of the suitable entries; searches no further than necessary. */
   private static TestLog.Entry pick(
       Stream<TestLog.Entry> from, long seed, Predicate<TestLog.Entry> suits) {
     List<TestLog.Entry> all = new ArrayList<>(from.toList());
@@ -113,7 +113,7 @@ class BrokenPromisesTest {
         .allMatch(e -> e.time > ready.time + ms);
   }
 
-  /** The user doesn't come back after this. */
+  /** Makes the user not come back after this. */
   private static void endUserAfter(Histories made, TestLog.Entry last) {
     UserId user = last.event.userId();
     byte[] key = user.toString().getBytes(StandardCharsets.US_ASCII);

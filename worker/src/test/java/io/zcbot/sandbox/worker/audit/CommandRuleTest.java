@@ -27,7 +27,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** I11, I12, I14, and commands as uses of a sandbox. */
+/** I11, I12 and I14, and commands as uses of a sandbox. */
 class CommandRuleTest extends OneUsersLog {
   /** Expiry, default time-out, its enforcement, grace, skew. */
   private static final int DUE = 60 + 60 + 15 + 10 + 2;

@@ -27,8 +27,8 @@ import java.util.Random;
 import java.util.UUID;
 
 /**
- * Random histories that keep every promise, as workers with clocks of their own would write them:
- * restarts, moves, lost hosts, redeliveries, misplaced records, poison.
+ * Random histories that keep every guarantee, as workers with their own clocks would write them:
+ * restarts, moves, lost hosts, redeliveries, misplaced records, invalid records.
  */
 public final class Histories {
   public static final long START = Instant.parse("2026-11-24T12:00:00Z").toEpochMilli();
@@ -57,7 +57,7 @@ public final class Histories {
     LOSS
   }
 
-  /** From {@code time} on the partition is the new owner's; its sandboxes end then. */
+  /** From {@code time} on, the partition belongs to the new owner; its sandboxes end then. */
   private record Disruption(long time, Kind kind, int partition, int from, int to) {
     static final long DARK = 6_000;
   }
@@ -154,7 +154,7 @@ public final class Histories {
     return new UUID(random.nextLong(), random.nextLong()).toString();
   }
 
-  /** Publishes an ensure, perhaps in the wrong partition first, perhaps twice, perhaps bare. */
+  /** Publishes an ensure, which may be in the wrong partition first, twice, or without an id. */
   private String ask(UserId user, int partition, long t) {
     ensures++;
     if (chance(0.1)) {
@@ -186,7 +186,8 @@ public final class Histories {
   private final List<TestLog.Entry> bareEnsures = new ArrayList<>();
 
   /**
-   * A bare ensure's id is its position, known once the log is laid out; so answers are made then.
+   * The id of an ensure without one is its position, which is known once the log is laid out;
+   * answers are made then.
    */
   private record Answer(TestLog.Entry answer, TestLog.Entry ensure) {}
 
@@ -389,12 +390,14 @@ public final class Histories {
   final List<TestLog.Entry> poisoned = new ArrayList<>();
   final List<TestLog.Entry> letters = new ArrayList<>();
 
-  /** Whether it answers an ensure without an id, so that its own is derived when laid out. */
+  /**
+   * Whether this answers an ensure without an id, so that the answer's id is derived when laid out.
+   */
   boolean isBare(TestLog.Entry answer) {
     return bareAnswers.stream().anyMatch(each -> each.answer == answer);
   }
 
-  /** Lays the log out, twice: what names a position needs the position first. */
+  /** Lays the log out twice: records that name a position need that position first. */
   public List<LogRecord> records() {
     log.partitions();
     for (int i = 0; i < letters.size(); i++) {

@@ -13,7 +13,7 @@ import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** What I5 and I6 say at their edges. */
+/** Edge cases of I5 and I6. */
 class IdleRuleTest extends OneUsersLog {
   @Test
   void i5InUseWithinTheTtlButNotWithinTheGrace() {

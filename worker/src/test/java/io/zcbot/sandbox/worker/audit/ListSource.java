@@ -12,7 +12,7 @@ import java.time.Instant;
 import java.util.Iterator;
 import java.util.List;
 
-/** Records at hand. */
+/** A log source of records in memory. */
 class ListSource implements LogSource {
   final Coverage known = Coverage.ever();
   private final Iterator<LogRecord> records;

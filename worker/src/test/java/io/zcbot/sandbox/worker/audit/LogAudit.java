@@ -9,7 +9,7 @@ import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.time.Instant;
 import java.util.List;
 
-/** Audits records at hand, in one thread. */
+/** Audits records in memory, in one thread. */
 public final class LogAudit {
   private LogAudit() {}
 

@@ -18,7 +18,9 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 
-/** A log about one user, and what the audit says of it. Times are seconds from its start. */
+/**
+ * A log about one user, and the audit's findings about it. Times are seconds from the log's start.
+ */
 abstract class OneUsersLog {
   static final UserId USER = UserId.parse("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
   static final long T0 = Histories.START;

@@ -11,7 +11,7 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import org.junit.jupiter.api.Test;
 
-/** What I1 says at its edges. */
+/** Edge cases of I1. */
 class OverlapRuleTest extends OneUsersLog {
   @Test
   void i1OneWorkerHasTheSkewTwoHaveTheGraceAsWell() {

@@ -32,7 +32,7 @@ final class RandomCommands {
   long count;
   long duplicates;
 
-  /** Where and when a command ran, by the clock of the log. */
+  /** Where and when a command ran, on the log's clock. */
   record Run(ContainerRef container, long started, long ended, Exited.Reason reason) {}
 
   RandomCommands(TestLog log, Random random, int partitions) {

@@ -49,7 +49,7 @@ class ReplayTest {
     assertThatThrownBy(() -> replay.run(source)).isInstanceOf(OutOfMemoryError.class);
   }
 
-  /** Nothing is left once its headers are looked at. */
+  /** A record that exhausts the memory when its headers are read. */
   private static final class Exhausting extends ConsumerRecord<byte[], byte[]> {
     Exhausting() {
       super("sandbox.dlq", 0, 0, null, null);

@@ -15,7 +15,7 @@ import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
-/** What I4 says at its edges. */
+/** Edge cases of I4. */
 class SessionEndRuleTest extends OneUsersLog {
   @Test
   void i4OpenSessionsAreNoViolationInThemselves() {

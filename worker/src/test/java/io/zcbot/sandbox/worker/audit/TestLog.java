@@ -28,14 +28,15 @@ import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 
-/** A log under construction: entries may be changed until it is laid out in partitions. */
+/** A log under construction. Its entries may change until it is laid out in partitions. */
 final class TestLog {
   private static final EventCodec CODEC = new EventCodec();
 
   final List<Entry> entries = new ArrayList<>();
 
   /**
-   * A record to be: when it is appended decides its offset, what time it bears is another thing.
+   * A future record. The time of its append decides its offset; its timestamp is independent of
+   * that.
    */
   static final class Entry {
     final Topic topic;
@@ -89,7 +90,7 @@ final class TestLog {
     return entry;
   }
 
-  /** Gives every entry its offset; the partitions' records, each in its order. */
+  /** Assigns offsets to all entries; returns the partitions' records, each in order. */
   Map<RecordPosition, List<LogRecord>> partitions() {
     entries.sort(Comparator.comparingLong(e -> e.appended));
     Map<RecordPosition, List<LogRecord>> partitions =
@@ -144,7 +145,7 @@ final class TestLog {
     return merged;
   }
 
-  /** What an audit tells. */
+  /** The results of an audit. */
   record Told(Summary summary, List<Observation> findings) {
     List<Violation> violations() {
       return only(Violation.class);

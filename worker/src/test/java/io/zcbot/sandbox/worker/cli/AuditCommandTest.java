@@ -78,7 +78,7 @@ class AuditCommandTest {
     log.add(SampleEvents.reaped(USER, at(t), SampleEvents.container(USER, container), reason));
   }
 
-  /** An hour-long, flawless history. */
+  /** A history of an hour without violations. */
   private void history() {
     log.add(new Ensure("e1", USER, at(0), null, null));
     ready(0.65, "e1", "0123456789abcdef", Ready.Outcome.CREATED);
@@ -146,7 +146,7 @@ class AuditCommandTest {
     assertThat(out.toString()).startsWith("records     0\n");
   }
 
-  /** Two commands and one that is not answered yet; what they read and write is secret. */
+  /** Two commands, and one without an answer yet. Their input and output is secret. */
   private void commands() {
     log.add(exec(500, "x1", new Exec.Program.Command(List.of("cat", "a b", "\u001b[2J"))));
     log.add(exited(500.25, "x1", Exited.Reason.EXITED, 3));

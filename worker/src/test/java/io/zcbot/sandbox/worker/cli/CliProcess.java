@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
-/** Command lines in a process of their own, which gets signals and may have a terminal. */
+/** Runs command lines in a separate process, which gets signals and may have a terminal. */
 final class CliProcess {
   private CliProcess() {}
 
@@ -26,7 +26,7 @@ final class CliProcess {
         Main.class.getName());
   }
 
-  /** Starts one that does not outlive a deadline, because a read has none of its own. */
+  /** Starts a command line that is ended at a deadline, because a read has none. */
   static Process start(Map<String, String> settings, int seconds, String... command)
       throws IOException {
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);

@@ -45,7 +45,7 @@ class CliTest {
   private final StringWriter err = new StringWriter();
   private final FakeEngine engine = new FakeEngine();
 
-  /** Nobody listens on port 1, and nobody should wait for it for long. */
+  /** Nobody listens on port 1, and the time-outs are short. */
   private final Map<String, String> env =
       new HashMap<>(
           Map.of(

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Somebody uses sandboxes from the command line, with a worker on a real engine and Kafka. */
+/** Uses sandboxes from the command line, with a worker on a real engine and Kafka. */
 @Tag("engine")
 @Tag("kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)

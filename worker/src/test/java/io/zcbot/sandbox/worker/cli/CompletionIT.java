@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Somebody types into real shells, on a terminal that zsh's module zpty makes. */
+/** Types into real shells, on a terminal that zsh's module zpty makes. */
 @Tag("zsh")
 class CompletionIT {
   private static final long PATIENCE_SECONDS = 60;

@@ -46,7 +46,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Copies between two directories, one of which stands for a sandbox: its commands run there. */
+/**
+ * Copies between two directories, one of which stands for a sandbox: the commands of the copy run
+ * there.
+ */
 class CopyTest {
   private static final long MUCH = 1L << 30;
 
@@ -333,7 +336,7 @@ class CopyTest {
     }
   }
 
-  /** A log whose N-th command is followed by a stop. */
+  /** A log that stops the copy after its N-th command. */
   private class StoppingLog extends RunnerLog {
     private int left;
 

@@ -20,8 +20,8 @@ import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
 
 /**
- * The command line takes each {@code bin/sandbox} command of the documents: its name, its options
- * and their values. What the commands then do is tested elsewhere.
+ * The command line accepts each {@code bin/sandbox} command of the documents: its name, its options
+ * and their values. Other tests cover what the commands do.
  */
 class DocumentedCommandsTest {
   private static final Pattern COMMAND = Pattern.compile("(?<![\\w/])bin/sandbox ([^#|;)\\n]+)");

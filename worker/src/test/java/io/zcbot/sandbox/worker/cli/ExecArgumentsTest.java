@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
-/** What is typed, up to where Kafka would be needed; nobody listens there. */
+/** The arguments of an exec, up to the point where Kafka is needed; nobody listens there. */
 @ResourceLock("logging")
 class ExecArgumentsTest {
   private static final String USER = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10";

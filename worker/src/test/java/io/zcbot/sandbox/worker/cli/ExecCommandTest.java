@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
-/** What is said of a command that may run although this program can't go on. */
+/** The messages about a command that may be running although this program can't continue. */
 class ExecCommandTest {
   private final UserId user = new UserId(UUID.randomUUID());
   private final Exec exec = SampleEvents.exec(user, true, "cat");

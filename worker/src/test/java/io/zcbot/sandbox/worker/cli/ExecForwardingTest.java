@@ -27,7 +27,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Ctrl-C on a raw terminal, where it is a key like another one. */
+/** Ctrl-C on a raw terminal, where it is an ordinary key. */
 class ExecForwardingTest {
   private static final Duration SHORT = Duration.ofMillis(500);
   private static final Duration LONG = Duration.ofSeconds(60);

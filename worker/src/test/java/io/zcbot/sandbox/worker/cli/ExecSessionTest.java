@@ -35,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Commands that run here, in place of a sandbox, and answers that no command gives. */
+/** Commands that run on this machine instead of in a sandbox, and answers that no command gives. */
 class ExecSessionTest {
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -71,7 +71,7 @@ class ExecSessionTest {
     return session.follow();
   }
 
-  /** Answers as nobody does who runs it. */
+  /** Gives an answer as nobody does who runs the command. */
   private CommandEnding answered(Exited.Reason reason, String message, boolean retryable)
       throws Exception {
     Exec exec = SampleEvents.exec(user, "true");

@@ -38,7 +38,7 @@ class ExportCommandTest {
   @TempDir private Path dir;
   private final StringWriter out = new StringWriter();
 
-  /** So many records, after which Kafka is away or the log ends. */
+  /** The given number of records, after which Kafka is unavailable or the log ends. */
   private static class Records implements LogSource {
     private final int count;
     private final boolean fails;

@@ -17,7 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A log as {@code sandbox export} writes it, of events that a test makes up. */
+/** A log in the format of {@code sandbox export}, of events that a test makes up. */
 final class ExportedLog {
   private static final JsonMapper JSON = new JsonMapper();
 
@@ -36,12 +36,12 @@ final class ExportedLog {
     lines.add(json.toString());
   }
 
-  /** Adds a line as it is. */
+  /** Adds a line unchanged. */
   void add(String line) {
     lines.add(line);
   }
 
-  /** Writes it to a file, whose name is returned. */
+  /** Writes the log to a file; returns its name. */
   String in(Path directory) throws IOException {
     return Files.write(directory.resolve("log.jsonl"), lines).toString();
   }

@@ -18,7 +18,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** As much of an engine as commands use. */
+/** The part of an engine that the command line uses. */
 final class FakeEngine implements Engine {
   final Map<String, Container> containers = new LinkedHashMap<>();
   final List<String> calls = new ArrayList<>();

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 
 /** The JVM options with which the scripts start the worker and its commands. */
 class JvmOptionsTest {
-  /** Without the class cache, which a build alone does not make. */
+  /** The flags without the class cache, which a build alone does not make. */
   private static final Pattern FLAGS =
       Pattern.compile("flags(\\+?)=\\(((?:(?!\\$cache).)*)\\)$", Pattern.MULTILINE);
 

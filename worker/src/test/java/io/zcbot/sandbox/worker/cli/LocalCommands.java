@@ -27,7 +27,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Runs commands here, in a directory, and answers as a worker does. */
+/** Runs commands on this machine, in a directory, and answers as a worker does. */
 final class LocalCommands implements CommandLog {
   private final Path directory;
   private final Map<String, Process> running = new ConcurrentHashMap<>();
@@ -133,7 +133,7 @@ final class LocalCommands implements CommandLog {
             });
   }
 
-  /** An answer of the test's own. */
+  /** Sends an answer that the test chooses. */
   void answer(SandboxEvent event) {
     answers.add(event);
   }

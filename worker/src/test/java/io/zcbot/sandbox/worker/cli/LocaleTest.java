@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Text in arguments and in files' names where the locale knows ASCII only, as in a cron job. */
+/** Text in arguments and file names if the locale supports only ASCII, as in a cron job. */
 class LocaleTest {
   private static final Pattern CHOICE =
       Pattern.compile("^case \\$\\(locale .*?^esac$", Pattern.MULTILINE | Pattern.DOTALL);

@@ -11,7 +11,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What becomes of what was not completed. */
+/** What happens to a file that was not completed. */
 class NewFileTest {
   @TempDir private Path directory;
 

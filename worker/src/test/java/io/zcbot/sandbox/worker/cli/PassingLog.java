@@ -8,7 +8,7 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import java.time.Duration;
 import java.util.List;
 
-/** Another log, for tests that change something of it. */
+/** Passes everything on to another log, for tests that change a part of it. */
 class PassingLog implements CommandLog {
   private final LocalCommands to;
 

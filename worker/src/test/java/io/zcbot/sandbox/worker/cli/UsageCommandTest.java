@@ -45,10 +45,10 @@ class UsageCommandTest {
   private static final Instant NOON = Instant.parse("2026-11-24T12:00:00Z");
   private static final String TO = "2026-11-25T12:00:00Z";
 
-  /** What a spreadsheet takes for a formula, and a terminal for an order. */
+  /** Text that a spreadsheet interprets as a formula, and a terminal as a control sequence. */
   private static final String HOSTILE = "=cmd|'/c calc'!A0\u001b[2J,\"\n@+-1";
 
-  /** The same in names, which are refused with control characters. */
+  /** The same for names, where control characters are refused. */
   private static final String NAME = "=cmd|'/c calc'!A0,\"@+-1";
 
   private static final JsonMapper JSON = new JsonMapper();

@@ -88,7 +88,7 @@ class WhatIfTest {
             user(user), at(t), SampleEvents.container(user(user), "container-" + user), reason));
   }
 
-  /** Two slots then; a create took 300 ms, and one after the other. */
+  /** The host had two slots; a create took 300 ms, one after the other. */
   private void history() {
     for (int i = 0; i < 8; i++) {
       ready(

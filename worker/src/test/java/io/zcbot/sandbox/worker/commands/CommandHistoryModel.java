@@ -43,7 +43,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** What the outside did and saw in one history of commands, to judge the domain by. */
+/** Everything that the outside did and saw in one history of commands, to judge the domain by. */
 final class CommandHistoryModel {
   private static final List<UserId> USERS = List.of(World.user(1), World.user(2));
   private static final int MOST_STREAMED = 4 << 20;
@@ -55,7 +55,7 @@ final class CommandHistoryModel {
     EXEC,
     EXEC_STREAMED,
     EXEC_SHORT_LIVED,
-    /** Somebody publishes an exec once more. */
+    /** Somebody publishes an exec again. */
     REPEATED,
     WRITE,
     EXIT,
@@ -70,7 +70,7 @@ final class CommandHistoryModel {
     CHANNEL_BREAKS,
     CHANNEL_DOES_NOT_OPEN,
     OUTPUT_FAILS_ONCE,
-    /** Nothing acknowledges outputs until {@link #LOG_IS_BACK}. */
+    /** Outputs are not acknowledged until {@link #LOG_IS_BACK}. */
     LOG_IS_AWAY,
     EXIT_WHILE_LOG_IS_AWAY,
     LOG_IS_BACK,
@@ -209,8 +209,8 @@ final class CommandHistoryModel {
   }
 
   /**
-   * Not at once: a worker looks every second, and may meet a command just as the log allows it to
-   * go on.
+   * Lets time pass in steps: a worker checks every second, and may find a command just as the log
+   * allows it to continue.
    */
   private void pass(Duration time) throws Exception {
     for (Duration left = time; left.isPositive(); left = left.minus(CommandProgram.PATIENCE)) {
@@ -221,7 +221,10 @@ final class CommandHistoryModel {
     }
   }
 
-  /** Not where a dead sandbox is still to be found: its end waits for the answers for seconds. */
+  /**
+   * Makes the log unavailable, unless a dead sandbox is still to be found: its end waits seconds
+   * for the answers.
+   */
   private void logGoes() {
     if (diedUnnoticed) {
       return;
@@ -397,7 +400,7 @@ final class CommandHistoryModel {
         .until(what);
   }
 
-  /** Everything ends, and all that was read is committed. */
+  /** Lets everything end, until all records that were read are committed. */
   void comeToRest() throws Exception {
     world.publishing = World.Publishing.WORKS;
     world.release();

@@ -39,7 +39,7 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** What an exec is answered with, and what runs meanwhile. */
+/** How execs are answered, and what runs meanwhile. */
 class CommandsTest extends InACommandWorld {
   @Test
   void aCommandIsAnsweredWithWhatItWroteAndHowItEnded() throws Exception {
@@ -514,7 +514,10 @@ class CommandsTest extends InACommandWorld {
     assertThat(world.metrics.expiredReleases).hasValue(1);
   }
 
-  /** The tries wait no longer than the time that is left, and this clock stands still. */
+  /**
+   * An expiry that is soon: retries wait no longer than the time that is left, and this clock does
+   * not advance.
+   */
   private Instant shortly() {
     return world.time().now().plusMillis(5);
   }

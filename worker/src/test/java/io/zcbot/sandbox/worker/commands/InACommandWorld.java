@@ -31,7 +31,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 
-/** A test of commands in a world of its own. */
+/** Base class for tests of commands, each with its own world. */
 abstract class InACommandWorld extends InAWorld {
   private final AtomicInteger offsets = new AtomicInteger();
 
@@ -41,7 +41,7 @@ abstract class InACommandWorld extends InAWorld {
   volatile boolean mayBegin = true;
   volatile boolean fenced;
 
-  /** Of the execs from now on. */
+  /** The context of the execs from now on. */
   volatile RequestContext context = RequestContext.NONE;
 
   final Fence fence =
@@ -56,7 +56,7 @@ abstract class InACommandWorld extends InAWorld {
     world.domain.commands().close();
   }
 
-  /** What to ask for; each part may be replaced. */
+  /** The parts of a request; each may be replaced. */
   record Asked(
       String id,
       UserId user,
@@ -152,7 +152,7 @@ abstract class InACommandWorld extends InAWorld {
     world.domain.commands().exec(request(asked));
   }
 
-  /** As {@link #exec}, and returns the command once it runs. */
+  /** Like {@link #exec}, and returns the command once it runs. */
   FakeCommandEngine.Command run(Asked asked) throws Exception {
     exec(asked);
     return command(asked.id());
@@ -204,7 +204,7 @@ abstract class InACommandWorld extends InAWorld {
     await().atMost(Duration.ofSeconds(10)).pollInterval(Duration.ofMillis(1)).until(what);
   }
 
-  /** Nothing runs or waits any more. */
+  /** Waits until nothing runs or waits any more. */
   void quiet() {
     World at = world;
     until(() -> at.domain.commands().active() == 0);

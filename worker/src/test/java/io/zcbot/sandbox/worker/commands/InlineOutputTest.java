@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 class InlineOutputTest {
   private static final int STEP = 8 * 1024;
 
-  /** Counts what a command was allowed. */
+  /** Counts the output that a command was allowed. */
   private static final class Allowance implements CommandChannel.Command {
     int allowed;
     boolean discards;

@@ -20,7 +20,7 @@ import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
-/** What a command reads, and what it does not read. */
+/** Input that a command reads, and input that it does not read. */
 class InputBufferTest extends InACommandWorld {
   private static final Input.Content.Bytes LARGE =
       new Input.Content.Bytes(Data.of("y".repeat(200 * 1024)));

@@ -15,7 +15,7 @@ import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import org.junit.jupiter.api.Test;
 
-/** Sandboxes that die, and nobody tells the worker. */
+/** Sandboxes that die without the worker being told. */
 class PlacementTest extends InACommandWorld {
   private void assertReaped(Ready dead) {
     assertThat(world.reaped())

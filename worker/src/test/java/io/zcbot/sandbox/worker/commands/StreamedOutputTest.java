@@ -105,7 +105,7 @@ class StreamedOutputTest extends InACommandWorld {
     assertNoGaps();
   }
 
-  /** Until nothing was allowed for a while. */
+  /** Writes until nothing was allowed for a while. */
   private static int writeAllThatIsAllowed(List<FakeCommandEngine.Command> commands) {
     int written = 0;
     for (int idle = 0; idle < 100; idle++) {

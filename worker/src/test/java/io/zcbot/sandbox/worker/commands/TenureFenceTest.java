@@ -12,7 +12,7 @@ import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import org.junit.jupiter.api.Test;
 
-/** What becomes of a command whose partition goes and comes. */
+/** What happens to a command whose partition is lost and assigned again. */
 class TenureFenceTest {
   private static final Fence GONE =
       () -> {

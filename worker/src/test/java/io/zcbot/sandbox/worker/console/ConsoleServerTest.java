@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Speaks HTTP by hand: clients set the headers themselves that matter here. */
+/** Speaks HTTP directly, because HTTP clients set the headers themselves that matter here. */
 class ConsoleServerTest {
   private static final int DEADLINE_MS = 60_000;
   private final TestFleet fleet = new TestFleet();
@@ -62,7 +62,7 @@ class ConsoleServerTest {
         send("GET", path, headers).getInputStream().readAllBytes(), StandardCharsets.UTF_8);
   }
 
-  /** Reads until the answer has a text. */
+  /** Reads until the answer contains a text. */
   private static String until(Socket socket, String text) throws IOException {
     ByteArrayOutputStream read = new ByteArrayOutputStream();
     InputStream in = socket.getInputStream();
@@ -178,7 +178,7 @@ class ConsoleServerTest {
     assertThat(until(others, "\"id-2\"")).contains("\"id-1\"");
   }
 
-  /** The id of the last event of which the beginning was read. */
+  /** The id of the last event whose beginning was read. */
   private static String until(String read, Socket stream) throws IOException {
     assertThat(read).endsWith("event: letters");
     String rest = until(stream, "\ndata:");

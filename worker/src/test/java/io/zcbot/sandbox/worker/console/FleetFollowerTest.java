@@ -34,7 +34,7 @@ class FleetFollowerTest {
   private final AtomicLong raisedTo = new AtomicLong(4);
   private final AtomicLong looks = new AtomicLong();
 
-  /** Of topics that are empty. */
+  /** A consumer of empty topics. */
   private final MockConsumer<byte[], byte[]> consumer =
       new MockConsumer<>("earliest") {
         @Override

@@ -13,7 +13,7 @@ import java.lang.ref.WeakReference;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
-/** What is kept of requests whose ids are as long as they may be. */
+/** The memory for requests whose ids have the maximum length. */
 class RequestsTest {
   private static final int LONGEST_ID = 4096;
 

@@ -16,7 +16,7 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-/** Stories as they are read again from the bytes in which they are kept. */
+/** Stories, read again from the bytes in which they are stored. */
 class StoryTest {
   private final Story story = new Story();
 

@@ -30,7 +30,7 @@ import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 
-/** A fleet at one instant, and the records that it is made of. */
+/** A fleet at one instant, and the records that produce it. */
 final class TestFleet {
   static final Instant NOW = Instant.parse("2026-11-26T03:00:00Z");
   static final int PARTITIONS = 4;

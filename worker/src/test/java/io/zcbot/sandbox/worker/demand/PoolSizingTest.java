@@ -169,7 +169,8 @@ class PoolSizingTest {
   }
 
   /**
-   * At least 99 % are claimed, with hardly more idle slots than a fixed pool that knows the future.
+   * Checks that at least 99 % are claimed, with hardly more idle slots than a fixed pool that knows
+   * the future.
    */
   private void check(String what, long[] users, long from, long to, double times) {
     Traffic.Result ours = Traffic.run(users, 2, sizing, MAKE, from, to);

@@ -13,13 +13,13 @@ import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** When new users come, drawn from a seed; in milliseconds, in ascending order. */
+/** The arrival times of new users, drawn from a seed, in milliseconds and in ascending order. */
 public final class Traffic {
   static final long HOUR = Duration.ofHours(1).toMillis();
 
   private Traffic() {}
 
-  /** Independent users, so many a second. */
+  /** Independent users, at the given rate per second. */
   public static long[] poisson(Random random, double perSecond, long from, long to) {
     return daily(random, perSecond, _ -> 1, from, to);
   }
@@ -42,7 +42,7 @@ public final class Traffic {
     return after - Math.log(1 - random.nextDouble()) * 1000 / perSecond;
   }
 
-  /** Groups of about so many users, each within some time; nobody knows when. */
+  /** Groups of about the given number of users, each within some time, at unpredictable times. */
   public static long[] groups(
       Random random, int size, Duration within, Duration between, long from, long to) {
     return LongStream.of(poisson(random, 1000.0 / between.toMillis(), from, to))
@@ -63,7 +63,7 @@ public final class Traffic {
     return Stream.of(all).flatMapToLong(LongStream::of).sorted().toArray();
   }
 
-  /** How a pool did from some time on. */
+  /** A pool's results from some time on. */
   record Result(int users, int claimed, double meanIdle, int largest) {
     double share() {
       return (double) claimed / users;
@@ -109,7 +109,7 @@ public final class Traffic {
     return new Result(users, claimed, (pool.idleMillis() - idleBefore) / (to - from), largest);
   }
 
-  /** The smallest pool of a fixed size that does as promised; it knows the future. */
+  /** The smallest pool of a fixed size that keeps the promise; it knows the future. */
   static Result smallestFixed(long[] arrivals, long makeMillis, long from, long to) {
     for (int size = 1; ; size++) {
       Result result = run(arrivals, size, null, makeMillis, from, to);

@@ -34,10 +34,10 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 /** The adapter over a fake Docker API, which has a network and creates and starts a container. */
 @Execution(ExecutionMode.CONCURRENT) // they wait for time-outs
 abstract class AdapterTestCase {
-  /** Long enough for a loaded machine; nothing waits for it to pass. */
+  /** Long enough for a loaded machine; no test waits for it to pass. */
   static final Duration PATIENT = Duration.ofSeconds(60);
 
-  /** For what hangs. */
+  /** For calls that hang. */
   static final Duration IMPATIENT = Duration.ofSeconds(2);
 
   static final UserId USER = UserId.parse("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
@@ -68,7 +68,7 @@ abstract class AdapterTestCase {
   DockerEngine engine;
   DockerSandboxes sandboxes;
 
-  /** Loading classes must not count against the deadline of the first test. */
+  /** Loads the classes first, which must not count against the deadline of the first test. */
   @BeforeAll
   static void warmUp() throws Exception {
     AdapterTestCase test = new AdapterTestCase() {};
@@ -128,7 +128,7 @@ abstract class AdapterTestCase {
     return e;
   }
 
-  /** A call that should fail. */
+  /** A call that must fail. */
   interface Call {
     void run() throws EngineException;
   }

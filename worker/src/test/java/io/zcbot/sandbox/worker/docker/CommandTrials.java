@@ -26,7 +26,7 @@ record CommandTrials(CommandChannel channel, String user) {
   private static final String DAEMONS =
       "(setsid bash -c 'trap \"\" TERM HUP; (sleep 4242 &); sleep 4242' &); echo on; sleep 4242";
 
-  /** All of it. */
+  /** Runs all trials. */
   void run(Started sandbox, Workspaces.Owner owner) throws Exception {
     filesAreTheSandboxUsers(sandbox.workspace(), owner);
     streamsAreComplete();

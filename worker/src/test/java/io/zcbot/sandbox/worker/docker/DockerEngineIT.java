@@ -476,8 +476,9 @@ class DockerEngineIT {
   }
 
   /**
-   * An engine may tell twice what happens just when a watch begins; and a pause, at two instants,
-   * if it hears of it from containerd before it has the answer to its own request.
+   * The events of a sandbox, without repeated ones: an engine may report an event twice if it
+   * happens just when a watch begins. It may also report a pause at two instants, if it hears of it
+   * from containerd before it has the answer to its own request.
    */
   private static List<EngineEvent> of(Started sandbox, List<EngineEvent> events) {
     List<EngineEvent> own = new ArrayList<>();

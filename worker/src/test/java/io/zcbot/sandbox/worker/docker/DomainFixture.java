@@ -23,7 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** The worker's own domain over a real engine and real mounts, which take CAP_SYS_ADMIN. */
+/** The worker's own domain over a real engine and real mounts, which require CAP_SYS_ADMIN. */
 public final class DomainFixture {
   public final List<SandboxEvent> log;
   public final Map<String, LiveSandbox> live;
@@ -32,7 +32,7 @@ public final class DomainFixture {
   private final WorkspaceMount mount;
   private final List<Domain> lives = new ArrayList<>();
 
-  /** On an engine that is closed with it. */
+  /** Uses an engine that is closed with this fixture. */
   public DomainFixture(EngineFixture fixture, Path root) throws IOException {
     this.fixture = fixture;
     domains =
@@ -59,7 +59,7 @@ public final class DomainFixture {
     return domain;
   }
 
-  /** Ticks until so many slots are parked. */
+  /** Ticks until the given number of slots is parked. */
   public static void awaitParked(Domain domain, int count) {
     await()
         .atMost(DomainInATest.PATIENCE)
@@ -71,13 +71,13 @@ public final class DomainFixture {
             });
   }
 
-  /** What a user's ensure is answered. */
+  /** The answer to a user's ensure. */
   public SandboxEvent ensure(Domain domain, UserId user)
       throws FencedException, InterruptedException {
     return domains.ensure(domain, user);
   }
 
-  /** Ends all lives, then removes their containers, then their mounts. */
+  /** Ends all workers, then removes their containers, then their mounts. */
   public void close() throws IOException, InterruptedException {
     for (Domain each : lives) {
       each.slots().close(Duration.ofSeconds(30));

@@ -35,8 +35,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 
 /**
- * The worker's own domain over the adapter. What it publishes is a list, and lanes' work is done at
- * once.
+ * The worker's own domain over the adapter. Published events are kept in a list, and the lanes'
+ * tasks run at once.
  */
 final class DomainInATest implements AutoCloseable {
   static final Duration PATIENCE = Duration.ofSeconds(120);
@@ -48,7 +48,7 @@ final class DomainInATest implements AutoCloseable {
   private final Workspaces workspaces;
   private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
 
-  /** On an engine that stays the caller's. */
+  /** Uses an engine that the caller closes. */
   DomainInATest(DockerEngine engine, String worker, Workspaces workspaces) {
     this.engine = engine;
     this.worker = worker;
@@ -99,7 +99,7 @@ final class DomainInATest implements AutoCloseable {
         CommandSetup.NONE);
   }
 
-  /** What a user's ensure is answered. */
+  /** The answer to a user's ensure. */
   SandboxEvent ensure(Domain domain, UserId user) throws FencedException, InterruptedException {
     long now = System.nanoTime();
     domain

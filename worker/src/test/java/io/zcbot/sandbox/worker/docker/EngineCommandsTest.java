@@ -50,12 +50,12 @@ class EngineCommandsTest extends AdapterTestCase {
 
   private final CountDownLatch gone = new CountDownLatch(1);
 
-  /** One that runs each command in no time. */
+  /** A runner that runs each command in no time. */
   private Reply runner() {
     return runner(Duration.ZERO);
   }
 
-  /** The same, but it takes its time to answer first. */
+  /** The same, but it waits before its first answer. */
   private Reply runner(Duration pause) {
     return hijacked(
         (in, out) -> {
@@ -88,7 +88,7 @@ class EngineCommandsTest extends AdapterTestCase {
     return header[0] == 'G' || skipStart(in);
   }
 
-  /** A first process that says nothing. */
+  /** A first process that sends nothing. */
   private void silent(boolean runs) {
     fake.on("POST", ATTACH, hijacked((in, out) -> in.readAllBytes()))
         .on("GET", INSPECT, status(200, "{\"State\":{\"Running\":" + runs + "}}"));

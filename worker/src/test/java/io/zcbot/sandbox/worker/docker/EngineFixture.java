@@ -52,9 +52,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The real engine, and all that tests need to look at sandboxes from outside and attack from
- * inside. Others use the same engine: what is made here carries a worker id of its own, and only
- * that is removed.
+ * The real engine, and everything that tests need to look at sandboxes from outside and attack from
+ * inside. Others use the same engine, so everything made here has its own worker id, and nothing
+ * else is removed.
  */
 public final class EngineFixture implements AutoCloseable {
   public final String worker = "it-" + UUID.randomUUID();
@@ -63,10 +63,10 @@ public final class EngineFixture implements AutoCloseable {
   public final DockerEngine engine;
   Workspaces.Owner owner = Workspaces.Owner.UNMAPPED;
 
-  /** Some that are nobody's on this machine. */
+  /** Uids that nobody on this machine has. */
   public static final SandboxUids OWN_UIDS = new SandboxUids(70_000, 74_095);
 
-  /** The users of sandboxes without rules inside; to be set before the first one. */
+  /** The uids of sandboxes without rules inside; to be set before the first sandbox. */
   public SandboxUids uids = SandboxUids.SHARED;
 
   private final Execs execs;
@@ -87,7 +87,7 @@ public final class EngineFixture implements AutoCloseable {
     this(DefaultDockerClientConfig.createDefaultConfigBuilder().build(), workspaces, readyTimeout);
   }
 
-  /** On the engine there. */
+  /** Uses the engine at this address. */
   public static EngineFixture at(String address, Path workspaces) {
     return new EngineFixture(
         DefaultDockerClientConfig.createDefaultConfigBuilder()
@@ -179,7 +179,7 @@ public final class EngineFixture implements AutoCloseable {
     return new UserId(UUID.randomUUID());
   }
 
-  /** A directory as the domain makes it: of the sandbox user, mode 0700. */
+  /** A directory as the domain makes it: owned by the sandbox user, mode 0700. */
   public Path workspace(UserId user) throws IOException {
     Path workspace = workspaces.resolve(user.toString());
     Files.createDirectories(workspace);
@@ -189,7 +189,7 @@ public final class EngineFixture implements AutoCloseable {
     return workspace;
   }
 
-  /** Makes a container; once more where a helper that sets the host's rules never began. */
+  /** Makes a container; retries once if a helper that sets the host's rules never began. */
   public String create(SandboxSpec spec, UserId user) throws EngineException, IOException {
     String id;
     try {
@@ -205,7 +205,7 @@ public final class EngineFixture implements AutoCloseable {
     return id;
   }
 
-  /** Sandboxes of a spec; the same object for the same spec. */
+  /** Sandboxes with a spec; the same object for the same spec. */
   public DockerSandboxes sandboxes(SandboxSpec spec) {
     return sandboxes.computeIfAbsent(
         spec,
@@ -240,7 +240,7 @@ public final class EngineFixture implements AutoCloseable {
     }
   }
 
-  /** Shows workspaces as sandboxes' own. */
+  /** The views that make workspaces appear as the sandboxes' own. */
   public synchronized WorkspaceViews views() {
     return new MappedWorkspaces(mount(), maps(), worker);
   }
@@ -262,7 +262,7 @@ public final class EngineFixture implements AutoCloseable {
     return maps;
   }
 
-  /** As whom commands of a container run. */
+  /** The user that commands of a container run as. */
   public String agent(String containerId) {
     return execs.agent(containerId);
   }
@@ -287,7 +287,7 @@ public final class EngineFixture implements AutoCloseable {
     return attack(containerId, "python3", "-c", script);
   }
 
-  /** Starts a container that a test created, once more if runc's own first process died. */
+  /** Starts a container that a test created; retries once if runc's own first process died. */
   public void startContainer(String container) {
     try {
       docker.startContainerCmd(container).exec();
@@ -311,7 +311,7 @@ public final class EngineFixture implements AutoCloseable {
     execs.background(containerId, command);
   }
 
-  /** Runs a program of the host's in the network namespace of a container. */
+  /** Runs a program of the host in the network namespace of a container. */
   public String inNamespace(String containerId, String... command)
       throws IOException, InterruptedException {
     List<String> words = new ArrayList<>(List.of("nsenter", "-n", "-t"));
@@ -331,14 +331,14 @@ public final class EngineFixture implements AutoCloseable {
         .orElseThrow();
   }
 
-  /** Its end of the sandbox network. */
+  /** A container's end of the sandbox network. */
   public ContainerNetwork attachment(String containerId) {
     Map<String, ContainerNetwork> networks =
         docker.inspectContainerCmd(containerId).exec().getNetworkSettings().getNetworks();
     return Objects.requireNonNull(networks.get(network));
   }
 
-  /** An image of the sandbox's with something changed. */
+  /** A modified image of the sandboxes. */
   public String image(Path directory, String... dockerfile) throws IOException {
     String tag = "zcbot-" + worker + ":" + images.size();
     images.add(tag);
@@ -362,7 +362,7 @@ public final class EngineFixture implements AutoCloseable {
     docker.buildImageCmd(file.toFile()).withTags(Set.of(tag)).start().awaitImageId();
   }
 
-  /** One that lets sandboxes reach one another. */
+  /** A network that lets sandboxes reach one another. */
   public String openNetwork() {
     String name = "zcbot-open-" + worker;
     networks.add(name);
@@ -391,7 +391,7 @@ public final class EngineFixture implements AutoCloseable {
         .exec();
   }
 
-  /** Ends all of this test's. */
+  /** Removes all containers of this test. */
   void removeContainers() {
     for (var container : withHelpers()) {
       quietly(() -> docker.removeContainerCmd(container.getId()).withForce(true).exec());

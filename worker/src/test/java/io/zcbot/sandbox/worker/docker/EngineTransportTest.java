@@ -227,7 +227,7 @@ class EngineTransportTest extends AdapterTestCase {
     }
   }
 
-  /** A call in the course of which one request is never answered. */
+  /** A call with one request that is never answered. */
   private record Hang(String method, String path, CallOn call) {
     void check() throws IOException {
       try (FakeDockerApi fake = new FakeDockerApi()) {

@@ -16,9 +16,9 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What an ensure makes of a start that fails: the domain over the adapter. */
+/** How an ensure handles a start that fails: the domain over the adapter. */
 class FailedStartTest extends AdapterTestCase {
-  /** What the engine answers when runc's first process died before it was set up. */
+  /** The engine's answer when runc's first process died before it was set up. */
   private static final String RUNC_DIED =
       "failed to create task for container: failed to create shim task: OCI runtime create failed:"
           + " runc create failed: unable to start container process: waiting for init preliminary"
@@ -73,7 +73,7 @@ class FailedStartTest extends AdapterTestCase {
     assertThat(fake.asked("DELETE", "/containers/c1")).hasSize(2);
   }
 
-  /** What the user's ensure is answered, with one event. */
+  /** The answer to the user's ensure, which is one event. */
   private SandboxEvent answer() throws Exception {
     try (var domains = new DomainInATest(engine, "w1", Workspaces.open(directory))) {
       var domain = domains.begin(sandboxes, new FakeMounts(() -> false), 0);

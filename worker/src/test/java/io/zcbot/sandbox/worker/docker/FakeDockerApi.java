@@ -30,8 +30,9 @@ import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An engine that says what it is told to, also nothing, half of it, or a reset. For each method and
- * path the replies are given in order, the last one from then on.
+ * A fake of the Docker API that sends the given replies, which may also be nothing, half of a
+ * reply, or a reset. For each method and path, the replies are given in order; the last one is
+ * repeated.
  */
 public final class FakeDockerApi implements AutoCloseable {
   private final ServerSocket server;
@@ -39,7 +40,7 @@ public final class FakeDockerApi implements AutoCloseable {
   private final List<Request> requests = new CopyOnWriteArrayList<>();
   private final Set<Socket> open = ConcurrentHashMap.newKeySet();
 
-  /** What the engine was asked. */
+  /** A request to the engine. */
   public record Request(String method, String target, String body) {
     public String path() {
       int query = target.indexOf('?');
@@ -47,7 +48,7 @@ public final class FakeDockerApi implements AutoCloseable {
     }
   }
 
-  /** Writes an answer, or does something else to the connection. */
+  /** Writes an answer, or does something else with the connection. */
   public interface Reply {
     void send(Socket socket, OutputStream out) throws IOException, InterruptedException;
 
@@ -124,7 +125,7 @@ public final class FakeDockerApi implements AutoCloseable {
     return status(status, EngineErrors.bodyOf(message));
   }
 
-  /** Answers once so many ask at a time, each on a connection of its own. */
+  /** Answers once the given number of requests have arrived, each on its own connection. */
   public static Reply together(int many, Reply reply) {
     CountDownLatch here = new CountDownLatch(many);
     return new Reply() {
@@ -154,7 +155,7 @@ public final class FakeDockerApi implements AutoCloseable {
     return (socket, out) -> socket.setSoLinger(true, 0);
   }
 
-  /** Promises more than it sends. */
+  /** Announces a longer body than it sends. */
   public static Reply half(String body) {
     return (socket, out) ->
         out.write(
@@ -196,7 +197,7 @@ public final class FakeDockerApi implements AutoCloseable {
     };
   }
 
-  /** What is said over a connection. */
+  /** The conversation over a connection. */
   public interface Talk {
     void over(InputStream in, OutputStream out) throws IOException, InterruptedException;
   }
@@ -226,7 +227,7 @@ public final class FakeDockerApi implements AutoCloseable {
     dropConnections();
   }
 
-  /** As when the engine is restarted. */
+  /** Drops all connections, as when the engine restarts. */
   public void dropConnections() throws IOException {
     for (Socket socket : open) {
       socket.close();

@@ -32,7 +32,7 @@ import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Every hard limit of a sandbox, as the engine tells it; the attacks are in {@code security}. */
+/** Every hard limit of a sandbox, as the engine reports it. The attacks are in {@code security}. */
 @Tag("engine")
 @ParameterizedClass
 @EnumSource(FirewallMode.class)

@@ -44,8 +44,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * The host's rules, attacked from inside a sandbox, with an internet around: what is refused, what
- * is not, and that the same attacks succeed once the rules are gone.
+ * The host's rules, attacked from inside a sandbox, with a simulated internet: what they refuse,
+ * what they allow, and that the same attacks succeed once the rules are gone.
  */
 @Tag("engine")
 @Tag("network-namespaces")
@@ -306,7 +306,7 @@ class HostFirewallIT {
         .isGreaterThan(Duration.ofMillis(100));
   }
 
-  /** Asks the engine's resolver itself for the sandbox's own address. */
+  /** Queries the engine's own resolver for the sandbox's own address. */
   private String flood(Started sandbox) throws Exception {
     return fixture
         .python(
@@ -397,7 +397,7 @@ class HostFirewallIT {
         new TrafficLimits(100, 10_000, false));
   }
 
-  /** How many connections it has, of 300, if it sends the end of each to where it gets lost. */
+  /** How many of 300 connections it has, if it sends the end of each to where it is lost. */
   private int forgotten(Started sandbox, String device) throws InterruptedException {
     return Integer.parseInt(
         fixture
@@ -441,12 +441,12 @@ class HostFirewallIT {
     assertThat(flows(sandbox, "tcp") - before).as("what the host remembers").isGreaterThan(250);
   }
 
-  /** Takes away what judges packets before the kernel's table of connections does. */
+  /** Removes the rules that judge packets before connection tracking. */
   private void unguard(Started sandbox) throws Exception {
     fixture.inNamespace(sandbox.id(), "nft", "flush", "chain", "ip", "zcbot", "early");
   }
 
-  /** Takes away the limits of flows. */
+  /** Removes the limits of flows. */
   private void unlimited(Started sandbox) throws Exception {
     fixture.inNamespace(sandbox.id(), "nft", "flush", "chain", "ip", "zcbot", "output");
   }
@@ -579,7 +579,7 @@ class HostFirewallIT {
           ping.recv(99)
       print('works')""";
 
-  /** What the kernel has in the table of connections of a sandbox's namespace. */
+  /** The number of entries that connection tracking has in a sandbox's namespace. */
   private long tracked(Started sandbox) throws Exception {
     return Long.parseLong(
         fixture
@@ -611,8 +611,8 @@ class HostFirewallIT {
   }
 
   /**
-   * How many flows from a sandbox's address the engine's host has in its table of connections,
-   * those of containers that had the address before included.
+   * How many flows from a sandbox's address the host's connection tracking has, including those of
+   * containers that had the address before.
    */
   private long flows(Started sandbox, String protocol) throws Exception {
     Pattern own =
@@ -817,7 +817,7 @@ class HostFirewallIT {
     assertThat(around.nft("list", "tables")).doesNotContain(table).contains(table());
   }
 
-  /** Connections of before its restart fail once. */
+  /** Connections from before the engine's restart fail once. */
   private boolean engineAnswers() throws EngineException {
     fixture.engine.ping();
     return true;
@@ -827,7 +827,7 @@ class HostFirewallIT {
     return EngineFixture.policy(FirewallMode.HOST, egress, dns);
   }
 
-  /** A container that is no sandbox of ours, but hangs on the same network. */
+  /** A container that is not a sandbox of ours, but is on the same network. */
   private String attacker(String network) {
     String id =
         fixture
@@ -890,7 +890,7 @@ class HostFirewallIT {
     assertReaches(sandbox.id(), address);
   }
 
-  /** With further tries, as on a busy host a connection that is not refused can be late. */
+  /** Retries, since on a busy host an allowed connection can be late. */
   private void assertReaches(String container, String address) {
     await()
         .atMost(Duration.ofSeconds(30))
@@ -912,7 +912,7 @@ class HostFirewallIT {
     assertRefused(() -> connect(sandbox.id(), address), address);
   }
 
-  /** With further tries, as a refusal can be late too, but none once something came through. */
+  /** Retries, since a refusal can be late too, but not after something came through. */
   private static void assertRefused(Callable<Outcome> attempt, String what) {
     Outcome outcome =
         await(what + " is refused")
@@ -925,7 +925,7 @@ class HostFirewallIT {
     assertThat(outcome.output()).as(what).contains("Connection refused");
   }
 
-  /** Sends a resolver of the sandbox's own choice a question. */
+  /** Sends a query to a resolver that the sandbox chose. */
   private String ask(Started sandbox, String resolver) throws InterruptedException {
     return fixture
         .python(
@@ -982,7 +982,7 @@ class HostFirewallIT {
     return e;
   }
 
-  /** What should fail. */
+  /** A call that must fail. */
   private interface Call {
     void run() throws Exception;
   }

@@ -20,7 +20,10 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
-/** The adapter over a fake Docker API that has a network, where the host has the rules. */
+/**
+ * The adapter over a fake Docker API that has a network, in a firewall mode in which the host has
+ * the rules.
+ */
 abstract class HostRulesTestCase {
   static final SandboxSpec SPEC =
       new SandboxSpec(

@@ -33,13 +33,13 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Runners that do not do as they should, and what stands in for them. */
+/** Runners that misbehave, and the fallback for them. */
 @Tag("engine")
 @Order(11)
 class HostileRunnerIT {
   private static final String READY = "echo zcbot-sandbox ready firewall=host; ";
 
-  /** Answers as a runner does, then goes on with what follows. */
+  /** Answers like a runner, then continues with what follows. */
   private static final String ANSWERS =
       """
       import sys, os, time

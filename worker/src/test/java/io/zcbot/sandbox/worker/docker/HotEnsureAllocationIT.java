@@ -27,9 +27,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
 /**
- * What answering an ensure of a running sandbox allocates, on a real engine: each collection of
- * what it leaves behind makes all users wait. Kafka's part is left out. Isolated, because it counts
- * what all threads allocate.
+ * How much memory the answer to an ensure of a running sandbox allocates, on a real engine: each
+ * garbage collection makes all users wait. Kafka's part is left out. Isolated, because it counts
+ * the allocations of all threads.
  */
 @Tag("engine")
 @Timeout(180)

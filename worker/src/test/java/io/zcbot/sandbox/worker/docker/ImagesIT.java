@@ -32,13 +32,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Containers whose images share a layer execute the same pages of memory, so that the images of
- * those that guard sandboxes must share none with theirs.
+ * Containers whose images share a layer execute the same pages of memory. So the images that guard
+ * sandboxes must share no layer with the sandboxes' image.
  */
 @Tag("engine")
 @Tag("compose")
 class ImagesIT {
-  /** What the worker's image is built on. */
+  /** The base of the worker's image. */
   private static final String WORKER_BASE = "zcbot-worker-base:latest";
 
   private static final List<String> PROGRAMS =
@@ -67,7 +67,7 @@ class ImagesIT {
             .getLayers());
   }
 
-  /** The files that hold these programs on the host's disk, by number. */
+  /** The inode numbers of the files on the host's disk that contain these programs. */
   private Set<String> files(String image) throws Exception {
     DockerClient docker = fixture.docker;
     String id =

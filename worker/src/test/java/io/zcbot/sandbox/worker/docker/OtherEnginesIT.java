@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The host's firewall with engines that isolate sandboxes by more than runc does. */
+/** The host's firewall with engines whose isolation is stronger than runc's. */
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
@@ -138,7 +138,7 @@ class OtherEnginesIT {
     around.nft("delete", "table", "inet", "zcbot_br_" + id.substring(0, 12));
   }
 
-  /** With further tries, as on a busy host a connection that is not refused can be late. */
+  /** Retries, since on a busy host an allowed connection can be late. */
   private static void awaitReached(EngineFixture fixture, Started sandbox, String address) {
     await(address + " is reached").until(() -> reaches(fixture, sandbox, address));
   }

@@ -8,7 +8,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.time.Duration;
 import java.util.List;
 
-/** Notes each engine call as operation and result. */
+/** Records each engine call as operation and result. */
 record RecordedCalls(List<String> calls) implements SandboxMetrics {
   @Override
   public void engineCall(String operation, String result, Duration took) {

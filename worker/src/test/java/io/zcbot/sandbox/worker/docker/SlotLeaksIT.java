@@ -21,15 +21,18 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
-/** Claims and reaps, again and again, on a real engine with real mounts. Takes CAP_SYS_ADMIN. */
+/** Repeated claims and reaps on a real engine with real mounts. Requires CAP_SYS_ADMIN. */
 @Tag("engine")
 @Timeout(3600)
 @Isolated("it counts the descriptors of this process")
 class SlotLeaksIT {
-  /** A descriptor that each cycle leaked would be noticed after ten. */
+  /** With a leak of one descriptor in each cycle, ten cycles would show it. */
   private static final int CYCLES = Integer.getInteger("zcbot.test.claims", 15);
 
-  /** As many as are given out between two listings, and some that are in use or made ahead. */
+  /**
+   * The number that is given out between two listings, plus some that are in use or made in
+   * advance.
+   */
   private static final int MOST_MAPS = 16 + 6;
 
   @TempDir Path root;
@@ -84,7 +87,7 @@ class SlotLeaksIT {
     DomainFixture.awaitParked(domain, 1);
   }
 
-  /** Of this process: of user namespaces, or all others. */
+  /** The descriptors of this process: of user namespaces, or all others. */
   private static long descriptors(boolean ofUsers) throws IOException {
     try (var all = Files.list(Path.of("/proc/self/fd"))) {
       return all.filter(descriptor -> isOfUsers(descriptor) == ofUsers).count();

@@ -69,7 +69,9 @@ class SpecCheckTest {
     fake.close();
   }
 
-  /** With more in its HostConfig than docker-java knows of. */
+  /**
+   * The description of a container, with fields in its HostConfig that docker-java does not know.
+   */
   private static Reply inspect(String id, Path workspace, String more, String... replacements) {
     String body =
         """

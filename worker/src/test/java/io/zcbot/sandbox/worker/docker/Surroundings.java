@@ -16,9 +16,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * An engine in a network namespace of its own, and beyond it, in another, an internet that has a
+ * An engine in a separate network namespace and, beyond it in another one, an internet that has a
  * public address, a private one, and a cloud's metadata service. All of them, and the engine's
- * host, greet whoever connects.
+ * host, send a greeting on each connection.
  */
 final class Surroundings implements AutoCloseable {
   static final String PUBLIC = "203.0.113.10";
@@ -113,7 +113,7 @@ final class Surroundings implements AutoCloseable {
     }
   }
 
-  /** The engine host's nft. */
+  /** Runs nft on the engine's host. */
   String nft(String... words) throws IOException, InterruptedException {
     List<String> command = new ArrayList<>(List.of("ip", "netns", "exec", engine.namespace()));
     command.add("nft");

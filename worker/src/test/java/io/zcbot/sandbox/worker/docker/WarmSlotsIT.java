@@ -38,7 +38,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Claims on a real engine, with real mounts; the log is a list. Takes CAP_SYS_ADMIN. */
+/** Claims on a real engine, with real mounts; the log is a list. Requires CAP_SYS_ADMIN. */
 @Tag("engine")
 @Order(8)
 class WarmSlotsIT {
@@ -62,7 +62,7 @@ class WarmSlotsIT {
     assertThat(Mounts.beneath(root)).isEmpty();
   }
 
-  /** The worker begins a life, with this many slots parked. */
+  /** Starts the worker, with this many slots parked. */
   private void begin(int warm) {
     begin(warm, fixture.spec(), worker.mounts());
   }
@@ -450,7 +450,7 @@ class WarmSlotsIT {
         sorted.size());
   }
 
-  /** Something happens before a workspace is mounted. */
+  /** Runs a hook before a workspace is mounted. */
   private record BeforeMount(SlotMounts mounts, Hook hook) implements SlotMounts {
     interface Hook {
       void run() throws IOException;

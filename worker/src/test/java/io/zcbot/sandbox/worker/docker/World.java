@@ -14,9 +14,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * Whatever there is to reach in a network namespace: a greeting on TCP ports 80 and 25 of every
- * address, and on UDP port 53 of those it is told a resolver for which every name is 203.0.113.10.
- * Ends with its standard input.
+ * Servers in a network namespace: a greeting on TCP ports 80 and 25 of every address, and on UDP
+ * port 53 of the given addresses a resolver that answers every name with 203.0.113.10. Ends with
+ * its standard input.
  */
 final class World {
   static final String GREETING = "hello from outside";
@@ -48,7 +48,7 @@ final class World {
     }
   }
 
-  /** Greets at once and again for every line. */
+  /** Sends a greeting at once, and again for every line. */
   private static void greet(Socket client) {
     byte[] greeting = (GREETING + "\n").getBytes(StandardCharsets.US_ASCII);
     try (client) {
@@ -76,7 +76,7 @@ final class World {
     }
   }
 
-  /** The question, with one answer if it is for an IPv4 address. */
+  /** The query, with one answer if it asks for an IPv4 address. */
   private static byte[] answer(byte[] query) {
     int end = 12;
     while (query[end] != 0) {

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Who gets a sandbox where many new users ask for one. */
+/** Which users get a sandbox when many new users ask for one. */
 class AdmissionTest {
   private static final UserId ANNA = World.user(1);
   private static final UserId BEN = World.user(2);

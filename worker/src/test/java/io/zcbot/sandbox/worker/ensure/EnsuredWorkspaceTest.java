@@ -19,7 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** What an ensure does about the workspace. */
+/** What an ensure does with the workspace. */
 class EnsuredWorkspaceTest extends InAWorld {
   @Test
   void aSymlinkForAWorkspaceIsRefusedAndNotFollowed() throws Exception {

@@ -27,7 +27,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What an ensure is answered with. */
+/** How ensures are answered. */
 class EnsurerTest extends InAWorld {
   @Test
   void theFirstEnsureCreatesAndTheNextReuses() throws Exception {

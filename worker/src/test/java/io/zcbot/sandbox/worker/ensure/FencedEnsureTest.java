@@ -17,9 +17,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What is left of an ensure whose partition went to another worker. */
+/** What an ensure leaves behind if its partition went to another worker. */
 class FencedEnsureTest extends InAWorld {
-  /** A request whose user becomes another worker's after so many looks. */
+  /** A request whose user moves to another worker after the given number of checks. */
   private EnsureRequest losing(World world, int passes) {
     EnsureRequest request = world.request(ANNA);
     AtomicInteger left = new AtomicInteger(passes);

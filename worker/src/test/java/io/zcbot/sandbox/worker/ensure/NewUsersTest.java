@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class NewUsersTest {
-  /** Wraps on the way, as the clock may. */
+  /** A clock whose value wraps during the test, as the real one may. */
   private final ManualTime time = new ManualTime(Long.MAX_VALUE - 5_000_000_000L);
 
   private final NewUsers users = new NewUsers(60, Duration.ofMinutes(5), time);

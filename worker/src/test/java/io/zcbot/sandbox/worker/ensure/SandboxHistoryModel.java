@@ -32,7 +32,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
-/** What the outside did and saw in one history, to judge the domain by. */
+/** Everything that the outside did and saw in one history, to judge the domain by. */
 final class SandboxHistoryModel {
   static final IdleTtls IDLE_TTLS =
       new IdleTtls(World.TTL, Duration.ofSeconds(10), Duration.ofSeconds(1000));
@@ -91,7 +91,7 @@ final class SandboxHistoryModel {
   private final Set<String> answered = new HashSet<>();
   private final Map<String, EnsureRequest> unanswered = new HashMap<>();
 
-  /** Not read until the worker has taken its users over. */
+  /** Requests that are not read until the worker has taken their users over. */
   private final List<EnsureRequest> unread = new ArrayList<>();
 
   private CompletableFuture<?> takeover = CompletableFuture.completedFuture(null);
@@ -334,7 +334,7 @@ final class SandboxHistoryModel {
     checkNow();
   }
 
-  /** What readies and reaped events tell of each user's sandbox. */
+  /** The state of each user's sandbox according to ready and reaped events. */
   private Map<UserId, CurrentSandbox> fold() {
     Map<UserId, CurrentSandbox> current = new HashMap<>();
     for (SandboxEvent event : world.log) {

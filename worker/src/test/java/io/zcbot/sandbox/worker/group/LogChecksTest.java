@@ -29,7 +29,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Being out of the group is no reason to end a sandbox; that another worker took over is one. */
+/**
+ * A worker does not end a sandbox because it is out of the group, but because another worker took
+ * the sandbox over.
+ */
 class LogChecksTest {
   @TempDir Path root;
   private World world;
@@ -141,7 +144,7 @@ class LogChecksTest {
     }
   }
 
-  /** A log of which one partition has no leader. */
+  /** A log in which one partition has no leader. */
   private SandboxLog unreached(int partition) {
     return new ForwardedLog() {
       @Override

@@ -41,7 +41,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What happens to a sandbox that was adopted and whose partition the group gave to another. */
+/** What happens to an adopted sandbox whose partition the group gave to another worker. */
 class PartitionHandoverTest {
   private static final UserId USER = World.user(1);
 
@@ -55,10 +55,10 @@ class PartitionHandoverTest {
   /** Thrown by the next takeover that reads the live table. */
   private volatile @Nullable RuntimeException failure;
 
-  /** Runs when a takeover has read the live table; whether that was all of it. */
+  /** Runs when a takeover has read the live table; returns whether it was read completely. */
   private volatile BooleanSupplier complete = () -> true;
 
-  /** Those whose leader is away. */
+  /** Partitions whose leader is unavailable. */
   private final Set<Integer> unreached = ConcurrentHashMap.newKeySet();
 
   private final StartRetry retry = new StartRetry(() -> stopping);

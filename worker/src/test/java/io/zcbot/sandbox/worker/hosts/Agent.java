@@ -21,9 +21,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * An agent service with many users: each is in use for some seconds, asking, working and having
- * commands run, and then silent for some, at random. One in so many records is a duplicate, has no
- * id, or is no event.
+ * An agent service with many users. Each user is active for some seconds, with requests, activity
+ * and commands, and then silent for some, at random. Some records are duplicates, have no id, or
+ * are not events.
  */
 final class Agent {
   private static final long TICK_MS = 50;
@@ -40,7 +40,7 @@ final class Agent {
   private enum Mode {
     SILENT,
     LOAD,
-    /** A few users stay in use, nobody else does anything. */
+    /** A few users stay in use; nobody else does anything. */
     KEEP
   }
 
@@ -98,7 +98,7 @@ final class Agent {
     producer.flush();
   }
 
-  /** Asks for so many users at once that nobody has seen before, for half of them by an exec. */
+  /** Asks for sandboxes of the given number of new users at once, for half of them by an exec. */
   synchronized void burst(int count) {
     for (int i = 0; i < count; i++) {
       if (i % 2 == 0) {
@@ -110,7 +110,7 @@ final class Agent {
     producer.flush();
   }
 
-  /** Has so many commands run at once, in sandboxes of users that are in use. */
+  /** Publishes the given number of execs at once, for sandboxes of users that are in use. */
   synchronized void commands(int count) {
     List<User> working = users.stream().filter(user -> user.inUse).toList();
     for (int i = 0; i < count && !working.isEmpty(); i++) {
@@ -119,7 +119,7 @@ final class Agent {
     producer.flush();
   }
 
-  /** What went wrong with sending, if anything did. */
+  /** The error of a send, if there was one. */
   Exception failure() {
     return failure.get();
   }
@@ -197,7 +197,8 @@ final class Agent {
   }
 
   /**
-   * A command: most are short, some take seconds, some write while they run. One in ten is twice.
+   * Publishes an exec: most commands are short, some take seconds, some write while they run. One
+   * in ten is published twice.
    */
   private void exec(UserId user) {
     String id = "x-" + new UUID(random.nextLong(), random.nextLong());

@@ -24,7 +24,10 @@ import org.apache.kafka.common.Uuid;
 import org.apache.kafka.metadata.storage.Formatter;
 import org.apache.kafka.server.common.MetadataVersion;
 
-/** Three brokers, each a process that is broker and controller; everything is on all three. */
+/**
+ * Three brokers, each in a process that is both broker and controller. Everything is replicated on
+ * all three.
+ */
 final class BrokerCluster implements AutoCloseable {
   private static final int NODES = 3;
   private static final String LOOPBACK = "127.0.0.1";
@@ -58,7 +61,10 @@ final class BrokerCluster implements AutoCloseable {
     }
   }
 
-  /** Ports of a fixed range below the ephemeral ones: a restarted broker finds its own free. */
+  /**
+   * Takes ports of a fixed range below the ephemeral ones, so that a restarted broker finds its own
+   * free.
+   */
   private void takePorts() throws IOException {
     int candidate = 21_000 + (int) (ProcessHandle.current().pid() % 5_000);
     while (ports.size() + controllerPorts.size() < 2 * NODES) {
@@ -212,7 +218,7 @@ final class BrokerCluster implements AutoCloseable {
     throw new IOException("the brokers are not in sync after 90 s: " + state);
   }
 
-  /** Restarts one broker in good order and waits until it has caught up. */
+  /** Restarts one broker in an orderly way, and waits until it has caught up. */
   void restart(int node) throws Exception {
     Process before = brokers.get(node);
     before.destroy();
@@ -223,7 +229,7 @@ final class BrokerCluster implements AutoCloseable {
     awaitInSync();
   }
 
-  /** Cuts every broker off: none of them answers. */
+  /** Freezes every broker: none of them answers. */
   void freeze() throws Exception {
     for (Process broker : brokers) {
       Commands.signal(broker.pid(), "STOP");

@@ -25,8 +25,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * The ground that trials run on: three brokers and three engines. Made once for a whole run, since
- * it takes a while; what a killed run left is cleared away first.
+ * The environment that trials run in: three brokers and three engines. It is made once for a whole
+ * run, since that takes a while, after removing what a killed run left.
  */
 final class Field {
   static final int HOSTS = 3;
@@ -48,7 +48,7 @@ final class Field {
     this.lock = lock;
   }
 
-  /** The field of this process; closed when the process ends. */
+  /** The field of this process, which is closed when the process ends. */
   static synchronized Field shared() throws Exception {
     if (shared == null) {
       Field field = open();
@@ -83,7 +83,7 @@ final class Field {
     }
   }
 
-  /** Brokers and engines begin side by side: each of them waits more than it works. */
+  /** Starts brokers and engines in parallel, since each of them mostly waits. */
   private void start() throws Exception {
     Path image = BASE.resolve("image.tar");
     List<Future<EngineHost>> engines = new ArrayList<>();
@@ -111,7 +111,7 @@ final class Field {
     Files.delete(image);
   }
 
-  /** Brokers and workers of a killed run; engines clear up after themselves. */
+  /** Removes brokers and workers of a killed run; engines remove their own leftovers. */
   private void clear() throws IOException, InterruptedException {
     String mark = BASE + "/";
     List<ProcessHandle> left =
@@ -127,7 +127,7 @@ final class Field {
     Commands.run("rm", "-rf", BASE.resolve("kafka").toString(), trials().toString());
   }
 
-  /** A killed worker leaves its workspace root mounted, and what it mounted beneath. */
+  /** Unmounts what a killed worker left: its workspace root, and mounts beneath it. */
   private static void unmount(Path directory) throws IOException, InterruptedException {
     List<String> mounted;
     try (Stream<String> mounts = Files.lines(Path.of("/proc/self/mountinfo"))) {
@@ -228,7 +228,8 @@ final class Field {
   }
 
   /**
-   * A helper that sets the host's rules may hang on it for a moment after its worker was killed.
+   * Removes a network. A helper that sets the host's rules may use it for a moment after its worker
+   * was killed.
    */
   private static void remove(EngineHost host, String network) {
     await()

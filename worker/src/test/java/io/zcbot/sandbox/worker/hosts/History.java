@@ -25,9 +25,9 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
-/** Everything the topics of a trial hold, read as it comes. */
+/** All records of a trial's topics, read as they arrive. */
 final class History {
-  /** An event as it lies in the log. */
+  /** An event in the log. */
   record Said(Topic topic, String where, Instant appended, SandboxEvent event) {}
 
   private final List<Said> said = new CopyOnWriteArrayList<>();
@@ -129,17 +129,19 @@ final class History {
     }
   }
 
-  /** All so far, in the order of reading: within a partition that of the log. */
+  /**
+   * All events so far, in the order of reading; within a partition, that is the order of the log.
+   */
   List<Said> said() {
     return said;
   }
 
-  /** The live table as of now, by container. */
+  /** The live table now, by container. */
   Map<String, LiveSandbox> live() {
     return Map.copyOf(live);
   }
 
-  /** The entries of the command table whose commands nobody answered, as of now. */
+  /** The current entries of the command table whose commands have no answer. */
   List<CommandEntry> openCommands() {
     return commands.values().stream().filter(entry -> !entry.answered()).toList();
   }

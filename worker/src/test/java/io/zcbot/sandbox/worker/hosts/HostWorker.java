@@ -19,7 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** A worker in a process of its own. */
+/** A worker in a separate process. */
 final class HostWorker {
   private static final HttpClient HTTP =
       HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build();
@@ -82,7 +82,7 @@ final class HostWorker {
     }
   }
 
-  /** Whether somebody saw it ready. */
+  /** Whether it was seen ready. */
   boolean wasReady() {
     return wasReady;
   }

@@ -43,7 +43,7 @@ final class Hostility {
   private final KafkaProducer<byte[], byte[]> compressing;
   private int raised = Trial.PARTITIONS;
 
-  /** A permission of the workers. Others have no use for it. */
+  /** A permission of the workers. Others do not need it. */
   record Permission(ResourceType type, String name, AclOperation operation) {}
 
   /**
@@ -91,7 +91,9 @@ final class Hostility {
     return INPUTS[random.nextInt(INPUTS.length)];
   }
 
-  /** Publishes what is no event, or too large, or both. Some of it the brokers refuse. */
+  /**
+   * Publishes records that are not events, or too large, or both. The brokers refuse some of them.
+   */
   void poison(int count) {
     for (int i = 0; i < count; i++) {
       String user = new java.util.UUID(random.nextLong(), random.nextLong()).toString();
@@ -141,7 +143,7 @@ final class Hostility {
     }
   }
 
-  /** Alters a topic. Returns what was done. */
+  /** Alters a topic; returns what was changed. */
   String alter() throws Exception {
     Topic topic = input();
     return switch (random.nextInt(4)) {
@@ -172,7 +174,7 @@ final class Hostility {
     return topic + " has " + key + "=" + value;
   }
 
-  /** A permission to take away. */
+  /** A permission to revoke. */
   Permission some() {
     return switch (random.nextInt(8)) {
       case 0, 1 -> new Permission(ResourceType.GROUP, id, AclOperation.READ);
@@ -189,7 +191,7 @@ final class Hostility {
     return new Permission(ResourceType.TOPIC, topic(topic), operation);
   }
 
-  /** Everything else stays allowed. */
+  /** Denies one permission; everything else stays allowed. */
   void deny(Permission permission) throws Exception {
     ResourcePattern on = new ResourcePattern(permission.type, permission.name, PatternType.LITERAL);
     admin

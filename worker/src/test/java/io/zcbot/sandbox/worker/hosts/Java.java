@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Starts programs of this build's class path in processes of their own. */
+/** Starts programs of this build's class path in separate processes. */
 final class Java {
   private static final Set<Process> STARTED = ConcurrentHashMap.newKeySet();
 
@@ -48,7 +48,7 @@ final class Java {
     return process;
   }
 
-  /** Lest they outlive a run that was ended in the middle. */
+  /** Kills all started programs, so that they do not outlive an interrupted run. */
   static void killAll() {
     STARTED.forEach(Process::destroyForcibly);
   }

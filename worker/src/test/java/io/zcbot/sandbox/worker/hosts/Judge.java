@@ -22,14 +22,14 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 
-/** Says what must hold in a trial: while it runs, and when all has healed. */
+/** Checks what must hold in a trial: while it runs, and when all faults are over. */
 final class Judge {
   private static final Duration STALLED = Duration.ofSeconds(90);
 
-  /** A move ends with the old one gone; the listing may show both for as long as it takes. */
+  /** A move ends when the old sandbox is gone; during that time, the listing may show both. */
   private static final Duration OVERLAP = Duration.ofSeconds(10);
 
-  /** Producers stamp a record a moment before the brokers have it. */
+  /** Producers set a record's time a moment before the brokers have it. */
   private static final Duration ONE_CLOCK = Duration.ofMillis(200);
 
   private final Trial trial;
@@ -38,7 +38,7 @@ final class Judge {
     this.trial = trial;
   }
 
-  /** Looks on until it is interrupted. */
+  /** Checks until it is interrupted. */
   void monitor() {
     Map<String, Long> since = new HashMap<>();
     long progressed = System.nanoTime();

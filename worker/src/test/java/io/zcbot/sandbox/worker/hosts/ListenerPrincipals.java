@@ -9,8 +9,8 @@ import org.apache.kafka.common.security.auth.KafkaPrincipal;
 import org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder;
 
 /**
- * Names whoever connects after the listener. So the controllers can be super users, who vote before
- * anybody knows the permissions, and clients without a name of their own are not.
+ * Names each client after the listener that it connects to. So the controllers, which vote before
+ * anybody knows the permissions, can be super users, and clients without a name are not.
  */
 public final class ListenerPrincipals extends DefaultKafkaPrincipalBuilder {
   /** As Kafka creates it. */

@@ -29,11 +29,11 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * What a history says so far: who runs, which ensures are open. Pure: looks at nothing but the log.
- * What may not be in a log is for {@link TopicAudit} to tell.
+ * What a history shows so far: which sandboxes run, and which ensures are open. A pure function of
+ * the log. {@link TopicAudit} reports what a log must not contain.
  */
 final class LogState {
-  /** Never the agent's or the load's fault. */
+  /** Reasons that are never the fault of the agent or of the load. */
   private static final Set<Failed.Reason> OUR_FAULT =
       EnumSet.of(
           Failed.Reason.INTERNAL,
@@ -53,7 +53,7 @@ final class LogState {
   int unannounced;
   int contradicted;
 
-  /** The life of one container as the log tells it. */
+  /** The life of one container according to the log. */
   static final class Session {
     final UserId user;
     final String containerId;
@@ -131,7 +131,7 @@ final class LogState {
     }
   }
 
-  /** The containers that run, if the log tells the truth. */
+  /** The containers that run according to the log. */
   Map<String, Session> running() {
     Map<String, Session> running = new TreeMap<>();
     sessions.values().stream().filter(Session::isOpen).forEach(s -> running.put(s.containerId, s));

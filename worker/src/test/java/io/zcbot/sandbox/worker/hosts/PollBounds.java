@@ -27,17 +27,17 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** What a worker's consumers take into memory of a hostile log on three brokers. */
+/** How much of a hostile log on three brokers a worker's consumers take into memory. */
 final class PollBounds {
   private static final int PARTITIONS = 12;
   private static final int RECORDS = 8;
   private static final int LARGE = 1_000_000;
   private static final int MOST = 2 * 1024 * 1024;
 
-  /** A few kilobytes in each partition, of which the brokers know the compressed size only. */
+  /** A few kilobytes in each partition, whose compressed size is all that the brokers know. */
   private static final String COMPRESSED = "compressed";
 
-  /** In each partition more than one fetch can bring. */
+  /** More in each partition than one fetch can return. */
   private static final String BACKLOG = "backlog";
 
   private final BrokerCluster brokers;

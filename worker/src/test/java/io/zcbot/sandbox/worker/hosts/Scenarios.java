@@ -14,14 +14,14 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 
-/** What is done to the workers, the brokers and the engines while users work. */
+/** The faults of the workers, the brokers and the engines while users work. */
 final class Scenarios {
   /** One fault, or several of a kind. */
   interface Scenario {
     void run(Trial trial) throws Exception;
   }
 
-  /** Two of each partition, which is as many as the engines follow without a long queue. */
+  /** Two users in each partition, which is as many as the engines handle without a long queue. */
   private static final int USERS = 24;
 
   static final Map<String, Scenario> ALL = new LinkedHashMap<>();
@@ -47,7 +47,7 @@ final class Scenarios {
 
   private Scenarios() {}
 
-  /** Runs one and returns what was violated. */
+  /** Runs a scenario; its violations are in the trial. */
   static Trial run(Field field, String name, long seed, Consumer<String> out) throws Exception {
     Scenario scenario = ALL.get(name);
     if (scenario == null) {
@@ -153,7 +153,7 @@ final class Scenarios {
     trial.settle();
   }
 
-  /** What runs is taken over even if nobody stopped in order. */
+  /** Running sandboxes are adopted even if no worker stopped in an orderly way. */
   private static void killAndAdopt(Trial trial) throws Exception {
     trial.with("ZCBOT_RESTART", "adopt");
     trial.open(USERS);
@@ -325,7 +325,7 @@ final class Scenarios {
     healAndSettle(trial);
   }
 
-  /** Partitions go and come back while creates of their first assignment still run. */
+  /** Partitions are lost and assigned again while creates of their first assignment still run. */
   private static void backToSelf(Trial trial) throws Exception {
     trial.withSlack(Duration.ofSeconds(25));
     begin(trial, USERS, 4, "a", "c");
@@ -348,7 +348,7 @@ final class Scenarios {
     healAndSettle(trial);
   }
 
-  /** Offsets with holes: compacted records, aborted transactions, markers, one at the very end. */
+  /** Offsets with gaps: compacted records, aborted transactions, markers, one at the very end. */
   private static void gapsInTheLog(Trial trial) throws Exception {
     trial.createTopics();
     trial.topics().compactEnsures(true);
@@ -396,7 +396,7 @@ final class Scenarios {
     trial.settle();
   }
 
-  /** Agents that mean harm, topics that are altered, permissions that are taken away. */
+  /** Hostile agents, altered topics, revoked permissions. */
   private static void hostile(Trial trial) throws Exception {
     trial.withSlack(Duration.ofSeconds(20));
     if (trial.random.nextBoolean()) {
@@ -432,7 +432,7 @@ final class Scenarios {
     healAndSettle(trial);
   }
 
-  /** Sandboxes stay: only who was idle for long before may be reaped meanwhile. */
+  /** Sandboxes stay: only those that were idle for long before may be reaped meanwhile. */
   private static void denied(Trial trial, Hostility hostility) throws Exception {
     Hostility.Permission permission = hostility.some();
     trial.say("nobody has " + permission);

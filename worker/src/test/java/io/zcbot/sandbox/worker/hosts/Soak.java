@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 
-/** The scenarios one after another, or one of them, for as long as asked: see bin/soak. */
+/** Runs the scenarios one after another, or one of them, for as long as requested: see bin/soak. */
 public final class Soak {
   private Soak() {}
 

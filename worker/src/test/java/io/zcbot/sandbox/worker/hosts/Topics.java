@@ -128,7 +128,7 @@ final class Topics {
     return count * size;
   }
 
-  /** Counted, since offsets tell nothing. */
+  /** Counts the records, since offsets do not show the number. */
   int ensuresInLog() {
     try (KafkaConsumer<byte[], byte[]> consumer =
         new KafkaConsumer<>(
@@ -150,7 +150,7 @@ final class Topics {
     }
   }
 
-  /** For this trial's group alone. */
+  /** Sets the session time-out of this trial's group only. */
   void sessionTimeout(Duration longer) throws Exception {
     admin
         .incrementalAlterConfigs(
@@ -169,7 +169,7 @@ final class Topics {
     return group.assignment();
   }
 
-  /** How many a topic has, which an administrator may have raised. */
+  /** The number of partitions of a topic, which an administrator may have increased. */
   int partitions(Topic of) throws Exception {
     return admin
         .describeTopics(List.of(topic(of)))
@@ -185,7 +185,7 @@ final class Topics {
         && group.isAllCommitted(topic(Topic.EXEC), id + "-commands");
   }
 
-  /** Deletes the topics: another trial makes others. */
+  /** Deletes the topics; another trial creates others. */
   void close() throws InterruptedException, TimeoutException {
     if (transactional != null) {
       transactional.close(Duration.ofSeconds(5));

@@ -34,8 +34,8 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
- * One run of one scenario: topics, a group and workers of its own, an agent, and what must hold. A
- * violation is noted and the trial goes on, so that one run shows all that is wrong.
+ * One run of one scenario, with its own topics, group, workers and agent, and the checks of what
+ * must hold. A violation is recorded and the trial goes on, so that one run shows all of them.
  */
 final class Trial {
   static final int PARTITIONS = 12;
@@ -45,7 +45,7 @@ final class Trial {
   private static final String WORKSPACES = "workspaces-";
   private static final AtomicInteger COUNTER = new AtomicInteger();
 
-  /** Those of all trials: each has a port of its own. */
+  /** Counts the processes of all trials: each has its own port. */
   private static final AtomicInteger PROCESSES = new AtomicInteger();
 
   final Field field;
@@ -61,7 +61,7 @@ final class Trial {
   final Topics topics;
   private final long started = System.nanoTime();
 
-  /** How much later than at its time something may happen, on a busy machine. */
+  /** How much later than planned something may happen, on a busy machine. */
   Duration slack = Duration.ofSeconds(15);
 
   History history;
@@ -87,7 +87,7 @@ final class Trial {
     return this;
   }
 
-  /** For faults that stretch the way between a look and its effect. */
+  /** For faults that lengthen the time between a check and its effect. */
   Trial withSlack(Duration longer) {
     slack = longer;
     return this;
@@ -116,7 +116,7 @@ final class Trial {
     return field;
   }
 
-  /** Topics, a reader of them, and an agent that says nothing yet. */
+  /** Creates the topics, a reader of them, and an agent that publishes nothing yet. */
   void open(int users) throws Exception {
     createTopics();
     watch(users);
@@ -138,7 +138,7 @@ final class Trial {
 
   // Workers.
 
-  /** The worker that is on a host by this name: a, b, c. */
+  /** The host with this name: a, b, c. */
   EngineHost hostOf(String name) {
     return field.host(name.charAt(0) - 'a');
   }
@@ -185,7 +185,7 @@ final class Trial {
     awaitServing();
   }
 
-  /** Waits until every worker alive is ready and all partitions are theirs. */
+  /** Waits until every running worker is ready and they have all partitions. */
   void awaitServing() throws Exception {
     for (HostWorker worker : workers.values()) {
       if (worker.isAlive()) {
@@ -222,7 +222,8 @@ final class Trial {
   }
 
   /**
-   * Ends a worker as kill -9 does. What it left runs on, so its host is in doubt until it is back.
+   * Ends a worker as kill -9 does. Its sandboxes continue to run, so the state of its host is
+   * unknown until it is back.
    */
   void kill(String name) throws InterruptedException {
     say("kill -9 " + name);
@@ -307,7 +308,7 @@ final class Trial {
     return new LogState(history.said());
   }
 
-  /** The commands that the log tells of. */
+  /** The commands according to the log. */
   CommandLedger commands() {
     CommandLedger ledger = new CommandLedger();
     for (History.Said said : history.said()) {
@@ -332,7 +333,7 @@ final class Trial {
     return runs;
   }
 
-  /** A worker that has had no user yet leaves nobody to serve elsewhere. */
+  /** Waits until a worker has served a user: one without any leaves nobody to serve elsewhere. */
   void awaitServed(String name) throws Exception {
     until(
         name + " has served a user",

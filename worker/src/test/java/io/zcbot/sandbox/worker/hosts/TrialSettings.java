@@ -8,7 +8,7 @@ import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
 import java.util.HashMap;
 import java.util.Map;
 
-/** How the workers of one trial are set. */
+/** The settings of the workers of one trial. */
 final class TrialSettings {
   private final String id;
   private final Map<String, String> settings = new HashMap<>();

@@ -23,7 +23,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.Test;
 
-/** Up to when activity is read, while leaders of partitions are away. */
+/** Up to which time activity is read while leaders of partitions are unavailable. */
 class ActivityFollowerTest {
   private static final String TOPIC = "sandbox.activity";
 

@@ -90,7 +90,7 @@ class AssignmentTest {
 
   private long next;
 
-  /** Reads records of which one is not complete, before so many that are. */
+  /** Reads an incomplete record, followed by the given number of complete ones. */
   private InFlightRecord read(TopicPartition partition, int complete) {
     OffsetTracker tracker = assignment.tracker(partition);
     InFlightRecord waiting = tracker.open(next++, Optional.empty(), null, 0);

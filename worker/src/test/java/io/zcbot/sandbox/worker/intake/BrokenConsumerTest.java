@@ -39,7 +39,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Whatever a consumer throws, the thread that reads goes on with a new one and says so. */
+/** Whatever a consumer throws, the reading thread reports it and continues with a new consumer. */
 class BrokenConsumerTest {
   private static final TopicPartition ENSURES = new TopicPartition("sandbox.ensure", 0);
   private static final TopicPartition ACTIVITY = new TopicPartition("sandbox.activity", 0);
@@ -144,7 +144,7 @@ class BrokenConsumerTest {
     return consumer;
   }
 
-  /** The second consumer has one activity more. */
+  /** The activities of a consumer; the second one has one more. */
   private static Consumer<byte[], byte[]> activities(int number, AtomicBoolean breaks) {
     MockConsumer<byte[], byte[]> consumer =
         new MockConsumer<>("earliest") {

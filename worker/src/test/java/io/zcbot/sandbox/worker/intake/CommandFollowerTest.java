@@ -55,7 +55,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Execs are read in the partitions that the intake owns, while it does, and not before. */
+/** Execs are read in the partitions that the intake owns, only while it owns them. */
 class CommandFollowerTest {
   private static final int PARTITIONS = 4;
   private static final KeyPartitions HOMES = new KeyPartitions(PARTITIONS);
@@ -99,15 +99,15 @@ class CommandFollowerTest {
   }
 
   private static final class Broker extends MockConsumer<byte[], byte[]> {
-    /** The consumer that it stands for does not forget them with an assignment. */
+    /** The commits. The real consumer does not forget them with an assignment. */
     final Map<TopicPartition, OffsetAndMetadata> commits = new ConcurrentHashMap<>();
 
     final Map<TopicPartition, Long> ends = new ConcurrentHashMap<>();
 
-    /** How long the answers to questions for ends were waited for. */
+    /** How long answers to queries of end offsets were waited for. */
     final List<Duration> waits = new CopyOnWriteArrayList<>();
 
-    /** Those whose leader is not reached. */
+    /** Partitions whose leader is unreachable. */
     final Set<TopicPartition> unreached = ConcurrentHashMap.newKeySet();
 
     volatile @Nullable Exception commitFailure;
@@ -115,7 +115,7 @@ class CommandFollowerTest {
     /** How many commits were waited for. */
     final AtomicInteger waitedCommits = new AtomicInteger();
 
-    /** How many more questions for ends are answered, or fail. */
+    /** How many more queries of end offsets are answered, or fail. */
     volatile Semaphore questions = new Semaphore(Integer.MAX_VALUE / 2);
 
     /** The first epoch of the leader of execs after it lost their tail, and where it begins. */
@@ -147,7 +147,7 @@ class CommandFollowerTest {
       callback.onComplete(offsets, failure);
     }
 
-    /** As the client, which asks the leader where the log of the epoch ends. */
+    /** Like the client, which asks the leader where the log of the epoch ends. */
     @Override
     public synchronized void seek(TopicPartition partition, OffsetAndMetadata to) {
       boolean isLost = to.leaderEpoch().orElse(epochOfRest) < epochOfRest;

@@ -45,12 +45,12 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Every command gets its inputs once and in order, however it takes them. */
+/** Every command gets its inputs once and in order, however it reads them. */
 class CommandInputsTest {
   private static final TopicPartition PARTITION = new TopicPartition("sandbox.input", 0);
   private static final UserId ANNA = new UserId(new UUID(1, 1));
 
-  /** Has another place than Anna: only some users share one. */
+  /** Has a different place from Anna's: only some users share one. */
   private static final UserId BEN = new UserId(new UUID(2, 5));
 
   private static final CommandKey KEY = new CommandKey(ANNA, "exec");
@@ -64,7 +64,7 @@ class CommandInputsTest {
   private final AtomicInteger mostConsumers = new AtomicInteger();
   private final AtomicInteger slowAnswers = new AtomicInteger();
 
-  /** If answers are slow, each consumer's first one waits for this, and takes two seconds. */
+  /** If answers are slow, the first one of each consumer waits for this, and takes two seconds. */
   private volatile CountDownLatch answers = new CountDownLatch(0);
 
   private volatile boolean isSlow;
@@ -96,7 +96,7 @@ class CommandInputsTest {
     await("no detour goes on").until(() -> openConsumers.get() == 0);
   }
 
-  /** Reads what is in the log by then. */
+  /** A consumer of the records that are in the log by then. */
   private Consumer<byte[], byte[]> consumer() {
     consumers.incrementAndGet();
     mostConsumers.accumulateAndGet(openConsumers.incrementAndGet(), Math::max);
@@ -431,7 +431,7 @@ class CommandInputsTest {
     answers.countDown();
   }
 
-  /** They last until the answers come. */
+  /** Takes all turns; they last until the answers arrive. */
   private List<CommandKey> haveAllTurnsTaken() {
     List<CommandKey> others = IntStream.range(0, 8).mapToObj(CommandInputsTest::other).toList();
     isSlow = true;
@@ -527,7 +527,7 @@ class CommandInputsTest {
     inputs.known(KEY, PARTITION, Instant.EPOCH);
   }
 
-  /** Of commands that nobody knows, and more than may wait. */
+  /** Publishes inputs of unknown commands, more than may wait. */
   private void publishForOthers() {
     for (int i = 0; i < 5_000; i++) {
       accept(append(BEN, "%04d".formatted(i) + "ж".repeat(250), bytes("x")));
@@ -657,7 +657,7 @@ class CommandInputsTest {
     return new CommandKey(new UserId(new UUID(9, number)), "exec");
   }
 
-  /** Commands that take nothing, with so many inputs each. */
+  /** Begins commands that accept nothing, with the given number of inputs each. */
   private void beginDetours(List<CommandKey> keys, int inputs) {
     for (CommandKey key : keys) {
       commands.begin(key);

@@ -23,7 +23,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 
-/** Commands that take what they are given, up to a bound; each is known once its exec came. */
+/** Commands that accept input up to a bound. Each is known once its exec arrived. */
 final class FakeCommands implements CommandWork {
   final List<ExecRequest> execs = new CopyOnWriteArrayList<>();
   final List<Release> releases = new CopyOnWriteArrayList<>();
@@ -52,20 +52,20 @@ final class FakeCommands implements CommandWork {
     commands.putIfAbsent(key, new Command());
   }
 
-  /** Only signals and sizes can come to it. */
+  /** Begins a command that accepts only signals and sizes. */
   synchronized void beginWithoutInput(CommandKey key) {
     begin(key);
     commands.get(key).hasInputToCome = false;
   }
 
-  /** It is known after its end as well, and takes what nobody reads. */
+  /** Ends a command. It is still known, and accepts inputs that nobody reads. */
   synchronized void end(CommandKey key) {
     Command ended = commands.get(key);
     ended.over = true;
     ended.hasRoom.complete(null);
   }
 
-  /** How many more bytes a command takes. */
+  /** Sets how many more bytes a command accepts. */
   synchronized void room(CommandKey key, int bytes) {
     Command command = commands.get(key);
     command.room = bytes;
@@ -73,12 +73,12 @@ final class FakeCommands implements CommandWork {
     command.hasRoom = new CompletableFuture<>();
   }
 
-  /** What a command was given: bytes as text, and the names of other inputs. */
+  /** The inputs that a command was given: bytes as text, and the names of other inputs. */
   synchronized List<String> taken(CommandKey key) {
     return List.copyOf(commands.get(key).taken);
   }
 
-  /** Where the inputs that a command was given had been forwarded from. */
+  /** The origins that the inputs of a command were forwarded from. */
   synchronized List<Origin> forwardedFrom(CommandKey key) {
     return List.copyOf(commands.get(key).forwardedFrom);
   }

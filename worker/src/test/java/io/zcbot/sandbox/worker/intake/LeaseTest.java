@@ -49,7 +49,7 @@ class LeaseTest {
     time.pass(Lease.TERM);
   }
 
-  /** The group answers what it was asked just now. */
+  /** The group answers the latest request. */
   private boolean countsOnceAnswered() {
     lease.renew(time.nanos());
     return lease.isValid();

@@ -31,8 +31,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /**
- * A worker that alone does not reach the group's coordinator reads on, and may have lost its
- * partitions.
+ * If only this worker can't reach the group's coordinator, it continues to read, and may have lost
+ * its partitions.
  */
 class LostCoordinatorTest {
   private static final TopicPartition ENSURES = new TopicPartition("sandbox.ensure", 0);
@@ -43,7 +43,7 @@ class LostCoordinatorTest {
   private final Reader reader = new Reader();
   private final AtomicInteger answered = new AtomicInteger();
 
-  /** Time passes while it polls; the records come from brokers that are always reached. */
+  /** Time passes while it polls. The records come from brokers that are always reachable. */
   private final class Reader extends MockConsumer<byte[], byte[]> {
     final AtomicInteger polls = new AtomicInteger();
     volatile boolean isCoordinatorAway;
@@ -106,7 +106,7 @@ class LostCoordinatorTest {
                       ("{\"user_id\":\"" + user + "\"}").getBytes(StandardCharsets.UTF_8))));
     }
 
-    /** Records can be added then. */
+    /** Waits for the assignment; then records can be added. */
     void awaitAssigned() {
       Awaitility.await().atMost(20, TimeUnit.SECONDS).until(() -> isAssigned);
     }

@@ -8,7 +8,7 @@ import io.zcbot.sandbox.events.EventFormatException;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** For records that are all where they should be, and as they should be. */
+/** For tests in which every record is valid and in the right partition. */
 final class NoForwarding implements RecordForwarding {
   @Override
   public int forward(List<ConsumerRecord<byte[], byte[]>> records, int partition) {

@@ -12,7 +12,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
-/** Partitions that come and go, and take nothing with them. */
+/** For tests in which partitions are assigned and lost without further effects. */
 final class NoHandover implements Handover {
   @Override
   public Map<Integer, CompletableFuture<@Nullable Void>> assigned(

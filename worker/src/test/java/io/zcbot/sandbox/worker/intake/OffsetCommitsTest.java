@@ -25,7 +25,7 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** When offsets are committed, in which order, and what the group's answers say of the lease. */
+/** When offsets are committed, in which order, and what the group's answers mean for the lease. */
 class OffsetCommitsTest {
   private static final TopicPartition ONE = new TopicPartition("sandbox.ensure", 1);
   private static final TopicPartition TWO = new TopicPartition("sandbox.ensure", 2);
@@ -44,7 +44,10 @@ class OffsetCommitsTest {
     lease.renew();
   }
 
-  /** What the coordinator gets, in its order. It answers at once unless it is to dawdle. */
+  /**
+   * The coordinator's view of the commits, in their order. It answers at once, unless it is set to
+   * be slow.
+   */
   private final class Group extends MockConsumer<byte[], byte[]> {
     final Map<TopicPartition, Long> offsets = new HashMap<>();
     final List<Long> instants = new ArrayList<>();

@@ -17,7 +17,7 @@ import java.util.stream.IntStream;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.Test;
 
-/** Which partitions are asked about when, and for how long that may hold up a thread. */
+/** Which partitions are queried when, and for how long that may block a thread. */
 class PartitionQuestionsTest {
   private static final Duration ROUND = Duration.ofMillis(100);
 

@@ -12,7 +12,7 @@ import java.util.UUID;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
-/** Nobody can choose an id that shares the place of another user. */
+/** Nobody can choose an id so that it shares another user's place. */
 class PlacesTest {
   /** All have the hash code 0. */
   private static final List<UserId> CHOSEN =

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Both clients of Kafka take note of an end for which nobody waits. */
+/** Both Kafka consumers learn the end of a partition, even if nobody waits for it. */
 @Tag("engine")
 @Tag("kafka")
 class TrackedPartitionsIT {

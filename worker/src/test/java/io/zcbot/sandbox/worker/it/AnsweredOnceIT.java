@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** What was answered stays answered, whatever becomes of the worker. */
+/** An answer stays valid, whatever happens to the worker. */
 @Tag("engine")
 @Tag("kafka")
 @Order(21)

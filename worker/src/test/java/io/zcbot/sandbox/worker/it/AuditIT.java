@@ -183,7 +183,7 @@ class AuditIT {
     assertThat(ends()).isEqualTo(before);
   }
 
-  /** But for those of other tests' deployments, which come and go meanwhile. */
+  /** Without the groups of other tests' deployments, which come and go meanwhile. */
   private Set<String> groups() throws Exception {
     return admin.listGroups().all().get().stream()
         .map(GroupListing::groupId)

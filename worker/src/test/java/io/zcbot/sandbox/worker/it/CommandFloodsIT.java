@@ -34,10 +34,7 @@ import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.testcontainers.kafka.KafkaContainer;
 
-/**
- * Commands that write far more than anybody wants, through a worker with the memory that it is
- * packaged with.
- */
+/** Commands that write far too much, with a worker that has the packaged memory limits. */
 @Tag("engine")
 @Tag("kafka")
 @Isolated("it measures a worker's memory and uses the processors up")
@@ -89,7 +86,10 @@ class CommandFloodsIT {
     return exited;
   }
 
-  /** So that the code is loaded and the heap has its size: what is needed once is no growth. */
+  /**
+   * Loads the code and lets the heap grow to its size, so that one-time needs do not count as
+   * growth.
+   */
   private void warmUp(UserId user) throws Exception {
     deployment.agent().exec(user, "warm-" + user, "'command':['head','-c','32M','/dev/zero']");
     deployment
@@ -102,7 +102,7 @@ class CommandFloodsIT {
     awaitEnd("warm-stream-" + user);
   }
 
-  /** What the worker has at most, looked at until it is told to stop. */
+  /** The worker's maximum memory, sampled until it is closed. */
   private final class Watch implements AutoCloseable {
     private final AtomicBoolean over = new AtomicBoolean();
     private final Thread thread;
@@ -223,8 +223,8 @@ class CommandFloodsIT {
   }
 
   /**
-   * All that a command streamed, in order and without gaps. What the broker did not acknowledge in
-   * time may be there twice.
+   * Everything that a command streamed, in order and without gaps. Output that the broker did not
+   * acknowledge in time may be there twice.
    */
   private byte[] text(Exited exited, boolean repeated) throws Exception {
     // Topics are read one after another, and the last output may come after the answer.

@@ -42,8 +42,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
 /**
- * A worker is killed at each step of a command, and the next one takes over: every exec is answered
- * and no command runs twice, by what commands left in the workspaces and by the audit.
+ * A worker is killed at each step of a command, and the next one takes over. Every exec is answered
+ * and no command runs twice, according to the files in the workspaces and to the audit.
  */
 @Tag("engine")
 @Tag("kafka")
@@ -66,7 +66,7 @@ class CommandKillsIT {
     start();
   }
 
-  /** A test that failed leaves a worker that is dead or stopped. */
+  /** Makes the worker serve: a failed test leaves it dead or stopped. */
   @BeforeEach
   void serve() throws Exception {
     if (worker.isAlive()) {
@@ -111,7 +111,7 @@ class CommandKillsIT {
         .map(Exited.class::cast);
   }
 
-  /** Publishes an exec of a command that goes on so after it left its line. */
+  /** Publishes an exec of a command that writes its line and then continues with the script. */
   private String publish(UserId user, String script, String fields) throws Exception {
     String id = "exec-" + asked.size();
     asked.put(id, user);
@@ -181,7 +181,7 @@ class CommandKillsIT {
 
   /**
    * Kills the worker while a command is at a step. The worker is stopped when the command should be
-   * there, and goes on if a look at the log and the workspace shows that it is further.
+   * at that step, and continued if the log and the workspace show that the command is further.
    */
   private String killAt(Step step, Look look) throws Exception {
     for (int i = 0; i < ATTEMPTS; i++) {
@@ -198,7 +198,7 @@ class CommandKillsIT {
     throw new AssertionError("the step was missed " + ATTEMPTS + " times");
   }
 
-  /** Waits until all is read that a worker sent before it was stopped. */
+  /** Waits until all records are read that a worker sent before it was stopped. */
   private void awaitWhatItSaid() throws Exception {
     TimeUnit.MILLISECONDS.sleep(100); // what is in a socket gets into the log by itself
     for (Topic topic : List.of(Topic.COMMANDS, Topic.EXITED)) {
@@ -294,7 +294,7 @@ class CommandKillsIT {
     return id;
   }
 
-  /** Waits until the command ends; whether the log does not tell. */
+  /** Waits until the command ends; returns whether the log does not show that. */
   private boolean endsUntold(String id) throws Exception {
     Path ended = workspace(asked.get(id)).resolve("ended");
     await("end of " + id).atMost(Deployment.SOON).until(() -> Files.exists(ended));

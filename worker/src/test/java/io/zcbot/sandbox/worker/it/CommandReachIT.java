@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
 /**
- * No command and no field of an event reaches the sandbox of another user, or one that is parked
- * for a user to come.
+ * No command and no field of an event reaches another user's sandbox, or a slot that is parked for
+ * a future user.
  */
 @Tag("engine")
 @Tag("kafka")
@@ -43,7 +43,7 @@ class CommandReachIT {
     deployment.close();
   }
 
-  /** Both in one partition, so that what is published first is read first. */
+  /** Both users are in one partition, so that what is published first is read first. */
   private UserId newUser() {
     return deployment.newUserOf(1);
   }

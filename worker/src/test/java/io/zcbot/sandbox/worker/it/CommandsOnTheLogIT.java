@@ -38,7 +38,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-/** Agents run commands in their users' sandboxes with nothing but a Kafka client. */
+/** Agents run commands in their users' sandboxes with only a Kafka client. */
 @Tag("engine")
 @Tag("kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -74,8 +74,8 @@ class CommandsOnTheLogIT {
   }
 
   /**
-   * When the worker published the first record of a topic that names this id. Which of two topics
-   * is read first says nothing.
+   * When the worker published the first record of a topic with this id. The order in which two
+   * topics are read means nothing.
    */
   private long publishedAt(Topic topic, String id) {
     return deployment.log().records(topic).stream()

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The doctor looks at the real engine and a real broker. */
+/** The doctor checks the real engine and a real broker. */
 @Tag("engine")
 @Tag("kafka")
 class DoctorIT {

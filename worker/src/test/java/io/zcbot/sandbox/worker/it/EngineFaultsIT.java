@@ -38,7 +38,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
 /**
- * The engine lacks something, is away, or hangs: clear answers, nothing lost, no mending by hand.
+ * The engine lacks something, is unavailable, or hangs: the answers are clear, nothing is lost, and
+ * no manual repair is needed.
  */
 @Tag("engine")
 @Tag("kafka")

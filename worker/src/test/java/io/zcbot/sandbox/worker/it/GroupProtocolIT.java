@@ -15,7 +15,7 @@ import java.util.Set;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** A worker that joins takes what moves to it, and nobody else loses a sandbox. */
+/** A worker that joins takes over the users that move to it, and nobody else loses a sandbox. */
 @Tag("engine")
 @Tag("kafka")
 class GroupProtocolIT {

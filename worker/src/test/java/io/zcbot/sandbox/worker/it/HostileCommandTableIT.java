@@ -22,7 +22,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Whatever somebody writes to the command table: at worst, what it names is answered lost. */
+/**
+ * Whatever somebody writes to the command table: at worst, the commands that it names are answered
+ * lost.
+ */
 @Tag("engine")
 @Tag("kafka")
 class HostileCommandTableIT {

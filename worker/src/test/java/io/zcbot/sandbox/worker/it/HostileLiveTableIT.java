@@ -33,12 +33,15 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Whatever somebody writes to the live table, what runs here stays, and nothing false is said. */
+/**
+ * Whatever somebody writes to the live table, the sandboxes on this host stay, and nothing false is
+ * reported.
+ */
 @Tag("engine")
 @Tag("kafka")
 @Order(12)
 class HostileLiveTableIT {
-  /** What may be written, and is far off or not. */
+  /** Times that anybody can write, some of them far off. */
   private static final List<Instant> FORGED_TIMES =
       List.of(
           Instant.parse("0000-01-01T00:00:00Z"),

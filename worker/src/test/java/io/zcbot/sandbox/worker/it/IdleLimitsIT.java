@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-/** How long sandboxes are kept for whom, what keeps them, and what is told of it. */
+/** How long each user's sandbox is kept, what keeps it, and what the events tell about it. */
 @Tag("engine")
 @Tag("kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -37,7 +37,7 @@ class IdleLimitsIT {
   private static final Duration SHORT = Duration.ofSeconds(6);
   private static final Duration LONG = Duration.ofMinutes(10);
 
-  /** For those that need no other settings and no restart. */
+  /** For tests that need no other settings and no restart. */
   private Deployment shared;
 
   @BeforeAll
@@ -239,7 +239,7 @@ class IdleLimitsIT {
     }
   }
 
-  /** From the host, because an exec would be use itself. */
+  /** Ends the loop from the host, because an exec would itself be use. */
   private static void endLoop(Deployment deployment, Ready ready) {
     TopContainerResponse top =
         deployment.host().docker().topContainerCmd(ready.containerId()).exec();
@@ -252,7 +252,7 @@ class IdleLimitsIT {
     ProcessHandle.of(Long.parseLong(loop[pid])).orElseThrow().destroyForcibly();
   }
 
-  /** Ensures may ask for nearly anything, and sandboxes are kept for 8 s otherwise. */
+  /** Ensures may choose nearly any TTL; the default is 8 s. */
   private static Deployment choosing() throws Exception {
     return new Deployment()
         .with("ZCBOT_SANDBOX_IDLE_TTL", "8s")

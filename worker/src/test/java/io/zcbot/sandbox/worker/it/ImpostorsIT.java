@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-/** Attacks through the input and through the engine, on a whole worker. */
+/** Attacks through the input topics and through the engine, on a whole worker. */
 @Tag("engine")
 @Tag("kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -53,7 +53,7 @@ class ImpostorsIT {
     deployment.close();
   }
 
-  /** In the place of the user's sandbox, with its labels and so its spec hash. */
+  /** Replaces the user's sandbox by a container with its labels, and so its spec hash. */
   private String impostor(Ready of, Consumer<CreateContainerCmd> change) {
     InspectContainerResponse original = deployment.host().inspect(of.containerId());
     deployment.host().docker().removeContainerCmd(of.containerId()).withForce(true).exec();

@@ -27,7 +27,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.testcontainers.kafka.KafkaContainer;
 
-/** Kafka is away for longer than the idle TTL: nobody loses a sandbox for that. */
+/**
+ * Kafka is unavailable for longer than the idle TTL, and nobody loses a sandbox because of that.
+ */
 @Tag("engine")
 @Tag("kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)

@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.slf4j.LoggerFactory;
 
-/** The real engine under a false name: that of a version with published holes, or of a new one. */
+/** The real engine with a faked version: one with published vulnerabilities, or a new one. */
 @Tag("engine")
 @Tag("kafka")
 @Isolated("a command beside it would take its place in the log")
@@ -77,7 +77,7 @@ class KnownBadVersionsIT {
         runc);
   }
 
-  /** As a distribution would write it that needs as many letters for it. */
+  /** Replaces the engine's version, in the notation of a distribution that has the same length. */
   private void replace(String said, String version) {
     String quoted = '"' + said + '"';
     proxy.replace(

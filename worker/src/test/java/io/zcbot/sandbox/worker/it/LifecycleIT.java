@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-/** How sandboxes end other than by idleness, and what stands in their place. */
+/** How sandboxes end other than by idleness, and what takes their place. */
 @Tag("engine")
 @Tag("kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -293,7 +293,10 @@ class LifecycleIT {
     }
   }
 
-  /** Announced within seconds, gone from the engine, and the next ensure makes another. */
+  /**
+   * Checks that it is announced within seconds and gone from the engine, and that the next ensure
+   * makes another.
+   */
   private Reaped assertDead(Ready ready) throws Exception {
     Reaped reaped = deployment.log().awaitReaped(ready.userId(), SECONDS);
     assertThat(reaped.reason()).isEqualTo(Reaped.Reason.DIED);

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** What the group committed and what the log holds do not fit: reading begins at the oldest. */
+/** The committed offsets do not match the log: reading begins at the oldest record. */
 @Tag("engine")
 @Tag("kafka")
 class LostOffsetsIT {

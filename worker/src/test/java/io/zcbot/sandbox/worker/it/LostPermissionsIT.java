@@ -38,17 +38,17 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A permission is taken away while a worker runs: readiness names it, nobody loses a sandbox, no
- * record is lost, and all goes on when the permission is back.
+ * A permission is revoked while a worker runs. Readiness names it, nobody loses a sandbox, no
+ * record is lost, and everything continues when the permission is back.
  */
 @Tag("engine")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Order(5)
 class LostPermissionsIT {
-  /** Longer than the group's session, so that the group has given the worker up. */
+  /** Longer than the group's session, so that the group has removed the worker. */
   private static final Duration OUT_OF_THE_GROUP = Duration.ofSeconds(8);
 
-  /** For what the group does not hear of: a few tries of everything. */
+  /** For faults that the group does not notice: a few tries of everything. */
   private static final Duration A_WHILE = Duration.ofSeconds(3);
 
   private static final Set<String> OF_THE_GROUP = Set.of("kafka-ensures", "kafka-takeover");

@@ -25,7 +25,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.testcontainers.kafka.KafkaContainer;
 
-/** What a worker needs of Kafka, on the oldest brokers that have the group protocol of KIP-848. */
+/**
+ * What a worker needs from Kafka, with the oldest brokers that have the group protocol of KIP-848.
+ */
 @Tag("engine")
 @Tag("oldest-kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)

@@ -44,7 +44,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.slf4j.LoggerFactory;
 
-/** What an operator sees of a worker that has done some work: metrics, health, logs. */
+/** What an operator sees of a worker that has handled some requests: metrics, health, logs. */
 @Tag("engine")
 @Tag("kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -53,10 +53,10 @@ class OpsIT {
   private static final List<String> SECRETS =
       List.of("s3cr3t-jaas", "s3cr3t-keystore", "s3cr3t-key", "s3cr3t-plugin");
 
-  /** A name that ends in an underscore is the beginning of several. */
+  /** A metric's name; one that ends in an underscore is a prefix of several. */
   private static final Pattern METRIC = Pattern.compile("\\bzcbot_[a-z_]+\\b(?<!_)");
 
-  /** Names of headers, and a Python package: no metrics. */
+  /** Names that are not metrics: headers, and a Python package. */
   private static final Set<String> HEADERS =
       Set.of(
           "zcbot_error",
@@ -92,7 +92,7 @@ class OpsIT {
   private final UserId other = Deployment.newUser();
   private String metrics;
 
-  /** Everything logged, in full, as the widest pattern would show it. */
+  /** All log events, in full, as the widest pattern would print them. */
   private static final class Lines extends AppenderBase<ILoggingEvent> {
     final Queue<String> all = new ConcurrentLinkedQueue<>();
 

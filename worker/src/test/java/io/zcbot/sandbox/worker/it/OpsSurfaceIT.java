@@ -35,7 +35,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a worker's process tells the world, with secrets in its settings and as loud as it gets. */
+/** What a worker's process exposes, with secrets in its settings and at its most verbose. */
 class OpsSurfaceIT {
   private static final String IN_ENVIRONMENT = "hunter2-environment";
   private static final String IN_FILE = "hunter2-file";
@@ -130,7 +130,10 @@ class OpsSurfaceIT {
     assertNoSecret(shown);
   }
 
-  /** Whoever never ends a request holds none of the few connections for long. */
+  /**
+   * A client that never completes a request occupies one of the few connections only for a short
+   * time.
+   */
   private static void assertSlowClientIsCutOff(int port) throws IOException {
     try (Socket slow = new Socket(InetAddress.getLoopbackAddress(), port)) {
       slow.getOutputStream().write("GET / HTTP/1.1\r\nX: ".getBytes(StandardCharsets.UTF_8));
@@ -139,7 +142,7 @@ class OpsSurfaceIT {
     }
   }
 
-  /** A port of this machine's that the default must not be reachable by. */
+  /** Other addresses of this machine, at which the default must not be reachable. */
   private static List<InetAddress> others() throws IOException {
     return NetworkInterface.networkInterfaces()
         .flatMap(NetworkInterface::inetAddresses)

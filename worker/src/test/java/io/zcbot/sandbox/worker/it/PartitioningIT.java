@@ -31,14 +31,20 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-/** Any client can publish: whatever its partitioner, whatever it adds or leaves out. */
+/**
+ * Any client can publish, whatever its partitioner and whichever optional fields it sets or leaves
+ * out.
+ */
 @Tag("engine")
 @Tag("kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PartitioningIT {
   private Deployment deployment;
 
-  /** Two workers of one group: a record in a foreign partition can reach the wrong one. */
+  /**
+   * Starts two workers of one group, so that a record in a foreign partition can reach the wrong
+   * one.
+   */
   @BeforeAll
   void deploy() throws Exception {
     deployment = new Deployment().with("ZCBOT_SANDBOX_IDLE_TTL", "4s");

@@ -38,7 +38,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
 
-/** Records that are no events: kept as they were, in nobody's way, never near the engine. */
+/**
+ * Records that are not events: they are kept unchanged, block nobody, and never reach the engine.
+ */
 @Tag("engine")
 @Tag("kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -56,7 +58,10 @@ class PoisonIT {
   private final List<Sent> sent = new ArrayList<>();
   private final List<UserId> users = new ArrayList<>();
 
-  /** Each kind once into each input, all partitions, before a good ensure in each partition. */
+  /**
+   * Publishes each kind of record once into each input and all partitions, before a valid ensure in
+   * each partition.
+   */
   @BeforeAll
   void poison() throws Exception {
     deployment =
@@ -260,7 +265,10 @@ class PoisonIT {
     }
   }
 
-  /** Of a size that cannot hold every record that a broker takes. */
+  /**
+   * Creates a dead-letter topic whose record size is too small for some records that a broker
+   * accepts.
+   */
   private static void createDeadLettersWithTheDefaultSize(Deployment narrow) throws Exception {
     narrow
         .group()

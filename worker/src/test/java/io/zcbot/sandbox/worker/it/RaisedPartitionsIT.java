@@ -24,7 +24,10 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Somebody raised the number of partitions of one topic: nobody is forgotten, and it is told. */
+/**
+ * Somebody increased the number of partitions of one topic: nobody's requests are lost, and it is
+ * reported.
+ */
 @Tag("engine")
 @Tag("kafka")
 @Order(20)
@@ -54,7 +57,7 @@ class RaisedPartitionsIT {
         .get(90, TimeUnit.SECONDS);
   }
 
-  /** As producers do that know of the new partitions. */
+  /** Publishes as producers do that know the new partitions. */
   private List<UserId> ensureInEachPartition() {
     List<UserId> users = new ArrayList<>();
     for (int partition = 0; partition < RAISED; partition++) {

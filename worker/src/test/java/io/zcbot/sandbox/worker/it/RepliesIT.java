@@ -37,7 +37,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-/** Answers are copied to the topics that requests name, and those harm nobody else. */
+/** Answers are copied to the topics that requests name, and these topics harm nobody else. */
 @Tag("engine")
 @Tag("kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -70,7 +70,7 @@ class RepliesIT {
     return name;
   }
 
-  /** A request with an id of its own, whose answers are to be copied. */
+  /** Publishes a request with an id, whose answers are to be copied. */
   private String ask(Topic topic, UserId user, String replyTo, String fields) throws Exception {
     return ask(topic, null, user, replyTo, fields);
   }
@@ -89,7 +89,7 @@ class RepliesIT {
     boolean holdsFor(List<?> copies) throws Exception;
   }
 
-  /** The first records of a topic, as many as that. */
+  /** The given number of first records of a topic. */
   private static List<ConsumerRecord<byte[], byte[]>> copies(String topic, int count) {
     return copies(topic, copies -> copies.size() >= count);
   }
@@ -157,7 +157,7 @@ class RepliesIT {
     return deployment.ops().metric("zcbot_replies_dropped_total{reason=\"late\"}");
   }
 
-  /** False if one was late, as on a busy machine, and so was dropped. */
+  /** False if an answer was late, as on a busy machine, and so was dropped. */
   private boolean allAreCopiedInTheirOrder() throws Exception {
     double late = late();
     String topic = created(Map.of());

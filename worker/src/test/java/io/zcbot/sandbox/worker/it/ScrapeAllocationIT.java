@@ -22,8 +22,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
 
 /**
- * What one scrape of a worker's metrics allocates: all users wait while the young generation, which
- * has 16 MiB, is collected. Isolated, because it counts what all threads allocate.
+ * How much memory one scrape of a worker's metrics allocates: all users wait while the young
+ * generation, of 16 MiB, is collected. Isolated, because it counts the allocations of all threads.
  */
 @Tag("engine")
 @Tag("kafka")
@@ -68,7 +68,7 @@ class ScrapeAllocationIT {
     assertThat(least).as("bytes for each scrape").isLessThan(MOST_BYTES);
   }
 
-  /** As Prometheus does, with a client that allocates next to nothing itself. */
+  /** Scrapes as Prometheus does, with a client that allocates almost nothing itself. */
   private void scrape() throws IOException {
     long bytes = 0;
     try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), deployment.ops().port())) {

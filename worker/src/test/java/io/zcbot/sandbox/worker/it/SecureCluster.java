@@ -33,7 +33,9 @@ import org.apache.kafka.common.resource.Resource;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
 
-/** A secure Kafka on which each role is allowed what {@code topics acls} prints, and no more. */
+/**
+ * A secure Kafka on which each role has exactly the permissions that {@code topics acls} prints.
+ */
 final class SecureCluster implements AutoCloseable {
   private static final String[] ROLES = {"agent", "worker", "commander", "auditor", "operator"};
   private static final int SECONDS = 90;
@@ -50,7 +52,7 @@ final class SecureCluster implements AutoCloseable {
     return new SecureCluster(SecureBroker.start(directory, ROLES));
   }
 
-  /** What happened, as seen by whom a command ran for. */
+  /** The result of a command, as seen by the role that it ran for. */
   record Ran(int exitCode, String out, String err) {}
 
   /** A deployment on this cluster; its workers create no topics. */
@@ -70,7 +72,7 @@ final class SecureCluster implements AutoCloseable {
     return broker.clientOf(role);
   }
 
-  /** The client properties of the one who may do everything. */
+  /** The client properties of the administrator. */
   Map<String, String> administrator() {
     return broker.administrator();
   }
@@ -96,12 +98,12 @@ final class SecureCluster implements AutoCloseable {
     return new Ran(exitCode, out.toString(), err.toString());
   }
 
-  /** As an operator does. */
+  /** Creates the topics as an operator does. */
   void createTopics(Deployment deployment) {
     assertThat(sandbox(deployment, "operator", "topics", "create").err()).isEmpty();
   }
 
-  /** Allows each role what the command prints; returns that, by role. */
+  /** Grants each role the permissions that the command prints; returns them by role. */
   Map<String, List<AclBinding>> allowAll(Deployment deployment) throws Exception {
     Map<String, List<AclBinding>> printed = new HashMap<>();
     for (String role : ROLES) {
@@ -126,7 +128,7 @@ final class SecureCluster implements AutoCloseable {
     admin.createAcls(bindings).all().get(SECONDS, TimeUnit.SECONDS);
   }
 
-  /** Returns when the permission is gone from the only broker too. */
+  /** Revokes a permission; returns when it is gone from the only broker, too. */
   void forbid(AclBinding binding) throws Exception {
     List<AclBindingFilter> filters = List.of(binding.toFilter());
     assertThat(admin.deleteAcls(filters).all().get(SECONDS, TimeUnit.SECONDS))
@@ -134,12 +136,12 @@ final class SecureCluster implements AutoCloseable {
     await().atMost(Deployment.SOON).until(() -> !isInForce(binding));
   }
 
-  /** Waits until the only broker has it in force. */
+  /** Waits until the permission is effective on the only broker. */
   void awaitAllowed(AclBinding binding) {
     await().atMost(Deployment.SOON).until(() -> isInForce(binding));
   }
 
-  /** What the broker tells is what it decides by. */
+  /** The permissions that the broker lists are those that it decides by. */
   private boolean isInForce(AclBinding binding) throws Exception {
     return !admin
         .describeAcls(binding.toFilter())
@@ -148,7 +150,7 @@ final class SecureCluster implements AutoCloseable {
         .isEmpty();
   }
 
-  /** One permission of a worker's or another role's. */
+  /** A permission of a worker or another role. */
   static AclBinding binding(
       String role, ResourceType type, String name, PatternType pattern, AclOperation operation) {
     return new AclBinding(
@@ -156,7 +158,7 @@ final class SecureCluster implements AutoCloseable {
         new AccessControlEntry("User:" + role, "*", operation, AclPermissionType.ALLOW));
   }
 
-  /** What Kafka's own tool makes of such a command. */
+  /** The permissions that Kafka's own tool derives from such a command. */
   private static java.util.stream.Stream<AclBinding> parse(String command) {
     List<String> words = new ArrayList<>(Arrays.asList(command.split(" ")));
     assertThat(words.subList(0, 2)).containsExactly("kafka-acls.sh", "--bootstrap-server");

@@ -54,7 +54,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What {@code topics acls} prints is enough for each role, and nothing of it can be left out. */
+/**
+ * The permissions that {@code topics acls} prints are sufficient for each role, and each of them is
+ * necessary.
+ */
 @Tag("engine")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Order(7)
@@ -198,7 +201,7 @@ class SecureClusterIT {
     return words;
   }
 
-  /** A container as a worker that is gone left it. */
+  /** A container as left by a worker that is gone. */
   private String left(UserId user) {
     return deployment
         .host()
@@ -262,7 +265,7 @@ class SecureClusterIT {
   private interface Check {
     boolean works(AclBinding permission) throws Exception;
 
-    /** Those of one kind do the same; none but the permission itself tells them apart. */
+    /** Permissions of one kind do the same; only the permission itself distinguishes them. */
     default Object kind(AclBinding permission) {
       return "";
     }
@@ -357,7 +360,7 @@ class SecureClusterIT {
         });
   }
 
-  /** Without a group, as a service that builds a table. */
+  /** Reads without a group, like a service that builds a table. */
   private boolean reads(String role, String topic) {
     Map<String, Object> client = new HashMap<>(cluster.client(role));
     client.put("bootstrap.servers", cluster.bootstrapServers());
@@ -535,7 +538,7 @@ class SecureClusterIT {
         .anyMatch(permission.pattern().name()::equals);
   }
 
-  /** Does what the permission may be for. */
+  /** Does the operations that the permission may be needed for. */
   private boolean operatorWorks(AclBinding permission) throws Exception {
     String topic = permission.pattern().name();
     return switch (permission.entry().operation()) {
@@ -577,7 +580,7 @@ class SecureClusterIT {
     return line.contains("kafka-clock") && !line.contains("WARN") && !line.contains("FAIL");
   }
 
-  /** Makes a topic anew. */
+  /** Deletes a topic; returns whether the operator can create it again. */
   private boolean creates(String name) throws Exception {
     cluster.admin().deleteTopics(List.of(name)).all().get();
     await()

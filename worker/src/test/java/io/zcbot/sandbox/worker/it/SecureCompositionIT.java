@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Kafka as compose.sasl.yaml starts it: nobody is served without a password. */
+/** Kafka as compose.sasl.yaml starts it serves nobody without a password. */
 @Tag("engine")
 @Tag("kafka")
 @Tag("compose")

@@ -15,13 +15,13 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The script that makes the workspace root a shared mount, in a container that is its host. */
+/** The script that makes the workspace root a shared mount, in a container that plays its host. */
 @Tag("engine")
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 class ShareWorkspacesIT {
   /**
-   * Processes with the engine's name that come before it: that of a container, whose root is root,
-   * and that of a user, which the kernel shows as root's because its file can't be read.
+   * Processes with the engine's name that are found before it: one of a container, whose root is
+   * root, and one of a user, which the kernel shows as root's because its file can't be read.
    */
   private static final String HOST =
       """

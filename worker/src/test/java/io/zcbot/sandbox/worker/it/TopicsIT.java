@@ -36,7 +36,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** A worker makes the topics as the contract needs them, or says clearly why it won't start. */
+/**
+ * A worker creates the topics as the contract requires, or reports clearly why it does not start.
+ */
 @Tag("engine")
 @Tag("kafka")
 class TopicsIT {
@@ -159,7 +161,7 @@ class TopicsIT {
         .weaknesses(config.reaper().idleTtl);
   }
 
-  /** Sends 20 MB of spaces, a few kilobytes under zstd; returns why that failed, if it did. */
+  /** Sends 20 MB of spaces, a few kilobytes with zstd; returns the error, if there was one. */
   private @Nullable Throwable sendOfSpaces(Topic topic) {
     byte[] spaces = new byte[20_000_000];
     Arrays.fill(spaces, (byte) ' ');
@@ -188,7 +190,10 @@ class TopicsIT {
     }
   }
 
-  /** It also leaves nothing open: the same worker id can start again once that is fixed. */
+  /**
+   * Starts a worker, which must refuse. Nothing stays open then: the same worker id can start again
+   * once the problem is fixed.
+   */
   private TopicsException refusal() throws Exception {
     TopicsException refusal =
         catchThrowableOfType(TopicsException.class, () -> deployment.worker("a").start());

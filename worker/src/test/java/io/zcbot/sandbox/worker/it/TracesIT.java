@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-/** What a client began is one trace, through the worker, to the answer. */
+/** A trace that a client began continues through the worker to the answer. */
 @Tag("engine")
 @Tag("kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -62,7 +62,7 @@ class TracesIT {
     sdk.close();
   }
 
-  /** Publishes as a client does that makes spans itself; its trace. */
+  /** Publishes like a client that creates spans itself; returns its trace. */
   private String publish(ProducerRecord<byte[], byte[]> record) throws Exception {
     Span client =
         sdk.getTracer("client")
@@ -83,7 +83,7 @@ class TracesIT {
     return deployment.agent().record(topic, null, user, AgentService.json(user, fields));
   }
 
-  /** The spans of a trace, once those of these names have ended, which are the last to. */
+  /** The spans of a trace, once those with these names have ended, which are the last ones. */
   private List<SpanData> spansOf(String trace, String... last) {
     await(String.join(", ", last))
         .atMost(Deployment.SOON)

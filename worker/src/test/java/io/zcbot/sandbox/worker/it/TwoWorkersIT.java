@@ -26,7 +26,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** What a worker leaves behind, what it finds, and whose it is. */
+/** What a worker leaves behind, what it finds at its start, and which worker owns it. */
 @Tag("engine")
 @Tag("kafka")
 class TwoWorkersIT {

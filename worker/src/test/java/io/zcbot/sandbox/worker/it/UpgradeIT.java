@@ -23,7 +23,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** A worker whose sandboxes have users of their own follows one whose sandboxes were all 1000. */
+/** A worker whose sandboxes have their own uids replaces one whose sandboxes all had uid 1000. */
 @Tag("engine")
 @Tag("kafka")
 class UpgradeIT {

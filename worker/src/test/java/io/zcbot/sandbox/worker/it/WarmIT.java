@@ -27,7 +27,9 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Warm slots as agents and operators see them: a whole worker, a real broker, a real engine. */
+/**
+ * Warm slots from the view of agents and operators: a whole worker, a real broker, a real engine.
+ */
 @Tag("engine")
 @Tag("kafka")
 @Order(18)

@@ -39,7 +39,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The worker in a container, with what compose.yaml grants it and no more. */
+/** The worker in a container, with only the rights that compose.yaml grants. */
 @Tag("engine")
 @Tag("kafka")
 @Tag("compose")
@@ -123,7 +123,7 @@ class WorkerContainerIT {
     assertThat(deployment.host().containers()).hasSize(1);
   }
 
-  /** The first thing that the console tells a page. */
+  /** The first data that the console sends to a page. */
   private String overview() throws Exception {
     HttpRequest events =
         HttpRequest.newBuilder(composition.console().resolve("/events"))

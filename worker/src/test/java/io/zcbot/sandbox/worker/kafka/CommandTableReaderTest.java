@@ -25,7 +25,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** Whatever is in the command table, what no worker writes goes. */
+/** Whatever the command table contains, entries that no worker writes are removed. */
 class CommandTableReaderTest {
   private static final KeyPartitions PARTITIONS = new KeyPartitions(4);
   private static final UserId ANNA = new UserId(new UUID(1, 1));

@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /**
- * Whatever is in the live table, what is held of it is bounded, and what is not a worker's goes.
+ * Whatever the live table contains, the memory for it is bounded, and entries that are not a
+ * worker's are removed.
  */
 class KafkaSandboxLogTest {
   private static final KeyPartitions PARTITIONS = new KeyPartitions(4);
@@ -57,7 +58,7 @@ class KafkaSandboxLogTest {
     return log(records.length, i -> records[i], KafkaSandboxLog.MAX_BYTES);
   }
 
-  /** Makes each record when it is polled, so that only the reader can hold them. */
+  /** Creates each record when it is polled, so that only the reader can keep it in memory. */
   private static Consumer<byte[], byte[]> consumer(int count, IntFunction<Written> records) {
     MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
     long[] ends = new long[4];

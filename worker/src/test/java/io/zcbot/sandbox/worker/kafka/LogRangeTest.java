@@ -21,7 +21,7 @@ class LogRangeTest {
   private static final TopicPartition BUSY = new TopicPartition("a", 1);
   private static final Duration LIMIT = Duration.ofSeconds(1);
 
-  /** Gets a record while it is asked for times, as a topic in use may. */
+  /** Receives a record while it is asked for times, as a topic in use may. */
   private final MockConsumer<byte[], byte[]> consumer =
       new MockConsumer<>("earliest") {
         @Override

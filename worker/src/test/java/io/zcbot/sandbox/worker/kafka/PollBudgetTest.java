@@ -13,7 +13,7 @@ import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.junit.jupiter.api.Test;
 
-/** As the client calls it: the key, then the value, with the headers of their record. */
+/** Called as the Kafka client does: the key, then the value, with the headers of their record. */
 class PollBudgetTest {
   private final PollBudget budget = new PollBudget(100);
 

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Which failures of the worker's own host pass. */
+/** Which failures of the worker's own host are temporary. */
 class HostShortageTest {
   @ParameterizedTest
   @ValueSource(ints = {11, 12, 23, 24, 28})

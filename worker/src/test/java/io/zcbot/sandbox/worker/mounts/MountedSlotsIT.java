@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
-/** The kernel's side, without any container. Takes CAP_SYS_ADMIN. */
+/** The kernel's behaviour, without any container. Requires CAP_SYS_ADMIN. */
 @Isolated("it counts the descriptors of this process")
 class MountedSlotsIT {
   private static final UserId ANNA = new UserId(new UUID(0, 1));

@@ -10,7 +10,7 @@ import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.StructLayout;
 import org.junit.jupiter.api.Test;
 
-/** Sizes and offsets as the kernel's headers have them. */
+/** Sizes and offsets match the kernel's headers. */
 class ProjectsTest {
   private static long offset(StructLayout struct, String field) {
     return struct.byteOffset(PathElement.groupElement(field));

@@ -25,7 +25,7 @@ enum QuotaDisk {
     this.format = List.of(format);
   }
 
-  /** Makes one in a file that takes up only what is written to it. */
+  /** Makes a disk in a sparse file. */
   Path make(Path directory) throws IOException, InterruptedException {
     String file = directory.resolve(this + ".img").toString();
     Commands.run("truncate", "-s", size, file);
@@ -35,7 +35,7 @@ enum QuotaDisk {
     return Path.of(file);
   }
 
-  /** Mounts it, in the guest. */
+  /** Mounts the disk, in the guest. */
   void mount(Path point, String options) throws IOException, InterruptedException {
     Commands.run("mount", "-t", toString(), "-o", options, device, point.toString());
   }

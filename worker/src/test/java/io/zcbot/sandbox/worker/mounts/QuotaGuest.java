@@ -19,8 +19,8 @@ import java.nio.file.Path;
 import java.util.UUID;
 
 /**
- * What runs in the kernel with quotas: each of the {@link QuotaScenarios} on each disk, with one
- * file for each that tells how it went.
+ * The program that runs in the kernel with quotas: it runs each of the {@link QuotaScenarios} on
+ * each disk, and writes a file with the result of each.
  */
 final class QuotaGuest {
   static final String PASSED = "passed";
@@ -69,7 +69,9 @@ final class QuotaGuest {
     }
   }
 
-  /** In a process of its own with fewer capabilities: prints why a workspace can't be had. */
+  /**
+   * Runs in a separate process with fewer capabilities: prints why a workspace can't be prepared.
+   */
   private static void prepareOne(Path root) {
     try {
       Workspaces workspaces =

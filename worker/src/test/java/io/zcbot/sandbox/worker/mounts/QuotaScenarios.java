@@ -27,7 +27,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 
-/** What is tried on a disk with project quotas, each in a root of its own, as root and as users. */
+/** The scenarios on a disk with project quotas, each in its own root, as root and as users. */
 final class QuotaScenarios {
   private static final long MIB = 1 << 20;
   private static final WorkspaceLimit LIMIT = WorkspaceLimit.of(16 * MIB, 0);
@@ -376,7 +376,7 @@ final class QuotaScenarios {
     }
   }
 
-  /** What the file system counts, or where it counts nothing, what is there. */
+  /** The usage that the file system counts or, where it does not count, the size of the files. */
   private long mib(Path workspace) throws IOException, InterruptedException {
     return mark(workspace).id() == 0
         ? Long.parseLong(Commands.run("du", "-sm", workspace.toString()).split("\\s")[0])

@@ -64,7 +64,7 @@ class RootLockTest {
     return future.isDone();
   }
 
-  /** Somebody else who wants it. */
+  /** Another process that wants the lock. */
   static final class Other {
     private Other() {}
 

@@ -28,9 +28,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Limits on workspaces, on real XFS and ext4 with project quotas. This machine's kernel may have
- * none, so one that has them is booted, once, and runs all {@link QuotaScenarios}; each test here
- * tells how one of them went.
+ * Limits on workspaces, on real XFS and ext4 with project quotas. This machine's kernel may not
+ * support them, so a kernel that does is booted once and runs all {@link QuotaScenarios}. Each test
+ * here reports the result of one of them.
  */
 @Tag("user-mode-linux")
 class WorkspaceQuotaIT {
@@ -101,7 +101,7 @@ class WorkspaceQuotaIT {
     assertPassed(disk, "anOwnerStepsOutUnlessInAUserNamespace");
   }
 
-  /** All scenarios that no row of the checklist names. */
+  /** The scenarios that are in no row of the checklist. */
   static Stream<Arguments> others() {
     Set<String> ofRows =
         Arrays.stream(WorkspaceQuotaIT.class.getDeclaredMethods())

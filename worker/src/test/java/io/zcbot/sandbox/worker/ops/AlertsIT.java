@@ -21,7 +21,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The alert rules and the dashboard's expressions, as Prometheus reads and evaluates them without a
- * worker; OpsIT checks that a worker has their metrics, and PrometheusIT has a real one scraped.
+ * worker. OpsIT checks that a worker has their metrics, and PrometheusIT lets a Prometheus scrape a
+ * real worker.
  */
 @Tag("promtool")
 class AlertsIT {
@@ -47,7 +48,7 @@ class AlertsIT {
     promtool(false, "check", "rules", rules(List.of(expressions.getFirst() + ")")));
   }
 
-  /** Rules that record them, since that is what is checked; JSON is YAML as well. */
+  /** Recording rules of the expressions, since rules are what is checked; JSON is valid YAML. */
   private String rules(List<String> expressions) throws IOException {
     ObjectNode file = JSON.createObjectNode();
     ArrayNode rules =

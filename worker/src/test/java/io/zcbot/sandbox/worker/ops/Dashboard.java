@@ -13,7 +13,7 @@ import java.util.List;
 final class Dashboard {
   private Dashboard() {}
 
-  /** What Prometheus is asked, with what Grafana puts in for its variables. */
+  /** The queries to Prometheus, with the values that Grafana inserts for its variables. */
   static List<String> expressions() throws IOException {
     return new JsonMapper()
             .readTree(Path.of("../docs/grafana-dashboard.json").toFile())

@@ -29,7 +29,9 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A real Prometheus scrapes a real worker as docs/monitoring.md has it, by the alert rules. */
+/**
+ * A real Prometheus scrapes a real worker as docs/monitoring.md describes, with the alert rules.
+ */
 @Tag("engine")
 @Tag("kafka")
 @Tag("prometheus")
@@ -53,7 +55,9 @@ class PrometheusIT {
     prometheus = PrometheusServer.start(configuration(), directory);
   }
 
-  /** The one of the documentation, with this worker, at a pace for tests. */
+  /**
+   * The configuration from the documentation, with this worker, and shorter intervals for tests.
+   */
   private Path configuration() throws IOException {
     Files.writeString(
         directory.resolve("alerts.yml"),

@@ -27,13 +27,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** A Prometheus of its own: it listens on the loopback address only, and keeps its data apart. */
+/**
+ * A separate Prometheus: it listens on the loopback address only, and has its own data directory.
+ */
 final class PrometheusServer implements AutoCloseable {
   private static final JsonMapper JSON = new JsonMapper();
   private static final Pattern ADDRESS =
       Pattern.compile("msg=\"Listening on\" address=(127\\.0\\.0\\.1:[0-9]+)");
 
-  /** It ends by then, even if nobody is left to end it. */
+  /** The latest time of its end, even if nobody is left to end it. */
   private static final Duration LONGEST = Duration.ofMinutes(15);
 
   private final Process process;
@@ -76,7 +78,7 @@ final class PrometheusServer implements AutoCloseable {
     }
   }
 
-  /** Installed, or only unpacked: Debian's package would start a service. */
+  /** The program, which is installed or only unpacked: Debian's package would start a service. */
   private static String program() {
     return Stream.concat(
             Stream.of(System.getenv("PATH").split(File.pathSeparator)).map(Path::of),
@@ -95,7 +97,7 @@ final class PrometheusServer implements AutoCloseable {
     return address.find() ? address.group(1) : "";
   }
 
-  /** The data of an answer; the address begins behind {@code /api/v1/}. */
+  /** The data of an answer; the address is relative to {@code /api/v1/}. */
   JsonNode get(String what) throws Exception {
     HttpResponse<String> answer =
         http.send(
@@ -109,7 +111,7 @@ final class PrometheusServer implements AutoCloseable {
     return body.get("data");
   }
 
-  /** What an expression results in now: a series each. */
+  /** The current result of an expression: a series each. */
   JsonNode query(String expression) throws Exception {
     return get("query?query=" + URLEncoder.encode(expression, StandardCharsets.UTF_8))
         .get("result");

@@ -14,7 +14,7 @@ import java.util.Locale;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
-/** Each alert has its section in the runbook, and names it. */
+/** Each alert names its section in the runbook, which exists. */
 class RunbookTest {
   private static final Pattern ALERT = Pattern.compile("(?m)^ +- alert: (\\w+)$");
   private static final Pattern RUNBOOK = Pattern.compile("(?m)^ +runbook: (\\S+)$");

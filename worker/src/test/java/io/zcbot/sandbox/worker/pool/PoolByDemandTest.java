@@ -26,7 +26,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The pool itself over a fake engine on which making a slot takes time, while users come. */
+/** The pool itself, over a fake engine on which making a slot takes time, while users arrive. */
 class PoolByDemandTest {
   private static final long MAKE = 300;
 
@@ -59,7 +59,7 @@ class PoolByDemandTest {
     return Duration.ofNanos(world.now).toMillis();
   }
 
-  /** Users come meanwhile. */
+  /** Lets time pass, in which users arrive. */
   private void pass(long millis) {
     long to = now() + millis;
     for (; next < users.length && users[next] <= to; next++) {

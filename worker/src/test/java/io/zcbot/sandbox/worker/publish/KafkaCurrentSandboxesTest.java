@@ -28,7 +28,7 @@ class KafkaCurrentSandboxesTest {
   private static final UserId ANNA = new UserId(new UUID(1, 1));
   private static final KeyPartitions PARTITIONS = new KeyPartitions(4);
 
-  /** After how many tries the partition goes to another worker. */
+  /** The number of tries after which the partition goes to another worker. */
   private int triesUntilLost = Integer.MAX_VALUE;
 
   private boolean isHeld = true;

@@ -136,7 +136,7 @@ class PublisherTest {
     publisher.close();
   }
 
-  /** Open for so many looks. */
+  /** A fence that is open for the given number of checks. */
   private static Fence closingAfter(int looks) {
     AtomicInteger left = new AtomicInteger(looks);
     return () -> {

@@ -369,7 +369,7 @@ class EvictionTest extends InAWorld {
             });
   }
 
-  /** Ben is at work all the time, Anna only has a command that runs. */
+  /** Lets time pass. Ben works all the time; Anna only has a command that runs. */
   private void pass(Duration time) {
     for (Duration passed = Duration.ZERO;
         passed.compareTo(time) < 0;

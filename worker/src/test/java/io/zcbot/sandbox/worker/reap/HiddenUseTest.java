@@ -15,7 +15,7 @@ import java.time.Duration;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Processes that work while nobody uses their sandbox. */
+/** Processes that run while nobody uses their sandbox. */
 class HiddenUseTest extends InAWorld {
   private static final Duration STEP = Duration.ofSeconds(10);
   private static final Duration LIFETIME = Duration.ofHours(1);

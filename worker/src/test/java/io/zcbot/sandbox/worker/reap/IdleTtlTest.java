@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Users choose how long their sandboxes may be unused, within the operator's bounds. */
+/** Users choose how long their sandboxes may be idle, within the operator's bounds. */
 class IdleTtlTest extends InAWorld {
   private static final Duration SHORTEST = Duration.ofSeconds(20);
   private static final Duration LONGEST = Duration.ofHours(2);

@@ -337,7 +337,7 @@ class PreviousRunTest extends InAWorld {
     assertThat(world.engine.everything()).isEmpty();
   }
 
-  /** Of twelve partitions, each user in one, and which of them were read. */
+  /** A log of twelve partitions with one user each, which records which of them were read. */
   private static final class TwelvePartitions implements SandboxLog {
     private final SandboxLog log;
     final List<Set<Integer>> live = new ArrayList<>();

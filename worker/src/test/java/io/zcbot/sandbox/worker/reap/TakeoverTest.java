@@ -55,7 +55,7 @@ class TakeoverTest extends InAWorld {
     return SampleEvents.lost(ready.userId(), ready.containerId());
   }
 
-  /** A sandbox that was announced ready elsewhere, as the log and the live table have it. */
+  /** A sandbox that was announced ready elsewhere, according to the log and the live table. */
   private void elsewhere(UserId user, String containerId) {
     world.log.add(readyOf(user, containerId, "dead-worker"));
     world.live.put(containerId, live(user, containerId, "dead-worker"));

@@ -52,7 +52,7 @@ class TerminationTest {
     assertThat(removals).hasValue(6);
   }
 
-  /** That so many are under way, and no more. */
+  /** Waits until exactly the given number of removals is in progress. */
   private void awaitRemovals(int count) {
     await()
         .during(Duration.ofMillis(200))
@@ -93,7 +93,7 @@ class TerminationTest {
     return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, handler));
   }
 
-  /** One of which nobody was told, so that all there is to it is the removal. */
+  /** Ends a sandbox that nobody was told of, so that it only has to be removed. */
   private static void end(Termination termination, String id) {
     try {
       termination.end(new TerminationTarget(World.user(1), id, null, null, null, null, null));

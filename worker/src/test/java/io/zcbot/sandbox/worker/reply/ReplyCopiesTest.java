@@ -44,7 +44,7 @@ class ReplyCopiesTest {
   private final Map<String, Queue<CompletableFuture<Optional<ReplyDrop>>>> answers =
       new ConcurrentHashMap<>();
 
-  /** The names, in order. */
+  /** The looked-up names, in order. */
   private final Queue<String> lookups = new ConcurrentLinkedQueue<>();
 
   private final AtomicInteger copied = new AtomicInteger();

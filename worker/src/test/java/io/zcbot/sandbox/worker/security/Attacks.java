@@ -20,8 +20,8 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Attacks on a sandbox of each profile. Every one is also made on a container without the
- * protection, where it has to succeed: else it would prove nothing.
+ * Attacks on a sandbox of each profile. Each attack is also made on a container without the
+ * protection, where it must succeed: otherwise it would prove nothing.
  */
 @ParameterizedClass(name = "{0}")
 @EnumSource(Profile.class)
@@ -47,13 +47,13 @@ abstract class Attacks {
     Commands.run("rm", "-rf", "--one-file-system", directory.toString());
   }
 
-  /** Goes on only where the checklist says that the row can be attacked. */
+  /** Continues only where the checklist says that the row can be attacked. */
   void applies(int row) {
     Checklist.Apart apart = Checklist.of(row).apart().get(profile);
     assumeTrue(apart == null || apart.holds(), apart == null ? "" : apart.words());
   }
 
-  /** What a script printed as an agent's command; it has to end well. */
+  /** The output of a script, run as an agent's command; it must succeed. */
   String said(String container, String script) throws InterruptedException {
     Outcome outcome = lab.fixture.bash(container, script);
     assertThat(outcome.exitCode()).as(script + ": " + outcome.output()).isZero();
@@ -67,7 +67,10 @@ abstract class Attacks {
     return outcome.output();
   }
 
-  /** Fails with one of these words as an agent's command, and is not merely left unanswered. */
+  /**
+   * Checks that an agent's command fails with one of these words, and is not merely left
+   * unanswered.
+   */
   void refused(String container, String script, String words) throws InterruptedException {
     refused(container, lab.fixture.agent(container), script, words);
   }
@@ -79,7 +82,7 @@ abstract class Attacks {
     assertThat(outcome.output()).as(script).containsPattern("(?i)" + words);
   }
 
-  /** As an agent's command without the protection. */
+  /** Checks that an agent's command succeeds without the protection. */
   void succeeds(String control, String script) throws InterruptedException {
     succeeds(control, lab.fixture.agent(control), script);
   }

@@ -14,7 +14,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 
-/** The properties of a sandbox that are attacked, by number. */
+/** The properties of a sandbox that the tests attack, by number. */
 final class Checklist {
   private static final String NEEDS_ROOT =
       "its first process sets the firewall, as root with NET_ADMIN";
@@ -48,7 +48,7 @@ final class Checklist {
       return new Property(number, attack, by, note, all);
     }
 
-    /** It holds there in another way. */
+    /** The property holds there in another way. */
     Property otherwise(Profile profile, String how) {
       return with(profile, new Apart(true, how));
     }

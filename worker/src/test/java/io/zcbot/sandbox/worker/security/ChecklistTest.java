@@ -25,7 +25,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** No row without a test or a reason, and the document says the same as the code. */
+/** Each row has a test or a reason, and the document matches the code. */
 class ChecklistTest {
   private static final String BEGIN = "<!-- rows:begin -->";
   private static final String END = "<!-- rows:end -->";

@@ -13,7 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Nothing that the compose files publish is for other hosts. */
+/** The ports that the compose files publish can't be reached from other hosts. */
 class ComposeTest {
   /** The entries of all lists that are called {@code ports}. */
   private static List<String> ports(List<String> lines) {

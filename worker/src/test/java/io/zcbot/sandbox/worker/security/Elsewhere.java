@@ -20,9 +20,9 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * A machine next to the host that answers at addresses of every kind, ports 8000 and 25: without a
- * firewall a container reaches each. It is a namespace behind a virtual cable, with a route to each
- * address.
+ * A machine next to the host that answers at addresses of every kind, on ports 8000 and 25: without
+ * a firewall, a container reaches each. It is a namespace behind a virtual network link, with a
+ * route to each address.
  */
 final class Elsewhere implements AutoCloseable {
   static final int PORT = 8000;
@@ -74,7 +74,7 @@ final class Elsewhere implements AutoCloseable {
     return List.of("10.255.77." + n, "172.16.77." + n, "192.168." + free + "." + n);
   }
 
-  /** In ZCBOT_PG_IPS. */
+  /** The address in ZCBOT_PG_IPS. */
   String database() {
     return "198.51.100." + n;
   }
@@ -138,7 +138,7 @@ final class Elsewhere implements AutoCloseable {
     Commands.run(words.toArray(String[]::new));
   }
 
-  /** The cable and its routes go with the namespace. */
+  /** The network link and its routes are removed with the namespace. */
   @Override
   public void close() throws IOException {
     try {

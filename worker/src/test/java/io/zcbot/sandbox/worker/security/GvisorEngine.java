@@ -18,8 +18,8 @@ import org.junit.jupiter.api.extension.ExtensionContext.Store;
 import org.junit.jupiter.api.extension.ExtensionContext.StoreScope;
 
 /**
- * An engine of its own that has gVisor. Starting it takes its time, so that all attacks of a run
- * share one, which ends with the run.
+ * A separate engine with gVisor. It takes a while to start, so all attacks of a run share one,
+ * which ends with the run.
  */
 final class GvisorEngine implements AutoCloseable {
   static final String RUNTIME = "runsc";
@@ -82,7 +82,7 @@ final class GvisorEngine implements AutoCloseable {
     Files.deleteIfExists(config);
   }
 
-  /** Gives out the run's one, started when it is first asked for. */
+  /** Provides the run's engine, started when it is first needed. */
   static final class OfTheRun implements BeforeAllCallback, BeforeClassTemplateInvocationCallback {
     private static volatile Store store;
 

@@ -31,13 +31,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What is special about slots on gVisor: a workspace gets in by an entrance, from inside. */
+/**
+ * What is special about slots on gVisor: a workspace is mounted through an entrance, from inside.
+ */
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
 @ExtendWith(GvisorEngine.OfTheRun.class)
 class GvisorSlotsIT {
-  /** A mount that each cycle leaked would be noticed after one. */
+  /** With a leak of one mount in each cycle, one cycle would show it. */
   private static final int CYCLES = Integer.getInteger("zcbot.test.gvisor-claims", 2);
 
   private static final int CLAIMS = Integer.getInteger("zcbot.test.rounds", 3);

@@ -20,8 +20,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Ensures of users whose sandboxes run, at a fixed rate, whether or not earlier ones are answered;
- * and how long after its time each was answered.
+ * Publishes ensures of users whose sandboxes run, at a fixed rate, whether or not earlier ones are
+ * answered, and measures how long after its time each was answered.
  */
 final class HotLoad {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -57,7 +57,7 @@ final class HotLoad {
     }
   }
 
-  /** Those of the ensures of so long a time. */
+  /** The answers to the ensures of the given time. */
   List<Answer> run(Duration time) throws InterruptedException {
     List<String> ids = new ArrayList<>();
     long start = System.nanoTime();

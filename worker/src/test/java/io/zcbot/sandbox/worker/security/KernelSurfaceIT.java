@@ -22,7 +22,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * What of the host's kernel and files can be touched. Tried as root too, whom commands never are.
+ * Which parts of the host's kernel and files can be reached. Also tried as root, although commands
+ * never run as root.
  */
 @Tag("engine")
 @Tag("network-namespaces")
@@ -261,7 +262,7 @@ class KernelSurfaceIT extends Attacks {
     assertThat(said(lab.sandbox.id(), "hostname")).isEqualTo("sandbox");
   }
 
-  /** As the host sees it: a kernel of its own numbers namespaces of its own. */
+  /** A namespace as the host sees it: a kernel of its own numbers its own namespaces. */
   private String namespace(String container, String kind) throws IOException {
     return Files.readSymbolicLink(Path.of("/proc/" + lab.pid(container) + "/ns", kind)).toString();
   }

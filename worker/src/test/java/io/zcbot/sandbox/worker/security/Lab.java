@@ -29,7 +29,7 @@ import java.util.UUID;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** Sandboxes of one profile, made the worker's way, and the same with a protection taken away. */
+/** Sandboxes of one profile, made as the worker makes them, and the same without one protection. */
 final class Lab implements AutoCloseable {
   /** The runtime on the host's kernel, on every engine that has gVisor as well. */
   private static final String RUNC = "runc";
@@ -37,7 +37,7 @@ final class Lab implements AutoCloseable {
   final EngineFixture fixture;
   final SandboxSpec spec;
 
-  /** The one that attacks share which leave nothing behind. */
+  /** The sandbox shared by attacks that leave nothing behind. */
   final Started sandbox;
 
   private final Path directory;
@@ -63,7 +63,7 @@ final class Lab implements AutoCloseable {
     }
   }
 
-  /** Another on the same engine. */
+  /** Another fixture on the same engine. */
   EngineFixture fixture(Path workspaces) {
     return host == null
         ? new EngineFixture(workspaces, Duration.ofSeconds(60))
@@ -168,7 +168,7 @@ final class Lab implements AutoCloseable {
     }
   }
 
-  /** Asks for all over again that a container was made with. */
+  /** Requests a container with the same settings as an existing one. */
   CreateContainerCmd copy(
       InspectContainerResponse original, String name, Map<String, String> labels) {
     return fixture
@@ -188,7 +188,7 @@ final class Lab implements AutoCloseable {
         .withHostConfig(original.getHostConfig());
   }
 
-  /** Runs a program of the host's in the network that the engine has for its own. */
+  /** Runs a program of the host in the network that the engine uses itself. */
   String onHost(String... command) throws IOException, InterruptedException {
     List<String> words = new ArrayList<>();
     if (host != null) {
@@ -198,7 +198,7 @@ final class Lab implements AutoCloseable {
     return Commands.run(words.toArray(String[]::new));
   }
 
-  /** The CLI, on the same engine. */
+  /** Runs Docker's CLI on the same engine. */
   String docker(String... command) throws IOException, InterruptedException {
     List<String> words = new ArrayList<>(List.of("docker"));
     if (host != null) {
@@ -208,12 +208,12 @@ final class Lab implements AutoCloseable {
     return Commands.run(words.toArray(String[]::new));
   }
 
-  /** The number of the user that commands of a container run as. */
+  /** The uid that commands of the container run as. */
   String uid(String container) {
     return fixture.agent(container).split(":", 2)[0];
   }
 
-  /** The host's number of what is a container's first process there. */
+  /** The process id, on the host, of a container's first process. */
   long pid(String container) {
     return Objects.requireNonNull(
         fixture.docker.inspectContainerCmd(container).exec().getState().getPidLong());

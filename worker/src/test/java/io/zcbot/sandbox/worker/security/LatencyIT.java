@@ -19,7 +19,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
 
-/** What takes a time or a share of the processors, so that no other test may run meanwhile. */
+/**
+ * Attacks that measure times or shares of the processors, so no other test may run at the same
+ * time.
+ */
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
@@ -200,7 +203,8 @@ class LatencyIT extends Attacks {
   }
 
   /**
-   * How many times as long a neighbour's commands take while a container attacks; it is removed.
+   * How many times as long a neighbour's commands take while a container attacks; removes the
+   * container.
    */
   private double slowdown(String attack, String abuser, String script) throws Exception {
     double before = medianMillis();

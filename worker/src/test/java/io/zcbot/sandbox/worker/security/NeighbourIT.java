@@ -26,9 +26,9 @@ import org.junit.jupiter.api.parallel.Isolated;
 import org.testcontainers.kafka.KafkaContainer;
 
 /**
- * All attacks on what sandboxes share, at once, each in a sandbox of its own, beside ensures of
- * other users. The attacks go on, go on in an idle group, and stand still in turns, so that
- * whatever else this machine does is on all sides of the comparison.
+ * All attacks on shared resources at once, each in its own sandbox, together with ensures of other
+ * users. The attacks run, run in an idle group, and pause in turns, so that other load on this
+ * machine affects all sides of the comparison.
  */
 @Isolated("it measures times, and uses the host up")
 @Tag("engine")
@@ -47,15 +47,18 @@ class NeighbourIT {
   private static final int ATTACK_SECONDS = 240;
 
   /**
-   * The aim is 2. Seen were 1.1 to 7 on two processors that others used as well; a sandbox that
-   * takes the engine's time makes it 100 and more.
+   * The aim is 2. On two processors that others used as well, 1.1 to 7 were measured; a sandbox
+   * that takes the engine's time makes it 100 and more.
    */
   private static final double MOST_TIMES = 20;
 
   /** The same where all sandboxes are in an idle group. */
   private static final double MOST_TIMES_IDLE = 4;
 
-  /** Of the host's processors, for all hostile sandboxes together: what is sold twice is felt. */
+  /**
+   * The share of the host's processors for all hostile sandboxes together: overcommitment is
+   * noticeable.
+   */
   private static final double SHARE = 0.5;
 
   /** The attacks, by their rows. */
@@ -234,7 +237,7 @@ class NeighbourIT {
     return times;
   }
 
-  /** Has the attacks stand still, or go on. */
+  /** Freezes the attacks, or continues them. */
   private static void set(List<Path> freezers, boolean still) throws Exception {
     for (Path freezer : freezers) {
       boolean v1 = freezer.endsWith("freezer.state");
@@ -243,7 +246,7 @@ class NeighbourIT {
     Thread.sleep(SETTLED);
   }
 
-  /** Brokers are on other machines: this one shares no disk with sandboxes. */
+  /** A separate broker: real ones are on other machines, and share no disk with sandboxes. */
   private static KafkaContainer brokerOfItsOwn() {
     KafkaContainer kafka =
         KafkaForTests.create()

@@ -29,8 +29,8 @@ import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 
 /**
- * Whom a sandbox can reach. The controls lack the firewall: their first process is no init, and
- * their network is not the sandboxes'.
+ * What a sandbox can reach. The controls have no firewall: their first process is not the init
+ * script, and their network is not the sandboxes' network.
  */
 @Tag("engine")
 @Tag("network-namespaces")
@@ -39,7 +39,7 @@ import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 class NetworkIT extends Attacks {
   private static final String REFUSED = "No route to host|not permitted|prohibited|unreachable";
 
-  /** The host's rules answer a connection with a reset; a server that is there would take it. */
+  /** The host's rules answer a connection with a reset; an existing server would accept it. */
   private static final String RESET = "Connection refused|" + REFUSED;
 
   private Elsewhere elsewhere;
@@ -73,14 +73,17 @@ class NetworkIT extends Attacks {
     return "timeout 5 bash -c 'exec 3<>/dev/tcp/" + address + "/" + port + "'";
   }
 
-  /** TCP and UDP, refused at once, where a container without the firewall gets an answer. */
+  /**
+   * Checks that TCP and UDP are refused at once, where a container without the firewall gets an
+   * answer.
+   */
   private void closed(String address, int port) throws Exception {
     refused(lab.sandbox.id(), to(address, port), RESET);
     refused(lab.sandbox.id(), datagramsTo(address), REFUSED);
     succeeds(open, to(address, port));
   }
 
-  /** Kernels tell one address of a refusal once a second only. */
+  /** Sends datagrams. Kernels report a refusal to one address only once a second. */
   private static String datagramsTo(String address) {
     return "exec 3>/dev/udp/"
         + address
@@ -142,7 +145,9 @@ class NetworkIT extends Attacks {
     closed(gateway, portOfTheHost());
   }
 
-  /** Where something in the engine's own network takes connections, on all its addresses. */
+  /**
+   * A port in the engine's own network at which a program accepts connections, on all addresses.
+   */
   private int portOfTheHost() {
     String server =
         lab.control(
@@ -209,7 +214,7 @@ class NetworkIT extends Attacks {
     succeeds(open, ask(lab.fixture.engineResolver(open)));
   }
 
-  /** A question at the engine's resolver, with whose name anything is fine that it answers. */
+  /** A query to the engine's resolver; any name that it answers will do. */
   private static String ask(int port) {
     return "python3 -c \"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
         + " s.settimeout(5); s.connect(('127.0.0.11', "

@@ -19,15 +19,15 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * What one task does to the next one of the same user: what it leaves in the workspace, and what it
- * leaves running. Nothing protects them from each other, so this tells what has to be known: what
- * runs by itself, and what doesn't.
+ * What one task can do to the next task of the same user, by what it leaves in the workspace and
+ * what it leaves running. Nothing protects tasks of one user from each other, so this documents
+ * what runs by itself and what does not.
  */
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
 class NextTaskIT extends Attacks {
-  /** Each leaves a line that tells its name, should anything run it. */
+  /** Plants that each write a line with their name if anything runs them. */
   private static final String PLANT =
       """
       cd /workspace
@@ -51,7 +51,7 @@ class NextTaskIT extends Attacks {
       done
       """;
 
-  /** What ran that the task before had left. */
+  /** The plants of the task before that ran. */
   private static List<String> ran(
       CommandChannel channel, Map<String, String> variables, String... command) throws Exception {
     Trial.bash(channel, "rm -f /workspace/ran").said();

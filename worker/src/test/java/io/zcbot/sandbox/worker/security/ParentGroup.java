@@ -19,7 +19,7 @@ final class ParentGroup implements AutoCloseable {
 
   final String name;
 
-  /** As the setting names it. */
+  /** The value of the setting. */
   final String setting;
 
   /**

@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 
 /**
- * Who a command is, and what it can become: run by the engine, as whoever has its socket does, and
- * by the sandbox's runner, as an exec on the log is.
+ * A command's identity and the privileges that it can gain: run by the engine, as by anybody who
+ * has access to its socket, and by the sandbox's runner, as for an exec on the log.
  */
 @Tag("engine")
 @Tag("network-namespaces")
@@ -39,7 +39,9 @@ class PrivilegesIT extends Attacks {
   private static final String EVERYBODY = "cat /proc/[0-9]*/status | grep ^Uid: | sort -u";
   private static final List<String> OPEN_PLACES = List.of("/etc/open/x", "/usr/open/x");
 
-  /** Of an image with a setuid program, and with directories in which everybody may write. */
+  /**
+   * A sandbox of an image with a setuid program, and with directories in which everybody may write.
+   */
   private Started planted;
 
   /** The same without its protections, and with a first process that is root. */
@@ -72,7 +74,7 @@ class PrivilegesIT extends Attacks {
     }
   }
 
-  /** As it is where a first process is root, as that of {@link #exposed} is. */
+  /** The command engine where a first process is root, as that of {@link #exposed} is. */
   private CommandEngine asSharedUser() {
     return lab.fixture.engine.commands(
         lab.fixture.withPolicy(EngineFixture.policy(FirewallMode.CONTAINER)), true);
@@ -119,7 +121,7 @@ class PrivilegesIT extends Attacks {
     assertThat(ranExposed(SECCOMP)).isEqualTo("Seccomp:\t0");
   }
 
-  /** Variables and arguments of every process that a command can look at. */
+  /** Prints variables and arguments of every process that a command can inspect. */
   private static final String SURROUNDINGS =
       "{ env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; } | tr '\\0' '\\n'"
           + " | grep -E '[Z]CBOT|203[.]0[.]113[.]7|198[.]51[.]100[.]0' || true";

@@ -9,18 +9,18 @@ import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import org.jspecify.annotations.Nullable;
 
-/** A way sandboxes are made; every attack is tried on each. */
+/** A way of making sandboxes. Every attack is tried on each. */
 enum Profile {
-  /** The default: rules on the sandboxes' bridge, nothing that is root inside. */
+  /** The default: rules on the sandboxes' bridge, no root inside. */
   RUNC_HOST("runc, host firewall", "runc, `host`", FirewallMode.HOST, false, null),
   /** The engine's default runtime; init sets the firewall inside. */
   RUNC_CONTAINER(
       "runc, container firewall", "runc, `container`", FirewallMode.CONTAINER, false, null),
-  /** The default, made of warm slots. */
+  /** The default, made from warm slots. */
   RUNC_CLAIMED("runc, claimed", "runc, claimed", FirewallMode.HOST, true, null),
-  /** A kernel that is not the host's, on an engine that has one. */
+  /** A kernel other than the host's, on an engine that has one. */
   GVISOR("gVisor", "gVisor", FirewallMode.HOST, false, GvisorEngine.RUNTIME),
-  /** The same, made of warm slots. */
+  /** The same, made from warm slots. */
   GVISOR_CLAIMED(
       "gVisor, claimed", "gVisor, claimed", FirewallMode.HOST, true, GvisorEngine.RUNTIME);
 

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** What one sandbox can use up, and what is left to its neighbours. */
+/** Which resources one sandbox can use up, and what is left for its neighbours. */
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
@@ -129,7 +129,7 @@ class ResourcesIT extends Attacks {
         .isGreaterThan(lab.spec.limits().pids());
   }
 
-  /** Of the host's, during a fork bomb. */
+  /** The most processes of the container, as the host counts them, during a fork bomb. */
   private long mostProcesses(String container) throws Exception {
     Path group = lab.cgroupFile(container, "pids", "pids.current", "pids.current");
     lab.fixture.background(container, "python3", "-c", FORK_BOMB);
@@ -235,7 +235,7 @@ class ResourcesIT extends Attacks {
     assertThat(python(control, open)).isEqualTo("raised");
   }
 
-  /** Opens files in many processes, and says how many there were at a time. */
+  /** Opens files in many processes, and prints how many were open at a time. */
   private static final String FILES =
       """
       import os, sys

@@ -18,8 +18,8 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.TestWatcher;
 
 /**
- * Notes how each attack went, one line each: row, profile, result, test, reason. The scripts make
- * the printed table of it.
+ * Records the result of each attack, one per line: row, profile, result, test, reason. The scripts
+ * print the table from it.
  */
 final class RowResults implements TestWatcher {
   private static final Path FILE = Path.of("target", "security", "results.tsv");

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** When the table of the attacks, printed at the end of a run, makes the run fail. */
+/** When the table of attacks, printed at the end of a run, makes the run fail. */
 class SecurityTableTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
 

@@ -4,9 +4,11 @@
  */
 package io.zcbot.sandbox.worker.security;
 
-/** An attack on what the kernel keeps outside of a process: datagrams that nobody reads. */
+/** An attack on memory that the kernel keeps outside of a process: datagrams that nobody reads. */
 final class SocketMemory {
-  /** What one socket holds at least, in bytes, where the kernel's default for it is as usual. */
+  /**
+   * The least number of bytes that one socket holds, if the kernel's default for it is as usual.
+   */
   static final int HELD = 200_000;
 
   private SocketMemory() {}

@@ -11,16 +11,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * What runs in the kernel with version 2 of control groups: the attack in a group with a limit on
- * its memory, as the engine gives a sandbox, and in one without. There is a file for each that
- * tells how it ended.
+ * The program that runs in the kernel with version 2 of control groups. It makes the attack in a
+ * group with a limit on its memory, as the engine gives a sandbox, and in one without a limit, and
+ * writes a file with the result of each.
  */
 final class SocketMemoryGuest {
   static final String LIMITED = "limited";
   static final String UNLIMITED = "unlimited";
   static final long LIMIT = 32L << 20;
 
-  /** They hold three times the limit. */
+  /** Together they hold three times the limit. */
   private static final int SOCKETS = Math.toIntExact(3 * LIMIT / SocketMemory.HELD);
 
   private static final int PAGES = 1000;

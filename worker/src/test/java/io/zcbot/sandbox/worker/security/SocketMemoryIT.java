@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What sockets hold counts as memory of the control group with version 2 only, which this machine
+ * Memory of sockets counts as memory of the control group with version 2 only, which this machine
  * may not have. So a kernel that has it is booted.
  */
 @Tag("user-mode-linux")

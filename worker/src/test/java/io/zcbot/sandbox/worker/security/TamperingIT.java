@@ -28,7 +28,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Containers with the right labels that are not what their labels say. */
+/** Containers that have the right labels, but do not match them. */
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")

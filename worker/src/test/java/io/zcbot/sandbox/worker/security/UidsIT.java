@@ -14,13 +14,13 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
 
-/** What the kernel counts for each user of the host, and one user can use up. */
+/** Resources that the kernel counts for each user of the host, and that one user can use up. */
 @Isolated("it uses up what the kernel gives one user")
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
 class UidsIT extends Attacks {
-  /** What both sides need. */
+  /** The code that both sides need. */
   private static final String BOTH =
       """
       import array, ctypes, fcntl, os, resource, signal, socket, sys, time
@@ -52,8 +52,8 @@ class UidsIT extends Attacks {
       """;
 
   /**
-   * Takes of each until the kernel refuses, at the latest at a bound, says how much that was, and
-   * keeps it for some seconds.
+   * Takes as much of each resource as the kernel allows, up to a bound, prints how much that was,
+   * and keeps it for some seconds.
    */
   static final String TAKE =
       BOTH
@@ -75,7 +75,7 @@ class UidsIT extends Attacks {
       time.sleep(30)
       """;
 
-  /** Says of which it gets one. */
+  /** Prints the resources of which it gets none, with the error. */
   private static final String ASK =
       BOTH
           + """

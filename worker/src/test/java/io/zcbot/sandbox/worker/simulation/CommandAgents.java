@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 
-/** Agents that have commands run. */
+/** Agents that publish execs. */
 final class CommandAgents {
   private static final Duration TIMEOUT = Duration.ofSeconds(8);
   private static final int MOST_STREAMED = 1 << 20;
@@ -32,7 +32,7 @@ final class CommandAgents {
     this.random = random;
   }
 
-  /** One of them does something. */
+  /** One of the agents acts. */
   void use(UserId user) {
     int kind = random.nextInt(12);
     if (kind < 8) {

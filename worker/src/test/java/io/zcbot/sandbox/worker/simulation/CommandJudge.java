@@ -26,7 +26,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** Judges commands by what the sandboxes saw and what the log has (I11 to I14, I8). */
+/** Judges commands by what the sandboxes saw and by the log (I11 to I14, I8). */
 final class CommandJudge {
   private static final Pattern STARTED_TWICE =
       Pattern.compile("^I12: the command of exec (\\S+) was started twice");
@@ -39,7 +39,7 @@ final class CommandJudge {
   private final Map<String, CommandEntry> table = new TreeMap<>();
   private final Map<Integer, Long> checked = new HashMap<>();
 
-  /** What is known of one command. */
+  /** The known facts about one command. */
   private static final class Told {
     Exec exec;
     final Set<Integer> liesIn = new HashSet<>();
@@ -143,21 +143,21 @@ final class CommandJudge {
   }
 
   /**
-   * Whether the audit takes a command for started twice that was not: the entry of a former owner
-   * arrived so late that the next one had answered it, and was answered once more.
+   * Whether the audit considers a command started twice that was not: the entry of a former owner
+   * arrived so late that the next one had already answered it, and it was answered again.
    */
   boolean isOfLateEntry(String found) {
     Matcher matcher = STARTED_TWICE.matcher(found);
     return matcher.find() && of(matcher.group(1)).starts < 2;
   }
 
-  /** Whether an exec lies in another partition than its user's, too. */
+  /** Whether an exec is also in another partition than its user's. */
   boolean liesElsewhere(String id) {
     Told of = of(id);
     return of.exec != null && !Set.of(keys.of(of.exec.userId())).containsAll(of.liesIn);
   }
 
-  /** I8: whoever takes the partition over need not read what is committed. */
+  /** I8: whoever takes the partition over need not read committed records. */
   void committed(ModelBroker broker, int partition, long to) {
     long from = checked.getOrDefault(partition, 0L);
     for (ConsumerRecord<byte[], byte[]> record : broker.log(Topic.EXEC, partition).records) {

@@ -9,7 +9,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
-/** A consumer that assigns itself its partitions and commits in a group that nobody joins. */
+/** A consumer that assigns its partitions to itself and commits in a group without members. */
 final class CommittingConsumer extends GroupConsumer {
   CommittingConsumer(ModelBroker broker, int most) {
     super(broker, most, "workers-commands");

@@ -41,7 +41,8 @@ abstract class GroupConsumer extends ModelConsumer {
   }
 
   /**
-   * What is committed, if the leader has it in its log; else where the leader says that it begins.
+   * The committed offset, if the leader has it in its log; otherwise the beginning of the leader's
+   * log.
    */
   @Override
   long begin(TopicPartition partition, Duration timeout) {

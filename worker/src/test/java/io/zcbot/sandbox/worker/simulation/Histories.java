@@ -8,7 +8,7 @@ import io.zcbot.sandbox.events.Topic;
 import java.nio.file.Path;
 import java.util.function.BiFunction;
 
-/** The door to a simulation from outside its class loader. */
+/** The entry point of a simulation from outside its class loader. */
 public final class Histories implements BiFunction<String, Object[], Object[]> {
   /**
    * Runs one history.

@@ -26,7 +26,10 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 
-/** What simulated classes call instead of the JDK: threads, waits, clocks and chance. */
+/**
+ * The methods that simulated classes call instead of the JDK's: for threads, waits, clocks and
+ * random numbers.
+ */
 public final class Hooks {
   private static final Duration SLICE = Duration.ofMillis(200);
 
@@ -75,7 +78,7 @@ public final class Hooks {
     return Machine.current().random().nextLong();
   }
 
-  /** A key, which nothing that is judged depends on. */
+  /** A key, on which nothing depends that is judged. */
   @InPlaceOf(owner = "java.security.SecureRandom", name = "nextLong")
   public static long nextLong(SecureRandom random) {
     return 1;
@@ -127,7 +130,7 @@ public final class Hooks {
     return true;
   }
 
-  /** A condition whose timed waits go by simulated time. */
+  /** A condition whose timed waits use simulated time. */
   @InPlaceOf(owner = "java.util.concurrent.locks.ReentrantLock", name = "newCondition")
   public static Condition newCondition(ReentrantLock lock) {
     return new SimulatedCondition(lock);

@@ -10,13 +10,13 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * Which method's calls a static method takes over in a simulation. It has the same parameters,
- * behind the object if the original is an instance's.
+ * Names the method whose calls a static method replaces in a simulation. The static method has the
+ * same parameters, after the object if the original is an instance method.
  */
 @Retention(RetentionPolicy.RUNTIME)
 @Target(ElementType.METHOD)
 @interface InPlaceOf {
-  /** The class that the call names. */
+  /** The class that the replaced call names. */
   String owner();
 
   String name();

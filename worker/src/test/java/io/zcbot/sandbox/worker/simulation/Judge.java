@@ -43,8 +43,8 @@ import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Judges a history: at each record, commit and removal by what the models know, and at its end by
- * the audit and by what is left.
+ * Judges a history: at each record, commit and removal by the state of the models, and at its end
+ * by the audit and by what is left.
  */
 final class Judge {
   private final EventCodec codec = new EventCodec();
@@ -79,7 +79,7 @@ final class Judge {
   private final Map<String, String> live = new TreeMap<>();
   private final Map<UserId, String> current = new HashMap<>();
 
-  /** What readies and reaped events tell of each user's sandbox. */
+  /** The state of each user's sandbox according to ready and reaped events. */
   private final Map<UserId, String> announced = new HashMap<>();
 
   private final Set<String> acknowledged = new HashSet<>();
@@ -249,7 +249,7 @@ final class Judge {
     return header == null ? "" : new String(header.value(), StandardCharsets.UTF_8);
   }
 
-  /** I8: what is committed has its effect in the log. */
+  /** I8: committed records have had their effect in the log. */
   private void committed(int partition, long to) {
     long from = checked.getOrDefault(partition, 0L);
     for (ConsumerRecord<byte[], byte[]> record : broker.log(Topic.ENSURE, partition).records) {
@@ -303,12 +303,12 @@ final class Judge {
     return served.contains(id);
   }
 
-  /** Whether agents know of one. */
+  /** Whether agents know of a sandbox of the user. */
   boolean hasSandbox(UserId user) {
     return announced.containsKey(user);
   }
 
-  /** Its worker knows that an event is in the log. */
+  /** The event's worker knows that it is in the log. */
   void published(SandboxEvent event) {
     if (event instanceof Ready ready) {
       acknowledged.add(ready.containerId());
@@ -321,7 +321,7 @@ final class Judge {
     }
   }
 
-  /** Where it runs. */
+  /** The host that a container runs on. */
   private @Nullable SimulatedHost host(UserId user, String containerId) {
     for (SimulatedHost host : hosts) {
       for (Container container : host.fake.running(user)) {
@@ -333,7 +333,7 @@ final class Judge {
     return null;
   }
 
-  /** Whoever answers has passed the fence just now. */
+  /** The answering worker has passed the fence just now. */
   private void checkOwner(String worker, UserId user, SandboxEvent answer) {
     String owner = broker.group.ownerOf(keys.of(user));
     if (owner != null && !owner.equals(worker)) {
@@ -390,20 +390,20 @@ final class Judge {
     }
   }
 
-  /** From now on a worker may be away from Kafka, or its engine too slow for a handover. */
+  /** From now on, a worker may be cut off from Kafka, or its engine too slow for a handover. */
   void disturbed() {
     wasDisturbed = true;
   }
 
   /**
-   * A process was stopped. What it had handed to its producer is sent when it continues, whoever
-   * has the partition by then: the fence is no transaction.
+   * A process was frozen. Records that it had handed to its producer are sent when it continues,
+   * whoever owns the partition by then: the fence is not a transaction.
    */
   void froze() {
     wasFrozen = true;
   }
 
-  /** A worker starts on a host where one ran, and takes its sandboxes over. */
+  /** A worker starts on a host on which one ran, and adopts its sandboxes. */
   void adopts() {
     wasAdopted = true;
   }
@@ -415,13 +415,13 @@ final class Judge {
         || wasAdopted && USED_BY_A_COMMAND.matcher(found).find();
   }
 
-  /** It counts once it is forwarded, and nobody may own the partition that it lies in. */
+  /** An activity counts once it is forwarded, and the partition that it is in may have no owner. */
   private static boolean isOfMisplacedActivity(String found) {
     Matcher matcher = USED_AND_IDLE.matcher(found);
     return matcher.find() && !matcher.group(1).equals(matcher.group(2));
   }
 
-  /** At the end, with everything well again for a while. */
+  /** Judges the end, after a while without faults. */
   void finish(Rules rules) {
     for (Ensure ensure : asked.values()) {
       if (!answers.containsKey(ensure.eventId())) {

@@ -16,9 +16,10 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which of three brokers leads a partition. In one history of three, brokers fail: what they led is
- * out of reach until others are elected, and once more, for an instant, when it goes back to them.
- * Or a worker does not reach one of them, and so a third of each topic.
+ * Which of three brokers leads a partition. In one of three histories, brokers fail: the partitions
+ * that they led are unreachable until other leaders are elected, and once more, for an instant,
+ * when leadership returns. Or a worker can't reach one of the brokers, and so a third of each
+ * topic.
  */
 final class Leaders {
   private static final int BROKERS = 3;
@@ -28,7 +29,10 @@ final class Leaders {
   private final List<SimulatedHost> hosts;
   private final Misfortunes.Story story;
 
-  /** Not the machine's: histories in which leaders stay are the same as if there were none. */
+  /**
+   * Separate from the machine's random numbers, so that histories without changes of leaders stay
+   * the same.
+   */
   private final Random random;
 
   private final boolean used;
@@ -52,19 +56,21 @@ final class Leaders {
     this.used = seed % 3 == 0;
   }
 
-  /** Nothing happens before. */
+  /** Leaders change only after this call. */
   void begin() {
     if (used) {
       next();
     }
   }
 
-  /** Nothing happens from now on but what is to be well again. */
+  /** From now on, only recoveries happen. */
   void end() {
     over = true;
   }
 
-  /** Whether a process reaches who leads a partition; null for agents, who are never cut off. */
+  /**
+   * Whether a process reaches the leader of a partition; null means agents, who are never cut off.
+   */
   boolean reaches(Machine.@Nullable Process process, TopicPartition partition) {
     int leader = Math.floorMod(partition.hashCode(), BROKERS);
     if (replaced.contains(leader)) {
@@ -75,7 +81,7 @@ final class Leaders {
         && !Integer.valueOf(leader).equals(cut.get(process));
   }
 
-  /** Nobody leads a partition until its leader is back. */
+  /** Leaves a partition without a leader until its leader is back. */
   void lose(TopicPartition partition) {
     story.tell("nobody leads " + partition);
     judge.disturbed();

@@ -18,12 +18,12 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Processes, their threads and their time, in one thread: the threads are virtual ones that run,
- * one at a time, where {@link #run} is called. Which of those that can run does so next is drawn
- * from the seed. Time passes when none can.
+ * Processes, their threads and their time, in one thread. The threads are virtual ones that run,
+ * one at a time, where {@link #run} is called. Which of the runnable threads is next is drawn from
+ * the seed. Time passes when none is runnable.
  */
 final class Machine {
-  /** Some day, in seconds since 1970. */
+  /** An arbitrary start time, in seconds since 1970. */
   private static final Instant BEGIN = Instant.ofEpochSecond(1_800_000_000L);
 
   private static final long MOST_STEPS = 500_000;
@@ -68,12 +68,12 @@ final class Machine {
     return nanos;
   }
 
-  /** The wall clock of the process that runs. */
+  /** The wall clock of the running process. */
   Instant now() {
     return wall(nanos).plus(running.clockAhead);
   }
 
-  /** True time. */
+  /** The true time. */
   Instant wall(long at) {
     return BEGIN.plusNanos(at - 1_000_000_000_000L);
   }
@@ -82,7 +82,7 @@ final class Machine {
     return running;
   }
 
-  /** Everything that is no worker: brokers, engines, agents. */
+  /** The process of everything that is not a worker: brokers, engines, agents. */
   Process outside() {
     return outside;
   }
@@ -91,7 +91,10 @@ final class Machine {
     return steps;
   }
 
-  /** The same for the same seed, or something is not under the simulation's control. */
+  /**
+   * A hash of the run. If it differs for the same seed, something is not under the simulation's
+   * control.
+   */
   long trace() {
     return trace;
   }
@@ -114,10 +117,10 @@ final class Machine {
     }
 
     /**
-     * A thread of it can run. Another thread of this Java process says so if a simulated one had to
-     * wait for what both use: a lock of the log's, the loading of a class. The simulated one must
-     * not be forgotten, or nobody would get that lock after it; nor must those that wait behind it,
-     * to which it hands the lock.
+     * Makes a thread of the process runnable. Another thread of this Java process calls this if a
+     * simulated one had to wait for a shared resource: a lock of the log, the loading of a class.
+     * The simulated thread must not be forgotten, or nobody would get that lock after it; nor must
+     * those that wait behind it, to which it hands the lock.
      */
     @Override
     public void execute(Runnable work) {
@@ -136,7 +139,9 @@ final class Machine {
       return ScheduledThreads.builder(this);
     }
 
-    /** Runs something of the process after a time, not in a thread of its own. It must not wait. */
+    /**
+     * Runs a task of the process after a delay, not in a separate thread. The task must not wait.
+     */
     void after(Duration delay, Runnable work) {
       timers.add(new Timer(nanos + delay.toNanos(), numbers++, this, work));
     }
@@ -182,14 +187,14 @@ final class Machine {
     (task.process.frozen ? task.process.held : ready).add(task);
   }
 
-  /** Something is wrong; the run ends. */
+  /** Reports an error; the run ends. */
   void fail(Throwable why) {
     if (failure == null) {
       failure = why;
     }
   }
 
-  /** True if something happened that no seed repeats. What the history showed says nothing then. */
+  /** Whether something happened that a seed does not repeat. Then the history proves nothing. */
   boolean isDisturbed() {
     return disturbed;
   }
@@ -207,7 +212,7 @@ final class Machine {
     }
   }
 
-  /** Lets everything run until a time. */
+  /** Runs everything until a time. */
   void runFor(Duration time) {
     long end = nanos + time.toNanos();
     while (true) {
@@ -249,7 +254,7 @@ final class Machine {
     }
   }
 
-  /** Waits. In a simulated thread. */
+  /** Waits, in a simulated thread. */
   void sleep(Duration time) throws InterruptedException {
     long until = nanos + time.toNanos();
     Thread me = Thread.currentThread();
@@ -265,7 +270,7 @@ final class Machine {
     }
   }
 
-  /** Ends all; the threads are forgotten. */
+  /** Ends the run; the threads are forgotten. */
   void close() {
     closed = true;
     runLate();

@@ -16,7 +16,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.junit.jupiter.api.Test;
 
-/** Simulated threads that meet others in the same Java process. */
+/** Simulated threads that interact with others in the same Java process. */
 class MachineTest {
   private static final Duration SECOND = Duration.ofSeconds(1);
 
@@ -39,7 +39,10 @@ class MachineTest {
     }
   }
 
-  /** Simulated threads that wait for one that is not: behind each other, for the same lock. */
+  /**
+   * Simulated threads that wait, one behind the other, for a lock that a thread outside of the
+   * simulation holds.
+   */
   private List<Thread> waiting() throws InterruptedException {
     holder.start();
     held.await();

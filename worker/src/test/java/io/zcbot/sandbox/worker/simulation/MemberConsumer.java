@@ -37,7 +37,7 @@ final class MemberConsumer extends GroupConsumer {
   private boolean joining = true;
   private boolean fenced;
 
-  /** It left the group, because its thread did not poll for too long. */
+  /** Whether it left the group, because its thread did not poll for too long. */
   private boolean stale;
 
   private long polled;
@@ -94,7 +94,7 @@ final class MemberConsumer extends GroupConsumer {
     return assigned;
   }
 
-  /** What it has and has not given up yet. */
+  /** The partitions that it has and has not given up yet. */
   Set<Integer> owned() {
     Set<Integer> owned = new TreeSet<>();
     assignment.forEach(partition -> owned.add(partition.partition()));

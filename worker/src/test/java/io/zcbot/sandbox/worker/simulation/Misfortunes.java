@@ -12,7 +12,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Random;
 
-/** What befalls hosts, workers and brokers. All of it passes within half a minute. */
+/** The faults of hosts, workers and brokers. All of them end within half a minute. */
 final class Misfortunes {
   private final Machine machine;
   private final Random random;
@@ -21,7 +21,7 @@ final class Misfortunes {
   private final List<SimulatedHost> hosts;
   private final Story story;
 
-  /** Is told what happens. */
+  /** Receives the faults as they happen. */
   interface Story {
     void tell(String what);
   }
@@ -35,7 +35,7 @@ final class Misfortunes {
     this.story = story;
   }
 
-  /** Starts a worker where none runs. */
+  /** Starts a worker on a host without one. */
   void startOne() {
     for (SimulatedHost host : hosts) {
       if (!host.isUp()) {
@@ -46,7 +46,7 @@ final class Misfortunes {
     }
   }
 
-  /** Something goes wrong. */
+  /** Causes a fault. */
   void befall() {
     SimulatedHost host = hosts.get(random.nextInt(hosts.size()));
     int seconds = 1 + random.nextInt(random.nextInt(3) == 0 ? 25 : 6);
@@ -95,7 +95,7 @@ final class Misfortunes {
     }
   }
 
-  /** One topic alone, for good. */
+  /** Raises the number of partitions of one topic, permanently. */
   private void raise() {
     Topic[] inputs = {Topic.ENSURE, Topic.ACTIVITY, Topic.EXEC, Topic.INPUT, Topic.RELEASE};
     Topic topic = inputs[random.nextInt(inputs.length)];

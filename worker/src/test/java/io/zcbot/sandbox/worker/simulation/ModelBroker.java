@@ -40,15 +40,15 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.jspecify.annotations.Nullable;
 
-/** The topics, and who reaches what of the brokers. */
+/** The topics, and which clients can reach which parts of the brokers. */
 final class ModelBroker {
   /** The group's coordinator. */
   static final String COORDINATOR = "coordinator";
 
-  /** Writing, to whatever topic. */
+  /** Writes to any topic. */
   static final String PRODUCE = "produce";
 
-  /** Whoever leads it is the coordinator. */
+  /** The leader of this partition is the coordinator. */
   private static final TopicPartition OFFSETS = new TopicPartition("__consumer_offsets", 0);
 
   private static final Map<String, Topic> TOPICS =
@@ -75,7 +75,7 @@ final class ModelBroker {
   /** A poll that waits for records of some topics. */
   private record Waiter(Set<String> topics, CompletableFuture<Object> news) {}
 
-  /** Told of each record. */
+  /** Receives each record. */
   interface Appended {
     void record(Topic topic, ConsumerRecord<byte[], byte[]> record);
   }
@@ -86,17 +86,17 @@ final class ModelBroker {
     long start;
     long end;
 
-    /** Of transactions that did not end yet: the offsets of their records. */
+    /** The offsets of records whose transactions have not ended yet. */
     private final NavigableSet<Long> open = new TreeSet<>();
 
     private final Set<Long> aborted = new HashSet<>();
 
-    /** The last stable offset: where those who read committed records alone stop. */
+    /** The last stable offset, at which clients stop that read committed records only. */
     private long stable() {
       return open.isEmpty() ? end : open.first();
     }
 
-    /** Where a worker stops to read. */
+    /** The end offset at which a worker stops to read. */
     long endForWorkers() {
       return Mutations.active == Mutation.READ_COMMITTED ? stable() : end;
     }
@@ -124,7 +124,7 @@ final class ModelBroker {
     stalls = stalling;
   }
 
-  /** Somebody gives a topic more partitions. */
+  /** Raises the number of partitions of a topic. */
   void raise(Topic topic, int count) {
     List<Log> all = logs.get(topic);
     while (all.size() < count) {
@@ -163,7 +163,7 @@ final class ModelBroker {
     return key == null ? 0 : keys.of(key);
   }
 
-  /** Appends a record with the time that its producer gave it, or now. */
+  /** Appends a record with its producer's time, or the current time. */
   ConsumerRecord<byte[], byte[]> append(ProducerRecord<byte[], byte[]> sent) {
     String topicName = sent.topic();
     Integer partition = sent.partition();
@@ -199,7 +199,7 @@ final class ModelBroker {
 
   /**
    * A record that the owner of a user's partition had handed to its producer arrived when another
-   * worker had the partition: a fence is no transaction.
+   * worker owned the partition: a fence is not a transaction.
    */
   void tookLate(ProducerRecord<byte[], byte[]> record) {
     late.computeIfAbsent(topicOf(record.topic()), _ -> new HashSet<>())
@@ -211,14 +211,14 @@ final class ModelBroker {
     return late.getOrDefault(topic, Set.of());
   }
 
-  /** The record belongs to a transaction that is open. */
+  /** Adds the record to an open transaction. */
   void open(ConsumerRecord<?, ?> record) {
     log(record.topic(), record.partition()).open.add(record.offset());
   }
 
   /**
-   * Its transaction ends. Workers read it all the same, and see a marker as an offset without a
-   * record.
+   * Ends the record's transaction. Workers read the record in any case, and see a marker as an
+   * offset without a record.
    */
   void end(ConsumerRecord<?, ?> record, boolean commit) {
     Log log = log(record.topic(), record.partition());
@@ -293,7 +293,7 @@ final class ModelBroker {
     news();
   }
 
-  /** Only this process does not reach it. */
+  /** Cuts off this process only. */
   void cut(Machine.Process process, String what) {
     cut.computeIfAbsent(process, _ -> new HashSet<>()).add(what);
   }
@@ -313,7 +313,7 @@ final class ModelBroker {
         && (!what.equals(COORDINATOR) || reachesLeader(process, OFFSETS));
   }
 
-  /** Whether a process reaches a topic and who leads this partition of it. */
+  /** Whether a process reaches a topic and the leader of this partition. */
   boolean reaches(Machine.Process process, TopicPartition partition) {
     return reaches(process, partition.topic()) && reachesLeader(process, partition);
   }
@@ -322,7 +322,7 @@ final class ModelBroker {
     return leaders == null || leaders.reaches(process, partition);
   }
 
-  /** Throws where the process may not use it. */
+  /** Throws if the process has no permission. */
   void authorize(String what) {
     if (denied.contains(what)) {
       throw what.equals(COORDINATOR)
@@ -339,12 +339,12 @@ final class ModelBroker {
     return Duration.ofNanos(500_000L + machine.random().nextInt(3_000_000));
   }
 
-  /** A request and its answer; waits while it can't be sent. */
+  /** Sends a request and returns at its answer; waits while it can't be sent. */
   void request(String what, Duration limit) {
     request(what, List.of(), limit);
   }
 
-  /** One for the leaders of some partitions of a topic. */
+  /** A request to the leaders of some partitions of a topic. */
   void request(String what, Collection<TopicPartition> partitions, Duration limit) {
     Machine.Process process = machine.process();
     long deadline = machine.nanos() + limit.toNanos();
@@ -368,7 +368,7 @@ final class ModelBroker {
     }
   }
 
-  /** What befalls threads that poll. */
+  /** The stalls of threads that poll. */
   Stalls stalls() {
     return Objects.requireNonNull(stalls);
   }
@@ -381,7 +381,7 @@ final class ModelBroker {
     }
   }
 
-  /** Waits until a topic has another record, something else happened, or a time has come. */
+  /** Waits until a topic has a new record, something else happened, or a time is reached. */
   void awaitNews(Set<String> topics, long deadline) {
     Waiter waiter = new Waiter(topics, new CompletableFuture<>());
     waiters.add(waiter);

@@ -27,7 +27,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 
-/** A consumer that assigns itself its partitions. */
+/** A consumer that assigns its partitions to itself. */
 class ModelConsumer extends MockConsumer<byte[], byte[]> {
   private static final Duration API_TIMEOUT = Duration.ofSeconds(60);
   private static final Comparator<TopicPartition> ORDER =
@@ -41,7 +41,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
   final Map<TopicPartition, Long> positions = new HashMap<>();
   private final Set<TopicPartition> paused = new HashSet<>();
 
-  /** As the last answer of the brokers had them. */
+  /** The end offsets in the last answer of the brokers. */
   private final Map<TopicPartition, Long> ends = new HashMap<>();
 
   private boolean woken;
@@ -74,7 +74,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
     }
   }
 
-  /** What else a poll does. */
+  /** Further steps of a poll. */
   void update() {}
 
   private ConsumerRecords<byte[], byte[]> fetch() {
@@ -144,7 +144,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
     return known;
   }
 
-  /** Where to begin. */
+  /** The offset to begin at. */
   long begin(TopicPartition partition, Duration timeout) {
     broker.request(partition.topic(), Set.of(partition), timeout);
     return broker.log(partition.topic(), partition.partition()).start;

@@ -22,15 +22,15 @@ import org.apache.kafka.common.errors.UnreleasedInstanceIdException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A consumer group as KIP-848 has it: the coordinator assigns; a partition goes to its next owner
- * once the former one acknowledged that it gave it up, or left, or its session ended. Members are
- * static.
+ * A consumer group with the protocol of KIP-848: the coordinator assigns partitions. A partition
+ * goes to its next owner once the former one acknowledged that it gave it up, or left, or its
+ * session ended. Members are static.
  */
 final class ModelGroup {
   static final Duration SESSION = Duration.ofSeconds(10);
   private static final Duration TICK = Duration.ofMillis(500);
 
-  /** Minutes in a real one. */
+  /** Minutes in a real group. */
   private static final Duration METADATA_AGE = Duration.ofSeconds(3);
 
   private final ModelBroker broker;
@@ -39,7 +39,7 @@ final class ModelGroup {
   private BiConsumer<Integer, Long> onCommit = (_, _) -> {};
   private int epoch;
 
-  /** As the coordinator knows it. */
+  /** A member, as the coordinator knows it. */
   private static final class Member {
     final String instance;
     String id;
@@ -73,12 +73,12 @@ final class ModelGroup {
     broker.machine.outside().after(TICK, this::tick);
   }
 
-  /** After an outage of the coordinator all sessions begin anew. */
+  /** After an outage of the coordinator, all sessions begin again. */
   void resumed() {
     members.values().forEach(member -> member.lastSeen = broker.machine.nanos());
   }
 
-  /** The topic has more partitions, which clients learn of after a while. */
+  /** The topic has more partitions, which clients learn after a while. */
   void raised() {
     broker.machine.outside().after(METADATA_AGE, this::assign);
   }
@@ -124,7 +124,7 @@ final class ModelGroup {
     broker.news();
   }
 
-  /** A member tells what it has, and is told what it should have. */
+  /** A member reports its partitions, and receives its assignment. */
   void heartbeat(MemberConsumer client) {
     Member member = members.get(client.instance());
     if (client.isJoining()) {
@@ -165,7 +165,7 @@ final class ModelGroup {
     client.assigned(assigned, epoch);
   }
 
-  /** Somebody ends the membership of whoever has this instance's id. */
+  /** Ends the membership of the member with this instance id. */
   void remove(String instance) {
     if (members.remove(instance) != null) {
       assign();
@@ -173,8 +173,8 @@ final class ModelGroup {
   }
 
   /**
-   * A static member ends, and says that it will be back (the epoch -2 of KIP-848). What it was told
-   * to give up is others' from now on, the rest waits for it.
+   * A static member leaves temporarily (the epoch -2 of KIP-848). Partitions that it was told to
+   * give up are available to others from now on; the rest is kept for it.
    */
   void goAway(MemberConsumer client) {
     Member member = members.get(client.instance());

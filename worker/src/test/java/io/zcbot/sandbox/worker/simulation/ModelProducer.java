@@ -19,8 +19,8 @@ import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 
 /**
- * A producer. What was sent when a connection broke may be in the log, and is sent again without
- * becoming two records; once the producer gave it up, nobody knows.
+ * A producer. Records that were sent when a connection broke may be in the log, and are sent again
+ * without being duplicated. Once the producer gave up on a record, its outcome is unknown.
  */
 final class ModelProducer extends MockProducer<byte[], byte[]> {
   static final Duration DELIVERY_TIMEOUT = Duration.ofSeconds(30);
@@ -91,7 +91,7 @@ final class ModelProducer extends MockProducer<byte[], byte[]> {
     }
   }
 
-  /** By its key, which is a user. */
+  /** The owner of a record's user, which is its key. */
   private Optional<String> ownerOf(ProducerRecord<byte[], byte[]> record) {
     return Optional.ofNullable(broker.group.ownerOf(partition(record).partition()));
   }

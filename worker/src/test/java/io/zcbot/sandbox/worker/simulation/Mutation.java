@@ -7,55 +7,59 @@ package io.zcbot.sandbox.worker.simulation;
 import io.zcbot.sandbox.events.Topic;
 import org.jspecify.annotations.Nullable;
 
-/** A precaution of the worker's that a simulation can leave out. */
+/** A precaution in the worker's code that a simulation can leave out. */
 enum Mutation {
   NONE(1),
-  /** Ensures are answered without a look at whose the partition is. */
+  /** Ensures are answered without a check who owns the partition. */
   NO_FENCE(34),
-  /** A process takes itself for a member, whether it runs, reaches the group and polls or not. */
+  /** A process considers itself a member, whether it runs, reaches the group and polls or not. */
   LEASE_FOR_EVER(52),
-  /** What was read is committed, done or not. */
+  /** Records that were read are committed, done or not. */
   COMMIT_PAST_OPEN_RECORDS(1),
-  /** Who is out of the group ends its sandboxes. */
+  /** A worker that is out of the group ends its sandboxes. */
   REAP_WHAT_IS_LOST(5),
-  /** What was read for one assignment is acted on in another. */
+  /** Records that were read for one assignment are handled in another. */
   ACT_ON_LATE_READ(406, ModelBroker.name(Topic.LIVE)),
   FORWARD_TWICE(21),
-  /** Activity counts as read when the last fetch knew of no more. */
+  /** Activity counts as read when the last fetch returned no more. */
   TRUST_THE_LAG(39, ModelBroker.name(Topic.ACTIVITY)),
   /** Records of transactions that did not end are not read, nor those behind them. */
   READ_COMMITTED(41),
   SAY_NOTHING_OF_LOST_HOSTS(3),
-  /** What others announced lost goes on running. */
+  /** Sandboxes that others announced lost keep running. */
   KEEP_WHAT_IS_ANOTHERS(69),
   /** Sandboxes are not entered in the live table. */
   NO_LIVE_ENTRY(14),
-  /** They are not removed from it. */
+  /** Sandboxes are not removed from the live table. */
   ENTRY_STAYS(1),
   ANNOUNCE_BEFORE_THE_KILL(1),
   /** Commands are started while their entry in the command table is on its way. */
   START_BEFORE_THE_ENTRY(2),
   /** Execs are done, and so committed, before their command is entered. */
   COMMIT_BEFORE_THE_ENTRY(41),
-  /** An entry goes with the answer, though its exec may be read again. */
+  /** An entry is removed with the answer, though its exec may be read again. */
   ENTRY_GOES_WITH_THE_ANSWER(5),
-  /** What a former owner of a partition started is not looked up. */
+  /** Commands that a former owner of a partition started are not looked up. */
   TABLE_NOT_READ(1),
   /** Execs are run while the table is being read. */
   EXECS_BEFORE_THE_TABLE(148),
-  /** Commands are started and answered without a look at whose the partition is. */
+  /** Commands are started and answered without a check who owns the partition. */
   NO_FENCE_FOR_COMMANDS(80),
   /**
-   * Whoever ends a sandbox removes its user from the table, though the user is another worker's.
+   * A worker that ends a sandbox removes its user from the table, even if another worker owns the
+   * user.
    */
   REMOVE_ANOTHERS_ENTRY(318),
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
   TRUST_THE_FIRST_ANSWER(2487, ModelBroker.COORDINATOR);
 
-  /** Of a history that was seen to show it; others do as well, but not all. */
+  /** The seed of a history that was seen to show it; others do as well, but not all. */
   final long seed;
 
-  /** What is away whenever something is; null if that is drawn. Few histories show it otherwise. */
+  /**
+   * What is unavailable during each outage; null if that is drawn. Few histories show the mutation
+   * otherwise.
+   */
   final @Nullable String away;
 
   /** Whether the table of current sandboxes is written; most seeds are of histories without it. */

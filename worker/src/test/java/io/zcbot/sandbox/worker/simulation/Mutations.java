@@ -42,8 +42,8 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * The worker, each time without one of its precautions. A simulation that does not notice is no
- * proof of anything.
+ * Variants of the worker, each without one of its precautions. A simulation that does not notice
+ * that proves nothing.
  */
 public final class Mutations {
   static Mutation active = Mutation.NONE;

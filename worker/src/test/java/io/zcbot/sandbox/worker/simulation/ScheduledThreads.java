@@ -13,8 +13,8 @@ import java.util.Set;
 import java.util.concurrent.Executor;
 
 /**
- * Virtual threads on a scheduler of one's own, as the JDK's own tests make them. There is no public
- * way to them, so this depends on the JDK, which the build pins to one version.
+ * Virtual threads on a custom scheduler, made as in the JDK's own tests. There is no public API for
+ * that, so this depends on the JDK, whose version the build pins.
  */
 final class ScheduledThreads {
   private static final MethodHandle BUILDER;
@@ -73,7 +73,9 @@ final class ScheduledThreads {
     }
   }
 
-  /** The platform thread on which the current thread runs, which is that itself if it is one. */
+  /**
+   * The platform thread on which the current thread runs; for a platform thread, the thread itself.
+   */
   static Thread carrier() {
     try {
       return (Thread) CARRIER.invokeExact();
@@ -82,7 +84,7 @@ final class ScheduledThreads {
     }
   }
 
-  /** Lets the garbage collector have threads that will never run again. */
+  /** Allows the garbage collector to remove threads that will never run again. */
   static void forget(Class<? extends Executor> schedulers) {
     TRACKED.removeIf(
         thread -> thread.isVirtual() && schedulers.isInstance((Executor) SCHEDULER.get(thread)));

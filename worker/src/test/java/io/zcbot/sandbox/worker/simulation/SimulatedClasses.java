@@ -29,10 +29,10 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Loads the worker and the libraries that wait in it once more, with every call that starts a
- * thread, waits for a time, reads a clock or draws a random number led to {@link Hooks}, and every
- * call that a mutation may change led to {@link Mutations}. So the worker's own classes run in a
- * simulation as they are.
+ * Loads the worker, and those of its libraries that wait, once more. Every call that starts a
+ * thread, waits for a time, reads a clock or draws a random number is redirected to {@link Hooks},
+ * and every call that a mutation may change to {@link Mutations}. So the worker's own classes run
+ * in a simulation unchanged.
  */
 final class SimulatedClasses extends ClassLoader {
   private static final ClassDesc OF_PLATFORM =

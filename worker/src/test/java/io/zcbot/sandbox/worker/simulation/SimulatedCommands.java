@@ -26,14 +26,17 @@ import java.util.Map;
 import java.util.Random;
 
 /**
- * What runs in a host's sandboxes. It outlives the worker's process, and ends with its sandbox or
- * when another channel to that is opened.
+ * The commands in a host's sandboxes. They outlive the worker's process, and end with their sandbox
+ * or when another channel to it is opened.
  */
 final class SimulatedCommands implements CommandEngine {
   /** The second argument of a program that runs until its input ends. */
   static final String READS = "reads";
 
-  /** That of one that writes at once what no worker takes before the log has some of it. */
+  /**
+   * The second argument of a program that writes at once more than a worker accepts before the log
+   * has some of it.
+   */
   static final String FLOODS = "floods";
 
   private static final int FLOOD = 600 * 1024;
@@ -59,7 +62,7 @@ final class SimulatedCommands implements CommandEngine {
     failing = true;
   }
 
-  /** All channels break; what runs goes on. */
+  /** Breaks all channels; commands continue to run. */
   void breakChannels() {
     List.copyOf(channels.values()).forEach(Channel::close);
   }
@@ -114,7 +117,7 @@ final class SimulatedCommands implements CommandEngine {
     return new EngineException(kind, "open", why, null);
   }
 
-  /** What one process hears of a sandbox's commands. */
+  /** A channel of one process to a sandbox's commands. */
   private final class Channel implements CommandChannel {
     private final String containerId;
     private final Machine.Process process = machine.process();
@@ -154,7 +157,7 @@ final class SimulatedCommands implements CommandEngine {
       }
     }
 
-    /** One after another, on a thread of the process. */
+    /** Runs tasks one after another, on a thread of the process. */
     void tell(Runnable what) {
       told.add(what);
       if (!telling) {
@@ -177,7 +180,10 @@ final class SimulatedCommands implements CommandEngine {
     return fake.everything().stream().filter(c -> c.id().equals(id)).findAny().orElseThrow();
   }
 
-  /** It writes now and then, and ends by itself unless it waits for its input or its time-out. */
+  /**
+   * A program that writes at times, and ends by itself unless it waits for its input or its
+   * time-out.
+   */
   private final class Program implements CommandChannel.Command {
     private final String id;
     private final Channel channel;
@@ -243,7 +249,7 @@ final class SimulatedCommands implements CommandEngine {
       }
     }
 
-    /** As much as is allowed, and the end behind all of it. */
+    /** Sends as much as is allowed, and the end after all of it. */
     private void send() {
       while (!discarded && !pipe.isEmpty() && credit > 0) {
         String text = pipe.substring(0, Math.min(credit, pipe.length()));

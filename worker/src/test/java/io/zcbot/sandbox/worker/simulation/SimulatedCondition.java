@@ -11,7 +11,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
-/** A lock's condition; a wait that is bounded ends by simulated time. */
+/** A lock's condition. A wait with a time-out ends by simulated time. */
 final class SimulatedCondition implements Condition {
   private final ReentrantLock lock;
   private final Condition condition;

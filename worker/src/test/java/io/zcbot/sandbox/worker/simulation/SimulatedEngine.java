@@ -26,7 +26,7 @@ import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
 
-/** A host's engine, whose calls take their time. It outlives the worker's process. */
+/** A host's engine, whose calls take time. It outlives the worker's process. */
 final class SimulatedEngine implements Engine, SandboxEngine, SlotEngine {
   private final String name;
   private final Machine machine;
@@ -67,7 +67,7 @@ final class SimulatedEngine implements Engine, SandboxEngine, SlotEngine {
     }
   }
 
-  /** Tells who watches. */
+  /** Notifies the watchers. */
   void tell(EngineEvent.Kind kind, Container container) {
     EngineEvent event =
         new EngineEvent(

@@ -16,7 +16,7 @@ import io.zcbot.sandbox.worker.testkit.World;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A host: an engine, and now and then a worker's process. */
+/** A host: an engine and, at times, a worker's process. */
 final class SimulatedHost {
   final String name;
   final FakeEngine fake;
@@ -74,7 +74,7 @@ final class SimulatedHost {
             });
   }
 
-  /** The process ends without a goodbye. */
+  /** Kills the process. */
   void kill() {
     if (process != null) {
       broker.mend(process);

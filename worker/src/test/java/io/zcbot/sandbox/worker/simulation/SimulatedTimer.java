@@ -12,7 +12,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 
-/** A process's timers. Nobody asks what became of a task, so there are no futures. */
+/** A process's timers. Nobody waits for the result of a task, so there are no futures. */
 final class SimulatedTimer extends AbstractExecutorService implements ScheduledExecutorService {
   private final Machine.Process process;
   private boolean shutDown;
@@ -21,7 +21,7 @@ final class SimulatedTimer extends AbstractExecutorService implements ScheduledE
     this.process = process;
   }
 
-  /** Runs a task again and again, in a thread of its own each time but one at a time. */
+  /** Runs a task repeatedly, each time in a new thread but one at a time. */
   void every(Duration interval, Runnable task) {
     process.after(
         interval,

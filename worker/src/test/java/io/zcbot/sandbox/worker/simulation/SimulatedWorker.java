@@ -60,9 +60,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 
-/**
- * A worker's process: the parts that {@code Parts} and {@code Worker} put together, over models.
- */
+/** A worker's process: the parts that {@code Parts} and {@code Worker} assemble, over models. */
 final class SimulatedWorker {
   private static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
 
@@ -95,7 +93,7 @@ final class SimulatedWorker {
   private final ThreadLocal<Long> readUpTo = new ThreadLocal<>();
   private boolean stopping;
 
-  /** Wires a worker. In a thread of its process. */
+  /** Assembles a worker, in a thread of its process. */
   SimulatedWorker(
       WorkerConfig config,
       SimulatedHost host,
@@ -247,7 +245,7 @@ final class SimulatedWorker {
             IntakeMetrics.NONE);
   }
 
-  /** As that of {@code Parts}. */
+  /** The counterpart of the one in {@code Parts}. */
   private final class Companion implements PartitionHandover.Companion {
     @Override
     public Set<UserId> atWork(Set<Integer> partitions) {
@@ -276,7 +274,7 @@ final class SimulatedWorker {
     return at;
   }
 
-  /** The worker whose thread runs. */
+  /** The worker of the running thread. */
   static SimulatedWorker current() {
     return Machine.current().process().worker;
   }
@@ -312,7 +310,7 @@ final class SimulatedWorker {
     }
   }
 
-  /** Recovers and serves, as {@code Worker.start} does. */
+  /** Recovers and serves, like {@code Worker.start}. */
   void start() throws Exception {
     StartRetry retry = new StartRetry(() -> stopping);
     new Recovery(config, domain, registry, reader, sandboxLog, keys, time).run(retry);
@@ -337,7 +335,7 @@ final class SimulatedWorker {
     }
   }
 
-  /** As {@code Worker.close} does. */
+  /** Stops like {@code Worker.close}. */
   void stop() throws Exception {
     stopping = true;
     domain.slots().stopMaking();

@@ -31,7 +31,7 @@ import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 
-/** One history, drawn from a seed: workers, agents and what befalls them. */
+/** One history, drawn from a seed: workers, agents and the faults that affect them. */
 final class Simulation {
   static final List<UserId> USERS = IntStream.rangeClosed(1, 5).mapToObj(World::user).toList();
 
@@ -39,7 +39,10 @@ final class Simulation {
   private static final Duration TTL = Duration.ofSeconds(20);
   private static final Duration EXPIRY = Duration.ofSeconds(20);
 
-  /** Sessions end, members join again, publishers try again: all of it takes less. */
+  /**
+   * The time after which sessions have ended, members have joined again and publishers have
+   * retried.
+   */
   private static final Duration SETTLE = Duration.ofSeconds(50);
 
   private final long seed;
@@ -142,7 +145,7 @@ final class Simulation {
     }
   }
 
-  /** Of the whole history, once all has come to rest. */
+  /** The verdict on the whole history, once everything has settled. */
   private String verdict() {
     settle();
     if (judge.violation() == null) {
@@ -244,7 +247,7 @@ final class Simulation {
     };
   }
 
-  /** Where workers expect what is of a user. */
+  /** The partition in which workers expect a user's records. */
   int workersHome(UserId user) {
     return keys.of(user);
   }
@@ -257,7 +260,7 @@ final class Simulation {
     return USERS.get(random.nextInt(USERS.size()));
   }
 
-  /** Agents. */
+  /** Lets agents act. */
   private void use() {
     int kind = random.nextInt(28);
     UserId user = user();
@@ -281,7 +284,7 @@ final class Simulation {
     }
   }
 
-  /** Where the client of an agent puts what is of a user. */
+  /** The partition to which an agent's client sends a user's records. */
   int home(Topic topic, UserId user) {
     int count = broker.count(topic);
     return count == PARTITIONS ? keys.of(user) : new KeyPartitions(count).of(user);
@@ -322,7 +325,7 @@ final class Simulation {
     }
   }
 
-  /** All is well again, and agents use half of the sandboxes. */
+  /** Runs without faults, while agents use half of the sandboxes. */
   private void settle() {
     leaders.end();
     stalls.end();

@@ -19,18 +19,24 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Drawn histories of workers that share a group keep the invariants, and a worker without one of
+ * Random histories of workers that share a group keep the invariants, and a worker without one of
  * its precautions does not. {@code -Dsimulation.seed=N} runs one history, {@code
- * -Dsimulation.seconds=N} more of them, beginning with {@code -Dsimulation.from=N}.
+ * -Dsimulation.seconds=N} runs more of them, beginning with {@code -Dsimulation.from=N}.
  */
 class SimulationTest {
   private static final Duration BUDGET =
       Duration.ofSeconds(Integer.getInteger("simulation.seconds", 15));
 
-  /** Of one mutation. A change of the worker's order makes its seed stale, and others show it. */
+  /**
+   * The maximum for one mutation. A change in the order of the worker's steps invalidates its seed,
+   * but other seeds show it.
+   */
   private static final int MOST_HISTORIES = 2_000;
 
-  /** For all mutations. Far more than they take, since a busy machine is no reason to fail. */
+  /**
+   * The limit for all mutations. It is far longer than they take, since a busy machine must not
+   * fail the test.
+   */
   private static final Duration PATIENCE = Duration.ofMinutes(5);
 
   private static final int MOST_DISTURBANCES = 20;
@@ -45,7 +51,7 @@ class SimulationTest {
     }
   }
 
-  /** In a class loader of their own. */
+  /** Histories in a separate class loader. */
   @SuppressWarnings("unchecked")
   private static BiFunction<String, Object[], Object[]> histories() {
     try {

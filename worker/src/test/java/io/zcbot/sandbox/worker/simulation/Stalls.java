@@ -12,13 +12,13 @@ import java.util.Random;
 import java.util.SplittableRandom;
 
 /**
- * In one history of nine, the thread that polls for a member of the group stands still now and
- * then, as one does that waits for a full disk or a lock. The rest of its process goes on, and so
- * does the thread that sends the member's heartbeats, until {@code max.poll.interval.ms} is over:
- * then it leaves the group, of which the other thread hears when it polls again.
+ * In one of nine histories, the thread that polls for a member of the group stalls at times, like a
+ * thread that waits for a full disk or a lock. The rest of its process continues, and so does the
+ * thread that sends the member's heartbeats, until {@code max.poll.interval.ms} has passed. Then
+ * that thread leaves the group, which the polling thread learns when it polls again.
  */
 final class Stalls {
-  /** A minute in a real one: longer than a lease, and than a call of the consumer's. */
+  /** A minute in a real worker: longer than a lease, and than a call of the consumer. */
   private static final Duration LONGEST_POLL_GAP = Duration.ofSeconds(8);
 
   private static final int LONGEST_MS = 28_000;
@@ -28,7 +28,7 @@ final class Stalls {
   private final List<SimulatedHost> hosts;
   private final Misfortunes.Story story;
 
-  /** Not the machine's: histories in which no thread stands still are the same as without this. */
+  /** Separate from the machine's random numbers, so that histories without stalls stay the same. */
   private final Random random;
 
   private final boolean used;
@@ -49,14 +49,14 @@ final class Stalls {
     this.used = seed % 9 == 7;
   }
 
-  /** Nothing happens before. */
+  /** Threads stall only after this call. */
   void begin() {
     if (used) {
       next();
     }
   }
 
-  /** No other thread stops from now on. */
+  /** No other thread stalls from now on. */
   void end() {
     over = true;
   }
@@ -85,7 +85,7 @@ final class Stalls {
     }
   }
 
-  /** Returns once the polling thread of a process goes on. In that thread. */
+  /** Returns once the polling thread of a process continues; called in that thread. */
   void await(Machine.Process process) {
     long left = until.getOrDefault(process, 0L) - broker.machine.nanos();
     if (left > 0) {
@@ -93,7 +93,7 @@ final class Stalls {
     }
   }
 
-  /** Whether a member has to leave the group, because its thread polled last at that time. */
+  /** Whether a member must leave the group, because its thread last polled at that time. */
   boolean isOverdue(long polled) {
     return used && broker.machine.nanos() - polled > LONGEST_POLL_GAP.toNanos();
   }

@@ -10,9 +10,9 @@ import java.util.SplittableRandom;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * In one history of four, some of what agents write belongs to a transaction. It is committed or
- * aborted within half a minute, or hangs to the end: none of that concerns a worker, which reads
- * each record when it is in the log.
+ * In one of four histories, some of the agents' records belong to a transaction. It is committed or
+ * aborted within half a minute, or stays open to the end. None of that concerns a worker, which
+ * reads each record when it is in the log.
  */
 final class Transactions {
   private static final int LONGEST_MS = 30_000;
@@ -20,7 +20,10 @@ final class Transactions {
   private final ModelBroker broker;
   private final Misfortunes.Story story;
 
-  /** Not the machine's: histories without transactions are the same as if there were none. */
+  /**
+   * Separate from the machine's random numbers, so that histories without transactions stay the
+   * same.
+   */
   private final Random random;
 
   private final boolean used;

@@ -22,8 +22,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * What the domain relies on in an engine. The real adapter and the fake that stands for it in the
- * domain's tests both pass it, so that what holds over the fake holds over the real one.
+ * The engine's behaviour that the domain relies on. The real adapter and the fake in the domain's
+ * tests both pass these tests, so what holds with the fake holds with the real one.
  */
 public abstract class EngineContract {
   private final UserId user = new UserId(UUID.randomUUID());

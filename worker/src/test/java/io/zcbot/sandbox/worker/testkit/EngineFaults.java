@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** What goes wrong with a fake engine, on a test's word. */
+/** Faults of a fake engine, set by the test. */
 public final class EngineFaults {
   /**
    * The next call of an operation fails.
@@ -20,7 +20,7 @@ public final class EngineFaults {
    */
   public record Fault(String operation, EngineException.Kind kind, boolean afterEffect) {}
 
-  /** The worker's process ends at an operation's next call; it sees no answer to any later one. */
+  /** The worker's process ends at an operation's next call; it sees no answers to later calls. */
   public record Crash(String operation, boolean afterEffect) {}
 
   private final Map<String, Runnable> meanwhile = new HashMap<>();
@@ -34,7 +34,7 @@ public final class EngineFaults {
     crash = next;
   }
 
-  /** Another process of the worker asks from now on. */
+  /** From now on, another process of the worker makes the calls. */
   public synchronized void reconnect() {
     gone = false;
     crash = null;
@@ -48,14 +48,12 @@ public final class EngineFaults {
     faults.add(fault);
   }
 
-  /** The next call of an operation finds the caller interrupted; so will all that follow. */
+  /** The next call of an operation finds the caller interrupted, and so do all that follow. */
   public synchronized void interruptNext(String operation) {
     interrupted = operation;
   }
 
-  /**
-   * Something else happens while the engine does this; who is interrupted by it misses the answer.
-   */
+  /** Runs a task while the engine does this; a caller that it interrupts misses the answer. */
   public synchronized void meanwhile(String operation, Runnable event) {
     meanwhile.put(operation, event);
   }

@@ -24,23 +24,23 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
-/** Commands in sandboxes in memory; the test says what each does. */
+/** Commands in sandboxes, in memory. The test decides what each does. */
 public final class FakeCommandEngine implements CommandEngine {
   private final FakeEngine engine;
   private final Map<String, Channel> channels = new ConcurrentHashMap<>();
 
-  /** All that were ever started, in that order. */
+  /** All commands that were ever started, in order. */
   public final List<Command> commands = new CopyOnWriteArrayList<>();
 
   public final AtomicInteger opens = new AtomicInteger();
 
-  /** So many openings fail from now on. */
+  /** How many openings fail from now on. */
   public final AtomicInteger failOpens = new AtomicInteger();
 
   /** Thrown by the next opening: a bug. */
   public final AtomicReference<@Nullable RuntimeException> bug = new AtomicReference<>();
 
-  /** So many starts fail from now on, each with its channel. */
+  /** How many starts fail from now on, each with its channel. */
   public final AtomicInteger failStarts = new AtomicInteger();
 
   FakeCommandEngine(FakeEngine engine) {
@@ -80,7 +80,7 @@ public final class FakeCommandEngine implements CommandEngine {
     return Objects.requireNonNull(channels.get(containerId));
   }
 
-  /** What runs in a container, whether anybody listens to it or not. */
+  /** The commands that run in a container, whether or not anybody listens to it. */
   public List<Command> running(String containerId) {
     return commands.stream().filter(c -> c.containerId.equals(containerId) && !c.over).toList();
   }
@@ -123,7 +123,7 @@ public final class FakeCommandEngine implements CommandEngine {
       return open;
     }
 
-    /** Breaks; what runs goes on. */
+    /** Breaks the channel; commands continue to run. */
     @Override
     public void close() {
       open = false;
@@ -145,13 +145,13 @@ public final class FakeCommandEngine implements CommandEngine {
     public volatile boolean discards;
     public volatile @Nullable TerminalSize size;
 
-    /** What it wrote to its standard output and was not allowed to send. */
+    /** Output that it wrote to standard output and was not allowed to send. */
     private volatile String pipe = "";
 
-    /** How it ended, which is told behind what is in the pipe. */
+    /** The end, which is reported after the content of the pipe. */
     private volatile @Nullable CommandEnd untold;
 
-    /** Whether nothing of it runs any more. */
+    /** Whether no process of it runs any more. */
     public volatile boolean over;
 
     private Command(Channel channel, CommandRequest request, CommandObserver observer) {
@@ -183,13 +183,13 @@ public final class FakeCommandEngine implements CommandEngine {
       }
     }
 
-    /** Writes to its standard output; what is not allowed waits in its pipe. */
+    /** Writes to its standard output; output that is not allowed waits in its pipe. */
     public synchronized void print(String text) {
       pipe += text;
       send();
     }
 
-    /** Whether it has sent what it was allowed, and its end behind that. */
+    /** Whether it has sent everything that it was allowed to, and its end after that. */
     public boolean isSettled() {
       return pipe.isEmpty() ? untold == null : credit.get() <= 0;
     }
@@ -207,7 +207,9 @@ public final class FakeCommandEngine implements CommandEngine {
       }
     }
 
-    /** On a thread of its own: whoever allows or discards output has locks of the output's. */
+    /**
+     * Sends on a separate thread: callers that allow or discard output hold locks of the output.
+     */
     private void sendLater() {
       if (!pipe.isEmpty() || untold != null) {
         Thread.startVirtualThread(this::send);

@@ -18,13 +18,13 @@ import java.util.Map;
 import java.util.concurrent.Semaphore;
 import java.util.function.BooleanSupplier;
 
-/** The table of commands in memory. */
+/** The command table in memory. */
 public final class FakeCommandTable implements CommandTable {
   private final BooleanSupplier crashed;
   private final Map<String, CommandEntry> entries =
       Collections.synchronizedMap(new LinkedHashMap<>());
 
-  /** Where the log is away, entries wait for it. */
+  /** While the log is unavailable, entries wait for it. */
   public final Semaphore log = new Semaphore(Integer.MAX_VALUE);
 
   FakeCommandTable(BooleanSupplier crashed) {

@@ -30,8 +30,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An engine in memory, with the real one's manners: names are unique, removed means gone, and whose
- * a claimed slot is, is told by its name.
+ * An engine in memory that behaves like the real one: names are unique, a removed container is
+ * gone, and the name of a claimed slot tells whose it is.
  */
 public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   private final SandboxSpec spec;
@@ -47,21 +47,21 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   private String image = "image-1";
   public final EngineFaults faults = new EngineFaults();
 
-  /** Told of each container that ended. */
+  /** Receives each container that ended. */
   public Consumer<String> ends = _ -> {};
 
   public FakeEngine(SandboxSpec spec, String workerId) {
     this(spec, workerId, "c");
   }
 
-  /** As above, where containers of several engines must have different ids. */
+  /** As above, for tests in which containers of several engines must have different ids. */
   public FakeEngine(SandboxSpec spec, String workerId, String idPrefix) {
     this.spec = spec;
     this.workerId = workerId;
     this.idPrefix = idPrefix;
   }
 
-  /** Somebody gives the image's name to another image. */
+  /** Gives the image's name to another image. */
   public synchronized void retag() {
     image = image + "'";
   }
@@ -137,7 +137,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
     }
   }
 
-  /** Somebody stops it and starts it again, which begins its init anew. */
+  /** Stops and starts the container, which restarts its init. */
   public synchronized void restartByHand(String id) {
     Container c = containers.get(id);
     if (c != null) {
@@ -146,12 +146,12 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
     }
   }
 
-  /** Somebody lifts a limit; the label stays. */
+  /** Removes a limit of a container; its label stays. */
   public synchronized void change(String id) {
     changed.add(id);
   }
 
-  /** Somebody does so with the next container, as soon as it is made. */
+  /** Does the same to the next container, as soon as it is created. */
   public synchronized void changeNext() {
     changed.add(idPrefix + (ids + 1));
   }
@@ -175,7 +175,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
     }
   }
 
-  /** Processes of a container run. */
+  /** Lets processes of a container use processor time. */
   public synchronized void work(String id, Duration cpuTime) {
     cpuTimes.merge(id, cpuTime, Duration::plus);
   }
@@ -285,7 +285,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
     return find(containerId).map(this::verified);
   }
 
-  /** Whether a slot's workspace was let in. */
+  /** Whether a slot's workspace was mounted in it. */
   public synchronized boolean isEntered(String containerId) {
     return entered.contains(containerId);
   }

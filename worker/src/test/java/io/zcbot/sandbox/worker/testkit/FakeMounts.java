@@ -18,8 +18,8 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Slot directories in memory, which outlive the process that made them, as the real ones do.
- * Several threads may use them: a purge has one for each slot.
+ * Slot directories in memory, which survive the process that made them, like the real ones. Several
+ * threads may use them: a purge has one for each slot.
  */
 public final class FakeMounts implements SlotMounts {
   private static final String PROBE = "probe";
@@ -43,7 +43,7 @@ public final class FakeMounts implements SlotMounts {
     failing.clear();
   }
 
-  /** Whose workspace is mounted on a slot's directory; null for nobody's. */
+  /** The user whose workspace is mounted on a slot's directory; null if there is none. */
   public @Nullable UserId mountedOn(String slotId) {
     Deque<String> all = mounted.get(slotId);
     String last = all == null ? null : all.peek();
@@ -55,7 +55,7 @@ public final class FakeMounts implements SlotMounts {
     return everHad;
   }
 
-  /** Directories held open. */
+  /** The number of open directories. */
   public int open() {
     return open.get();
   }

@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A test in a world of its own that has room for two sandboxes. */
+/** Base class for tests with their own world, which has room for two sandboxes. */
 public abstract class InAWorld {
   protected static final UserId ANNA = World.user(1);
   protected static final UserId BEN = World.user(2);

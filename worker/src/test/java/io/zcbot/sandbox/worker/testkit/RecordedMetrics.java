@@ -12,20 +12,20 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Remembers what was counted, as far as tests ask for it. */
+/** Records the metrics that tests ask for. */
 public final class RecordedMetrics implements SandboxMetrics {
   public final AtomicInteger expiredReleases = new AtomicInteger();
   public final List<Duration> commandStarts = new CopyOnWriteArrayList<>();
   private final Map<OutputWay, Long> outputBytes = new ConcurrentHashMap<>();
 
-  /** How many bytes of output were published in a way. */
+  /** The bytes of output that were published in this way. */
   public long outputBytes(OutputWay way) {
     return outputBytes.getOrDefault(way, 0L);
   }
 
   private final Map<Claim, Integer> claims = new ConcurrentHashMap<>();
 
-  /** How many new users' sandboxes, or slots for them, went a way. */
+  /** The number of new users' sandboxes, or slots for them, with this outcome. */
   public int claims(Claim how) {
     return claims.getOrDefault(how, 0);
   }

@@ -22,7 +22,9 @@ import java.util.Map;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
-/** Events of which a test says what it is about; the rest is absent, or as usual. */
+/**
+ * Events for which a test names the fields that matter. The others are absent or have usual values.
+ */
 public final class SampleEvents {
   private SampleEvents() {}
 
@@ -54,7 +56,7 @@ public final class SampleEvents {
         EventIds.reaped(user, container.id()), user, at, container, reason, null, null, null);
   }
 
-  /** What another worker announces of a sandbox whose user it took over. */
+  /** The event with which another worker announces a sandbox lost whose user it took over. */
   public static Reaped lost(UserId user, String containerId) {
     ContainerRef container = new ContainerRef("name", containerId, "host", "another");
     return reaped(user, Instant.EPOCH, container, Reaped.Reason.LOST);
@@ -147,7 +149,7 @@ public final class SampleEvents {
         retryable);
   }
 
-  /** At a container since a time, or at a worker. */
+  /** An exited event with a container and its start time, or with a worker. */
   public static Exited exited(
       String id,
       UserId user,

@@ -22,7 +22,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What the warm pool relies on in an engine, as {@link EngineContract} is for sandboxes. */
+/**
+ * The engine's behaviour that the warm pool relies on, as {@link EngineContract} is for sandboxes.
+ */
 public abstract class SlotEngineContract {
   private final String slot = "s-" + UUID.randomUUID();
   private final UserId user = new UserId(UUID.randomUUID());

@@ -60,7 +60,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The domain over a fake engine, a fake clock, a log in a list, and lanes whose tasks run when the
- * test says so.
+ * test runs them.
  */
 public final class World {
   public static final Duration TTL = Duration.ofSeconds(300);
@@ -102,7 +102,7 @@ public final class World {
   private final int capacity;
   private final int newUsersPerMinute;
 
-  /** How a worker ends sandboxes that is started from now on. */
+  /** The limits for reaping of workers that are started from now on. */
   public Reaper.Limits limits;
 
   private final int warm;
@@ -110,7 +110,7 @@ public final class World {
   public volatile long now = 1_000_000_000L;
   public @Nullable Long lowWatermark = now;
 
-  /** What becomes of the next event to be published. */
+  /** The outcome of the next publication. */
   public enum Publishing {
     WORKS,
     CRASHES_BEFORE,
@@ -122,10 +122,10 @@ public final class World {
   /** Which events the log does not acknowledge until it is released. */
   public volatile Predicate<SandboxEvent> heldUp = _ -> false;
 
-  /** Which event fails when it is handed over, for the first time. */
+  /** Events that fail when they are handed over for the first time. */
   public volatile Predicate<SandboxEvent> failsOnce = _ -> false;
 
-  /** Whether the lanes take nothing more. */
+  /** Whether the lanes accept nothing more. */
   public volatile boolean isStopping;
 
   private final List<Runnable> held = new ArrayList<>();
@@ -148,25 +148,25 @@ public final class World {
     this(root, capacity, maxLifetime, newUsersPerMinute, 0);
   }
 
-  /** A worker that keeps warm slots; they are made when {@link #warmUp} is called. */
+  /** A worker with warm slots, which are made when {@link #warmUp} is called. */
   public World(
       Path root, int capacity, @Nullable Duration maxLifetime, int newUsersPerMinute, int warm)
       throws java.io.IOException {
     this(root, new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime), capacity, newUsersPerMinute, warm);
   }
 
-  /** A worker that ends sandboxes within other limits. */
+  /** A worker with other limits for reaping. */
   public World(Path root, Reaper.Limits limits, int capacity) throws java.io.IOException {
     this(root, limits, capacity, 1_000_000, 0);
   }
 
-  /** A worker of which everything is chosen. */
+  /** A worker with all settings chosen. */
   public World(Path root, Reaper.Limits limits, int capacity, int newUsersPerMinute, int warm)
       throws java.io.IOException {
     this(root, limits, capacity, newUsersPerMinute, warm, warm);
   }
 
-  /** A worker whose number of warm slots goes by demand. */
+  /** A worker whose number of warm slots depends on demand. */
   public static World ofDemand(Path root, int capacity, int leastWarm, int mostWarm)
       throws java.io.IOException {
     Reaper.Limits limits = new Reaper.Limits(TTL, EVICT_AFTER, null);
@@ -221,7 +221,7 @@ public final class World {
     return time;
   }
 
-  /** The timer comes again, a moment later. */
+  /** Lets the timer run again, a moment later. */
   public void warmUp() {
     advance(Duration.ofSeconds(1));
     domain.slots().tick();
@@ -244,12 +244,12 @@ public final class World {
     return takeOver();
   }
 
-  /** What the log tells. */
+  /** The log. */
   public FakeSandboxLog sandboxLog() {
     return new FakeSandboxLog(live, log);
   }
 
-  /** Compares what runs here with a log. */
+  /** Compares the running sandboxes with a log. */
   public LogComparison comparison(SandboxLog log) {
     return new LogComparison(registry, log, time);
   }
@@ -259,7 +259,7 @@ public final class World {
     return domain.takeover().settle(comparison(sandboxLog()).of(Set.of(0), true), _ -> true);
   }
 
-  /** What another worker runs under a user's name. */
+  /** A container that another worker runs with a user's name. */
   public static Container another(String id, UserId user) {
     return new Container(
         id,
@@ -272,10 +272,10 @@ public final class World {
         false);
   }
 
-  /** By user. */
+  /** The current sandboxes, by user. */
   public final Map<UserId, CurrentSandbox> current = new ConcurrentHashMap<>();
 
-  /** Whose partition this worker does not hold. */
+  /** Users whose partition this worker does not own. */
   public Predicate<UserId> isAnothers = _ -> false;
 
   private final class CurrentTable implements CurrentSandboxes {
@@ -333,7 +333,7 @@ public final class World {
     }
   }
 
-  /** As {@link #restart}, but nothing is done about what was left yet. */
+  /** Like {@link #restart}, but leftovers are not handled yet. */
   public void reboot() {
     domain = boot();
   }
@@ -386,19 +386,19 @@ public final class World {
     }
   }
 
-  /** Whether there is something that the log does not acknowledge. */
+  /** Whether the log has unacknowledged events. */
   public synchronized boolean isHolding() {
     return !held.isEmpty();
   }
 
-  /** The log acknowledges what it held up. */
+  /** The log acknowledges the events that it held up. */
   public synchronized void release() {
     heldUp = _ -> false;
     held.forEach(Runnable::run);
     held.clear();
   }
 
-  /** What a process had sent goes with it. */
+  /** Drops the events that a process had sent. */
   private synchronized void dropHeld() {
     held.clear();
   }
@@ -431,7 +431,7 @@ public final class World {
     return request(user, expiresIn, null);
   }
 
-  /** The same for a sandbox that may be unused for so long. */
+  /** The same, with an idle TTL. */
   public EnsureRequest request(UserId user, Duration expiresIn, @Nullable Duration idleTtl) {
     return new EnsureRequest(
         new Ensure("e" + ++ensures, user, Instant.EPOCH, null, null, idleTtl),
@@ -441,20 +441,20 @@ public final class World {
         Fence.OPEN);
   }
 
-  /** Ensures with an idle TTL of the user's own, and returns what was published for it last. */
+  /** Ensures with the user's idle TTL, and returns the last event published for the user. */
   public SandboxEvent ensure(UserId user, @Nullable Duration idleTtl)
       throws FencedException, InterruptedException {
     domain.ensurer().ensure(request(user, Duration.ofSeconds(60), idleTtl));
     return lastOf(user);
   }
 
-  /** Ensures at once and returns what was published for it last. */
+  /** Ensures at once, and returns the last event published for the user. */
   public SandboxEvent ensure(UserId user) throws FencedException, InterruptedException {
     domain.ensurer().ensure(request(user));
     return lastOf(user);
   }
 
-  /** Others may publish meanwhile. */
+  /** Other users' events may be published meanwhile. */
   private SandboxEvent lastOf(UserId user) {
     synchronized (log) {
       return log.reversed().stream()
@@ -464,12 +464,12 @@ public final class World {
     }
   }
 
-  /** As {@link #ensure}, which has to get a sandbox. */
+  /** Like {@link #ensure}, and must get a sandbox. */
   public Ready ready(UserId user) throws FencedException, InterruptedException {
     return (Ready) ensure(user);
   }
 
-  /** As {@link #ensure}, which must not get a sandbox. */
+  /** Like {@link #ensure}, and must not get a sandbox. */
   public Failed failed(UserId user) throws FencedException, InterruptedException {
     return (Failed) ensure(user);
   }
@@ -514,7 +514,7 @@ public final class World {
     };
   }
 
-  /** What runs in the background until it is closed. */
+  /** A task in the background, until it is closed. */
   public interface Settling extends AutoCloseable {
     @Override
     void close();
@@ -534,7 +534,7 @@ public final class World {
     now += by.toNanos();
   }
 
-  /** The follower catches up. */
+  /** Lets the follower catch up. */
   public void readAll() {
     lowWatermark = now;
   }

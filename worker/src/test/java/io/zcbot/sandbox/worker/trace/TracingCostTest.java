@@ -19,7 +19,10 @@ import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
 
-/** What tracing costs where nobody set OpenTelemetry up, in the calls that a usual ensure makes. */
+/**
+ * The cost of tracing where nobody configured OpenTelemetry, for the calls that a usual ensure
+ * makes.
+ */
 @Isolated
 class TracingCostTest {
   private static final int RECORDS = 20_000;

@@ -28,7 +28,7 @@ import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.Test;
 
 class KafkaLogSourceTest {
-  /** Hands out what it has, and knows of offsets and times. */
+  /** Returns the records that it has, and answers for offsets and times. */
   private static class Broker extends MockConsumer<byte[], byte[]> {
     final Map<TopicPartition, Long> begins = new HashMap<>();
     final Map<TopicPartition, Long> ends = new HashMap<>();
@@ -62,7 +62,9 @@ class KafkaLogSourceTest {
       return this;
     }
 
-    /** Delivers after the source assigned what it wants: assigning clears what was added. */
+    /**
+     * Delivers the records after the source assigned its partitions, since assigning clears them.
+     */
     void deliver() {
       for (LogRecord record : records) {
         if (assignment()
@@ -277,7 +279,7 @@ class KafkaLogSourceTest {
     }
   }
 
-  /** So many in each of two partitions, which take turns. */
+  /** The given number of records in each of two partitions, alternating. */
   private static List<LogRecord> outputs(int each, byte[] value) {
     List<LogRecord> records = new ArrayList<>();
     for (int i = 0; i < 2 * each; i++) {

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The archives of GNU tar, and those that hostile code packs. */
+/** Archives that GNU tar writes, and archives that hostile code writes. */
 class TarTest {
   private static final long MUCH = 1 << 20;
   private static final String LONG = "n".repeat(90) + "/" + "m".repeat(200);

@@ -167,7 +167,7 @@ class HijackingTest {
     return tls.getServerSocketFactory().createServerSocket(0, 1, InetAddress.getLoopbackAddress());
   }
 
-  /** One that has a key, and trusts it alone. */
+  /** A context that has a key, and trusts only that key. */
   private static SSLContext contextFor(String host, Path directory) throws Exception {
     Path file = directory.resolve("key.p12");
     Process keytool =

@@ -8,7 +8,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
-/** What a runner says, byte by byte, true or not. */
+/** The bytes that a runner sends, whether correct or not. */
 public final class RunnerBytes {
   private RunnerBytes() {}
 
@@ -16,7 +16,7 @@ public final class RunnerBytes {
     return frame(type, payload.length, command, payload);
   }
 
-  /** One whose length need not be true. */
+  /** A frame whose length may be wrong. */
   public static byte[] frame(char type, int length, int command, byte... payload) {
     return ByteBuffer.allocate(8 + payload.length)
         .putInt(type << 24 | length)
@@ -73,7 +73,7 @@ public final class RunnerBytes {
     return text.getBytes(StandardCharsets.UTF_8);
   }
 
-  /** As the engine passes it on; stream 1 is standard output, 2 standard error. */
+  /** Bytes as the engine passes them on; stream 1 is standard output, 2 standard error. */
   public static byte[] engine(int stream, byte[] bytes) {
     return ByteBuffer.allocate(8 + bytes.length)
         .put((byte) stream)

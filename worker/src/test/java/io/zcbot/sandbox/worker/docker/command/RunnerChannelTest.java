@@ -58,7 +58,7 @@ class RunnerChannelTest {
     return new RunnerChannel(Operation.ATTACH, nonsense::add);
   }
 
-  /** What the channel opens with. */
+  /** The nonce with which the channel opens. */
   private static byte[] nonce(RunnerChannel channel) throws IOException {
     byte[] opening = channel.input().readNBytes((16 << 10) + 8 + 8 + 16);
     assertThat(Arrays.copyOf(opening, (16 << 10) + 8)).containsOnly(0);
@@ -68,7 +68,7 @@ class RunnerChannelTest {
     return nonce;
   }
 
-  /** One command after its runner said all that, and then nothing. */
+  /** A command whose runner sent the given frames, and then nothing. */
   private Witness after(byte[]... said) throws Exception {
     RunnerChannel channel = channel();
     byte[] nonce = nonce(channel);

@@ -19,11 +19,11 @@ import java.util.Map;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 
-/** A command in a sandbox, and what is seen of it. */
+/** A command in a sandbox, and what the test observes of it. */
 public record Trial(Command command, Witness witness) {
   private static final int WINDOW = 1 << 20;
 
-  /** A request with nothing special. */
+  /** A request with default settings. */
   public static CommandRequest request(String... arguments) {
     return request(Duration.ofMinutes(1), WINDOW, null, arguments);
   }
@@ -42,7 +42,7 @@ public record Trial(Command command, Witness witness) {
     return start(channel, request("bash", "-c", script));
   }
 
-  /** How it ended; with no input. */
+  /** Runs the command without input; returns its end. */
   public CommandEnd end() throws Exception {
     command.endInput();
     CommandEnd end = witness.awaitEnd();
@@ -52,7 +52,7 @@ public record Trial(Command command, Witness witness) {
     return end;
   }
 
-  /** What it printed, if all went well. */
+  /** The command's output, if it succeeded. */
   public String said() throws Exception {
     CommandEnd end = end();
     if (!(end instanceof CommandEnd.Exited exited) || exited.code() != 0) {
@@ -61,7 +61,7 @@ public record Trial(Command command, Witness witness) {
     return witness.stdout().strip();
   }
 
-  /** Gives it so much input, as it takes it. */
+  /** Sends the given amount of input, as the command accepts it. */
   public void feed(long bytes) throws InterruptedException {
     for (long left = bytes; left > 0; ) {
       int part = witness.takeWanted((int) Math.min(left, 64 << 10));
@@ -79,7 +79,7 @@ public record Trial(Command command, Witness witness) {
     command.input(data);
   }
 
-  /** Waits until it has printed something. */
+  /** Waits until the command has printed a text. */
   public void awaitOutput(String text) {
     Awaitility.await()
         .atMost(Duration.ofSeconds(90))

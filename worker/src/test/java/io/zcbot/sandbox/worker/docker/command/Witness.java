@@ -16,7 +16,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** Notes what it is told of a command, and fails if that can't be. */
+/** Records what it is told about a command, and fails if that is impossible. */
 public final class Witness implements CommandObserver {
   private final ByteArrayOutputStream stdout = new ByteArrayOutputStream();
   private final ByteArrayOutputStream stderr = new ByteArrayOutputStream();
@@ -80,7 +80,7 @@ public final class Witness implements CommandObserver {
     told.set(false);
   }
 
-  /** Waits until so much input may be given, which then counts as given. */
+  /** Waits until that much input may be sent, which then counts as sent. */
   public synchronized int takeWanted(int most) throws InterruptedException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
     while (wanted == 0) {

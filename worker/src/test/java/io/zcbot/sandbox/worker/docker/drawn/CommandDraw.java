@@ -19,14 +19,14 @@ import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/** Draws commands; the same for the same seed. */
+/** Generates random commands; the same ones for the same seed. */
 final class CommandDraw {
   private static final List<String> LETTERS =
       List.of(
           "a", "b", "Z", "0", "9", " ", "\n", "\t", "'", "\"", "\\", "$", "`", "*", ";", "&", "|",
           "ü", "漢", "😀");
 
-  /** Of those that end a program which does not expect them. */
+  /** Signals that end a program which does not handle them. */
   private static final int[] SIGNALS = {1, 2, 3, 6, 9, 10, 12, 13, 14, 15};
 
   private record Kind(int weight, Supplier<DrawnCommand> draw) {}
@@ -140,7 +140,7 @@ final class CommandDraw {
     return DrawnCommand.of("sleep", "300").within(millis(1, 300)).ending("timed out");
   }
 
-  /** Daemons that ignore what they can, and children of theirs. */
+  /** Daemons that ignore all signals that they can, and their children. */
   private DrawnCommand timeOutOfATree() {
     return DrawnCommand.shell(
             "trap '' TERM HUP INT; setsid sh -c 'sleep 300 & sleep 300' & (sleep 300 &) ; sleep 300")
@@ -152,7 +152,7 @@ final class CommandDraw {
     return DrawnCommand.of("sleep", "0.0" + random.nextInt(10));
   }
 
-  /** Its streams stay open, which holds up nothing. */
+  /** The streams of the background process stay open, which blocks nothing. */
   private DrawnCommand background() {
     int code = random.nextInt(256);
     return DrawnCommand.shell("sleep 2 & printf now; exit " + code)

@@ -16,7 +16,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** Runs a command as it was drawn, and compares what it did. */
+/** Runs a generated command, and compares its behaviour with the expected one. */
 final class Conduct implements CommandObserver {
   private final DrawnCommand drawn;
   private final byte[] input;
@@ -38,7 +38,7 @@ final class Conduct implements CommandObserver {
     this.allowed = drawn.window;
   }
 
-  /** What was otherwise than it should be; empty if nothing was. */
+  /** The differences from the expected behaviour; empty if there are none. */
   static String differences(DrawnCommand drawn, CommandChannel channel) throws Exception {
     Conduct conduct = new Conduct(drawn);
     conduct.attach(channel.start(drawn.request(), conduct));
@@ -77,7 +77,10 @@ final class Conduct implements CommandObserver {
     act();
   }
 
-  /** Gives it what it wants, and does to it what is to be done, as soon as that is possible. */
+  /**
+   * Sends the input that the command asks for, and makes the planned interventions as soon as
+   * possible.
+   */
   private void act() {
     if (command == null || !started) {
       return;

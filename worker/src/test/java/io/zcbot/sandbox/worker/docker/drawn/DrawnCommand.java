@@ -15,8 +15,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A command, and what comes of it. Each draw makes its own with {@link #of} or {@link #shell}, and
- * then says what else holds for it; once it is drawn, nobody changes it.
+ * A command and its expected result. Each generator makes one with {@link #of} or {@link #shell},
+ * and then sets its other properties. Afterwards nobody changes it.
  */
 final class DrawnCommand {
   private final List<String> arguments;
@@ -26,16 +26,16 @@ final class DrawnCommand {
   private @Nullable TerminalSize terminal;
   int window = 1 << 20;
 
-  /** All that it is given, as it asks for it. */
+  /** The whole input, sent as the command asks for it. */
   Data input = Data.EMPTY;
 
-  /** What is done to it once it runs. */
+  /** The intervention once it runs. */
   Meddling meddling = new Meddling.None();
 
   Data stdout = Data.EMPTY;
   Data stderr = Data.EMPTY;
 
-  /** As {@link #describe} says it. */
+  /** The end, in the words of {@link #describe}. */
   String end = "exited 0";
 
   sealed interface Meddling {
@@ -50,7 +50,7 @@ final class DrawnCommand {
     this.arguments = arguments;
   }
 
-  /** One that ends well and says nothing. */
+  /** A command that succeeds without output. */
   static DrawnCommand of(String... arguments) {
     return new DrawnCommand(List.of(arguments));
   }
@@ -119,7 +119,7 @@ final class DrawnCommand {
     return new CommandRequest(arguments, environment, directory, timeout, terminal, window);
   }
 
-  /** An end in words, without what can't be known before. */
+  /** An end in words, without details that can't be predicted. */
   static String describe(CommandEnd end) {
     return switch (end) {
       case CommandEnd.Exited exited -> "exited " + exited.code();
@@ -132,7 +132,7 @@ final class DrawnCommand {
     };
   }
 
-  /** For messages; what is long is cut. */
+  /** For messages; long text is cut. */
   @Override
   public String toString() {
     String words = arguments + " " + environment + " in " + directory;

@@ -26,8 +26,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Thousands of drawn commands, many at a time in several sandboxes, do what a model says that they
- * do. {@code -Dcommands.seed=N} repeats a run, {@code -Dcommands.count=N} makes it longer.
+ * Thousands of generated commands, many at a time in several sandboxes, behave as a model predicts.
+ * {@code -Dcommands.seed=N} repeats a run, {@code -Dcommands.count=N} makes it longer.
  */
 @Tag("engine")
 class DrawnCommandsIT {
@@ -36,7 +36,7 @@ class DrawnCommandsIT {
   private static final int COUNT = Integer.getInteger("commands.count", 10_000);
   private static final int SANDBOXES = 4;
 
-  /** As many as a worker lets run. */
+  /** As many as a worker runs at once. */
   private static final int LANES = 8;
 
   private static final String SLEEPERS = "grep -lx sleep /proc/[0-9]*/comm 2>/dev/null | wc -l";
@@ -91,7 +91,7 @@ class DrawnCommandsIT {
     }
   }
 
-  /** Limits that are not reached. */
+  /** Limits that the commands do not reach. */
   private static SandboxSpec roomy(SandboxSpec spec) {
     return new SandboxSpec(
         spec.image(),

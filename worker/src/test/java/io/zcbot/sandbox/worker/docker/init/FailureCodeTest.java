@@ -16,7 +16,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/** The codes in the image's scripts are those that the worker knows. */
+/** The failure codes in the image's scripts are the ones that the worker knows. */
 class FailureCodeTest {
   private static final Path IMAGE = Path.of("..", "sandbox-image");
   private static final Set<String> KNOWN =

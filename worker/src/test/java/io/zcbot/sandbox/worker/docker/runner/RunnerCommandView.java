@@ -12,7 +12,7 @@ import java.util.Arrays;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** A command in a runner, as its frames tell of it. */
+/** A command in a runner, as seen in its frames. */
 final class RunnerCommandView {
   static final int EXITED = 0;
   static final int SIGNALLED = 1;
@@ -21,7 +21,7 @@ final class RunnerCommandView {
 
   private static final Duration PATIENCE = Duration.ofSeconds(90);
 
-  /** How it ended. */
+  /** The end of the command. */
   record End(int how, int code, int survivors, Duration cpu) {}
 
   /** Why it did not start. */
@@ -134,7 +134,7 @@ final class RunnerCommandView {
     return this;
   }
 
-  /** Waits for the one or the other. */
+  /** Waits until it started, or failed to start. */
   boolean isStarted() throws InterruptedException {
     await(() -> executed || notStarted != null, "that it is executed or not");
     synchronized (this) {
@@ -176,7 +176,7 @@ final class RunnerCommandView {
     return bytes.toString(StandardCharsets.UTF_8);
   }
 
-  /** Sends it input as it is asked for. */
+  /** Sends input as the command asks for it. */
   RunnerCommandView input(byte[] data) throws InterruptedException {
     for (int at = 0; at < data.length; ) {
       await(() -> wanted > 0, "that it takes input");

@@ -12,13 +12,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 
-/** A container of the sandbox image with a sandbox's limits, in which runners are. */
+/** A container of the sandbox image, with a sandbox's limits, in which runners run. */
 final class RunnerContainer implements AutoCloseable {
   /** Where the runner is. */
   enum Place {
     FIRST_PROCESS,
     EXEC,
-    /** The first process has the runner's uid, and must not be killed all the same. */
+    /** The first process has the runner's uid, but must not be killed. */
     EXEC_BESIDE_SAME_USER
   }
 
@@ -44,7 +44,9 @@ final class RunnerContainer implements AutoCloseable {
     Commands.run(command.toArray(String[]::new));
   }
 
-  /** Attaches to its runner; resets it. Once more where the engine did not start it. */
+  /**
+   * Attaches to the container's runner and resets it; retries once if the engine did not start it.
+   */
   RunnerLink attach() throws IOException, InterruptedException {
     try {
       return attachOnce();
@@ -66,14 +68,14 @@ final class RunnerContainer implements AutoCloseable {
     return new RunnerLink(builder.start());
   }
 
-  /** Runs something in it beside the runner, as the engine does. */
+  /** Runs a script in the container beside the runner, as the engine does. */
   String exec(String user, String script) throws IOException, InterruptedException {
     return Commands.tryRun("docker", "exec", "-u", user, name, "bash", "-c", script)
         .output()
         .strip();
   }
 
-  /** Those that it may use, as the engine names them; empty for all. */
+  /** Sets the processors that the container may use, in the engine's notation; empty for all. */
   void onProcessors(String which) throws IOException, InterruptedException {
     String all = "0-" + (Runtime.getRuntime().availableProcessors() - 1);
     Commands.run("docker", "update", "--cpuset-cpus", which.isEmpty() ? all : which, name);

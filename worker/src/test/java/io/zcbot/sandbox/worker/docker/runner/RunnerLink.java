@@ -25,7 +25,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
-/** Speaks to a runner over the standard streams of a process, by the letter of its protocol. */
+/** Communicates with a runner over the standard streams of a process, with the exact protocol. */
 final class RunnerLink implements AutoCloseable {
   static final int MAX_PAYLOAD = 16 << 10;
   static final int HEADER = 8;
@@ -33,7 +33,7 @@ final class RunnerLink implements AutoCloseable {
   private static final int NONCE = 16;
   private static final int PATIENCE_SECONDS = 20;
 
-  /** What a command is started with. */
+  /** The start message of a command. */
   record Start(
       Duration timeout,
       boolean terminal,
@@ -102,7 +102,7 @@ final class RunnerLink implements AutoCloseable {
   private String text = "";
   private @Nullable String broken;
 
-  /** Attaches to a runner, which a reset is part of. */
+  /** Attaches to a runner, which includes a reset. */
   RunnerLink(Process process) throws InterruptedException {
     this.process = process;
     this.toRunner = process.getOutputStream();
@@ -179,7 +179,10 @@ final class RunnerLink implements AutoCloseable {
     }
   }
 
-  /** What the engine's client says, which is a line or nothing; the engine's answer is output. */
+  /**
+   * The error message of the engine's client, which is a line or nothing; the engine's answer is
+   * output.
+   */
   private String reason() {
     try {
       return new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
@@ -208,7 +211,7 @@ final class RunnerLink implements AutoCloseable {
     commands.values().forEach(command -> command.lost(why));
   }
 
-  /** What the runner said of itself. */
+  /** The text of the runner's greeting. */
   String text() {
     synchronized (hello) {
       return text;
@@ -243,7 +246,7 @@ final class RunnerLink implements AutoCloseable {
     commands.clear();
   }
 
-  /** Starts a command so many times and resets the runner in the same breath. */
+  /** Starts a command the given number of times and resets the runner at once. */
   void startAndReset(Start start, int times) throws InterruptedException {
     byte[] nonce = nonce();
     ByteArrayOutputStream all = new ByteArrayOutputStream();
@@ -275,7 +278,7 @@ final class RunnerLink implements AutoCloseable {
     return command;
   }
 
-  /** Runs a script to its end and returns what it wrote, for tests that look at something. */
+  /** Runs a script to its end and returns its output. */
   String look(String script) throws InterruptedException {
     RunnerCommandView command = start(Start.bash(script));
     command.end();

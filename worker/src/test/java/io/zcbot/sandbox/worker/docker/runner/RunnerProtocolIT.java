@@ -33,7 +33,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What {@code sandbox-image/runner/PROTOCOL.md} says, as process 1 and as an exec. */
+/**
+ * The protocol of {@code sandbox-image/runner/PROTOCOL.md}, with the runner as process 1 and as an
+ * exec.
+ */
 @Tag("engine")
 @ParameterizedClass
 @EnumSource(names = {"FIRST_PROCESS", "EXEC"})
@@ -287,7 +290,7 @@ class RunnerProtocolIT {
     }
   }
 
-  /** Of this runner. */
+  /** The resident memory of this runner. */
   private long residentKiB() throws Exception {
     return Long.parseLong(
         runner.look(

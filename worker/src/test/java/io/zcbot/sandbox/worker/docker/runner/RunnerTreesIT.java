@@ -27,7 +27,7 @@ import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Commands that do not want to end, or that attack the runner, which has the same uid. */
+/** Commands that resist being ended, or attack the runner, which has the same uid. */
 @Tag("engine")
 @ParameterizedClass
 @EnumSource(Place.class)
@@ -72,7 +72,7 @@ class RunnerTreesIT {
     return end;
   }
 
-  /** Survivors are told. */
+  /** Survivors are reported. */
   private End assertTimedOutButFor(String script) throws Exception {
     RunnerCommandView command = runner.start(Start.bash(script).timeout(SOON).credit(1 << 20));
     long start = System.nanoTime();
@@ -83,7 +83,7 @@ class RunnerTreesIT {
     return end;
   }
 
-  /** Forks twice, each time into a session of its own. */
+  /** Forks twice, each time into a new session. */
   private static final String DAEMON =
       """
       import os, signal, time
@@ -132,7 +132,7 @@ class RunnerTreesIT {
     assertUnharmed();
   }
 
-  /** A busy machine may not let it kill all in its two seconds. */
+  /** On a busy machine, the runner may not be able to kill everything in its two seconds. */
   private void awaitNoSurvivors(End end) {
     if (end.survivors() > 0) {
       await()

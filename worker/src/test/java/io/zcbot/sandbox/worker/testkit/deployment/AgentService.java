@@ -18,7 +18,7 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
-/** Publishes what a service of agents does. */
+/** Publishes the events of an agent service. */
 public final class AgentService implements AutoCloseable {
   private final String prefix;
   private final TopicLog log;
@@ -41,7 +41,7 @@ public final class AgentService implements AutoCloseable {
     return log.awaitReady(user, before + 1);
   }
 
-  /** As {@link #ensured(UserId)}, for a sandbox that may be unused for so long. */
+  /** Like {@link #ensured(UserId)}, with an idle TTL. */
   public Ready ensured(UserId user, Duration idleTtl) throws Exception {
     int before = log.readies(user).size();
     ensure(user, idleTtl);
@@ -80,7 +80,7 @@ public final class AgentService implements AutoCloseable {
     send(Topic.EXEC, user, json(user, "'event_id':'" + id + "'," + fields));
   }
 
-  /** Publishes an input of a command, without waiting; fields have ' for ". */
+  /** Publishes an input of a command, without waiting; the fields use ' instead of ". */
   public void inputLater(UserId user, String execId, String fields) {
     sendLater(record(Topic.INPUT, null, user, json(user, "'exec_id':'" + execId + "'," + fields)));
   }
@@ -89,7 +89,7 @@ public final class AgentService implements AutoCloseable {
     send(Topic.RELEASE, user, json(user, "'requested_by':'test'"));
   }
 
-  /** The JSON of a record, with ' for ". */
+  /** The JSON of a record, from fields with ' instead of ". */
   public static String json(UserId user, String fields) {
     return "{'user_id':'%s',%s}".formatted(user, fields).replace('\'', '"');
   }
@@ -98,13 +98,13 @@ public final class AgentService implements AutoCloseable {
     send(topic, null, user, json);
   }
 
-  /** Publishes into a partition, or into that of the key if none is given. */
+  /** Publishes into a partition, or into the key's partition if none is given. */
   public RecordMetadata send(Topic topic, @Nullable Integer partition, UserId user, String json)
       throws Exception {
     return send(record(topic, partition, user, json));
   }
 
-  /** What {@link #send} publishes, for a test that adds headers or does not wait. */
+  /** The record that {@link #send} publishes, for tests that add headers or do not wait. */
   public ProducerRecord<byte[], byte[]> record(
       Topic topic, @Nullable Integer partition, UserId user, String json) {
     return new ProducerRecord<>(
@@ -123,7 +123,7 @@ public final class AgentService implements AutoCloseable {
     var _ = producer.send(record);
   }
 
-  /** Waits until all that was sent is in the log. */
+  /** Waits until everything that was sent is in the log. */
   public void flush() {
     producer.flush();
   }

@@ -19,8 +19,9 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * Compares what the log says of commands with what they did. Each command writes the id of its exec
- * to a file in its user's workspace, so the files have a line for each time that one ran.
+ * Compares the log's events about commands with what the commands did. Each command writes the id
+ * of its exec to a file in its user's workspace, so the files have a line for each time that a
+ * command ran.
  */
 public final class CommandLedger {
   private static final String FILE = "execs";
@@ -31,12 +32,12 @@ public final class CommandLedger {
   /** A line that a command left in the workspace of a user. */
   public record Run(String user, String execId) {}
 
-  /** What a command of this ledger begins with, for {@code bash -c}. */
+  /** The beginning of the ledger's commands, for {@code bash -c}. */
   public static String script(String execId) {
     return "echo " + execId + " >> /workspace/" + FILE;
   }
 
-  /** What ran in the workspaces under a root. */
+  /** The commands that ran in the workspaces under a root. */
   public static List<Run> runs(Path root) throws IOException {
     List<Run> runs = new ArrayList<>();
     try (Stream<Path> workspaces = Files.list(root)) {
@@ -47,7 +48,7 @@ public final class CommandLedger {
     return runs;
   }
 
-  /** What ran in a workspace. */
+  /** The commands that ran in a workspace. */
   public static List<Run> runsIn(Path workspace) throws IOException {
     Path file = workspace.resolve(FILE);
     if (!Files.exists(file)) {
@@ -83,7 +84,10 @@ public final class CommandLedger {
     return size() + " commands " + reasons;
   }
 
-  /** What is wrong, given what ran (I11, I12, I13); unanswered execs are not told. */
+  /**
+   * The violations of I11, I12 and I13, given the commands that ran; unanswered execs are not
+   * reported.
+   */
   public List<String> violations(Collection<Run> runs) {
     List<String> violations = new ArrayList<>();
     Map<String, Integer> times = new HashMap<>();

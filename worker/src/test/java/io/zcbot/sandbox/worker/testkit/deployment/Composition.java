@@ -17,7 +17,7 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 
 /**
- * What compose.yaml describes, started by {@code docker compose} itself, so that nothing here can
+ * The services of compose.yaml, started by {@code docker compose} itself, so that nothing here can
  * differ from it: Kafka, and one worker after another from the jars just packaged. Names and ports
  * are its own.
  */
@@ -80,7 +80,7 @@ public final class Composition {
     }
   }
 
-  /** All that the files say, as JSON. */
+  /** The whole configuration in the files, as JSON. */
   public String config() throws IOException, InterruptedException {
     return compose("config", "--format", "json");
   }
@@ -125,7 +125,7 @@ public final class Composition {
     compose("--profile", "demo", "up", "--detach", "demo");
   }
 
-  /** What the demo's command wrote until now. */
+  /** The output of the demo's command so far. */
   public String demoLog() throws IOException, InterruptedException {
     return compose("logs", "--no-color", "--no-log-prefix", "demo");
   }
@@ -134,21 +134,20 @@ public final class Composition {
     return URI.create("http://127.0.0.1:" + consolePort);
   }
 
-  /** How it reaches what it needs, which compose.yaml sees to. */
+  /**
+   * Whether the setting is about how the worker reaches other services, which compose.yaml sets.
+   */
   private static boolean isOfTheFiles(String setting) {
     return List.of("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", "ZCBOT_OPS_ADDRESS", "ZCBOT_WORKSPACE_ROOT")
         .contains(setting);
   }
 
-  /** As an operator does, with SIGTERM and a grace period. */
+  /** Stops the worker as an operator does, with SIGTERM and a grace period. */
   public void stop() throws IOException, InterruptedException {
     compose("stop", "worker");
   }
 
-  /**
-   * Removes the worker's container, and what the demo started; what the worker logged stays in a
-   * file, for whoever looks into it.
-   */
+  /** Removes the worker's container and what the demo started; the worker's log stays in a file. */
   public void remove() throws IOException, InterruptedException {
     Path log = Path.of("target", "worker-container.log");
     Files.writeString(log, compose("logs", "--no-color", "worker"));

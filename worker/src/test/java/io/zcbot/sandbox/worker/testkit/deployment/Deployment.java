@@ -34,10 +34,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Workers of one group on the real engine and a real Kafka, with topics, a network and workspaces
- * that nobody else uses, and with everything that is around them.
+ * that nobody else uses, and with everything that belongs to them.
  */
 public final class Deployment implements AutoCloseable {
-  /** Long enough for anything that is to happen at once, on a busy machine too. */
+  /** Long enough for anything that should happen at once, even on a busy machine. */
   public static final Duration SOON = Duration.ofSeconds(90);
 
   private final String id = "it-" + UUID.randomUUID().toString().substring(0, 8);
@@ -62,7 +62,7 @@ public final class Deployment implements AutoCloseable {
     this(KafkaAccess.open(bootstrapServers));
   }
 
-  /** Each party has an access of its own to Kafka. */
+  /** A deployment in which each party has its own access to Kafka. */
   public Deployment(KafkaAccess kafka) throws IOException {
     this.kafka = kafka;
     this.workspaces = Files.createTempDirectory("zcbot-workspaces-");
@@ -90,18 +90,18 @@ public final class Deployment implements AutoCloseable {
     return this;
   }
 
-  /** Workers reach the engine there. */
+  /** Workers use the engine at this address. */
   public Deployment withEngineAt(String address) {
     return with("DOCKER_HOST", address);
   }
 
-  /** Workers' spans go there. */
+  /** Workers send their spans there. */
   public Deployment tracedBy(OpenTelemetry traced) {
     openTelemetry = traced;
     return this;
   }
 
-  /** A worker serves metrics and health. */
+  /** Workers serve metrics and health. */
   public Deployment withOps() throws IOException {
     ops = new WorkerOps();
     return with("ZCBOT_OPS_ADDRESS", ops.address());
@@ -127,7 +127,7 @@ public final class Deployment implements AutoCloseable {
 
   // Names.
 
-  /** Also the name of the group and of the network. */
+  /** The id, which is also the name of the group and of the network. */
   public String id() {
     return id;
   }
@@ -169,7 +169,9 @@ public final class Deployment implements AutoCloseable {
 
   // What is around the workers.
 
-  /** What is in the topics; read since the first worker started or {@link #watch} was called. */
+  /**
+   * The content of the topics, read since the first worker started or {@link #watch} was called.
+   */
   public TopicLog log() {
     return log;
   }
@@ -192,7 +194,9 @@ public final class Deployment implements AutoCloseable {
 
   // Workers.
 
-  /** Starts a worker and waits until all partitions are some worker's and each has some. */
+  /**
+   * Starts a worker and waits until every partition has a worker and every worker has partitions.
+   */
   public Worker start(String name) throws Exception {
     Worker worker = worker(name);
     worker.start();
@@ -201,7 +205,7 @@ public final class Deployment implements AutoCloseable {
     return worker;
   }
 
-  /** Waits until the worker says that it is ready. */
+  /** Waits until the worker reports that it is ready. */
   public void awaitReady() {
     await("ready").atMost(SOON).untilAsserted(() -> assertThat(ops().notReadyBecause()).isEmpty());
   }
@@ -250,8 +254,8 @@ public final class Deployment implements AutoCloseable {
   }
 
   /**
-   * What a worker mounted it could not unmount where this process just began another one, which
-   * held its descriptors for a moment.
+   * Unmounts what a worker could not unmount because this process was just starting another one,
+   * which held its descriptors for a moment.
    */
   private void unmountWorkspaces() throws IOException {
     try {

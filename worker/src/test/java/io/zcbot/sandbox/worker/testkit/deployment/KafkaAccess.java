@@ -19,12 +19,12 @@ public record KafkaAccess(
     Map<String, String> agent,
     Map<String, String> observer,
     Map<String, String> administrator) {
-  /** A broker that lets everybody do everything. */
+  /** A broker that permits everything to everybody. */
   static KafkaAccess open(String bootstrapServers) {
     return new KafkaAccess(bootstrapServers, Map.of(), Map.of(), Map.of(), Map.of());
   }
 
-  /** The settings of a client of Kafka's own, with more of the caller's. */
+  /** The settings for one of Kafka's own clients, with additional ones. */
   Map<String, Object> client(Map<String, String> of, Map<String, String> more) {
     Map<String, Object> client = new HashMap<>(of);
     client.putAll(more);

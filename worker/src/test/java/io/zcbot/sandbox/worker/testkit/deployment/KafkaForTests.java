@@ -8,14 +8,12 @@ import java.time.Duration;
 import org.testcontainers.kafka.KafkaContainer;
 import org.testcontainers.utility.DockerImageName;
 
-/** One real broker for all tests of this JVM; each test uses topics of its own. */
+/** One real broker for all tests of this JVM. Each test uses its own topics. */
 public final class KafkaForTests {
   public static final String IMAGE =
       System.getenv().getOrDefault("ZCBOT_TEST_KAFKA_IMAGE", "zcbot-kafka:4.4.0");
 
-  /**
-   * The run of bin/test that this is part of; it removes the containers that are left with this.
-   */
+  /** The run of bin/test that this belongs to; it removes leftover containers with this label. */
   private static final String RUN = System.getenv().getOrDefault("ZCBOT_TEST_RUN", "none");
 
   private static final class Shared {
@@ -35,7 +33,7 @@ public final class KafkaForTests {
     return Shared.KAFKA.getBootstrapServers();
   }
 
-  /** Another broker, for tests that take it away; not started. */
+  /** Another broker, for tests that stop it; not started. */
   public static KafkaContainer create() {
     return create(IMAGE);
   }

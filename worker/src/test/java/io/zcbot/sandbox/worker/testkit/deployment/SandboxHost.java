@@ -27,7 +27,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
-/** The real engine, as its administrator sees it and as agents use it. */
+/** The real engine, as its administrator and as agents see it. */
 public final class SandboxHost implements AutoCloseable {
   private final DockerClient docker;
   private final Execs execs;
@@ -49,7 +49,7 @@ public final class SandboxHost implements AutoCloseable {
     return docker;
   }
 
-  /** From now on this worker's containers belong to the deployment. */
+  /** Makes this worker's containers belong to the deployment. */
   void owns(String workerId) {
     workerIds.add(workerId);
   }
@@ -95,7 +95,7 @@ public final class SandboxHost implements AutoCloseable {
     return docker.listContainersCmd().withShowAll(true).exec().stream().filter(which).toList();
   }
 
-  /** Creates and starts a container with these labels, as somebody else would. */
+  /** Creates and starts a container with these labels, as another party would. */
   public String runByHand(String name, Map<String, String> labels) {
     String container = createByHand(name, labels);
     docker.startContainerCmd(container).exec();
@@ -116,7 +116,7 @@ public final class SandboxHost implements AutoCloseable {
     return container;
   }
 
-  /** Runs a command in a sandbox as its user, past the worker. */
+  /** Runs a command in a sandbox as its user, without the worker. */
   public Execs.Outcome exec(String containerId, String... command) throws InterruptedException {
     return execs.run(containerId, execs.agent(containerId), command);
   }

@@ -22,8 +22,8 @@ import org.apache.kafka.metadata.storage.Formatter;
 import org.apache.kafka.server.common.MetadataVersion;
 
 /**
- * A Kafka of one node in this process that encrypts, asks for a password, and allows nobody
- * anything but its administrator.
+ * A single-node Kafka in this process that uses encryption, requires a password, and permits
+ * nothing to anybody but its administrator.
  */
 public final class SecureBroker implements AutoCloseable {
   private static final String LOOPBACK = "127.0.0.1";
@@ -41,7 +41,7 @@ public final class SecureBroker implements AutoCloseable {
     this.bootstrapServers = bootstrapServers;
   }
 
-  /** Starts one for these users. */
+  /** Starts a broker for these users. */
   public static SecureBroker start(Path directory, String... users) throws Exception {
     makeCertificate(directory);
     int port = WorkerOps.freePort();
@@ -166,7 +166,7 @@ public final class SecureBroker implements AutoCloseable {
         directory.resolve("broker.pem").toString());
   }
 
-  /** The client properties of the one who may do everything. */
+  /** The client properties of the administrator. */
   public Map<String, String> administrator() {
     return clientOf(ADMINISTRATOR);
   }

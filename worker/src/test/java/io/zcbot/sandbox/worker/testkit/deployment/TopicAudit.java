@@ -20,12 +20,12 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
-/** The product's own audit, run over a test's topics: what it can't see, no operator could. */
+/** The product's own audit, run over a test's topics: what it can't see, no operator could see. */
 public final class TopicAudit {
   private final List<String> violations = new ArrayList<>();
   private final Summary summary;
 
-  /** Reads all that is in the topics by now. */
+  /** Reads everything that is in the topics now. */
   public TopicAudit(String bootstrapServers, String prefix, int partitions, Rules rules)
       throws IOException, InterruptedException {
     List<TopicPartition> all = new ArrayList<>();

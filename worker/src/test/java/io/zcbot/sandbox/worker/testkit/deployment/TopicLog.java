@@ -33,7 +33,7 @@ import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
 
-/** All records of a deployment's topics, read by one thread as they come. */
+/** All records of a deployment's topics, read by one thread as they arrive. */
 public final class TopicLog implements AutoCloseable {
   private static final Duration POLL = Duration.ofSeconds(1);
 
@@ -110,14 +110,14 @@ public final class TopicLog implements AutoCloseable {
     notifyAll();
   }
 
-  /** Calls for each event as it comes, from now on. */
+  /** Calls the listener for each event from now on. */
   public void listen(Consumer<SandboxEvent> to) {
     listener = to;
   }
 
   // What is there by now.
 
-  /** All events that workers published of sandboxes and commands. */
+  /** All events that workers published about sandboxes and commands. */
   public synchronized List<SandboxEvent> events() {
     return List.copyOf(events);
   }
@@ -150,7 +150,7 @@ public final class TopicLog implements AutoCloseable {
         .toList();
   }
 
-  /** The outputs of a command, as they came. */
+  /** The outputs of a command, in the order of their arrival. */
   public List<Output> outputs(String execId) {
     return events().stream()
         .filter(event -> event instanceof Output output && output.execId().equals(execId))
@@ -210,7 +210,7 @@ public final class TopicLog implements AutoCloseable {
     return reaped(user).getLast();
   }
 
-  /** Waits until something holds that changes with the records. */
+  /** Waits for a condition that changes with the records. */
   public synchronized void await(String what, Duration within, BooleanSupplier condition) {
     long deadline = System.nanoTime() + within.toNanos();
     while (!condition.getAsBoolean()) {

@@ -36,12 +36,12 @@ public final class WorkerGroup implements AutoCloseable {
     this.ensures = Topic.ENSURE.named(prefix);
   }
 
-  /** A client of the cluster, closed with this. */
+  /** A client of the cluster, closed with this object. */
   public Admin admin() {
     return admin;
   }
 
-  /** Which partitions each worker has, by worker id; those without any are left out. */
+  /** The partitions of each worker, by worker id; workers without any are left out. */
   public Map<String, Set<Integer>> assignment() throws Exception {
     Map<String, Set<Integer>> owned = new HashMap<>();
     try {
@@ -65,7 +65,7 @@ public final class WorkerGroup implements AutoCloseable {
     return owned;
   }
 
-  /** Waits until all partitions are some worker's and each worker has some. */
+  /** Waits until every partition has a worker and every worker has partitions. */
   void awaitAssigned(int partitions, int workers) {
     await("all partitions assigned")
         .atMost(Deployment.SOON)

@@ -21,7 +21,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** What a worker serves over HTTP. */
+/** The HTTP endpoints of a worker. */
 public final class WorkerOps implements AutoCloseable {
   private static final AtomicInteger NEXT_PORT =
       new AtomicInteger(11_000 + (int) (ProcessHandle.current().pid() % 8_000));
@@ -29,14 +29,14 @@ public final class WorkerOps implements AutoCloseable {
   private final HttpClient http = HttpClient.newHttpClient();
   private final int port;
 
-  /** At a port that is free. */
+  /** Uses a free port. */
   WorkerOps() throws IOException {
     port = freePort();
   }
 
   /**
-   * A port of the loopback address that nobody listens on. Tests run side by side, so it is given
-   * out once, and is below those that the kernel gives to whoever connects.
+   * A port of the loopback address on which nobody listens. Tests run in parallel, so each port is
+   * given out once, and is below the ports that the kernel assigns to clients.
    */
   public static int freePort() throws IOException {
     while (true) {
@@ -79,7 +79,7 @@ public final class WorkerOps implements AutoCloseable {
         .sum();
   }
 
-  /** Why the worker says that it is not ready, by check; empty if it says that it is. */
+  /** The reasons why the worker reports that it is not ready, by check; empty if it is ready. */
   public Map<String, String> notReadyBecause() throws Exception {
     HttpResponse<String> answer = get("/health/ready");
     JsonNode body = new ObjectMapper().readTree(answer.body());

@@ -15,7 +15,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** A worker in a process of its own, with the options that it is packaged with, to be killed. */
+/** A worker in a separate process, with its packaged options, which can be killed. */
 public final class WorkerProcess implements AutoCloseable {
   private final Process process;
   private final Path log;
@@ -63,12 +63,12 @@ public final class WorkerProcess implements AutoCloseable {
     }
   }
 
-  /** Ends it without a goodbye. */
+  /** Kills the process. */
   public void kill() throws InterruptedException {
     process.destroyForcibly().waitFor();
   }
 
-  /** Stops it where it is: it says nothing more, and what it said before is on its way. */
+  /** Freezes the process: it sends nothing more, and what it sent before is on its way. */
   public void freeze() throws IOException, InterruptedException {
     Commands.signal(process.pid(), "STOP");
   }
@@ -77,7 +77,7 @@ public final class WorkerProcess implements AutoCloseable {
     Commands.signal(process.pid(), "CONT");
   }
 
-  /** Memory that it has of the machine's, in bytes. */
+  /** The process's resident memory, in bytes. */
   public long residentBytes() throws IOException {
     return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream()
         .filter(line -> line.startsWith("VmRSS:"))
@@ -86,7 +86,7 @@ public final class WorkerProcess implements AutoCloseable {
         .orElseThrow();
   }
 
-  /** What it has read so far, from sockets and files alike. */
+  /** The bytes that it has read so far, from sockets and files. */
   public long bytesRead() throws IOException {
     return Files.readAllLines(Path.of("/proc/" + process.pid() + "/io")).stream()
         .filter(line -> line.startsWith("rchar:"))
@@ -103,18 +103,18 @@ public final class WorkerProcess implements AutoCloseable {
     return Files.readString(log);
   }
 
-  /** As it is packaged, wherever the tests are run from. */
+  /** The packaged options, wherever the tests are run from. */
   public static Path options() {
     URL classes = WorkerProcess.class.getProtectionDomain().getCodeSource().getLocation();
     return Path.of(URI.create(classes.toString())).resolve("../../jvm.options").normalize();
   }
 
-  /** Where the tests run in Surefire's jar of a manifest only, it says what it stands for. */
+  /** The class path. If it is only Surefire's jar with a manifest, the entries of that manifest. */
   public static String classPath() {
     return System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
   }
 
-  /** Stops it as {@code kill} does, so that it undoes its mounts. */
+  /** Stops the process as {@code kill} does, so that it undoes its mounts. */
   @Override
   public void close() {
     process.destroy();

@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 public final class Commands {
   private Commands() {}
 
-  /** Runs a command to its end and returns its output; a failure of it is one of ours. */
+  /** Runs a command to its end and returns its output; if it fails, the test fails. */
   public static String run(String... command) throws IOException, InterruptedException {
     Result result = tryRun(command);
     if (result.exitCode != 0) {
@@ -25,7 +25,7 @@ public final class Commands {
     return result.output;
   }
 
-  /** How it ended, and what it said on both of its outputs. */
+  /** The exit code, and the text of both outputs. */
   public record Result(int exitCode, String output) {}
 
   /** Runs a command to its end, whatever that is. */

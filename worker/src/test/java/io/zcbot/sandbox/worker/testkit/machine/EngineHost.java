@@ -22,8 +22,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * A host: a container engine of its own in a network namespace of its own. Whatever an earlier run
- * left of a host of this name is cleared away first.
+ * A host: a separate container engine in a separate network namespace. What an earlier run left of
+ * a host with this name is removed first.
  */
 public final class EngineHost {
   private static final Duration START = Duration.ofSeconds(120);
@@ -136,7 +136,7 @@ public final class EngineHost {
     awaitEngine();
   }
 
-  /** What the engine itself has taken of the processors. */
+  /** The processor time that the engine itself has used. */
   public Duration processorTime() throws IOException {
     String id = Files.readString(directory.resolve("pid")).strip();
     String stat = Files.readString(Path.of("/proc", id, "stat"));
@@ -144,12 +144,12 @@ public final class EngineHost {
     return Duration.ofMillis(10 * (Long.parseLong(fields[11]) + Long.parseLong(fields[12])));
   }
 
-  /** Its network namespace, as {@code ip netns} names it. */
+  /** The name of its network namespace for {@code ip netns}. */
   public String namespace() {
     return namespace;
   }
 
-  /** Writes the sandbox image of the default engine, and the firewall's, to a file. */
+  /** Writes the default engine's sandbox and firewall images to a file. */
   public static void saveImage(Path file) throws IOException, InterruptedException {
     Commands.Result saved =
         Commands.tryRun(
@@ -201,7 +201,7 @@ public final class EngineHost {
     return docker;
   }
 
-  /** Stops the engine's process, as a machine under pressure might. Containers run on. */
+  /** Freezes the engine's process, as a machine under pressure might. Containers run on. */
   public void freeze() throws IOException, InterruptedException {
     Commands.signal(engine.pid(), "STOP");
   }
@@ -210,7 +210,7 @@ public final class EngineHost {
     Commands.signal(engine.pid(), "CONT");
   }
 
-  /** All sandboxes of workers whose id begins so. */
+  /** All sandboxes of workers whose id has this prefix. */
   public List<Container> sandboxes(String workerPrefix) {
     return docker
         .listContainersCmd()
@@ -232,7 +232,10 @@ public final class EngineHost {
     clear(namespace, directory);
   }
 
-  /** Ends what still runs from this directory and removes the directory and the namespace. */
+  /**
+   * Ends the processes that still run from this directory, and removes the directory and the
+   * namespace.
+   */
   private static void clear(String namespace, Path directory)
       throws IOException, InterruptedException {
     for (int round = 0; round < 3; round++) {
@@ -273,7 +276,7 @@ public final class EngineHost {
     }
   }
 
-  /** The engine, its containerd, the shims: all name a path of the host. */
+  /** Whether a process is the engine, its containerd or a shim: all name a path of the host. */
   private static boolean belongsTo(ProcessHandle process, Path directory) {
     Optional<String> command = process.info().command();
     return command.isPresent()

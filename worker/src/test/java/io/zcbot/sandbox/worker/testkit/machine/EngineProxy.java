@@ -22,8 +22,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Stands between a worker and the engine, and can go away or freeze as an engine does, or put words
- * into its mouth.
+ * A proxy between a worker and the engine, which can be unavailable or freeze as an engine can, or
+ * send its own replies.
  */
 public final class EngineProxy implements AutoCloseable {
   private enum Mode {
@@ -53,30 +53,30 @@ public final class EngineProxy implements AutoCloseable {
     return "tcp://127.0.0.1:" + ((InetSocketAddress) server.getLocalAddress()).getPort();
   }
 
-  /** Connections made so far; while the engine is away, each attempt makes one. */
+  /** The number of connections so far; while the engine is unavailable, each attempt makes one. */
   public int connections() {
     return connections.get();
   }
 
-  /** The engine answers, also what it was asked while it was frozen. */
+  /** The engine answers again, including the requests made while it was frozen. */
   public void heal() {
     set(Mode.FORWARD);
   }
 
-  /** The engine is away: connections break, new ones too. */
+  /** The engine is unavailable: connections break, including new ones. */
   public void cut() {
     set(Mode.CUT);
     open.forEach(EngineProxy::closeQuietly);
   }
 
-  /** The engine hangs: connections stand and say nothing. */
+  /** The engine hangs: connections stay open without data. */
   public void freeze() {
     set(Mode.FROZEN);
   }
 
   /**
-   * From now on the engine says something else instead of this, wherever it does: of the same
-   * length, so that no answer's length changes.
+   * From now on, replaces this text in all of the engine's answers by another of the same length,
+   * so that the length of answers does not change.
    */
   public void replace(String said, String instead) {
     if (said.length() != instead.length()) {
@@ -85,7 +85,7 @@ public final class EngineProxy implements AutoCloseable {
     words.put(said, instead);
   }
 
-  /** The engine sends short answers in one piece, so that no word is torn. */
+  /** The engine sends short answers in one piece, so no text is split. */
   private void reword(ByteBuffer buffer) {
     String said = StandardCharsets.ISO_8859_1.decode(buffer.duplicate()).toString();
     for (Map.Entry<String, String> word : words.entrySet()) {
@@ -94,7 +94,7 @@ public final class EngineProxy implements AutoCloseable {
     buffer.duplicate().put(said.getBytes(StandardCharsets.ISO_8859_1));
   }
 
-  /** From now on a request whose first piece has this in it does not reach the engine. */
+  /** From now on, a request whose first piece contains this text does not reach the engine. */
   public void hold(String words) {
     synchronized (change) {
       held = words;
@@ -102,12 +102,12 @@ public final class EngineProxy implements AutoCloseable {
     }
   }
 
-  /** Requests that are held now. */
+  /** The number of requests that are held now. */
   public int held() {
     return waiting.get();
   }
 
-  /** No request is held any more. */
+  /** Releases all held requests. */
   public void release() {
     hold("");
   }
@@ -204,7 +204,7 @@ public final class EngineProxy implements AutoCloseable {
     closeQuietly(to);
   }
 
-  /** Of the environment; asked for before a worker is told of this proxy. */
+  /** The engine's address in the environment, read before a worker is given this proxy's. */
   private static SocketAddress engineAddress() {
     URI engine = DefaultDockerClientConfig.createDefaultConfigBuilder().build().getDockerHost();
     return engine.getScheme().equals("unix")

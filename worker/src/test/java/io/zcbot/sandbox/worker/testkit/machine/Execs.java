@@ -14,18 +14,21 @@ import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** Runs commands in containers with the engine's exec, past the worker. */
+/** Runs commands in containers with the engine's exec, without the worker. */
 public record Execs(DockerClient docker) {
-  /** Of runc, if its own first process died before the command; once in thousands of starts. */
+  /**
+   * The message of runc if its own first process died before the command; once in thousands of
+   * starts.
+   */
   public static final String NEVER_BEGAN = "waiting for init preliminary setup";
 
-  /** Longer than any command of a test takes, on a busy machine as well. */
+  /** Longer than any command of a test takes, even on a busy machine. */
   private static final long SECONDS = 300;
 
-  /** What a command said, without spaces around it, and how it ended. */
+  /** A command's output, without surrounding spaces, and its exit code. */
   public record Outcome(long exitCode, String output) {}
 
-  /** Collects what comes in a stream of the engine's. */
+  /** Collects the data of a stream of the engine. */
   public static final class Said extends ResultCallback.Adapter<Frame> {
     private final StringBuffer text = new StringBuffer();
 
@@ -40,7 +43,9 @@ public record Execs(DockerClient docker) {
     }
   }
 
-  /** As whom commands of a sandbox run: the user of its first process, unless that is root. */
+  /**
+   * The user that commands of a sandbox run as: the user of its first process, unless that is root.
+   */
   public String agent(String containerId) {
     String user = docker.inspectContainerCmd(containerId).exec().getConfig().getUser();
     return user == null || user.isEmpty() || user.startsWith("0") ? "1000:1000" : user;

@@ -9,11 +9,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** What a worker leaves or does not leave in and beneath a root of workspaces. */
+/** The mounts that a worker leaves in and beneath a root of workspaces. */
 public final class Mounts {
   private Mounts() {}
 
-  /** The lines of mountinfo about the root and what lies beneath. */
+  /** The lines of mountinfo about the root and everything beneath it. */
   public static List<String> beneath(Path root) throws IOException {
     return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
         .filter(line -> line.split(" ")[4].startsWith(root.toString()))

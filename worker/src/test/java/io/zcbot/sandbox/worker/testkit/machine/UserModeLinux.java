@@ -20,9 +20,9 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * A kernel that runs as a process (User Mode Linux), for what the kernel of the machine may not
- * have. It sees this machine's files, read-only but for one directory, and runs one program of this
- * build's class path as root.
+ * A kernel that runs as a process (User Mode Linux), for features that the machine's kernel may not
+ * have. It sees this machine's files, read-only except for one directory, and runs one program of
+ * this build's class path as root.
  */
 public final class UserModeLinux {
   private static final Path KERNEL = Path.of("/usr/bin/linux.uml");
@@ -43,7 +43,7 @@ public final class UserModeLinux {
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 
-  /** What the program finds as its directory to write to. */
+  /** The name of the directory to which the program writes. */
   public static final String OUT = "out";
 
   /**

@@ -53,7 +53,7 @@ class NeighbourIT {
   private static final double MOST_TIMES = 20;
 
   /** The same where all sandboxes are in an idle group. */
-  private static final double MOST_TIMES_IDLE = 4;
+  private static final double MOST_TIMES_IDLE = 2;
 
   /**
    * The share of the host's processors for all hostile sandboxes together: overcommitment is

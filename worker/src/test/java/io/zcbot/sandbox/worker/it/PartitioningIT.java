@@ -41,7 +41,7 @@ class PartitioningIT {
   /** Two workers of one group: a record in a foreign partition can reach the wrong one. */
   @BeforeAll
   void deploy() throws Exception {
-    deployment = new Deployment().with("ZCBOT_SANDBOX_IDLE_TTL", "4s");
+    deployment = new Deployment().with("ZCBOT_SANDBOX_IDLE_TTL", "10s");
     deployment.start("a");
     deployment.start("b");
   }
@@ -102,7 +102,7 @@ class PartitioningIT {
             .getValue()
             .iterator()
             .next();
-    for (int i = 0; i < 14; i++) {
+    for (int i = 0; i < 22; i++) { // for longer than the TTL
       TimeUnit.MILLISECONDS.sleep(500);
       deployment.agent().send(Topic.ACTIVITY, foreign, user, "{\"user_id\":\"" + user + "\"}");
     }

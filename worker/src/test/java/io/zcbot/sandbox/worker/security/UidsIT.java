@@ -53,7 +53,7 @@ class UidsIT extends Attacks {
 
   /**
    * Takes of each until the kernel refuses, at the latest at a bound, says how much that was, and
-   * keeps it for some seconds.
+   * keeps it until it is removed.
    */
   static final String TAKE =
       BOTH
@@ -72,7 +72,7 @@ class UidsIT extends Attacks {
               pass
           taken.append(n)
       print(*taken, file=file, flush=True)
-      time.sleep(30)
+      time.sleep(300)
       """;
 
   /** Says of which it gets one. */

@@ -38,7 +38,7 @@ async def test_run(sandbox: AsyncSandbox) -> None:
     result = await sandbox.run("python3", "-c", "print(6*7); exit(3)")
     assert (result.exit_code, result.text) == (3, "42\n")
     with pytest.raises(CommandTimeoutError) as timeout:
-        await sandbox.shell("echo begun; sleep 100", timeout=1)
+        await sandbox.shell("echo begun; sleep 100", timeout=5)
     assert timeout.value.result.text == "begun\n"
     with pytest.raises(NoAnswerError):
         await sandbox.run("sleep", "30", wait=0.3)

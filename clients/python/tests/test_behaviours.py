@@ -99,7 +99,7 @@ def test_output_is_bounded(sandbox: Sandbox) -> None:
     assert (len(short.stdout), short.truncated) == (1000, True)
     long = sandbox.shell("yes | head -c 3000000", max_output_bytes=2_000_000)
     assert (len(long.stdout), long.truncated) == (2_000_000, True)
-    with sandbox.start(script="yes", max_output_bytes=100_000, timeout=2) as run:
+    with sandbox.start(script="yes", max_output_bytes=100_000, timeout=5) as run:
         with pytest.raises(CommandTimeoutError) as timeout:
             run.result()
     assert len(timeout.value.result.stdout) == 100_000
@@ -127,7 +127,7 @@ def test_signal(sandbox: Sandbox) -> None:
 
 def test_command_timeout(sandbox: Sandbox) -> None:
     with pytest.raises(CommandTimeoutError) as timeout:
-        sandbox.shell("echo begun; sleep 100", timeout=1)
+        sandbox.shell("echo begun; sleep 100", timeout=5)
     assert timeout.value.result.text == "begun\n"
     assert not timeout.value.retryable
 
@@ -274,7 +274,7 @@ def test_release(client: Client) -> None:
     assert (reaped.reason, reaped.container_id) == ("requested", ready.container_id)
     assert sandbox.files.read("kept") == b"kept"
     # A container other than the named one stays.
-    assert sandbox.release(container_id=ready.container_id, wait=0.5) is None
+    assert sandbox.release(container_id=ready.container_id, wait=5) is None
     sandbox.release()
 
 

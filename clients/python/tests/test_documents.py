@@ -121,6 +121,7 @@ def test_the_audit_job(
     deployment: Deployment, client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sandbox = client.sandbox(new_user())
+    sandbox.ensure(wait=PATIENCE)  # or the first command may be published a second time
     for _ in range(3):
         sandbox.run("true")
     assert load("audit_job").main(deployment.bootstrap) == 0

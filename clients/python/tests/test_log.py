@@ -140,13 +140,14 @@ def test_the_first_requests_of_a_client_wait_for_no_timer(deployment: Deployment
     """librdkafka looks up unknown topics only once a second."""
     user = new_user()
     ensures, commands = [], []
-    for _ in range(4):  # the first makes the sandbox
+    for _ in range(20):  # the first makes the sandbox, and others may come while the machine is busy
         with Client(deployment.bootstrap) as client:
             sandbox = client.sandbox(user)
             ensures.append(_seconds(lambda: sandbox.ensure(wait=PATIENCE)))
             commands.append(_seconds(lambda: sandbox.run("true", wait=PATIENCE)))
-    assert min(ensures) < 0.7
-    assert min(commands) < 0.7
+        if min(ensures) < 0.7 and min(commands) < 0.7:
+            return
+    pytest.fail(f"ensures took {ensures} s, and commands {commands} s")
 
 
 def _seconds(call: Callable[[], object]) -> float:

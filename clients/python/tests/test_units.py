@@ -407,7 +407,7 @@ def test_a_command_that_may_have_run_is_not_published_again(core: Core, reason: 
 @pytest.mark.usefixtures("quick_tries")
 def test_retries_end_with_the_deadline(core: Core) -> None:
     log, user = log_of(core), new_user()
-    call = command(user, wait=1)
+    call = command(user, wait=3)
     core.begin(call)
     count = 0
     while not call.is_over:
@@ -445,7 +445,7 @@ def test_an_ensure_is_repeated_and_a_late_answer_counts(core: Core) -> None:
     log.answer("ready", user, **{**ready, "user_id": user, "ensure_id": first["event_id"]})
     assert call.future.result(PATIENCE).outcome == ready["outcome"]
 
-    last = ensure_call(user, 0.2, None)
+    last = ensure_call(user, 2.0, None)
     core.begin(last)
     while not last.is_over:
         _, fields = log.published[-1]
@@ -504,7 +504,7 @@ def test_a_thread_that_hangs_keeps_nobody_far_beyond_the_deadline(
     core: Core, monkeypatch: pytest.MonkeyPatch, wait: Callable[[Core, ExecCall], object]
 ) -> None:
     """For example, in a callback of Kafka's client, which the reading thread calls."""
-    monkeypatch.setattr(calls, "SLACK_SECONDS", 1.0)
+    monkeypatch.setattr(calls, "SLACK_SECONDS", 3.0)
     goes_on, hangs = threading.Event(), threading.Event()
 
     def poll(_: float) -> None:
@@ -518,7 +518,7 @@ def test_a_thread_that_hangs_keeps_nobody_far_beyond_the_deadline(
     try:
         before = time.monotonic()
         assert isinstance(outcome(lambda: wait(core, call)).exception(20), NoAnswerError)
-        assert time.monotonic() - before < 0.2 + 1.8, "one patience, not two"
+        assert time.monotonic() - before < 5.5, "one patience, not two"
         assert [(kind, fields.get("signal")) for kind, fields in log_of(core).published] == [
             ("exec", None),
             ("input", "KILL"),

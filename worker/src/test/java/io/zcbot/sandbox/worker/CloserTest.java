@@ -37,7 +37,7 @@ class CloserTest {
     closer.add(
         () -> {
           Thread adds = Thread.ofVirtual().start(() -> closer.add(() -> closed.add("added")));
-          assertThat(adds.join(Duration.ofSeconds(5))).as("could add").isTrue();
+          assertThat(adds.join(Duration.ofSeconds(60))).as("could add").isTrue();
           closed.add("waited");
         });
 

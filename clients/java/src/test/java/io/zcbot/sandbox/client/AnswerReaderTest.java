@@ -184,12 +184,12 @@ class AnswerReaderTest {
       assertThat(following).isNotNull();
       Future<AnswerReader.Following> late =
           threads.submit(() -> reader.follow(unlucky, TOPICS, soon()));
-      reader.follow(newcomer, TOPICS, Deadline.in(Duration.ofSeconds(3))).close();
+      reader.follow(newcomer, TOPICS, Deadline.in(Duration.ofSeconds(10))).close();
       for (TopicPartition partition : partitionsOf(user)) {
         consumer.addRecord(
             new ConsumerRecord<>(
                 partition.topic(), partition.partition(), 100, new byte[0], new byte[0]));
-        assertThat(read.poll(3, TimeUnit.SECONDS)).isNotNull();
+        assertThat(read.poll(10, TimeUnit.SECONDS)).isNotNull();
       }
       assertThat(late).isNotDone();
       leaderless.clear();

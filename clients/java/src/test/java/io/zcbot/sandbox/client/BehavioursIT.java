@@ -222,7 +222,7 @@ class BehavioursIT {
         catchThrowable(
             () ->
                 newSandbox()
-                    .run(Command.shell("echo begun; sleep 100").timeout(Duration.ofSeconds(1))));
+                    .run(Command.shell("echo begun; sleep 100").timeout(Duration.ofSeconds(5))));
     assertThat(thrown)
         .isInstanceOfSatisfying(
             CommandTimeoutException.class,

@@ -187,7 +187,7 @@ class CommandCallTest {
   @Test
   void aCommandThatIsNotAcknowledgedInTimeIsKilled() throws Exception {
     isAcknowledging = false;
-    Command command = Command.of("sleep", "3600").startWithin(Duration.ofSeconds(3));
+    Command command = Command.of("sleep", "3600").startWithin(Duration.ofSeconds(10));
     assertThatThrownBy(() -> sandbox.start(command)).isInstanceOf(NoAnswerException.class);
     assertThat(next().eventId()).isEqualTo(assertKilled(next()));
   }

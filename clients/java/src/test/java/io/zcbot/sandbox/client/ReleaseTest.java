@@ -92,7 +92,7 @@ class ReleaseTest {
 
   @Test
   void withoutASandboxThereIsNoEndInThatTime() throws Exception {
-    assertThat(release(Duration.ofSeconds(3)).get(30, TimeUnit.SECONDS)).isEmpty();
+    assertThat(release(Duration.ofSeconds(10)).get(60, TimeUnit.SECONDS)).isEmpty();
   }
 
   @Test

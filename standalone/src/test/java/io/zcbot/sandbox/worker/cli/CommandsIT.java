@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.zcbot.sandbox.events.Activity;
@@ -423,6 +424,15 @@ class CommandsIT {
     return line.split(" ")[0];
   }
 
+  private static ConsumerRecord<byte[], byte[]> next(Consumer<byte[], byte[]> consumer) {
+    return await()
+        .pollInSameThread()
+        .atMost(Duration.ofSeconds(90))
+        .until(() -> consumer.poll(Duration.ofSeconds(1)), polled -> !polled.isEmpty())
+        .iterator()
+        .next();
+  }
+
   @Test
   void deadLettersAreListedShownAndRedriven() throws Exception {
     String value = "{bad\u001b" + user;
@@ -440,8 +450,7 @@ class CommandsIT {
     try (KafkaLog log = log();
         Consumer<byte[], byte[]> activity = log.fromEnd(Topic.ACTIVITY)) {
       assertThat(sandbox("dead-letters", "redrive", id)).isZero();
-      ConsumerRecord<byte[], byte[]> again =
-          activity.poll(Duration.ofSeconds(10)).iterator().next();
+      ConsumerRecord<byte[], byte[]> again = next(activity);
       assertThat(new String(again.key(), StandardCharsets.UTF_8)).isEqualTo(user.toString());
       assertThat(new String(again.value(), StandardCharsets.UTF_8)).isEqualTo(value);
       assertThat(again.partition()).isEqualTo(new KeyPartitions(4).of(user));
@@ -472,7 +481,7 @@ class CommandsIT {
     try (KafkaLog log = log();
         Consumer<byte[], byte[]> reaped = log.fromEnd(Topic.REAPED)) {
       assertThat(sandbox("purge", "--yes")).isZero();
-      ConsumerRecord<byte[], byte[]> record = reaped.poll(Duration.ofSeconds(10)).iterator().next();
+      ConsumerRecord<byte[], byte[]> record = next(reaped);
       assertThat(Records.event(record, "sandbox.").event())
           .isInstanceOfSatisfying(
               Reaped.class,

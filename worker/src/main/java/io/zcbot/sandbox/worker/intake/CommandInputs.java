@@ -38,7 +38,7 @@ final class CommandInputs implements AutoCloseable {
 
   static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
 
-  /** Drops stop at this level, so that not every further input searches all that wait. */
+  /** Room is made down to this level, so that not every further input searches all that wait. */
   private static final long ROOMY = MAX_BYTES / 8 * 7;
 
   /** A partition that comes back later than this is begun like a new one. */
@@ -144,16 +144,16 @@ final class CommandInputs implements AutoCloseable {
   }
 
   private void makeRoom() {
+    if (bytes <= MAX_BYTES) {
+      return;
+    }
     Iterator<WaitingInputs> oldest = waiting.values().iterator();
-    while (bytes > MAX_BYTES && oldest.hasNext()) {
+    while (bytes > ROOMY && oldest.hasNext()) {
       bytes -= oldest.next().leave();
     }
-    if (bytes > MAX_BYTES) {
-      // Anybody can invent commands; so drop those with a known exec last, as detours are
-      // expensive.
-      dropIf(inputs -> bytes > ROOMY && !expected.contains(inputs.key));
-      dropIf(_ -> bytes > MAX_BYTES);
-    }
+    // Anybody can invent commands; so drop those with a known exec last, as detours are expensive.
+    dropIf(inputs -> bytes > ROOMY && !expected.contains(inputs.key));
+    dropIf(_ -> bytes > ROOMY);
   }
 
   private void dropIf(Predicate<WaitingInputs> which) {

@@ -394,7 +394,7 @@ final class CommandHistoryModel {
 
   private static void until(Callable<Boolean> what) {
     await()
-        .atMost(Duration.ofSeconds(20))
+        .atMost(Duration.ofSeconds(60))
         .pollDelay(Duration.ZERO)
         .pollInterval(Duration.ofMillis(1))
         .until(what);

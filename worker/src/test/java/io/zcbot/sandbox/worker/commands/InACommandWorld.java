@@ -201,7 +201,7 @@ abstract class InACommandWorld extends InAWorld {
   }
 
   static void until(Callable<Boolean> what) {
-    await().atMost(Duration.ofSeconds(10)).pollInterval(Duration.ofMillis(1)).until(what);
+    await().pollInterval(Duration.ofMillis(1)).until(what);
   }
 
   /** Waits until nothing runs or waits any more. */

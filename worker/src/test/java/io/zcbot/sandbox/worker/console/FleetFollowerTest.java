@@ -83,18 +83,18 @@ class FleetFollowerTest {
       await().until(() -> polls.get() > 0);
       lookAgain();
       long before = polls.get();
-      await("reads on").atMost(Duration.ofSeconds(5)).until(() -> polls.get() > before + 1);
+      await("reads on").until(() -> polls.get() > before + 1);
 
       raisedTo.incrementAndGet();
       lookAgain();
-      await("begins anew").atMost(Duration.ofSeconds(5)).until(consumer::closed);
+      await("begins anew").until(consumer::closed);
     }
   }
 
   private void lookAgain() {
     long before = looks.get();
     nanos.addAndGet(Duration.ofSeconds(31).toNanos());
-    await().atMost(Duration.ofSeconds(5)).until(() -> looks.get() > before);
+    await().until(() -> looks.get() > before);
   }
 
   @Test

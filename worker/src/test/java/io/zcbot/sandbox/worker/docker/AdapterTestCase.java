@@ -38,7 +38,7 @@ abstract class AdapterTestCase {
   static final Duration PATIENT = Duration.ofSeconds(60);
 
   /** For calls that hang. */
-  static final Duration IMPATIENT = Duration.ofSeconds(2);
+  static final Duration IMPATIENT = Duration.ofSeconds(5);
 
   static final UserId USER = UserId.parse("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
   static final Path WORKSPACE = Path.of("/w/" + USER);

@@ -120,7 +120,7 @@ class EngineCommandsTest extends AdapterTestCase {
     assertRuns(channel);
     assertThat(metrics).contains("channel RUNNER").doesNotContain("fallback");
     channel.close();
-    assertThat(gone.await(5, TimeUnit.SECONDS)).as("the connection is closed").isTrue();
+    assertThat(gone.await(60, TimeUnit.SECONDS)).as("the connection is closed").isTrue();
     assertThat(fake.asked()).containsExactly("POST " + ATTACH);
   }
 

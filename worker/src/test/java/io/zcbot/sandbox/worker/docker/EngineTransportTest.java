@@ -140,7 +140,7 @@ class EngineTransportTest extends AdapterTestCase {
     assertThat(failures).extracting(EngineException::kind).containsOnly(Kind.UNAVAILABLE);
     assertThat(failures)
         .extracting(EngineException::getMessage)
-        .anyMatch(m -> m.contains("the look-up was not started within 2 s"));
+        .anyMatch(m -> m.contains("the look-up was not started within 5 s"));
     assertThat(fake.asked("GET", "/containers/c1/json")).hasSizeLessThanOrEqualTo(4);
   }
 
@@ -249,7 +249,7 @@ class EngineTransportTest extends AdapterTestCase {
         assertThat(e.kind()).as(path).isEqualTo(Kind.UNAVAILABLE);
         assertThat(e.getMessage())
             .as(path)
-            .contains(": no answer within 2 s from the engine at tcp://127.0.0.1:");
+            .contains(": no answer within 5 s from the engine at tcp://127.0.0.1:");
         assertThat(Duration.ofNanos(System.nanoTime() - started))
             .isBetween(IMPATIENT, IMPATIENT.multipliedBy(4));
         assertThat(fake.asked(method, path)).as(path).hasSize(1);

@@ -124,7 +124,7 @@ class SandboxStartTest extends AdapterTestCase {
     EngineException e = failure(() -> sandboxes.start("c1"));
 
     assertThat(e.kind()).isEqualTo(Kind.TRANSIENT);
-    assertThat(e.getMessage()).contains("did not report within 2 s that the firewall is in force");
+    assertThat(e.getMessage()).contains("did not report within 5 s that the firewall is in force");
     assertThat(fake.asked("POST", "/containers/c1/kill")).hasSize(1);
   }
 

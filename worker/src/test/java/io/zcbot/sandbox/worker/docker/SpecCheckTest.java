@@ -52,7 +52,7 @@ class SpecCheckTest {
   @BeforeEach
   void setUp() throws IOException {
     fake = new FakeDockerApi();
-    Duration patience = Duration.ofSeconds(5);
+    Duration patience = Duration.ofSeconds(60);
     engine =
         fake.client(
             new DockerEngineSettings(patience, patience, patience, patience, 4),

@@ -57,22 +57,18 @@ class AdmissionTest {
     world.failed(World.user(13));
   }
 
-  /**
-   * Two hundred thousand wait in the log before a known user, so each has to be answered at once.
-   */
+  /** Two hundred thousand wait in the log before a known user, so none may cost a call. */
   @Test
-  void aFloodOfNewUsersAsksNothingOfTheEngineAndTakesSeconds() throws Exception {
+  void aFloodOfNewUsersAsksNothingOfTheEngine() throws Exception {
     world.ready(ANNA);
     world.ready(BEN);
     world.ready(CLARA);
     int calls = world.engine.faults.calls();
-    long start = System.nanoTime();
 
     for (int i = 1000; i < 201_000; i++) {
       failed(World.user(i), Failed.Reason.CAPACITY);
     }
 
-    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(20));
     assertThat(world.engine.faults.calls()).as("calls of the engine").isEqualTo(calls);
     assertThat(root.resolve(World.user(1000).toString())).doesNotExist();
     assertThat(world.ready(ANNA).outcome()).isEqualTo(Ready.Outcome.REUSED);

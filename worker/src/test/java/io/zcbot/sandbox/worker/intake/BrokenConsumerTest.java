@@ -19,7 +19,6 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
@@ -76,9 +75,9 @@ class BrokenConsumerTest {
             Time.system(),
             IntakeMetrics.NONE)) {
       follower.start();
-      await().atMost(10, TimeUnit.SECONDS).until(() -> follower.readUpTo(0).isPresent());
+      await().until(() -> follower.readUpTo(0).isPresent());
       breaks.set(true);
-      await().atMost(10, TimeUnit.SECONDS).until(() -> used.contains(BEN));
+      await().until(() -> used.contains(BEN));
       assertThat(made).hasValue(2);
       assertThat(used).containsExactly(ANNA, BEN);
       assertThat(ages.getFirst()).isGreaterThanOrEqualTo(Duration.ofSeconds(50));
@@ -106,9 +105,9 @@ class BrokenConsumerTest {
             time,
             IntakeMetrics.NONE)) {
       follower.start();
-      await().atMost(10, TimeUnit.SECONDS).until(() -> made.get() == 2);
+      await().until(() -> made.get() >= 2);
       time.pass(Duration.ofMinutes(2));
-      await().atMost(10, TimeUnit.SECONDS).until(() -> used.contains(BEN));
+      await().until(() -> used.contains(BEN));
     }
   }
 
@@ -261,10 +260,10 @@ class BrokenConsumerTest {
             Time.system(),
             IntakeMetrics.NONE)) {
       intake.start();
-      await().atMost(10, TimeUnit.SECONDS).until(() -> consumers.made.get() == 2);
+      await().until(() -> consumers.made.get() == 2);
       assertThat(intake.problem()).contains(failure.toString());
       consumers.mayWork.countDown();
-      await().atMost(10, TimeUnit.SECONDS).until(() -> consumers.polls.get() > 2);
+      await().until(() -> consumers.polls.get() > 2);
       assertThat(intake.fatalProblem()).isNull();
     }
   }
@@ -284,10 +283,10 @@ class BrokenConsumerTest {
             Time.system(),
             IntakeMetrics.NONE)) {
       follower.start();
-      await().atMost(10, TimeUnit.SECONDS).until(() -> consumers.made.get() == 2);
+      await().until(() -> consumers.made.get() == 2);
       assertThat(follower.problem()).contains(failure.toString());
       consumers.mayWork.countDown();
-      await().atMost(10, TimeUnit.SECONDS).until(() -> follower.problem() == null);
+      await().until(() -> follower.problem() == null);
       assertThat(follower.fatalProblem()).isNull();
     }
   }

@@ -155,7 +155,7 @@ class CommandInputsTest {
 
   private void awaitAnswers() {
     try {
-      assertThat(answers.await(20, TimeUnit.SECONDS)).isTrue();
+      assertThat(answers.await(60, TimeUnit.SECONDS)).isTrue();
     } catch (InterruptedException e) {
       throw new InterruptException(e);
     }
@@ -297,7 +297,7 @@ class CommandInputsTest {
 
   @Test
   void manyUnknownCommandsTakeNoMoreThanTheBound() {
-    for (int i = 0; i < 10_000; i++) {
+    for (int i = 0; i < 7_500; i++) { // without their inputs, 7,171 fit
       publish("exec " + i, bytes("x".repeat(2_000)));
     }
     assertThat(inputs.bytes()).isLessThanOrEqualTo(CommandInputs.MAX_BYTES);
@@ -498,11 +498,12 @@ class CommandInputsTest {
   @Test
   void manyExecsAtWorkTakeNoMoreThanTheBoundEither() {
     String name = "%04d" + "ж".repeat(250);
-    for (int i = 0; i < 5_000; i++) {
+    for (int i = 0; i < 4_000; i++) { // without their inputs, 3,869 fit
       inputs.expect(new CommandKey(ANNA, name.formatted(i)));
       publish(name.formatted(i), bytes("x"));
     }
     assertThat(inputs.bytes()).isLessThanOrEqualTo(CommandInputs.MAX_BYTES);
+    assertThat(dropped).hasValueGreaterThan(0);
     CommandKey first = new CommandKey(ANNA, name.formatted(0));
     commands.begin(first);
     inputs.known(first, PARTITION, Instant.EPOCH);
@@ -529,7 +530,7 @@ class CommandInputsTest {
 
   /** Publishes inputs of unknown commands, more than may wait. */
   private void publishForOthers() {
-    for (int i = 0; i < 5_000; i++) {
+    for (int i = 0; i < 4_000; i++) { // some 3,870 may wait
       accept(append(BEN, "%04d".formatted(i) + "ж".repeat(250), bytes("x")));
     }
   }
@@ -580,7 +581,9 @@ class CommandInputsTest {
     for (int i = 1; i < 50; i++) {
       int taken = i + 1;
       commands.room(KEY, 2);
-      await().until(() -> commands.taken(KEY).size() == taken);
+      await()
+          .pollInterval(Duration.ofMillis(10))
+          .until(() -> commands.taken(KEY).size() == taken);
     }
     commands.room(KEY, 1000);
     // Once the log is read to its end, the follower delivers again.
@@ -708,7 +711,6 @@ class CommandInputsTest {
     isBusy = true;
     many.forEach(key -> commands.room(key, 1));
     await()
-        .atMost(Duration.ofSeconds(20))
         .until(
             () -> {
               time.pass(Duration.ofMillis(300));

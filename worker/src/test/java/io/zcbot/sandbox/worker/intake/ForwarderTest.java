@@ -12,7 +12,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -52,8 +51,8 @@ class ForwarderTest {
 
     log.countDown();
 
-    await().atMost(10, TimeUnit.SECONDS).until(() -> !bytes.isFull());
-    await().atMost(10, TimeUnit.SECONDS).until(() -> done.get() == 4);
+    await().until(() -> !bytes.isFull());
+    await().until(() -> done.get() == 4);
   }
 
   private void publish(List<ConsumerRecord<byte[], byte[]>> records, TopicPartition home)
@@ -86,16 +85,15 @@ class ForwarderTest {
     forward("ben", "3");
 
     await()
-        .atMost(10, TimeUnit.SECONDS)
         .during(Duration.ofMillis(300))
         .until(() -> published.equals(List.of("ben to 2: [3]")));
     log.countDown();
 
-    await().atMost(10, TimeUnit.SECONDS).until(() -> done.get() == 4);
+    await().until(() -> done.get() == 4);
     assertThat(published)
         .containsExactly("ben to 2: [3]", "anna to 2: [wait]", "anna to 2: [1, 2]");
     forward("anna", "4");
-    await().atMost(10, TimeUnit.SECONDS).until(() -> done.get() == 5);
+    await().until(() -> done.get() == 5);
     assertThat(published).endsWith("anna to 2: [4]");
   }
 
@@ -110,7 +108,7 @@ class ForwarderTest {
     forward("anna", 4 + " ".repeat(Forwarder.MAX_BATCH_BYTES));
     log.countDown();
 
-    await().atMost(10, TimeUnit.SECONDS).until(() -> done.get() == 5);
+    await().until(() -> done.get() == 5);
     assertThat(published)
         .containsExactly(
             "anna to 2: [wait]", "anna to 2: [1, 2]", "anna to 2: [3]", "anna to 2: [4]");
@@ -122,7 +120,7 @@ class ForwarderTest {
     await().until(() -> begun.contains("fail"));
     forward("anna", "2");
 
-    await().atMost(10, TimeUnit.SECONDS).until(() -> done.get() == 1);
+    await().until(() -> done.get() == 1);
     assertThat(published).containsExactly("anna to 2: [2]");
   }
 
@@ -150,7 +148,7 @@ class ForwarderTest {
           throw new IllegalStateException("thrown by the test");
         },
         done::incrementAndGet);
-    await().atMost(10, TimeUnit.SECONDS).until(() -> !bytes.isFull());
+    await().until(() -> !bytes.isFull());
     assertThat(done).hasValue(0);
   }
 }

@@ -15,7 +15,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
@@ -108,12 +107,12 @@ class LostCoordinatorTest {
 
     /** Waits for the assignment; then records can be added. */
     void awaitAssigned() {
-      Awaitility.await().atMost(20, TimeUnit.SECONDS).until(() -> isAssigned);
+      Awaitility.await().until(() -> isAssigned);
     }
 
     void await(Duration passed) {
       int to = polls.get() + (int) passed.dividedBy(TICK);
-      Awaitility.await().atMost(20, TimeUnit.SECONDS).until(() -> polls.get() >= to);
+      Awaitility.await().until(() -> polls.get() >= to);
     }
   }
 
@@ -144,7 +143,7 @@ class LostCoordinatorTest {
       intake.start();
       reader.awaitAssigned();
       reader.ensure(0);
-      await().atMost(20, TimeUnit.SECONDS).until(() -> answered.get() == 1);
+      await().until(() -> answered.get() == 1);
 
       reader.isCoordinatorAway = true;
       reader.await(Lease.TERM.plusSeconds(1));
@@ -154,7 +153,7 @@ class LostCoordinatorTest {
       assertThat(answered).as("read, and not answered").hasValue(1);
 
       reader.isCoordinatorAway = false;
-      await().atMost(20, TimeUnit.SECONDS).until(() -> answered.get() == 2);
+      await().until(() -> answered.get() == 2);
     }
   }
 
@@ -165,7 +164,7 @@ class LostCoordinatorTest {
       reader.awaitAssigned();
       reader.await(Lease.TERM.multipliedBy(3));
       reader.ensure(0);
-      await().atMost(20, TimeUnit.SECONDS).until(() -> answered.get() == 1);
+      await().until(() -> answered.get() == 1);
       assertThat(intake.problem()).isNull();
     }
   }

@@ -200,7 +200,7 @@ class CommandKillsIT {
 
   /** Waits until all records are read that a worker sent before it was stopped. */
   private void awaitWhatItSaid() throws Exception {
-    TimeUnit.MILLISECONDS.sleep(100); // what is in a socket gets into the log by itself
+    TimeUnit.SECONDS.sleep(1); // what is in a socket gets into the log by itself
     for (Topic topic : List.of(Topic.COMMANDS, Topic.EXITED)) {
       TopicPartition partition = new TopicPartition(deployment.topic(topic), 0);
       long end =

@@ -261,13 +261,13 @@ class CommandsOnTheLogIT {
   void atItsTimeoutTheWholeTreeGoes() throws Exception {
     UserId user = Deployment.newUser();
     Exited exited =
-        run(user, "'shell':'setsid sleep 200 & echo begun; sleep 200','timeout_seconds':1");
+        run(user, "'shell':'setsid sleep 200 & echo begun; sleep 200','timeout_seconds':5");
     assertThat(exited.reason()).isEqualTo(Exited.Reason.TIMEOUT);
     assertThat(exited.survivors()).isZero();
     assertThat(text(exited)).isEqualTo("begun\n");
     String sleepers = "'shell':'grep -lx sleep /proc/[0-9]*/comm 2>/dev/null | wc -l'";
     assertThat(text(run(user, sleepers))).isEqualTo("0\n");
-    assertThat(text(run(user, sleepers.replace("grep", "sleep 5 & sleep 0.5; grep"))))
+    assertThat(text(run(user, sleepers.replace("grep", "sleep 60 & sleep 2; grep"))))
         .isEqualTo("1\n");
   }
 

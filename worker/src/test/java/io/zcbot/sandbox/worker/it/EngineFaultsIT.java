@@ -164,7 +164,7 @@ class EngineFaultsIT {
     deployment.host().docker().killContainerCmd(doomed.containerId()).exec();
     deployment.agent().ensure(hot, "away-hot");
     deployment.agent().ensure(cold, "away-cold");
-    deployment.agent().ensure(impatient, "away-impatient", Instant.now().plusSeconds(3));
+    deployment.agent().ensure(impatient, "away-impatient", Instant.now().plusSeconds(10));
 
     await("health tells of the engine")
         .atMost(NOTICED)
@@ -213,7 +213,7 @@ class EngineFaultsIT {
     proxy.freeze();
     deployment.agent().ensure(hot, "frozen-hot");
     deployment.agent().ensure(cold, "frozen-cold");
-    Instant expiry = Instant.now().plusSeconds(4);
+    Instant expiry = Instant.now().plusSeconds(10);
     deployment.agent().ensure(impatient, "frozen-impatient", expiry);
     await("health tells of the engine")
         .atMost(NOTICED)

@@ -98,10 +98,11 @@ class IdleLimitsIT {
     // Nobody is to be reaped while somebody else's sandbox is made.
     shared.agent().ensured(active, LONG);
     Ready ready = shared.agent().ensured(atWork, LONG);
-    shared.agent().ensured(active, SHORT);
-    shared.agent().ensured(atWork, SHORT);
+    Duration ttl = Duration.ofSeconds(10); // the next steps take less, also on a busy machine
+    shared.agent().ensured(active, ttl);
+    shared.agent().ensured(atWork, ttl);
     // An answer can be read before its own worker counts it as a use.
-    TimeUnit.MILLISECONDS.sleep(500);
+    TimeUnit.SECONDS.sleep(2);
     shared.agent().activity(active);
     assertThat(shared.host().exec(ready.containerId(), "true").exitCode()).isZero();
     assertThat(shared.log().awaitReaped(active, SOON).lastUse()).isEqualTo(Reaped.Use.ACTIVITY);
@@ -183,9 +184,11 @@ class IdleLimitsIT {
 
   @Test
   void anEndIsAnnouncedBeforeItComesAndAgainAfterUse() throws Exception {
-    Duration notice = Duration.ofSeconds(4);
+    Duration notice = Duration.ofSeconds(8);
     try (Deployment deployment =
-        choosing().with("ZCBOT_SANDBOX_NOTICE", String.valueOf(notice.toSeconds()))) {
+        choosing()
+            .with("ZCBOT_SANDBOX_IDLE_TTL", "12s")
+            .with("ZCBOT_SANDBOX_NOTICE", String.valueOf(notice.toSeconds()))) {
       deployment.start("a");
       UserId user = Deployment.newUser();
       Ready ready = deployment.agent().ensured(user);

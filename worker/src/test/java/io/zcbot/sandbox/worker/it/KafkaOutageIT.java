@@ -35,7 +35,7 @@ import org.testcontainers.kafka.KafkaContainer;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Order(15)
 class KafkaOutageIT {
-  private static final Duration TTL = Duration.ofSeconds(8);
+  private static final Duration TTL = Duration.ofSeconds(10);
   private static final Duration LONG = Duration.ofMinutes(10);
 
   private KafkaContainer kafka;
@@ -129,7 +129,7 @@ class KafkaOutageIT {
     TimeUnit.MILLISECONDS.sleep(1500);
     assertThat(deployment.log().reaped(used)).isEmpty();
     // For longer than the TTL.
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 25; i++) {
       deployment.agent().activity(used);
       TimeUnit.MILLISECONDS.sleep(500);
     }

@@ -218,7 +218,7 @@ class LifecycleIT {
 
   @Test
   void aSandboxOfFullAgeIsReapedThoughItIsInUse() throws Exception {
-    try (Deployment brief = new Deployment().with("ZCBOT_SANDBOX_MAX_LIFETIME", "3s")) {
+    try (Deployment brief = new Deployment().with("ZCBOT_SANDBOX_MAX_LIFETIME", "10s")) {
       brief.start("a");
       UserId user = Deployment.newUser();
       Ready ready = brief.agent().ensured(user);
@@ -228,7 +228,7 @@ class LifecycleIT {
       assertThat(reaped.reason()).isEqualTo(Reaped.Reason.LIFETIME);
       // The age counts from the start, a moment before.
       assertThat(Duration.between(ready.readyAt(), reaped.reapedAt()))
-          .isGreaterThan(Duration.ofMillis(2500));
+          .isGreaterThan(Duration.ofSeconds(8));
       await().atMost(SECONDS).until(() -> !brief.host().exists(ready.containerId()));
       assertThat(brief.agent().ensured(user).outcome()).isEqualTo(Ready.Outcome.CREATED);
     }

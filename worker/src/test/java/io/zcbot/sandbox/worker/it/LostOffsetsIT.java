@@ -33,13 +33,17 @@ class LostOffsetsIT {
   private Deployment deployment;
   private TopicPartition ensures;
 
+  /** The deadline of the ensure that is answered: enough for a sandbox on a busy machine. */
+  private Instant expiry;
+
   /** A worker answered an ensure, committed and left. */
   @BeforeEach
   void oneIsAnswered() throws Exception {
     deployment = new Deployment().withOps().with("ZCBOT_TOPICS_PARTITIONS", "1");
     ensures = new TopicPartition(deployment.topic(Topic.ENSURE), 0);
     var worker = deployment.start("a");
-    deployment.agent().ensure(Deployment.newUser(), "answered", Instant.now().plusSeconds(8));
+    expiry = Instant.now().plusSeconds(30);
+    deployment.agent().ensure(Deployment.newUser(), "answered", expiry);
     assertThat(deployment.log().awaitAnswer("answered", Deployment.SOON)).isInstanceOf(Ready.class);
     deployment.stop(worker);
     assertThat(committed()).isEqualTo(1);
@@ -103,7 +107,7 @@ class LostOffsetsIT {
         .deleteConsumerGroupOffsets(deployment.id(), Set.of(ensures))
         .all()
         .get(90, TimeUnit.SECONDS);
-    TimeUnit.SECONDS.sleep(8); // the deadline of the one that was answered
+    Thread.sleep(Duration.between(Instant.now(), expiry));
     ensure("after");
     startsAndAnswers("after");
     assertThat(deployment.log().answers("answered"))

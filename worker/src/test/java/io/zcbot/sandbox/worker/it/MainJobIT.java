@@ -141,7 +141,7 @@ class MainJobIT {
   @Test
   void activityKeepsSandboxesAliveAndNoneOfItIsLost() throws Exception {
     deployment
-        .with("ZCBOT_SANDBOX_IDLE_TTL", "5s")
+        .with("ZCBOT_SANDBOX_IDLE_TTL", "10s")
         .with("ZCBOT_SANDBOX_IDLE_TTL_MAX", "1h")
         .start("a");
     List<UserId> users = new ArrayList<>();
@@ -150,12 +150,12 @@ class MainJobIT {
       deployment.agent().ensure(users.get(i), LONG);
     }
     users.forEach(user -> deployment.log().awaitReady(user, 1));
-    // All run: from now on none of them has more than five seconds.
+    // All run: from now on none of them has more than ten seconds.
     for (UserId user : users) {
       deployment.agent().ensure(user);
     }
-    // 200 activities over three times the TTL.
-    for (int i = 0; i < 200; i++) {
+    // 270 activities over twice the TTL.
+    for (int i = 0; i < 270; i++) {
       deployment.agent().activity(users.get(i % users.size()));
       TimeUnit.MILLISECONDS.sleep(75);
     }

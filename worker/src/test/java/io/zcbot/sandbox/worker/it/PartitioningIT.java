@@ -47,7 +47,7 @@ class PartitioningIT {
    */
   @BeforeAll
   void deploy() throws Exception {
-    deployment = new Deployment().with("ZCBOT_SANDBOX_IDLE_TTL", "4s");
+    deployment = new Deployment().with("ZCBOT_SANDBOX_IDLE_TTL", "10s");
     deployment.start("a");
     deployment.start("b");
   }
@@ -108,7 +108,7 @@ class PartitioningIT {
             .getValue()
             .iterator()
             .next();
-    for (int i = 0; i < 14; i++) {
+    for (int i = 0; i < 22; i++) { // for longer than the TTL
       TimeUnit.MILLISECONDS.sleep(500);
       deployment.agent().send(Topic.ACTIVITY, foreign, user, "{\"user_id\":\"" + user + "\"}");
     }

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 class LanesTest {
   private static final UserId ANNA = user(1);
   private static final UserId BEN = user(2);
-  private static final Duration PLENTY = Duration.ofSeconds(10);
+  private static final Duration PLENTY = Duration.ofSeconds(60);
 
   private static UserId user(int number) {
     return new UserId(new UUID(0, number));
@@ -70,7 +70,7 @@ class LanesTest {
     CountDownLatch other = new CountDownLatch(1);
     lanes.submit(ANNA, () -> await(release));
     lanes.submit(BEN, other::countDown);
-    assertThat(other.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(other.await(60, TimeUnit.SECONDS)).isTrue();
     assertThat(lanes.active()).isGreaterThanOrEqualTo(1);
     release.countDown();
     assertThat(lanes.awaitIdle(PLENTY)).isTrue();
@@ -86,7 +86,7 @@ class LanesTest {
           throw new IllegalStateException("thrown by the test");
         });
     lanes.submit(ANNA, next::countDown);
-    assertThat(next.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(next.await(60, TimeUnit.SECONDS)).isTrue();
   }
 
   @Test
@@ -103,7 +103,7 @@ class LanesTest {
           }
           done.countDown();
         });
-    assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(done.await(60, TimeUnit.SECONDS)).isTrue();
     assertThat(interrupted).hasValue(0);
   }
 
@@ -125,12 +125,14 @@ class LanesTest {
 
   @Test
   void closingInterruptsWhatDoesNotEndAndDropsWhatIsBehindIt() {
-    Lanes lanes = new Lanes(Duration.ofMillis(50));
+    Lanes lanes = new Lanes(Duration.ofMillis(500));
+    CountDownLatch begun = new CountDownLatch(1);
     AtomicInteger interrupted = new AtomicInteger();
     AtomicInteger behind = new AtomicInteger();
     lanes.submit(
         ANNA,
         () -> {
+          begun.countDown();
           try {
             new CountDownLatch(1).await();
           } catch (InterruptedException _) {
@@ -139,6 +141,7 @@ class LanesTest {
           }
         });
     lanes.submit(ANNA, behind::incrementAndGet);
+    await(begun);
     lanes.close();
     assertThat(interrupted).hasValue(1);
     assertThat(behind).hasValue(0);
@@ -147,7 +150,7 @@ class LanesTest {
 
   private static void await(CountDownLatch latch) {
     try {
-      assertThat(latch.await(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(latch.await(60, TimeUnit.SECONDS)).isTrue();
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }
@@ -155,7 +158,7 @@ class LanesTest {
 
   private static void join(Thread thread) {
     try {
-      assertThat(thread.join(Duration.ofSeconds(10))).isTrue();
+      assertThat(thread.join(PLENTY)).isTrue();
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }

@@ -30,7 +30,7 @@ class RootLockTest {
                 });
         assertThat(isDone(other)).isFalse();
       }
-      other.get(10, TimeUnit.SECONDS);
+      other.get(60, TimeUnit.SECONDS);
     }
   }
 
@@ -53,7 +53,7 @@ class RootLockTest {
       assertThat(other.waitFor(500, TimeUnit.MILLISECONDS)).isFalse();
       assertThat(said.ready()).isFalse();
     }
-    assertThat(other.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(other.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(other.inputReader().readLine()).isEqualTo("taken");
   }
 

@@ -459,7 +459,7 @@ class NetworkIT extends Attacks {
     applies(27);
     String slow =
         lab.image(
-            "ENTRYPOINT [\"bash\", \"-c\", \"sleep 3; exec /usr/local/sbin/zcbot-init \\\"$@\\\"\", \"slow\"]");
+            "ENTRYPOINT [\"bash\", \"-c\", \"sleep 6; exec /usr/local/sbin/zcbot-init \\\"$@\\\"\", \"slow\"]");
     UserId user = EngineFixture.user();
     String id = lab.fixture.create(lab.withImage(slow), user);
     String address = elsewhere.privates().getFirst();
@@ -471,7 +471,7 @@ class NetworkIT extends Attacks {
         Thread.ofVirtual()
             .start(
                 () -> {
-                  for (int i = 0; i < 400 && late.get() < 5; i++) {
+                  for (int i = 0; i < 1000 && late.get() < 5; i++) {
                     try {
                       boolean wasReady = ready.get();
                       Outcome outcome = lab.fixture.bash(id, to(address, Elsewhere.PORT));

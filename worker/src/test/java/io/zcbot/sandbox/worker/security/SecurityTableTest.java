@@ -62,7 +62,7 @@ class SecurityTableTest {
             .redirectErrorStream(true)
             .redirectOutput(results.resolve("output").toFile())
             .start();
-    assertThat(bash.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(bash.waitFor(60, TimeUnit.SECONDS)).isTrue();
     return bash.exitValue();
   }
 }

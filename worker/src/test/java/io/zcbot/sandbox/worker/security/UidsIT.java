@@ -72,7 +72,7 @@ class UidsIT extends Attacks {
               pass
           taken.append(n)
       print(*taken, file=file, flush=True)
-      time.sleep(30)
+      time.sleep(300)
       """;
 
   /** Prints the resources of which it gets none, with the error. */

@@ -19,7 +19,7 @@ class SignalsTest {
       new ProcessBuilder("kill", "-WINCH", Long.toString(ProcessHandle.current().pid()))
           .start()
           .waitFor();
-      assertThat(handled.await(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(handled.await(60, TimeUnit.SECONDS)).isTrue();
     }
   }
 }

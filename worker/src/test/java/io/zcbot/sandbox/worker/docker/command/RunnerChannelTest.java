@@ -171,7 +171,7 @@ class RunnerChannelTest {
 
     assertThat(
             catchThrowableOfType(
-                IOException.class, () -> channel.awaitHello(Duration.ofSeconds(5))))
+                IOException.class, () -> channel.awaitHello(Duration.ofSeconds(60))))
         .hasMessageContaining("ended");
     assertThat(
             catchThrowableOfType(
@@ -194,7 +194,7 @@ class RunnerChannelTest {
         InputStream body = Channels.newInputStream(pipe.source())) {
       Thread reader = Thread.ofVirtual().start(() -> channel.read(body));
       runner.write(engine(1, concat(hello(nonce), started(1), wants(1, 20_000))));
-      assertThat(channel.awaitHello(Duration.ofSeconds(5))).isEqualTo("runner 1");
+      assertThat(channel.awaitHello(Duration.ofSeconds(60))).isEqualTo("runner 1");
       assertThat(witness.takeWanted(20_000)).isEqualTo(20_000);
 
       byte[] input = new byte[20_000];

@@ -232,7 +232,7 @@ class HostRulesTest {
     script.environment().put("BASH_FUNC_mount%%", "() { :; }");
     script.environment().putAll(settings);
     Process process = script.start();
-    assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
     return Files.readString(output);
   }
 }

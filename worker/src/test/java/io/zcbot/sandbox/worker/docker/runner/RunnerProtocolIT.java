@@ -216,7 +216,10 @@ class RunnerProtocolIT {
         runner.start(
             Start.bash("(sleep 0.3; echo late; echo alive >/tmp/alive) & yes | head -1000"));
     assertEnd(background.discard(), EXITED, 0);
-    assertThat(runner.look("sleep 0.6; cat /tmp/alive")).isEqualTo("alive");
+    assertThat(
+            runner.look(
+                "for i in {1..300}; do [[ -s /tmp/alive ]] && break; sleep 0.1; done; cat /tmp/alive"))
+        .isEqualTo("alive");
   }
 
   /**
@@ -488,7 +491,7 @@ class RunnerProtocolIT {
   @Test
   void theEndOfATerminalsInputIsToldOnceToWhoGoesOn() throws Exception {
     String script =
-        "stty -icanon -echo; echo ready; read -rt 1.5 -N 9 got; printf %s \"$got\" | od -An -c";
+        "stty -icanon -echo; echo ready; read -rt 5 -N 9 got; printf %s \"$got\" | od -An -c";
     RunnerCommandView command = runner.start(Start.bash(script).inTerminal());
     assertEnd(command.awaitOutput("ready").endInput(), EXITED, 0);
     assertThat(command.out()).isEqualTo("ready\r\n 004\r\n");

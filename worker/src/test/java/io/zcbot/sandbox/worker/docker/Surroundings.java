@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /**
  * An engine in a network namespace of its own, and beyond it, in another, an internet that has a
@@ -104,7 +105,10 @@ final class Surroundings implements AutoCloseable {
                     .toString(),
                 World.class.getName()));
     command.addAll(List.of(resolvers));
-    Process server = new ProcessBuilder(command).redirectErrorStream(true).start();
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    // Java says on its output what it takes from them.
+    builder.environment().keySet().removeAll(Set.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"));
+    Process server = builder.start();
     servers.add(server);
     BufferedReader said = server.inputReader(StandardCharsets.UTF_8);
     String line = said.readLine();

@@ -8,6 +8,8 @@ import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.Execs;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -73,10 +75,15 @@ final class RunnerContainer implements AutoCloseable {
         .strip();
   }
 
-  /** Those that it may use, as the engine names them; empty for all. */
-  void onProcessors(String which) throws IOException, InterruptedException {
-    String all = "0-" + (Runtime.getRuntime().availableProcessors() - 1);
-    Commands.run("docker", "update", "--cpuset-cpus", which.isEmpty() ? all : which, name);
+  /** Whether it may use only one of the processors that the tests may use, or all of them. */
+  void onOneProcessor(boolean one) throws IOException, InterruptedException {
+    String all =
+        Files.readAllLines(Path.of("/proc/self/status")).stream()
+            .filter(line -> line.startsWith("Cpus_allowed_list:"))
+            .map(line -> line.split("\\s+")[1])
+            .findFirst()
+            .orElseThrow();
+    Commands.run("docker", "update", "--cpuset-cpus", one ? all.split("[-,]")[0] : all, name);
   }
 
   boolean isRunning() throws IOException, InterruptedException {

@@ -13,8 +13,8 @@ unlocked() { # command...
   exec "$@" {run_lock_fd}>&-
 }
 
-free_port() { # from
-  local port=$1
+free_port() { # from, or a random one above it, so that runs that begin together do not take the same
+  local port=$(($1 + RANDOM % 500))
   while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
   echo "$port"
 }

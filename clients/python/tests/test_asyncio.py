@@ -21,6 +21,9 @@ from zcbot_sandbox import (
     calls,
 )
 
+#: Of all tests that need no user of their own.
+USER = new_user()
+
 
 @pytest.fixture
 async def client(deployment: Deployment) -> AsyncIterator[AsyncClient]:
@@ -30,7 +33,7 @@ async def client(deployment: Deployment) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 def sandbox(client: AsyncClient) -> AsyncSandbox:
-    return client.sandbox("00000000-0000-4000-8000-00000000a510")
+    return client.sandbox(USER)
 
 
 async def test_run(sandbox: AsyncSandbox) -> None:

@@ -246,7 +246,7 @@ def test_files_of_a_lying_sandbox(sandbox: Sandbox) -> None:
 def test_keepalive_coalesced(
     deployment: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keepalives, "_SHORTEST_TTL", 1000.0)
+    monkeypatch.setattr(keepalives, "_REPORTS_IN_A_TTL", 0.1)  # no second one is due in this test
     user = new_user()
     sandbox = client.sandbox(user)
     with Watch(deployment.bootstrap, "sandbox.activity") as activities:

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from conftest import PATIENCE, ROOT, Deployment, new_user
+from conftest import PATIENCE, ROOT, WITHOUT_PROXY, Deployment, new_user
 from zcbot_sandbox import Client
 
 HERE = ROOT / "clients" / "python"
@@ -87,7 +87,7 @@ def test_the_web_handler(client: Client) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{server.server_port}{path}", data)
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            with WITHOUT_PROXY.open(request, timeout=PATIENCE) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as e:
             return e.code, json.load(e)

@@ -62,7 +62,8 @@ class BuildFilesTest {
     "--help, commands.options"
   })
   void theWorkersImageRunsEachCommandWithTheOptionsMeantForIt(
-      String command, String options, @TempDir Path path) throws Exception {
+      String command, String options, @TempDir(factory = ProgramDirectory.class) Path path)
+      throws Exception {
     Path java = Files.writeString(path.resolve("java"), "#!/bin/sh\necho \"$*\"\n");
     assertThat(java.toFile().setExecutable(true)).isTrue();
     List<String> start = new ArrayList<>();

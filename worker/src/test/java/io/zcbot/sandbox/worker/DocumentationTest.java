@@ -7,11 +7,8 @@ package io.zcbot.sandbox.worker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -19,12 +16,11 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Checks the Markdown documents of the repository. */
 class DocumentationTest {
-  private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
+  private static final Path ROOT = RepositoryFiles.ROOT;
   private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)");
   private static final Pattern HEADING = Pattern.compile("(?m)^#+ +(.+)$");
   private static final Pattern CODE_BLOCK = Pattern.compile("(?ms)^```.*?^```");
@@ -34,8 +30,6 @@ class DocumentationTest {
       Pattern.compile("`@?([A-Z][a-z]+(?:[A-Z][a-z0-9]*)+)(?:\\.\\w+)?`");
 
   private static final Pattern RUN = Pattern.compile("test=([\\w/]+)|not-run=\"[^\"]{8,}\"");
-
-  private static final Set<String> NOT_OURS = Set.of("target", "data", "node_modules");
 
   @Test
   void everyRelativeLinkLeadsToAFileAndAHeading() throws IOException {
@@ -104,13 +98,11 @@ class DocumentationTest {
   }
 
   private static Set<String> classes() throws IOException {
-    try (Stream<Path> files = Files.walk(ROOT)) {
-      return files
-          .map(file -> file.getFileName().toString())
-          .filter(name -> name.endsWith(".java"))
-          .map(name -> name.substring(0, name.length() - ".java".length()))
-          .collect(Collectors.toSet());
-    }
+    return RepositoryFiles.all().stream()
+        .map(file -> file.getFileName().toString())
+        .filter(name -> name.endsWith(".java"))
+        .map(name -> name.substring(0, name.length() - ".java".length()))
+        .collect(Collectors.toSet());
   }
 
   private static boolean resolves(Path document, String link) throws IOException {
@@ -137,26 +129,9 @@ class DocumentationTest {
   }
 
   static List<Path> documents() throws IOException {
-    List<Path> documents = new ArrayList<>();
-    Files.walkFileTree(
-        ROOT,
-        new SimpleFileVisitor<>() {
-          @Override
-          public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes) {
-            String name = directory.getFileName().toString();
-            boolean ours =
-                directory.equals(ROOT) || !(NOT_OURS.contains(name) || name.startsWith("."));
-            return ours ? FileVisitResult.CONTINUE : FileVisitResult.SKIP_SUBTREE;
-          }
-
-          @Override
-          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-            if (file.toString().endsWith(".md")) {
-              documents.add(file);
-            }
-            return FileVisitResult.CONTINUE;
-          }
-        });
-    return documents;
+    return RepositoryFiles.all().stream()
+        .filter(file -> file.toString().endsWith(".md") && !file.toString().startsWith("."))
+        .map(ROOT::resolve)
+        .toList();
   }
 }

@@ -7,14 +7,9 @@ package io.zcbot.sandbox.worker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -23,12 +18,8 @@ import org.junit.jupiter.api.Test;
  * knows nothing of scripts, images and build files.
  */
 class LicenceHeaderTest {
-  private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
   private static final String HEADER = "SPDX-License-Identifier: Apache-2.0";
   private static final int LINES_READ = 6;
-
-  /** Directories that hold no sources. */
-  private static final Set<String> NOT_SOURCES = Set.of("target", ".git", "data", ".idea");
 
   private static final List<String> KINDS =
       List.of(
@@ -59,7 +50,7 @@ class LicenceHeaderTest {
   }
 
   private static void assertHeader(Path source) throws IOException {
-    try (Stream<String> lines = Files.lines(REPOSITORY.resolve(source))) {
+    try (Stream<String> lines = Files.lines(RepositoryFiles.ROOT.resolve(source))) {
       assertThat(lines.limit(LINES_READ))
           .as("the first lines of %s", source)
           .anyMatch(line -> line.contains(HEADER));
@@ -67,26 +58,7 @@ class LicenceHeaderTest {
   }
 
   private static List<Path> sources() throws IOException {
-    List<Path> sources = new ArrayList<>();
-    Files.walkFileTree(
-        REPOSITORY,
-        new SimpleFileVisitor<>() {
-          @Override
-          public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes) {
-            return NOT_SOURCES.contains(directory.getFileName().toString())
-                ? FileVisitResult.SKIP_SUBTREE
-                : FileVisitResult.CONTINUE;
-          }
-
-          @Override
-          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-            if (attributes.isRegularFile() && needsHeader(REPOSITORY.relativize(file))) {
-              sources.add(REPOSITORY.relativize(file));
-            }
-            return FileVisitResult.CONTINUE;
-          }
-        });
-    return sources;
+    return RepositoryFiles.all().stream().filter(LicenceHeaderTest::needsHeader).toList();
   }
 
   private static boolean needsHeader(Path source) {

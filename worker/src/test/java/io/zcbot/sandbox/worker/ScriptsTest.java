@@ -25,7 +25,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ScriptsTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
 
-  @TempDir private Path directory;
+  @TempDir(factory = ProgramDirectory.class)
+  private Path directory;
 
   @AfterEach
   void letEverythingBeRemoved() throws IOException {

@@ -249,7 +249,7 @@ class ExecCommandIT {
     Process process = process(command.toArray(String[]::new));
     try {
       var _ = read(process, "ready\n");
-      new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start().waitFor();
+      CliProcess.signal(process, "INT");
       assertThat(process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
       assertThat(process.exitValue()).isEqualTo(128 + 2);
     } finally {

@@ -34,6 +34,7 @@ final class CliProcess {
     // A person is told after some seconds that Kafka does not answer; this machine may be that
     // slow.
     builder.environment().put("ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS", "60000");
+    builder.environment().put("SHELL", "/bin/sh"); // of the lines that script(1) runs
     builder.environment().putAll(settings);
     Process process = builder.start();
     CompletableFuture.delayedExecutor(seconds, TimeUnit.SECONDS)
@@ -43,6 +44,11 @@ final class CliProcess {
               process.destroyForcibly();
             });
     return process;
+  }
+
+  /** Sends a signal by the shell's own kill, since not every machine has the program. */
+  static void signal(Process process, String name) throws IOException, InterruptedException {
+    new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid()).start().waitFor();
   }
 
   static String read(Process process, String until) throws IOException {

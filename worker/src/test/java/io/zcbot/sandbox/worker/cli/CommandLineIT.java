@@ -200,7 +200,7 @@ class CommandLineIT {
     Process process = process(command.toArray(String[]::new));
     try {
       var _ = read(process, "ready\n");
-      new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start().waitFor();
+      CliProcess.signal(process, "INT");
       var _ = read(process, "got it\n");
       assertThat(process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
       assertThat(process.exitValue()).isEqualTo(9);

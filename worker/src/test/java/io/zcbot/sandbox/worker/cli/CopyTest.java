@@ -574,7 +574,7 @@ class CopyTest {
                   names(sandbox).size() == 1
                       && Files.size(sandbox.resolve(names(sandbox).getFirst()))
                           == SandboxFiles.PIECE);
-      var _ = new ProcessBuilder("kill", "-" + signal, Long.toString(copy.pid())).start().waitFor();
+      CliProcess.signal(copy, signal);
       assertThat(copy.waitFor(60, TimeUnit.SECONDS)).isTrue();
       assertThat(new String(copy.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
           .contains("stopping; ")

@@ -61,7 +61,7 @@ final class LocalCommands implements CommandLog {
       }
       case Input.Content.End() -> stdin.close();
       case Input.Content.Signal(var signal) ->
-          new ProcessBuilder("kill", "-" + signal.name(), Long.toString(process.pid())).start();
+          new ProcessBuilder("sh", "-c", "kill -" + signal.name() + " " + process.pid()).start();
       case Input.Content.Resize _ -> {}
     }
   }

@@ -10,8 +10,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.SandboxEvent;
-import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.testkit.FakeMounts;
+import io.zcbot.sandbox.worker.testkit.TestWorkspaces;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -75,7 +75,7 @@ class FailedStartTest extends AdapterTestCase {
 
   /** The answer to the user's ensure, which is one event. */
   private SandboxEvent answer() throws Exception {
-    try (var domains = new DomainInATest(engine, "w1", Workspaces.open(directory))) {
+    try (var domains = new DomainInATest(engine, "w1", TestWorkspaces.open(directory))) {
       var domain = domains.begin(sandboxes, new FakeMounts(() -> false), 0);
       SandboxEvent answer = domains.ensure(domain, USER);
       assertThat(domains.log).containsExactly(answer);

@@ -8,6 +8,7 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.Network.Ipam;
@@ -25,6 +26,7 @@ import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.Execs.Outcome;
 import io.zcbot.sandbox.worker.testkit.machine.Execs.Said;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -301,9 +303,7 @@ class HostFirewallIT {
     assertThat(flood(sandbox)).isEqualTo("8000 answers");
     Duration answered = around.engine.processorTime().minus(before);
     System.out.printf("8,000 questions took the engine %s, unsealed %s%n", refused, answered);
-    assertThat(answered)
-        .isGreaterThan(refused.multipliedBy(5))
-        .isGreaterThan(Duration.ofMillis(100));
+    assertThat(answered).isGreaterThan(refused.multipliedBy(5));
   }
 
   /** Queries the engine's own resolver for the sandbox's own address. */
@@ -615,6 +615,9 @@ class HostFirewallIT {
    * containers that had the address before.
    */
   private long flows(Started sandbox, String protocol) throws Exception {
+    assumeTrue(
+        Files.exists(Path.of("/proc/net/nf_conntrack")),
+        "this kernel, without CONFIG_NF_CONNTRACK_PROCFS, lists no connections");
     Pattern own =
         Pattern.compile("ipv4 +2 " + protocol + " .*? src=" + address(sandbox) + " .* src=.*");
     return Commands.run(

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.docker;
 
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
+import io.zcbot.sandbox.worker.testkit.machine.RunLock;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -14,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /**
  * An engine in a separate network namespace and, beyond it in another one, an internet that has a
@@ -31,22 +33,28 @@ final class Surroundings implements AutoCloseable {
   static final String PRIVATE6 = "fd99::1";
   static final String HOST6 = "2001:db8:feed:1::2";
 
+  private final RunLock lock;
   private final String world;
   private final List<Process> servers = new ArrayList<>();
   final EngineHost engine;
 
   Surroundings(Path base, String name, String... options) throws Exception {
     world = "zcbot-" + name + "-world";
-    Commands.tryRun("ip", "netns", "del", world);
-    Path image = base.resolve(name + ".tar");
-    Files.createDirectories(base);
-    EngineHost.saveImage(image);
-    engine = EngineHost.start(base, name, image, options);
-    Files.delete(image);
-    Commands.run("ip", "netns", "add", world);
-    connect(engine.namespace());
-    serve(world, PUBLIC, PRIVATE);
-    serve(engine.namespace());
+    lock = RunLock.take(base.resolve(name + ".lock"));
+    try {
+      Commands.tryRun("ip", "netns", "del", world);
+      Path image = base.resolve(name + ".tar");
+      EngineHost.saveImage(image);
+      engine = EngineHost.start(base, name, image, options);
+      Files.delete(image);
+      Commands.run("ip", "netns", "add", world);
+      connect(engine.namespace());
+      serve(world, PUBLIC, PRIVATE);
+      serve(engine.namespace());
+    } catch (Exception e) {
+      lock.close();
+      throw e;
+    }
   }
 
   private void connect(String host) throws Exception {
@@ -104,7 +112,10 @@ final class Surroundings implements AutoCloseable {
                     .toString(),
                 World.class.getName()));
     command.addAll(List.of(resolvers));
-    Process server = new ProcessBuilder(command).redirectErrorStream(true).start();
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    // Java says on its output what it takes from them.
+    builder.environment().keySet().removeAll(Set.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"));
+    Process server = builder.start();
     servers.add(server);
     BufferedReader said = server.inputReader(StandardCharsets.UTF_8);
     String line = said.readLine();
@@ -127,6 +138,7 @@ final class Surroundings implements AutoCloseable {
     try {
       engine.close();
       Commands.tryRun("ip", "netns", "del", world);
+      lock.close();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("interrupted while clearing away");

@@ -33,7 +33,10 @@ class HostChecksTest {
 
   @Test
   void aRootThatOthersCanWriteToFails(@TempDir Path directory) throws Exception {
-    Path root = Files.createDirectory(directory.resolve("root"));
+    Path root =
+        Files.createDirectory(
+            directory.resolve("root"),
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
     assertThat(WorkspaceChecks.root(root, OF_ROOT).level()).isEqualTo(Level.OK);
     assertThat(WorkspaceChecks.root(root.resolve("made/later"), OF_ROOT).level())
         .isEqualTo(Level.OK);

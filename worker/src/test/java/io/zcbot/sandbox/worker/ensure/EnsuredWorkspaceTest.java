@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
+import io.zcbot.sandbox.worker.testkit.TestWorkspaces;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -73,6 +74,7 @@ class EnsuredWorkspaceTest extends InAWorld {
     Path workspace = Path.of(world.ready(ANNA).environment().workspace());
     assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(workspace)))
         .isEqualTo("rwx------");
-    assertThat(Files.getAttribute(workspace, "unix:uid")).isEqualTo(1000);
+    assertThat(Files.getAttribute(workspace, "unix:uid"))
+        .isEqualTo(TestWorkspaces.owner(root).uid());
   }
 }

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -66,7 +67,7 @@ final class BrokerCluster implements AutoCloseable {
    * free.
    */
   private void takePorts() throws IOException {
-    int candidate = 21_000 + (int) (ProcessHandle.current().pid() % 5_000);
+    int candidate = ThreadLocalRandom.current().nextInt(21_000, 26_000);
     while (ports.size() + controllerPorts.size() < 2 * NODES) {
       try (ServerSocket _ = new ServerSocket(candidate, 1, InetAddress.ofLiteral(LOOPBACK))) {
         (ports.size() < NODES ? ports : controllerPorts).add(candidate);

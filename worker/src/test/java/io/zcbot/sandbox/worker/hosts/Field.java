@@ -9,12 +9,10 @@ import static org.awaitility.Awaitility.await;
 import com.github.dockerjava.api.model.Container;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
+import io.zcbot.sandbox.worker.testkit.machine.RunLock;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -37,14 +35,12 @@ final class Field {
       Path.of(System.getProperty("zcbot.hosts.dir", "/var/tmp/zcbot-hosts"));
 
   private static Field shared;
-  private final FileChannel lockFile;
-  private final FileLock lock;
+  private final RunLock lock;
   private final List<EngineHost> hosts = new ArrayList<>();
   private BrokerCluster brokers;
   private boolean closed;
 
-  private Field(FileChannel lockFile, FileLock lock) {
-    this.lockFile = lockFile;
+  private Field(RunLock lock) {
     this.lock = lock;
   }
 
@@ -64,15 +60,7 @@ final class Field {
           "the many-host tests make network namespaces and start container engines in them:"
               + " run them as root");
     }
-    Files.createDirectories(BASE);
-    FileChannel lockFile =
-        FileChannel.open(BASE.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-    FileLock lock = lockFile.tryLock();
-    if (lock == null) {
-      lockFile.close();
-      throw new IOException("another run of the many-host tests works in " + BASE);
-    }
-    Field field = new Field(lockFile, lock);
+    Field field = new Field(RunLock.take(BASE.resolve("lock")));
     try {
       field.clear();
       field.start();
@@ -207,8 +195,7 @@ final class Field {
     }
     clear();
     Files.deleteIfExists(BASE.resolve("image.tar"));
-    lock.release();
-    lockFile.close();
+    lock.close();
   }
 
   /** Removes what workers of one trial left on the engines. */

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.BufferedReader;
 import java.nio.file.Path;
+import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -36,18 +37,20 @@ class RootLockTest {
 
   @Test
   void workersWaitForOneAnother() throws Exception {
+    ProcessBuilder builder =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty(
+                    "surefire.test.class.path", System.getProperty("java.class.path")),
+                Other.class.getName(),
+                root.toString())
+            .redirectErrorStream(true);
+    // Java says on its output what it takes from them.
+    builder.environment().keySet().removeAll(Set.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"));
     Process other;
     try (RootLock _ = RootLock.take(root)) {
-      other =
-          new ProcessBuilder(
-                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                  "-cp",
-                  System.getProperty(
-                      "surefire.test.class.path", System.getProperty("java.class.path")),
-                  Other.class.getName(),
-                  root.toString())
-              .redirectErrorStream(true)
-              .start();
+      other = builder.start();
       BufferedReader said = other.inputReader();
       assertThat(said.readLine()).isEqualTo("waiting");
       assertThat(other.waitFor(500, TimeUnit.MILLISECONDS)).isFalse();

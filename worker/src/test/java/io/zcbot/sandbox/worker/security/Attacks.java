@@ -34,7 +34,8 @@ abstract class Attacks {
 
   @BeforeParameterizedClassInvocation
   void open(Profile profile) throws Exception {
-    directory = Files.createTempDirectory("zcbot-attacks-");
+    // On a disk: /tmp may be a tmpfs that is mounted nosuid and nodev.
+    directory = Files.createTempDirectory(Path.of("/var/tmp"), "zcbot-attacks-");
     lab = new Lab(profile, directory);
   }
 

@@ -27,7 +27,7 @@ import java.util.stream.Stream;
 final class Elsewhere implements AutoCloseable {
   static final int PORT = 8000;
 
-  private final int n = ThreadLocalRandom.current().nextInt(2, 250);
+  private int n = number();
   private final Lab lab;
   private final EngineFixture fixture;
   private final int free;
@@ -110,7 +110,27 @@ final class Elsewhere implements AutoCloseable {
     }
   }
 
+  private static int number() {
+    return ThreadLocalRandom.current().nextInt(2, 250);
+  }
+
+  /** With another number where another run has routes to these addresses. */
   private void connect() throws IOException, InterruptedException {
+    for (int tries = 1; ; tries++) {
+      try {
+        connectOnce();
+        return;
+      } catch (IOException e) {
+        if (tries == 5 || !e.getMessage().contains("File exists")) {
+          throw e;
+        }
+        lab.onHost("ip", "link", "delete", cable); // and the routes by it
+        n = number();
+      }
+    }
+  }
+
+  private void connectOnce() throws IOException, InterruptedException {
     long pid = lab.pid(container);
     String there = cable + "p";
     String near = "198.19." + n + ".1";

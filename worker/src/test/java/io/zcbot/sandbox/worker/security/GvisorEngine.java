@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.security;
 
 import io.zcbot.sandbox.worker.testkit.machine.EngineHost;
+import io.zcbot.sandbox.worker.testkit.machine.RunLock;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
@@ -26,25 +27,31 @@ final class GvisorEngine implements AutoCloseable {
 
   private static final Path BASE = Path.of("/var/tmp/zcbot-security");
 
+  private final RunLock lock;
   private final EngineHost host;
   private final Path config;
   private boolean closed;
 
   private GvisorEngine() {
     try {
-      Files.createDirectories(BASE);
-      Path image = BASE.resolve("image.tar");
-      EngineHost.saveImage(image);
-      // The host's sockets: gVisor's own network stack does not start on every kernel.
-      config =
-          Files.writeString(
-              BASE.resolve("daemon.json"),
-              """
-              {"runtimes": {"%s": {"path": "/usr/bin/runsc",
-               "runtimeArgs": ["--platform=systrap", "--network=host"]}}}"""
-                  .formatted(RUNTIME));
-      host = EngineHost.start(BASE, "gvisor", image, "--config-file=" + config);
-      Files.delete(image);
+      lock = RunLock.take(BASE.resolve("lock"));
+      try {
+        Path image = BASE.resolve("image.tar");
+        EngineHost.saveImage(image);
+        // The host's sockets: gVisor's own network stack does not start on every kernel.
+        config =
+            Files.writeString(
+                BASE.resolve("daemon.json"),
+                """
+                {"runtimes": {"%s": {"path": "/usr/bin/runsc",
+                 "runtimeArgs": ["--platform=systrap", "--network=host"]}}}"""
+                    .formatted(RUNTIME));
+        host = EngineHost.start(BASE, "gvisor", image, "--config-file=" + config);
+        Files.delete(image);
+      } catch (IOException | InterruptedException | RuntimeException e) {
+        lock.close();
+        throw e;
+      }
       // The end of a run that is killed as well.
       Runtime.getRuntime().addShutdownHook(new Thread(this::closeQuietly));
     } catch (IOException e) {
@@ -80,6 +87,7 @@ final class GvisorEngine implements AutoCloseable {
       throw new InterruptedIOException("interrupted while stopping an engine");
     }
     Files.deleteIfExists(config);
+    lock.close();
   }
 
   /** Provides the run's engine, started when it is first needed. */

@@ -16,6 +16,7 @@ import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.testkit.TestWorkspaces;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -87,7 +88,7 @@ final class Simulation {
     stalls = new Stalls(broker, judge, hosts, seed, this::tell);
     broker.of(leaders, stalls);
     misfortunes = new Misfortunes(broker, judge, hosts, this::tell);
-    Workspaces workspaces = Workspaces.open(root);
+    Workspaces workspaces = TestWorkspaces.open(root);
     int count = 1 + random.nextInt(3);
     int slots = 2 * random.nextInt(2);
     GroupConfig.Handover handover = GroupConfig.Handover.values()[random.nextInt(4) == 0 ? 1 : 0];

@@ -179,7 +179,7 @@ public final class World {
     this.newUsersPerMinute = newUsersPerMinute;
     this.warm = warm;
     this.mostWarm = mostWarm;
-    this.workspaces = Workspaces.open(root).limitedBy(user -> quota.limit(user));
+    this.workspaces = TestWorkspaces.open(root).limitedBy(user -> quota.limit(user));
     this.capacity = capacity;
     this.limits = limits;
     this.domain = boot();

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.cli.terminal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -16,9 +17,7 @@ class SignalsTest {
     CountDownLatch handled = new CountDownLatch(1);
     // By default, the JVM ignores it.
     try (var _ = Signals.handle("WINCH", handled::countDown)) {
-      new ProcessBuilder("kill", "-WINCH", Long.toString(ProcessHandle.current().pid()))
-          .start()
-          .waitFor();
+      Commands.signal(ProcessHandle.current().pid(), "WINCH");
       assertThat(handled.await(60, TimeUnit.SECONDS)).isTrue();
     }
   }

@@ -8,6 +8,8 @@ import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.Execs;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -75,10 +77,15 @@ final class RunnerContainer implements AutoCloseable {
         .strip();
   }
 
-  /** Sets the processors that the container may use, in the engine's notation; empty for all. */
-  void onProcessors(String which) throws IOException, InterruptedException {
-    String all = "0-" + (Runtime.getRuntime().availableProcessors() - 1);
-    Commands.run("docker", "update", "--cpuset-cpus", which.isEmpty() ? all : which, name);
+  /** Lets the container use one of the processors of this process, or all of them. */
+  void onOneProcessor(boolean one) throws IOException, InterruptedException {
+    String all =
+        Files.readAllLines(Path.of("/proc/self/status")).stream()
+            .filter(line -> line.startsWith("Cpus_allowed_list:"))
+            .map(line -> line.split("\\s+")[1])
+            .findFirst()
+            .orElseThrow();
+    Commands.run("docker", "update", "--cpuset-cpus", one ? all.split("[-,]")[0] : all, name);
   }
 
   boolean isRunning() throws IOException, InterruptedException {

@@ -559,7 +559,7 @@ class RunnerProtocolIT {
   /** With one processor, whose turn it is not yet has no session of its own. */
   @Test
   void aResetKillsWhatHasJustBegun() throws Exception {
-    container.onProcessors("0");
+    container.onOneProcessor(true);
     try {
       for (int round = 0; round < 100; round++) {
         runner.startAndReset(Start.of("sleep", "49"), 2);
@@ -568,7 +568,7 @@ class RunnerProtocolIT {
             .doesNotContain("sleep 49");
       }
     } finally {
-      container.onProcessors("");
+      container.onOneProcessor(false);
     }
   }
 

@@ -19,12 +19,13 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** The HTTP endpoints of a worker. */
 public final class WorkerOps implements AutoCloseable {
   private static final AtomicInteger NEXT_PORT =
-      new AtomicInteger(11_000 + (int) (ProcessHandle.current().pid() % 8_000));
+      new AtomicInteger(ThreadLocalRandom.current().nextInt(11_000, 19_000));
 
   private final HttpClient http = HttpClient.newHttpClient();
   private final int port;

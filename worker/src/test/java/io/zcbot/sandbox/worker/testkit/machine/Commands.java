@@ -59,7 +59,8 @@ public final class Commands {
     }
   }
 
+  /** Sends a signal by the shell's own kill, since not every machine has the program. */
   public static void signal(long pid, String name) throws IOException, InterruptedException {
-    run("kill", "-" + name, Long.toString(pid));
+    run("sh", "-c", "kill -" + name + " " + pid);
   }
 }

@@ -36,9 +36,9 @@ public interface ClientMetrics {
    * A request ended.
    *
    * @param outcome how it ended: {@code created}, {@code reused}, {@code recreated} or {@code
-   *     claimed} for an ensure, {@code exited} or {@code signalled} for a command, the reason of the
-   *     sandbox's end or {@code none} for a release, otherwise {@code interrupted} or the simple
-   *     name of the exception's class
+   *     claimed} for an ensure, {@code exited} or {@code signalled} for a command, the reason of
+   *     the sandbox's end or {@code none} for a release, otherwise {@code interrupted} or the
+   *     simple name of the exception's class
    * @param took time from the call to its return
    */
   default void ended(Request request, String outcome, Duration took) {}

@@ -581,9 +581,7 @@ class CommandInputsTest {
     for (int i = 1; i < 50; i++) {
       int taken = i + 1;
       commands.room(KEY, 2);
-      await()
-          .pollInterval(Duration.ofMillis(10))
-          .until(() -> commands.taken(KEY).size() == taken);
+      await().pollInterval(Duration.ofMillis(10)).until(() -> commands.taken(KEY).size() == taken);
     }
     commands.room(KEY, 1000);
     // Once the log is read to its end, the follower delivers again.

@@ -84,9 +84,7 @@ class ForwarderTest {
     forward("anna", "2");
     forward("ben", "3");
 
-    await()
-        .during(Duration.ofMillis(300))
-        .until(() -> published.equals(List.of("ben to 2: [3]")));
+    await().during(Duration.ofMillis(300)).until(() -> published.equals(List.of("ben to 2: [3]")));
     log.countDown();
 
     await().until(() -> done.get() == 4);

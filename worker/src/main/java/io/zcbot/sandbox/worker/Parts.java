@@ -145,7 +145,8 @@ final class Parts {
                 config.group().restart,
                 state::isStopping),
             domain.takeover(),
-            new LogReading(new LogComparison(registry, sandboxLog, time), takeoverRetry),
+            new LogReading(
+                new LogComparison(registry, sandboxLog, time, config.workerId()), takeoverRetry),
             eager,
             assignment,
             state::isStopping,

@@ -39,7 +39,7 @@ public final class Worker implements AutoCloseable {
   /**
    * Long, because each run reads the live table of all partitions whose users have sandboxes here.
    */
-  private static final Duration LISTING_INTERVAL = Duration.ofMinutes(5);
+  private static final Duration COMPARISON_INTERVAL = Duration.ofMinutes(5);
 
   private static final Duration COMMANDS_INTERVAL = Duration.ofSeconds(1);
   private static final Duration WATCH_INTERVAL = Duration.ofSeconds(30);
@@ -130,7 +130,7 @@ public final class Worker implements AutoCloseable {
     timers.every(config.reaper().interval, parts.domain.reaper()::tick);
     timers.every(
         PROBE_INTERVAL, () -> parts.handover.removeUnowned(parts.follower.problem() == null));
-    timers.every(LISTING_INTERVAL, parts.handover::listAgain);
+    timers.every(COMPARISON_INTERVAL, parts.handover::compareOwned);
     parts.partitionWatch.look();
     timers.every(WATCH_INTERVAL, parts.partitionWatch::look);
     timers.every(COMMANDS_INTERVAL, parts.domain.commands()::tick);

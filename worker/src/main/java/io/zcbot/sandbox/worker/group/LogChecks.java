@@ -4,15 +4,20 @@
  */
 package io.zcbot.sandbox.worker.group;
 
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.PartitionStates;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.reap.Tenure;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import java.util.function.IntPredicate;
+import java.util.function.Supplier;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.slf4j.Logger;
@@ -24,8 +29,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Sandboxes of users whom another worker serves by now, as its announcements show, are removed.
  * A worker that merely lost its membership, for example by a missing permission, keeps its
- * sandboxes, since nobody took over. Missing entries of owned partitions in the live table are
- * written again.
+ * sandboxes, since nobody took over. In owned partitions, missing entries of the live table are
+ * written again, and entries of former owners are treated as at the takeover: a worker that is
+ * suspended while it loses a partition may have written them too late for that.
  */
 final class LogChecks {
   private static final Logger log = LoggerFactory.getLogger(LogChecks.class);
@@ -34,8 +40,9 @@ final class LogChecks {
   private final Takeover takeover;
   private final PartitionStates states;
   private final Executor threads;
-  private final Check unowned = new Check(number -> !owns(number), _ -> false);
-  private final Check owned = new Check(this::owns, _ -> true);
+  private final Map<Integer, Tenure> tenures = new ConcurrentHashMap<>();
+  private final Check unowned;
+  private final Check owned;
 
   /**
    * Compares nothing until it is called.
@@ -47,6 +54,23 @@ final class LogChecks {
     this.takeover = takeover;
     this.states = states;
     this.threads = threads;
+    this.unowned =
+        new Check(
+            comparison::partitions,
+            number -> !owns(number),
+            partitions -> comparison.of(partitions, false),
+            _ -> false);
+    this.owned = new Check(tenures::keySet, this::owns, comparison::again, this::holds);
+  }
+
+  /** Notes the assignment in which partitions are owned from now on. */
+  void assigned(Set<Integer> partitions, Tenure tenure) {
+    partitions.forEach(number -> tenures.put(number, tenure));
+  }
+
+  private boolean holds(UserId user) throws InterruptedException {
+    Tenure tenure = tenures.get(comparison.partitionOf(user));
+    return tenure != null && tenure.holds(user);
   }
 
   /** Compares the sandboxes of partitions that are not owned. Does not block. */
@@ -54,7 +78,7 @@ final class LogChecks {
     unowned.start();
   }
 
-  /** Compares the sandboxes of partitions that are owned. Does not block. */
+  /** Compares the sandboxes and the entries of partitions that are owned. Does not block. */
   void checkOwned() {
     owned.start();
   }
@@ -65,18 +89,26 @@ final class LogChecks {
   }
 
   private final class Check {
+    private final Supplier<Set<Integer>> candidates;
     private final IntPredicate which;
+    private final Function<Set<Integer>, LogComparison.Differences> comparison;
     private final Tenure tenure;
     private final AtomicBoolean underWay = new AtomicBoolean();
     private volatile boolean failed;
 
-    Check(IntPredicate which, Tenure tenure) {
+    Check(
+        Supplier<Set<Integer>> candidates,
+        IntPredicate which,
+        Function<Set<Integer>, LogComparison.Differences> comparison,
+        Tenure tenure) {
+      this.candidates = candidates;
       this.which = which;
+      this.comparison = comparison;
       this.tenure = tenure;
     }
 
     void start() {
-      Set<Integer> partitions = new TreeSet<>(comparison.partitions());
+      Set<Integer> partitions = new TreeSet<>(candidates.get());
       partitions.removeIf(number -> !which.test(number));
       if (!partitions.isEmpty() && underWay.compareAndSet(false, true)) {
         threads.execute(() -> run(partitions));
@@ -132,7 +164,7 @@ final class LogChecks {
     }
 
     private void compareAtOnce(Set<Integer> partitions) {
-      var _ = takeover.settle(comparison.of(partitions, false), tenure);
+      var _ = takeover.settle(comparison.apply(partitions), tenure);
     }
   }
 }

@@ -89,6 +89,7 @@ public final class PartitionHandover implements Handover {
 
   @Override
   public Map<Integer, CompletableFuture<Void>> assigned(Set<Integer> partitions, Tenure tenure) {
+    checks.assigned(partitions, tenure);
     checks.checkUnowned();
     return takeOver(partitions, tenure);
   }
@@ -136,8 +137,8 @@ public final class PartitionHandover implements Handover {
     }
   }
 
-  /** Writes missing entries of running sandboxes to the live table again. Called by a timer. */
-  public void listAgain() {
+  /** Compares the users of owned partitions with the log again. Called by a timer. */
+  public void compareOwned() {
     checks.checkOwned();
   }
 }

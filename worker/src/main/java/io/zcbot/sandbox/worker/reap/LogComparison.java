@@ -30,11 +30,13 @@ public final class LogComparison {
   private final Registry registry;
   private final SandboxLog log;
   private final Time time;
+  private final String workerId;
 
-  public LogComparison(Registry registry, SandboxLog log, Time time) {
+  public LogComparison(Registry registry, SandboxLog log, Time time, String workerId) {
     this.registry = registry;
     this.log = log;
     this.time = time;
+    this.workerId = workerId;
   }
 
   /**
@@ -87,6 +89,31 @@ public final class LogComparison {
     Announcements announced =
         unclear.isEmpty() ? new Announcements(unclear) : log.announced(partitions, unclear, since);
     return differences(running.values(), entries, announced);
+  }
+
+  /**
+   * Compares once more, while the partitions' users are served. A former owner's last entries can
+   * come into sight after the partitions were taken over. This worker's own entries are in no
+   * difference, because lanes write and remove them meanwhile. Blocks for Kafka.
+   */
+  public Differences again(Set<Integer> partitions) {
+    Differences all = of(partitions, true);
+    return new Differences(
+        all.unlisted(),
+        all.taken(),
+        all.superseded(),
+        ofOthers(all.lost()),
+        ofOthers(all.obsolete()),
+        all.isComplete());
+  }
+
+  private List<LiveSandbox> ofOthers(List<LiveSandbox> entries) {
+    return entries.stream().filter(entry -> !entry.workerId().equals(workerId)).toList();
+  }
+
+  /** The partition of a user's records. */
+  public int partitionOf(UserId user) {
+    return log.partitionOf(user);
   }
 
   private static Differences differences(

@@ -6,6 +6,10 @@ package io.zcbot.sandbox.worker.group;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.PartitionState;
 import io.zcbot.sandbox.worker.intake.PartitionStates;
@@ -49,7 +53,10 @@ class LogChecksTest {
   }
 
   private LogChecks checks(SandboxLog log, PartitionStates states, Executor threads) {
-    return new LogChecks(world.comparison(log), world.domain.takeover(), states, threads);
+    LogChecks checks =
+        new LogChecks(world.comparison(log), world.domain.takeover(), states, threads);
+    checks.assigned(Set.of(0, 3, 4), _ -> true);
+    return checks;
   }
 
   private void check(LogChecks checks) {
@@ -102,6 +109,73 @@ class LogChecksTest {
     checks(world.sandboxLog()).checkOwned();
     world.settle();
     assertThat(world.live).hasSize(1);
+  }
+
+  /** Written by a worker that was suspended when it lost the partition. */
+  private LiveSandbox cameLate(String workerId) {
+    LiveSandbox late =
+        new LiveSandbox(World.user(2), "late", "another host", workerId, Instant.EPOCH, null);
+    world.live.put("late", late);
+    return late;
+  }
+
+  private void checkOwned() {
+    state = PartitionState.OWNED;
+    checks(world.sandboxLog()).checkOwned();
+    world.settle();
+  }
+
+  @Test
+  void anEntryOfAFormerOwnerThatCameLateIsRemoved() {
+    cameLate("another");
+    checkOwned();
+    assertThat(world.live).doesNotContainKey("late").hasSize(1);
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void aSandboxOfAFormerOwnerWhoseReadyCameLateIsAnnouncedLost() {
+    LiveSandbox late = cameLate("another");
+    world.log.add(
+        SampleEvents.ready(
+            late.userId(),
+            "ensure",
+            Instant.EPOCH,
+            new ContainerRef("name", late.containerId(), late.host(), late.workerId()),
+            Ready.Outcome.CREATED,
+            1));
+    checkOwned();
+    assertThat(world.live).doesNotContainKey("late");
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(reaped -> assertThat(reaped.reason()).isEqualTo(Reaped.Reason.LOST));
+  }
+
+  /** The lane of its user is about to announce its end, or removes the entry. */
+  @Test
+  void anEntryOfThisWorkerIsLeftToItsLane() {
+    cameLate(World.ME.workerId());
+    checkOwned();
+    assertThat(world.live).containsKey("late");
+  }
+
+  @Test
+  void entriesOfPartitionsThatAreNotOwnedAreLeftAlone() {
+    cameLate("another");
+    checks(world.sandboxLog()).checkOwned();
+    world.settle();
+    assertThat(world.live).containsKey("late");
+  }
+
+  @Test
+  void entriesAreLeftAloneAfterTheAssignmentInWhichTheyWereRead() {
+    cameLate("another");
+    state = PartitionState.OWNED;
+    LogChecks checks = checks(world.sandboxLog());
+    checks.assigned(Set.of(0), _ -> false);
+    checks.checkOwned();
+    world.settle();
+    assertThat(world.live).containsKey("late");
   }
 
   @Test

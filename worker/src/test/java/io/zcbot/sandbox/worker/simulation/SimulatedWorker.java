@@ -65,7 +65,7 @@ final class SimulatedWorker {
   private static final Duration PROBE_INTERVAL = Duration.ofSeconds(5);
 
   /** Minutes in a real worker. */
-  private static final Duration LISTING_INTERVAL = Duration.ofSeconds(15);
+  private static final Duration COMPARISON_INTERVAL = Duration.ofSeconds(15);
 
   private static final Duration RECONCILE_INTERVAL = Duration.ofSeconds(10);
 
@@ -197,7 +197,8 @@ final class SimulatedWorker {
                 () -> stopping),
             domain.takeover(),
             new LogReading(
-                new LogComparison(registry, sandboxLog, time), new StartRetry(() -> stopping)),
+                new LogComparison(registry, sandboxLog, time, config.workerId()),
+                new StartRetry(() -> stopping)),
             eager,
             assignment,
             () -> stopping,
@@ -318,7 +319,7 @@ final class SimulatedWorker {
     domain.engineFollower().start();
     timers.every(config.reaper().interval, domain.reaper()::tick);
     timers.every(PROBE_INTERVAL, () -> handover.removeUnowned(follower.problem() == null));
-    timers.every(LISTING_INTERVAL, handover::listAgain);
+    timers.every(COMPARISON_INTERVAL, handover::compareOwned);
     timers.every(RECONCILE_INTERVAL, this::reconcile);
     timers.every(COMMANDS_INTERVAL, domain.commands()::tick);
     timers.every(REFILL_INTERVAL, domain.slots()::tick);

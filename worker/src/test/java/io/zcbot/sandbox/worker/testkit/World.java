@@ -251,7 +251,7 @@ public final class World {
 
   /** Compares the running sandboxes with a log. */
   public LogComparison comparison(SandboxLog log) {
-    return new LogComparison(registry, log, time);
+    return new LogComparison(registry, log, time, ME.workerId());
   }
 
   /** Becomes the owner of all users. */

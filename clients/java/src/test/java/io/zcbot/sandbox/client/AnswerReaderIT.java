@@ -26,13 +26,11 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /**
  * The behaviour that {@link AnswerReaderTest} tests with a mock, with Kafka's consumer and a real
  * broker.
  */
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
 class AnswerReaderIT {
   private static final List<Topic> TOPICS = List.of(Topic.EXITED, Topic.OUTPUT);
 

@@ -31,7 +31,6 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /**
  * A second worker joins the first, is killed, and comes back; then the first one leaves. Meanwhile
@@ -39,7 +38,6 @@ import org.junit.jupiter.api.Timeout;
  * host.
  */
 @Tag("engine")
-@Timeout(value = 10, unit = TimeUnit.MINUTES)
 class RebalancesIT {
   /** The numbers of TestBed, so that each worker has a part of the users. */
   private static final int USERS_AND_PARTITIONS = 4;

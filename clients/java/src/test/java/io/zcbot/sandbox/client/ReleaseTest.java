@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -52,6 +53,14 @@ class ReleaseTest {
       };
   private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("none");
   private final UserId user = Samples.user();
+  private final List<String> ended = new CopyOnWriteArrayList<>();
+  private final ClientMetrics metrics =
+      new ClientMetrics() {
+        @Override
+        public void ended(Request request, String outcome, Duration took) {
+          ended.add(request + " " + outcome);
+        }
+      };
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private Connection connection;
 
@@ -60,7 +69,7 @@ class ReleaseTest {
     consumer.updateEndOffsets(Map.of(ENDS, 0L));
     consumer.updatePartitions(
         ENDS.topic(), List.of(new PartitionInfo(ENDS.topic(), 0, null, null, null)));
-    connection = new Connection(producer, consumer, ClientOptions.defaults());
+    connection = new Connection(producer, consumer, ClientOptions.defaults().withMetrics(metrics));
   }
 
   @AfterEach
@@ -88,11 +97,13 @@ class ReleaseTest {
             user.toString().getBytes(StandardCharsets.UTF_8),
             new EventCodec().encode(reaped)));
     assertThat(end.get(30, TimeUnit.SECONDS)).contains(reaped);
+    assertThat(ended).containsExactly("RELEASE " + reaped.reason().wire());
   }
 
   @Test
   void withoutASandboxThereIsNoEndInThatTime() throws Exception {
     assertThat(release(Duration.ofSeconds(10)).get(60, TimeUnit.SECONDS)).isEmpty();
+    assertThat(ended).containsExactly("RELEASE none");
   }
 
   @Test

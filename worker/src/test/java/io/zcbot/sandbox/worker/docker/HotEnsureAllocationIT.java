@@ -22,7 +22,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
@@ -32,7 +31,6 @@ import org.junit.jupiter.api.parallel.Isolated;
  * the allocations of all threads.
  */
 @Tag("engine")
-@Timeout(180)
 @Isolated
 class HotEnsureAllocationIT {
   private static final int ENSURES = 100;

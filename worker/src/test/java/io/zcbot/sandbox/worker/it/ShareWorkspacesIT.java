@@ -11,14 +11,11 @@ import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** The script that makes the workspace root a shared mount, in a container that plays its host. */
 @Tag("engine")
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
 class ShareWorkspacesIT {
   /**
    * Processes with the engine's name that are found before it: one of a container, whose root is

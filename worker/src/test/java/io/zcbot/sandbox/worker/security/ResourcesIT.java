@@ -208,8 +208,7 @@ class ResourcesIT extends Attacks {
     String held =
         lab.fixture
             .python(
-                hoarder.id(),
-                SocketMemory.attack(Math.toIntExact(2 * limit / SocketMemory.HELD), 1000))
+                hoarder.id(), SocketMemory.attack(Math.toIntExact(2 * limit / SocketMemory.HELD)))
             .output();
     assertThat(held.matches("[0-9]+") ? Long.parseLong(held) : 0)
         .as("or it was killed")

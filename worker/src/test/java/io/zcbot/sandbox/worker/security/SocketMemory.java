@@ -14,13 +14,11 @@ final class SocketMemory {
   private SocketMemory() {}
 
   /**
-   * A program in Python that makes all its sockets, fills them, and prints how many bytes it can
-   * read from them. It takes memory as it needs it only after that, if at all: what sockets hold
-   * over the limit of a control group is refused to nobody, and paid for with the next page.
-   *
-   * @param pages to take once the sockets are full
+   * A program in Python that creates sockets, fills them, takes a thousand pages of memory, and
+   * prints how many bytes it can read from the sockets. The kernel refuses no datagram over the
+   * limit of a control group; it kills the program when that takes the next page.
    */
-  static String attack(int sockets, int pages) {
+  static String attack(int sockets) {
     return """
     import socket
     pairs, held, datagram, room = [], 0, b'x' * 32000, bytearray(32000)
@@ -35,12 +33,12 @@ final class SocketMemory {
         try:
             for i in range(20): writer.send(datagram)
         except OSError: pass
-    taken = bytearray(4096 * %d)
+    taken = bytearray(4096 * 1000)
     for reader, writer in pairs:
         try:
             while True: held += reader.recv_into(room)
         except OSError: pass
     print(held)"""
-        .formatted(sockets, pages);
+        .formatted(sockets);
   }
 }

@@ -9,21 +9,21 @@ import io.zcbot.sandbox.worker.testkit.machine.Commands.Result;
 import io.zcbot.sandbox.worker.testkit.machine.UserModeLinux;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * The program that runs in the kernel with version 2 of control groups. It makes the attack in a
- * group with a limit on its memory, as the engine gives a sandbox, and in one without a limit, and
- * writes a file with the result of each.
+ * group with a limit on its memory, as the engine gives a sandbox, in one without a limit, and with
+ * one socket in a group with the limit, and writes a file with the result of each.
  */
 final class SocketMemoryGuest {
   static final String LIMITED = "limited";
+  static final String FEW_SOCKETS = "few-sockets";
   static final String UNLIMITED = "unlimited";
   static final long LIMIT = 32L << 20;
 
   /** Together they hold three times the limit. */
   private static final int SOCKETS = Math.toIntExact(3 * LIMIT / SocketMemory.HELD);
-
-  private static final int PAGES = 1000;
 
   private SocketMemoryGuest() {}
 
@@ -35,9 +35,9 @@ final class SocketMemoryGuest {
     Files.writeString(Path.of("/proc/sys/net/ipv4/udp_mem"), "65536 131072 262144");
     Commands.run("mount", "-t", "cgroup2", "none", groups.toString());
     Files.writeString(groups.resolve("cgroup.subtree_control"), "+memory");
-    for (String name : new String[] {UNLIMITED, LIMITED}) {
+    for (String name : List.of(UNLIMITED, LIMITED, FEW_SOCKETS)) {
       Path group = Files.createDirectory(groups.resolve(name));
-      if (name.equals(LIMITED)) {
+      if (!name.equals(UNLIMITED)) {
         Files.writeString(group.resolve("memory.max"), Long.toString(LIMIT));
       }
       Result result =
@@ -46,7 +46,7 @@ final class SocketMemoryGuest {
               "-c",
               "ulimit -n 4096; echo $$ > \"$0/cgroup.procs\"; exec python3 -c \"$1\"",
               group.toString(),
-              SocketMemory.attack(SOCKETS, PAGES));
+              SocketMemory.attack(name.equals(FEW_SOCKETS) ? 1 : SOCKETS));
       Files.writeString(
           directory.resolve(UserModeLinux.OUT).resolve(name),
           result.exitCode() == 0 ? result.output().strip() : "exit code " + result.exitCode());

@@ -112,6 +112,16 @@ abstract sealed class CommandOutput permits InlineOutput, StreamedOutput {
     }
   }
 
+  /** Lets the thread that waits for output check its conditions again. */
+  final void wake() {
+    lock.lock();
+    try {
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /**
    * Allows the command to write more, at once or once enough has accumulated. Called with the lock
    * held.

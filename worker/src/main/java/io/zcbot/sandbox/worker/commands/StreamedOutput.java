@@ -27,15 +27,10 @@ import org.jspecify.annotations.Nullable;
  * it are published again one after another, so that the log has them in order.
  */
 final class StreamedOutput extends CommandOutput {
-  /**
-   * Large, because each record costs worker, broker and readers about as much as 100 KiB of
-   * content.
-   */
+  /** Large: each record costs worker, broker and readers about as much as 100 KiB of content. */
   private static final int MAX_RECORD = 256 * 1024;
 
-  /**
-   * What a command may have in flight beyond {@link CommandOutput#WINDOW}, if the budget allows.
-   */
+  /** What a command may have in flight beyond the window, if the budget allows. */
   private static final int MAX_EXTRA = 2 * MAX_RECORD;
 
   /** A command whose records are shorter than this needs no more than the window. */
@@ -109,20 +104,43 @@ final class StreamedOutput extends CommandOutput {
 
   @Override
   void complete() throws FencedException, InterruptedException {
-    for (List<Chunk> chunks = next(); !chunks.isEmpty(); chunks = next()) {
-      for (Chunk chunk : chunks) {
+    while (awaitWork()) {
+      if (hasFailed()) {
+        settle();
+      }
+      for (Chunk chunk : next()) {
         publish(chunk);
       }
     }
     settle();
   }
 
-  /** Waits for the chunks to publish next; empty at the end of the output. */
+  /**
+   * Waits for output, or until a record fails: the command may be blocked in a write until the log
+   * has that record. Returns false at the end of the output.
+   */
+  private boolean awaitWork() throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (pending.length() == 0 && !isEnded() && !hasFailed()) {
+        changed.await();
+      }
+      return pending.length() > 0 || !isEnded();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private boolean hasFailed() {
+    return inFlight.stream().anyMatch(Sent::hasFailed);
+  }
+
+  /** Returns the chunks to publish next, and waits a moment for more of a small one. */
   private List<Chunk> next() throws InterruptedException {
     lock.lockInterruptibly();
     try {
-      while (pending.length() == 0 && !isEnded()) {
-        changed.await();
+      if (pending.length() == 0) {
+        return List.of();
       }
       long waited = flushed == null ? FILLING : time.nanos() - flushed;
       while (waited < patience() && !isWorthARecord()) {
@@ -152,7 +170,7 @@ final class StreamedOutput extends CommandOutput {
 
   private void publish(Chunk chunk) throws FencedException, InterruptedException {
     fence.pass(); // first: while it waits, records may fail, which none may overtake
-    if (inFlight.stream().anyMatch(Sent::hasFailed)) {
+    if (hasFailed()) {
       settle();
       fence.pass();
     }
@@ -167,7 +185,7 @@ final class StreamedOutput extends CommandOutput {
             chunk.data());
     inFlight.add(new Sent(event, sink.publishAsync(event)));
     CompletableFuture<Void> acknowledged = inFlight.getLast().acknowledged();
-    var _ = acknowledged.thenRun(() -> acknowledged(chunk.data().length()));
+    var _ = acknowledged.whenComplete((_, failure) -> ended(chunk.data().length(), failure));
     while (!inFlight.isEmpty() && inFlight.getFirst().acknowledged().isDone()) {
       settleFirst();
     }
@@ -211,6 +229,15 @@ final class StreamedOutput extends CommandOutput {
     } catch (ExecutionException _) {
       return false;
     }
+  }
+
+  /** The log has a record, or the command's thread must publish it again. */
+  private void ended(int bytes, @Nullable Throwable failure) {
+    if (failure == null) {
+      acknowledged(bytes);
+      return;
+    }
+    wake();
   }
 
   private void acknowledged(int bytes) {

@@ -201,6 +201,21 @@ class StreamedOutputTest extends InACommandWorld {
     assertNoGaps();
   }
 
+  /** It may write nothing meanwhile, so that no further output and no end comes. */
+  @Test
+  void aCommandThatWaitsForOutputThatFailedGoesOn() throws Exception {
+    world.heldUp = Output.class::isInstance;
+    FakeCommandEngine.Command command = run(Asked.of("x").streamed());
+    command.print("z".repeat(4 * CommandOutput.WINDOW));
+    command.exit(0);
+    until(() -> command.credit.get() == 0 && world.isHolding());
+    world.lose();
+    Exited exited = answer("x");
+    assertThat(exited.reason()).isEqualTo(Reason.EXITED);
+    assertThat(text(OutputStreamName.STDOUT)).hasSize(4 * CommandOutput.WINDOW);
+    assertNoGaps();
+  }
+
   /** A reader takes what comes with a higher number for a gap. */
   @Test
   void nothingOvertakesAnOutputThatFailed() throws Exception {

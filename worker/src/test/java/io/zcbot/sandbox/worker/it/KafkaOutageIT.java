@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
@@ -15,7 +16,9 @@ import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import io.zcbot.sandbox.worker.testkit.deployment.WorkerOps;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -145,6 +148,39 @@ class KafkaOutageIT {
     assertThat(deployment.log().awaitReaped(used, Deployment.SOON).reason())
         .isEqualTo(Reaped.Reason.IDLE);
     await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
+  }
+
+  /** What it wrote fails to be published, and it may write no more until that is in the log. */
+  @Test
+  void aCommandThatStreamsIsCompleteAfterwards() throws Exception {
+    deployment.with("ZCBOT_KAFKA_DELIVERY_TIMEOUT_MS", "3000").start("a");
+    UserId user = Deployment.newUser();
+    deployment
+        .agent()
+        .exec(
+            user,
+            "streams",
+            "'stream':true,'max_output_bytes':1000000,"
+                + "'shell':'for i in $(seq 400); do printf %01000d $i; sleep 0.02; done'");
+    await().atMost(Deployment.SOON).until(() -> !deployment.log().outputs("streams").isEmpty());
+    kafka.getDockerClient().pauseContainerCmd(kafka.getContainerId()).exec();
+    TimeUnit.SECONDS.sleep(8);
+    kafka.getDockerClient().unpauseContainerCmd(kafka.getContainerId()).exec();
+    Exited exited = deployment.log().awaitExited("streams");
+    assertThat(exited.reason()).isEqualTo(Exited.Reason.EXITED);
+    // A record that failed may be in the log all the same, and comes again then.
+    Map<Long, Integer> lengths = new HashMap<>();
+    await()
+        .atMost(Deployment.SOON)
+        .until(
+            () -> {
+              deployment
+                  .log()
+                  .outputs("streams")
+                  .forEach(output -> lengths.put(output.seq(), output.data().length()));
+              return lengths.size() == exited.outputCount();
+            });
+    assertThat(lengths.values().stream().mapToInt(Integer::intValue).sum()).isEqualTo(400_000);
   }
 
   @Test

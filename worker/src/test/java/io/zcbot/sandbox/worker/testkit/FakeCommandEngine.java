@@ -115,6 +115,9 @@ public final class FakeCommandEngine implements CommandEngine {
       FakeCommandEngine.Command command = new FakeCommandEngine.Command(this, request, observer);
       commands.add(command);
       observer.started();
+      if (!open) { // it was closed meanwhile, perhaps before it had the command
+        command.breaks();
+      }
       return command;
     }
 
@@ -191,7 +194,7 @@ public final class FakeCommandEngine implements CommandEngine {
 
     /** Whether it has sent everything that it was allowed to, and its end after that. */
     public boolean isSettled() {
-      return pipe.isEmpty() ? untold == null : credit.get() <= 0;
+      return discards || pipe.isEmpty() ? untold == null : credit.get() <= 0;
     }
 
     private synchronized void send() {
@@ -241,6 +244,12 @@ public final class FakeCommandEngine implements CommandEngine {
         told = true;
         observer.ended(new CommandEnd.Broken("the stream ended"));
       }
+    }
+
+    @Override
+    public String toString() {
+      return "%s (over: %s, told: %s, channel open: %s, in the pipe: %d, allowed: %d, discards: %s)"
+          .formatted(program(), over, told, channel.open, pipe.length(), credit.get(), discards);
     }
 
     @Override

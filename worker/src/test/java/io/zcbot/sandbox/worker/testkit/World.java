@@ -128,7 +128,9 @@ public final class World {
   /** Whether the lanes accept nothing more. */
   public volatile boolean isStopping;
 
-  private final List<Runnable> held = new ArrayList<>();
+  private record Held(SandboxEvent event, CompletableFuture<Void> acknowledged) {}
+
+  private final List<Held> held = new ArrayList<>();
 
   /** Which events the log never takes. */
   public Predicate<SandboxEvent> refuses = _ -> false;
@@ -374,11 +376,7 @@ public final class World {
         }
         if (heldUp.test(event)) {
           CompletableFuture<Void> later = new CompletableFuture<>();
-          held.add(
-              () -> {
-                log.add(event);
-                later.complete(null);
-              });
+          held.add(new Held(event, later));
           return later;
         }
         return EventSink.super.publishAsync(event);
@@ -394,7 +392,19 @@ public final class World {
   /** The log acknowledges the events that it held up. */
   public synchronized void release() {
     heldUp = _ -> false;
-    held.forEach(Runnable::run);
+    for (Held each : held) {
+      log.add(each.event());
+      each.acknowledged().complete(null);
+    }
+    held.clear();
+  }
+
+  /** The log is back, but did not get the events that it held up. */
+  public synchronized void lose() {
+    heldUp = _ -> false;
+    for (Held each : held) {
+      each.acknowledged().completeExceptionally(new IllegalStateException("the log was away"));
+    }
     held.clear();
   }
 

@@ -121,8 +121,8 @@ public final class Ensurer {
       announcer.ready(ready, request.arrived(), request.context(), request.fence());
     } catch (FencedException e) {
       // An earlier try may have reached the log. A new sandbox is ended, but its entry in the live
-      // table stays, so that the next owner announces it lost. A reused one goes on; it counts as
-      // used, in case its user comes back to this worker.
+      // table stays, so that the next owner announces it lost, which may be this worker again. A
+      // reused one goes on; it counts as used, in case its user comes back to this worker.
       if (served.outcome() == Ready.Outcome.REUSED) {
         sandbox.touch(time.nanos(), Reaped.Use.ENSURE);
       } else {
@@ -130,6 +130,7 @@ public final class Ensurer {
       }
       throw e;
     }
+    sandbox.announced();
     sandbox.touch(time.nanos(), Reaped.Use.ENSURE);
     announcer.current(sandbox, ready);
     admission.served(request, served.outcome());

@@ -45,6 +45,8 @@ public final class LogComparison {
    * @param unlisted run here, but have no entry
    * @param taken run here, but other workers announced their end
    * @param superseded run here, but other workers served their users with other sandboxes
+   * @param unannounced run here for an ensure whose ready is not known to be in the log; they end
+   *     without a word if that ensure was read in an earlier assignment
    * @param lost ran elsewhere, and their end was not announced
    * @param obsolete entries of sandboxes that were announced reaped, or never ready
    * @param isComplete whether that is all; if not, act on it and compare again
@@ -53,6 +55,7 @@ public final class LogComparison {
       List<Sandbox> unlisted,
       List<Sandbox> taken,
       List<Sandbox> superseded,
+      List<LiveSandbox> unannounced,
       List<LiveSandbox> lost,
       List<LiveSandbox> obsolete,
       boolean isComplete) {}
@@ -76,6 +79,13 @@ public final class LogComparison {
       }
     }
     SandboxLog.Entries entries = log.live(partitions, users(running), elsewhere);
+    List<LiveSandbox> unannounced = new ArrayList<>();
+    for (Sandbox sandbox : running.values()) {
+      LiveSandbox entry = entries.running().get(sandbox.containerId());
+      if (entry != null && !sandbox.isAnnounced()) {
+        unannounced.add(entry);
+      }
+    }
     running.keySet().removeAll(entries.running().keySet());
     Map<String, UserId> unclear = users(running);
     Instant since = time.now();
@@ -88,7 +98,7 @@ public final class LogComparison {
     }
     Announcements announced =
         unclear.isEmpty() ? new Announcements(unclear) : log.announced(partitions, unclear, since);
-    return differences(running.values(), entries, announced);
+    return differences(running.values(), unannounced, entries, announced);
   }
 
   /**
@@ -102,6 +112,7 @@ public final class LogComparison {
         all.unlisted(),
         all.taken(),
         all.superseded(),
+        List.of(),
         ofOthers(all.lost()),
         ofOthers(all.obsolete()),
         all.isComplete());
@@ -117,7 +128,10 @@ public final class LogComparison {
   }
 
   private static Differences differences(
-      Iterable<Sandbox> missing, SandboxLog.Entries entries, Announcements announced) {
+      Iterable<Sandbox> missing,
+      List<LiveSandbox> unannounced,
+      SandboxLog.Entries entries,
+      Announcements announced) {
     List<Sandbox> unlisted = new ArrayList<>();
     List<Sandbox> taken = new ArrayList<>();
     List<Sandbox> superseded = new ArrayList<>();
@@ -134,7 +148,8 @@ public final class LogComparison {
           announced.readyAt(id) != null || announced.isForgotten(entry.userId(), entry.openedAt());
       (ran && !announced.isReaped(id) ? lost : obsolete).add(entry);
     }
-    return new Differences(unlisted, taken, superseded, lost, obsolete, entries.isComplete());
+    return new Differences(
+        unlisted, taken, superseded, unannounced, lost, obsolete, entries.isComplete());
   }
 
   private static Map<String, UserId> users(Map<String, Sandbox> sandboxes) {

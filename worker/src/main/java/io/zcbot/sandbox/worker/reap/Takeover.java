@@ -17,6 +17,7 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -75,6 +76,11 @@ public final class Takeover {
                 }
               }));
     }
+    for (LiveSandbox entry : differences.unannounced()) {
+      // Not awaited: it comes before the user's next ensure, and others need not wait for that
+      // lane.
+      var _ = announceLost(entry, tenure, _ -> {});
+    }
     return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
         .thenCompose(_ -> announceLost(differences.lost(), tenure));
   }
@@ -90,16 +96,7 @@ public final class Takeover {
     List<LiveSandbox> lost = Collections.synchronizedList(new ArrayList<>());
     List<CompletableFuture<Void>> all = new ArrayList<>();
     for (LiveSandbox entry : entries) {
-      all.add(
-          steps.queue(
-              entry.userId(),
-              "announce a lost sandbox",
-              () -> {
-                if (!runsHere(entry) && tenure.holds(entry.userId())) {
-                  announcer.lost(entry);
-                  lost.add(entry);
-                }
-              }));
+      all.add(announceLost(entry, tenure, lost::add));
     }
     return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
         .thenApply(
@@ -111,6 +108,19 @@ public final class Takeover {
               }
               return List.copyOf(lost);
             });
+  }
+
+  private CompletableFuture<Void> announceLost(
+      LiveSandbox entry, Tenure tenure, Consumer<LiveSandbox> announced) {
+    return steps.queue(
+        entry.userId(),
+        "announce a lost sandbox",
+        () -> {
+          if (!runsHere(entry) && tenure.holds(entry.userId())) {
+            announcer.lost(entry);
+            announced.accept(entry);
+          }
+        });
   }
 
   private CompletableFuture<Void> ifStillRunning(

@@ -27,6 +27,7 @@ public final class Sandbox {
   private volatile LastUse lastUse;
   private volatile int partition;
   private volatile @Nullable Duration idleTtl;
+  private volatile boolean announced;
   private volatile boolean entered;
   private volatile boolean stuck;
   private boolean reapPending;
@@ -153,6 +154,15 @@ public final class Sandbox {
       openedAt = atFirst;
     }
     return openedAt;
+  }
+
+  /** Whether its ready is known to be in the log. */
+  public boolean isAnnounced() {
+    return announced;
+  }
+
+  public void announced() {
+    announced = true;
   }
 
   /** Whether this process entered it in the table of current sandboxes. */

@@ -5,14 +5,19 @@
 package io.zcbot.sandbox.worker.reap;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.CurrentSandbox;
+import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.FakeSandboxLog;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
@@ -24,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
 class TakeoverTest extends InAWorld {
@@ -90,6 +96,55 @@ class TakeoverTest extends InAWorld {
             });
     assertThat(world.live).doesNotContainKey("gone");
     assertThat(world.engine.running(ANNA)).hasSize(1);
+  }
+
+  /** The ready of the first assignment was tried, and may be in the log. */
+  @Test
+  void aSandboxThatIsEndedUnannouncedAfterTheComparisonIsAnnouncedLost() {
+    AtomicReference<LogComparison.Differences> compared = new AtomicReference<>();
+    Fence assignedAnew =
+        () -> {
+          if (!world.live.isEmpty()) {
+            String id = world.live.keySet().iterator().next();
+            world.log.add(readyOf(ANNA, id, World.ME.workerId()));
+            compared.set(world.comparison(world.sandboxLog()).of(Set.of(0), true));
+            throw new FencedException("of the assignment before");
+          }
+        };
+    Ensure ensure = new Ensure("e", ANNA, Instant.EPOCH, null, null, null);
+    EnsureRequest request =
+        new EnsureRequest(ensure, 0, world.now, world.now + 1_000_000_000L, assignedAnew);
+    assertThatThrownBy(() -> world.domain.ensurer().ensure(request))
+        .isInstanceOf(FencedException.class);
+    assertThat(world.engine.running(ANNA)).isEmpty();
+    var _ = world.domain.takeover().settle(compared.get(), _ -> true);
+    world.settle();
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.LOST);
+    assertThat(world.live).isEmpty();
+  }
+
+  @Test
+  void aSandboxThatIsBeingAnnouncedGoesOn() throws Exception {
+    AtomicReference<LogComparison.Differences> compared = new AtomicReference<>();
+    Fence slow =
+        () -> {
+          if (!world.live.isEmpty()) {
+            compared.set(world.comparison(world.sandboxLog()).of(Set.of(0), true));
+          }
+        };
+    Ensure ensure = new Ensure("e", ANNA, Instant.EPOCH, null, null, null);
+    world
+        .domain
+        .ensurer()
+        .ensure(new EnsureRequest(ensure, 0, world.now, world.now + 1_000_000_000L, slow));
+    var _ = world.domain.takeover().settle(compared.get(), _ -> true);
+    world.settle();
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.live).hasSize(1);
   }
 
   @Test

@@ -40,4 +40,9 @@ public record CommandEntry(
       boolean answered) {
     this(userId, execId, partition, offset, container, startedAt, answered, null);
   }
+
+  /** The same entry, once the exec is answered. */
+  public CommandEntry asAnswered() {
+    return new CommandEntry(userId, execId, partition, offset, container, startedAt, true, replyTo);
+  }
 }

@@ -9,13 +9,16 @@ import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -37,6 +40,9 @@ public final class CommandTableReader {
 
   /** Room for 40,000 entries of workers. */
   private static final long MAX_BYTES = 32L << 20;
+
+  /** About 5 MiB. */
+  private static final int MAX_ENDED = 50_000;
 
   private final LogReader reader;
   private final String table;
@@ -67,40 +73,20 @@ public final class CommandTableReader {
    * Reads the entries of some partitions, by partition; partitions without entries are left out.
    * Blocks.
    *
+   * <p>An entry that follows an answer to the same exec, or the removal of that exec's entry,
+   * counts as answered: it is from a former owner, who was suspended while it wrote.
+   *
    * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
    */
   public Map<Integer, Part> read(Collection<Integer> of) {
-    Map<TableKey, CommandEntry> entries = new LinkedHashMap<>();
-    var held =
-        new Object() {
-          long bytes;
-          long ignored;
-        };
-    reader.read(
-        table,
-        of,
-        Instant.EPOCH,
-        record -> {
-          TableKey key = TableKey.of(record, partitions, MAX_ENTRY_BYTES);
-          CommandEntry entry = key == null ? null : entryOf(record, key);
-          if (key == null || (entry == null && record.value() != null)) {
-            held.ignored++;
-            return;
-          }
-          CommandEntry before = entries.remove(key);
-          held.bytes -= before == null ? 0 : size(before);
-          if (entry != null && held.bytes + size(entry) > MAX_BYTES) {
-            held.ignored++;
-          } else if (entry != null) {
-            entries.put(key, entry);
-            held.bytes += size(entry);
-          }
-        });
-    if (held.ignored > 0) {
-      log.warn("ignored {} records of {}: no worker writes such, or so many", held.ignored, table);
+    Contents contents = new Contents();
+    reader.read(table, of, Instant.EPOCH, contents::add);
+    if (contents.ignored > 0) {
+      log.warn(
+          "ignored {} records of {}: no worker writes such, or so many", contents.ignored, table);
     }
     Map<Integer, List<CommandEntry>> byPartition = new HashMap<>();
-    for (CommandEntry entry : entries.values()) {
+    for (CommandEntry entry : contents.entries.values()) {
       byPartition.computeIfAbsent(entry.partition(), _ -> new ArrayList<>()).add(entry);
     }
     Map<Integer, Part> parts = new HashMap<>();
@@ -110,6 +96,57 @@ public final class CommandTableReader {
             (number, end) ->
                 parts.put(number, new Part(byPartition.getOrDefault(number, List.of()), end)));
     return parts;
+  }
+
+  /** What was read so far. */
+  private final class Contents {
+    final Map<TableKey, CommandEntry> entries = new LinkedHashMap<>();
+    final Set<Ended> ended = Collections.newSetFromMap(new Latest());
+    long bytes;
+    long ignored;
+
+    void add(ConsumerRecord<byte[], byte[]> record) {
+      TableKey key = TableKey.of(record, partitions, MAX_ENTRY_BYTES);
+      CommandEntry entry = key == null ? null : entryOf(record, key);
+      if (key == null || (entry == null && record.value() != null)) {
+        ignored++;
+        return;
+      }
+      CommandEntry before = entries.remove(key);
+      bytes -= before == null ? 0 : size(before);
+      if (entry == null) {
+        ended.addAll(before == null ? Set.of() : Set.of(Ended.of(before)));
+      } else if (bytes + size(entry) > MAX_BYTES) {
+        ignored++;
+      } else {
+        keep(key, entry);
+      }
+    }
+
+    private void keep(TableKey key, CommandEntry entry) {
+      if (entry.answered()) {
+        ended.add(Ended.of(entry));
+      }
+      entries.put(key, ended.contains(Ended.of(entry)) ? entry.asAnswered() : entry);
+      bytes += size(entry);
+    }
+  }
+
+  /** An exec that was answered. */
+  private record Ended(UserId user, int hashOfId, long offset) {
+    static Ended of(CommandEntry entry) {
+      return new Ended(entry.userId(), entry.execId().hashCode(), entry.offset());
+    }
+  }
+
+  /** A map that forgets its oldest entries. */
+  private static final class Latest extends LinkedHashMap<Ended, Boolean> {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    protected boolean removeEldestEntry(Map.Entry<Ended, Boolean> eldest) {
+      return size() > MAX_ENDED;
+    }
   }
 
   private static long size(CommandEntry entry) {

@@ -74,17 +74,7 @@ public final class KafkaCommandTable implements CommandTable {
 
   @Override
   public void answered(CommandEntry entry) {
-    CommandEntry answered =
-        new CommandEntry(
-            entry.userId(),
-            entry.execId(),
-            entry.partition(),
-            entry.offset(),
-            entry.container(),
-            entry.startedAt(),
-            true,
-            entry.replyTo());
-    write(new Key(entry.userId(), entry.execId()), answered);
+    write(new Key(entry.userId(), entry.execId()), entry.asAnswered());
   }
 
   @Override

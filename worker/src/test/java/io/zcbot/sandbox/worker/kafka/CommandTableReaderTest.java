@@ -38,12 +38,17 @@ class CommandTableReaderTest {
   private final Map<Integer, Long> offsets = new HashMap<>();
 
   private static CommandEntry entry(UserId user, String id, boolean answered) {
+    return entry(user, id, 7, "worker", answered);
+  }
+
+  private static CommandEntry entry(
+      UserId user, String id, long offset, String worker, boolean answered) {
     return new CommandEntry(
         user,
         id,
         PARTITIONS.of(user),
-        7,
-        new ContainerRef("name", "container", "host", "worker"),
+        offset,
+        new ContainerRef("name", "container", "host", worker),
         Instant.EPOCH,
         answered);
   }
@@ -107,6 +112,36 @@ class CommandTableReaderTest {
   void eachPartitionHasItsOwn() {
     write(entry(ANNA, "runs", false));
     assertThat(read(HOME, FOREIGN)).isEqualTo(Map.of(HOME, part(entry(ANNA, "runs", false))));
+  }
+
+  /** From a worker that was suspended while it wrote, and lost the partition meanwhile. */
+  @Test
+  void anEntryThatArrivesAfterItsExecWasAnsweredCountsAsAnswered() {
+    for (String id : List.of("answered", "removed", "both")) {
+      write(entry(ANNA, id, false));
+    }
+    for (String id : List.of("answered", "both")) {
+      write(entry(ANNA, id, true));
+    }
+    for (String id : List.of("removed", "both")) {
+      write(HOME, codec.commandKey(ANNA, id), null);
+    }
+    for (String id : List.of("answered", "removed", "both")) {
+      write(entry(ANNA, id, 7, "suspended", false));
+    }
+    assertThat(read(HOME).get(HOME).entries())
+        .containsExactly(
+            entry(ANNA, "answered", 7, "suspended", true),
+            entry(ANNA, "removed", 7, "suspended", true),
+            entry(ANNA, "both", 7, "suspended", true));
+  }
+
+  @Test
+  void theAnswerOfOneExecSaysNothingAboutAnotherWithItsId() {
+    write(entry(ANNA, "a", true));
+    write(HOME, codec.commandKey(ANNA, "a"), null);
+    write(entry(ANNA, "a", 8, "worker", false));
+    assertThat(read(HOME)).isEqualTo(Map.of(HOME, part(entry(ANNA, "a", 8, "worker", false))));
   }
 
   @Test

@@ -38,6 +38,7 @@ final class CommandJudge {
   private final Map<String, Told> told = new LinkedHashMap<>();
   private final Map<String, CommandEntry> table = new TreeMap<>();
   private final Map<Integer, Long> checked = new HashMap<>();
+  private boolean wasCompacted;
 
   /** The known facts about one command. */
   private static final class Told {
@@ -142,13 +143,19 @@ final class CommandJudge {
     }
   }
 
+  /** The table was compacted, so that a takeover may not see what was answered. */
+  void compacted() {
+    wasCompacted = true;
+  }
+
   /**
    * Whether the audit considers a command started twice that was not: the entry of a former owner
-   * arrived so late that the next one had already answered it, and it was answered again.
+   * arrived so late that the next one had already answered it, and compaction hid that from the
+   * takeover after it.
    */
   boolean isOfLateEntry(String found) {
     Matcher matcher = STARTED_TWICE.matcher(found);
-    return matcher.find() && of(matcher.group(1)).starts < 2;
+    return matcher.find() && of(matcher.group(1)).starts < 2 && wasCompacted;
   }
 
   /** Whether an exec is also in another partition than its user's. */

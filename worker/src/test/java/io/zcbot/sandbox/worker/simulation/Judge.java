@@ -408,6 +408,13 @@ final class Judge {
     wasAdopted = true;
   }
 
+  /** Compaction removed what later records of a table supersede. */
+  void compacted(Topic table) {
+    if (table == Topic.COMMANDS) {
+      commands.compacted();
+    }
+  }
+
   private boolean isKnownLimit(String found) {
     return wasFrozen && found.contains(" was announced ready ")
         || isOfMisplacedActivity(found)

@@ -78,7 +78,11 @@ final class Misfortunes {
           host.harm(harmed, remove);
         }
       }
-      case 13 -> broker.compact(random.nextBoolean() ? Topic.LIVE : Topic.COMMANDS);
+      case 13 -> {
+        Topic table = random.nextBoolean() ? Topic.LIVE : Topic.COMMANDS;
+        judge.compacted(table);
+        broker.compact(table);
+      }
       case 14 -> engineFault(host, seconds);
       case 15 -> raise();
       case 16 -> cut(host, ModelBroker.COORDINATOR, 12 + random.nextInt(15)); // a session is 10 s

@@ -45,18 +45,7 @@ public final class FakeCommandTable implements CommandTable {
   @Override
   public void answered(CommandEntry entry) {
     if (!crashed.getAsBoolean()) {
-      entries.computeIfPresent(
-          entry.execId(),
-          (_, was) ->
-              new CommandEntry(
-                  was.userId(),
-                  was.execId(),
-                  was.partition(),
-                  was.offset(),
-                  was.container(),
-                  was.startedAt(),
-                  true,
-                  was.replyTo()));
+      entries.computeIfPresent(entry.execId(), (_, was) -> was.asAnswered());
     }
   }
 

@@ -70,7 +70,7 @@ class NetworkIT extends Attacks {
   }
 
   private static String to(String address, int port) {
-    return "timeout 5 bash -c 'exec 3<>/dev/tcp/" + address + "/" + port + "'";
+    return "timeout 60 bash -c 'exec 3<>/dev/tcp/" + address + "/" + port + "'";
   }
 
   /**
@@ -203,7 +203,7 @@ class NetworkIT extends Attacks {
     assertThat(said(lab.sandbox.id(), asked)).doesNotContain(other.user().toString(), "zcbot");
 
     String victim = lab.without(host -> host.withNetworkMode(openNetwork));
-    succeeds(open, "timeout 10 getent hosts " + addressThere(victim) + " | grep zcbot");
+    succeeds(open, "timeout 60 getent hosts " + addressThere(victim) + " | grep zcbot");
   }
 
   /** Else one sandbox uses up what the engine has of the processors. */

@@ -38,7 +38,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Deployment implements AutoCloseable {
   /** Long enough for anything that should happen at once, even on a busy machine. */
-  public static final Duration SOON = Duration.ofSeconds(90);
+  public static final Duration SOON = Duration.ofSeconds(180);
 
   private final String id = "it-" + UUID.randomUUID().toString().substring(0, 8);
   private final String prefix = id + ".";

@@ -151,7 +151,9 @@ public final class RunningCommand implements AutoCloseable {
    * Returns the standard input of a command with {@link Command#openStdin}. Written bytes are
    * published by {@link OutputStream#flush} and whenever there are 256 KiB of them; closing the
    * stream ends the input. Writing throws {@link java.io.IOException} if the command has ended or
-   * the log does not acknowledge the bytes within 60 s.
+   * the log does not acknowledge the bytes within 60 s. The log may have those bytes or get them
+   * later, so all further writing throws as well, and closing the stream does not end the input:
+   * close the command.
    *
    * @throws IllegalStateException if the command was not created with {@link Command#openStdin}
    */

@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * it: that kills the command if it has not ended. Safe for concurrent use, except {@link #stdin}
  * and the streams, which are for one thread at a time.
  *
- * <p>Methods that wait throw {@link ClientClosedException} when the client is closed.
+ * <p>Methods that wait throw {@link SandboxException} when the command is closed before its end is
+ * known, and {@link ClientClosedException} when the client is closed.
  */
 public final class RunningCommand implements AutoCloseable {
   private final Connection connection;
@@ -179,14 +180,15 @@ public final class RunningCommand implements AutoCloseable {
   }
 
   /**
-   * Kills the command if it has not ended, without waiting for its end. Output that arrives later
-   * is ignored.
+   * Kills the command if it has not ended, without waiting for its end, and ends the waits of other
+   * threads for it. Output that arrives later is ignored.
    */
   @Override
   public void close() {
     if (!transcript.isOver()) {
       CommandInput.kill(connection.publisher(), user, id);
     }
+    transcript.fail(new SandboxException("the command was closed before its end was known"));
     resources.close();
   }
 }

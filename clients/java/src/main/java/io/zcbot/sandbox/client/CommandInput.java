@@ -17,7 +17,9 @@ import java.util.UUID;
 
 /**
  * The standard input of a running command. A piece is published only after the log has the previous
- * one, so that at most one is in memory. For one thread at a time.
+ * one, so that at most one is in memory. After a piece that failed, nothing more is published: the
+ * log may have that piece or get it later, so the command would read it twice, or an end after an
+ * input with a gap. For one thread at a time.
  */
 final class CommandInput extends OutputStream {
   /** Records of this size stay below their limit, even in base64. */
@@ -32,6 +34,7 @@ final class CommandInput extends OutputStream {
   private final byte[] piece = new byte[MAX_BYTES];
   private int filled;
   private boolean isClosed;
+  private boolean isBroken;
 
   CommandInput(Publisher publisher, UserId user, String execId, Transcript transcript) {
     this.publisher = publisher;
@@ -59,6 +62,7 @@ final class CommandInput extends OutputStream {
 
   @Override
   public void write(byte[] from, int at, int length) throws IOException {
+    requireWhole();
     int taken = 0;
     while (taken < length) {
       int count = Math.min(length - taken, piece.length - filled);
@@ -74,16 +78,21 @@ final class CommandInput extends OutputStream {
   /** Publishes what was written so far. */
   @Override
   public void flush() throws IOException {
+    requireWhole();
     if (filled > 0) {
-      publish(new Input.Content.Bytes(Data.of(piece, 0, filled)));
+      Data bytes = Data.of(piece, 0, filled);
       filled = 0;
+      publish(new Input.Content.Bytes(bytes));
     }
   }
 
-  /** Ends the command's standard input. A terminal gets Ctrl-D. */
+  /**
+   * Ends the command's standard input, unless a piece of it failed; whoever wrote that piece was
+   * told. A terminal gets Ctrl-D.
+   */
   @Override
   public void close() throws IOException {
-    if (!isClosed) {
+    if (!isClosed && !isBroken) {
       flush();
       isClosed = true;
       publish(new Input.Content.End());
@@ -100,6 +109,14 @@ final class CommandInput extends OutputStream {
     close();
   }
 
+  private void requireWhole() throws IOException {
+    if (isBroken) {
+      throw new IOException(
+          "the command's standard input may be incomplete, because an earlier piece of it could not"
+              + " be published; close the command");
+    }
+  }
+
   private void publish(Input.Content content) throws IOException {
     if (isClosed && !(content instanceof Input.Content.End)) {
       throw new IOException("the command's standard input was ended");
@@ -110,8 +127,10 @@ final class CommandInput extends OutputStream {
       }
       throw new IOException("the command has ended");
     }
+    isBroken = true; // until the log has it
     try {
       publisher.publish(event(user, execId, content), Deadline.in(PUBLISH));
+      isBroken = false;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("interrupted");

@@ -4,12 +4,15 @@
  */
 package io.zcbot.sandbox.client;
 
-import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.concurrent.ConcurrentLinkedDeque;
 
-/** Resources that are closed together, in reverse order. */
+/**
+ * Resources that are closed together, in reverse order, and each once, also if several threads
+ * close them. Safe for concurrent use.
+ */
 final class Resources implements AutoCloseable {
-  private final Deque<Runnable> closes = new ArrayDeque<>();
+  private final Deque<Runnable> closes = new ConcurrentLinkedDeque<>();
 
   void add(Runnable close) {
     closes.push(close);
@@ -17,8 +20,8 @@ final class Resources implements AutoCloseable {
 
   @Override
   public void close() {
-    while (!closes.isEmpty()) {
-      closes.pop().run();
+    for (Runnable close = closes.pollFirst(); close != null; close = closes.pollFirst()) {
+      close.run();
     }
   }
 }

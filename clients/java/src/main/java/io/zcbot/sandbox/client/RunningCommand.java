@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * it: that kills the command if it has not ended. Safe for concurrent use, except {@link #stdin}
  * and the streams, which are for one thread at a time.
  *
- * <p>Methods that wait throw {@link ClientClosedException} when the client is closed.
+ * <p>Methods that wait throw {@link SandboxException} when the command is closed before its end is
+ * known, and {@link ClientClosedException} when the client is closed.
  */
 public final class RunningCommand implements AutoCloseable {
   private final Connection connection;
@@ -151,7 +152,9 @@ public final class RunningCommand implements AutoCloseable {
    * Returns the standard input of a command with {@link Command#openStdin}. Written bytes are
    * published by {@link OutputStream#flush} and whenever there are 256 KiB of them; closing the
    * stream ends the input. Writing throws {@link java.io.IOException} if the command has ended or
-   * the log does not acknowledge the bytes within 60 s.
+   * the log does not acknowledge the bytes within 60 s. The log may have those bytes or get them
+   * later, so all further writing throws as well, and closing the stream does not end the input:
+   * close the command.
    *
    * @throws IllegalStateException if the command was not created with {@link Command#openStdin}
    */
@@ -177,14 +180,15 @@ public final class RunningCommand implements AutoCloseable {
   }
 
   /**
-   * Kills the command if it has not ended, without waiting for its end. Output that arrives later
-   * is ignored.
+   * Kills the command if it has not ended, without waiting for its end, and ends the waits of other
+   * threads for it. Output that arrives later is ignored.
    */
   @Override
   public void close() {
     if (!transcript.isOver()) {
       CommandInput.kill(connection.publisher(), user, id);
     }
+    transcript.fail(new SandboxException("the command was closed before its end was known"));
     resources.close();
   }
 }

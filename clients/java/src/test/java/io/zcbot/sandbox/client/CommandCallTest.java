@@ -20,6 +20,7 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -210,6 +211,35 @@ class CommandCallTest {
     running.close();
     connection.close();
     assertThat(assertKilled(next())).isEqualTo(running.id());
+  }
+
+  @Test
+  void closingACommandEndsTheWaitsOfOtherThreads() throws Exception {
+    RunningCommand running = sandbox.start(Command.of("sleep", "3600"));
+    InputStream stdout = running.stdout();
+    List<FutureTask<Object>> waits =
+        List.of(
+            new FutureTask<>(running::await),
+            new FutureTask<>(
+                () -> {
+                  running.forEachOutput(_ -> {});
+                  return "";
+                }),
+            new FutureTask<>(stdout::read));
+    waits.forEach(wait -> Thread.ofVirtual().start(wait));
+    running.close();
+    for (FutureTask<Object> wait : waits) {
+      assertThatThrownBy(() -> wait.get(60, TimeUnit.SECONDS))
+          .hasStackTraceContaining("the command was closed");
+    }
+  }
+
+  @Test
+  void theResultOfACommandThatEndedIsThereAfterItIsClosed() throws Exception {
+    RunningCommand running = sandbox.start(Command.of("cat"));
+    answer(Samples.exited(user, running.id(), 0));
+    running.close();
+    assertThat(running.await().exitCode()).isZero();
   }
 
   @Test

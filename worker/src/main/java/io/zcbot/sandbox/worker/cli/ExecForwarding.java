@@ -36,9 +36,10 @@ final class ExecForwarding implements AutoCloseable {
 
   /**
    * Forwards INT, TERM and HUP to the command instead of ending this process, until this is closed.
-   * If the user insists, ends the wait: see {@link Interrupts}.
+   * If the user insists, ends the wait: see {@link Interrupts}. The next signal then ends this
+   * process, since the thread that waits does not notice while nobody reads what it writes.
    */
-  void forwardSignals() {
+  synchronized void forwardSignals() {
     Interrupts interrupts = new Interrupts();
     for (CommandSignal signal :
         new CommandSignal[] {CommandSignal.INT, CommandSignal.TERM, CommandSignal.HUP}) {
@@ -48,7 +49,7 @@ final class ExecForwarding implements AutoCloseable {
               () -> {
                 CommandSignal wanted = interrupts.next(signal, System.nanoTime());
                 if (wanted == null) {
-                  session.leave(ExitCode.ofSignal(signal.number()));
+                  leave(signal);
                 } else {
                   send(new Input.Content.Signal(wanted));
                 }
@@ -61,7 +62,7 @@ final class ExecForwarding implements AutoCloseable {
    *
    * @param known the size that the command already has
    */
-  void forwardSize(TerminalSize known) {
+  synchronized void forwardSize(TerminalSize known) {
     AtomicReference<TerminalSize> told = new AtomicReference<>(known);
     handlings.push(
         Signals.handle(
@@ -115,12 +116,23 @@ final class ExecForwarding implements AutoCloseable {
             int count = super.read(to, from, length);
             for (int i = from; i < from + count; i++) {
               if (to[i] == CTRL_C && !session.hasAnswered() && ++interrupts == 2) {
-                session.leave(ExitCode.ofSignal(CommandSignal.INT.number()));
+                leave(CommandSignal.INT);
               }
             }
             return count;
           }
         });
+  }
+
+  private void leave(CommandSignal signal) {
+    session.leave(ExitCode.ofSignal(signal.number()));
+    removeHandlers();
+  }
+
+  private synchronized void removeHandlers() {
+    while (!handlings.isEmpty()) {
+      handlings.pop().close();
+    }
   }
 
   private void send(Input.Content content) {
@@ -149,6 +161,6 @@ final class ExecForwarding implements AutoCloseable {
     if (isUnreadable) {
       send(new Input.Content.Signal(CommandSignal.HUP));
     }
-    handlings.forEach(Signals.Handling::close);
+    removeHandlers();
   }
 }

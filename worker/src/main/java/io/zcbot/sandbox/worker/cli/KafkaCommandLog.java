@@ -30,13 +30,7 @@ final class KafkaCommandLog implements CommandLog {
   KafkaCommandLog(KafkaLog log, UserId user, Topic... topics) throws CommandException {
     this.log = log;
     this.user = user;
-    this.answers = log.fromEnd(topics);
-    try {
-      UserPartitions.keep(UserPartitions.of(user, answers.assignment()), answers);
-    } catch (KafkaException e) {
-      answers.close();
-      throw log.failed("read the answers", e);
-    }
+    this.answers = log.fromEnd(user, topics);
   }
 
   @Override

@@ -13,15 +13,12 @@ import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.doctor.BrokerProbe;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
-import io.zcbot.sandbox.worker.kafka.LogRange;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -171,38 +168,33 @@ final class KafkaLog implements AutoCloseable {
   /** Opens a reader of ranges of topics, which the caller closes. */
   RangeReader ranges(Topic... topics) throws CommandException {
     return new RangeReader(
-        open(() -> clients.rangeConsumer("read"), topics, (_, _) -> Map.of()),
+        open(() -> clients.rangeConsumer("read"), topics, Positioning.none()),
         config.topicPrefix());
   }
 
   /** Opens a consumer at the present ends of topics, which the caller closes. */
   Consumer<byte[], byte[]> fromEnd(Topic... topics) throws CommandException {
-    return open(
-        () -> clients.freeConsumer("read"),
-        topics,
-        (consumer, partitions) -> LogRange.all(consumer, partitions, patience.answer()).ends());
+    return open(topics, Positioning.ends());
+  }
+
+  /** Opens a consumer of a user's partition of topics at its present end; the caller closes it. */
+  Consumer<byte[], byte[]> fromEnd(UserId user, Topic... topics) throws CommandException {
+    return open(topics, Positioning.ends().of(user));
   }
 
   /** Opens a consumer at the beginnings of topics, which the caller closes. */
   Consumer<byte[], byte[]> fromBeginning(Topic... topics) throws CommandException {
-    return open(
-        () -> clients.freeConsumer("read"),
-        topics,
-        (consumer, partitions) -> LogRange.all(consumer, partitions, patience.answer()).starts());
+    return open(topics, Positioning.beginnings());
   }
 
   /** Opens a consumer at the first records at or after an instant, which the caller closes. */
   Consumer<byte[], byte[]> since(Instant instant, Topic... topics) throws CommandException {
-    return open(
-        () -> clients.freeConsumer("read"),
-        topics,
-        (consumer, partitions) ->
-            LogRange.since(consumer, partitions, instant, patience.answer()).starts());
+    return open(topics, Positioning.since(instant));
   }
 
-  private interface Positioning {
-    Map<TopicPartition, Long> of(
-        Consumer<byte[], byte[]> consumer, Collection<TopicPartition> partitions);
+  private Consumer<byte[], byte[]> open(Topic[] topics, Positioning positioning)
+      throws CommandException {
+    return open(() -> clients.freeConsumer("read"), topics, positioning);
   }
 
   private Consumer<byte[], byte[]> open(
@@ -216,10 +208,7 @@ final class KafkaLog implements AutoCloseable {
     try {
       consumer = consumers.get();
       requireReachable(what);
-      List<TopicPartition> partitions = partitions(consumer, topics);
-      Map<TopicPartition, Long> starts = positioning.of(consumer, partitions);
-      consumer.assign(partitions);
-      starts.forEach(consumer::seek);
+      positioning.assign(consumer, partitions(consumer, topics), patience.answer());
       return consumer;
     } catch (KafkaException e) {
       close(consumer);

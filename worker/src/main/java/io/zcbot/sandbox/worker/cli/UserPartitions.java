@@ -10,7 +10,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.TopicPartition;
 
 /** Finds the partitions with the records of one user. */
@@ -32,15 +31,5 @@ final class UserPartitions {
                 p.partition()
                     == new KeyPartitions(counts.getOrDefault(p.topic(), 1L).intValue()).of(user))
         .toList();
-  }
-
-  /** Restricts a consumer to some of its partitions, at their present positions. */
-  static void keep(Collection<TopicPartition> wanted, Consumer<byte[], byte[]> reader) {
-    List<TopicPartition> kept = List.copyOf(wanted);
-    long[] positions = kept.stream().mapToLong(reader::position).toArray();
-    reader.assign(kept);
-    for (int i = 0; i < positions.length; i++) {
-      reader.seek(kept.get(i), positions[i]);
-    }
   }
 }

@@ -7,6 +7,8 @@ package io.zcbot.sandbox.worker.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.io.ByteArrayInputStream;
@@ -21,13 +23,18 @@ import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Ctrl-C on a raw terminal, where it is an ordinary key. */
+/** Ctrl-C on a raw terminal, where it is an ordinary key; and signals to a process that hangs. */
 class ExecForwardingTest {
   private static final Duration SHORT = Duration.ofMillis(500);
   private static final Duration LONG = Duration.ofSeconds(60);
@@ -111,5 +118,47 @@ class ExecForwardingTest {
     session.publish();
     assertThat(typed(exec, session, keys).exitCode()).isZero();
     assertThat(out).hasToString("ready\n\u0003\u0003\u0003");
+  }
+
+  /** A process that never follows its command, as if it were stuck while it writes the output. */
+  static final class Stuck {
+    private Stuck() {}
+
+    public static void main(String[] directory) throws Exception {
+      UserId user = new UserId(UUID.randomUUID());
+      Exec exec = SampleEvents.exec(user, true, "cat");
+      CommandLog log =
+          new PassingLog(new LocalCommands(Path.of(directory[0]))) {
+            @Override
+            public void publish(SandboxEvent event) {
+              System.out.println("published " + ((Input) event).content());
+            }
+          };
+      ExecSession session =
+          new ExecSession(
+              log,
+              exec,
+              LONG,
+              new OutputSequence(System.out, System.out),
+              new WaitingLine(new PrintWriter(Writer.nullWriter()), false, ""));
+      new ExecForwarding(new CommandInput(log, user, exec.eventId()), session).forwardSignals();
+      System.out.println("ready");
+      new CountDownLatch(1).await();
+    }
+  }
+
+  @Test
+  void aSignalAfterTheOneThatLeavesEndsTheProcess() throws Exception {
+    List<String> command = new ArrayList<>(CliProcess.java());
+    command.set(command.size() - 1, Stuck.class.getName());
+    command.add(directory.toString());
+    Process process = CliProcess.start(Map.of(), 60, command.toArray(String[]::new));
+    CliProcess.read(process, "ready");
+    CliProcess.signal(process, "TERM");
+    CliProcess.read(process, "published Signal[signal=TERM]");
+    do {
+      CliProcess.signal(process, "TERM");
+    } while (!process.waitFor(200, TimeUnit.MILLISECONDS));
+    assertThat(process.exitValue()).isEqualTo(128 + 15);
   }
 }

@@ -228,6 +228,25 @@ void command_start(uint32_t number, micros now) {
   input_init(command);
 }
 
+static uint64_t signal_bit(int signal) {
+  return UINT64_C(1) << (signal - 1);
+}
+
+/* Sends the signals that came before the program was executed. SIGKILL goes alone: another one of them could
+ * end the program before it, and would be reported as its end. */
+static void send_kept(struct command *command) {
+  uint64_t kept = command->signals;
+  if ((kept & signal_bit(SIGKILL)) != 0) {
+    kept = signal_bit(SIGKILL);
+  }
+  command->signals = 0;
+  for (int signal = 1; signal <= MAX_SIGNAL; signal++) {
+    if ((kept & signal_bit(signal)) != 0) {
+      command_signal(command, signal);
+    }
+  }
+}
+
 void commands_look(micros now) {
   for (int i = 0; i < commands_used; i++) {
     struct command *command = &commands[i];
@@ -235,9 +254,7 @@ void commands_look(micros now) {
     if (alive && !command->executed && atomic_load(&command->start->report.phase) == PHASE_EXECUTED) {
       command->executed = command->tell_executed = true;
       command->tell_by = now + MILLISECOND;
-      if (command->signal != 0) {
-        command_signal(command, command->signal);
-      }
+      send_kept(command);
     }
   }
 }
@@ -340,14 +357,13 @@ bool commands_reap(micros now) {
 /* --- signals -------------------------------------------------------------------------------------------- */
 
 void command_signal(struct command *command, int signal) {
-  if (command->state != RUNNING || signal < 1 || signal > 64) {
+  if (command->state != RUNNING || signal < 1 || signal > MAX_SIGNAL) {
     return;
   }
   if (!command->executed) {
-    command->signal = (uint8_t)signal;
+    command->signals |= signal_bit(signal);
     return;
   }
-  command->signal = 0;
   struct report *report = &command->start->report;
   pid_t group = command->terminal ? terminal_foreground(command->out.fd) : 0;
   if (group == 0) {

@@ -12,6 +12,7 @@
 enum {
   PROTOCOL_VERSION = 1,
   MAX_COMMANDS = 256,
+  MAX_SIGNAL = 64,
   TABLE = MAX_COMMANDS + 32, /* with room to report further ones that did not start */
   HEADER = 8,
   NONCE = 16,
@@ -138,8 +139,8 @@ struct command {
   size_t input_from, input_to;
 
   bool executed, tell_executed;
-  micros tell_by; /* at the latest */
-  uint8_t signal; /* to be sent once the program runs */
+  micros tell_by;   /* at the latest */
+  uint64_t signals; /* to be sent once the program runs; the lowest bit is signal 1 */
   enum how how;
   int32_t code; /* or, if it FAILED, errno */
   enum step step;

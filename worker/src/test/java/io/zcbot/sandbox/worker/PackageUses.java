@@ -48,7 +48,8 @@ record PackageUses(SortedSet<String> packages, SortedSet<String> libraries) {
           Map.entry("java.lang.foreign", "libc"),
           Map.entry("org.HdrHistogram", "HdrHistogram"),
           Map.entry("com.sun.management", "JDK management"),
-          Map.entry("com.sun.net.httpserver", "JDK HTTP server"));
+          Map.entry("com.sun.net.httpserver", "JDK HTTP server"),
+          Map.entry("jdk.net", "JDK socket options"));
 
   private static final Pattern TABLE =
       Pattern.compile("<!-- packages:begin -->(.*)<!-- packages:end -->", Pattern.DOTALL);

@@ -11,6 +11,7 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.StandardProtocolFamily;
+import java.net.StandardSocketOptions;
 import java.net.URI;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.Channels;
@@ -19,6 +20,7 @@ import java.security.GeneralSecurityException;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.SSLSocketFactory;
+import jdk.net.ExtendedSocketOptions;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +29,10 @@ import org.jspecify.annotations.Nullable;
  * @param tls key material for TLS; null for an unencrypted connection, and ignored on a Unix socket
  */
 record EngineSocket(URI engine, @Nullable SSLConfig tls) {
+  private static final int KEEP_IDLE_SECONDS = 60;
+  private static final int KEEP_INTERVAL_SECONDS = 15;
+  private static final int KEEP_COUNT = 4;
+
   /** The two directions of a connection, decrypted. */
   record Streams(InputStream in, OutputStream out) {}
 
@@ -35,7 +41,25 @@ record EngineSocket(URI engine, @Nullable SSLConfig tls) {
    * #connect} and all reads and writes.
    */
   SocketChannel open() throws IOException {
-    return isFile() ? SocketChannel.open(StandardProtocolFamily.UNIX) : SocketChannel.open();
+    return isFile() ? SocketChannel.open(StandardProtocolFamily.UNIX) : keptAlive();
+  }
+
+  /**
+   * A channel over TCP whose reads fail within two minutes if the engine's host is gone. A read
+   * that only waits would otherwise never notice.
+   */
+  private static SocketChannel keptAlive() throws IOException {
+    SocketChannel channel = SocketChannel.open();
+    try {
+      return channel
+          .setOption(StandardSocketOptions.SO_KEEPALIVE, true)
+          .setOption(ExtendedSocketOptions.TCP_KEEPIDLE, KEEP_IDLE_SECONDS)
+          .setOption(ExtendedSocketOptions.TCP_KEEPINTERVAL, KEEP_INTERVAL_SECONDS)
+          .setOption(ExtendedSocketOptions.TCP_KEEPCOUNT, KEEP_COUNT);
+    } catch (IOException | RuntimeException e) {
+      channel.close();
+      throw e;
+    }
   }
 
   /** Connects a channel and, with TLS, verifies that the certificate names the engine's host. */

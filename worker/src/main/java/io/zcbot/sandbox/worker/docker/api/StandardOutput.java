@@ -12,7 +12,8 @@ import java.nio.charset.StandardCharsets;
 /**
  * Extracts the standard output from a multiplexed stream of the engine. The stream consists of
  * frames: an eight-byte header (stream number, three zeros, length) and a piece of output. Standard
- * error is skipped. Not thread-safe.
+ * error is skipped, up to a bound: the programs that are read this way hardly write any, and who
+ * floods it would otherwise keep the reader and the engine busy. Not thread-safe.
  */
 public final class StandardOutput extends InputStream {
   private static final int STDOUT = 1;
@@ -20,8 +21,12 @@ public final class StandardOutput extends InputStream {
   private static final int HEADER = 8;
   private static final int MAX_SHOWN = 200;
 
+  /** The most bytes of standard error in a whole stream. */
+  static final int MAX_STDERR = 64 << 10;
+
   private final InputStream engine;
   private long left;
+  private long skipped;
 
   /** Reads from a stream of the engine, which the caller closes. */
   public StandardOutput(InputStream engine) {
@@ -72,9 +77,17 @@ public final class StandardOutput extends InputStream {
     if (header[0] == STDOUT) {
       left = length;
     } else {
-      engine.skipNBytes(length);
+      skipError(length);
     }
     return true;
+  }
+
+  private void skipError(long length) throws IOException {
+    skipped += length;
+    if (skipped > MAX_STDERR) {
+      throw new NonsenseException("too much standard error");
+    }
+    engine.skipNBytes(length);
   }
 
   /**

@@ -37,6 +37,16 @@ class StandardOutputTest {
     assertThat(read()).isEmpty();
   }
 
+  /** On gVisor a command can write it, as fast as it is read. */
+  @Test
+  void standardErrorHasABound() throws IOException {
+    byte[] most = engine(2, new byte[StandardOutput.MAX_STDERR]);
+    assertThat(read(most, engine(1, text("one")))).isEqualTo(text("one"));
+    assertThatExceptionOfType(NonsenseException.class)
+        .isThrownBy(() -> read(most, engine(1, text("one")), engine(2, text("x"))))
+        .withMessageContaining("standard error");
+  }
+
   @Test
   void anEndWithinAFrameIsNoEnd() {
     byte[] whole = engine(1, text("one"));

@@ -133,6 +133,18 @@ class RunnerChannelTest {
   }
 
   @Test
+  void noRunnerFloodsItsStandardError() throws Exception {
+    RunnerChannel channel = channel();
+    byte[] flood = engine(2, new byte[1 << 20]);
+    boolean talks =
+        channel.read(
+            new ByteArrayInputStream(concat(engine(1, hello(nonce(channel))), flood, flood)));
+
+    assertThat(nonsense).hasSize(1);
+    assertThat(talks).as("its container is read slowly from then on").isTrue();
+  }
+
+  @Test
   void anEndIsToldOnce() throws Exception {
     Witness witness = after(started(1), ended(1, 0, 0, 0, 0), ended(1, 0, 1, 0, 0));
 

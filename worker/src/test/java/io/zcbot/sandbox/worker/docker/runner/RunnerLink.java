@@ -278,6 +278,21 @@ final class RunnerLink implements AutoCloseable {
     return command;
   }
 
+  /** Starts a command and signals it, all in one piece. */
+  RunnerCommandView startAndSignal(Start start, int... signals) {
+    int number = lastNumber.incrementAndGet();
+    RunnerCommandView command = new RunnerCommandView(this, number);
+    commands.put(number, command);
+    ByteArrayOutputStream all = new ByteArrayOutputStream();
+    all.writeBytes(frame('S', number, start.message()));
+    all.writeBytes(frame('G', number));
+    for (int signal : signals) {
+      all.writeBytes(frame('K', number, (byte) signal));
+    }
+    sendRaw(all.toByteArray());
+    return command;
+  }
+
   /** Runs a script to its end and returns its output. */
   String look(String script) throws InterruptedException {
     RunnerCommandView command = start(Start.bash(script));

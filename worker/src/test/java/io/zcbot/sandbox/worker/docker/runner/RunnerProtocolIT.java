@@ -416,6 +416,16 @@ class RunnerProtocolIT {
     assertThat(caught.out()).contains("caught");
   }
 
+  /** They come with the start, so before the program is executed. Signal 28 ends no program. */
+  @Test
+  void allSignalsBeforeTheProgramReachIt() throws Exception {
+    assertEnd(runner.startAndSignal(Start.of("sleep", "44"), 15, 28), SIGNALLED, 15);
+    assertEnd(runner.startAndSignal(Start.of("sleep", "44"), 28, 15, 28), SIGNALLED, 15);
+    assertEnd(runner.startAndSignal(Start.of("sleep", "44"), 9, 1), SIGNALLED, 9);
+    assertEnd(runner.startAndSignal(Start.of("sleep", "44"), 1, 9), SIGNALLED, 9);
+    assertEnd(runner.startAndSignal(Start.of("sleep", "44").inTerminal(), 15, 28), SIGNALLED, 15);
+  }
+
   @Test
   void aTerminalIsOne() throws Exception {
     RunnerCommandView command =

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.audit.log;
 
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Topic;
-import io.zcbot.sandbox.worker.kafka.Origins;
+import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import java.time.Instant;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
@@ -54,8 +54,14 @@ public record LogRecord(Topic topic, ConsumerRecord<byte[], byte[]> raw) {
     return bytes == null ? 0 : bytes.length;
   }
 
+  /** Where it lay first: a forwarded request has the id and the expiry that it had there. */
   public Origin origin() {
-    return Origins.of(raw);
+    return ForwardedFrom.originOf(raw);
+  }
+
+  /** Whether it is a copy that the worker of another partition wrote. */
+  public boolean isForwarded() {
+    return ForwardedFrom.isIn(raw);
   }
 
   /** Records of one key fall to one of {@code shards}; a dead letter keeps its record's key. */

@@ -22,7 +22,7 @@ record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) 
     if (end.reason() == Reaped.Reason.IDLE) {
       judgeTooEarly(session, end);
     }
-    if (isReapersToEnd(end.reason())) {
+    if (isReapersToEnd(end.reason()) && (end.lastActiveAt() != null || isEachUseRecorded())) {
       // If its end was announced late, it may seem to have been used after its end.
       UsageWindow.Use before = session.lastUseAtOrBefore(end.at());
       UsageWindow.Use last = before == null ? session.lastUse() : before;
@@ -33,8 +33,16 @@ record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) 
   }
 
   void judgeOpen(TrackedSession session, long end) {
+    if (!isEachUseRecorded()) {
+      return;
+    }
     UsageWindow.Use last = session.lastUse();
     judgeTooLate(session, last.time(), end, last.position());
+  }
+
+  /** Otherwise only its end tells when a sandbox was used last. */
+  private boolean isEachUseRecorded() {
+    return !context.rules().processesCountAsUse();
   }
 
   private void judgeTooEarly(TrackedSession session, TrackedSession.End end) {
@@ -72,7 +80,7 @@ record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) 
   private void judgeTooLate(
       TrackedSession session, long from, long to, RecordPosition... evidence) {
     Rules rules = context.rules();
-    TrackedSession.Gap gap = session.gap();
+    TrackedSession.Gap gap = isEachUseRecorded() ? session.gap() : null;
     long idle = rules.agedBetween(Math.max(from, session.busyUntil()), to);
     if (mayBeRunning.test(to)) {
       return; // the last command is not answered yet

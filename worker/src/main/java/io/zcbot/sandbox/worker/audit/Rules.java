@@ -22,6 +22,8 @@ import java.util.List;
  *     that are further out of order than this are not put together
  * @param purgesAtStart whether a worker that starts purges everything that it had left, or only
  *     some
+ * @param processesCountAsUse whether workers take the processor time of processes for use, which no
+ *     record tells of until the sandbox ends
  * @param outages when workers or Kafka are known to have been unavailable; no sandbox ages in these
  *     times, nor while the low watermark stands still after them
  */
@@ -33,6 +35,7 @@ public record Rules(
     Duration skew,
     Duration window,
     boolean purgesAtStart,
+    boolean processesCountAsUse,
     List<Outage> outages) {
   /** The defaults of workers. */
   public static final Rules DEFAULT =
@@ -44,6 +47,7 @@ public record Rules(
           Duration.ofSeconds(2),
           Duration.ofHours(1),
           true,
+          false,
           List.of());
 
   /** The longest time that an ensure is worked on, whatever its {@code expires_at} says. */

@@ -194,6 +194,7 @@ final class AuditCommand implements Callable<Integer> {
         Optional.ofNullable(skew).orElse(Rules.DEFAULT.skew()),
         Rules.DEFAULT.window(),
         Optional.ofNullable(restart).orElse(config.group().restart) == GroupConfig.Restart.PURGE,
+        config.reaper().busyCpu != null,
         List.copyOf(outages));
   }
 

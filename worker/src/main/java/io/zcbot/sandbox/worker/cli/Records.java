@@ -9,7 +9,7 @@ import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
-import io.zcbot.sandbox.worker.kafka.Origins;
+import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import java.nio.charset.StandardCharsets;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
@@ -36,7 +36,7 @@ final class Records {
       return new Read(topic, null, error == null ? "of unknown cause" : error);
     }
     try {
-      Origin origin = Origins.of(record);
+      Origin origin = ForwardedFrom.originOf(record);
       return new Read(topic, CODEC.decode(topic, record.key(), record.value(), origin), null);
     } catch (EventFormatException e) {
       return new Read(topic, null, "not an event: " + e.getMessage());

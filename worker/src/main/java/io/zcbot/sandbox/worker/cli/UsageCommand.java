@@ -224,6 +224,7 @@ final class UsageCommand implements Callable<Integer> {
         Rules.DEFAULT.skew(),
         Rules.DEFAULT.window(),
         config.group().restart == GroupConfig.Restart.PURGE,
+        config.reaper().busyCpu != null,
         List.of());
   }
 

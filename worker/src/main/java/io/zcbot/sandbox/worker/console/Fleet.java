@@ -16,8 +16,8 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.console.Notices.Kind;
 import io.zcbot.sandbox.worker.console.Notices.Notice;
+import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
-import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.kafka.Places;
 import io.zcbot.sandbox.worker.kafka.TableKey;
 import java.io.ByteArrayOutputStream;
@@ -111,7 +111,8 @@ final class Fleet {
 
   private void event(Topic topic, ConsumerRecord<byte[], byte[]> record)
       throws EventFormatException {
-    SandboxEvent event = codec.decode(topic, record.key(), record.value(), Origins.of(record));
+    SandboxEvent event =
+        codec.decode(topic, record.key(), record.value(), ForwardedFrom.originOf(record));
     // Not later than now: the publisher's clock may be ahead.
     events.on(event, Math.min(record.timestamp(), clock.millis()));
     if (event instanceof Exec exec) {

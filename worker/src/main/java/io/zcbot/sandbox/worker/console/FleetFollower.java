@@ -44,6 +44,7 @@ final class FleetFollower implements AutoCloseable {
   private static final Duration PAUSE = Duration.ofSeconds(2);
   private static final Duration STOP = Duration.ofSeconds(10);
   private static final Duration PROBE_EVERY = Duration.ofSeconds(1);
+  private static final Duration PROBE_AGAIN = Duration.ofSeconds(30);
   private static final Duration COUNT_EVERY = Duration.ofSeconds(30);
 
   private static final List<Topic> TOPICS =
@@ -132,26 +133,21 @@ final class FleetFollower implements AutoCloseable {
     if (all == null) {
       return;
     }
-    int count = (int) all.stream().filter(each -> topics.get(each.topic()) == Topic.LIVE).count();
-    fleet.begin(count);
-    state = FollowState.STARTING;
     Predicate<TopicPartition> isTable = each -> topic(each.topic()).isTable();
     List<TopicPartition> tables = all.stream().filter(isTable).toList();
+    List<TopicPartition> others = all.stream().filter(isTable.negate()).toList();
     LogRange whole = LogRange.all(consumer, tables, ANSWER);
-    Map<TopicPartition, Long> starts = new HashMap<>(whole.starts());
+    LogRange recent = LogRange.since(consumer, others, clock.instant().minus(history), ANSWER);
+    // Only now: if Kafka does not tell the positions, what is known is still shown.
+    fleet.begin((int) all.stream().filter(each -> topic(each.topic()) == Topic.LIVE).count());
+    state = FollowState.STARTING;
     consumer.assign(tables);
-    starts.forEach(consumer::seek);
+    whole.starts().forEach(consumer::seek);
     while (isWanted() && behind(consumer, whole.ends()) > 0) {
       take(consumer);
     }
+    Map<TopicPartition, Long> starts = new HashMap<>(recent.starts());
     tables.forEach(table -> starts.put(table, consumer.position(table, ANSWER)));
-    starts.putAll(
-        LogRange.since(
-                consumer,
-                all.stream().filter(isTable.negate()).toList(),
-                clock.instant().minus(history),
-                ANSWER)
-            .starts());
     consumer.assign(all);
     starts.forEach(consumer::seek);
     followOn(consumer);
@@ -160,7 +156,7 @@ final class FleetFollower implements AutoCloseable {
   private void followOn(Consumer<byte[], byte[]> consumer) {
     Probe probe = null;
     long counted = nanos.getAsLong();
-    long probed = counted - PROBE_EVERY.toNanos();
+    long probeAt = counted;
     while (isWanted()) {
       take(consumer);
       long now = nanos.getAsLong();
@@ -171,9 +167,11 @@ final class FleetFollower implements AutoCloseable {
           return;
         }
       }
-      if (probe == null && now - probed >= PROBE_EVERY.toNanos()) {
-        probed = now;
+      if (probe == null && now - probeAt >= 0) {
         probe = probe(consumer, clock.millis());
+        // Without an answer, the probe took seconds in which nothing was read.
+        Duration pause = probe == null ? PROBE_AGAIN : PROBE_EVERY;
+        probeAt = nanos.getAsLong() + pause.toNanos();
       }
       if (probe != null) {
         long behind = behind(consumer, probe.ends);

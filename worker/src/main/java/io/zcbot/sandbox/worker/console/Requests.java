@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.console;
 import io.zcbot.sandbox.events.UserId;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -31,16 +32,27 @@ final class Requests {
   /** Times of answers whose requests were not read yet, by the request. */
   private final LinkedHashMap<IdKey, Long> early = new LinkedHashMap<>();
 
+  /** The latest requests that were read with their answers. */
+  private final LinkedHashSet<IdKey> matched = new LinkedHashSet<>();
+
   /**
    * Early answers until this time were forgotten, so requests until then may have been answered.
    */
   private long unknownUntil;
 
-  /** Adds a request; returns the time of its answer if that was read before, else null. */
+  /**
+   * Adds a request; returns the time of its answer if that was read before, else null. One that is
+   * read again after that, such as its forwarded copy, is ignored.
+   */
   @Nullable Long asked(String id, Open request) {
     IdKey key = key(request.user, id);
+    if (matched.contains(key)) {
+      return null;
+    }
     Long answer = early.remove(key);
-    if (answer == null && request.time > unknownUntil) {
+    if (answer != null) {
+      match(key);
+    } else if (request.time > unknownUntil) {
       open.putIfAbsent(key, request);
       if (open.size() > MOST) {
         open.pollFirstEntry();
@@ -49,11 +61,20 @@ final class Requests {
     return answer;
   }
 
+  private void match(IdKey key) {
+    matched.add(key);
+    if (matched.size() > ANSWERS_KEPT) {
+      matched.removeFirst();
+    }
+  }
+
   /** Removes an answered request; null if it was not read, or was answered before. */
   @Nullable Open answered(UserId user, String id, long time) {
     IdKey key = key(user.toString(), id);
     Open request = open.remove(key);
-    if (request == null) {
+    if (request != null) {
+      match(key);
+    } else if (!matched.contains(key)) {
       early.put(key, time);
       if (early.size() > ANSWERS_KEPT) {
         unknownUntil = Math.max(unknownUntil, early.pollFirstEntry().getValue());

@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.reap.LowWatermark;
 import io.zcbot.sandbox.worker.sandbox.Time;

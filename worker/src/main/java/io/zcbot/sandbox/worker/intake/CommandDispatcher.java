@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.commands.ExecMemory;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
+import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import io.zcbot.sandbox.worker.sandbox.Time;

@@ -104,7 +104,7 @@ final class CommandInputs implements AutoCloseable {
 
   /** Takes an input that was read in its user's partition. */
   synchronized void accept(ConsumerRecord<byte[], byte[]> record, Input read) {
-    ReadInput input = of(record, read);
+    ReadInput input = InputDetour.asRead(record, read);
     TopicPartition partition = new TopicPartition(record.topic(), record.partition());
     next.put(partition, record.offset() + 1);
     CommandKey key = input.key();
@@ -136,11 +136,6 @@ final class CommandInputs implements AutoCloseable {
     }
     bytes += inputs.add(input, record.offset(), InFlightBytes.sizeOf(record));
     makeRoom();
-  }
-
-  /** Pairs an input with the place from which its record was forwarded, if it was. */
-  static ReadInput of(ConsumerRecord<byte[], byte[]> record, Input input) {
-    return new ReadInput(input, ForwardedFrom.isIn(record) ? ForwardedFrom.originOf(record) : null);
   }
 
   private void makeRoom() {

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.ReadInput;
 import io.zcbot.sandbox.worker.commands.Taken;
+import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -241,10 +242,15 @@ final class InputDetour {
     }
     try {
       Input input = codec.decodeInput(record.key(), record.value(), ForwardedFrom.originOf(record));
-      return CommandKey.of(input).equals(key) ? CommandInputs.of(record, input) : null;
+      return CommandKey.of(input).equals(key) ? asRead(record, input) : null;
     } catch (EventFormatException _) {
       return null; // the follower wrote it to the dead-letter topic
     }
+  }
+
+  /** Pairs an input with the place from which its record was forwarded, if it was. */
+  static ReadInput asRead(ConsumerRecord<byte[], byte[]> record, Input input) {
+    return new ReadInput(input, ForwardedFrom.isIn(record) ? ForwardedFrom.originOf(record) : null);
   }
 
   private Taken deliver(ReadInput input, long offset, ReadingTurns.Turn turn)

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
+import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import io.zcbot.sandbox.worker.sandbox.Time;

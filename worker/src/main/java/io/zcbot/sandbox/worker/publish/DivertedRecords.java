@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.publish;
 import io.zcbot.sandbox.events.CloudEvents;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.ReplyTo;
-import io.zcbot.sandbox.worker.intake.ForwardedFrom;
+import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.audit.result.Check;
+import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
 
 /** Edge cases of I2 and of the rule about ids. */
@@ -59,6 +60,26 @@ class AnswerRuleTest extends OneUsersLog {
     assertThat(told.summary().ensures().count()).isOne();
     assertThat(told.summary().records().repeated()).containsEntry(Topic.ENSURE, 1L);
     assertThat(told.ensures().getFirst().answer().latencyMs()).isEqualTo(1000);
+  }
+
+  /** Its id is its first position, which the header of the copy names. */
+  @Test
+  void aMisplacedEnsureWithoutAnIdIsOneWithItsForwardedCopy() {
+    byte[] ensure = bytes("{\"user_id\":\"" + USER + "\"}");
+    log.raw(Topic.ENSURE, 1, ms(0), bytes(USER.toString()), ensure);
+    log.raw(Topic.ENSURE, 0, ms(0), bytes(USER.toString()), ensure)
+        .header("zcbot_forwarded", "1-0@" + ms(0));
+    ready(1, "sandbox.ensure-1-0", "c1", "w1");
+    TestLog.Told told = audit(100);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().ensures().count()).isOne();
+    assertThat(told.ensures())
+        .singleElement()
+        .satisfies(each -> assertThat(each.answer()).isNotNull());
+  }
+
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
   }
 
   @Test

@@ -20,6 +20,7 @@ import io.zcbot.sandbox.worker.audit.log.Coverage;
 import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import io.zcbot.sandbox.worker.audit.result.Violation;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -126,6 +127,20 @@ class CommandRuleTest extends OneUsersLog {
               throw new AssertionError("two commands: " + a + ", " + b);
             })
         .orElseThrow();
+  }
+
+  @Test
+  void aMisplacedExecWithoutAnIdIsOneWithItsForwardedCopy() {
+    byte[] user = USER.toString().getBytes(StandardCharsets.UTF_8);
+    byte[] exec =
+        ("{\"user_id\":\"" + USER + "\",\"shell\":\"true\"}").getBytes(StandardCharsets.UTF_8);
+    log.raw(Topic.EXEC, 1, ms(0), user, exec);
+    log.raw(Topic.EXEC, 0, ms(0), user, exec).header("zcbot_forwarded", "1-0@" + ms(0));
+    ready(0, "e1", "c1", "w1");
+    exited(1, "sandbox.exec-1-0", "c1", 0.5);
+    TestLog.Told told = audit(DUE + 1);
+    assertThat(told.violations()).isEmpty();
+    assertThat(told.summary().commands().count()).isOne();
   }
 
   @Test

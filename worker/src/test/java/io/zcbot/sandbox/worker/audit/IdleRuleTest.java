@@ -172,7 +172,34 @@ class IdleRuleTest extends OneUsersLog {
         .containsExactly(Check.I6);
   }
 
+  /** The log has no record of a process that used the processor. */
+  @Test
+  void i6ProcessesThatCountAsUseLeaveNoRecordUntilTheEnd() {
+    Rules busy = rules(true);
+    ready(0, "e1", "c1", "w1");
+    assertThat(log.audit(busy, ms(5_000)).violations()).as("still there").isEmpty();
+    activity(2_000, "a1");
+    reaped(3_000, 3_000, "c1", "w1", Reaped.Reason.IDLE, 2_700.0);
+    assertThat(log.audit(busy, ms(5_000)).violations()).as("used again").isEmpty();
+    log.entries.removeLast();
+    reaped(3_000, "c1", "w1", Reaped.Reason.DIED);
+    assertThat(log.audit(busy, ms(5_000)).violations()).as("last use not told").isEmpty();
+  }
+
+  @Test
+  void i6ProcessesThatCountAsUseAreToldAtTheEnd() {
+    ready(0, "e1", "c1", "w1");
+    reaped(3_000, 3_000, "c1", "w1", Reaped.Reason.IDLE, 2_000.0);
+    assertThat(log.audit(rules(true), ms(5_000)).violations())
+        .extracting(Violation::check)
+        .containsExactly(Check.I6);
+  }
+
   private static Rules rules(Rules.Outage... outages) {
+    return rules(false, outages);
+  }
+
+  private static Rules rules(boolean processesCountAsUse, Rules.Outage... outages) {
     Rules rules = Rules.DEFAULT;
     return new Rules(
         rules.ttl(),
@@ -182,6 +209,7 @@ class IdleRuleTest extends OneUsersLog {
         rules.skew(),
         rules.window(),
         true,
+        processesCountAsUse,
         List.of(outages));
   }
 }

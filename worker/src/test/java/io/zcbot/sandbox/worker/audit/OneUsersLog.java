@@ -38,6 +38,7 @@ abstract class OneUsersLog {
           Rules.DEFAULT.skew(),
           Rules.DEFAULT.window(),
           false,
+          false,
           List.of());
 
   final TestLog log = new TestLog();

@@ -332,6 +332,9 @@ class AuditCommandTest {
     env.put("ZCBOT_SANDBOX_IDLE_TTL", "100s");
     assertThat(sandbox("audit", "--input", file())).isEqualTo(ExitCode.FAILED);
     assertThat(out.toString()).contains("violation of I6");
+    env.putAll(Map.of("ZCBOT_SANDBOX_BUSY_CPU", "0.05", "ZCBOT_SANDBOX_MAX_LIFETIME", "1d"));
+    assertThat(sandbox("audit", "--input", file())).isZero();
+    env.keySet().removeAll(List.of("ZCBOT_SANDBOX_BUSY_CPU", "ZCBOT_SANDBOX_MAX_LIFETIME"));
     assertThat(sandbox("audit", "--ttl", "300s", "--input", file())).isZero();
     assertThat(sandbox("audit", "--grace", "5m", "--input", file())).isZero();
     assertThat(sandbox("audit", "--skew", "5m", "--input", file())).isZero();

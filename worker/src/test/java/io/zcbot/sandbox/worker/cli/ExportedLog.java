@@ -25,6 +25,19 @@ final class ExportedLog {
   private final Map<String, Integer> offsets = new HashMap<>();
 
   void add(SandboxEvent event) {
+    lines.add(line(event).toString());
+  }
+
+  /** Adds the copy of an event that the worker of another partition forwarded. */
+  void addForwarded(SandboxEvent event) {
+    ObjectNode json = line(event);
+    ObjectNode header = json.putArray("headers").addObject();
+    header.put("name", "zcbot_forwarded");
+    header.put("value", "1-0@" + event.at().toEpochMilli());
+    lines.add(json.toString());
+  }
+
+  private ObjectNode line(SandboxEvent event) {
     String topic = event.topic().named("sandbox.");
     ObjectNode json = JSON.createObjectNode();
     json.put("topic", topic);
@@ -33,7 +46,7 @@ final class ExportedLog {
     json.put("timestamp", event.at().toEpochMilli());
     json.put("key", event.userId().toString());
     json.put("value", new String(new EventCodec().encode(event), StandardCharsets.UTF_8));
-    lines.add(json.toString());
+    return json;
   }
 
   /** Adds a line unchanged. */

@@ -183,6 +183,18 @@ class WhatIfTest {
         .contains("warm=0,ttl=100s 0 2 0 0.0 % 0 1 0.3 0.0");
   }
 
+  /** It is answered once, so its sandbox would be taken to run a command for ever. */
+  @Test
+  void aCommandThatWasForwardedRunsOnce() throws Exception {
+    ready(1, 0, Ready.Outcome.CREATED, 300);
+    log.add(exec(10, "x1"));
+    log.addForwarded(exec(10, "x1"));
+    log.add(exited(11, "x1"));
+    log.add(new Activity("late", user(2), at(3600), null));
+    assertThat(sandbox("audit", "--input", file(), "--what-if", "warm=0")).isZero();
+    assertThat(line("warm=0").split(" +")).endsWith("1", "0.1", "0.0");
+  }
+
   private String line(String settings) {
     return table().lines().filter(line -> line.startsWith(settings)).findFirst().orElseThrow();
   }

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
@@ -24,62 +25,69 @@ import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.Test;
 
 class FleetFollowerTest {
   private static final String RAISED = Topic.ENSURE.named("sandbox.");
+  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private final AtomicLong nanos = new AtomicLong();
   private final AtomicLong polls = new AtomicLong();
   private final AtomicLong raisedTo = new AtomicLong(4);
   private final AtomicLong looks = new AtomicLong();
+  private final AtomicLong probes = new AtomicLong();
+  private volatile Predicate<Collection<TopicPartition>> hasNoLeader = _ -> false;
 
   /** A consumer of empty topics. */
-  private final MockConsumer<byte[], byte[]> consumer =
-      new MockConsumer<>("earliest") {
-        @Override
-        public synchronized List<PartitionInfo> partitionsFor(String topic, Duration timeout) {
-          looks.addAndGet(topic.equals(RAISED) ? 1 : 0);
-          return LongStream.range(0, topic.equals(RAISED) ? raisedTo.get() : 3)
-              .mapToObj(i -> new PartitionInfo(topic, (int) i, null, new Node[0], new Node[0]))
-              .toList();
-        }
+  private final MockConsumer<byte[], byte[]> consumer = new EmptyTopics();
 
-        @Override
-        public synchronized Map<TopicPartition, Long> beginningOffsets(
-            Collection<TopicPartition> partitions, Duration timeout) {
-          return partitions.stream().collect(Collectors.toMap(each -> each, _ -> 0L));
-        }
+  private class EmptyTopics extends MockConsumer<byte[], byte[]> {
+    EmptyTopics() {
+      super("earliest");
+    }
 
-        @Override
-        public synchronized Map<TopicPartition, Long> endOffsets(
-            Collection<TopicPartition> partitions, Duration timeout) {
-          return beginningOffsets(partitions, timeout);
-        }
+    @Override
+    public synchronized List<PartitionInfo> partitionsFor(String topic, Duration timeout) {
+      looks.addAndGet(topic.equals(RAISED) ? 1 : 0);
+      return LongStream.range(0, topic.equals(RAISED) ? raisedTo.get() : TestFleet.PARTITIONS)
+          .mapToObj(i -> new PartitionInfo(topic, (int) i, null, new Node[0], new Node[0]))
+          .toList();
+    }
 
-        @Override
-        public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
-            Map<TopicPartition, Long> times, Duration timeout) {
-          return Map.of();
-        }
+    @Override
+    public synchronized Map<TopicPartition, Long> beginningOffsets(
+        Collection<TopicPartition> partitions, Duration timeout) {
+      return partitions.stream().collect(Collectors.toMap(each -> each, _ -> 0L));
+    }
 
-        @Override
-        public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
-          polls.incrementAndGet();
-          return ConsumerRecords.empty();
-        }
-      };
+    @Override
+    public synchronized Map<TopicPartition, Long> endOffsets(
+        Collection<TopicPartition> partitions, Duration timeout) {
+      if (hasNoLeader.test(partitions)) {
+        probes.incrementAndGet();
+        nanos.addAndGet(timeout.toNanos());
+        throw new TimeoutException("no leader");
+      }
+      return beginningOffsets(partitions, timeout);
+    }
+
+    @Override
+    public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+        Map<TopicPartition, Long> times, Duration timeout) {
+      return Map.of();
+    }
+
+    @Override
+    public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+      polls.incrementAndGet();
+      return ConsumerRecords.empty();
+    }
+  }
 
   @Test
   void topicsAreReadAnewOnlyWhenOneChanges() {
-    try (FleetFollower _ =
-        FleetFollower.start(
-            () -> consumer,
-            "sandbox.",
-            Duration.ofHours(1),
-            new TestFleet().fleet,
-            InstantSource.system(),
-            nanos::get)) {
+    try (FleetFollower _ = following(new TestFleet(), consumer)) {
       await().until(() -> polls.get() > 0);
       lookAgain();
       long before = polls.get();
@@ -95,6 +103,52 @@ class FleetFollowerTest {
     long before = looks.get();
     nanos.addAndGet(Duration.ofSeconds(31).toNanos());
     await().until(() -> looks.get() > before);
+  }
+
+  /** Each attempt to ask for its end takes seconds, in which nothing else is read. */
+  @Test
+  void aPartitionWithoutALeaderDoesNotKeepTheOthersFromBeingRead() {
+    MockConsumer<byte[], byte[]> reader =
+        new EmptyTopics() {
+          @Override
+          public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+            hasNoLeader = _ -> true; // everything was read once
+            nanos.addAndGet(timeout.toNanos());
+            return super.poll(timeout);
+          }
+        };
+    try (FleetFollower _ = following(new TestFleet(), reader)) {
+      await().atMost(LIMIT).until(() -> polls.get() >= 300);
+      assertThat(probes.get()).isBetween(1L, polls.get() / 100 + 1);
+    }
+  }
+
+  @Test
+  void whatIsKnownIsShownUntilTheTopicsCanBeReadAnew() throws Exception {
+    TestFleet fleet = new TestFleet();
+    fleet.fleet.following(FollowState.STARTING);
+    try (FleetFollower _ = following(fleet, consumer)) {
+      await().atMost(LIMIT).until(() -> fleet.overview().get("upTo").asLong() > 0);
+      fleet.live(1, 100);
+      hasNoLeader = asked -> asked.contains(new TopicPartition(RAISED, 0));
+      raisedTo.incrementAndGet();
+      lookAgain();
+      await()
+          .atMost(LIMIT)
+          .until(() -> fleet.overview().get("problem").asText().contains("no leader"));
+      assertThat(fleet.overview().get("sandboxes").asInt()).isOne();
+      assertThat(fleet.overview().get("upTo").asLong()).isPositive();
+    }
+  }
+
+  private FleetFollower following(TestFleet fleet, MockConsumer<byte[], byte[]> reader) {
+    return FleetFollower.start(
+        () -> reader,
+        "sandbox.",
+        Duration.ofHours(1),
+        fleet.fleet,
+        InstantSource.system(),
+        nanos::get);
   }
 
   @Test

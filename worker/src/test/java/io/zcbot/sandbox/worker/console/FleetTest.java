@@ -249,6 +249,19 @@ class FleetTest {
   }
 
   @Test
+  void aForwardedEnsureWithoutAnIdIsOneWithItsOriginal() throws Exception {
+    byte[] key = user(1).toString().getBytes(StandardCharsets.UTF_8);
+    byte[] value = ("{\"user_id\":\"" + user(1) + "\"}").getBytes(StandardCharsets.UTF_8);
+    RecordHeaders headers = new RecordHeaders();
+    headers.add(
+        "zcbot_forwarded", ("9-7@" + ago(700).toEpochMilli()).getBytes(StandardCharsets.UTF_8));
+    fleet.record(Topic.ENSURE, key, value, ago(700), headers);
+    fleet.ready(1, "sandbox.ensure-9-7", 699);
+    assertThat(fleet.overview().get("openEnsures").asInt()).isZero();
+    assertThat(fleet.failures()).isEmpty();
+  }
+
+  @Test
   void anEnsureThatIsNotAnsweredBecomesAFailure() throws Exception {
     fleet.ensure(1, "n1", 700);
     assertThat(fleet.overview().get("openEnsures").asInt()).isZero();

@@ -12,6 +12,8 @@ import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The memory for requests whose ids have the maximum length. */
 class RequestsTest {
@@ -32,6 +34,29 @@ class RequestsTest {
     assertThat(requests.size()).isOne();
     assertThat(requests.asked("a".repeat(LONGEST_ID), open())).isEqualTo(1);
     assertThat(requests.answered(TestFleet.user(1), "b".repeat(LONGEST_ID), 1)).isNotNull();
+  }
+
+  /** A request without its user's key is read twice: where it was sent, and forwarded. */
+  @ParameterizedTest
+  @ValueSource(strings = {"request answer request", "answer request request"})
+  void aRequestThatIsReadAgainAfterItsAnswerIsNotOpen(String order) {
+    for (String next : order.split(" ")) {
+      if (next.equals("request")) {
+        var _ = requests.asked("a", open());
+      } else {
+        var _ = requests.answered(TestFleet.user(1), "a", 2);
+      }
+    }
+    assertThat(requests.size()).isZero();
+  }
+
+  /** Else the times of its answers would tell of each reading as of a request. */
+  @Test
+  void aRequestThatIsReadAndAnsweredAgainTellsOfItsAnswerOnce() {
+    assertThat(requests.asked("a", open())).isNull();
+    assertThat(requests.answered(TestFleet.user(1), "a", 2)).isNotNull();
+    assertThat(requests.answered(TestFleet.user(1), "a", 3)).isNull();
+    assertThat(requests.asked("a", open())).isNull();
   }
 
   @Test

@@ -176,6 +176,7 @@ final class Judge {
                 ONE_CLOCK,
                 Rules.DEFAULT.window(),
                 !trial.settings.adopts(),
+                false,
                 trial.outages));
     audit.violations().forEach(trial::violation);
     long seen = audit.summary().records().read().getOrDefault(Topic.ENSURE, 0L);

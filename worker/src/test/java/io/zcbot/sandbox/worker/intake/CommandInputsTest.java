@@ -17,6 +17,7 @@ import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.CommandKey;
+import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.LogRange;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;

@@ -365,6 +365,7 @@ final class Simulation {
         Duration.ofSeconds(2),
         Duration.ofHours(1),
         restart == GroupConfig.Restart.PURGE,
+        false,
         known);
   }
 }

@@ -6,9 +6,10 @@ package io.zcbot.sandbox.worker.audit.log;
 
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Topic;
-import io.zcbot.sandbox.worker.kafka.Origins;
+import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import java.time.Instant;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /** A raw record of one of the topics. */
@@ -18,6 +19,11 @@ public record LogRecord(Topic topic, ConsumerRecord<byte[], byte[]> raw) {
 
   private static final Topic[] HISTORY = Topic.history();
   private static final int HASHED_KEY_BYTES = 256;
+
+  /** About what the objects of a record and of a header take beside their content. */
+  private static final long RECORD_BYTES = 200;
+
+  private static final long HEADER_BYTES = 100;
 
   /** Finds the topic by its name; null for a topic that is not part of the contract. */
   public static @Nullable Topic topic(String name, String topicPrefix) {
@@ -41,21 +47,31 @@ public record LogRecord(Topic topic, ConsumerRecord<byte[], byte[]> raw) {
     return Math.min(raw.timestamp(), LATEST);
   }
 
-  /** How many bytes its key and its value have. */
+  /** About how much memory it takes: its key, its value, its headers and their objects. */
   public long bytes() {
     return bytes(raw);
   }
 
   static long bytes(ConsumerRecord<byte[], byte[]> record) {
-    return (long) length(record.key()) + length(record.value());
+    long bytes = RECORD_BYTES + length(record.key()) + length(record.value());
+    for (Header header : record.headers()) {
+      bytes += HEADER_BYTES + header.key().length() + length(header.value());
+    }
+    return bytes;
   }
 
   private static int length(byte @Nullable [] bytes) {
     return bytes == null ? 0 : bytes.length;
   }
 
+  /** Where it lay first: a forwarded request has the id and the expiry that it had there. */
   public Origin origin() {
-    return Origins.of(raw);
+    return ForwardedFrom.originOf(raw);
+  }
+
+  /** Whether it is a copy that the worker of another partition wrote. */
+  public boolean isForwarded() {
+    return ForwardedFrom.isIn(raw);
   }
 
   /** Records of one key fall to one of {@code shards}; a dead letter keeps its record's key. */

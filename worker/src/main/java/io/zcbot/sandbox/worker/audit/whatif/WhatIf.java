@@ -95,7 +95,8 @@ public final class WhatIf {
   private void accept(LogRecord record) {
     if (record.topic() == Topic.DEAD_LETTER
         || record.topic() == Topic.OUTPUT
-        || record.topic() == Topic.INPUT) {
+        || record.topic() == Topic.INPUT
+        || isCopyOfExec(record)) {
       return;
     }
     try {
@@ -108,6 +109,11 @@ public final class WhatIf {
     }
     latest = Math.max(latest, record.time());
     passOn(latest - LATE);
+  }
+
+  /** The original tells of the command: one answer ends it, so it may begin only once. */
+  private static boolean isCopyOfExec(LogRecord record) {
+    return record.topic() == Topic.EXEC && record.isForwarded();
   }
 
   private void accept(SandboxEvent event, long at, int partition) {

@@ -240,8 +240,29 @@ class KafkaLogSourceTest {
   @Test
   void aPartitionThatIsAheadIsPausedByItsBytes() {
     int size = 256 << 10;
+    assertHoldsNoMoreThanItMay(outputs(1_000, new byte[size]), size);
+  }
+
+  /** Anybody may write a small record with headers of up to a megabyte. */
+  @Test
+  void aPartitionThatIsAheadIsPausedByTheBytesOfItsHeaders() {
+    int size = 256 << 10;
+    List<LogRecord> records = outputs(1_000, new byte[0]);
+    records.forEach(each -> each.raw().headers().add("large", new byte[size]));
+    assertHoldsNoMoreThanItMay(records, size);
+  }
+
+  @Test
+  void manyRecordsAndHeadersCountAlsoIfTheyAreEmpty() {
+    List<LogRecord> records = outputs(1, new byte[0]);
+    long bare = records.getFirst().bytes();
+    assertThat(bare).isGreaterThanOrEqualTo(100);
+    records.getFirst().raw().headers().add("", null);
+    assertThat(records.getFirst().bytes()).isGreaterThanOrEqualTo(bare + 50);
+  }
+
+  private static void assertHoldsNoMoreThanItMay(List<LogRecord> records, int size) {
     int poll = 10;
-    List<LogRecord> records = outputs(1_000, new byte[size]);
     AtomicLong read = new AtomicLong();
     AtomicLong most = new AtomicLong();
     Broker broker =

@@ -2,10 +2,9 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.intake;
+package io.zcbot.sandbox.worker.kafka;
 
 import io.zcbot.sandbox.events.Origin;
-import io.zcbot.sandbox.worker.kafka.Origins;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.regex.Matcher;
@@ -17,7 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The original place of a forwarded record, which a header carries. The record's id and expiry
- * derive from it, and a record with this header is not forwarded again.
+ * derive from it, and a record with this header is not forwarded again. Whoever reads requests has
+ * to derive them from there, or an answer seems to be to another request.
  */
 public final class ForwardedFrom {
   private static final String HEADER = "zcbot_forwarded";
@@ -35,12 +35,12 @@ public final class ForwardedFrom {
   }
 
   /** Whether a record has a valid header, so that it was forwarded before. */
-  static boolean isIn(ConsumerRecord<byte[], byte[]> record) {
+  public static boolean isIn(ConsumerRecord<byte[], byte[]> record) {
     return match(record) != null;
   }
 
   /** The original place of a record: from the header, or else where it lies now. */
-  static Origin originOf(ConsumerRecord<byte[], byte[]> record) {
+  public static Origin originOf(ConsumerRecord<byte[], byte[]> record) {
     Matcher from = match(record);
     Origin here = Origins.of(record);
     if (from == null) {

@@ -7,6 +7,8 @@ import asyncio
 import gc
 import json
 import math
+import os
+import subprocess
 import threading
 import time
 import weakref
@@ -27,6 +29,7 @@ from zcbot_sandbox import (
     CommandLostError,
     CommandNotStartedError,
     CommandTimeoutError,
+    FileError,
     Files,
     InvalidRequestError,
     NoAnswerError,
@@ -735,6 +738,42 @@ def test_what_may_be_done_twice_with_files_is_repeated(
     assert isinstance(done.exception(PATIENCE), CommandLostError)
     assert len(execs()) == tries
     assert len({each["event_id"] for each in execs()}) == tries
+
+
+def files_of_this_machine() -> Files:
+    """Runs the commands on this machine."""
+
+    def run(*command: str, input: bytes | None, **_: object) -> Any:
+        it = subprocess.run(command, input=input or b"", capture_output=True, check=False, timeout=PATIENCE)
+        is_ok, message = it.returncode == 0, it.stderr.decode()
+        return SimpleNamespace(ok=is_ok, stdout=it.stdout, error_text=message, truncated=False)
+
+    machine: Any = SimpleNamespace(run=run)
+    return Files(machine)
+
+
+@pytest.mark.parametrize("name", ["fifo", "link", "/dev/zero"])
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    """To open a FIFO takes until somebody writes to it, and to read a device may take forever."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("fifo")
+    with pytest.raises(FileError, match="is not a regular file"):
+        files_of_this_machine().read(str(tmp_path / name), max_bytes=1000)
+
+
+def test_a_file_is_read_whatever_its_name_and_a_link_is_followed(tmp_path: Path) -> None:
+    files = files_of_this_machine()
+    content = bytes(range(256)) * 1000  # two pieces
+    for name in ("-n", "if=x", "$(exit 1)", "line\nbreak\n"):
+        (tmp_path / name).write_bytes(content)
+        assert files.read(f"{tmp_path}/{name}") == content
+    (tmp_path / "link").symlink_to("-n")
+    assert files.read(f"{tmp_path}/link") == content
+    assert files.read("/proc/self/status").startswith(b"Name:")
+    with pytest.raises(FileError, match="No such file"):
+        files.read(f"{tmp_path}/missing")
+    with pytest.raises(FileError, match="(?i)is a directory"):
+        files.read(str(tmp_path))
 
 
 def test_a_release_that_the_queue_does_not_take_ends_with_its_time(core: Core) -> None:

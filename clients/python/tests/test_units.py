@@ -38,6 +38,7 @@ from zcbot_sandbox import (
     Run,
     Sandbox,
     SandboxFailedError,
+    aio,
     calls,
     events,
     inflight,
@@ -54,6 +55,7 @@ from zcbot_sandbox.partitions import murmur2, partition_of
 from zcbot_sandbox.plan import ensure_call, exec_call
 from zcbot_sandbox.timers import Timers
 from zcbot_sandbox.topics import RESULTS
+from zcbot_sandbox.workers import Workers
 
 GOLDEN = ROOT / "events" / "src" / "test" / "resources" / "golden"
 GOLDEN_USER = b"7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10"
@@ -674,6 +676,76 @@ async def test_asyncio_calls_are_published_while_releases_have_all_threads(core:
     await asyncio.to_thread(core.close)
     ends = await asyncio.wait_for(asyncio.gather(*releases, return_exceptions=True), PATIENCE)
     assert {type(end) for end in ends} == {ClientClosedError}
+
+
+async def read_all(core: Core, users: Iterable[str]) -> list[asyncio.Task[bytes]]:
+    """Begins to read a file of each user; nobody answers."""
+    return [asyncio.create_task(AsyncSandbox(sandbox_of(core, user)).files.read("a")) for user in users]
+
+
+async def end_all(tasks: Iterable[asyncio.Task[bytes]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_user_whose_file_operations_hang_leaves_threads_to_others(core: Core) -> None:
+    """For example, because the user's code stops each command in the sandbox."""
+    log, user, other = log_of(core), new_user(), new_user()
+    hang = await read_all(core, [user] * 20)
+    first, second = await asyncio.to_thread(log.wait_published, 2)
+    (read,) = await read_all(core, [other])
+    *_, exec_ = await asyncio.to_thread(log.wait_published, 3)
+    assert (first["user_id"], second["user_id"], exec_["user_id"]) == (user, user, other)
+    log.exited(other, exec_["event_id"], "exited", exit_code=0, stdout="content")
+    assert await asyncio.wait_for(read, PATIENCE) == b"content"
+    log.exited(user, first["event_id"], "exited", exit_code=0, stdout="mine")
+    *_, next_one = await asyncio.to_thread(log.wait_published, 4)
+    assert next_one["user_id"] == user, "the user's others have their turn"
+    await end_all(hang)
+
+
+async def test_a_file_operation_waits_for_a_thread_until_a_deadline(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, users = log_of(core), [new_user() for _ in range(4)]
+    hang = await read_all(core, [*users, *users])
+    await asyncio.to_thread(log.wait_published, 8)
+    monkeypatch.setattr(aio, "_BEGIN_SECONDS", 0.3)
+    for user in (new_user(), users[0]):
+        (read,) = await read_all(core, [user])
+        with pytest.raises(NoAnswerError, match="no thread of this client was free in time; nothing was published"):
+            await asyncio.wait_for(read, PATIENCE)
+    log.wait_published(8)
+    await end_all(hang)
+
+
+async def test_jobs_that_wait_for_their_turn_end_with_the_client(core: Core) -> None:
+    log = log_of(core)
+    reads = await read_all(core, [new_user()] * 20)
+    await asyncio.to_thread(log.wait_published, 2)
+    await asyncio.to_thread(core.close)
+    ends = await asyncio.wait_for(asyncio.gather(*reads, return_exceptions=True), PATIENCE)
+    assert {type(end) for end in ends} == {ClientClosedError}
+
+
+def test_a_user_has_as_many_threads_as_before_when_jobs_were_cancelled_or_failed() -> None:
+    workers, goes_on = Workers(8, 2), threading.Event()
+    for _ in range(3):
+        jobs = [workers.submit("user", lambda: goes_on.wait(PATIENCE) and 1 / 0) for _ in range(6)]
+        other = workers.submit("other", lambda: "done")
+        assert other.result(PATIENCE) == "done"
+        assert [job.cancel() for job in jobs[2:5]] == [True] * 3
+        assert not jobs[5].running()
+        goes_on.set()
+        for job in (*jobs[:2], jobs[5]):
+            assert isinstance(job.exception(PATIENCE), ZeroDivisionError)
+        goes_on.clear()
+    deadline = time.monotonic() + PATIENCE
+    while workers._users and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert (workers._users, workers._jobs) == ({}, set())
+    workers.close()
 
 
 async def test_a_file_operation_that_is_cancelled_is_killed(core: Core) -> None:

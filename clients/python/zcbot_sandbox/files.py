@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 WORKSPACE = "/workspace"
 
+#: The types of content that is not read from a file.
+IN_MEMORY = (bytes, bytearray, memoryview, str)
+
 #: The first piece of a file is small enough to come with the answer; the others are streamed.
 _FIRST_PIECE = 128 * 1024
 _PIECE = 4 << 20
@@ -108,7 +111,7 @@ class Files:
         if not 0 <= mode <= 0o777:
             raise InvalidRequestError("mode", f"is {mode!r}; it must be from 0 to 0o777")
         command = ("bash", "-c", _WRITE, "write", target, posixpath.dirname(target), f"{mode:o}")
-        if isinstance(data, (bytes, bytearray, memoryview, str)):
+        if isinstance(data, IN_MEMORY):
             content = requests.stdin_bytes(data)
             size = len(content)
             # Longer content is sent after the exec, and commands that read such input are never repeated.

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from datetime import datetime
@@ -50,7 +51,7 @@ from zcbot_sandbox.core import Core
 from zcbot_sandbox.errors import LogError
 from zcbot_sandbox.events import Output
 from zcbot_sandbox.listeners import Listener
-from zcbot_sandbox.output import MAX_WAITING_BYTES, OutputSequence
+from zcbot_sandbox.output import MAX_WAITING_BYTES, Chunk, OutputSequence, append_output
 from zcbot_sandbox.partitions import murmur2, partition_of
 from zcbot_sandbox.plan import ensure_call, exec_call
 from zcbot_sandbox.timers import Timers
@@ -471,6 +472,30 @@ def test_output_may_come_after_the_end(core: Core) -> None:
         log.answer("output", user, exec_id=call.id, seq=seq, stream="stdout", data=str(seq))
     result: Result = call.future.result(PATIENCE)
     assert (result.missing_outputs, call.drain()) == (0, (b"01", b""))
+
+
+def test_short_output_that_nobody_takes_needs_little_memory(core: Core) -> None:
+    """A command may write a byte at a time for an hour, and each chunk takes more than its bytes."""
+    log, user = log_of(core), new_user()
+    call = command(user, stream=True)
+    core.begin(call)
+    texts = ["1", "23", "é", "4" * 900]
+    for seq, text in enumerate(texts):
+        log.answer("output", user, exec_id=call.id, seq=seq, stream="stdout", data=text)
+    log.answer("output", user, exec_id=call.id, seq=4, stream="stderr", data="E")
+    log.answer("output", user, exec_id=call.id, seq=5, stream="stdout", data="5")
+    log.exited(user, call.id, "exited", exit_code=0, output_count=6)
+    call.future.result(PATIENCE)
+    text = "".join(texts)
+    chunks = [("stdout", text.encode(), text), ("stderr", b"E", "E"), ("stdout", b"5", "5")]
+    assert [(it.stream, it.data, it.text) for it in iter(call.take, None)] == chunks
+
+    many = deque[Chunk]()
+    sequence = OutputSequence(1 << 20)
+    for seq in range(100_000):
+        append_output(many, sequence.accept(output(seq, b"x")))
+    assert len(many) < 100
+    assert b"".join(chunk.data for chunk in many) == b"x" * 100_000
 
 
 def test_output_that_is_lost_is_an_error_with_what_is_left(

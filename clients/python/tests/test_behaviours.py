@@ -207,6 +207,10 @@ def test_files_roundtrip_binary(sandbox: Sandbox) -> None:
             act()
     with pytest.raises(InvalidRequestError):
         files.remove("/workspace/.", recursive=True)
+    assert sandbox.run("mkfifo", "fifo").ok
+    with pytest.raises(FileError, match="is not a regular file"):
+        files.read("fifo")
+    files.remove("fifo")
 
 
 def test_files_hostile_names(sandbox: Sandbox) -> None:

@@ -7,9 +7,12 @@ import asyncio
 import gc
 import json
 import math
+import os
+import subprocess
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from datetime import datetime
@@ -27,6 +30,7 @@ from zcbot_sandbox import (
     CommandLostError,
     CommandNotStartedError,
     CommandTimeoutError,
+    FileError,
     Files,
     InvalidRequestError,
     NoAnswerError,
@@ -35,6 +39,7 @@ from zcbot_sandbox import (
     Run,
     Sandbox,
     SandboxFailedError,
+    aio,
     calls,
     events,
     inflight,
@@ -46,11 +51,12 @@ from zcbot_sandbox.core import Core
 from zcbot_sandbox.errors import LogError
 from zcbot_sandbox.events import Output
 from zcbot_sandbox.listeners import Listener
-from zcbot_sandbox.output import MAX_WAITING_BYTES, OutputSequence
+from zcbot_sandbox.output import MAX_WAITING_BYTES, Chunk, OutputSequence, append_output
 from zcbot_sandbox.partitions import murmur2, partition_of
 from zcbot_sandbox.plan import ensure_call, exec_call
 from zcbot_sandbox.timers import Timers
 from zcbot_sandbox.topics import RESULTS
+from zcbot_sandbox.workers import Workers
 
 GOLDEN = ROOT / "events" / "src" / "test" / "resources" / "golden"
 GOLDEN_USER = b"7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10"
@@ -468,6 +474,30 @@ def test_output_may_come_after_the_end(core: Core) -> None:
     assert (result.missing_outputs, call.drain()) == (0, (b"01", b""))
 
 
+def test_short_output_that_nobody_takes_needs_little_memory(core: Core) -> None:
+    """A command may write a byte at a time for an hour, and each chunk takes more than its bytes."""
+    log, user = log_of(core), new_user()
+    call = command(user, stream=True)
+    core.begin(call)
+    texts = ["1", "23", "é", "4" * 900]
+    for seq, text in enumerate(texts):
+        log.answer("output", user, exec_id=call.id, seq=seq, stream="stdout", data=text)
+    log.answer("output", user, exec_id=call.id, seq=4, stream="stderr", data="E")
+    log.answer("output", user, exec_id=call.id, seq=5, stream="stdout", data="5")
+    log.exited(user, call.id, "exited", exit_code=0, output_count=6)
+    call.future.result(PATIENCE)
+    text = "".join(texts)
+    chunks = [("stdout", text.encode(), text), ("stderr", b"E", "E"), ("stdout", b"5", "5")]
+    assert [(it.stream, it.data, it.text) for it in iter(call.take, None)] == chunks
+
+    many = deque[Chunk]()
+    sequence = OutputSequence(1 << 20)
+    for seq in range(100_000):
+        append_output(many, sequence.accept(output(seq, b"x")))
+    assert len(many) < 100
+    assert b"".join(chunk.data for chunk in many) == b"x" * 100_000
+
+
 def test_output_that_is_lost_is_an_error_with_what_is_left(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -673,6 +703,76 @@ async def test_asyncio_calls_are_published_while_releases_have_all_threads(core:
     assert {type(end) for end in ends} == {ClientClosedError}
 
 
+async def read_all(core: Core, users: Iterable[str]) -> list[asyncio.Task[bytes]]:
+    """Begins to read a file of each user; nobody answers."""
+    return [asyncio.create_task(AsyncSandbox(sandbox_of(core, user)).files.read("a")) for user in users]
+
+
+async def end_all(tasks: Iterable[asyncio.Task[bytes]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_user_whose_file_operations_hang_leaves_threads_to_others(core: Core) -> None:
+    """For example, because the user's code stops each command in the sandbox."""
+    log, user, other = log_of(core), new_user(), new_user()
+    hang = await read_all(core, [user] * 20)
+    first, second = await asyncio.to_thread(log.wait_published, 2)
+    (read,) = await read_all(core, [other])
+    *_, exec_ = await asyncio.to_thread(log.wait_published, 3)
+    assert (first["user_id"], second["user_id"], exec_["user_id"]) == (user, user, other)
+    log.exited(other, exec_["event_id"], "exited", exit_code=0, stdout="content")
+    assert await asyncio.wait_for(read, PATIENCE) == b"content"
+    log.exited(user, first["event_id"], "exited", exit_code=0, stdout="mine")
+    *_, next_one = await asyncio.to_thread(log.wait_published, 4)
+    assert next_one["user_id"] == user, "the user's others have their turn"
+    await end_all(hang)
+
+
+async def test_a_file_operation_waits_for_a_thread_until_a_deadline(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, users = log_of(core), [new_user() for _ in range(4)]
+    hang = await read_all(core, [*users, *users])
+    await asyncio.to_thread(log.wait_published, 8)
+    monkeypatch.setattr(aio, "_BEGIN_SECONDS", 0.3)
+    for user in (new_user(), users[0]):
+        (read,) = await read_all(core, [user])
+        with pytest.raises(NoAnswerError, match="no thread of this client was free in time; nothing was published"):
+            await asyncio.wait_for(read, PATIENCE)
+    log.wait_published(8)
+    await end_all(hang)
+
+
+async def test_jobs_that_wait_for_their_turn_end_with_the_client(core: Core) -> None:
+    log = log_of(core)
+    reads = await read_all(core, [new_user()] * 20)
+    await asyncio.to_thread(log.wait_published, 2)
+    await asyncio.to_thread(core.close)
+    ends = await asyncio.wait_for(asyncio.gather(*reads, return_exceptions=True), PATIENCE)
+    assert {type(end) for end in ends} == {ClientClosedError}
+
+
+def test_a_user_has_as_many_threads_as_before_when_jobs_were_cancelled_or_failed() -> None:
+    workers, goes_on = Workers(8, 2), threading.Event()
+    for _ in range(3):
+        jobs = [workers.submit("user", lambda: goes_on.wait(PATIENCE) and 1 / 0) for _ in range(6)]
+        other = workers.submit("other", lambda: "done")
+        assert other.result(PATIENCE) == "done"
+        assert [job.cancel() for job in jobs[2:5]] == [True] * 3
+        assert not jobs[5].running()
+        goes_on.set()
+        for job in (*jobs[:2], jobs[5]):
+            assert isinstance(job.exception(PATIENCE), ZeroDivisionError)
+        goes_on.clear()
+    deadline = time.monotonic() + PATIENCE
+    while workers._users and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert (workers._users, workers._jobs) == ({}, set())
+    workers.close()
+
+
 async def test_a_file_operation_that_is_cancelled_is_killed(core: Core) -> None:
     log = log_of(core)
     files = AsyncSandbox(sandbox_of(core, new_user())).files
@@ -735,6 +835,42 @@ def test_what_may_be_done_twice_with_files_is_repeated(
     assert isinstance(done.exception(PATIENCE), CommandLostError)
     assert len(execs()) == tries
     assert len({each["event_id"] for each in execs()}) == tries
+
+
+def files_of_this_machine() -> Files:
+    """Runs the commands on this machine."""
+
+    def run(*command: str, input: bytes | None, **_: object) -> Any:
+        it = subprocess.run(command, input=input or b"", capture_output=True, check=False, timeout=PATIENCE)
+        is_ok, message = it.returncode == 0, it.stderr.decode()
+        return SimpleNamespace(ok=is_ok, stdout=it.stdout, error_text=message, truncated=False)
+
+    machine: Any = SimpleNamespace(run=run)
+    return Files(machine)
+
+
+@pytest.mark.parametrize("name", ["fifo", "link", "/dev/zero"])
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    """To open a FIFO takes until somebody writes to it, and to read a device may take forever."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("fifo")
+    with pytest.raises(FileError, match="is not a regular file"):
+        files_of_this_machine().read(str(tmp_path / name), max_bytes=1000)
+
+
+def test_a_file_is_read_whatever_its_name_and_a_link_is_followed(tmp_path: Path) -> None:
+    files = files_of_this_machine()
+    content = bytes(range(256)) * 1000  # two pieces
+    for name in ("-n", "if=x", "$(exit 1)", "line\nbreak\n"):
+        (tmp_path / name).write_bytes(content)
+        assert files.read(f"{tmp_path}/{name}") == content
+    (tmp_path / "link").symlink_to("-n")
+    assert files.read(f"{tmp_path}/link") == content
+    assert files.read("/proc/self/status").startswith(b"Name:")
+    with pytest.raises(FileError, match="No such file"):
+        files.read(f"{tmp_path}/missing")
+    with pytest.raises(FileError, match="(?i)is a directory"):
+        files.read(str(tmp_path))
 
 
 def test_a_release_that_the_queue_does_not_take_ends_with_its_time(core: Core) -> None:

@@ -32,6 +32,7 @@ from zcbot_sandbox import (
     NoAnswerError,
     Sandbox,
     SandboxError,
+    aio,
     calls,
     finder,
     writer,
@@ -365,7 +366,7 @@ if child == 0:
     refused = 0
     for act in (sandbox.ensure, lambda: sandbox.run("true"), sandbox.release, sandbox.keep_alive,
                 lambda: sandbox.on_reaped(print), lambda: sandbox.start("true").result(),
-                lambda: client._core.submit(print)):
+                lambda: client._core.submit(user, print)):
         try:
             act()
         except SandboxError as e:
@@ -734,16 +735,51 @@ def test_a_wait_for_a_leader_is_given_up_with_its_call() -> None:
     core.close()
 
 
+async def test_a_partition_without_a_leader_takes_no_threads() -> None:
+    """Of the asyncio client, in which file operations and releases of all users share a few."""
+    async with AsyncClient("127.0.0.1:1") as client:
+        core = client._client._core
+        brokers = Brokers(core.log, {3})
+        unlucky: list[asyncio.Task[Any]] = []
+        for sandbox in (client.sandbox(user_of(3)) for _ in range(10)):
+            unlucky += [asyncio.create_task(act) for act in (sandbox.files.list(), sandbox.release(wait=60))]
+        await asyncio.sleep(0.5)
+        lucky = user_of(0)
+        read = asyncio.create_task(client.sandbox(lucky).files.read("a"))
+        deadline = time.monotonic() + 60
+        while set(core._in_flight._calls) != {lucky.encode()}:
+            assert time.monotonic() < deadline, "nothing was published"
+            await asyncio.sleep(0.05)
+        assert not any(task.done() for task in unlucky)
+        brokers.without_leader.clear()
+        deadline = time.monotonic() + 90  # the releases may have the threads first, for 30 s
+        while len(core._in_flight._calls) < 3:
+            assert time.monotonic() < deadline, "nothing of the others was published"
+            await asyncio.sleep(0.05)
+        for task in (*unlucky, read):
+            task.cancel()
+        await asyncio.gather(*unlucky, read, return_exceptions=True)
+
+
+async def test_a_file_operation_that_can_not_begin_tells_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aio, "_BEGIN_SECONDS", 1.0)
+    async with AsyncClient("127.0.0.1:1") as nowhere:
+        with pytest.raises(NoAnswerError, match="nothing was published: no broker .* Connection refused"):
+            await asyncio.wait_for(nowhere.sandbox(new_user()).files.read("a"), 60)
+
+
 def busy(client: AsyncClient, wait: float) -> list[asyncio.Task[object]]:
     """Calls that use all threads of a client, and more calls that wait for one."""
-    sandbox = client.sandbox(new_user())
-    calls: list[Coroutine[Any, Any, object]] = [sandbox.release(wait=wait) for _ in range(9)]
+    calls: list[Coroutine[Any, Any, object]] = []
+    for sandbox in (client.sandbox(new_user()) for _ in range(5)):
+        calls += [sandbox.release(wait=wait) for _ in range(3)]
     calls += [sandbox.ensure(wait=wait), sandbox.run("true", wait=wait)]
     return [asyncio.create_task(call) for call in calls]
 
 
 async def test_calls_that_wait_for_a_thread_end_in_time() -> None:
     async with AsyncClient("127.0.0.1:1") as nowhere:
+        Brokers(nowhere._client._core.log, set())
         others = busy(nowhere, 20)
         await asyncio.sleep(0.2)
         before = time.monotonic()
@@ -758,6 +794,7 @@ async def test_calls_that_wait_for_a_thread_end_in_time() -> None:
 
 async def test_close_ends_calls_that_wait_for_a_thread() -> None:
     nowhere = AsyncClient("127.0.0.1:1")
+    Brokers(nowhere._client._core.log, set())
     tasks: list[asyncio.Task[Any]] = [*busy(nowhere, 60)]
     tasks.append(asyncio.create_task(nowhere.sandbox(new_user()).files.list()))
     await asyncio.sleep(0.2)
@@ -768,6 +805,7 @@ async def test_close_ends_calls_that_wait_for_a_thread() -> None:
 
 async def test_calls_that_are_cancelled_leave_their_threads() -> None:
     async with AsyncClient("127.0.0.1:1") as nowhere:
+        Brokers(nowhere._client._core.log, set())
         sandbox = nowhere.sandbox(new_user())
         calls: list[Callable[[], Coroutine[Any, Any, object]]] = [
             sandbox.files.list,
@@ -780,7 +818,7 @@ async def test_calls_that_are_cancelled_leave_their_threads() -> None:
             await asyncio.sleep(0.3)
             for task in tasks:
                 task.cancel()
-            next_one = nowhere._client._core.submit(lambda: "has a thread")
+            next_one = nowhere._client._core.submit(sandbox.user, lambda: "has a thread")
             assert await asyncio.to_thread(next_one.result, 20) == "has a thread"
             ends = await asyncio.gather(*tasks, return_exceptions=True)
             assert {type(end) for end in ends} == {asyncio.CancelledError}

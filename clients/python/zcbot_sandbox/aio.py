@@ -33,13 +33,16 @@ from .client import (
 from .core import DEFAULT_ENSURE_SECONDS, Core
 from .errors import ClientClosedError, CommandError, NoAnswerError
 from .events import Expiring, Ready, Reaped
-from .files import WORKSPACE, Entry, Files
+from .files import IN_MEMORY, WORKSPACE, Entry, Files
 from .output import Chunk
 from .plan import ensure_call, exec_call
 from .result import Result
 from .settings import logger
 
 _T = TypeVar("_T")
+
+#: How long an operation with files may wait until the answers of its user can be read and a thread is free.
+_BEGIN_SECONDS = 300.0
 
 
 class AsyncClient:
@@ -199,7 +202,8 @@ class AsyncSandbox:
         def act() -> Reaped | None:
             return self._sandbox.release_by(deadline, container_id, gone, awaits_end=wait is not None)
 
-        return await _in_thread(self._core.submit(act), gone.cancel, deadline)
+        kinds = () if wait is None else ("reaped",)
+        return await _in_thread(self._core, self.user, act, gone.cancel, kinds, deadline)
 
     async def on_reaped(self, function: Callable[[Reaped], object]) -> Subscription:
         """Calls a function or a coroutine function in this loop whenever a sandbox of the user is gone.
@@ -341,7 +345,8 @@ class AsyncRun(StartedCommand):
 
 
 class AsyncFiles:
-    """As :class:`Files`, for asyncio. Operations run in threads of the client, at most eight at a time.
+    """As :class:`Files`, for asyncio. Operations run in threads of the client: at most eight at a time, and two
+    of one user. One that can't begin within 300 s raises ``NoAnswerError``; nothing was published then.
 
     If the task of an operation is cancelled, its command in the sandbox is killed.
     """
@@ -351,7 +356,8 @@ class AsyncFiles:
 
     async def write(self, path: str, data: bytes | str | BinaryIO, *, mode: int = 0o644) -> int:
         """See :meth:`Files.write`."""
-        return await self._in_thread(lambda files: files.write(path, data, mode=mode))
+        kinds = ("exited",) if isinstance(data, IN_MEMORY) else ("output", "exited")
+        return await self._in_thread(lambda files: files.write(path, data, mode=mode), kinds)
 
     async def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
         """See :meth:`Files.read`."""
@@ -369,10 +375,13 @@ class AsyncFiles:
         """See :meth:`Files.remove`."""
         await self._in_thread(lambda files: files.remove(path, recursive=recursive, missing_ok=missing_ok))
 
-    async def _in_thread(self, act: Callable[[Files], _T]) -> _T:
-        core, cancellation = self._sandbox.core, Cancellation()
+    async def _in_thread(self, act: Callable[[Files], _T], kinds: tuple[str, ...] = ("exited",)) -> _T:
+        core, user, cancellation = self._sandbox.core, self._sandbox.user, Cancellation()
         files = Files(self._sandbox.cancelled_by(cancellation))
-        return await _in_thread(core.submit(lambda: act(files)), lambda: cancellation.cancel(core))
+        deadline = time.monotonic() + _BEGIN_SECONDS
+        return await _in_thread(
+            core, user, lambda: act(files), lambda: cancellation.cancel(core), kinds, deadline
+        )
 
 
 async def _begin(core: Core, call: Call[Any]) -> None:
@@ -415,23 +424,46 @@ async def _within(job: Future[_T], seconds: float) -> _T:
 
 
 async def _in_thread(
-    job: Future[_T], cancel: Callable[[], object], deadline: float | None = None
+    core: Core,
+    user: str,
+    act: Callable[[], _T],
+    cancel: Callable[[], object],
+    kinds: tuple[str, ...],
+    deadline: float,
 ) -> _T:
-    """Returns the outcome of a job that keeps to the deadline once a thread has begun with it. If the caller
-    is cancelled, ``cancel`` ends the job early.
+    """Returns the outcome of a job that reads answers of some kinds, and that keeps to its own deadline once a
+    thread has begun with it, which must be by ``deadline``. If the caller is cancelled, ``cancel`` ends the
+    job early.
     """
-    outcome = asyncio.wrap_future(job)
+    async with _held(core, user, kinds, deadline):
+        job = core.submit(user, act)
+        outcome = asyncio.wrap_future(job)
+        try:
+            await asyncio.wait([outcome], timeout=max(0.0, deadline - time.monotonic()))
+            if job.cancelled():
+                raise ClientClosedError
+            if not outcome.done() and job.cancel():
+                raise NoAnswerError("no thread of this client was free in time; nothing was published", "")
+            return await outcome
+        finally:
+            if not job.cancel() and not job.done():
+                cancel()
+            outcome.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _held(core: Core, user: str, kinds: tuple[str, ...], deadline: float) -> AsyncIterator[None]:
+    """Reads answers to a user meanwhile. A partition without a leader is waited for here, in no thread."""
+    held = core.hold(user, kinds, deadline)
     try:
-        await asyncio.wait([outcome], timeout=None if deadline is None else deadline - time.monotonic())
-        if job.cancelled():
-            raise ClientClosedError
-        if not outcome.done() and job.cancel():
-            raise NoAnswerError("no thread of this client was free in time; nothing was published", "")
-        return await outcome
+        try:
+            await _within(held, patience(deadline))
+        except TimeoutError as e:
+            problem = f"nothing was published: {str(e) or 'no broker answered in time'}"
+            raise NoAnswerError(f"{problem}; check the argument kafka, and the brokers", "") from e
+        yield
     finally:
-        if not job.cancel() and not job.done():
-            cancel()
-        outcome.cancel()
+        core.stop_holding(user, kinds, held)
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, act: Callable[[Any], None]) -> Callable[[Any], None]:

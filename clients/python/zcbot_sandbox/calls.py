@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 from . import outcomes, requests
 from .errors import NoAnswerError, SandboxError, SandboxFailedError
 from .events import Exited, Failed, Output, Ready
-from .output import Chunk, OutputSequence
+from .output import Chunk, OutputSequence, append_output
 from .result import Result, error_of, result_of
 
 #: How long output may arrive after the end. It is in the log before the end, so it is read within moments.
@@ -263,7 +263,7 @@ class ExecCall(Call[Result]):
     def _put(self, chunks: list[Chunk]) -> None:
         if chunks:
             with self._lock:
-                self._chunks.extend(chunks)
+                append_output(self._chunks, chunks)
             self._wake()
 
     def _wake(self) -> None:

@@ -7,8 +7,8 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, TypeVar
 
@@ -21,12 +21,17 @@ from .listeners import Listener, Listeners, Notice
 from .log import Log
 from .settings import logger
 from .timers import Timers
+from .workers import Workers
 
 #: Additional time for a worker that ends a command late, and for the answer to arrive.
 GRACE_SECONDS = 20.0
 
 DEFAULT_START_SECONDS = 60.0
 DEFAULT_ENSURE_SECONDS = 60.0
+
+#: The threads for what blocks, and how many of them one user has at most.
+_THREADS = 8
+_THREADS_OF_USER = 2
 
 _TICK = 0.1
 _FLUSH_SECONDS = 3.0
@@ -66,7 +71,7 @@ class Core:
         self._lock = threading.Lock()
         #: The waits that end with the client, other than calls.
         self._waits: set[Future[Any]] = set()
-        self._workers = ThreadPoolExecutor(8, "zcbot-sandbox")
+        self._workers = Workers(_THREADS, _THREADS_OF_USER)
         self._threads = [
             threading.Thread(target=self._repeat, args=(act,), name=f"zcbot-sandbox-{task}", daemon=True)
             for task, act in (("read", self._read), ("write", self._serve))
@@ -95,6 +100,18 @@ class Core:
             begun.set_result(None)
             return begun
         return self._in_flight.begin(call)
+
+    def hold(self, user: str, kinds: Iterable[str], deadline: float) -> Future[None]:
+        """Reads records of a user, as ``Log.hold``, until ``stop_holding``. Never blocks. A call that needs
+        them can begin at once meanwhile.
+        """
+        self._refuse_unusable()
+        return self.log.hold(user.encode(), kinds, deadline)
+
+    def stop_holding(self, user: str, kinds: Iterable[str], held: Future[None]) -> None:
+        """Undoes ``hold``, whether the records were already read or not."""
+        if not held.cancel() and held.exception() is None:
+            self.log.release(user.encode(), kinds)
 
     def abandon(self, call: Call[Any], error: BaseException) -> None:
         """Gives up a call for which nobody waits: a request that is not published yet will not be, and a
@@ -187,10 +204,12 @@ class Core:
                 logger.exception("a record, a delivery or a deadline could not be handled; please report this")
                 time.sleep(_TICK)
 
-    def submit(self, act: Callable[[], _T]) -> Future[_T]:
-        """Runs in a thread what blocks, for a caller that must not block."""
+    def submit(self, user: str, act: Callable[[], _T]) -> Future[_T]:
+        """Runs in a thread what blocks, for a caller that must not block. At most two such jobs of a user run
+        at a time.
+        """
         with self._usable():
-            return self._workers.submit(act)
+            return self._workers.submit(user, act)
 
     # --- end -----------------------------------------------------------------------------------
 
@@ -237,7 +256,7 @@ class Core:
         self._in_flight.close()
         for wait in waits:
             outcomes.fail(wait, ClientClosedError())
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._workers.close()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(_FLUSH_SECONDS)

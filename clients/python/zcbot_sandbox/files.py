@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 WORKSPACE = "/workspace"
 
+#: The types of content that is not read from a file.
+IN_MEMORY = (bytes, bytearray, memoryview, str)
+
 #: The first piece of a file is small enough to come with the answer; the others are streamed.
 _FIRST_PIECE = 128 * 1024
 _PIECE = 4 << 20
@@ -43,6 +46,12 @@ cat >"$temporary"
 stat -c %s -- "$temporary"
 chmod -- "$3" "$temporary"
 mv -fT -- "$temporary" "$1"
+"""
+
+#: Arguments: source, start, size. Opening a FIFO would wait for a writer, and reading a device might never end.
+_READ = """
+if [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ]; then echo 'is not a regular file' >&2; exit 1; fi
+exec dd if="$1" bs=64K iflag=skip_bytes,count_bytes,fullblock skip="$2" count="$3" status=none
 """
 
 _KINDS = {"f": "file", "d": "directory", "l": "link"}
@@ -102,7 +111,7 @@ class Files:
         if not 0 <= mode <= 0o777:
             raise InvalidRequestError("mode", f"is {mode!r}; it must be from 0 to 0o777")
         command = ("bash", "-c", _WRITE, "write", target, posixpath.dirname(target), f"{mode:o}")
-        if isinstance(data, (bytes, bytearray, memoryview, str)):
+        if isinstance(data, IN_MEMORY):
             content = requests.stdin_bytes(data)
             size = len(content)
             # Longer content is sent after the exec, and commands that read such input are never repeated.
@@ -118,7 +127,10 @@ class Files:
         return size
 
     def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
-        """Returns the content of a file; raises ``FileError`` if it is longer than ``max_bytes``."""
+        """Returns the content of a file.
+
+        Raises ``FileError`` if it is longer than ``max_bytes``, or a FIFO, a socket or a device.
+        """
         into = io.BytesIO()
         self.read_into(path, into, max_bytes=max_bytes)
         return into.getvalue()
@@ -145,13 +157,13 @@ class Files:
     def _read_piece(self, path: str, source: str, start: int, size: int) -> bytes:
         result = self._run(
             path,
-            "dd",
-            f"if={source}",
-            "bs=64K",
-            "iflag=skip_bytes,count_bytes,fullblock",
-            f"skip={start}",
-            f"count={size}",
-            "status=none",
+            "bash",
+            "-c",
+            _READ,
+            "read",
+            source,
+            str(start),
+            str(size),
             max_output_bytes=size + 4096,
             attempts=_ATTEMPTS,
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import codecs
 import heapq
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .events import Output
@@ -14,8 +16,11 @@ MAX_WAITING_BYTES = 4 << 20
 
 _OVERHEAD = 200
 
+#: Up to how many bytes the output of neighbouring records is joined, if nobody has taken it.
+_JOINED_BYTES = 4096
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """A piece of output; ``stream`` is ``stdout`` or ``stderr``.
 
@@ -26,6 +31,22 @@ class Chunk:
     stream: str
     data: bytes
     text: str
+
+
+def append_output(chunks: deque[Chunk], more: Iterable[Chunk]) -> None:
+    """Appends output to what nobody has taken yet. Joins short neighbours, because each chunk takes more memory
+    than its bytes, which only are bounded.
+    """
+    for chunk in more:
+        last = chunks[-1] if chunks else None
+        if (
+            last is not None
+            and last.stream == chunk.stream
+            and len(last.data) + len(chunk.data) <= _JOINED_BYTES
+        ):
+            chunks[-1] = Chunk(chunk.stream, last.data + chunk.data, last.text + chunk.text)
+        else:
+            chunks.append(chunk)
 
 
 class OutputSequence:

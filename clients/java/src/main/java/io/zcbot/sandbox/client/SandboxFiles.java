@@ -31,6 +31,17 @@ public final class SandboxFiles {
   /** How often a piece is copied at most, if the sandbox or its worker ends meanwhile. */
   private static final int ATTEMPTS = 3;
 
+  /** Opening a FIFO would wait for a writer, and reading a device might never end. */
+  static final String READ =
+      """
+      if [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ]; then
+        echo "is not a regular file" >&2
+        exit 1
+      fi
+      exec dd if="$1" bs=64K iflag=skip_bytes,count_bytes,fullblock \
+        skip="$2" count="$3" status=none
+      """;
+
   private static final String WRITE =
       """
       mkdir -p -- "${1%/*}/" && exec dd of="$1" bs=64K iflag=fullblock oflag=seek_bytes \
@@ -66,7 +77,7 @@ public final class SandboxFiles {
    * the content can be a mixture of its states. The stream is for one thread at a time.
    *
    * <p>A read that fails throws {@link IOException} with a {@link SandboxException} as its cause: a
-   * {@link SandboxFileException} if the file cannot be read.
+   * {@link SandboxFileException} if the file cannot be read, or is a FIFO, a socket or a device.
    */
   public InputStream read(String path) {
     String absolute = absolute(path);
@@ -126,14 +137,7 @@ public final class SandboxFiles {
   private byte[] piece(String path, long from) throws InterruptedException {
     return run(
             path,
-            Command.of(
-                    "dd",
-                    "if=" + path,
-                    "bs=64K",
-                    "iflag=skip_bytes,count_bytes,fullblock",
-                    "skip=" + from,
-                    "count=" + PIECE,
-                    "status=none")
+            script(READ, path, Long.toString(from), Integer.toString(PIECE))
                 .maxOutput(PIECE + MAX_MESSAGE))
         .stdoutBytes();
   }

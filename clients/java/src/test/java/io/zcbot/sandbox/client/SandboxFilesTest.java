@@ -9,12 +9,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The scripts that write files, run by this host's bash. */
+/** The scripts that read and write files, run by this host's bash. */
 class SandboxFilesTest {
   @TempDir private Path directory;
   private Path temporary;
@@ -30,22 +32,21 @@ class SandboxFilesTest {
 
   /** Runs a script; returns its exit code. */
   private int run(String script, long size, String input) throws Exception {
+    return run(script, input, temporary.toString(), target.toString(), Long.toString(size));
+  }
+
+  private int run(String script, String input, String... arguments) throws Exception {
     Path stdin = Files.writeString(directory.resolve("stdin"), input);
+    List<String> command = new ArrayList<>(List.of("bash", "-c", script, "zcbot-files"));
+    command.addAll(List.of(arguments));
     Process process =
-        new ProcessBuilder(
-                "bash",
-                "-c",
-                script,
-                "zcbot-files",
-                temporary.toString(),
-                target.toString(),
-                Long.toString(size))
+        new ProcessBuilder(command)
             .redirectInput(stdin.toFile())
             .redirectErrorStream(true)
             .redirectOutput(messages.toFile())
             .start();
     try {
-      assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
       return process.exitValue();
     } finally {
       process.destroyForcibly();
@@ -92,5 +93,31 @@ class SandboxFilesTest {
     assertThat(target).hasContent("content");
     assertThat(run(SandboxFiles.WRITE_AND_COMPLETE, 8, "content")).isEqualTo(1);
     assertThat(temporary).doesNotExist();
+  }
+
+  /** Opening a FIFO takes until somebody writes to it, and reading a device may never end. */
+  @Test
+  void whatIsNoFileIsRefusedAtOnce() throws Exception {
+    assertThat(run("mkfifo -- \"$1\" && ln -s -- \"$1\" \"$2\"", 0, "")).isZero();
+    for (String path : List.of(temporary.toString(), target.toString(), "/dev/zero")) {
+      assertThat(run(SandboxFiles.READ, "", path, "0", "10")).isEqualTo(1);
+      assertThat(messages).hasContent("is not a regular file");
+    }
+  }
+
+  @Test
+  void aPieceOfAFileIsReadAndALinkIsFollowed() throws Exception {
+    Files.writeString(temporary, "content");
+    Files.createSymbolicLink(target, temporary);
+    assertThat(run(SandboxFiles.READ, "", target.toString(), "3", "2")).isZero();
+    assertThat(messages).hasContent("te");
+  }
+
+  @Test
+  void whatIsMissingOrADirectoryIsToldAsDdTellsIt() throws Exception {
+    assertThat(run(SandboxFiles.READ, "", target.toString(), "0", "10")).isEqualTo(1);
+    assertThat(messages).content().contains("No such file");
+    assertThat(run(SandboxFiles.READ, "", directory.toString(), "0", "10")).isEqualTo(1);
+    assertThat(messages).content().contains("Is a directory");
   }
 }

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.reap;
 
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Registry;
@@ -72,7 +73,7 @@ public final class Takeover {
               "remove an entry of no sandbox",
               () -> {
                 if (!runsHere(entry) && tenure.holds(entry.userId())) {
-                  announcer.unlisted(entry, registry.get(entry.userId()) == null);
+                  announcer.unlisted(entry, hasNone(entry.userId()));
                 }
               }));
     }
@@ -117,7 +118,7 @@ public final class Takeover {
         "announce a lost sandbox",
         () -> {
           if (!runsHere(entry) && tenure.holds(entry.userId())) {
-            announcer.lost(entry);
+            announcer.lost(entry, hasNone(entry.userId()));
             announced.accept(entry);
           }
         });
@@ -166,6 +167,10 @@ public final class Takeover {
         .filter(sandbox -> ofPartition.test(sandbox.partition()))
         .map(announcer::entryOf)
         .toList();
+  }
+
+  private boolean hasNone(UserId user) {
+    return registry.get(user) == null;
   }
 
   private boolean runsHere(LiveSandbox entry) {

@@ -166,17 +166,21 @@ public final class Announcer {
 
   /** Announces the end of a sandbox of this host. */
   public void reaped(TerminationTarget target, Reaped.Reason reason) throws InterruptedException {
-    reaped(target, reason, identity.host());
+    reaped(target, reason, identity.host(), true);
   }
 
-  /** Announces that a sandbox was lost with its host. */
-  public void lost(LiveSandbox entry) throws InterruptedException {
+  /**
+   * Announces that a sandbox was lost with its host.
+   *
+   * @param isLast whether its user has no other sandbox
+   */
+  public void lost(LiveSandbox entry, boolean isLast) throws InterruptedException {
     try (var _ = MDC.putCloseable("container", entry.containerId())) {
-      reaped(TerminationTarget.lost(entry), Reaped.Reason.LOST, entry.host());
+      reaped(TerminationTarget.lost(entry), Reaped.Reason.LOST, entry.host(), isLast);
     }
   }
 
-  private void reaped(TerminationTarget target, Reaped.Reason reason, String host)
+  private void reaped(TerminationTarget target, Reaped.Reason reason, String host, boolean isLast)
       throws InterruptedException {
     Sandbox sandbox = target.sandbox();
     Sandbox.LastUse last = sandbox == null ? null : sandbox.lastUse();
@@ -196,7 +200,7 @@ public final class Announcer {
     try {
       if (reason == Reaped.Reason.PURGED) { // no partitions are assigned, or not yet
         current.purge(target.user());
-      } else {
+      } else if (isLast) {
         current.remove(target.user());
       }
       table.close(target.user(), target.containerId());

@@ -18,6 +18,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * Compares what runs here with what the log says about the users of some partitions.
@@ -120,6 +121,20 @@ public final class LogComparison {
 
   private List<LiveSandbox> ofOthers(List<LiveSandbox> entries) {
     return entries.stream().filter(entry -> !entry.workerId().equals(workerId)).toList();
+  }
+
+  /** The differences of one partition's users, so that they wait for no others. */
+  public Differences ofPartition(int partition, Differences all) {
+    Predicate<Sandbox> sandboxes = sandbox -> sandbox.partition() == partition;
+    Predicate<LiveSandbox> entries = entry -> partitionOf(entry.userId()) == partition;
+    return new Differences(
+        all.unlisted().stream().filter(sandboxes).toList(),
+        all.taken().stream().filter(sandboxes).toList(),
+        all.superseded().stream().filter(sandboxes).toList(),
+        all.unannounced().stream().filter(entries).toList(),
+        all.lost().stream().filter(entries).toList(),
+        all.obsolete().stream().filter(entries).toList(),
+        all.isComplete());
   }
 
   /** The partition of a user's records. */

@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
@@ -117,11 +118,29 @@ public final class Takeover {
         entry.userId(),
         "announce a lost sandbox",
         () -> {
-          if (!runsHere(entry) && tenure.holds(entry.userId())) {
-            announcer.lost(entry, hasNone(entry.userId()));
+          if (!runsHere(entry) && announceLost(entry, tenure)) {
             announced.accept(entry);
           }
         });
+  }
+
+  /** Announces a lost sandbox; false if its user is another worker's before the log has that. */
+  private boolean announceLost(LiveSandbox entry, Tenure tenure) throws InterruptedException {
+    UserId user = entry.userId();
+    try {
+      announcer.lost(entry, hasNone(user), () -> require(tenure, user));
+      return true;
+    } catch (FencedException e) {
+      log.info("{} is left to the user's next worker: {}", entry.containerId(), e.getMessage());
+      return false;
+    }
+  }
+
+  private static void require(Tenure tenure, UserId user)
+      throws FencedException, InterruptedException {
+    if (!tenure.holds(user)) {
+      throw new FencedException("the assignment in which it was found lost is over");
+    }
   }
 
   private CompletableFuture<Void> ifStillRunning(

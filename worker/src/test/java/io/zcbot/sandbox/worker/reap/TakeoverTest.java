@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
@@ -233,6 +234,17 @@ class TakeoverTest extends InAWorld {
   void aReadThatOutlivesItsAssignmentAnnouncesNothing() throws Exception {
     elsewhere(BEN, "gone");
     assertThat(settle(world.sandboxLog(), _ -> false).join()).isEmpty();
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.live).as("left to the next owner").containsKey("gone");
+  }
+
+  /** Its next owner may run the sandbox: a worker that was cut off and is back. */
+  @Test
+  void aLossThatTheLogDoesNotTakeIsNotAnnouncedOnceThePartitionIsAnothers() {
+    elsewhere(BEN, "gone");
+    AtomicBoolean held = new AtomicBoolean(true);
+    world.firstTryFailed = () -> held.set(false);
+    assertThat(settle(world.sandboxLog(), _ -> held.get()).join()).isEmpty();
     assertThat(world.reaped()).isEmpty();
     assertThat(world.live).as("left to the next owner").containsKey("gone");
   }

@@ -58,7 +58,9 @@ public final class Takeover {
       all.add(ifStillRunning(sandbox, "list a sandbox again", () -> relist(sandbox, tenure)));
     }
     for (Sandbox sandbox : differences.taken()) {
-      all.add(ifStillRunning(sandbox, "remove a sandbox announced lost", () -> end(sandbox, null)));
+      all.add(
+          ifStillRunning(
+              sandbox, "remove a sandbox announced lost", () -> endTaken(sandbox, tenure)));
     }
     for (Sandbox sandbox : differences.superseded()) {
       all.add(
@@ -178,6 +180,15 @@ public final class Takeover {
     log.info(
         "the user of {} was taken over by another worker; it is removed", sandbox.containerId());
     termination.end(TerminationTarget.of(sandbox, reason));
+  }
+
+  /** Ends a sandbox whose end another worker announced, perhaps without removing its entries. */
+  private void endTaken(Sandbox sandbox, Tenure tenure)
+      throws EngineException, InterruptedException {
+    end(sandbox, null);
+    if (tenure.holds(sandbox.user())) {
+      announcer.unlisted(announcer.entryOf(sandbox), hasNone(sandbox.user()));
+    }
   }
 
   /** The sandboxes that run here for users of some partitions, as entries of the live table. */

@@ -266,6 +266,24 @@ class LogChecksTest {
     }
   }
 
+  /** That would be read every few seconds, though the next takeover finds what they say. */
+  @Test
+  void noAnnouncementsAreReadForSandboxesThatHaveTheirEntries() {
+    SandboxLog log =
+        new ForwardedLog() {
+          @Override
+          public Announcements announced(
+              Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
+            throw new AssertionError("announcements of " + containers.keySet());
+          }
+        };
+    check(checks(log));
+    state = PartitionState.OWNED;
+    checks(log).checkOwned();
+    world.settle();
+    assertThat(world.live).hasSize(1);
+  }
+
   /** A log in which one partition has no leader. */
   private SandboxLog unreached(int partition) {
     return new ForwardedLog() {

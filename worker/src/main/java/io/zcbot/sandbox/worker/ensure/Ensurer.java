@@ -130,7 +130,7 @@ public final class Ensurer {
       }
       throw e;
     }
-    sandbox.announced();
+    sandbox.announced(ready.readyAt());
     sandbox.touch(time.nanos(), Reaped.Use.ENSURE);
     announcer.current(sandbox, ready);
     admission.served(request, served.outcome());

@@ -27,7 +27,8 @@ public final class EagerEnsures {
   private static final Logger log = LoggerFactory.getLogger(EagerEnsures.class);
 
   /**
-   * The pause between two such ensures, so that users who sent an ensure do not wait behind them.
+   * The pause between two such ensures, so that users who sent an ensure do not wait behind them,
+   * however many partitions come at once.
    */
   private static final Duration PACE = Duration.ofMillis(100);
 
@@ -37,6 +38,9 @@ public final class EagerEnsures {
   private final String workerId;
   private final IdleTtls idleTtls;
   private final Time time;
+
+  /** When the last of them is due, on the monotonic clock. */
+  private long last;
 
   /**
    * Publishes nothing until {@link #after} is called.
@@ -56,6 +60,7 @@ public final class EagerEnsures {
     this.workerId = workerId;
     this.idleTtls = idleTtls;
     this.time = time;
+    this.last = time.nanos();
   }
 
   /** Schedules an ensure for each sandbox that ended. Does not block. */
@@ -63,15 +68,19 @@ public final class EagerEnsures {
     if (mode != GroupConfig.Handover.EAGER) {
       return;
     }
-    long delay = 0;
     for (LiveSandbox entry : ended) {
-      delay += PACE.toMillis();
       var _ =
           timer.schedule(
               () -> Thread.ofVirtual().name("eager").start(() -> publish(entry)),
-              delay,
-              TimeUnit.MILLISECONDS);
+              nextDelay(),
+              TimeUnit.NANOSECONDS);
     }
+  }
+
+  private synchronized long nextDelay() {
+    long now = time.nanos();
+    last = now + Math.max(0, last - now) + PACE.toNanos();
+    return last - now;
   }
 
   private void publish(LiveSandbox entry) {

@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.group;
 
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.PartitionStates;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
@@ -59,8 +58,8 @@ final class LogChecks {
             comparison::partitions,
             number -> !owns(number),
             partitions -> comparison.of(partitions, false),
-            _ -> false);
-    this.owned = new Check(tenures::keySet, this::owns, comparison::again, this::holds);
+            () -> _ -> false);
+    this.owned = new Check(tenures::keySet, this::serves, comparison::again, this::currentTenures);
   }
 
   /** Notes the assignment in which partitions are owned from now on. */
@@ -68,9 +67,13 @@ final class LogChecks {
     partitions.forEach(number -> tenures.put(number, tenure));
   }
 
-  private boolean holds(UserId user) throws InterruptedException {
-    Tenure tenure = tenures.get(comparison.partitionOf(user));
-    return tenure != null && tenure.holds(user);
+  /** The tenure of the assignments of now: what is read in them is not acted on in later ones. */
+  private Tenure currentTenures() {
+    Map<Integer, Tenure> now = Map.copyOf(tenures);
+    return user -> {
+      Tenure tenure = now.get(comparison.partitionOf(user));
+      return tenure != null && tenure.holds(user);
+    };
   }
 
   /** Compares the sandboxes of partitions that are not owned. Does not block. */
@@ -88,11 +91,16 @@ final class LogChecks {
     return states.of(partition).mayAnnounce();
   }
 
+  /** Whether the partition was taken over, and its users are served. */
+  private boolean serves(int partition) {
+    return states.of(partition).mayBegin();
+  }
+
   private final class Check {
     private final Supplier<Set<Integer>> candidates;
     private final IntPredicate which;
     private final Function<Set<Integer>, LogComparison.Differences> comparison;
-    private final Tenure tenure;
+    private final Supplier<Tenure> tenures;
     private final AtomicBoolean underWay = new AtomicBoolean();
     private volatile boolean failed;
 
@@ -100,24 +108,25 @@ final class LogChecks {
         Supplier<Set<Integer>> candidates,
         IntPredicate which,
         Function<Set<Integer>, LogComparison.Differences> comparison,
-        Tenure tenure) {
+        Supplier<Tenure> tenures) {
       this.candidates = candidates;
       this.which = which;
       this.comparison = comparison;
-      this.tenure = tenure;
+      this.tenures = tenures;
     }
 
     void start() {
+      Tenure tenure = tenures.get();
       Set<Integer> partitions = new TreeSet<>(candidates.get());
       partitions.removeIf(number -> !which.test(number));
       if (!partitions.isEmpty() && underWay.compareAndSet(false, true)) {
-        threads.execute(() -> run(partitions));
+        threads.execute(() -> run(partitions, tenure));
       }
     }
 
-    private void run(Set<Integer> partitions) {
+    private void run(Set<Integer> partitions, Tenure tenure) {
       try {
-        compare(partitions);
+        compare(partitions, tenure);
         failed = false;
       } catch (KafkaException e) {
         if (!failed) {
@@ -135,24 +144,24 @@ final class LogChecks {
      * Compares all partitions together; if that takes too long, each alone, so that none holds up
      * the others.
      */
-    private void compare(Set<Integer> partitions) {
+    private void compare(Set<Integer> partitions, Tenure tenure) {
       try {
-        compareAtOnce(partitions);
+        compareAtOnce(partitions, tenure);
       } catch (TimeoutException e) {
         if (partitions.size() == 1) {
           throw e;
         }
-        compareEachAlone(partitions);
+        compareEachAlone(partitions, tenure);
       }
     }
 
-    private void compareEachAlone(Set<Integer> partitions) {
+    private void compareEachAlone(Set<Integer> partitions, Tenure tenure) {
       Set<Integer> unreached = new TreeSet<>();
       for (int number : partitions) {
         // Partitions may have come or gone during the earlier ones.
         if (which.test(number)) {
           try {
-            compareAtOnce(Set.of(number));
+            compareAtOnce(Set.of(number), tenure);
           } catch (TimeoutException _) {
             unreached.add(number);
           }
@@ -163,7 +172,7 @@ final class LogChecks {
       }
     }
 
-    private void compareAtOnce(Set<Integer> partitions) {
+    private void compareAtOnce(Set<Integer> partitions, Tenure tenure) {
       var _ = takeover.settle(comparison.apply(partitions), tenure);
     }
   }

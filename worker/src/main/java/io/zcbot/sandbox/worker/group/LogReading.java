@@ -10,10 +10,10 @@ import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.startup.StartRetry;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BiFunction;
-import java.util.function.Function;
 import java.util.function.IntPredicate;
 import org.apache.kafka.common.KafkaException;
 import org.slf4j.Logger;
@@ -31,35 +31,24 @@ public record LogReading(LogComparison comparison, StartRetry retry) {
    * Compares on other threads, and retries until it works or the worker stops. Does not block.
    *
    * @param isWanted whether this worker still owns a partition
-   * @param then acts on the differences in some partitions; its result has, by partition, what
-   *     completes when the rest of the partition is done, if there is a rest
+   * @param then acts on the differences in some partitions; returns for each of them what completes
+   *     when all of it is done
    * @return for each partition, what completes when all of it is done
    */
   Map<Integer, CompletableFuture<Void>> of(
       Set<Integer> partitions,
       IntPredicate isWanted,
-      BiFunction<
-              Set<Integer>,
-              LogComparison.Differences,
-              CompletableFuture<Map<Integer, CompletableFuture<Void>>>>
+      BiFunction<Set<Integer>, LogComparison.Differences, Map<Integer, CompletableFuture<Void>>>
           then) {
-    CompletableFuture<Void> none = CompletableFuture.completedFuture(null);
     OutageLog unexpected = new OutageLog(log, Time.system());
     Map<Integer, CompletableFuture<Void>> done = new HashMap<>();
     // Retry whatever fails, because nobody serves these partitions until it works.
     new PartitionReading("what the log says of users", retry, RuntimeException.class::isInstance)
-        .of(
-            partitions,
-            isWanted,
-            some ->
-                CompletableFuture.completedFuture(compare(some, unexpected))
-                    .thenCompose(differences -> then.apply(some, differences)))
+        .of(partitions, isWanted, some -> then.apply(some, compare(some, unexpected)))
         .forEach(
             (number, read) ->
                 done.put(
-                    number,
-                    read.thenCompose(Function.identity())
-                        .thenCompose(rest -> rest.getOrDefault(number, none))));
+                    number, read.thenCompose(acted -> Objects.requireNonNull(acted.get(number)))));
     return done;
   }
 

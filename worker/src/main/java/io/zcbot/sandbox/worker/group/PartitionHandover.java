@@ -7,11 +7,14 @@ package io.zcbot.sandbox.worker.group;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.intake.Handover;
 import io.zcbot.sandbox.worker.intake.PartitionStates;
+import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.reap.Tenure;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
@@ -94,22 +97,36 @@ public final class PartitionHandover implements Handover {
     return takeOver(partitions, tenure);
   }
 
-  /**
-   * Takes partitions over, in several rounds if the live table has more entries than fit into
-   * memory.
-   */
   private Map<Integer, CompletableFuture<Void>> takeOver(Set<Integer> partitions, Tenure tenure) {
     return reading.of(
         partitions,
         number -> states.of(number).stays(),
-        (some, differences) ->
-            takeover
-                .settle(differences, tenure)
-                .thenApply(
-                    lost -> {
-                      eager.after(lost);
-                      return differences.isComplete() ? Map.of() : takeOver(some, tenure);
-                    }));
+        (some, differences) -> settle(some, differences, tenure));
+  }
+
+  /**
+   * Settles each partition by itself, since a user of one may be held up for long. Only if the live
+   * table has more entries than fit into memory, all wait for each other, and are read again.
+   */
+  private Map<Integer, CompletableFuture<Void>> settle(
+      Set<Integer> partitions, LogComparison.Differences differences, Tenure tenure) {
+    Map<Integer, CompletableFuture<Void>> settled = new HashMap<>();
+    for (int number : partitions) {
+      settled.put(
+          number,
+          takeover
+              .settle(reading.comparison().ofPartition(number, differences), tenure)
+              .thenAccept(eager::after));
+    }
+    if (differences.isComplete()) {
+      return settled;
+    }
+    CompletableFuture<Map<Integer, CompletableFuture<Void>>> rest =
+        CompletableFuture.allOf(settled.values().toArray(CompletableFuture[]::new))
+            .thenApply(_ -> takeOver(partitions, tenure));
+    settled.replaceAll(
+        (number, _) -> rest.thenCompose(again -> Objects.requireNonNull(again.get(number))));
+    return settled;
   }
 
   @Override

@@ -18,6 +18,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * Compares what runs here with what the log says about the users of some partitions.
@@ -72,6 +73,16 @@ public final class LogComparison {
    * @param elsewhere whether to look for sandboxes that don't run here
    */
   public Differences of(Set<Integer> partitions, boolean elsewhere) {
+    return compare(partitions, elsewhere, elsewhere);
+  }
+
+  /**
+   * As {@link #of}.
+   *
+   * @param doubtful whether other workers may have announced the end of sandboxes that run here and
+   *     still have their entries
+   */
+  private Differences compare(Set<Integer> partitions, boolean elsewhere, boolean doubtful) {
     Map<String, Sandbox> running = new HashMap<>();
     for (Sandbox sandbox : registry.all()) {
       if (partitions.contains(sandbox.partition())) {
@@ -80,10 +91,14 @@ public final class LogComparison {
     }
     SandboxLog.Entries entries = log.live(partitions, users(running), elsewhere);
     List<LiveSandbox> unannounced = new ArrayList<>();
+    Map<Sandbox, Instant> listed = new HashMap<>();
     for (Sandbox sandbox : running.values()) {
       LiveSandbox entry = entries.running().get(sandbox.containerId());
-      if (entry != null && !sandbox.isAnnounced()) {
+      Instant announced = sandbox.announced();
+      if (entry != null && announced == null) {
         unannounced.add(entry);
+      } else if (entry != null && announced != null && doubtful) {
+        listed.put(sandbox, announced);
       }
     }
     running.keySet().removeAll(entries.running().keySet());
@@ -92,13 +107,17 @@ public final class LogComparison {
     for (Sandbox sandbox : running.values()) {
       since = earlier(since, started(sandbox));
     }
+    for (Map.Entry<Sandbox, Instant> each : listed.entrySet()) {
+      unclear.put(each.getKey().containerId(), each.getKey().user());
+      since = earlier(since, each.getValue());
+    }
     for (LiveSandbox entry : entries.others()) {
       unclear.put(entry.containerId(), entry.userId());
       since = earlier(since, entry.openedAt());
     }
     Announcements announced =
         unclear.isEmpty() ? new Announcements(unclear) : log.announced(partitions, unclear, since);
-    return differences(running.values(), unannounced, entries, announced);
+    return differences(running.values(), listed.keySet(), unannounced, entries, announced);
   }
 
   /**
@@ -107,7 +126,7 @@ public final class LogComparison {
    * difference, because lanes write and remove them meanwhile. Blocks for Kafka.
    */
   public Differences again(Set<Integer> partitions) {
-    Differences all = of(partitions, true);
+    Differences all = compare(partitions, true, false);
     return new Differences(
         all.unlisted(),
         all.taken(),
@@ -122,6 +141,20 @@ public final class LogComparison {
     return entries.stream().filter(entry -> !entry.workerId().equals(workerId)).toList();
   }
 
+  /** The differences of one partition's users, so that they wait for no others. */
+  public Differences ofPartition(int partition, Differences all) {
+    Predicate<Sandbox> sandboxes = sandbox -> sandbox.partition() == partition;
+    Predicate<LiveSandbox> entries = entry -> partitionOf(entry.userId()) == partition;
+    return new Differences(
+        all.unlisted().stream().filter(sandboxes).toList(),
+        all.taken().stream().filter(sandboxes).toList(),
+        all.superseded().stream().filter(sandboxes).toList(),
+        all.unannounced().stream().filter(entries).toList(),
+        all.lost().stream().filter(entries).toList(),
+        all.obsolete().stream().filter(entries).toList(),
+        all.isComplete());
+  }
+
   /** The partition of a user's records. */
   public int partitionOf(UserId user) {
     return log.partitionOf(user);
@@ -129,6 +162,7 @@ public final class LogComparison {
 
   private static Differences differences(
       Iterable<Sandbox> missing,
+      Iterable<Sandbox> listed,
       List<LiveSandbox> unannounced,
       SandboxLog.Entries entries,
       Announcements announced) {
@@ -139,6 +173,11 @@ public final class LogComparison {
       String id = sandbox.containerId();
       (announced.isReaped(id) ? taken : announced.isSuperseded(id) ? superseded : unlisted)
           .add(sandbox);
+    }
+    for (Sandbox sandbox : listed) {
+      if (announced.isReaped(sandbox.containerId())) {
+        taken.add(sandbox);
+      }
     }
     List<LiveSandbox> lost = new ArrayList<>();
     List<LiveSandbox> obsolete = new ArrayList<>();

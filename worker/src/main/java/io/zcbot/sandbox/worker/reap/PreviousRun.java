@@ -188,7 +188,7 @@ public final class PreviousRun {
             lastActive,
             place);
     adopted.openedAt(opened);
-    adopted.announced();
+    adopted.announced(time.now()); // as was just read
     adopted.idleTtl(idleTtls.adopted(entry.idleTtl(), told));
     registry.add(adopted);
     return true;

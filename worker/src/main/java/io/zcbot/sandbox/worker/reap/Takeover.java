@@ -6,8 +6,10 @@ package io.zcbot.sandbox.worker.reap;
 
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
@@ -56,7 +58,9 @@ public final class Takeover {
       all.add(ifStillRunning(sandbox, "list a sandbox again", () -> relist(sandbox, tenure)));
     }
     for (Sandbox sandbox : differences.taken()) {
-      all.add(ifStillRunning(sandbox, "remove a sandbox announced lost", () -> end(sandbox, null)));
+      all.add(
+          ifStillRunning(
+              sandbox, "remove a sandbox announced lost", () -> endTaken(sandbox, tenure)));
     }
     for (Sandbox sandbox : differences.superseded()) {
       all.add(
@@ -72,7 +76,7 @@ public final class Takeover {
               "remove an entry of no sandbox",
               () -> {
                 if (!runsHere(entry) && tenure.holds(entry.userId())) {
-                  announcer.unlisted(entry, registry.get(entry.userId()) == null);
+                  announcer.unlisted(entry, hasNone(entry.userId()));
                 }
               }));
     }
@@ -116,11 +120,29 @@ public final class Takeover {
         entry.userId(),
         "announce a lost sandbox",
         () -> {
-          if (!runsHere(entry) && tenure.holds(entry.userId())) {
-            announcer.lost(entry);
+          if (!runsHere(entry) && announceLost(entry, tenure)) {
             announced.accept(entry);
           }
         });
+  }
+
+  /** Announces a lost sandbox; false if its user is another worker's before the log has that. */
+  private boolean announceLost(LiveSandbox entry, Tenure tenure) throws InterruptedException {
+    UserId user = entry.userId();
+    try {
+      announcer.lost(entry, hasNone(user), () -> require(tenure, user));
+      return true;
+    } catch (FencedException e) {
+      log.info("{} is left to the user's next worker: {}", entry.containerId(), e.getMessage());
+      return false;
+    }
+  }
+
+  private static void require(Tenure tenure, UserId user)
+      throws FencedException, InterruptedException {
+    if (!tenure.holds(user)) {
+      throw new FencedException("the assignment in which it was found lost is over");
+    }
   }
 
   private CompletableFuture<Void> ifStillRunning(
@@ -160,12 +182,25 @@ public final class Takeover {
     termination.end(TerminationTarget.of(sandbox, reason));
   }
 
+  /** Ends a sandbox whose end another worker announced, perhaps without removing its entries. */
+  private void endTaken(Sandbox sandbox, Tenure tenure)
+      throws EngineException, InterruptedException {
+    end(sandbox, null);
+    if (tenure.holds(sandbox.user())) {
+      announcer.unlisted(announcer.entryOf(sandbox), hasNone(sandbox.user()));
+    }
+  }
+
   /** The sandboxes that run here for users of some partitions, as entries of the live table. */
   public List<LiveSandbox> running(Predicate<Integer> ofPartition) {
     return registry.all().stream()
         .filter(sandbox -> ofPartition.test(sandbox.partition()))
         .map(announcer::entryOf)
         .toList();
+  }
+
+  private boolean hasNone(UserId user) {
+    return registry.get(user) == null;
   }
 
   private boolean runsHere(LiveSandbox entry) {

@@ -166,37 +166,48 @@ public final class Announcer {
 
   /** Announces the end of a sandbox of this host. */
   public void reaped(TerminationTarget target, Reaped.Reason reason) throws InterruptedException {
-    reaped(target, reason, identity.host());
+    sink.publish(eventOf(target, reason, identity.host()));
+    reaped(target, reason, true);
   }
 
-  /** Announces that a sandbox was lost with its host. */
-  public void lost(LiveSandbox entry) throws InterruptedException {
+  /**
+   * Announces that a sandbox was lost with its host.
+   *
+   * @param isLast whether its user has no other sandbox
+   * @param fence passed before each try: the sandbox may run on the host of the user's next owner
+   */
+  public void lost(LiveSandbox entry, boolean isLast, Fence fence)
+      throws FencedException, InterruptedException {
+    TerminationTarget target = TerminationTarget.lost(entry);
     try (var _ = MDC.putCloseable("container", entry.containerId())) {
-      reaped(TerminationTarget.lost(entry), Reaped.Reason.LOST, entry.host());
+      sink.publish(eventOf(target, Reaped.Reason.LOST, entry.host()), fence);
+      reaped(target, Reaped.Reason.LOST, isLast);
     }
   }
 
-  private void reaped(TerminationTarget target, Reaped.Reason reason, String host)
-      throws InterruptedException {
+  private Reaped eventOf(TerminationTarget target, Reaped.Reason reason, String host) {
     Sandbox sandbox = target.sandbox();
     Sandbox.LastUse last = sandbox == null ? null : sandbox.lastUse();
-    Integer exitCode = target.exitCode();
-    sink.publish(
-        new Reaped(
-            EventIds.reaped(target.user(), target.containerId()),
-            target.user(),
-            time.now(),
-            new ContainerRef(
-                Container.nameOf(target.user()), target.containerId(), host, identity.workerId()),
-            reason,
-            last == null ? null : wallClock(last.at()),
-            exitCode,
-            target.oomKilled(),
-            last == null ? null : last.use()));
+    return new Reaped(
+        EventIds.reaped(target.user(), target.containerId()),
+        target.user(),
+        time.now(),
+        new ContainerRef(
+            Container.nameOf(target.user()), target.containerId(), host, identity.workerId()),
+        reason,
+        last == null ? null : wallClock(last.at()),
+        target.exitCode(),
+        target.oomKilled(),
+        last == null ? null : last.use());
+  }
+
+  /** Updates the tables and counts, after the event. */
+  private void reaped(TerminationTarget target, Reaped.Reason reason, boolean isLast)
+      throws InterruptedException {
     try {
       if (reason == Reaped.Reason.PURGED) { // no partitions are assigned, or not yet
         current.purge(target.user());
-      } else {
+      } else if (isLast) {
         current.remove(target.user());
       }
       table.close(target.user(), target.containerId());
@@ -205,6 +216,7 @@ public final class Announcer {
     }
     served.accept(target.user());
     metrics.reaped(reason);
+    Integer exitCode = target.exitCode();
     log.info("reaped ({}){}", reason.wire(), exitCode == null ? "" : ", exit code " + exitCode);
   }
 

@@ -27,7 +27,7 @@ public final class Sandbox {
   private volatile LastUse lastUse;
   private volatile int partition;
   private volatile @Nullable Duration idleTtl;
-  private volatile boolean announced;
+  private volatile @Nullable Instant announced;
   private volatile boolean entered;
   private volatile boolean stuck;
   private boolean reapPending;
@@ -156,13 +156,16 @@ public final class Sandbox {
     return openedAt;
   }
 
-  /** Whether its ready is known to be in the log. */
-  public boolean isAnnounced() {
+  /**
+   * When this worker announced it ready last, by the wall clock: until then, no other can have
+   * announced its end. Null if its ready is not known to be in the log.
+   */
+  public @Nullable Instant announced() {
     return announced;
   }
 
-  public void announced() {
-    announced = true;
+  public void announced(Instant at) {
+    announced = at;
   }
 
   /** Whether this process entered it in the table of current sandboxes. */

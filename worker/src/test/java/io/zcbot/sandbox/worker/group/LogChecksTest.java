@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.group;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -27,6 +28,7 @@ import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.BeforeEach;
@@ -112,11 +114,25 @@ class LogChecksTest {
   }
 
   /** Written by a worker that was suspended when it lost the partition. */
-  private LiveSandbox cameLate(String workerId) {
-    LiveSandbox late =
-        new LiveSandbox(World.user(2), "late", "another host", workerId, Instant.EPOCH, null);
+  private LiveSandbox cameLate(UserId user, String workerId) {
+    LiveSandbox late = new LiveSandbox(user, "late", "another host", workerId, Instant.EPOCH, null);
     world.live.put("late", late);
     return late;
+  }
+
+  private LiveSandbox cameLate(String workerId) {
+    return cameLate(World.user(2), workerId);
+  }
+
+  private void announcedReady(LiveSandbox late) {
+    world.log.add(
+        SampleEvents.ready(
+            late.userId(),
+            "ensure",
+            Instant.EPOCH,
+            new ContainerRef("name", late.containerId(), late.host(), late.workerId()),
+            Ready.Outcome.CREATED,
+            1));
   }
 
   private void checkOwned() {
@@ -135,20 +151,27 @@ class LogChecksTest {
 
   @Test
   void aSandboxOfAFormerOwnerWhoseReadyCameLateIsAnnouncedLost() {
-    LiveSandbox late = cameLate("another");
-    world.log.add(
-        SampleEvents.ready(
-            late.userId(),
-            "ensure",
-            Instant.EPOCH,
-            new ContainerRef("name", late.containerId(), late.host(), late.workerId()),
-            Ready.Outcome.CREATED,
-            1));
+    announcedReady(cameLate("another"));
     checkOwned();
+    assertLateIsLost();
+  }
+
+  private void assertLateIsLost() {
     assertThat(world.live).doesNotContainKey("late");
     assertThat(world.reaped())
         .singleElement()
         .satisfies(reaped -> assertThat(reaped.reason()).isEqualTo(Reaped.Reason.LOST));
+  }
+
+  /** Services that looked its user up found no sandbox, until the next one was created. */
+  @Test
+  void theEndOfAFormerOwnersLateSandboxLeavesTheRunningOneCurrent() {
+    UserId user = World.user(1);
+    CurrentSandbox running = Objects.requireNonNull(world.current.get(user));
+    announcedReady(cameLate(user, "another"));
+    checkOwned();
+    assertLateIsLost();
+    assertThat(world.current).containsEntry(user, running);
   }
 
   /** The lane of its user is about to announce its end, or removes the entry. */
@@ -174,6 +197,31 @@ class LogChecksTest {
     LogChecks checks = checks(world.sandboxLog());
     checks.assigned(Set.of(0), _ -> false);
     checks.checkOwned();
+    world.settle();
+    assertThat(world.live).containsKey("late");
+  }
+
+  @Test
+  void whatWasReadInOneAssignmentIsNotActedOnInTheNext() {
+    cameLate("another");
+    state = PartitionState.OWNED;
+    AtomicBoolean held = new AtomicBoolean(true);
+    LogChecks checks = checks(world.sandboxLog());
+    checks.assigned(Set.of(0), _ -> held.get());
+    checks.checkOwned();
+    held.set(false);
+    checks.assigned(Set.of(0), _ -> true);
+    world.settle();
+    assertThat(world.live).containsKey("late");
+  }
+
+  @Test
+  void whatIsBeingTakenOverIsLeftToTheTakeover() {
+    cameLate("another");
+    state = PartitionState.TAKING_OVER;
+    LogChecks checks = checks(world.sandboxLog());
+    checks.checkOwned();
+    checks.checkUnowned();
     world.settle();
     assertThat(world.live).containsKey("late");
   }
@@ -216,6 +264,24 @@ class LogChecksTest {
         Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
       return world.sandboxLog().announced(partitions, containers, since);
     }
+  }
+
+  /** That would be read every few seconds, though the next takeover finds what they say. */
+  @Test
+  void noAnnouncementsAreReadForSandboxesThatHaveTheirEntries() {
+    SandboxLog log =
+        new ForwardedLog() {
+          @Override
+          public Announcements announced(
+              Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
+            throw new AssertionError("announcements of " + containers.keySet());
+          }
+        };
+    check(checks(log));
+    state = PartitionState.OWNED;
+    checks(log).checkOwned();
+    world.settle();
+    assertThat(world.live).hasSize(1);
   }
 
   /** A log in which one partition has no leader. */

@@ -7,6 +7,9 @@ package io.zcbot.sandbox.worker.group;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.GroupConfig;
@@ -33,6 +36,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
+import java.util.function.ToIntFunction;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -60,6 +64,9 @@ class PartitionHandoverTest {
 
   /** Partitions whose leader is unavailable. */
   private final Set<Integer> unreached = ConcurrentHashMap.newKeySet();
+
+  /** The partition of each user. */
+  private volatile ToIntFunction<UserId> partitionOf = _ -> 0;
 
   private final StartRetry retry = new StartRetry(() -> stopping);
   private volatile PartitionState state = PartitionState.LOST;
@@ -102,7 +109,7 @@ class PartitionHandoverTest {
 
       @Override
       public int partitionOf(UserId user) {
-        return log.partitionOf(user);
+        return partitionOf.applyAsInt(user);
       }
 
       @Override
@@ -248,6 +255,37 @@ class PartitionHandoverTest {
             });
     assertThat(takeovers.get(1)).isCompleted();
     await().until(() -> retry.problem() == null);
+  }
+
+  private void lostWithItsHost(UserId user, String container) {
+    ContainerRef ref = new ContainerRef("name", container, "dead host", "dead");
+    world.log.add(SampleEvents.ready(user, "ensure", Instant.EPOCH, ref, Ready.Outcome.CREATED, 1));
+    world.live.put(
+        container, new LiveSandbox(user, container, ref.host(), ref.workerId(), Instant.EPOCH));
+  }
+
+  /** For example where its partition of a topic takes no writes. Once it held up all others. */
+  @Test
+  void aUserWhoIsHeldUpKeepsNoOtherPartitionFromBeingTakenOver() {
+    state = PartitionState.TAKING_OVER;
+    UserId other = World.user(2);
+    UserId heldUp = World.user(3);
+    partitionOf = user -> user.equals(heldUp) ? 1 : 0;
+    lostWithItsHost(other, "gone 1");
+    lostWithItsHost(heldUp, "gone 2");
+    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(Set.of(0, 1), _ -> true);
+    await()
+        .until(
+            () -> {
+              var _ = world.step(other);
+              return takeovers.get(0).isDone();
+            });
+    assertThat(takeovers.get(0)).isCompleted();
+    assertThat(takeovers.get(1)).isNotDone();
+    await().until(() -> isDone(takeovers.get(1)));
+    assertThat(world.reaped())
+        .extracting(Reaped::containerId)
+        .containsExactlyInAnyOrder("gone 1", "gone 2");
   }
 
   @Test

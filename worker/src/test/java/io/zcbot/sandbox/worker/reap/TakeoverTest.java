@@ -24,11 +24,14 @@ import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.OnePartitionLog;
 import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.World;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
@@ -78,6 +81,47 @@ class TakeoverTest extends InAWorld {
     assertThat(world.engine.running(ANNA)).isEmpty();
     assertThat(world.engine.running(BEN)).hasSize(1);
     assertThat(world.ready(ANNA).containerId()).isNotEqualTo(lost.containerId());
+  }
+
+  /** By a worker that lost the user before it removed the entry. */
+  @Test
+  void aListedSandboxThatOthersAnnouncedLostGoesSilentlyWithItsEntries() throws Exception {
+    Ready lost = world.ready(ANNA);
+    world.ready(BEN);
+    world.log.add(lostOf(lost));
+    assertThat(settle()).isCompleted();
+    assertThat(world.reaped()).hasSize(1);
+    assertThat(world.engine.running(ANNA)).isEmpty();
+    assertThat(world.live).hasSize(1);
+    assertThat(world.current).containsOnlyKeys(BEN);
+    assertThat(world.ready(ANNA).containerId()).isNotEqualTo(lost.containerId());
+  }
+
+  /** Until then, its user's partition was this worker's. */
+  @Test
+  void whatOthersAnnouncedOfAListedSandboxIsReadFromItsLastReadyOn() throws Exception {
+    var _ = world.ready(ANNA);
+    world.advance(Duration.ofHours(50));
+    Ready last = world.ready(ANNA);
+    world.advance(Duration.ofMinutes(1));
+    List<Instant> read = new ArrayList<>();
+    SandboxLog log =
+        new OnePartitionLog() {
+          @Override
+          public Entries live(
+              Set<Integer> partitions, Map<String, UserId> running, boolean others) {
+            return world.sandboxLog().live(partitions, running, others);
+          }
+
+          @Override
+          public Announcements announced(
+              Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
+            read.add(since);
+            return world.sandboxLog().announced(partitions, containers, since);
+          }
+        };
+    settle(log, _ -> true).join();
+    assertThat(read).containsExactly(last.readyAt());
   }
 
   @Test
@@ -233,6 +277,17 @@ class TakeoverTest extends InAWorld {
   void aReadThatOutlivesItsAssignmentAnnouncesNothing() throws Exception {
     elsewhere(BEN, "gone");
     assertThat(settle(world.sandboxLog(), _ -> false).join()).isEmpty();
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.live).as("left to the next owner").containsKey("gone");
+  }
+
+  /** Its next owner may run the sandbox: a worker that was cut off and is back. */
+  @Test
+  void aLossThatTheLogDoesNotTakeIsNotAnnouncedOnceThePartitionIsAnothers() {
+    elsewhere(BEN, "gone");
+    AtomicBoolean held = new AtomicBoolean(true);
+    world.firstTryFailed = () -> held.set(false);
+    assertThat(settle(world.sandboxLog(), _ -> held.get()).join()).isEmpty();
     assertThat(world.reaped()).isEmpty();
     assertThat(world.live).as("left to the next owner").containsKey("gone");
   }

@@ -49,7 +49,7 @@ enum Mutation {
    * A worker that ends a sandbox removes its user from the table, even if another worker owns the
    * user.
    */
-  REMOVE_ANOTHERS_ENTRY(318),
+  REMOVE_ANOTHERS_ENTRY(2738),
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
   TRUST_THE_FIRST_ANSWER(2487, ModelBroker.COORDINATOR);
 

@@ -124,6 +124,7 @@ class SimulationTest {
         "LIVE",
         "READY",
         "REAPED",
+        "CURRENT",
         "COMMANDS"
       })
   void aPartitionWithoutALeaderHoldsUpItsOwnUsersOnly(String topic) {

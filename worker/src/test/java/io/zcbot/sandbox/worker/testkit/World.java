@@ -125,6 +125,9 @@ public final class World {
   /** Events that fail when they are handed over for the first time. */
   public volatile Predicate<SandboxEvent> failsOnce = _ -> false;
 
+  /** Runs once the first try of a fenced event failed; null if it works. */
+  public volatile @Nullable Runnable firstTryFailed;
+
   /** Whether the lanes accept nothing more. */
   public volatile boolean isStopping;
 
@@ -365,6 +368,18 @@ public final class World {
     @Override
     public void publish(SandboxEvent event) throws InterruptedException {
       World.this.publish(event);
+    }
+
+    @Override
+    public void publish(SandboxEvent event, Fence fence)
+        throws FencedException, InterruptedException {
+      fence.pass();
+      Runnable failed = firstTryFailed;
+      if (failed != null) {
+        failed.run();
+        fence.pass();
+      }
+      publish(event);
     }
 
     @Override

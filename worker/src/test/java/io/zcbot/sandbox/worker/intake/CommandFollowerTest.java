@@ -464,6 +464,24 @@ class CommandFollowerTest {
     await().until(() -> committed("sandbox.exec", HOME) == 2);
   }
 
+  /** It was sent before this worker owned the partition, and nobody tells this worker of it. */
+  @Test
+  void whatALateCommitOfAFormerOwnerTookBackIsCommittedAgainBeforeItCounts() {
+    startOwning(HOME);
+    publishExec(HOME, "one");
+    await().until(() -> commands.execs.size() == 1);
+    commands.execs.getFirst().done().run();
+    await().until(() -> committed("sandbox.exec", HOME) == 1);
+    consumer.commits.put(new TopicPartition("sandbox.exec", HOME), new OffsetAndMetadata(0));
+    await()
+        .until(
+            () -> {
+              ahead.addAndGet(Duration.ofMinutes(1).toNanos());
+              return commands.committed.contains(HOME + ":1");
+            });
+    assertThat(committed("sandbox.exec", HOME)).isEqualTo(1);
+  }
+
   @Test
   void nothingIsReadBeforeTheTakeover() {
     takesOver = false;

@@ -215,7 +215,8 @@ public final class Commands implements CommandWork, AutoCloseable {
 
   /**
    * Takes a partition over, before its execs are read: commands that a former owner started and did
-   * not answer are answered {@code lost}. Commands that run in this very process go on.
+   * not answer are answered {@code lost}. Commands that run in this very process go on. Does not
+   * block.
    *
    * @param entries of the command table; anybody with permission may have written them, and can at
    *     worst have what they name answered {@code lost}

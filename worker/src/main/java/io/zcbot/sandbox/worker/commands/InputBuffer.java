@@ -40,6 +40,7 @@ final class InputBuffer {
   private int paid;
   private int promised; // the part of paid for bytes that were refused and will come again
   private MemoryBudget.@Nullable Claim claim;
+  private boolean withdrew; // so that claims behind it may fit
 
   /**
    * Creates the buffer with the standard input of an exec.
@@ -177,6 +178,7 @@ final class InputBuffer {
   private void withdraw() {
     if (claim != null && budget.withdraw(claim)) {
       claim = null;
+      withdrew = true;
     }
   }
 
@@ -193,16 +195,20 @@ final class InputBuffer {
   }
 
   /**
-   * Changes the state, and returns surplus budget only after releasing the lock: the budget calls
-   * other buffers back, which take their own locks.
+   * Changes the state, and lets others have what is not needed any more, surplus budget or a place
+   * in the queue for it, only after releasing the lock: the budget calls other buffers back, which
+   * take their own locks.
    */
   private void change(Runnable change) {
     int back;
+    boolean gives;
     synchronized (this) {
       change.run();
       back = surplus();
+      gives = back > 0 || withdrew;
+      withdrew = false;
     }
-    if (back > 0) {
+    if (gives) {
       budget.give(back);
     }
   }

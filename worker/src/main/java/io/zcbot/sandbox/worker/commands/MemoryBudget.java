@@ -104,7 +104,10 @@ final class MemoryBudget {
       return null;
     }
 
-    /** Withdraws a claim; false if it was granted already. */
+    /**
+     * Withdraws a claim; false if it was granted already. Claims behind it may fit then; they are
+     * granted when the caller, without its locks, returns bytes, if only none.
+     */
     boolean withdraw(Claim claim) {
       synchronized (MemoryBudget.this) {
         return claims.remove(claim);
@@ -112,8 +115,8 @@ final class MemoryBudget {
     }
 
     /**
-     * Returns bytes. It calls back the owners of waiting claims, so the caller must not hold a lock
-     * that they need.
+     * Returns bytes, perhaps none. It calls back the owners of waiting claims, so the caller must
+     * not hold a lock that they need.
      */
     void give(int bytes) {
       synchronized (MemoryBudget.this) {

@@ -24,26 +24,26 @@ import org.apache.kafka.common.KafkaException;
 public record CommandTakeovers(CommandTableReader table, Commands commands, StartRetry retry)
     implements CommandTakeover {
   @Override
-  public Map<Integer, CompletableFuture<Void>> of(Map<Integer, Holdings.Holding> partitions) {
+  public Map<Integer, CompletableFuture<Left>> of(Map<Integer, Holdings.Holding> partitions) {
     Map<Integer, CompletableFuture<Map<Integer, CommandTableReader.Part>>> reads =
         new PartitionReading("the commands", retry, KafkaException.class::isInstance)
             .of(
                 partitions.keySet(),
                 number -> Objects.requireNonNull(partitions.get(number)).state().stays(),
                 some -> table.read(some));
-    Map<Integer, CompletableFuture<Void>> takeovers = new HashMap<>();
+    Map<Integer, CompletableFuture<Left>> left = new HashMap<>();
     partitions.forEach(
         (number, holding) ->
-            takeovers.put(
+            left.put(
                 number,
                 Objects.requireNonNull(reads.get(number))
-                    .thenCompose(
-                        parts -> {
-                          CommandTableReader.Part part =
-                              parts.getOrDefault(number, CommandTableReader.Part.NONE);
-                          return commands.takeOver(
-                              number, part.entries(), part.execEnd(), holding::pass);
-                        })));
-    return takeovers;
+                    .thenApply(parts -> left(number, holding, parts))));
+    return left;
+  }
+
+  private Left left(
+      int number, Holdings.Holding holding, Map<Integer, CommandTableReader.Part> parts) {
+    CommandTableReader.Part part = parts.getOrDefault(number, CommandTableReader.Part.NONE);
+    return () -> commands.takeOver(number, part.entries(), part.execEnd(), holding::pass);
   }
 }

@@ -22,6 +22,7 @@ import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jspecify.annotations.Nullable;
@@ -110,7 +111,9 @@ public final class CommandFollower implements AutoCloseable {
     this.time = time;
     this.lastRenewal = time.nanos();
     this.tracked = new TrackedPartitions(settings.maxInFlight());
-    this.committed = new CommittedExecs(work::committed, time);
+    this.committed =
+        new CommittedExecs(
+            settings.topics().exec(), settings.partitionCount(), work::committed, time);
     this.inputs =
         new CommandInputs(
             work, new InputDetours(consumers.free(), work, Places.drawn(), time), time, metrics);
@@ -186,7 +189,13 @@ public final class CommandFollower implements AutoCloseable {
   private final class Following implements PollLoop.Polling {
     @Override
     public void poll(Consumer<byte[], byte[]> consumer) {
-      OffsetCommits commits = new OffsetCommits(consumer, tracked, time);
+      OffsetCommits commits =
+          new OffsetCommits(consumer, tracked, time) {
+            @Override
+            void acknowledged(long asked, Map<TopicPartition, OffsetAndMetadata> offsets) {
+              committed.acknowledged(asked, offsets);
+            }
+          };
       try {
         partitions.resume(consumer);
         while (!loop.isStopping()) {
@@ -232,7 +241,7 @@ public final class CommandFollower implements AutoCloseable {
     } else {
       loop.read();
     }
-    commits.commitWhereDue(partitions.committable());
+    commits.commitWhereDue(partitions.committable(), committed.due());
     tickWhereDue(consumer, commits);
   }
 
@@ -263,15 +272,7 @@ public final class CommandFollower implements AutoCloseable {
     tracked.noteLag(consumer, now);
     tracked.noteOverdue(now);
     inputs.tick();
-    tracked
-        .committed()
-        .forEach(
-            (partition, offset) -> {
-              if (partition.topic().equals(settings.topics().exec())
-                  && partition.partition() < settings.partitionCount()) {
-                committed.note(partition.partition(), offset.offset());
-              }
-            });
+    committed.note(tracked.committed());
     if (now - lastRenewal >= RENEWAL.toNanos()) {
       lastRenewal = now;
       commits.renew(partitions.committable());

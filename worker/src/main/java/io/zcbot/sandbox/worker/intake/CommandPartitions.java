@@ -59,15 +59,13 @@ final class CommandPartitions {
    */
   record Followed(
       Holdings.Holding holding,
-      CompletableFuture<Void> takeover,
+      PartitionTakeover takeover,
       long firstOfAssignment,
       Set<TopicPartition> committing,
       Set<TopicPartition> inputs,
       Set<Runnable> held) {
     boolean mayBegin() {
-      return takeover.isDone()
-          && !takeover.isCompletedExceptionally()
-          && holding.state().mayBegin();
+      return takeover.isOver() && holding.state().mayBegin();
     }
 
     /** Keeps bytes counted until the returned action runs, or the assignment ends. */
@@ -143,14 +141,16 @@ final class CommandPartitions {
     left.run();
     questions.ask(
         coming.keySet(), (numbers, limit) -> follow(consumer, commits, coming, numbers, limit));
+    followed.values().forEach(each -> each.takeover.proceed());
     followed.values().stream()
         .filter(Followed::mayBegin)
         .forEach(each -> trackers(each.committing).forEach(OffsetTracker::takeOver));
     problem =
         followed.values().stream()
-            .filter(each -> each.takeover.isCompletedExceptionally() && each.holding.isCertain())
+            .filter(each -> each.holding.isCertain())
+            .map(each -> each.takeover.problem())
+            .filter(Objects::nonNull)
             .findAny()
-            .map(each -> "taking over commands failed: " + each.takeover.exceptionNow())
             .orElse(null);
   }
 
@@ -226,14 +226,15 @@ final class CommandPartitions {
     inputs.begin(range).forEach(consumer::seek);
     Map<Integer, Holdings.Holding> begun = new HashMap<>(coming);
     begun.keySet().retainAll(numbers);
-    Map<Integer, CompletableFuture<Void>> takeovers = owned.takeover().of(Map.copyOf(begun));
+    Map<Integer, CompletableFuture<CommandTakeover.Left>> takeovers =
+        owned.takeover().of(Map.copyOf(begun));
     begun.forEach(
         (number, holding) ->
             followed.put(
                 number,
                 new Followed(
                     holding,
-                    Objects.requireNonNull(takeovers.get(number)),
+                    new PartitionTakeover(Objects.requireNonNull(takeovers.get(number))),
                     ends.getOrDefault(new TopicPartition(topics.exec(), number), 0L),
                     ofHome(committing, number),
                     ofHome(ofInputs, number),

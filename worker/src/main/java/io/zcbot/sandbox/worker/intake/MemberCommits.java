@@ -30,7 +30,7 @@ final class MemberCommits extends OffsetCommits {
   }
 
   @Override
-  void acknowledged(long asked) {
+  void acknowledged(long asked, Map<TopicPartition, OffsetAndMetadata> offsets) {
     lease.renew(asked);
   }
 

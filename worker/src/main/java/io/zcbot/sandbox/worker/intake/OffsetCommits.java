@@ -105,7 +105,7 @@ class OffsetCommits {
    *
    * @param asked when the commit was sent, on the monotonic clock
    */
-  void acknowledged(long asked) {}
+  void acknowledged(long asked, Map<TopicPartition, OffsetAndMetadata> offsets) {}
 
   /**
    * Commits what is new, without waiting, unless a commit is under way or the interval is not over.
@@ -113,9 +113,27 @@ class OffsetCommits {
    * @param partitions the partitions of which to commit
    */
   void commitWhereDue(Collection<TopicPartition> partitions) {
+    commitWhereDue(partitions, Set.of());
+  }
+
+  /**
+   * As the other method.
+   *
+   * @param again those of which the committed offset is committed again if nothing is new
+   */
+  void commitWhereDue(Collection<TopicPartition> partitions, Collection<TopicPartition> again) {
     if (isDue()) {
-      commitLater(tracked.committable(partitions));
+      Map<TopicPartition, OffsetAndMetadata> offsets = committed(partitions);
+      offsets.keySet().retainAll(again);
+      offsets.putAll(tracked.committable(partitions));
+      commitLater(offsets);
     }
+  }
+
+  private Map<TopicPartition, OffsetAndMetadata> committed(Collection<TopicPartition> partitions) {
+    Map<TopicPartition, OffsetAndMetadata> committed = tracked.committed();
+    committed.keySet().retainAll(partitions);
+    return committed;
   }
 
   final boolean isDue() {
@@ -125,9 +143,7 @@ class OffsetCommits {
   /** Commits the committed offsets again, without waiting, so that the brokers do not drop them. */
   void renew(Collection<TopicPartition> partitions) {
     if (!underWay) {
-      Map<TopicPartition, OffsetAndMetadata> same = tracked.committed();
-      same.keySet().retainAll(partitions);
-      commitLater(same);
+      commitLater(committed(partitions));
     }
   }
 
@@ -151,7 +167,7 @@ class OffsetCommits {
           if (why == null) {
             settled();
             tracked.noteCommitted(done);
-            acknowledged(asked);
+            acknowledged(asked, done);
             outage.works("offsets are committed again");
           } else if (why instanceof OffsetMetadataTooLarge) {
             forgoMetadata();

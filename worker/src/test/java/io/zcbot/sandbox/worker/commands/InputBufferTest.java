@@ -19,6 +19,8 @@ import java.lang.ref.WeakReference;
 import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Input that a command reads, and input that it does not read. */
 class InputBufferTest extends InACommandWorld {
@@ -199,6 +201,31 @@ class InputBufferTest extends InACommandWorld {
 
     command("x0").wants(LARGE.data().length());
     assertThat(hasRoom(ANNA, "x6")).isTrue();
+  }
+
+  /** There is room for the small one, which came behind the large one. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void whoLeavesTheQueueForMemoryLetsThoseBehindHaveIt(boolean ends) throws Exception {
+    for (int i = 0; i < 7; i++) {
+      run(Asked.of("x" + i).reading(""));
+    }
+    for (int i = 0; i < 5; i++) {
+      assertThat(input("x" + i, LARGE)).isEqualTo(Taken.TAKEN);
+    }
+    Input.Content.Bytes small = new Input.Content.Bytes(Data.of("y".repeat(60 * 1024)));
+    assertThat(input("x5", LARGE)).isEqualTo(Taken.FULL);
+    assertThat(input("x6", small)).isEqualTo(Taken.FULL);
+    assertThat(hasRoom(ANNA, "x6")).isFalse();
+
+    if (ends) {
+      command("x5").exit(0);
+    } else {
+      command("x5").wants(LARGE.data().length());
+      assertThat(input("x5", LARGE)).isEqualTo(Taken.TAKEN);
+    }
+    assertThat(hasRoom(ANNA, "x6")).isTrue();
+    assertThat(input("x6", small)).isEqualTo(Taken.TAKEN);
   }
 
   @Test

@@ -69,6 +69,10 @@ class CommandFollowerTest {
   private final List<String> diverted = new CopyOnWriteArrayList<>();
   private final Map<Integer, Held> holdings = new ConcurrentHashMap<>();
   private final List<CompletableFuture<Void>> takeovers = new CopyOnWriteArrayList<>();
+
+  /** Which of the takeovers took over what they had read. */
+  private final List<CompletableFuture<Void>> takenOver = new CopyOnWriteArrayList<>();
+
   private final Map<TopicPartition, Long> ends = new HashMap<>();
   private final Broker consumer = new Broker();
   private final List<WeakReference<byte[]>> values = new CopyOnWriteArrayList<>();
@@ -251,7 +255,7 @@ class CommandFollowerTest {
     return new MockConsumer<>("earliest");
   }
 
-  private Map<Integer, CompletableFuture<Void>> takeOver(
+  private Map<Integer, CompletableFuture<CommandTakeover.Left>> takeOver(
       Map<Integer, Holdings.Holding> partitions) {
     return partitions.keySet().stream()
         .collect(
@@ -263,7 +267,12 @@ class CommandFollowerTest {
                   if (takesOver) {
                     takeover.complete(null);
                   }
-                  return takeover;
+                  return takeover.thenApply(
+                      _ ->
+                          () -> {
+                            takenOver.add(takeover);
+                            return CompletableFuture.completedFuture(null);
+                          });
                 }));
   }
 
@@ -455,6 +464,24 @@ class CommandFollowerTest {
     await().until(() -> committed("sandbox.exec", HOME) == 2);
   }
 
+  /** It was sent before this worker owned the partition, and nobody tells this worker of it. */
+  @Test
+  void whatALateCommitOfAFormerOwnerTookBackIsCommittedAgainBeforeItCounts() {
+    startOwning(HOME);
+    publishExec(HOME, "one");
+    await().until(() -> commands.execs.size() == 1);
+    commands.execs.getFirst().done().run();
+    await().until(() -> committed("sandbox.exec", HOME) == 1);
+    consumer.commits.put(new TopicPartition("sandbox.exec", HOME), new OffsetAndMetadata(0));
+    await()
+        .until(
+            () -> {
+              ahead.addAndGet(Duration.ofMinutes(1).toNanos());
+              return commands.committed.contains(HOME + ":1");
+            });
+    assertThat(committed("sandbox.exec", HOME)).isEqualTo(1);
+  }
+
   @Test
   void nothingIsReadBeforeTheTakeover() {
     takesOver = false;
@@ -482,6 +509,38 @@ class CommandFollowerTest {
     own(HOME);
     await().until(() -> commands.execs.size() == 1);
     assertThat(follower.progressProblem()).contains("for once");
+  }
+
+  /** The commands of the later assignment run by then, and nobody else would answer them. */
+  @Test
+  void whatIsReadAfterItsAssignmentIsNotTakenOverInTheNextOne() {
+    takesOver = false;
+    startOwning(HOME);
+    await().until(() -> takeovers.size() == 1);
+    holdings.get(HOME).state = PartitionState.LOST;
+    own(HOME);
+    await().until(() -> takeovers.size() == 2);
+    onlyTheLastReadingIsTakenOver();
+  }
+
+  @Test
+  void whatIsReadBeforeAPartitionIsFollowedAnewInOneAssignmentIsNotTakenOver() {
+    takesOver = false;
+    startOwning(HOME);
+    await().until(() -> takeovers.size() == 1);
+    partitions("sandbox.exec", 2 * PARTITIONS);
+    await().until(() -> takeovers.size() == 2);
+    onlyTheLastReadingIsTakenOver();
+  }
+
+  private void onlyTheLastReadingIsTakenOver() {
+    takeovers.getLast().complete(null);
+    publishExec(HOME, "one");
+    await().until(() -> commands.execs.size() == 1);
+    takeovers.getFirst().complete(null);
+    publishExec(HOME, "two");
+    await().until(() -> commands.execs.size() == 2);
+    assertThat(takenOver).containsExactly(takeovers.getLast());
   }
 
   @ParameterizedTest

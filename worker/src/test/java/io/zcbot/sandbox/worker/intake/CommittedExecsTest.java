@@ -10,50 +10,112 @@ import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 
 class CommittedExecsTest {
+  private static final TopicPartition EXECS = new TopicPartition("sandbox.exec", 1);
+
   private final ManualTime time = new ManualTime(0);
   private final List<Long> told = new ArrayList<>();
   private final CommittedExecs committed =
-      new CommittedExecs((_, offset) -> told.add(offset), time);
+      new CommittedExecs("sandbox.exec", 2, (_, offset) -> told.add(offset), time);
+
+  private static Map<TopicPartition, OffsetAndMetadata> at(TopicPartition partition, long offset) {
+    return Map.of(partition, new OffsetAndMetadata(offset));
+  }
+
+  private void note(long offset) {
+    committed.note(at(EXECS, offset));
+  }
+
+  /** The group acknowledges a commit that is sent now. */
+  private void acknowledged(long offset) {
+    committed.acknowledged(time.nanos(), at(EXECS, offset));
+    note(offset);
+  }
 
   @Test
-  void aCommitIsToldOfOnceItIsOldEnough() {
-    committed.note(1, 10);
+  void aCommitIsToldOfOnceItIsOldEnoughAndMadeAgain() {
+    note(10);
     time.pass(CommittedExecs.PROVEN.minusSeconds(1));
-    committed.note(1, 20);
+    acknowledged(20);
+    assertThat(committed.due()).isEmpty();
     assertThat(told).isEmpty();
     time.pass(Duration.ofSeconds(1));
-    committed.note(1, 20);
+    assertThat(committed.due()).containsExactly(EXECS);
+    note(20);
+    assertThat(told).isEmpty();
+    acknowledged(20);
+    assertThat(committed.due()).isEmpty();
     assertThat(told).containsOnly(10L);
     time.pass(CommittedExecs.PROVEN);
-    committed.note(1, 30);
+    acknowledged(30);
     assertThat(told.getLast()).isEqualTo(20);
+  }
+
+  /** Whoever learns of a partition anew must hear of it, though nothing is committed any more. */
+  @Test
+  void whatIsProvenIsToldAgainAndNotCommittedAgain() {
+    note(10);
+    time.pass(CommittedExecs.PROVEN);
+    acknowledged(10);
+    told.clear();
+    time.pass(CommittedExecs.PROVEN);
+    note(10);
+    assertThat(told).containsExactly(10L);
+    assertThat(committed.due()).isEmpty();
+  }
+
+  /** The late commit may come between such a commit and its answer. */
+  @Test
+  void whatWasSentBeforeTheMinuteWasOverProvesNothing() {
+    note(10);
+    time.pass(CommittedExecs.PROVEN.minusSeconds(1));
+    long asked = time.nanos();
+    time.pass(Duration.ofSeconds(2));
+    committed.acknowledged(asked, at(EXECS, 10));
+    note(10);
+    assertThat(told).isEmpty();
+    assertThat(committed.due()).containsExactly(EXECS);
+  }
+
+  @Test
+  void otherTopicsAndPartitionsWithoutUsersAreIgnored() {
+    TopicPartition added = new TopicPartition("sandbox.exec", 2);
+    committed.note(at(new TopicPartition("sandbox.release", 1), 10));
+    committed.note(at(added, 10));
+    time.pass(CommittedExecs.PROVEN);
+    committed.acknowledged(time.nanos(), at(added, 10));
+    committed.note(at(added, 10));
+    assertThat(committed.due()).isEmpty();
+    assertThat(told).isEmpty();
   }
 
   /** There are other execs at its offsets, and these are not committed yet. */
   @Test
   void aTailThatTheLogLostIsNotToldOfAnyMore() {
-    committed.note(1, 20);
+    note(20);
     time.pass(CommittedExecs.PROVEN);
-    committed.note(1, 20);
+    acknowledged(20);
     assertThat(told).containsExactly(20L);
-    committed.note(1, 10);
+    note(10);
     time.pass(CommittedExecs.PROVEN.minusSeconds(1));
-    committed.note(1, 15);
+    acknowledged(15);
     assertThat(told).containsExactly(20L);
     time.pass(Duration.ofSeconds(1));
-    committed.note(1, 15);
+    acknowledged(15);
     assertThat(told).containsExactly(20L, 10L);
   }
 
   @Test
   void whatIsForgottenIsNotToldOf() {
-    committed.note(1, 10);
+    note(10);
     committed.forget(1);
     time.pass(CommittedExecs.PROVEN);
-    committed.note(1, 10);
+    acknowledged(10);
     assertThat(told).isEmpty();
   }
 }

@@ -49,9 +49,9 @@ enum Mutation {
    * A worker that ends a sandbox removes its user from the table, even if another worker owns the
    * user.
    */
-  REMOVE_ANOTHERS_ENTRY(2738),
+  REMOVE_ANOTHERS_ENTRY(548, ModelBroker.COORDINATOR),
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
-  TRUST_THE_FIRST_ANSWER(2487, ModelBroker.COORDINATOR);
+  TRUST_THE_FIRST_ANSWER(5500, ModelBroker.COORDINATOR);
 
   /** The seed of a history that was seen to show it; others do as well, but not all. */
   final long seed;

@@ -17,6 +17,7 @@ class SoonByDefaultTest {
     Duration beyond = Deployment.SOON.plusSeconds(1);
     assertThatThrownBy(() -> await().pollDelay(beyond).until(() -> true))
         .hasMessageMatching(
-            "Timeout \\(1 minutes +30 seconds\\) must be greater than the poll delay.*");
+            "Timeout \\(%d minutes\\b.* must be greater than the poll delay.*"
+                .formatted(Deployment.SOON.toMinutes()));
   }
 }

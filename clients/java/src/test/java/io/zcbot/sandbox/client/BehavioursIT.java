@@ -284,16 +284,27 @@ class BehavioursIT {
   @Test
   void aFileThatIsTooLongForMemoryIsAnError() throws Exception {
     Sandbox sandbox = newSandbox();
-    assertThat(sandbox.shell("ln -s /dev/zero endless; echo 12345678 >short").isOk()).isTrue();
+    assertThat(sandbox.shell("truncate -s 65M long; echo 12345678 >short").isOk()).isTrue();
     SandboxFiles files = sandbox.files();
-    assertThatThrownBy(() -> files.readAllBytes("endless"))
+    assertThatThrownBy(() -> files.readAllBytes("long"))
         .isInstanceOfSatisfying(
-            SandboxFileException.class, e -> assertThat(e.path()).isEqualTo("endless"))
-        .hasMessageContaining("'endless': is longer than 67108864 bytes");
+            SandboxFileException.class, e -> assertThat(e.path()).isEqualTo("long"))
+        .hasMessageContaining("'long': is longer than 67108864 bytes");
     assertThatThrownBy(() -> files.readAllBytes("short", 8))
         .isInstanceOf(SandboxFileException.class)
         .hasMessageContaining("'short': is longer than 8 bytes");
     assertThat(files.readAllBytes("short", 9)).hasSize(9);
+  }
+
+  @Test
+  void whatIsNoFileIsNotRead() throws Exception {
+    Sandbox sandbox = newSandbox();
+    assertThat(sandbox.shell("ln -s /dev/zero endless; mkfifo waits").isOk()).isTrue();
+    for (String path : List.of("endless", "waits")) {
+      assertThatThrownBy(() -> sandbox.files().readAllBytes(path))
+          .isInstanceOf(SandboxFileException.class)
+          .hasMessageContaining("is not a regular file");
+    }
   }
 
   @Test

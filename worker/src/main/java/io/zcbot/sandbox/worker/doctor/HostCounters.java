@@ -6,7 +6,6 @@ package io.zcbot.sandbox.worker.doctor;
 
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -92,6 +91,6 @@ final class HostCounters {
   }
 
   private static long read(Path file) throws IOException {
-    return Long.parseLong(Files.readString(file).strip());
+    return Long.parseLong(ProcessChecks.setting(file));
   }
 }

@@ -276,7 +276,7 @@ final class ProcessChecks {
    * Reads a kernel setting. {@link Files#readString} does not work: it reads one byte first if the
    * file's size is unknown, and the kernel answers a second read with the end of the file.
    */
-  private static String setting(Path file) throws IOException {
+  static String setting(Path file) throws IOException {
     return String.join("\n", Files.readAllLines(file));
   }
 }

@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -130,12 +131,14 @@ class HostChecksTest {
   @Test
   void settingsOfTheKernelAreReadWhole() {
     NetworkPolicy open = NetworkPolicy.DEFAULT;
-    assertThat(
-            List.of(
-                ProcessChecks.openFiles(1, 1).detail(),
-                ProcessChecks.connections(1, open).detail(),
-                ProcessChecks.inotify(1, true).detail(),
-                ProcessChecks.socketMemory(1).detail()))
+    ResourceLimits limits = new ResourceLimits(1 << 30, 1, 10, 1 << 20, null, null);
+    List<Finding> findings = new ArrayList<>(HostCounters.of(1, limits));
+    findings.add(ProcessChecks.openFiles(1, 1));
+    findings.add(ProcessChecks.connections(1, open));
+    findings.add(ProcessChecks.inotify(1, true));
+    findings.add(ProcessChecks.socketMemory(1));
+    assertThat(findings)
+        .extracting(Finding::detail)
         .allSatisfy(detail -> assertThat(detail).doesNotContainPattern("(has|use|hold) \\d\\b"));
   }
 

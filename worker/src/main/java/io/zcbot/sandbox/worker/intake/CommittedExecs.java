@@ -55,17 +55,13 @@ final class CommittedExecs {
     }
 
     boolean isDue(long now) {
-      return !unproven.isEmpty() && isOldAt(now, unproven.getFirst());
+      return !unproven.isEmpty() && now - unproven.getFirst().at >= PROVEN.toNanos();
     }
 
     void acknowledged(long offset, long asked) {
       while (isDue(asked) && unproven.getFirst().offset <= offset) {
         proven = unproven.removeFirst().offset;
       }
-    }
-
-    private static boolean isOldAt(long instant, Commit commit) {
-      return instant - commit.at >= PROVEN.toNanos();
     }
   }
 

@@ -104,6 +104,7 @@ class OffsetCommits {
    * Called when the group acknowledged a commit.
    *
    * @param asked when the commit was sent, on the monotonic clock
+   * @param offsets what it committed, by partition
    */
   void acknowledged(long asked, Map<TopicPartition, OffsetAndMetadata> offsets) {}
 
@@ -117,7 +118,7 @@ class OffsetCommits {
   }
 
   /**
-   * As the other method.
+   * As {@link #commitWhereDue(Collection)}.
    *
    * @param again those of which the committed offset is committed again if nothing is new
    */

@@ -41,8 +41,8 @@ public final class CommandTableReader {
   /** Room for 40,000 entries of workers. */
   private static final long MAX_BYTES = 32L << 20;
 
-  /** About 5 MiB. */
-  private static final int MAX_ENDED = 50_000;
+  /** As many as a worker remembers of its own. */
+  static final int MAX_ENDED = 20_000;
 
   private final LogReader reader;
   private final String table;
@@ -115,11 +115,17 @@ public final class CommandTableReader {
       CommandEntry before = entries.remove(key);
       bytes -= before == null ? 0 : size(before);
       if (entry == null) {
-        ended.addAll(before == null ? Set.of() : Set.of(Ended.of(before)));
+        removed(before);
       } else if (bytes + size(entry) > MAX_BYTES) {
         ignored++;
       } else {
         keep(key, entry);
+      }
+    }
+
+    private void removed(@Nullable CommandEntry before) {
+      if (before != null) {
+        ended.add(Ended.of(before));
       }
     }
 

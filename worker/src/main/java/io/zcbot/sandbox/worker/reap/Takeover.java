@@ -83,7 +83,7 @@ public final class Takeover {
     for (LiveSandbox entry : differences.unannounced()) {
       // Not awaited: it comes before the user's next ensure, and others need not wait for that
       // lane.
-      var _ = announceLost(entry, tenure, _ -> {});
+      var _ = queueLoss(entry, tenure, _ -> {});
     }
     return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
         .thenCompose(_ -> announceLost(differences.lost(), tenure));
@@ -100,7 +100,7 @@ public final class Takeover {
     List<LiveSandbox> lost = Collections.synchronizedList(new ArrayList<>());
     List<CompletableFuture<Void>> all = new ArrayList<>();
     for (LiveSandbox entry : entries) {
-      all.add(announceLost(entry, tenure, lost::add));
+      all.add(queueLoss(entry, tenure, lost::add));
     }
     return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
         .thenApply(
@@ -114,20 +114,20 @@ public final class Takeover {
             });
   }
 
-  private CompletableFuture<Void> announceLost(
+  private CompletableFuture<Void> queueLoss(
       LiveSandbox entry, Tenure tenure, Consumer<LiveSandbox> announced) {
     return steps.queue(
         entry.userId(),
         "announce a lost sandbox",
         () -> {
-          if (!runsHere(entry) && announceLost(entry, tenure)) {
+          if (!runsHere(entry) && announceLoss(entry, tenure)) {
             announced.accept(entry);
           }
         });
   }
 
   /** Announces a lost sandbox; false if its user is another worker's before the log has that. */
-  private boolean announceLost(LiveSandbox entry, Tenure tenure) throws InterruptedException {
+  private boolean announceLoss(LiveSandbox entry, Tenure tenure) throws InterruptedException {
     UserId user = entry.userId();
     try {
       announcer.lost(entry, hasNone(user), () -> require(tenure, user));

@@ -167,7 +167,7 @@ public final class Announcer {
   /** Announces the end of a sandbox of this host. */
   public void reaped(TerminationTarget target, Reaped.Reason reason) throws InterruptedException {
     sink.publish(eventOf(target, reason, identity.host()));
-    reaped(target, reason, true);
+    afterReaped(target, reason, true);
   }
 
   /**
@@ -181,7 +181,7 @@ public final class Announcer {
     TerminationTarget target = TerminationTarget.lost(entry);
     try (var _ = MDC.putCloseable("container", entry.containerId())) {
       sink.publish(eventOf(target, Reaped.Reason.LOST, entry.host()), fence);
-      reaped(target, Reaped.Reason.LOST, isLast);
+      afterReaped(target, Reaped.Reason.LOST, isLast);
     }
   }
 
@@ -202,7 +202,7 @@ public final class Announcer {
   }
 
   /** Updates the tables and counts, after the event. */
-  private void reaped(TerminationTarget target, Reaped.Reason reason, boolean isLast)
+  private void afterReaped(TerminationTarget target, Reaped.Reason reason, boolean isLast)
       throws InterruptedException {
     try {
       if (reason == Reaped.Reason.PURGED) { // no partitions are assigned, or not yet

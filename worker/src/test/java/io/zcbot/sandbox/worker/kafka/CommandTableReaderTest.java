@@ -136,6 +136,22 @@ class CommandTableReaderTest {
             entry(ANNA, "both", 7, "suspended", true));
   }
 
+  /** The memory for them is bounded, whatever the table contains. */
+  @Test
+  void onlyTheLatestAnswersAreRemembered() {
+    for (int i = 0; i <= CommandTableReader.MAX_ENDED; i++) {
+      write(entry(ANNA, "x" + i, i, "worker", true));
+      write(HOME, codec.commandKey(ANNA, "x" + i), null);
+    }
+    int last = CommandTableReader.MAX_ENDED;
+    write(entry(ANNA, "x0", 0, "suspended", false));
+    write(entry(ANNA, "x" + last, last, "suspended", false));
+    assertThat(read(HOME).get(HOME).entries())
+        .containsExactly(
+            entry(ANNA, "x0", 0, "suspended", false),
+            entry(ANNA, "x" + last, last, "suspended", true));
+  }
+
   @Test
   void theAnswerOfOneExecSaysNothingAboutAnotherWithItsId() {
     write(entry(ANNA, "a", true));

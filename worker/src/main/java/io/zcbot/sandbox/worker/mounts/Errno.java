@@ -16,6 +16,7 @@ record Errno(int number) {
   static final Errno EAGAIN = new Errno(11);
   static final Errno ENOMEM = new Errno(12);
   static final Errno EACCES = new Errno(13);
+  static final Errno EBUSY = new Errno(16);
   static final Errno EINVAL = new Errno(22);
   static final Errno ENFILE = new Errno(23);
   static final Errno EMFILE = new Errno(24);

@@ -9,6 +9,8 @@ import io.zcbot.sandbox.worker.pool.SlotMounts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,6 +26,8 @@ public final class WorkspaceMount implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(WorkspaceMount.class);
 
   private static final String MARKER = ".mounted";
+  private static final long BUSY_NANOS = TimeUnit.SECONDS.toNanos(2);
+  private static final long BUSY_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
   private final Path root;
   private final @Nullable Descriptor top;
@@ -113,7 +117,10 @@ public final class WorkspaceMount implements AutoCloseable {
     return String.valueOf(failure.getMessage());
   }
 
-  /** Unmounts the root if a worker mounted it and nothing uses it. */
+  /**
+   * Unmounts the root if a worker mounted it and nothing uses it; blocks for up to 2 s if something
+   * does.
+   */
   @Override
   public void close() {
     if (top == null) {
@@ -123,10 +130,31 @@ public final class WorkspaceMount implements AutoCloseable {
     Path marker = slots(root).resolve(MARKER);
     if (Files.exists(marker)) {
       try {
-        Kernel.unmount(root);
+        unmount();
         Files.deleteIfExists(marker);
       } catch (IOException e) {
         log.info("{} could not be unmounted from itself: {}", root, e.getMessage());
+      }
+    }
+  }
+
+  /**
+   * Unmounts the root. A process that this one has just started holds copies of its descriptors,
+   * that of the root among them, until it executes its program; so the kernel is asked again.
+   */
+  private void unmount() throws KernelException {
+    long deadline = System.nanoTime() + BUSY_NANOS;
+    while (true) {
+      try {
+        Kernel.unmount(root);
+        return;
+      } catch (KernelException e) {
+        if (!e.errno().equals(Errno.EBUSY)
+            || System.nanoTime() - deadline > 0
+            || Thread.currentThread().isInterrupted()) {
+          throw e;
+        }
+        LockSupport.parkNanos(BUSY_INTERVAL_NANOS);
       }
     }
   }

@@ -6,7 +6,6 @@ package io.zcbot.sandbox.worker.mounts;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
@@ -17,6 +16,11 @@ import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -45,13 +49,8 @@ class MountedSlotsIT {
     for (String slot : slots.left()) {
       slots.release(slot);
     }
-    // A container that starts elsewhere has all mounts for a moment, and they are busy then.
-    await()
-        .untilAsserted(
-            () -> {
-              mount.close();
-              assertThat(Mounts.beneath(root)).isEmpty();
-            });
+    mount.close();
+    assertThat(Mounts.beneath(root)).isEmpty();
     maps.close();
   }
 
@@ -105,6 +104,34 @@ class MountedSlotsIT {
 
     assertThat(Mounts.beneath(root)).hasSize(1);
     directory.close();
+  }
+
+  @Test
+  void theRootIsUnmountedWhileThisProcessStartsOthers() throws Exception {
+    mount.close();
+    AtomicBoolean enough = new AtomicBoolean();
+    try (ExecutorService starter = Executors.newSingleThreadExecutor()) {
+      Future<Integer> started =
+          starter.submit(
+              () -> {
+                int count = 0;
+                while (!enough.get()) {
+                  run("true");
+                  count++;
+                }
+                return count;
+              });
+      try {
+        for (int i = 0; i < 1_000; i++) {
+          mount = WorkspaceMount.prepare(root);
+          mount.close();
+          assertThat(Mounts.beneath(root)).isEmpty();
+        }
+      } finally {
+        enough.set(true);
+      }
+      assertThat(started.get(10, TimeUnit.SECONDS)).isPositive();
+    }
   }
 
   @Test

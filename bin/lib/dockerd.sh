@@ -18,7 +18,12 @@ is_running() { # pid file, program
   [[ ${exe%% *} == */"$2" ]]
 }
 
-if is_running /var/run/docker.pid dockerd; then
+# Whether it is an engine with another pid file, so not the default one.
+is_another() { # pid
+  tr '\0' '\n' <"/proc/$1/cmdline" | grep -e '^--pidfile=' | grep -qvxE -e '--pidfile=(/var)?/run/docker\.pid'
+}
+
+if is_running /var/run/docker.pid dockerd && ! is_another "$(</var/run/docker.pid)"; then
   exit 0
 fi
 rm -f /var/run/docker.pid /var/run/docker.sock

@@ -14,7 +14,8 @@ stop() {
   for pid in $(docker -H "$address" ps -aq 2>/dev/null || :); do
     docker -H "$address" rm -f "$pid" >/dev/null 2>&1 || :
   done
-  if pid=$(cat "$directory/pid" 2>/dev/null) && [[ $(readlink "/proc/$pid/exe") == */dockerd ]]; then
+  # The pid may belong to another program by now, even to another engine.
+  if pid=$(cat "$directory/pid" 2>/dev/null) && grep -qszFx -e "--pidfile=$directory/pid" "/proc/$pid/cmdline"; then
     kill "$pid"
     for _ in {1..100}; do
       [[ -e /proc/$pid ]] || break

@@ -352,10 +352,11 @@ setup_oldest_kafka_image() {
     if [[ ! -d $root/$lib || ! $root/$lib -nt $root/pom.xml ]]; then
       setup_maven
       begin "Jars of Kafka $oldest_kafka"
-      rm -rf "${root:?}/$lib"
-      logged maven-oldest-kafka maven -q "-Dkafka.version=$oldest_kafka" "-Dkafka.lib=${lib##*/}" -pl kafka-image package ||
+      rm -rf "${root:?}/$lib" "$root/$lib.new"
+      logged maven-oldest-kafka maven -q "-Dkafka.version=$oldest_kafka" "-Dkafka.lib=${lib##*/}.new" -pl kafka-image package ||
         die 70 "The jars of Kafka $oldest_kafka could not be collected. See ${setup_dir#"$root"/}/maven-oldest-kafka.log"
-      touch "$root/$lib"
+      touch "$root/$lib.new"
+      mv "$root/$lib.new" "$root/$lib" # complete, or not there
       end "collected"
     fi
     build_options="--build-arg LIB=target/${lib##*/}" build_image "$image" kafka-image kafka-image/Dockerfile \
@@ -374,7 +375,7 @@ setup_worker_image() {
   setup_base_image
   setup_standalone_jars
   local jars
-  mapfile -t jars < <(cd "$root" && ls worker/target/worker-*.jar standalone/target/standalone-*.jar)
+  mapfile -t jars < <(cd "$root" && ls worker/target/worker-*.jar standalone/target/standalone-*.jar | grep -v -e '-tests\.jar$')
   build_options='--build-arg JARS=local' build_image "$worker_image" . worker/Dockerfile worker/jvm.options \
     worker/console.options worker/commands.options worker/start.sh worker/share-workspaces.sh worker/target/lib standalone/target/lib "${jars[@]}"
 }
@@ -400,8 +401,10 @@ setup_jars() { # module, directories of libraries (words), inputs...
     begin "Jars of $module"
     # otherwise jars of earlier versions would stay on the class path
     rm -rf "$stamp" "${libs[@]/#/$root/}" "$root/$module/target/$module"-*.jar
+    : >"$setup_dir/$module.building" # stays if this is killed, and tells that the jars may be incomplete
     logged "maven-$module" maven -q -Dmaven.test.skip=true -Dspotless.check.skip=true -pl "$module" -am package ||
       die 70 "The build failed. Its output is in ${setup_dir#"$root"/}/maven-$module.log"
+    rm "$setup_dir/$module.building"
     end "built"
   fi
   printf '%s\n' "$inputs $(outputs)" >"$stamp"

@@ -94,6 +94,8 @@ class ScriptsTest {
     }
     write("worker.jar", "");
     write("worker/target/worker-1.jar", "");
+    write("worker/target/worker-1-tests.jar", ""); // as every build of the tests leaves it
+    write("standalone/target/lib/worker-1.jar", "");
     write("standalone/target/standalone-1.jar", "");
     write("standalone/target/lib/picocli-1.jar", "");
 
@@ -105,7 +107,7 @@ class ScriptsTest {
     String classPath = started.get(started.indexOf("-cp") + 1);
     assertThat(classPath)
         .contains("lib/kafka-clients-1.jar")
-        .doesNotContain("bcprov", "docker-java", "guava", "*", "::");
+        .doesNotContain("bcprov", "docker-java", "guava", "*", "::", "tests", " ");
   }
 
   @Test

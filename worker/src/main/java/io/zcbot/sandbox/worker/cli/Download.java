@@ -56,7 +56,7 @@ final class Download {
   }
 
   private SandboxFiles.Found find() throws IOException, CommandException, InterruptedException {
-    SandboxFiles.Found found = files.find(source.path());
+    SandboxFiles.Found found = files.find(source.path(), maxSize);
     if (found.size() > maxSize) {
       IOException tooBig =
           new IOException(

@@ -4,9 +4,6 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import io.zcbot.sandbox.events.CurrentSandbox;
-import io.zcbot.sandbox.events.LiveSandbox;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
@@ -16,15 +13,10 @@ import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.reap.Purge;
-import io.zcbot.sandbox.worker.sandbox.Announcer;
-import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
-import io.zcbot.sandbox.worker.sandbox.Identity;
-import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
-import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -38,7 +30,6 @@ final class PurgeCommand {
   private final KafkaLog log;
   private final WorkerConfig config;
   private final Function<String, SlotMounts> mounts;
-  private boolean announces = true;
 
   /** The command {@code purge}. */
   @Command(
@@ -119,23 +110,19 @@ final class PurgeCommand {
     if (sandboxes.stream().anyMatch(sandbox -> sandbox.user() != null)) {
       refuseIfUnannounced(workerId, force);
     }
-    if (!yes
-        && !console.confirms(
-            "Remove " + sandboxes.size() + " sandboxes of worker " + workerId + "?")) {
-      throw new CommandException(
-          ExitCode.USAGE,
-          sandboxes.size()
-              + " sandboxes of worker "
-              + workerId
-              + " were not removed; add --yes"
-              + " to remove them",
-          null);
+    if (!yes) {
+      confirm(workerId, sandboxes.size());
+      if (!force) {
+        refuseIfAlive(workerId); // it may have been started since
+      }
     }
-    Purge purge = Purge.offline(engine, announcer(workerId));
+    PurgeAnnouncements announcements = new PurgeAnnouncements(console, log, config);
+    Set<String> announced = announcements.due(engine, sandboxes, force);
+    Purge purge = Purge.offline(engine, announcements.announcer(workerId));
     int failures = 0;
     for (Container sandbox : sandboxes) {
       try {
-        purge.end(sandbox);
+        purge.end(sandbox, announced);
         console.out().println("purged " + sandbox.name());
       } catch (EngineException e) {
         failures++;
@@ -145,6 +132,18 @@ final class PurgeCommand {
     unmount(mounts.apply(workerId));
     console.out().println("purged " + (sandboxes.size() - failures) + " of " + sandboxes.size());
     return failures == 0 ? ExitCode.OK : ExitCode.FAILED;
+  }
+
+  private void confirm(String workerId, int count) throws CommandException {
+    if (!console.confirms("Remove " + count + " sandboxes of worker " + workerId + "?")) {
+      throw new CommandException(
+          ExitCode.USAGE,
+          count
+              + " sandboxes of worker "
+              + workerId
+              + " were not removed; add --yes to remove them",
+          null);
+    }
   }
 
   private void refuseIfAlive(String workerId) throws CommandException, InterruptedException {
@@ -216,62 +215,6 @@ final class PurgeCommand {
           .println(
               "some mounts could not be removed; the worker's next start removes them: "
                   + e.getMessage());
-    }
-  }
-
-  private Announcer announcer(String workerId) {
-    return new Announcer(
-        event -> tell(() -> log.publish(event)),
-        new LiveSandboxTable() {
-          @Override
-          public void open(LiveSandbox sandbox) {
-            throw new IllegalStateException("a purge does not create a sandbox");
-          }
-
-          @Override
-          public void close(UserId user, String containerId) throws InterruptedException {
-            tell(() -> log.removeLive(user, containerId));
-          }
-        },
-        new CurrentSandboxes() {
-          @Override
-          public void enter(CurrentSandbox sandbox) {
-            throw new IllegalStateException("a purge does not create a sandbox");
-          }
-
-          @Override
-          public void remove(UserId user) throws InterruptedException {
-            purge(user);
-          }
-
-          @Override
-          public void purge(UserId user) throws InterruptedException {
-            tell(() -> log.removeCurrent(user));
-          }
-        },
-        new Identity(workerId, config.host(), config.engineAddress()),
-        Time.system(),
-        SandboxMetrics.NONE,
-        _ -> {});
-  }
-
-  private interface Telling {
-    void run() throws CommandException, InterruptedException;
-  }
-
-  private void tell(Telling telling) throws InterruptedException {
-    if (!announces) {
-      return;
-    }
-    try {
-      telling.run();
-    } catch (CommandException e) {
-      // no further attempts, each of which would wait for its time-out
-      announces = false;
-      console
-          .err()
-          .println(
-              "the sandboxes are removed, but cannot be announced as reaped: " + e.getMessage());
     }
   }
 }

@@ -27,29 +27,46 @@ final class SandboxFiles {
 
   private static final Duration SHORT = Duration.ofSeconds(60);
 
+  /** For packing, which ends before its command does, so that the archive is removed. */
+  private static final Duration PACKING = LONG.minusSeconds(30);
+
   /**
    * Looks for a file or directory, and packs a directory into an archive. The archive is in /tmp,
    * which is memory, if it has at most 32 MiB, otherwise in the workspace. The directory may be in
-   * use: exit code 1 of tar means that something changed while it was packed.
+   * use: exit code 1 of tar means that something changed while it was packed. Arguments: the path,
+   * the largest archive in KiB, and how many seconds packing may take.
    */
-  private static final String LOOK =
+  static final String LOOK =
       """
       archive=
       trap 'rm -f -- "$archive"; exit 1' TERM
       pack() (
-        if [ "$place" = /tmp ]; then trap '' XFSZ; ulimit -f 32768; exec 2> /dev/null; fi
-        tar --format=gnu --hard-dereference --warning=none --exclude='./.sandbox-cp.*' \\
-          -C "$1" -cf "$archive" .
-        [ $? -le 1 ]
+        trap '' XFSZ
+        ulimit -f "$2"
+        if [ "$place" = /tmp ]; then exec 2> /dev/null; fi
+        timeout --foreground "$3" tar --format=gnu --hard-dereference --warning=none \
+          --exclude='./.sandbox-cp.*' -C "$1" -cf "$archive" .
+        code=$?
+        if [ $code = 124 ]; then echo "$1: it takes too long to pack" >&2; fi
+        [ $code -le 1 ]
       )
       if [ -d "$1" ]; then
         for place in /tmp /workspace; do
+          most=$2
+          if [ "$place" = /tmp ] && [ "$most" -gt 32768 ]; then most=32768; fi
+          left=$(($3 - SECONDS))
+          if [ "$left" -le 0 ]; then echo "$1: it takes too long to pack" >&2; exit 1; fi
           archive=$(mktemp -p "$place" .sandbox-cp.XXXXXX) || continue
-          if pack "$1"; then
+          if pack "$1" "$most" "$left"; then
             printf 'directory %s %s' "$(stat -c %s -- "$archive")" "$archive"
             exit 0
           fi
+          size=$(stat -c %s -- "$archive")
           rm -f -- "$archive"
+          if [ "$most" = "$2" ] && [ "$size" -ge $((most * 1024)) ]; then
+            echo "$1: an archive of it has more than $most KiB; --max-size sets another limit" >&2
+            exit 1
+          fi
         done
         exit 1
       fi
@@ -124,9 +141,17 @@ final class SandboxFiles {
 
   /**
    * Looks for a file or a directory; packs a directory into an archive, which the caller removes.
+   *
+   * @param maxSize of an archive, in bytes; one with more is not completed
    */
-  Found find(String path) throws CommandException, InterruptedException {
-    String answer = script(LOOK, LONG, path);
+  Found find(String path, long maxSize) throws CommandException, InterruptedException {
+    String answer =
+        script(
+            LOOK,
+            LONG,
+            path,
+            Long.toString(maxSize / 1024 + 1),
+            Long.toString(PACKING.toSeconds()));
     String[] words = answer.split(" ", 3);
     try {
       return new Found(

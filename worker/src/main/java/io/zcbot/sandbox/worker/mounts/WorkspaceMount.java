@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -26,12 +27,13 @@ public final class WorkspaceMount implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(WorkspaceMount.class);
 
   private static final String MARKER = ".mounted";
-  private static final long BUSY_NANOS = TimeUnit.SECONDS.toNanos(2);
+  private static final long BUSY_NANOS = TimeUnit.SECONDS.toNanos(1);
   private static final long BUSY_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
   private final Path root;
   private final @Nullable Descriptor top;
   private final @Nullable String problem;
+  private final AtomicBoolean isTopClosed = new AtomicBoolean();
 
   private WorkspaceMount(Path root, @Nullable Descriptor top, @Nullable String problem) {
     this.root = root;
@@ -118,15 +120,17 @@ public final class WorkspaceMount implements AutoCloseable {
   }
 
   /**
-   * Unmounts the root if a worker mounted it and nothing uses it; blocks for up to 2 s if something
-   * does.
+   * Unmounts the root if a worker mounted it and nothing uses it; blocks for up to 1 s if something
+   * does. May be called again if something did.
    */
   @Override
   public void close() {
     if (top == null) {
       return;
     }
-    top.close();
+    if (isTopClosed.compareAndSet(false, true)) {
+      top.close();
+    }
     Path marker = slots(root).resolve(MARKER);
     if (Files.exists(marker)) {
       try {
@@ -140,9 +144,10 @@ public final class WorkspaceMount implements AutoCloseable {
 
   /**
    * Unmounts the root. A process that this one has just started holds copies of its descriptors,
-   * that of the root among them, until it executes its program; so the kernel is asked again.
+   * that of the root among them, until it executes its program; so the kernel is asked again,
+   * unless slots that keep running are mounted beneath.
    */
-  private void unmount() throws KernelException {
+  private void unmount() throws IOException {
     long deadline = System.nanoTime() + BUSY_NANOS;
     while (true) {
       try {
@@ -151,11 +156,16 @@ public final class WorkspaceMount implements AutoCloseable {
       } catch (KernelException e) {
         if (!e.errno().equals(Errno.EBUSY)
             || System.nanoTime() - deadline > 0
-            || Thread.currentThread().isInterrupted()) {
+            || Thread.currentThread().isInterrupted()
+            || hasMountsBeneath()) {
           throw e;
         }
         LockSupport.parkNanos(BUSY_INTERVAL_NANOS);
       }
     }
+  }
+
+  private boolean hasMountsBeneath() throws IOException {
+    return MountInfo.all().stream().anyMatch(mount -> mount.point().startsWith(root + "/"));
   }
 }

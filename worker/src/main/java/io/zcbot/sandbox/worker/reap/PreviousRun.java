@@ -26,15 +26,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.ToIntFunction;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -81,11 +78,7 @@ public final class PreviousRun {
    */
   public int purge(SandboxLog log) throws EngineException, InterruptedException {
     List<Container> left = own();
-    Map<String, LiveSandbox> listed = listed(left, log);
-    Set<String> announced = new HashSet<>(listed.keySet());
-    Announcements said = announced(unlisted(left, listed), listed, log);
-    left.stream().map(Container::id).filter(said::isOpen).forEach(announced::add);
-    purge.endAll(left, announced);
+    purge.endAll(left, new ContainersInLog(engine, log).announced(left));
     return left.size();
   }
 
@@ -100,10 +93,11 @@ public final class PreviousRun {
   public int adopt(SandboxLog log, ToIntFunction<UserId> partitionOf, long lastActive)
       throws EngineException, InterruptedException {
     List<Container> left = own();
-    Map<String, LiveSandbox> listed = listed(left, log);
+    ContainersInLog inLog = new ContainersInLog(engine, log);
+    Map<String, LiveSandbox> listed = inLog.listed(left);
     // The table may lack an entry, or have one of a sandbox that was never announced ready, or
     // whose end another worker announced before it was killed. So announcements decide.
-    Announcements said = announced(left, listed, log);
+    Announcements said = inLog.announcements(left, listed);
     List<Container> rest = new ArrayList<>();
     for (Container each : left) {
       LiveSandbox entry = listed.get(each.id());
@@ -211,55 +205,6 @@ public final class PreviousRun {
   private Duration age(Instant opened) {
     Duration age = Duration.between(opened, time.now());
     return age.isNegative() ? Duration.ZERO : age;
-  }
-
-  private static Map<String, LiveSandbox> listed(List<Container> containers, SandboxLog log) {
-    return containers.isEmpty()
-        ? Map.of()
-        : log.live(homes(log, containers), users(containers), false).running();
-  }
-
-  private static List<Container> unlisted(
-      List<Container> containers, Map<String, LiveSandbox> listed) {
-    return containers.stream().filter(each -> !listed.containsKey(each.id())).toList();
-  }
-
-  /**
-   * Reads announcements since the first container was started, which a listing lacks. Those of a
-   * container lie in the partition of its entry. A container without an entry may have been
-   * announced when there were fewer partitions, so all are read.
-   */
-  private Announcements announced(
-      List<Container> containers, Map<String, LiveSandbox> listed, SandboxLog log)
-      throws EngineException {
-    Instant since = null;
-    for (Container container : containers) {
-      Instant started = engine.find(container.id()).orElse(container).startedAt();
-      if (started != null && (since == null || started.isBefore(since))) {
-        since = started;
-      }
-    }
-    Map<String, UserId> users = users(containers);
-    return since == null
-        ? new Announcements(users) // none ever ran
-        : log.announced(
-            unlisted(containers, listed).isEmpty() ? homes(log, containers) : partitions(log),
-            users,
-            since);
-  }
-
-  private static Map<String, UserId> users(List<Container> containers) {
-    Map<String, UserId> users = new HashMap<>();
-    containers.forEach(each -> users.put(each.id(), Objects.requireNonNull(each.user())));
-    return users;
-  }
-
-  private static Set<Integer> homes(SandboxLog log, List<Container> containers) {
-    return users(containers).values().stream().map(log::partitionOf).collect(Collectors.toSet());
-  }
-
-  private static Set<Integer> partitions(SandboxLog log) {
-    return IntStream.range(0, log.partitions()).boxed().collect(Collectors.toSet());
   }
 
   /**

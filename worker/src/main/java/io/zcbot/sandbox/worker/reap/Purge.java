@@ -42,26 +42,30 @@ public final class Purge {
         new Termination(engine, announcer, new Registry(), SandboxCommands.NONE, _ -> {}, 1));
   }
 
-  /** Ends one of the worker's containers, announced as purged unless it is an idle slot. */
-  public void end(Container container) throws EngineException, InterruptedException {
-    end(container, Reaped.Reason.PURGED);
+  /**
+   * Ends one of the worker's containers.
+   *
+   * @param announced ids of those whose end is announced, as purged
+   */
+  public void end(Container container, Set<String> announced)
+      throws EngineException, InterruptedException {
+    end(container, announced.contains(container.id()) ? Reaped.Reason.PURGED : null);
   }
 
   /**
    * Ends several containers concurrently.
    *
-   * @param announced ids of those that were announced ready and not reaped
+   * @param announced ids of those whose end is announced, as purged
    */
   void endAll(List<Container> containers, Set<String> announced)
       throws EngineException, InterruptedException {
     try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
       List<Future<?>> ends = new ArrayList<>();
       for (Container container : containers) {
-        Reaped.Reason reason = announced.contains(container.id()) ? Reaped.Reason.PURGED : null;
         ends.add(
             threads.submit(
                 () -> {
-                  end(container, reason);
+                  end(container, announced);
                   return null;
                 }));
       }

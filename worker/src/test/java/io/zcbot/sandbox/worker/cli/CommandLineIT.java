@@ -9,7 +9,11 @@ import static io.zcbot.sandbox.worker.cli.CliProcess.type;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
@@ -21,10 +25,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -68,9 +77,11 @@ class CommandLineIT {
     ByteArrayOutputStream err = new ByteArrayOutputStream();
     StandardStreams streams =
         new StandardStreams(new ByteArrayInputStream(in), out, err, false, false, false);
+    Map<String, String> env = new HashMap<>(deployment.environment("a"));
+    env.put("ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS", "60000"); // as in CliProcess
     Console console =
         new Console(
-            deployment.environment("a"),
+            env,
             new PrintWriter(out, true, StandardCharsets.UTF_8),
             new PrintWriter(err, true, StandardCharsets.UTF_8),
             false);
@@ -165,7 +176,8 @@ class CommandLineIT {
   @Test
   void runningCommandsAreCountedAndAReleaseEndsThem() throws Exception {
     String user = Deployment.newUser().toString();
-    assertThat(sandbox("exec", "-d", user, "sleep", "50").exitCode()).isZero();
+    assertThat(sandbox("exec", "-d", "--timeout", "600s", user, "sleep", "600").exitCode())
+        .isZero();
     await()
         .atMost(Duration.ofSeconds(PATIENCE_SECONDS))
         .untilAsserted(
@@ -234,5 +246,94 @@ class CommandLineIT {
       process.descendants().forEach(ProcessHandle::destroyForcibly);
       process.destroyForcibly();
     }
+  }
+
+  /** More than fits into /tmp, so that it is packed in the workspace: up to the limit. */
+  @Test
+  void aDirectoryThatIsTooBigDoesNotFillTheWorkspace() throws Exception {
+    UserId user = Deployment.newUser();
+    assertThat(
+            sandbox("exec", user.toString(), "--", "sh", "-c", "mkdir d; truncate -s 1T d/big")
+                .exitCode())
+        .isZero();
+
+    Ran copy = sandbox("cp", "--max-size", "64m", user + ":d", here.resolve("d").toString());
+
+    assertThat(copy.exitCode()).isNotZero();
+    assertThat(copy.err()).contains("an archive of it has more than 65537 KiB", "--max-size");
+    assertThat(sandbox("exec", user.toString(), "--", "sh", "-c", "ls -A . /tmp").text())
+        .contains("d")
+        .doesNotContain(".sandbox-cp");
+  }
+
+  /**
+   * Two containers of a worker that is gone: the live table lists one, and the user of the other is
+   * served by another worker by now.
+   */
+  @Test
+  void aPurgeLeavesTheTablesOfUsersWhomAnotherWorkerServesAlone() throws Exception {
+    String gone = deployment.workerId("gone");
+    UserId served = Deployment.newUser();
+    Ready ready = deployment.agent().ensured(served);
+    String left = left(served, gone);
+    UserId listed = Deployment.newUser();
+    String open = left(listed, gone);
+    EventCodec codec = new EventCodec();
+    deployment
+        .agent()
+        .send(
+            new ProducerRecord<>(
+                deployment.topic(Topic.LIVE),
+                deployment.home(listed),
+                codec.liveKey(listed, open),
+                codec.encodeLive(new LiveSandbox(listed, open, "gone", gone, Instant.now()))));
+
+    Ran purge = sandbox("purge", "--yes", "--worker", gone);
+
+    assertThat(purge.err()).isEmpty();
+    assertThat(purge.exitCode()).isZero();
+    assertThat(purge.text()).contains("purged 2 of 2");
+    Reaped reaped = deployment.log().awaitReaped(listed, Deployment.SOON);
+    assertThat(reaped.containerId()).isEqualTo(open);
+    assertThat(reaped.reason()).isEqualTo(Reaped.Reason.PURGED);
+    assertThat(deployment.log().reaped(served)).isEmpty();
+    assertThat(List.of(left, open)).noneMatch(deployment.host()::exists);
+    assertThat(deployment.host().isRunning(ready.containerId())).isTrue();
+    assertThat(isCurrent(served)).isTrue();
+  }
+
+  /** A container of a user, with another name than that of the user's sandbox. */
+  private String left(UserId user, String workerId) {
+    return deployment
+        .host()
+        .runByHand(
+            deployment.id() + "-" + user,
+            Map.of(
+                "zcbot.product",
+                "sandbox",
+                "zcbot.user_id",
+                user.toString(),
+                "zcbot.worker",
+                workerId));
+  }
+
+  private boolean isCurrent(UserId user) throws Exception {
+    String topic = deployment.topic(Topic.CURRENT);
+    AtomicBoolean isCurrent = new AtomicBoolean();
+    try (KafkaLog log = new KafkaLog(deployment.config("a").kafka());
+        RangeReader reader = log.ranges(Topic.CURRENT)) {
+      reader
+          .log()
+          .read(
+              topic,
+              List.of(deployment.home(user)),
+              Instant.EPOCH,
+              record -> {
+                if (new String(record.key(), StandardCharsets.UTF_8).equals(user.toString())) {
+                  isCurrent.set(record.value() != null);
+                }
+              });
+    }
+    return isCurrent.get();
   }
 }

@@ -326,6 +326,41 @@ class CopyTest {
         .hasMessageContaining("/workspace/");
   }
 
+  /** A user may have made it of nothing: a sparse file, say, has any size. */
+  @Test
+  void aDirectoryIsPackedUpToTheLimitOnly() throws Exception {
+    Path big = Files.createDirectory(sandbox.resolve("d")).resolve("big");
+    try (RandomAccessFile file = new RandomAccessFile(big.toFile(), "rw")) {
+      file.setLength(1L << 40);
+    }
+    Download limited = new Download(files, progress, 1 << 20, new CopyPlace.InSandbox(user, "d"));
+    assertThatThrownBy(() -> limited.to(here.resolve("back")))
+        .hasMessageContaining("an archive of it has more than 1025 KiB", "--max-size");
+    assertThat(names(here)).isEmpty();
+  }
+
+  @Test
+  void packingThatTakesTooLongLeavesNothing() throws Exception {
+    Path programs = Files.createDirectory(root.resolve("bin"));
+    Path tar = programs.resolve("tar");
+    Path asked = root.resolve("asked");
+    Files.writeString(tar, "#!/bin/sh\necho \"$@\" >> " + asked + "; exec sleep 600\n");
+    assertThat(tar.toFile().setExecutable(true)).isTrue();
+    ProcessBuilder look =
+        new ProcessBuilder(
+            "bash", "-c", SandboxFiles.LOOK, "sandbox-cp", sandbox.toString(), "100", "1");
+    look.environment().merge("PATH", "", (path, _) -> programs + ":" + path);
+
+    Process process = look.start();
+
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.exitValue()).isEqualTo(1);
+    assertThat(process.errorReader().readLine()).contains("it takes too long to pack");
+    assertThat(Files.readAllLines(asked)).hasSize(1);
+    String archive = Files.readString(asked).replaceFirst("(?s).* -cf (\\S+) .*", "$1");
+    assertThat(Path.of(archive)).isAbsolute().doesNotExist();
+  }
+
   /** The log, for a runner of its own. */
   private class RunnerLog extends PassingLog {
     final CommandRunner runner;

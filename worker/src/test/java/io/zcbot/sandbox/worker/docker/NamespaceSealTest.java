@@ -8,8 +8,10 @@ import static io.zcbot.sandbox.worker.docker.FakeDockerApi.frame;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.hijacked;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.openStream;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
+import static io.zcbot.sandbox.worker.docker.FakeDockerApi.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.docker.FakeDockerApi.Reply;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -17,6 +19,7 @@ import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.BeforeEach;
@@ -188,5 +191,50 @@ class NamespaceSealTest extends HostRulesTestCase {
     runs(0);
     assertThat(failure().getMessage()).contains("no gateway");
     assertThat(asked).hasSize(1);
+  }
+
+  /**
+   * Its init saw the host's rules before they were set; another look would only repeat that one.
+   */
+  @Test
+  void aStartThatFailedSaysNothingAboutRulesThatWereSetSinceItBegan() throws EngineException {
+    helpers("sealed 4711");
+    failsAfter(
+        () -> {
+          fake.on("POST", "/containers/helper/attach", RULES);
+          sandboxes.checkFirewall();
+        });
+
+    assertThat(failure().kind()).isEqualTo(Kind.UNPROTECTED);
+    sandboxes.prepare();
+
+    assertThat(fake.asked("POST", "/containers/create")).as("rules, seal, rules").hasSize(3);
+  }
+
+  @Test
+  void aStartThatFailedHasTheRulesLookedAtOtherwise() throws EngineException {
+    helpers("sealed 4711");
+    failsAfter(() -> fake.on("POST", "/containers/helper/attach", RULES));
+
+    assertThat(failure().kind()).isEqualTo(Kind.UNPROTECTED);
+    assertThat(fake.asked("POST", "/containers/create")).as("rules, seal").hasSize(2);
+    sandboxes.prepare();
+
+    assertThat(fake.asked("POST", "/containers/create")).as("rules, seal, rules").hasSize(3);
+  }
+
+  /** The init of c1 reports, some time after the seal, that the host's rules are not in force. */
+  private void failsAfter(Runnable meanwhile) {
+    fake.on(
+        "POST",
+        "/containers/c1/attach",
+        (socket, out) -> {
+          stream().send(socket, out);
+          out.flush();
+          await("the seal").atMost(Duration.ofSeconds(60)).until(() -> !asked.isEmpty());
+          meanwhile.run();
+          out.write(frame(1, "zcbot-sandbox failed host-rules: x\n"));
+          out.flush();
+        });
   }
 }

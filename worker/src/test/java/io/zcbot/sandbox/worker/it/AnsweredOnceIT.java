@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 @Tag("kafka")
 @Order(21)
 class AnsweredOnceIT {
-  private static final Duration EXPIRY = Duration.ofSeconds(40);
+  private static final Duration EXPIRY = Duration.ofSeconds(90);
 
   @Test
   void answersBehindASlowCreateAreNotContradictedAfterAKill() throws Exception {

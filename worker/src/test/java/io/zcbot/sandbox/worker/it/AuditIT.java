@@ -99,7 +99,9 @@ class AuditIT {
             "ZCBOT_KAFKA_BOOTSTRAP_SERVERS",
             KafkaForTests.bootstrapServers(),
             "ZCBOT_TOPIC_PREFIX",
-            prefix);
+            prefix,
+            "ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS", // as in CliProcess
+            "60000");
     int code =
         Cli.commandLine(
                 new Console(

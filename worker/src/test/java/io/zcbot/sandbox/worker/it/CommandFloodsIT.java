@@ -217,7 +217,7 @@ class CommandFloodsIT {
     assertThat(Objects.requireNonNull(kept.stdout()).length()).isEqualTo(256 << 10);
     assertThat(streamed.truncated()).isTrue();
     assertThat(Arrays.equals(text(streamed, false), new byte[16 << 20])).isTrue();
-    assertThat(times.get(times.size() / 2)).as("hot ensures, in ms").isLessThan(1000);
+    assertThat(times.get(times.size() / 2)).as("hot ensures, in ms").isLessThan(5_000);
     assertThat(most - before).as("growth in bytes").isLessThan(GROWTH);
     assertThat(worker.isAlive()).isTrue();
   }

@@ -255,9 +255,13 @@ class CommandKillsIT {
     String entered = publish(entering, "");
     deployment.log().await("entry of " + entered, Deployment.SOON, () -> isEntered(entered));
     List<String> running = new ArrayList<>();
-    running.add(publish(busy, "; while sleep 0.05; do echo line; done", ",'stream':true"));
+    running.add(
+        publish(
+            busy,
+            "; while sleep 0.05; do echo line; done",
+            ",'stream':true,'timeout_seconds':600"));
     for (int i = 0; i < 7; i++) {
-      running.add(publish(busy, "; sleep 100"));
+      running.add(publish(busy, "; sleep 600", ",'timeout_seconds':600"));
     }
     List<String> waiting = new ArrayList<>();
     for (int i = 0; i < 3; i++) {

@@ -243,7 +243,7 @@ class CommandsOnTheLogIT {
   @Test
   void aSignalEndsACommand() throws Exception {
     UserId user = Deployment.newUser();
-    String id = publish(user, "'command':['sleep','100']");
+    String id = publish(user, "'command':['sleep','600'],'timeout_seconds':600");
     deployment.agent().inputLater(user, id, "'signal':'INT'");
     Exited exited = deployment.log().awaitExited(id);
     assertThat(exited.reason()).isEqualTo(Exited.Reason.SIGNALLED);
@@ -299,7 +299,7 @@ class CommandsOnTheLogIT {
     deployment.agent().ensured(user);
     List<String> published = new ArrayList<>();
     for (int i = 0; i < 75; i++) {
-      published.add(publish(user, "'command':['sleep','100']"));
+      published.add(publish(user, "'command':['sleep','600'],'timeout_seconds':600"));
     }
     for (String rejected : published.subList(72, 75)) {
       Exited exited = deployment.log().awaitExited(rejected);
@@ -369,7 +369,7 @@ class CommandsOnTheLogIT {
   @Test
   void execsAreCommittedWhileTheirCommandsRun() throws Exception {
     UserId user = Deployment.newUser();
-    String id = publish(user, "'command':['sleep','100']");
+    String id = publish(user, "'command':['sleep','600'],'timeout_seconds':600");
     String group = deployment.id() + "-commands";
     await()
         .atMost(Deployment.SOON)
@@ -399,7 +399,7 @@ class CommandsOnTheLogIT {
       own.start("a");
       List<UserId> users = IntStream.range(0, 4).mapToObj(own::newUserOf).toList();
       for (UserId user : users) {
-        own.agent().exec(user, "runs " + user, "'command':['sleep','100']");
+        own.agent().exec(user, "runs " + user, "'command':['sleep','600'],'timeout_seconds':600");
         own.log().awaitReady(user, 1);
       }
       own.start("b");

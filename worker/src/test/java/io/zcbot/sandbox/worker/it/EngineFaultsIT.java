@@ -55,7 +55,11 @@ class EngineFaultsIT {
   void deploy() throws Exception {
     proxy = new EngineProxy();
     deployment =
-        new Deployment().withEngineAt(proxy.address()).withOps().with("ZCBOT_ENGINE_TIMEOUT", "2s");
+        new Deployment()
+            .withEngineAt(proxy.address())
+            .withOps()
+            .with("ZCBOT_ENSURE_EXPIRY", "60s")
+            .with("ZCBOT_ENGINE_TIMEOUT", "5s");
     deployment.start("a");
   }
 
@@ -218,7 +222,7 @@ class EngineFaultsIT {
     await("health tells of the engine")
         .atMost(NOTICED)
         .until(() -> deployment.ops().notReadyBecause().containsKey("engine"));
-    assertThat(deployment.ops().notReadyBecause().get("engine")).contains("no answer within 2 s");
+    assertThat(deployment.ops().notReadyBecause().get("engine")).contains("no answer within 5 s");
     Failed failed = assertUnavailable("frozen-impatient");
     assertThat(Duration.between(expiry, failed.failedAt()))
         .isBetween(Duration.ofMillis(-100), Deployment.SOON);
@@ -303,13 +307,13 @@ class EngineFaultsIT {
                   String.valueOf(early.ops().notReadyBecause().get("start"))
                       .contains("the engine"));
       given.close();
-      assertThat(ended.get(90, TimeUnit.SECONDS)).isInstanceOf(StoppedException.class);
+      assertThat(ended.get(180, TimeUnit.SECONDS)).isInstanceOf(StoppedException.class);
 
       Worker worker = early.worker("a");
       CompletableFuture<Throwable> started = starting(early, worker);
       await().atMost(NOTICED).until(() -> early.ops().notReadyBecause().containsKey("start"));
       away.heal();
-      assertThat(started.get(90, TimeUnit.SECONDS)).isNull();
+      assertThat(started.get(180, TimeUnit.SECONDS)).isNull();
       early.watch();
       assertThat(early.log().awaitReady(user, 1).workerId()).isEqualTo(early.workerId("a"));
       await().atMost(NOTICED).until(() -> early.ops().notReadyBecause().isEmpty());

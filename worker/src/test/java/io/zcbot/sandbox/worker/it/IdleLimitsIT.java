@@ -171,6 +171,12 @@ class IdleLimitsIT {
         deployment.agent().ensured(user, LONG);
       }
       deployment.start("b");
+      deployment
+          .log()
+          .await(
+              "a move",
+              SOON,
+              () -> users.stream().anyMatch(user -> !deployment.log().reaped(user).isEmpty()));
       List<UserId> moved =
           users.stream().filter(user -> !deployment.log().reaped(user).isEmpty()).toList();
       assertThat(moved).isNotEmpty();
@@ -228,7 +234,7 @@ class IdleLimitsIT {
       String loop = "nohup sh -c 'while :; do :; done' >/dev/null 2>&1 &";
       assertThat(deployment.host().exec(ready.containerId(), "sh", "-c", loop).exitCode()).isZero();
       deployment.agent().ensured(busy, SHORT);
-      deployment.agent().ensured(lazy, SHORT);
+      deployment.agent().ensured(lazy, Duration.ofSeconds(20)); // the command begins before that
       String wait = "nohup sleep 600 >/dev/null 2>&1 &";
       assertThat(deployment.host().exec(other.containerId(), "sh", "-c", wait).exitCode()).isZero();
 

@@ -196,7 +196,7 @@ class KafkaOutageIT {
         .until(() -> deployment.host().isRunning(ready.containerId()));
     kafka.getDockerClient().startContainerCmd(kafka.getContainerId()).exec();
     await("the broker is back")
-        .atMost(Duration.ofSeconds(90))
+        .atMost(Deployment.SOON)
         .ignoreExceptions()
         .until(
             () ->

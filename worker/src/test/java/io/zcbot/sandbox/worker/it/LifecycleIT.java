@@ -253,7 +253,7 @@ class LifecycleIT {
       assertThat(evicted.reason()).isEqualTo(Reaped.Reason.EVICTED);
       assertThat(evicted.containerId()).isEqualTo(seconds.containerId());
       assertThat(small.host().isRunning(firsts.containerId())).isTrue();
-      assertThat(small.host().containers()).hasSize(2);
+      await("the removal").atMost(SECONDS).until(() -> small.host().containers().size() == 2);
 
       // Commands run in both: nobody is evicted, however long ago the last activity was.
       small.host().execDetached(firsts.containerId(), "sleep", "60");

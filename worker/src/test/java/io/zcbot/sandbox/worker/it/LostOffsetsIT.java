@@ -42,7 +42,7 @@ class LostOffsetsIT {
     deployment = new Deployment().withOps().with("ZCBOT_TOPICS_PARTITIONS", "1");
     ensures = new TopicPartition(deployment.topic(Topic.ENSURE), 0);
     var worker = deployment.start("a");
-    expiry = Instant.now().plusSeconds(30);
+    expiry = Instant.now().plusSeconds(90);
     deployment.agent().ensure(Deployment.newUser(), "answered", expiry);
     assertThat(deployment.log().awaitAnswer("answered", Deployment.SOON)).isInstanceOf(Ready.class);
     deployment.stop(worker);

@@ -19,7 +19,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -378,6 +377,6 @@ class LostPermissionsIT {
           answer("late");
         });
     deployment.log().awaitReaped(other, Deployment.SOON);
-    assertThat(deployment.ops().notReadyBecause()).isEqualTo(Map.of());
+    deployment.awaitReady();
   }
 }

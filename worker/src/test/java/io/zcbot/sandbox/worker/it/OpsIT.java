@@ -256,6 +256,7 @@ class OpsIT {
 
   @Test
   void healthIsJsonWithEveryCheck() throws Exception {
+    deployment.awaitReady();
     for (String path : List.of("/health/live", "/health/ready")) {
       HttpResponse<String> answer = deployment.ops().get(path);
       assertThat(answer.statusCode()).isEqualTo(200);

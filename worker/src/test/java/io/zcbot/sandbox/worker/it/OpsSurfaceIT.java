@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.config.Setting;
+import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.WorkerOps;
 import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
 import java.io.IOException;
@@ -99,7 +100,7 @@ class OpsSurfaceIT {
     List<String> shown = new ArrayList<>();
     try (HttpClient http = HttpClient.newHttpClient()) {
       await("the worker says what it waits for")
-          .atMost(Duration.ofSeconds(60))
+          .atMost(Deployment.SOON)
           .ignoreExceptions()
           .until(() -> Files.readString(output).contains("check the topics"));
       assertSlowClientIsCutOff(port);
@@ -108,7 +109,7 @@ class OpsSurfaceIT {
               "/", "/metrics", "/health/live", "/health/ready", "/env", "/config", "/../x?a=b")) {
         HttpRequest request =
             HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
-                .timeout(Duration.ofSeconds(10))
+                .timeout(Duration.ofSeconds(60))
                 .build();
         shown.add(http.send(request, HttpResponse.BodyHandlers.ofString()).body());
       }
@@ -121,7 +122,7 @@ class OpsSurfaceIT {
       }
     } finally {
       process.destroy();
-      assertThat(process.waitFor(40, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.waitFor(180, TimeUnit.SECONDS)).isTrue();
     }
     String said = Files.readString(output);
     assertThat(said).contains("stopping");
@@ -174,7 +175,7 @@ class OpsSurfaceIT {
       ProcessBuilder builder = worker(output, arguments.toArray(String[]::new));
       builder.environment().putAll(wrong);
       Process process = builder.start();
-      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.waitFor(180, TimeUnit.SECONDS)).isTrue();
       assertThat(process.exitValue())
           .as(arguments.toString())
           .isEqualTo(arguments.contains("--help") ? 0 : 78);

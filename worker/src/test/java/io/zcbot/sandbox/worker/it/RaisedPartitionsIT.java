@@ -12,7 +12,6 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -90,7 +89,7 @@ class RaisedPartitionsIT {
 
   private void awaitToldInReadiness() {
     await("what to do")
-        .atMost(Duration.ofSeconds(60))
+        .atMost(Deployment.SOON)
         .ignoreExceptions()
         .untilAsserted(
             () ->

@@ -90,6 +90,7 @@ final class SecureCluster implements AutoCloseable {
     Map<String, String> env = new HashMap<>(deployment.environment("a"));
     env.putAll(KafkaAccess.settings(client(role)));
     env.put("ZCBOT_TOPICS_CREATE", "true");
+    env.put("ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS", "60000"); // as in CliProcess
     StringWriter out = new StringWriter();
     StringWriter err = new StringWriter();
     Console console =

@@ -7,6 +7,8 @@ package io.zcbot.sandbox.worker.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.ReplyTo;
@@ -19,6 +21,7 @@ import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -40,6 +43,7 @@ import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.resource.PatternType;
 import org.apache.kafka.common.resource.ResourceType;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
@@ -159,6 +163,7 @@ class SecureClusterIT {
     deployment.watch();
     UserId user = Deployment.newUser();
     String container = left(user);
+    list(user, container);
     for (List<String> purge : List.of(purge(), purge("--force"))) {
       SecureCluster.Ran refused = run("operator", purge.toArray(String[]::new));
       assertThat(refused.err()).contains("no permission Write on topic " + deployment.topic(topic));
@@ -214,6 +219,26 @@ class SecureClusterIT {
                 user.toString(),
                 "zcbot.worker",
                 deployment.workerId("a")));
+  }
+
+  /** Enters a container into the live table. */
+  private void list(UserId user, String container) throws Exception {
+    EventCodec codec = new EventCodec();
+    LiveSandbox entry =
+        new LiveSandbox(user, container, "host", deployment.workerId("a"), Instant.now());
+    Map<String, Object> client = new HashMap<>(cluster.administrator());
+    client.put("bootstrap.servers", cluster.bootstrapServers());
+    try (KafkaProducer<byte[], byte[]> producer =
+        new KafkaProducer<>(client, new ByteArraySerializer(), new ByteArraySerializer())) {
+      producer
+          .send(
+              new ProducerRecord<>(
+                  deployment.topic(Topic.LIVE),
+                  deployment.home(user),
+                  codec.liveKey(user, container),
+                  codec.encodeLive(entry)))
+          .get();
+    }
   }
 
   @Test

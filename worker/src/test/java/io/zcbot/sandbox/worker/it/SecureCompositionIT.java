@@ -112,6 +112,7 @@ class SecureCompositionIT {
     Map<String, String> settings = new HashMap<>();
     service.properties().forEach(each -> settings.put(each.getKey(), each.getValue().asText()));
     settings.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", composition.bootstrapServers());
+    settings.put("ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS", "60000"); // as in CliProcess
     StringWriter said = new StringWriter();
     PrintWriter to = new PrintWriter(said, true);
     int exitCode =

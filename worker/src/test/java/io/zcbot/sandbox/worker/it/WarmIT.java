@@ -90,7 +90,6 @@ class WarmIT {
 
     assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
         .isEqualTo(Reaped.Reason.SHUTDOWN);
-    assertThat(deployment.host().containers()).isEmpty();
     await()
         .atMost(Deployment.SOON)
         .until(() -> deployment.host().containersWithHelpers().isEmpty());

@@ -75,9 +75,14 @@ class WorkerContainerIT {
   @AfterEach
   void clearAway() throws Exception {
     composition.remove();
-    while (!Mounts.beneath(deployment.workspaces()).isEmpty()) {
-      Commands.run("umount", deployment.workspaces().toString());
-    }
+    // It may be busy while this process starts another one.
+    await("the root is unmounted")
+        .atMost(Deployment.SOON)
+        .until(
+            () -> {
+              Commands.tryRun("umount", "-q", deployment.workspaces().toString());
+              return Mounts.beneath(deployment.workspaces()).isEmpty();
+            });
     deployment.close();
   }
 

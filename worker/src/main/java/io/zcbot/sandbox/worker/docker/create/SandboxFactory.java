@@ -227,28 +227,33 @@ public final class SandboxFactory implements SpecComparison {
   }
 
   public void start(String containerId) throws EngineException {
+    long began = firewall.now();
     try {
       start.run(containerId);
     } catch (EngineException e) {
-      throw noted(e);
+      throw noted(e, began);
     }
   }
 
   public void startSlot(String containerId, OnceRunning onceRunning)
       throws EngineException, IOException {
+    long began = firewall.now();
     try {
       start.runSlot(containerId, onceRunning);
     } catch (EngineException e) {
-      throw noted(e);
+      throw noted(e, began);
     }
   }
 
-  /** Records what a failure means for the next attempt: no network, no host rules, or no IPv6. */
-  private EngineException noted(EngineException e) {
+  /**
+   * Records what the failure of a start means for the next one: no network, no host rules, or no
+   * IPv6.
+   */
+  private EngineException noted(EngineException e, long began) {
     if (EngineErrors.isMissingNetwork(e)) {
       forgetNetwork();
     } else if (e.kind() == Kind.UNPROTECTED) {
-      firewall.doubt();
+      firewall.doubt(began);
     } else if (EngineErrors.isMissingIpv6(e)) {
       log.info(
           "The engine's host has no IPv6; sandboxes are created without the setting that"

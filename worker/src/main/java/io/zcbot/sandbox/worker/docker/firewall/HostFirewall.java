@@ -125,8 +125,24 @@ public final class HostFirewall {
 
   /** Marks the rules as possibly gone: the next create or check sets them first. Does not block. */
   public void doubt() {
-    state.doubt();
+    doubt(now());
+  }
+
+  /**
+   * Marks the rules as possibly gone until a moment: an attempt to set them that began later is as
+   * good as one to come. If it were not, starts that fail while others do would void each other's
+   * attempts, for which all ensures wait.
+   *
+   * @param until for example when a start that failed had begun, by {@link #now}
+   */
+  public void doubt(long until) {
+    state.doubt(until);
     resolvers.forget();
+  }
+
+  /** The time on the monotonic clock, for {@link #doubt(long)}. */
+  public long now() {
+    return state.now();
   }
 
   /** Returns why the rules are not known to be in force; null if they are or the spec has none. */

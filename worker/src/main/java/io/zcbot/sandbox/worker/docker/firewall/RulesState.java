@@ -22,7 +22,7 @@ final class RulesState {
 
   private final Duration validity;
   private final LongSupplier nanoTime;
-  private final AtomicLong doubts = new AtomicLong();
+  private final AtomicLong doubtedUntil;
   private volatile @Nullable Check lastSuccess;
   private volatile @Nullable Instant lastSeen;
   private volatile @Nullable PastFailure lastFailure;
@@ -36,21 +36,20 @@ final class RulesState {
   RulesState(Duration validity, LongSupplier nanoTime) {
     this.validity = validity;
     this.nanoTime = nanoTime;
+    this.doubtedUntil = new AtomicLong(now() - 1);
   }
 
   /**
    * An attempt to set the rules.
    *
-   * @param began when it began, on the monotonic clock
-   * @param doubtsBefore number of doubts until then; if there are more now, the attempt may have
-   *     set the rules before they were changed
+   * @param began when it began, by {@link #now}; it may have set the rules at any time since
    */
-  record Check(long began, long doubtsBefore) {}
+  record Check(long began) {}
 
   private record PastFailure(long at, EngineException failure) {}
 
   Check begin() {
-    return new Check(nanoTime.getAsLong(), doubts.get());
+    return new Check(now());
   }
 
   /** Records that an attempt set the rules. It is void if they were doubted since it began. */
@@ -62,19 +61,31 @@ final class RulesState {
 
   void failed(EngineException failure) {
     lastSuccess = null;
-    lastFailure = new PastFailure(nanoTime.getAsLong(), failure);
+    lastFailure = new PastFailure(now(), failure);
   }
 
-  /** Records that the rules may be gone. */
-  void doubt() {
-    doubts.incrementAndGet();
-    lastFailure = null;
+  /**
+   * Records that the rules may be gone, unless an attempt that began later sets them.
+   *
+   * @param until a moment, by {@link #now}
+   */
+  void doubt(long until) {
+    doubtedUntil.accumulateAndGet(until, (one, other) -> other - one > 0 ? other : one);
+    PastFailure last = lastFailure;
+    if (last != null && last.at - until <= 0) {
+      lastFailure = null;
+    }
+  }
+
+  /** The time on the monotonic clock, in nanoseconds. */
+  long now() {
+    return nanoTime.getAsLong();
   }
 
   /** Whether the last attempt succeeded and the rules were not doubted since it began. */
   boolean isUndoubted() {
     Check check = lastSuccess;
-    return check != null && check.doubtsBefore == doubts.get();
+    return check != null && check.began - doubtedUntil.get() > 0;
   }
 
   /** Whether the rules are undoubted and were set recently enough. */
@@ -84,7 +95,7 @@ final class RulesState {
   }
 
   private boolean isValid(Check check) {
-    return nanoTime.getAsLong() - check.began <= validity.toNanos();
+    return now() - check.began <= validity.toNanos();
   }
 
   /**
@@ -96,7 +107,7 @@ final class RulesState {
     return last != null
             // a missing image may have been built since, and pulls are limited already
             && last.failure.kind() != Kind.IMAGE_MISSING
-            && nanoTime.getAsLong() - last.at < FAILURE_HOLDS.toNanos()
+            && now() - last.at < FAILURE_HOLDS.toNanos()
         ? last.failure
         : null;
   }

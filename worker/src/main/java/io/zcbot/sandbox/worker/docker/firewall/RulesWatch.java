@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -55,17 +56,9 @@ public final class RulesWatch implements AutoCloseable {
         }
         pause = PAUSE;
       } catch (EngineException e) {
-        if (closed.getCount() == 0) {
-          return;
-        }
-        log.warn(
-            "The host's firewall is not watched for {} s; it is checked all the same: {}",
-            pause.toSeconds(),
-            e.getMessage());
-        pause =
-            pause.multipliedBy(2).compareTo(LONGEST_PAUSE) < 0
-                ? pause.multipliedBy(2)
-                : LONGEST_PAUSE;
+        pause = failed(pause, e.getMessage());
+      } catch (RuntimeException e) { // or nobody would watch the rules any more
+        pause = failed(pause, "an unexpected failure; please report this: " + e);
       }
       try {
         if (closed.await(pause.toNanos(), TimeUnit.NANOSECONDS)) {
@@ -75,6 +68,19 @@ public final class RulesWatch implements AutoCloseable {
         return;
       }
     }
+  }
+
+  /** Tells of a failure, unless it is that of a close; returns the pause before the next try. */
+  private Duration failed(Duration before, @Nullable String why) {
+    Duration twice = before.multipliedBy(2);
+    Duration pause = twice.compareTo(LONGEST_PAUSE) < 0 ? twice : LONGEST_PAUSE;
+    if (closed.getCount() > 0) {
+      log.warn(
+          "The host's firewall is not watched for {} s; it is checked all the same: {}",
+          pause.toSeconds(),
+          why);
+    }
+    return pause;
   }
 
   /** Throws if the helper ended for another reason than a change of the rules. */

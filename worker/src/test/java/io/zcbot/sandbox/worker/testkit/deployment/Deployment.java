@@ -14,10 +14,8 @@ import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
-import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -76,7 +74,9 @@ public final class Deployment implements AutoCloseable {
     settings.put("ZCBOT_RECONCILE_INTERVAL", "2s");
     settings.put("ZCBOT_TOPICS_PARTITIONS", "4");
     settings.put("ZCBOT_OPS_ADDRESS", "off");
-    settings.put("ZCBOT_STOP_TIMEOUT", "15s");
+    // Requests and stops wait for a worker that is slow because of other tests.
+    settings.put("ZCBOT_ENSURE_EXPIRY", "170s");
+    settings.put("ZCBOT_STOP_TIMEOUT", "40s");
     // The host is busy with other tests, and a sandbox that is too slow for one would be made anew.
     settings.put("ZCBOT_READY_TIMEOUT", "60s");
     // The tests count containers.
@@ -244,26 +244,12 @@ public final class Deployment implements AutoCloseable {
     if (ops != null) {
       ops.close();
     }
-    unmountWorkspaces();
     try (Stream<Path> files = Files.walk(workspaces)) {
       for (Path path : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(path);
       }
     }
     log.close();
-  }
-
-  /**
-   * Unmounts what a worker could not unmount because this process was just starting another one,
-   * which held its descriptors for a moment.
-   */
-  private void unmountWorkspaces() throws IOException {
-    try {
-      Commands.tryRun("umount", "-q", workspaces.toString());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new InterruptedIOException("interrupted while clearing away");
-    }
   }
 
   /** For messages of tests. */

@@ -1,0 +1,147 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.events.CurrentSandbox;
+import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.engine.Engine;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.reap.ContainersInLog;
+import io.zcbot.sandbox.worker.sandbox.Announcer;
+import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
+import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.Time;
+import java.util.List;
+import java.util.Set;
+import org.apache.kafka.common.KafkaException;
+
+/**
+ * Announces the end of what {@code sandbox purge} removes. After a first failure, nothing more is
+ * published, because each attempt would wait for its time-out.
+ */
+final class PurgeAnnouncements {
+  private final Console console;
+  private final KafkaLog log;
+  private final WorkerConfig config;
+  private boolean isPossible = true;
+
+  PurgeAnnouncements(Console console, KafkaLog log, WorkerConfig config) {
+    this.console = console;
+    this.log = log;
+    this.config = config;
+  }
+
+  /**
+   * Returns the ids of the containers whose end is to be announced. Not all are: if another worker
+   * serves a user by now, it has announced that end, and its own sandbox is in the tables.
+   *
+   * @param force whether to go on, announcing nothing, if Kafka is unavailable
+   */
+  Set<String> due(Engine engine, List<Container> sandboxes, boolean force) throws CommandException {
+    if (sandboxes.stream().allMatch(sandbox -> sandbox.user() == null)) {
+      return Set.of();
+    }
+    try {
+      return announced(engine, sandboxes);
+    } catch (CommandException e) {
+      boolean isRefused = e.exitCode() == ExitCode.CONFIG;
+      if (force && !isRefused) {
+        stop(e);
+        return Set.of();
+      }
+      throw new CommandException(
+          e.exitCode(),
+          "could not purge the sandboxes: "
+              + e.getMessage()
+              + (isRefused
+                  ? ""
+                  : ". To remove them though agent services are not told, add --force"),
+          e);
+    }
+  }
+
+  private Set<String> announced(Engine engine, List<Container> sandboxes) throws CommandException {
+    try (RangeReader reader = log.ranges(Topic.LIVE, Topic.READY, Topic.REAPED)) {
+      KafkaSandboxLog read =
+          new KafkaSandboxLog(
+              reader.log(),
+              reader.topicPrefix(),
+              new KeyPartitions(reader.partitions(Topic.LIVE).size()),
+              KafkaSandboxLog.MAX_BYTES);
+      return new ContainersInLog(engine, read).announced(sandboxes);
+    } catch (KafkaException e) {
+      throw log.failed("read what was announced of the sandboxes", e);
+    } catch (EngineException e) {
+      throw Engines.failed(e);
+    }
+  }
+
+  Announcer announcer(String workerId) {
+    return new Announcer(
+        event -> tell(() -> log.publish(event)),
+        new LiveSandboxTable() {
+          @Override
+          public void open(LiveSandbox sandbox) {
+            throw new IllegalStateException("a purge does not create a sandbox");
+          }
+
+          @Override
+          public void close(UserId user, String containerId) throws InterruptedException {
+            tell(() -> log.removeLive(user, containerId));
+          }
+        },
+        new CurrentSandboxes() {
+          @Override
+          public void enter(CurrentSandbox sandbox) {
+            throw new IllegalStateException("a purge does not create a sandbox");
+          }
+
+          @Override
+          public void remove(UserId user) throws InterruptedException {
+            purge(user);
+          }
+
+          @Override
+          public void purge(UserId user) throws InterruptedException {
+            tell(() -> log.removeCurrent(user));
+          }
+        },
+        new Identity(workerId, config.host(), config.engineAddress()),
+        Time.system(),
+        SandboxMetrics.NONE,
+        _ -> {});
+  }
+
+  private interface Telling {
+    void run() throws CommandException, InterruptedException;
+  }
+
+  private void tell(Telling telling) throws InterruptedException {
+    if (!isPossible) {
+      return;
+    }
+    try {
+      telling.run();
+    } catch (CommandException e) {
+      stop(e);
+    }
+  }
+
+  private void stop(CommandException why) {
+    isPossible = false;
+    console
+        .err()
+        .println(
+            "the sandboxes are removed, but cannot be announced as reaped: " + why.getMessage());
+  }
+}

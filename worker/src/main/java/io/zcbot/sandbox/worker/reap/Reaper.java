@@ -199,13 +199,7 @@ public final class Reaper {
         "reap",
         () -> {
           try {
-            if (registry.get(sandbox.user()) != sandbox || !still.holds()) {
-              return;
-            }
-            if (reason != Reaped.Reason.LIFETIME && isHeld(sandbox, reason)) {
-              return;
-            }
-            termination.end(TerminationTarget.of(sandbox, reason));
+            reap(sandbox, reason, still);
           } catch (EngineException e) {
             sandbox.stuck();
             throw e;
@@ -216,11 +210,35 @@ public final class Reaper {
   }
 
   /**
+   * Reaps a sandbox that is due. The engine may answer late, and many kills may be before this one:
+   * unless it ends for its age, a use that is read meanwhile keeps the sandbox (I5).
+   */
+  private void reap(Sandbox sandbox, Reaped.Reason reason, StillDue still)
+      throws EngineException, InterruptedException {
+    long judgedBy = sandbox.lastActive();
+    if (registry.get(sandbox.user()) != sandbox || !still.holds()) {
+      return;
+    }
+    TerminationTarget target = TerminationTarget.of(sandbox, reason);
+    if (reason == Reaped.Reason.LIFETIME) {
+      termination.end(target);
+      return;
+    }
+    HiddenUse.Answer answer = hiddenUse.ask(sandbox);
+    if (isHeld(answer, reason)) {
+      return;
+    }
+    // An exec that may hang was noted as a use by the question itself.
+    long known = answer == HiddenUse.Answer.USED_FOR_LONG ? sandbox.lastActive() : judgedBy;
+    termination.endIfUnused(target, () -> sandbox.lastActive() == known);
+  }
+
+  /**
    * Whether use of which no record tells keeps the sandbox. If only the next look can tell, or an
    * exec of the engine that may hang uses it, it is kept unless its place is wanted.
    */
-  private boolean isHeld(Sandbox sandbox, Reaped.Reason reason) throws EngineException {
-    return switch (hiddenUse.ask(sandbox)) {
+  private static boolean isHeld(HiddenUse.Answer answer, Reaped.Reason reason) {
+    return switch (answer) {
       case USED -> true;
       case UNKNOWN, USED_FOR_LONG -> reason != Reaped.Reason.EVICTED;
       case UNUSED -> false;

@@ -19,6 +19,8 @@ import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +34,11 @@ public final class Reconciler {
   private final WarmPool slots;
   private final LaneSteps steps;
   private final Time time;
+
+  private final Set<Pending> pending = ConcurrentHashMap.newKeySet();
+
+  /** A step that followed from a comparison, and that its user's lane has not done yet. */
+  private record Pending(String containerId, String what) {}
 
   public Reconciler(
       Engine engine,
@@ -61,13 +68,17 @@ public final class Reconciler {
     }
     switch (event.kind()) {
       case EXEC -> sandbox.touch(time.nanos(), Reaped.Use.EXEC);
-      case DIED, DESTROYED, PAUSED, RENAMED -> queueCheck(sandbox, event.exitCode());
+      case DIED, DESTROYED, PAUSED, RENAMED -> {
+        var _ = steps.queue(user, "end a dead sandbox", () -> check(sandbox, event.exitCode()));
+      }
     }
   }
 
   /**
    * Compares all containers with the registry, and queues what follows. The listing is taken first
-   * and judged in the lanes, so that work in progress is no difference. Blocks for the listing.
+   * and judged in the lanes, so that work in progress is no difference. What is queued already is
+   * not queued again, because a lane that waits for the log would only grow. Blocks for the
+   * listing.
    */
   public void reconcile() throws EngineException {
     Map<String, Container> byId = new HashMap<>();
@@ -77,19 +88,25 @@ public final class Reconciler {
     for (Sandbox sandbox : registry.all()) {
       Container container = byId.remove(sandbox.containerId());
       if (container == null || !isAsItShouldBe(sandbox, container)) {
-        queueCheck(sandbox, null);
+        queueOnce(
+            sandbox.user(),
+            new Pending(sandbox.containerId(), "end a dead sandbox"),
+            () -> check(sandbox, null));
       }
     }
     for (Container stray : byId.values()) {
       UserId user = stray.user();
       if (user != null && stray.isOurs()) {
-        var _ = steps.queue(user, "remove an unknown container", () -> sweep(user, stray));
+        queueOnce(
+            user, new Pending(stray.id(), "remove an unknown container"), () -> sweep(user, stray));
       }
     }
   }
 
-  private void queueCheck(Sandbox sandbox, @Nullable Integer exitCode) {
-    var _ = steps.queue(sandbox.user(), "end a dead sandbox", () -> check(sandbox, exitCode));
+  private void queueOnce(UserId user, Pending next, LaneSteps.Step step) {
+    if (pending.add(next)) {
+      var _ = steps.queue(user, next.what(), step).whenComplete((_, _) -> pending.remove(next));
+    }
   }
 
   /** Ends a sandbox that is gone or no longer usable. Runs in the lane. */

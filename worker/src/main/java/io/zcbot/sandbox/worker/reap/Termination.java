@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import java.time.Duration;
 import java.util.concurrent.Semaphore;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -93,7 +94,17 @@ public final class Termination {
    * many sandboxes end at once, all are killed and announced before the first is removed.
    */
   public void end(TerminationTarget target) throws EngineException, InterruptedException {
-    end(target, ONCE);
+    end(target, () -> true, ONCE);
+  }
+
+  /**
+   * Ends a sandbox as {@link #end} does, unless it was used while the kill waited for its turn.
+   *
+   * @param isUnused asked last, when nothing but the engine's own time is before the kill
+   */
+  public void endIfUnused(TerminationTarget target, BooleanSupplier isUnused)
+      throws EngineException, InterruptedException {
+    end(target, isUnused, ONCE);
   }
 
   /**
@@ -103,16 +114,19 @@ public final class Termination {
   public void endInsistently(Sandbox sandbox, Reaped.@Nullable Reason reason)
       throws EngineException, InterruptedException {
     if (registry.get(sandbox.user()) == sandbox) {
-      end(TerminationTarget.of(sandbox, reason), A_FEW_TIMES);
+      end(TerminationTarget.of(sandbox, reason), () -> true, A_FEW_TIMES);
     }
   }
 
-  private void end(TerminationTarget target, Retry kills)
+  private void end(TerminationTarget target, BooleanSupplier isDue, Retry kills)
       throws EngineException, InterruptedException {
     try (var _ = MDC.putCloseable("container", target.containerId())) {
       Reaped.Reason reason = target.reason();
       if (reason != null) {
-        kill(target.containerId(), kills);
+        if (!kill(target.containerId(), isDue, kills)) {
+          log.info("it was used while its kill waited, and stays");
+          return;
+        }
         if (target.sandbox() != null) {
           target.sandbox().freePlace(); // the place is free before the end is announced
         }
@@ -125,7 +139,7 @@ public final class Termination {
         registry.remove(target.sandbox());
       }
       try {
-        permitted(() -> remove(target));
+        var _ = permitted(() -> true, () -> remove(target));
       } finally {
         if (reason == null) { // not killed before; answer even if the removal failed
           commands.ended(target.user(), target.containerId());
@@ -134,14 +148,11 @@ public final class Termination {
     }
   }
 
-  private void kill(String containerId, Retry kills) throws EngineException, InterruptedException {
+  /** Kills a container; false if it is not due any more when the kill's turn comes. */
+  private boolean kill(String containerId, BooleanSupplier isDue, Retry kills)
+      throws EngineException, InterruptedException {
     try {
-      boolean _ =
-          kills.executeCallable(
-              () -> {
-                permitted(() -> engine.kill(containerId));
-                return true;
-              });
+      return kills.executeCallable(() -> permitted(isDue, () -> engine.kill(containerId)));
     } catch (EngineException | InterruptedException | RuntimeException e) {
       throw e;
     } catch (Exception e) {
@@ -161,10 +172,16 @@ public final class Termination {
     void run() throws EngineException;
   }
 
-  private void permitted(Step step) throws EngineException, InterruptedException {
+  /** Waits for the step's turn, which may take long; false if it is not due any more then. */
+  private boolean permitted(BooleanSupplier isDue, Step step)
+      throws EngineException, InterruptedException {
     permits.acquire();
     try {
+      if (!isDue.getAsBoolean()) {
+        return false;
+      }
       step.run();
+      return true;
     } finally {
       permits.release();
     }

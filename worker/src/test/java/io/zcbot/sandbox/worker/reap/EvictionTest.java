@@ -332,6 +332,23 @@ class EvictionTest extends InAWorld {
     assertThat(host.reaped()).extracting(Reaped::userId).containsExactlyInAnyOrder(BEN, DORA);
   }
 
+  @Test
+  void whoIsUsedWhileTheEngineIsAskedIsNotEvicted() throws Exception {
+    fullHostWhereOnlyAnnaIsIdle();
+    world.engine.faults.meanwhile(
+        "exec", () -> world.registry.touch(ANNA, world.now, Reaped.Use.ACTIVITY));
+
+    try (var _ = world.settling(ANNA)) {
+      assertThat(world.failed(CLARA).reason()).isEqualTo(Failed.Reason.CAPACITY);
+    }
+
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+    Sandbox anna = Objects.requireNonNull(world.registry.get(ANNA));
+    assertThat(anna.isReapPending()).as("another may evict it").isFalse();
+    assertThat(anna.isStuck()).isFalse();
+  }
+
   private World fullHostWhosePoolLooksDuringAnEviction(UserId... users) throws Exception {
     World warm = new World(root.resolve("warm"), users.length, null, 1_000_000, 1);
     warm.warmUp();

@@ -74,6 +74,23 @@ class ReaperTest extends InAWorld {
   }
 
   @Test
+  void aUseThatIsReadWhileTheEngineIsAskedKeepsASandboxAlive() throws Exception {
+    world.ready(ANNA);
+    world.advance(World.TTL);
+    world.readAll();
+    world.engine.faults.meanwhile(
+        "exec", () -> world.registry.touch(ANNA, world.now, Reaped.Use.ACTIVITY));
+    world.tick();
+    assertThat(world.reaped()).isEmpty();
+    assertThat(world.engine.running(ANNA)).hasSize(1);
+
+    world.advance(World.TTL);
+    world.readAll();
+    world.tick();
+    assertThat(world.reaped()).as("once it is idle again").hasSize(1);
+  }
+
+  @Test
   void aReapThatTheEngineRefusesIsTriedAgainAndAnnouncedOnce() throws Exception {
     world.ready(ANNA);
     world.advance(World.TTL);

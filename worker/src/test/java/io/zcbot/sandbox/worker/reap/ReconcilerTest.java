@@ -10,7 +10,10 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
+import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
@@ -72,5 +75,83 @@ class ReconcilerTest extends InAWorld {
         .extracting(Reaped::reason)
         .containsExactly(Reaped.Reason.DIED, Reaped.Reason.DIED);
     assertThat(world.engine.everything()).isEmpty();
+  }
+
+  /** As in an outage of Kafka, in which no lane gets on. */
+  @Test
+  void aDeadSandboxWaitsForItsLaneOnceHoweverOftenItIsFoundDead() throws Exception {
+    world.engine.die(world.ready(ANNA).containerId(), 3);
+    reconcile(3);
+    assertThat(world.waiting(ANNA)).isOne();
+    world.refuses =
+        _ -> {
+          reconcile(3);
+          return false;
+        };
+    assertThat(world.step(ANNA)).isTrue();
+    assertThat(world.reaped()).hasSize(1);
+    assertThat(world.waiting(ANNA)).as("found while its end was announced").isZero();
+  }
+
+  @Test
+  void anUnknownContainerWaitsForItsLaneOnceHoweverOftenItIsFound() throws Exception {
+    world.engine.put(ofMine("stray"));
+    reconcile(3);
+    assertThat(world.waiting(ANNA)).isOne();
+    world.settle();
+    assertThat(world.engine.everything()).isEmpty();
+  }
+
+  private static Container ofMine(String id) {
+    return new Container(
+        id,
+        Container.nameOf(ANNA),
+        Container.State.RUNNING,
+        new Container.Ownership(ANNA, null, World.ME.workerId(), true),
+        World.SPEC.hash(),
+        Instant.EPOCH,
+        null,
+        false);
+  }
+
+  @Test
+  void whatTheEngineFailedToShowIsLookedIntoInTheNextRound() throws Exception {
+    world.engine.die(world.ready(ANNA).containerId(), 3);
+    failNextLook();
+    reconcile(1);
+    world.settle();
+    assertThat(world.reaped()).isEmpty();
+    reconcile(1);
+    world.settle();
+    assertDied(3);
+  }
+
+  @Test
+  void anEventIsLookedIntoThoughACheckWaits() throws Exception {
+    Ready ready = world.ready(ANNA);
+    world.engine.removeByHand(ready.containerId());
+    reconcile(1);
+    world
+        .domain
+        .reconciler()
+        .on(new EngineEvent(EngineEvent.Kind.DIED, ANNA, ready.containerId(), Instant.EPOCH, 137));
+    failNextLook();
+    world.settle();
+    assertDied(137);
+  }
+
+  private void failNextLook() {
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("find", EngineException.Kind.TRANSIENT, false));
+  }
+
+  private void reconcile(int rounds) {
+    for (int i = 0; i < rounds; i++) {
+      try {
+        world.domain.reconciler().reconcile();
+      } catch (EngineException e) {
+        throw new IllegalStateException(e);
+      }
+    }
   }
 }

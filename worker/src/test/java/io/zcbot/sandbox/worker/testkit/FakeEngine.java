@@ -350,6 +350,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   @Override
   public synchronized boolean hasRunningExec(String id) throws EngineException {
     EngineFaults.after(faults.before("exec"));
+    faults.missIfInterrupted("exec");
     if (!containers.containsKey(id)) {
       throw new EngineException(EngineException.Kind.ABSENT, "exec", "no such container", null);
     }

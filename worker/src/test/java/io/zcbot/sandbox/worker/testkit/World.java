@@ -503,6 +503,12 @@ public final class World {
     lanes.computeIfAbsent(user, _ -> new ConcurrentLinkedQueue<>()).add(task);
   }
 
+  /** How many tasks wait in a user's lane. */
+  public int waiting(UserId user) {
+    Queue<Runnable> lane = lanes.get(user);
+    return lane == null ? 0 : lane.size();
+  }
+
   /** Runs the oldest task of a user's lane; false if there is none. */
   public boolean step(UserId user) {
     Queue<Runnable> lane = lanes.get(user);

@@ -74,4 +74,23 @@ final class KafkaBounds {
       return null; // Kafka's own validation reports it
     }
   }
+
+  /**
+   * What is wrong with the size of batches, of which each takes this much of {@code buffer.memory}.
+   * A producer fails to send any record if that has no room for one.
+   *
+   * @param properties valid ones
+   */
+  static @Nullable String problemOfBatches(Map<String, String> properties) {
+    long batch = Long.parseLong(properties.getOrDefault("batch.size", "0").strip());
+    String fallback = String.valueOf(KafkaConfig.DEFAULT_BUFFER_MEMORY);
+    long buffer = Long.parseLong(properties.getOrDefault("buffer.memory", fallback).strip());
+    return batch <= buffer / 4
+        ? null
+        : "must be at most "
+            + buffer / 4
+            + ", a quarter of buffer.memory: a batch that finds no room there is never published;"
+            + " lower it, or set buffer.memory to at least "
+            + 4 * batch;
+  }
 }

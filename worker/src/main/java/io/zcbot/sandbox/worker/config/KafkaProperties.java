@@ -140,8 +140,12 @@ final class KafkaProperties {
                 value));
   }
 
-  /** Checks properties that depend on {@code group.protocol}, and returns all valid ones. */
+  /** Checks properties that depend on others, and returns all valid ones. */
   Map<String, String> result() {
+    String batches = KafkaBounds.problemOfBatches(properties);
+    if (batches != null) {
+      refuse(ProducerConfig.BATCH_SIZE_CONFIG, batches);
+    }
     if ("classic".equalsIgnoreCase(properties.get(PROTOCOL))) {
       refuse(ASSIGNOR, "can't be set with group.protocol=classic; remove it");
       String session = properties.getOrDefault(SESSION, DEFAULT_SESSION);

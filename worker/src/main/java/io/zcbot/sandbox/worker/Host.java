@@ -75,7 +75,7 @@ record Host(
     Membership membership = closer.add(Membership.take(config, kafka));
     int partitions = verifyTopics(kafka, config.kafka(), retry);
     warnOfTopics(kafka, config, exposure.health());
-    membership.refuseIfElsewhere();
+    membership.refuseIfElsewhere(retry);
     Preflight.Fit fit =
         new Preflight(
                 engine,

@@ -30,6 +30,13 @@ public record KafkaConfig(
   private static final Kind<String> NAME =
       Kind.text("1 to 200 letters, digits, dots, dashes, underscores", "[A-Za-z0-9._-]{1,200}");
 
+  /**
+   * Limit of the records that wait to be published, unless {@code buffer.memory} is given. A flood
+   * of dead letters fills it, and each takes memory twice, here and in the intake. The intake waits
+   * then.
+   */
+  public static final int DEFAULT_BUFFER_MEMORY = 8 * 1024 * 1024;
+
   /** Prefix of environment variables that set a property of the Kafka clients. */
   static final String PREFIX = "ZCBOT_KAFKA_";
 

@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.config;
 
-import io.zcbot.sandbox.events.Topic;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.charset.StandardCharsets;
@@ -32,15 +31,6 @@ final class KafkaProperties {
   private static final Pattern SECRET =
       Pattern.compile("password|passphrase|jaas|token|secret|credential|key(?!\\.(de)?serializer)");
   private static final String MASK = "(hidden)";
-
-  /**
-   * Kafka's default, which has room for an event of {@link Topic#LARGE_BYTES}, its key and its
-   * headers.
-   */
-  private static final long MIN_REQUEST = 1_048_576;
-
-  private static final String MIN_REQUEST_REASON =
-      "the largest valid records could not be forwarded, nor the largest answers be published";
 
   /** Properties that only the worker sets, with the reason. */
   private static final Map<String, String> OWNED =
@@ -85,25 +75,6 @@ final class KafkaProperties {
           "enable.idempotence",
           new Only(Set.of("true"), "without it results can be duplicated or reordered"));
 
-  /** Properties with bounds that are narrower than Kafka's, with the reason. */
-  private static final Map<String, Bounds> BOUNDED =
-      Map.of(
-          "max.poll.interval.ms",
-          new Bounds(60_000, Long.MAX_VALUE, "a rebalance waits for running work for up to 50 s"),
-          "session.timeout.ms",
-          new Bounds(
-              6_000,
-              Long.MAX_VALUE,
-              "a worker may announce results for 4 s after the group last heard of it"),
-          "max.request.size",
-          new Bounds(MIN_REQUEST, Long.MAX_VALUE, MIN_REQUEST_REASON),
-          "buffer.memory",
-          new Bounds(MIN_REQUEST, Long.MAX_VALUE, MIN_REQUEST_REASON),
-          "retries",
-          new Bounds(1, Long.MAX_VALUE, "without them a published result can be lost"),
-          "max.in.flight.requests.per.connection",
-          new Bounds(1, 5, "with more results can change places"));
-
   private static final String PROTOCOL = ConsumerConfig.GROUP_PROTOCOL_CONFIG;
   private static final String ASSIGNOR = ConsumerConfig.GROUP_REMOTE_ASSIGNOR_CONFIG;
   private static final String SESSION = ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG;
@@ -114,25 +85,6 @@ final class KafkaProperties {
   private static final List<ConfigDef> CLIENTS =
       List.of(
           ConsumerConfig.configDef(), ProducerConfig.configDef(), AdminClientConfig.configDef());
-
-  private record Bounds(long least, long most, String reason) {
-    /** Returns what is wrong with a value; null if nothing is, or if it is not a number. */
-    @Nullable String problem(String name, String value) {
-      try {
-        long number = Long.parseLong(value.strip());
-        return number >= least && number <= most
-            ? null
-            : "the Kafka property "
-                + name
-                + " must be "
-                + (number < least ? "at least " + least : "at most " + most)
-                + ": "
-                + reason;
-      } catch (NumberFormatException _) {
-        return null; // Kafka's own validation reports it
-      }
-    }
-  }
 
   private record Only(Set<String> values, String reason) {}
 
@@ -188,8 +140,12 @@ final class KafkaProperties {
                 value));
   }
 
-  /** Checks properties that depend on {@code group.protocol}, and returns all valid ones. */
+  /** Checks properties that depend on others, and returns all valid ones. */
   Map<String, String> result() {
+    String batches = KafkaBounds.problemOfBatches(properties);
+    if (batches != null) {
+      refuse(ProducerConfig.BATCH_SIZE_CONFIG, batches);
+    }
     if ("classic".equalsIgnoreCase(properties.get(PROTOCOL))) {
       refuse(ASSIGNOR, "can't be set with group.protocol=classic; remove it");
       String session = properties.getOrDefault(SESSION, DEFAULT_SESSION);
@@ -251,9 +207,9 @@ final class KafkaProperties {
           + ": "
           + only.reason;
     }
-    Bounds bounds = BOUNDED.get(name);
-    if (bounds != null && bounds.problem(name, value) != null) {
-      return bounds.problem(name, value);
+    String outOfBounds = KafkaBounds.problem(name, value);
+    if (outOfBounds != null) {
+      return outOfBounds;
     }
     if (name.equals("bootstrap.servers")) {
       try {

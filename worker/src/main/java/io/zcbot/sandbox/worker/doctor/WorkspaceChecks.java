@@ -38,7 +38,8 @@ final class WorkspaceChecks {
     try {
       Path real = there.toRealPath();
       Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(real);
-      boolean isTmp = Files.isDirectory(real) && isSticky(real);
+      // Others can't replace a root that is made in such a directory; as a root it is refused.
+      boolean isTmp = !there.equals(root) && Files.isDirectory(real) && isSticky(real);
       if (!isTmp
           && (permissions.contains(PosixFilePermission.GROUP_WRITE)
               || permissions.contains(PosixFilePermission.OTHERS_WRITE))) {

@@ -22,6 +22,7 @@ import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.trace.Trace;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -209,6 +210,7 @@ final class CommandDispatcher implements AutoCloseable {
     CommandKey key = CommandKey.of(exec);
     AtomicBoolean known = new AtomicBoolean();
     TopicPartition inputsFrom = new TopicPartition(topics.input(), record.partition());
+    Instant published = expiry.published(origin, record.timestamp());
     boolean isOfBefore = record.offset() < followed.firstOfAssignment();
     inputs.expect(key);
     // The task must not capture the record: its bytes are not counted while the task waits.
@@ -224,9 +226,9 @@ final class CommandDispatcher implements AutoCloseable {
           if (isRepeated) {
             inputs.known(key);
           } else if (isOfBefore && (exec.inputFollows() || isOlderThanWindow(origin))) {
-            inputs.knownOfBefore(key, inputsFrom, origin.timestamp());
+            inputs.knownOfBefore(key, inputsFrom, published);
           } else {
-            inputs.known(key, inputsFrom, origin.timestamp());
+            inputs.known(key, inputsFrom, published);
           }
         },
         () -> {

@@ -28,6 +28,19 @@ final class Expiry {
     this.time = time;
   }
 
+  /**
+   * When a request was first published, as far as it can be believed: of a forwarded record a
+   * header tells it, which anybody can write, and the log is read from there. Few records are
+   * forwarded later than a request may wait.
+   *
+   * @param timestamp of the record that was read, in epoch milliseconds
+   */
+  Instant published(Origin origin, long timestamp) {
+    Duration longest = fallback.compareTo(LONGEST_WAIT) > 0 ? fallback : LONGEST_WAIT;
+    Instant earliest = Instant.ofEpochMilli(timestamp).minus(longest);
+    return origin.timestamp().isBefore(earliest) ? earliest : origin.timestamp();
+  }
+
   /** How long a request may still wait; zero if it has expired. */
   Duration left(@Nullable Instant expiresAt, Origin origin) {
     Instant expires = expiresAt != null ? expiresAt : origin.timestamp().plus(fallback);

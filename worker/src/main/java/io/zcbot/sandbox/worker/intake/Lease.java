@@ -31,7 +31,10 @@ final class Lease {
   /** Far below any session time-out in use. */
   static final Duration TERM = Duration.ofSeconds(4);
 
-  /** A client that reaches the group again sends a heartbeat within 1.2 s. */
+  /**
+   * A client that reaches the group again sends a heartbeat within 1.2 s, which is the longest
+   * {@code retry.backoff.max.ms} that the settings allow, and its jitter.
+   */
   static final Duration HEARTBEAT = Duration.ofMillis(1500);
 
   private static final Duration LOOK_AGAIN = Duration.ofMillis(500);

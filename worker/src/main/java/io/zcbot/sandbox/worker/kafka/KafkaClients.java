@@ -29,12 +29,6 @@ public final class KafkaClients {
   /** Room for a dead letter: the largest record that a broker takes by default, and its headers. */
   private static final int MAX_REQUEST_BYTES = 2 * 1024 * 1024;
 
-  /**
-   * Limit of the records that wait to be published. A flood of dead letters fills it, and each
-   * takes memory twice, here and in the intake. The intake waits then.
-   */
-  private static final int MAX_UNPUBLISHED_BYTES = 8 * 1024 * 1024;
-
   /** The buffer that the smallest copy takes; small, since copies may go to many topics at once. */
   private static final int MAX_REPLY_BATCH_BYTES = 4096;
 
@@ -211,7 +205,7 @@ public final class KafkaClients {
         number(settings, ProducerConfig.LINGER_MS_CONFIG));
     settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, "10000");
     settings.putIfAbsent(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_BYTES);
-    settings.putIfAbsent(ProducerConfig.BUFFER_MEMORY_CONFIG, MAX_UNPUBLISHED_BYTES);
+    settings.putIfAbsent(ProducerConfig.BUFFER_MEMORY_CONFIG, KafkaConfig.DEFAULT_BUFFER_MEMORY);
     // By default, it forgets a topic after 5 idle minutes, and the next answer waits for its
     // metadata. These topics are few and always the same.
     settings.putIfAbsent(ProducerConfig.METADATA_MAX_IDLE_CONFIG, LONGEST_REST_MS);
@@ -230,7 +224,7 @@ public final class KafkaClients {
     settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, "1000");
     settings.put(ProducerConfig.METADATA_MAX_IDLE_CONFIG, "60000");
     settings.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_BYTES);
-    settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, MAX_UNPUBLISHED_BYTES);
+    settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, KafkaConfig.DEFAULT_BUFFER_MEMORY);
     settings.put(ProducerConfig.BATCH_SIZE_CONFIG, MAX_REPLY_BATCH_BYTES);
     return producer(settings);
   }

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.startup;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
+import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -27,6 +28,7 @@ import org.apache.kafka.clients.admin.MemberToRemove;
 import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
+import org.apache.kafka.common.errors.RetriableException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -91,13 +93,19 @@ public final class Membership implements AutoCloseable {
   }
 
   /**
-   * Checks that no worker with this id on another host is a member of the group.
+   * Checks that no worker with this id on another host is a member of the group. Waits while the
+   * group does not answer.
    *
-   * @throws IOException if there is one; the message is for an operator
+   * @throws IOException if there is one, or the group refuses to tell; the message is for an
+   *     operator
    */
-  public void refuseIfElsewhere() throws IOException, InterruptedException {
+  public void refuseIfElsewhere(StartRetry retry)
+      throws IOException, TopicsException, InterruptedException {
     Optional<MemberDescription> other =
-        member().filter(member -> !member.clientId().equals(kafka.groupClientId()));
+        retry
+            .untilItWorks(
+                "list the members of the group", this::member, NoAnswerException.class::isInstance)
+            .filter(member -> !member.clientId().equals(kafka.groupClientId()));
     if (other.isPresent()) {
       throw new IOException(
           "could not start worker "
@@ -155,12 +163,28 @@ public final class Membership implements AutoCloseable {
       if (e.getCause() instanceof GroupIdNotFoundException) {
         return Optional.empty();
       }
-      throw new IOException(
-          "could not list the members of the group: "
-              + Denials.reason(AclOperation.DESCRIBE, e, e.toString()),
-          e);
+      throw failure(e);
     } catch (TimeoutException e) {
-      throw new IOException("could not list the members of the group: no answer in time", e);
+      throw new NoAnswerException("no answer in time", e);
+    }
+  }
+
+  /** What a failure to list the members means: a wait, or the end of the start. */
+  static IOException failure(ExecutionException e) {
+    return e.getCause() instanceof RetriableException passing
+        ? new NoAnswerException("no answer: " + passing.getMessage(), e)
+        : new IOException(
+            "could not list the members of the group: "
+                + Denials.reason(AclOperation.DESCRIBE, e, e.toString()),
+            e);
+  }
+
+  /** The group does not answer for now, for example because its coordinator moves. */
+  static final class NoAnswerException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    NoAnswerException(String message, Throwable cause) {
+      super(message, cause);
     }
   }
 

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.config;
 
 import static io.zcbot.sandbox.worker.config.Environment.problem;
+import static io.zcbot.sandbox.worker.config.Environment.problems;
 import static io.zcbot.sandbox.worker.config.Environment.read;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -37,6 +38,9 @@ class KafkaConfigTest {
           PARTITION_ASSIGNMENT_STRATEGY | x   | the Kafka property partition.assignment.strategy can't be set: with another one than cooperative-sticky a worker that joins makes all others reap their sandboxes
           MAX_POLL_INTERVAL_MS      | 59999   | the Kafka property max.poll.interval.ms must be at least 60000: a rebalance waits for running work for up to 50 s
           SESSION_TIMEOUT_MS        | 5999    | the Kafka property session.timeout.ms must be at least 6000: a worker may announce results for 4 s after the group last heard of it
+          RETRY_BACKOFF_MS          | 1001    | the Kafka property retry.backoff.ms must be at most 1000: a worker that reaches the group again announces results after 1.5 s, and relies on a heartbeat before
+          RETRY_BACKOFF_MAX_MS      | 10000   | the Kafka property retry.backoff.max.ms must be at most 1000: a worker that reaches the group again announces results after 1.5 s, and relies on a heartbeat before
+          BATCH_SIZE                | 16777216 | the Kafka property batch.size must be at most 2097152, a quarter of buffer.memory: a batch that finds no room there is never published; lower it, or set buffer.memory to at least 67108864
           MAX_REQUEST_SIZE          | 1048575 | the Kafka property max.request.size must be at least 1048576: the largest valid records could not be forwarded, nor the largest answers be published
           BUFFER_MEMORY             | 1048575 | the Kafka property buffer.memory must be at least 1048576: the largest valid records could not be forwarded, nor the largest answers be published
           RETRIES                   | 0       | the Kafka property retries must be at least 1: without them a published result can be lost
@@ -51,6 +55,19 @@ class KafkaConfigTest {
   void kafkaPropertiesTheWorkerOwnsAreRefusedWithAReason(String key, String value, String problem) {
     assertThat(problem("ZCBOT_KAFKA_" + key, value))
         .isEqualTo("ZCBOT_KAFKA_" + key + "=" + value + ": " + problem);
+  }
+
+  @Test
+  void batchesHaveRoomInTheMemoryThatIsGiven() throws Exception {
+    String size = "ZCBOT_KAFKA_BATCH_SIZE";
+    String memory = "ZCBOT_KAFKA_BUFFER_MEMORY";
+    assertThat(read(size, "2097152").kafka().properties()).containsEntry("batch.size", "2097152");
+    assertThat(read(size, "16777216", memory, "67108864").kafka().properties())
+        .containsEntry("batch.size", "16777216");
+    assertThat(problems(size, "262145", memory, "1048576"))
+        .singleElement()
+        .asString()
+        .contains("batch.size must be at most 262144", "set buffer.memory to at least 1048580");
   }
 
   @Test

@@ -5,8 +5,10 @@
 package io.zcbot.sandbox.worker.doctor;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.Egress;
@@ -45,6 +47,17 @@ class HostChecksTest {
     assertThat(WorkspaceChecks.root(root, OF_ROOT))
         .satisfies(f -> assertThat(f.level()).isEqualTo(Level.FAIL))
         .satisfies(f -> assertThat(f.fix()).contains("chmod go-w"));
+  }
+
+  /** The worker refuses it, but makes its root in one, such as /tmp. */
+  @Test
+  void aRootThatOthersCanWriteToFailsThoughItIsSticky(@TempDir Path directory) throws Exception {
+    Path root = Files.createDirectory(directory.resolve("root"));
+    Files.setAttribute(root, "unix:mode", 01777);
+    assertThat(WorkspaceChecks.root(root, OF_ROOT).level()).isEqualTo(Level.FAIL);
+    assertThatThrownBy(() -> Workspaces.open(root)).hasMessageContaining("chmod go-w");
+    assertThat(WorkspaceChecks.root(root.resolve("made/later"), OF_ROOT).level())
+        .isEqualTo(Level.OK);
   }
 
   /** Root may write everywhere, but not make a directory below a file. */

@@ -207,6 +207,10 @@ class CommandFollowerTest {
       };
 
   private final AtomicInteger detours = new AtomicInteger();
+
+  /** The instants from which detours were to read. */
+  private final List<Instant> readFrom = new CopyOnWriteArrayList<>();
+
   private final AtomicInteger dropped = new AtomicInteger();
 
   private final CommandFollower follower =
@@ -252,7 +256,14 @@ class CommandFollowerTest {
 
   private Consumer<byte[], byte[]> detour() {
     detours.incrementAndGet();
-    return new MockConsumer<>("earliest");
+    return new MockConsumer<>("earliest") {
+      @Override
+      public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+          Map<TopicPartition, Long> times, Duration timeout) {
+        times.values().forEach(each -> readFrom.add(Instant.ofEpochMilli(each)));
+        return super.offsetsForTimes(times, timeout); // fails, which ends the detour
+      }
+    };
   }
 
   private Map<Integer, CompletableFuture<CommandTakeover.Left>> takeOver(
@@ -842,12 +853,7 @@ class CommandFollowerTest {
   void anExecThatIsReadLateHasItsInputReadFromTheLog(boolean inputFollows) {
     startOwning(HOME);
     publishInput(HOME, "x");
-    await()
-        .until(
-            () -> {
-              ahead.addAndGet(Duration.ofMinutes(1).toNanos());
-              return dropped.get() == 1;
-            });
+    awaitDropped();
     publishInput(HOME, "y");
     publish("sandbox.exec", HOME, exec("one", inputFollows), null);
     await().until(() -> detours.get() == 1);
@@ -856,6 +862,47 @@ class CommandFollowerTest {
   private static String exec(String id, boolean inputFollows) {
     return "{'user_id':'%s','event_id':'%s','command':['true'],'input':%s}"
         .formatted(ANNA, id, inputFollows);
+  }
+
+  private void awaitDropped() {
+    await()
+        .until(
+            () -> {
+              ahead.addAndGet(Duration.ofMinutes(1).toNanos());
+              return dropped.get() == 1;
+            });
+  }
+
+  /** Anybody can write the header, and whoever reads the log for days takes others' turns. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void anExecThatSaysItWasForwardedForAgesHasTheLogReadFromSomeMinutesAgo(boolean isOfBefore) {
+    consumer.ends.put(new TopicPartition("sandbox.exec", HOME), isOfBefore ? 1L : 0L);
+    startOwning(HOME);
+    publishInput(HOME, "x");
+    awaitDropped();
+    Instant before = Instant.now();
+    publish("sandbox.exec", HOME, lastingExec("one"), "0-0@0");
+    await().until(() -> readFrom.size() == 1);
+    assertThat(readFrom.getFirst()).isAfter(before.minus(Duration.ofMinutes(12)));
+  }
+
+  private static String lastingExec(String id) {
+    return ("{'user_id':'%s','event_id':'%s','command':['true'],'input':true,"
+            + "'expires_at':'2200-01-01T00:00:00Z'}")
+        .formatted(ANNA, id);
+  }
+
+  /** Its inputs may have been in their partition all the time. */
+  @Test
+  void anExecThatWasForwardedLateHasItsInputReadFromItsFirstTime() {
+    startOwning(HOME);
+    publishInput(HOME, "x");
+    awaitDropped();
+    Instant first = Instant.now().minus(Duration.ofMinutes(9));
+    publish("sandbox.exec", HOME, lastingExec("one"), "0-0@" + first.toEpochMilli());
+    await().until(() -> readFrom.size() == 1);
+    assertThat(readFrom.getFirst()).isBefore(first.minus(Duration.ofMinutes(1)));
   }
 
   /** What it gets is read since a minute before the assignment, and may have been read before. */

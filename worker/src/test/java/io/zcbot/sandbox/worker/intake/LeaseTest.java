@@ -8,9 +8,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.kafka.clients.CommonClientConfigs;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.junit.jupiter.api.Test;
 
 class LeaseTest {
@@ -42,6 +46,17 @@ class LeaseTest {
     assertThat(countsOnceAnswered()).isFalse();
     time.pass(Duration.ofNanos(1));
     assertThat(countsOnceAnswered()).isTrue();
+  }
+
+  /** Deployments can't set more. */
+  @Test
+  void aClientThatKeepsKafkasDefaultsHasSentAHeartbeatByThen() {
+    Map<String, Object> defaults = ConsumerConfig.configDef().defaultValues();
+    for (String each : List.of("retry.backoff.ms", "retry.backoff.max.ms")) {
+      double millis = ((Number) defaults.get(each)).doubleValue();
+      assertThat(millis * (1 + CommonClientConfigs.RETRY_BACKOFF_JITTER))
+          .isLessThan(Lease.HEARTBEAT.toMillis());
+    }
   }
 
   private void outage() {

@@ -11,6 +11,7 @@ import os
 import subprocess
 import threading
 import time
+import uuid
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -437,6 +438,121 @@ def test_a_command_with_input_on_its_way_is_not_published_again(core: Core) -> N
     log.exited(user, call.id, "rejected", retryable=True)
     assert isinstance(call.future.exception(PATIENCE), CommandNotStartedError)
     assert [kind for kind, _ in log.published] == ["exec", "input"]
+
+
+class LockStandIn:
+    """A lock that tells of each request for it, before the request is granted."""
+
+    def __init__(self, lock: Any, asked: Callable[[], object]) -> None:
+        self._lock = lock
+        self._asked = asked
+
+    def __enter__(self) -> None:
+        self._asked()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+class Repetition:
+    """A command that was refused. ``run`` publishes it again, and acts once in the middle of that: when it asks
+    for the lock, or while it has the lock.
+    """
+
+    def __init__(self, core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.core = core
+        self.log = log_of(core)
+        user = new_user()
+        self.call = command(user)
+        core.begin(self.call)
+        self.log.exited(user, self.call.id, "rejected", retryable=True)
+        self.before_lock: Callable[[], object] | None = None
+        self.with_lock: Callable[[], object] | None = None
+        #: Set when another thread asks for the lock.
+        self.is_awaited = threading.Event()
+        self._thread = threading.current_thread()
+        monkeypatch.setattr(core._in_flight, "lock", LockStandIn(core._in_flight.lock, self._asked))
+        monkeypatch.setattr(requests, "new_id", self.new_id)
+
+    def run(self) -> None:
+        self.core._in_flight._retry(self.call)
+
+    def _asked(self) -> None:
+        if threading.current_thread() is not self._thread:
+            self.is_awaited.set()
+        elif self.before_lock is not None:
+            act, self.before_lock = self.before_lock, None
+            act()
+
+    def new_id(self) -> str:
+        if threading.current_thread() is self._thread and self.with_lock is not None:
+            act, self.with_lock = self.with_lock, None
+            act()
+        return str(uuid.uuid4())
+
+    def published(self, kind: str) -> list[dict[str, Any]]:
+        return [fields for each, fields in self.log.published if each == kind]
+
+
+def test_input_that_comes_just_before_a_command_is_repeated_prevents_that(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command would read its input without the beginning."""
+    repetition = Repetition(core, monkeypatch)
+    call = repetition.call
+    repetition.before_lock = lambda: core.send_input(call, {"data": "beginning"})
+    repetition.run()
+    assert isinstance(call.future.exception(0), CommandNotStartedError)
+    (exec_,), (input_,) = repetition.published("exec"), repetition.published("input")
+    assert input_["exec_id"] == exec_["event_id"]
+
+
+def test_input_that_comes_while_a_command_is_repeated_is_for_the_new_attempt(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repetition = Repetition(core, monkeypatch)
+    sent: list[Future[object]] = []
+
+    def send() -> None:
+        sent.append(outcome(lambda: core.send_input(repetition.call, {"data": "beginning"})))
+        sent[0].add_done_callback(lambda _: repetition.is_awaited.set())  # or it is sent without the lock
+        assert repetition.is_awaited.wait(PATIENCE)
+
+    repetition.with_lock = send
+    repetition.run()
+    assert sent[0].exception(PATIENCE) is None
+    (_, exec_), (input_,) = repetition.published("exec"), repetition.published("input")
+    assert input_["exec_id"] == exec_["event_id"]
+
+
+def test_a_command_that_is_left_just_before_it_is_repeated_does_not_run_unattended(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For example, because a task is cancelled. The command would run until its time-out."""
+    repetition = Repetition(core, monkeypatch)
+    kills, is_repeated = threading.Event(), threading.Event()
+    left: list[Future[object]] = []
+
+    def new_id() -> str:
+        if threading.current_thread() is not repetition._thread:
+            kills.set()
+            assert is_repeated.wait(PATIENCE)
+        return repetition.new_id()
+
+    def leave() -> None:
+        left.append(outcome(lambda: core.abandon(repetition.call, ClientClosedError("left"))))
+        assert kills.wait(PATIENCE)
+
+    monkeypatch.setattr(requests, "new_id", new_id)
+    repetition.before_lock = leave
+    repetition.run()
+    is_repeated.set()
+    assert left[0].exception(PATIENCE) is None
+    assert repetition.call.is_over
+    (signal,) = repetition.published("input")
+    assert signal["signal"] == "KILL"
+    assert [exec_["event_id"] for exec_ in repetition.published("exec")] == [signal["exec_id"]]
 
 
 def test_an_ensure_is_repeated_and_a_late_answer_counts(core: Core) -> None:

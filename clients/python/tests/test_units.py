@@ -11,6 +11,7 @@ import os
 import subprocess
 import threading
 import time
+import tracemalloc
 import uuid
 import weakref
 from collections import deque
@@ -987,6 +988,47 @@ def test_a_file_is_read_whatever_its_name_and_a_link_is_followed(tmp_path: Path)
         files.read(f"{tmp_path}/missing")
     with pytest.raises(FileError, match="(?i)is a directory"):
         files.read(str(tmp_path))
+
+
+def files_whose_listing_is(listing: bytes) -> Files:
+    machine: Any = SimpleNamespace(run=lambda *_, **__: SimpleNamespace(ok=True, stdout=listing, truncated=False))
+    return Files(machine)
+
+
+@pytest.mark.parametrize(
+    ("listing", "message", "most_bytes"),
+    [
+        (lambda size: bytes(size), "not a listing", 1 << 20),
+        (lambda size: b"f 0 0 " + b"a" * (size - 7) + b"\0", "not a listing", 1 << 20),
+        (lambda size: b"f 0 0 a\0" * (size // 8), "more than 100000 entries", 64 << 20),
+    ],
+    ids=["empty", "long", "short"],
+)
+def test_a_listing_that_the_sandbox_makes_up_takes_little_memory(
+    listing: Callable[[int], bytes], message: str, most_bytes: int
+) -> None:
+    """Code in the sandbox can write to the standard output of ``find``."""
+    files = files_whose_listing_is(listing(requests.MAX_OUTPUT_BYTES))
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileError, match=message):
+            files.list("a")
+        assert tracemalloc.get_traced_memory()[1] < most_bytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_entries_are_listed_up_to_the_bound_and_by_name() -> None:
+    names = [str(number) for number in range(100_000)]
+    listing = b"".join(b"f 1 2.5 %b\0" % name.encode() for name in names)
+    assert [entry.name for entry in files_whose_listing_is(listing).list("a")] == sorted(names)
+    (entry,) = files_whose_listing_is(b"d 4096 1.5 a b \xff\0").list("a")
+    assert (entry.kind, entry.size, entry.name) == ("directory", 4096, "a b \udcff")
+    assert entry.modified.timestamp() == 1.5
+    assert files_whose_listing_is(b"").list("a") == []
+    for cut in (b"f 0 0 a\0f 0 0 b", b"f 0 nan a\0", b"f 0 0\0"):
+        with pytest.raises(FileError, match="not a listing"):
+            files_whose_listing_is(cut).list("a")
 
 
 def test_a_release_that_the_queue_does_not_take_ends_with_its_time(core: Core) -> None:

@@ -54,6 +54,13 @@ if [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ]; then echo 'is not a regular fi
 exec dd if="$1" bs=64K iflag=skip_bytes,count_bytes,fullblock skip="$2" count="$3" status=none
 """
 
+#: How many entries of a directory are listed at most, because the sandbox says how many there are, and each takes
+#: more memory than its bytes.
+_MAX_ENTRIES = 100_000
+
+#: Longer than any entry in a listing, whose name has at most 255 bytes.
+_MAX_ENTRY_BYTES = 4096
+
 _KINDS = {"f": "file", "d": "directory", "l": "link"}
 
 
@@ -172,7 +179,10 @@ class Files:
         return result.stdout
 
     def list(self, path: str = WORKSPACE) -> list[Entry]:
-        """Lists a directory, sorted by name."""
+        """Lists a directory, sorted by name.
+
+        Raises ``FileError`` if it has more than 100,000 entries, or more than fit into 16 MiB.
+        """
         directory = resolved(path).rstrip("/") + "/"
         result = self._run(
             path,
@@ -239,17 +249,27 @@ def _pieces(data: BinaryIO) -> Iterator[bytes]:
 
 
 def _entries(path: str, listing: bytes) -> Iterator[Entry]:
-    """Parses the output of ``find``, which the sandbox may have replaced."""
-    for line in listing.split(b"\0")[:-1]:
-        try:
-            kind, size, modified, name = line.decode(errors="surrogateescape").split(" ", 3)
-            yield Entry(
-                name=name,
-                kind=_KINDS.get(kind, "other"),
-                size=int(size),
-                modified=datetime.fromtimestamp(float(modified), timezone.utc),
-            )
-        except (ValueError, OverflowError, OSError):
-            raise FileError(path, "the sandbox's answer is not a listing") from None
+    """Parses the output of ``find``, which the sandbox may have replaced: nothing of the size of the whole listing
+    is made of it, and it is read up to the first invalid entry only.
+    """
+    count = start = 0
+    while start < len(listing):
+        end = listing.find(b"\0", start, start + _MAX_ENTRY_BYTES)
+        count += 1
+        if count > _MAX_ENTRIES:
+            raise FileError(path, f"has more than {_MAX_ENTRIES} entries; list parts of it by a command")
+        yield _entry(path, b"" if end < 0 else listing[start:end])
+        start = end + 1
 
 
+def _entry(path: str, line: bytes) -> Entry:
+    try:
+        kind, size, modified, name = line.decode(errors="surrogateescape").split(" ", 3)
+        return Entry(
+            name=name,
+            kind=_KINDS.get(kind, "other"),
+            size=int(size),
+            modified=datetime.fromtimestamp(float(modified), timezone.utc),
+        )
+    except (ValueError, OverflowError, OSError):
+        raise FileError(path, "the sandbox's answer is not a listing") from None

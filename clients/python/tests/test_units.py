@@ -8,6 +8,7 @@ import gc
 import json
 import math
 import os
+import stat
 import subprocess
 import threading
 import time
@@ -40,6 +41,7 @@ from zcbot_sandbox import (
     Result,
     Run,
     Sandbox,
+    SandboxError,
     SandboxFailedError,
     aio,
     calls,
@@ -898,8 +900,9 @@ async def test_a_file_operation_that_is_cancelled_is_killed(core: Core) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    exec_, signal = log.wait_published(2)
+    exec_, signal, removal = log.wait_published(3)
     assert (signal["exec_id"], signal["signal"]) == (exec_["event_id"], "KILL")
+    assert removal["command"][-1] in exec_["command"]
 
 
 @pytest.mark.parametrize("turns", range(1, 6))
@@ -942,7 +945,8 @@ def test_what_may_be_done_twice_with_files_is_repeated(
     done = outcome(lambda: act(sandbox_of(core, user).files))
 
     def execs() -> list[dict[str, Any]]:
-        return [fields for kind, fields in log.published if kind == "exec"]
+        """Returns all but those that remove a temporary file."""
+        return [fields for kind, fields in log.published if kind == "exec" and fields.get("ensure", True)]
 
     for number, reason in enumerate(["lost", "sandbox_gone", "lost"][:tries]):
         deadline = time.monotonic() + PATIENCE
@@ -952,6 +956,44 @@ def test_what_may_be_done_twice_with_files_is_repeated(
     assert isinstance(done.exception(PATIENCE), CommandLostError)
     assert len(execs()) == tries
     assert len({each["event_id"] for each in execs()}) == tries
+
+
+def test_a_write_that_is_killed_leaves_no_temporary_file(core: Core, tmp_path: Path) -> None:
+    """Here, because its content can't be read to the end."""
+    log = log_of(core)
+
+    def read(size: int) -> bytes:
+        ((_, write),) = log.published
+        with subprocess.Popen(write["command"], stdin=subprocess.PIPE) as it:
+            deadline = time.monotonic() + PATIENCE
+            while not os.listdir(tmp_path) and time.monotonic() < deadline:
+                time.sleep(0.005)
+            it.kill()
+        raise OSError("can't be read")
+
+    content: Any = SimpleNamespace(read=read)
+    with pytest.raises(OSError, match="can't be read"):
+        sandbox_of(core, new_user()).files.write(f"{tmp_path}/a", content)
+    assert len(os.listdir(tmp_path)) == 1
+    _, signal, removal = log.wait_published(3)
+    assert signal["signal"] == "KILL"
+    assert not removal["ensure"], "no sandbox is made for that"
+    assert removal["timeout_seconds"] <= 10
+    subprocess.run(removal["command"], check=True, timeout=PATIENCE)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("reason", "commands"), [("timeout", ["rm"]), ("exited", []), ("failed", [])])
+def test_only_a_write_that_was_killed_is_followed_by_a_removal(
+    core: Core, reason: str, commands: list[str]
+) -> None:
+    """Another one has removed its temporary file, or has not begun."""
+    log, user = log_of(core), new_user()
+    done = outcome(lambda: sandbox_of(core, user).files.write("a", b"new"))
+    (write,) = log.wait_published(1)
+    log.exited(user, write["event_id"], reason, exit_code=1)
+    assert isinstance(done.exception(PATIENCE), SandboxError)
+    assert [fields["command"][0] for _, fields in log.published[1:]] == commands
 
 
 def files_of_this_machine() -> Files:
@@ -973,6 +1015,18 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, name: str) -> None:
     (tmp_path / "link").symlink_to("fifo")
     with pytest.raises(FileError, match="is not a regular file"):
         files_of_this_machine().read(str(tmp_path / name), max_bytes=1000)
+
+
+def test_a_file_is_written_whatever_its_name_and_nothing_else_is_left(tmp_path: Path) -> None:
+    files = files_of_this_machine()
+    for name, mode in (("-n", 0o644), ("$(exit 1)", 0o600), ("line\nbreak\n", 0o444)):
+        for content in (b"first", b""):
+            assert files.write(f"{tmp_path}/new/{name}", content, mode=mode) == len(content)
+            assert (tmp_path / "new" / name).read_bytes() == content
+        assert stat.S_IMODE((tmp_path / "new" / name).stat().st_mode) == mode
+    with pytest.raises(FileError, match="is a directory"):
+        files.write(f"{tmp_path}/new", b"content")
+    assert (os.listdir(tmp_path), len(os.listdir(tmp_path / "new"))) == (["new"], 3)
 
 
 def test_a_file_is_read_whatever_its_name_and_a_link_is_followed(tmp_path: Path) -> None:

@@ -558,6 +558,24 @@ def test_a_command_that_is_left_just_before_it_is_repeated_does_not_run_unattend
     assert [exec_["event_id"] for exec_ in repetition.published("exec")] == [signal["exec_id"]]
 
 
+def test_a_command_that_is_left_while_it_begins_is_not_published(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For example, because a task is cancelled while brokers tell where to read from. Nobody would kill it."""
+    log, call = log_of(core), command(new_user())
+    fail = call.fail
+
+    def begin_and_fail(error: BaseException) -> None:
+        core.begin(call)
+        fail(error)
+
+    monkeypatch.setattr(call, "fail", begin_and_fail)
+    core.abandon(call, ClientClosedError("left"))
+    assert isinstance(call.future.exception(0), ClientClosedError)
+    assert log.published == []
+    assert core._in_flight._calls == {}
+
+
 def test_an_ensure_is_repeated_and_a_late_answer_counts(core: Core) -> None:
     log, user = log_of(core), new_user()
     call = ensure_call(user, PATIENCE, None)

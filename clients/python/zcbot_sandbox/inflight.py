@@ -88,7 +88,7 @@ class InFlight:
 
     def _publish(self, call: Call[Any]) -> None:
         """Publishes one attempt."""
-        if call.is_over:
+        if call.is_over or call.is_given_up:
             return
         now = time.monotonic()
         value = call.value(self._name, now)
@@ -165,10 +165,14 @@ class InFlight:
         """Gives up a call for which nobody waits: a request that is not published yet will not be, and a
         command is killed.
         """
-        if not call.is_over:
-            if isinstance(call, ExecCall) and self._call_of(call.key, call.id) is not None:
-                self._kill(call)
-            call.fail(error)
+        if call.is_over:
+            return
+        with self.lock:  # what is not published by now will not be, although the call is not over yet
+            call.is_given_up = True
+            may_be_published = self._call_of(call.key, call.id) is not None
+        if isinstance(call, ExecCall) and may_be_published:
+            self._kill(call)
+        call.fail(error)
 
     def _kill(self, call: ExecCall) -> None:
         call.may_retry = False

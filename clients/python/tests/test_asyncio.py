@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from conftest import PATIENCE, Deployment, new_user
@@ -106,6 +109,27 @@ async def test_a_cancelled_command_is_killed(deployment: Deployment, sandbox: As
             lambda fields: fields["exec_id"] != run.id and fields["reason"] == "signalled",
         )
         assert end["signal"] == 9
+
+
+async def test_a_cancelled_write_leaves_neither_a_file_nor_a_part_of_it(sandbox: AsyncSandbox) -> None:
+    goes_on = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield b"x" * 1000
+        assert goes_on.wait(PATIENCE)
+        yield b"y"
+
+    its_pieces = pieces()
+    content: Any = SimpleNamespace(read=lambda size: next(its_pieces, b""))
+    task = asyncio.create_task(sandbox.files.write("left/file", content))
+    begun = "until [ -s left/.zcbot-write-* ]; do sleep 0.1; done"
+    (await sandbox.shell(begun, timeout=PATIENCE)).check()
+    task.cancel()
+    goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    removed = "while [ -e left/.zcbot-write-* ]; do sleep 0.1; done; ls -A left"
+    assert (await sandbox.shell(removed, timeout=PATIENCE)).check().text == ""
 
 
 async def test_keepalive_release_and_reaped(client: AsyncClient) -> None:

@@ -8,9 +8,12 @@ import gc
 import json
 import math
 import os
+import stat
 import subprocess
 import threading
 import time
+import tracemalloc
+import uuid
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -38,6 +41,7 @@ from zcbot_sandbox import (
     Result,
     Run,
     Sandbox,
+    SandboxError,
     SandboxFailedError,
     aio,
     calls,
@@ -439,6 +443,139 @@ def test_a_command_with_input_on_its_way_is_not_published_again(core: Core) -> N
     assert [kind for kind, _ in log.published] == ["exec", "input"]
 
 
+class LockStandIn:
+    """A lock that tells of each request for it, before the request is granted."""
+
+    def __init__(self, lock: Any, asked: Callable[[], object]) -> None:
+        self._lock = lock
+        self._asked = asked
+
+    def __enter__(self) -> None:
+        self._asked()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+class Repetition:
+    """A command that was refused. ``run`` publishes it again, and acts once in the middle of that: when it asks
+    for the lock, or while it has the lock.
+    """
+
+    def __init__(self, core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.core = core
+        self.log = log_of(core)
+        user = new_user()
+        self.call = command(user)
+        core.begin(self.call)
+        self.log.exited(user, self.call.id, "rejected", retryable=True)
+        self.before_lock: Callable[[], object] | None = None
+        self.with_lock: Callable[[], object] | None = None
+        #: Set when another thread asks for the lock.
+        self.is_awaited = threading.Event()
+        self._thread = threading.current_thread()
+        monkeypatch.setattr(core._in_flight, "lock", LockStandIn(core._in_flight.lock, self._asked))
+        monkeypatch.setattr(requests, "new_id", self.new_id)
+
+    def run(self) -> None:
+        self.core._in_flight._retry(self.call)
+
+    def _asked(self) -> None:
+        if threading.current_thread() is not self._thread:
+            self.is_awaited.set()
+        elif self.before_lock is not None:
+            act, self.before_lock = self.before_lock, None
+            act()
+
+    def new_id(self) -> str:
+        if threading.current_thread() is self._thread and self.with_lock is not None:
+            act, self.with_lock = self.with_lock, None
+            act()
+        return str(uuid.uuid4())
+
+    def published(self, kind: str) -> list[dict[str, Any]]:
+        return [fields for each, fields in self.log.published if each == kind]
+
+
+def test_input_that_comes_just_before_a_command_is_repeated_prevents_that(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command would read its input without the beginning."""
+    repetition = Repetition(core, monkeypatch)
+    call = repetition.call
+    repetition.before_lock = lambda: core.send_input(call, {"data": "beginning"})
+    repetition.run()
+    assert isinstance(call.future.exception(0), CommandNotStartedError)
+    (exec_,), (input_,) = repetition.published("exec"), repetition.published("input")
+    assert input_["exec_id"] == exec_["event_id"]
+
+
+def test_input_that_comes_while_a_command_is_repeated_is_for_the_new_attempt(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repetition = Repetition(core, monkeypatch)
+    sent: list[Future[object]] = []
+
+    def send() -> None:
+        sent.append(outcome(lambda: core.send_input(repetition.call, {"data": "beginning"})))
+        sent[0].add_done_callback(lambda _: repetition.is_awaited.set())  # or it is sent without the lock
+        assert repetition.is_awaited.wait(PATIENCE)
+
+    repetition.with_lock = send
+    repetition.run()
+    assert sent[0].exception(PATIENCE) is None
+    (_, exec_), (input_,) = repetition.published("exec"), repetition.published("input")
+    assert input_["exec_id"] == exec_["event_id"]
+
+
+def test_a_command_that_is_left_just_before_it_is_repeated_does_not_run_unattended(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For example, because a task is cancelled. The command would run until its time-out."""
+    repetition = Repetition(core, monkeypatch)
+    kills, is_repeated = threading.Event(), threading.Event()
+    left: list[Future[object]] = []
+
+    def new_id() -> str:
+        if threading.current_thread() is not repetition._thread:
+            kills.set()
+            assert is_repeated.wait(PATIENCE)
+        return repetition.new_id()
+
+    def leave() -> None:
+        left.append(outcome(lambda: core.abandon(repetition.call, ClientClosedError("left"))))
+        assert kills.wait(PATIENCE)
+
+    monkeypatch.setattr(requests, "new_id", new_id)
+    repetition.before_lock = leave
+    repetition.run()
+    is_repeated.set()
+    assert left[0].exception(PATIENCE) is None
+    assert repetition.call.is_over
+    (signal,) = repetition.published("input")
+    assert signal["signal"] == "KILL"
+    assert [exec_["event_id"] for exec_ in repetition.published("exec")] == [signal["exec_id"]]
+
+
+def test_a_command_that_is_left_while_it_begins_is_not_published(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For example, because a task is cancelled while brokers tell where to read from. Nobody would kill it."""
+    log, call = log_of(core), command(new_user())
+    fail = call.fail
+
+    def begin_and_fail(error: BaseException) -> None:
+        core.begin(call)
+        fail(error)
+
+    monkeypatch.setattr(call, "fail", begin_and_fail)
+    core.abandon(call, ClientClosedError("left"))
+    assert isinstance(call.future.exception(0), ClientClosedError)
+    assert log.published == []
+    assert core._in_flight._calls == {}
+
+
 def test_an_ensure_is_repeated_and_a_late_answer_counts(core: Core) -> None:
     log, user = log_of(core), new_user()
     call = ensure_call(user, PATIENCE, None)
@@ -781,8 +918,9 @@ async def test_a_file_operation_that_is_cancelled_is_killed(core: Core) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    exec_, signal = log.wait_published(2)
+    exec_, signal, removal = log.wait_published(3)
     assert (signal["exec_id"], signal["signal"]) == (exec_["event_id"], "KILL")
+    assert removal["command"][-1] in exec_["command"]
 
 
 @pytest.mark.parametrize("turns", range(1, 6))
@@ -825,7 +963,8 @@ def test_what_may_be_done_twice_with_files_is_repeated(
     done = outcome(lambda: act(sandbox_of(core, user).files))
 
     def execs() -> list[dict[str, Any]]:
-        return [fields for kind, fields in log.published if kind == "exec"]
+        """Returns all but those that remove a temporary file."""
+        return [fields for kind, fields in log.published if kind == "exec" and fields.get("ensure", True)]
 
     for number, reason in enumerate(["lost", "sandbox_gone", "lost"][:tries]):
         deadline = time.monotonic() + PATIENCE
@@ -835,6 +974,44 @@ def test_what_may_be_done_twice_with_files_is_repeated(
     assert isinstance(done.exception(PATIENCE), CommandLostError)
     assert len(execs()) == tries
     assert len({each["event_id"] for each in execs()}) == tries
+
+
+def test_a_write_that_is_killed_leaves_no_temporary_file(core: Core, tmp_path: Path) -> None:
+    """Here, because its content can't be read to the end."""
+    log = log_of(core)
+
+    def read(size: int) -> bytes:
+        ((_, write),) = log.published
+        with subprocess.Popen(write["command"], stdin=subprocess.PIPE) as it:
+            deadline = time.monotonic() + PATIENCE
+            while not os.listdir(tmp_path) and time.monotonic() < deadline:
+                time.sleep(0.005)
+            it.kill()
+        raise OSError("can't be read")
+
+    content: Any = SimpleNamespace(read=read)
+    with pytest.raises(OSError, match="can't be read"):
+        sandbox_of(core, new_user()).files.write(f"{tmp_path}/a", content)
+    assert len(os.listdir(tmp_path)) == 1
+    _, signal, removal = log.wait_published(3)
+    assert signal["signal"] == "KILL"
+    assert not removal["ensure"], "no sandbox is made for that"
+    assert removal["timeout_seconds"] <= 10
+    subprocess.run(removal["command"], check=True, timeout=PATIENCE)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("reason", "commands"), [("timeout", ["rm"]), ("exited", []), ("failed", [])])
+def test_only_a_write_that_was_killed_is_followed_by_a_removal(
+    core: Core, reason: str, commands: list[str]
+) -> None:
+    """Another one has removed its temporary file, or has not begun."""
+    log, user = log_of(core), new_user()
+    done = outcome(lambda: sandbox_of(core, user).files.write("a", b"new"))
+    (write,) = log.wait_published(1)
+    log.exited(user, write["event_id"], reason, exit_code=1)
+    assert isinstance(done.exception(PATIENCE), SandboxError)
+    assert [fields["command"][0] for _, fields in log.published[1:]] == commands
 
 
 def files_of_this_machine() -> Files:
@@ -858,6 +1035,18 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, name: str) -> None:
         files_of_this_machine().read(str(tmp_path / name), max_bytes=1000)
 
 
+def test_a_file_is_written_whatever_its_name_and_nothing_else_is_left(tmp_path: Path) -> None:
+    files = files_of_this_machine()
+    for name, mode in (("-n", 0o644), ("$(exit 1)", 0o600), ("line\nbreak\n", 0o444)):
+        for content in (b"first", b""):
+            assert files.write(f"{tmp_path}/new/{name}", content, mode=mode) == len(content)
+            assert (tmp_path / "new" / name).read_bytes() == content
+        assert stat.S_IMODE((tmp_path / "new" / name).stat().st_mode) == mode
+    with pytest.raises(FileError, match="is a directory"):
+        files.write(f"{tmp_path}/new", b"content")
+    assert (os.listdir(tmp_path), len(os.listdir(tmp_path / "new"))) == (["new"], 3)
+
+
 def test_a_file_is_read_whatever_its_name_and_a_link_is_followed(tmp_path: Path) -> None:
     files = files_of_this_machine()
     content = bytes(range(256)) * 1000  # two pieces
@@ -871,6 +1060,47 @@ def test_a_file_is_read_whatever_its_name_and_a_link_is_followed(tmp_path: Path)
         files.read(f"{tmp_path}/missing")
     with pytest.raises(FileError, match="(?i)is a directory"):
         files.read(str(tmp_path))
+
+
+def files_whose_listing_is(listing: bytes) -> Files:
+    machine: Any = SimpleNamespace(run=lambda *_, **__: SimpleNamespace(ok=True, stdout=listing, truncated=False))
+    return Files(machine)
+
+
+@pytest.mark.parametrize(
+    ("listing", "message", "most_bytes"),
+    [
+        (lambda size: bytes(size), "not a listing", 1 << 20),
+        (lambda size: b"f 0 0 " + b"a" * (size - 7) + b"\0", "not a listing", 1 << 20),
+        (lambda size: b"f 0 0 a\0" * (size // 8), "more than 100000 entries", 64 << 20),
+    ],
+    ids=["empty", "long", "short"],
+)
+def test_a_listing_that_the_sandbox_makes_up_takes_little_memory(
+    listing: Callable[[int], bytes], message: str, most_bytes: int
+) -> None:
+    """Code in the sandbox can write to the standard output of ``find``."""
+    files = files_whose_listing_is(listing(requests.MAX_OUTPUT_BYTES))
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileError, match=message):
+            files.list("a")
+        assert tracemalloc.get_traced_memory()[1] < most_bytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_entries_are_listed_up_to_the_bound_and_by_name() -> None:
+    names = [str(number) for number in range(100_000)]
+    listing = b"".join(b"f 1 2.5 %b\0" % name.encode() for name in names)
+    assert [entry.name for entry in files_whose_listing_is(listing).list("a")] == sorted(names)
+    (entry,) = files_whose_listing_is(b"d 4096 1.5 a b \xff\0").list("a")
+    assert (entry.kind, entry.size, entry.name) == ("directory", 4096, "a b \udcff")
+    assert entry.modified.timestamp() == 1.5
+    assert files_whose_listing_is(b"").list("a") == []
+    for cut in (b"f 0 0 a\0f 0 0 b", b"f 0 nan a\0", b"f 0 0\0"):
+        with pytest.raises(FileError, match="not a listing"):
+            files_whose_listing_is(cut).list("a")
 
 
 def test_a_release_that_the_queue_does_not_take_ends_with_its_time(core: Core) -> None:

@@ -57,6 +57,8 @@ class Call(Generic[_T]):
         #: The ids of all attempts. A late ready for an earlier attempt is an answer, too.
         self.ids: list[str] = [self.id]
         self.may_retry = True
+        #: Whether nobody waits for the outcome any more, so that nothing may be published.
+        self.is_given_up = False
         self.tries = 0
         self.future: Future[_T] = Future()
         self.last_refusal: SandboxError | None = None

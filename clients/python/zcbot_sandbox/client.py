@@ -290,6 +290,23 @@ class Sandbox:
             run.begin()
             return run.result()
 
+    def run_unattended(self, *command: str) -> None:
+        """Runs a short command if there is a sandbox, soon, and whether a cancellation has come or not. For this
+        package only. Never blocks, and does nothing if the client is closed.
+        """
+        call = exec_call(
+            self.user,
+            command=command,
+            input=None,
+            env=None,
+            cwd="/",
+            timeout=10,
+            wait=30,
+            max_output_bytes=0,
+            ensure=False,
+        )
+        self.core.begin_soon(call)
+
     def _command(self, call: ExecCall) -> Run:
         if self._cancellation is not None:
             self._cancellation.watch(call)

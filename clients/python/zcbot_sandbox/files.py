@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, BinaryIO
 
 from . import requests
-from .errors import CommandLostError, FileError, InvalidRequestError, SandboxGoneError
+from .errors import CommandLostError, CommandNotStartedError, FileError, InvalidRequestError, SandboxGoneError
 from .result import Result
 
 if TYPE_CHECKING:
@@ -35,17 +35,18 @@ _TIMEOUT = 300.0
 #: How often a piece is read or written at most, if the sandbox or its worker ends meanwhile.
 _ATTEMPTS = 3
 
-#: Arguments: target, its directory, mode. Others see the old file until the new one is complete.
+#: Arguments: target, its directory, a temporary file there, mode. Others see the old file until the new one is
+#: complete.
 _WRITE = """
 set -eu
 mkdir -p -- "$2"
 if [ -d "$1" ]; then echo 'is a directory' >&2; exit 1; fi
-temporary=$(mktemp -p "$2" .zcbot-write.XXXXXXXX)
-trap 'rm -f -- "$temporary"' EXIT
-cat >"$temporary"
-stat -c %s -- "$temporary"
-chmod -- "$3" "$temporary"
-mv -fT -- "$temporary" "$1"
+trap 'rm -f -- "$3"' EXIT
+umask 077
+cat >"$3"
+stat -c %s -- "$3"
+chmod -- "$4" "$3"
+mv -fT -- "$3" "$1"
 """
 
 #: Arguments: source, start, size. Opening a FIFO would wait for a writer, and reading a device might never end.
@@ -53,6 +54,13 @@ _READ = """
 if [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ]; then echo 'is not a regular file' >&2; exit 1; fi
 exec dd if="$1" bs=64K iflag=skip_bytes,count_bytes,fullblock skip="$2" count="$3" status=none
 """
+
+#: How many entries of a directory are listed at most, because the sandbox says how many there are, and each takes
+#: more memory than its bytes.
+_MAX_ENTRIES = 100_000
+
+#: Longer than any entry in a listing, whose name has at most 255 bytes.
+_MAX_ENTRY_BYTES = 4096
 
 _KINDS = {"f": "file", "d": "directory", "l": "link"}
 
@@ -103,28 +111,41 @@ class Files:
         """Writes a whole file from bytes, text (in UTF-8) or a binary file, and returns the number of bytes.
 
         ``mode`` is the file's permissions, ``timeout`` the time for the command in seconds. Missing
-        directories are created. Other programs see either the old file or all of the new one.
+        directories are created. Other programs see either the old file or all of the new one. If the command is
+        killed, its temporary file (``.zcbot-write-…``) is removed soon afterwards, unless the sandbox has ended.
         """
         target = resolved(path)
         if target.endswith("/"):
             raise InvalidRequestError("path", f"{path[:64]!r} names a directory")
         if not 0 <= mode <= 0o777:
             raise InvalidRequestError("mode", f"is {mode!r}; it must be from 0 to 0o777")
-        command = ("bash", "-c", _WRITE, "write", target, posixpath.dirname(target), f"{mode:o}")
-        if isinstance(data, IN_MEMORY):
-            content = requests.stdin_bytes(data)
-            size = len(content)
-            # Longer content is sent after the exec, and commands that read such input are never repeated.
-            attempts = _ATTEMPTS if size <= requests.MAX_INLINE_INPUT else 1
-            result = self._run(path, *command, input=content, timeout=timeout, attempts=attempts)
-        else:
-            with self._sandbox.start(*command, stdin=True, timeout=timeout) as run:
-                size = run.write_from(_pieces(data))
-                run.close_stdin()
-                result = _ended(path, run.result())
+        directory = posixpath.dirname(target)
+        temporary = posixpath.join(directory, f".zcbot-write-{requests.new_id()}")
+        command = ("bash", "-c", _WRITE, "write", target, directory, temporary, f"{mode:o}")
+        try:
+            size, result = self._write(path, command, data, timeout)
+        except (InvalidRequestError, CommandNotStartedError, FileError):
+            raise  # no command has run, or it has removed its temporary file
+        except BaseException:  # it is killed, and then it does not remove the file itself
+            self._sandbox.run_unattended("rm", "-f", "--", temporary)
+            raise
         if result.stdout.strip() != str(size).encode():
             raise FileError(path, f"not all of the {size} bytes arrived")
         return size
+
+    def _write(
+        self, path: str, command: tuple[str, ...], data: bytes | str | BinaryIO, timeout: float
+    ) -> tuple[int, Result]:
+        if isinstance(data, IN_MEMORY):
+            content = requests.stdin_bytes(data)
+            # Longer content is sent after the exec, and commands that read such input are never repeated.
+            attempts = _ATTEMPTS if len(content) <= requests.MAX_INLINE_INPUT else 1
+            result = self._run(path, *command, input=content, timeout=timeout, attempts=attempts)
+            return len(content), result
+        with self._sandbox.start(*command, stdin=True, timeout=timeout) as run:
+            size = run.write_from(_pieces(data))
+            run.close_stdin()
+            return size, _ended(path, run.result())
 
     def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
         """Returns the content of a file.
@@ -172,7 +193,10 @@ class Files:
         return result.stdout
 
     def list(self, path: str = WORKSPACE) -> list[Entry]:
-        """Lists a directory, sorted by name."""
+        """Lists a directory, sorted by name.
+
+        Raises ``FileError`` if it has more than 100,000 entries, or more than fit into 16 MiB.
+        """
         directory = resolved(path).rstrip("/") + "/"
         result = self._run(
             path,
@@ -239,17 +263,27 @@ def _pieces(data: BinaryIO) -> Iterator[bytes]:
 
 
 def _entries(path: str, listing: bytes) -> Iterator[Entry]:
-    """Parses the output of ``find``, which the sandbox may have replaced."""
-    for line in listing.split(b"\0")[:-1]:
-        try:
-            kind, size, modified, name = line.decode(errors="surrogateescape").split(" ", 3)
-            yield Entry(
-                name=name,
-                kind=_KINDS.get(kind, "other"),
-                size=int(size),
-                modified=datetime.fromtimestamp(float(modified), timezone.utc),
-            )
-        except (ValueError, OverflowError, OSError):
-            raise FileError(path, "the sandbox's answer is not a listing") from None
+    """Parses the output of ``find``, which the sandbox may have replaced: nothing of the size of the whole listing
+    is made of it, and it is read up to the first invalid entry only.
+    """
+    count = start = 0
+    while start < len(listing):
+        end = listing.find(b"\0", start, start + _MAX_ENTRY_BYTES)
+        count += 1
+        if count > _MAX_ENTRIES:
+            raise FileError(path, f"has more than {_MAX_ENTRIES} entries; list parts of it by a command")
+        yield _entry(path, b"" if end < 0 else listing[start:end])
+        start = end + 1
 
 
+def _entry(path: str, line: bytes) -> Entry:
+    try:
+        kind, size, modified, name = line.decode(errors="surrogateescape").split(" ", 3)
+        return Entry(
+            name=name,
+            kind=_KINDS.get(kind, "other"),
+            size=int(size),
+            modified=datetime.fromtimestamp(float(modified), timezone.utc),
+        )
+    except (ValueError, OverflowError, OSError):
+        raise FileError(path, "the sandbox's answer is not a listing") from None

@@ -88,7 +88,7 @@ class InFlight:
 
     def _publish(self, call: Call[Any]) -> None:
         """Publishes one attempt."""
-        if call.is_over:
+        if call.is_over or call.is_given_up:
             return
         now = time.monotonic()
         value = call.value(self._name, now)
@@ -108,14 +108,17 @@ class InFlight:
             call.fail(e)
 
     def _retry(self, call: Call[Any]) -> None:
-        if not call.may_retry and call.last_refusal is not None:
-            call.fail(call.last_refusal)
-        with self.lock:
+        with self.lock:  # whoever sends input has prevented this attempt, or sends it to this one
             if call.is_over:
                 return
-            call.renew()
-            self._register(call)
-        self._publish(call)
+            refusal = None if call.may_retry else call.last_refusal
+            if refusal is None:
+                call.renew()
+                self._register(call)
+        if refusal is None:
+            self._publish(call)
+        else:
+            call.fail(refusal)
 
     def _register(self, call: Call[Any]) -> None:
         self._calls.setdefault(call.key, {})[call.id] = call
@@ -129,9 +132,11 @@ class InFlight:
         """Publishes input. Never blocks; raises ``BufferError`` if the producer is full."""
         if self._closing.is_set():
             raise ClientClosedError
-        if "data" in content or "data_base64" in content or "eof" in content:
-            call.may_retry = False  # another attempt would not have it
-        value = requests.input_value(call.user, call.id, content)
+        with self.lock:  # so that no attempt begins after the one that gets the input
+            if "data" in content or "data_base64" in content or "eof" in content:
+                call.may_retry = False  # another attempt would not have it
+            exec_id = call.id
+        value = requests.input_value(call.user, exec_id, content)
         self._log.publish("input", call.key, value, on_delivery=on_delivery)
 
     # --- ends ----------------------------------------------------------------------------------
@@ -160,10 +165,14 @@ class InFlight:
         """Gives up a call for which nobody waits: a request that is not published yet will not be, and a
         command is killed.
         """
-        if not call.is_over:
-            if isinstance(call, ExecCall) and self._call_of(call.key, call.id) is not None:
-                self._kill(call)
-            call.fail(error)
+        if call.is_over:
+            return
+        with self.lock:  # what is not published by now will not be, although the call is not over yet
+            call.is_given_up = True
+            may_be_published = self._call_of(call.key, call.id) is not None
+        if isinstance(call, ExecCall) and may_be_published:
+            self._kill(call)
+        call.fail(error)
 
     def _kill(self, call: ExecCall) -> None:
         call.may_retry = False

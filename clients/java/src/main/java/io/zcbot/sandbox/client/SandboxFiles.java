@@ -42,8 +42,16 @@ public final class SandboxFiles {
         skip="$2" count="$3" status=none
       """;
 
-  private static final String WRITE =
+  /**
+   * Without the first check, {@code dd} would put zeros in the place of the earlier pieces if they
+   * went with their sandbox. A piece that is written twice finds itself there.
+   */
+  static final String WRITE =
       """
+      if [ "$(stat -c %s -- "$1" 2>/dev/null || echo 0)" -lt "$2" ]; then
+        echo "the beginning of the file is gone: its sandbox ended while it was written; write it again" >&2
+        exit 1
+      fi
       mkdir -p -- "${1%/*}/" && exec dd of="$1" bs=64K iflag=fullblock oflag=seek_bytes \
         seek="$2" conv=notrunc status=none
       """;
@@ -161,7 +169,8 @@ public final class SandboxFiles {
    *
    * @param content read to its end, and not closed
    * @throws IOException if the content cannot be read; the file is not changed then
-   * @throws SandboxFileException if the file cannot be written
+   * @throws SandboxFileException if the file cannot be written, or if what was written of it went
+   *     with its sandbox, as in {@code /tmp}; write it again then
    */
   public void write(String path, InputStream content) throws IOException, InterruptedException {
     String target = absolute(path);

@@ -95,6 +95,28 @@ class SandboxFilesTest {
     assertThat(temporary).doesNotExist();
   }
 
+  @Test
+  void aPieceIsWrittenAfterTheEarlierOnesAndMayBeWrittenTwice() throws Exception {
+    String path = directory.resolve("deep/file").toString();
+    assertThat(run(SandboxFiles.WRITE, "old", path, "0")).isZero();
+    assertThat(run(SandboxFiles.WRITE, "new", path, "0")).isZero();
+    assertThat(run(SandboxFiles.WRITE, "last", path, "3")).isZero();
+    assertThat(run(SandboxFiles.WRITE, "last", path, "3")).isZero();
+    assertThat(Path.of(path)).hasContent("newlast");
+    assertThat(messages).isEmptyFile();
+  }
+
+  /** Otherwise the file would begin with zeros, and have the right length. */
+  @Test
+  void aPieceIsRefusedIfTheEarlierOnesAreGone() throws Exception {
+    assertThat(run(SandboxFiles.WRITE, "last", temporary.toString(), "3")).isEqualTo(1);
+    assertThat(messages).content().contains("write it again");
+    assertThat(temporary).doesNotExist();
+    Files.writeString(temporary, "ne");
+    assertThat(run(SandboxFiles.WRITE, "last", temporary.toString(), "3")).isEqualTo(1);
+    assertThat(temporary).hasContent("ne");
+  }
+
   /** Opening a FIFO takes until somebody writes to it, and reading a device may never end. */
   @Test
   void whatIsNoFileIsRefusedAtOnce() throws Exception {

@@ -210,7 +210,8 @@ public final class SandboxFiles {
   /**
    * Lists a directory, in no particular order.
    *
-   * @throws SandboxFileException if the directory cannot be read, or its list is longer than 16 MiB
+   * @throws SandboxFileException if the directory cannot be read, has more than 100,000 entries, or
+   *     its list is longer than 16 MiB
    */
   public List<FileEntry> list(String path) throws InterruptedException {
     CommandResult result =
@@ -227,7 +228,7 @@ public final class SandboxFiles {
                     "%y\\0%s\\0%T@\\0%f\\0")
                 .maxOutput(Command.MAX_OUTPUT));
     if (result.isTruncated()) {
-      throw new SandboxFileException(path, "the directory has too many entries to list them all");
+      throw Listing.tooLong(path);
     }
     return Listing.parse(path, result.stdoutBytes());
   }

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.client;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.management.ThreadMXBean;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.zcbot.sandbox.client.ClientMetrics.Request;
 import io.zcbot.sandbox.events.Exec;
@@ -16,6 +17,7 @@ import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.io.InputStream;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -278,6 +280,25 @@ class ClientRulesTest {
           .as(hostile)
           .isInstanceOf(SandboxFileException.class);
     }
+  }
+
+  @Test
+  void noMoreEntriesOfADirectoryAreListedThanTheBound() {
+    String most = "f\0001\0001\000a\000".repeat(Listing.MOST_ENTRIES);
+    assertThat(Listing.parse("p", bytes(most))).hasSize(Listing.MOST_ENTRIES);
+    assertThatThrownBy(() -> Listing.parse("p", bytes(most + "f\000")))
+        .isInstanceOf(SandboxFileException.class)
+        .hasMessageContaining("at most 100000");
+  }
+
+  /** A sandbox would otherwise take half a gigabyte of the service's heap with NULs alone. */
+  @Test
+  void aListThatMakesNoSenseCostsLittle() {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    byte[] nothing = new byte[Command.MAX_OUTPUT];
+    long before = threads.getCurrentThreadAllocatedBytes();
+    assertThatThrownBy(() -> Listing.parse("p", nothing)).isInstanceOf(SandboxFileException.class);
+    assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(Command.MAX_OUTPUT);
   }
 
   private static byte[] bytes(String text) {

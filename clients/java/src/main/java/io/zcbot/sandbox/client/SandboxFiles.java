@@ -31,49 +31,6 @@ public final class SandboxFiles {
   /** How often a piece is copied at most, if the sandbox or its worker ends meanwhile. */
   private static final int ATTEMPTS = 3;
 
-  /** Opening a FIFO would wait for a writer, and reading a device might never end. */
-  static final String READ =
-      """
-      if [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ]; then
-        echo "is not a regular file" >&2
-        exit 1
-      fi
-      exec dd if="$1" bs=64K iflag=skip_bytes,count_bytes,fullblock \
-        skip="$2" count="$3" status=none
-      """;
-
-  /**
-   * Without the first check, {@code dd} would put zeros in the place of the earlier pieces if they
-   * went with their sandbox. A piece that is written twice finds itself there.
-   */
-  static final String WRITE =
-      """
-      if [ "$(stat -c %s -- "$1" 2>/dev/null || echo 0)" -lt "$2" ]; then
-        echo "the beginning of the file is gone: its sandbox ended while it was written; write it again" >&2
-        exit 1
-      fi
-      mkdir -p -- "${1%/*}/" && exec dd of="$1" bs=64K iflag=fullblock oflag=seek_bytes \
-        seek="$2" conv=notrunc status=none
-      """;
-
-  /**
-   * Does nothing if an earlier run has renamed the file and its answer was lost. So nothing but
-   * renaming may remove the temporary file.
-   */
-  static final String COMPLETE =
-      """
-      if [ ! -e "$1" ] && [ "$(stat -c %s -- "$2" 2>/dev/null)" = "$3" ]; then exit 0; fi
-      if [ "$(stat -c %s -- "$1")" != "$3" ]; then echo "not all of it arrived" >&2; exit 1; fi
-      chmod 644 -- "$1" && mv -fT -- "$1" "$2"
-      """;
-
-  static final String WRITE_AND_COMPLETE =
-      """
-      trap 'rm -f -- "$1"' EXIT
-      mkdir -p -- "${1%/*}/" && cat >"$1" || exit 1
-      """
-          + COMPLETE;
-
   private final Sandbox sandbox;
 
   SandboxFiles(Sandbox sandbox) {
@@ -143,11 +100,8 @@ public final class SandboxFiles {
   }
 
   private byte[] piece(String path, long from) throws InterruptedException {
-    return run(
-            path,
-            script(READ, path, Long.toString(from), Integer.toString(PIECE))
-                .maxOutput(PIECE + MAX_MESSAGE))
-        .stdoutBytes();
+    Command read = FileCommands.read(path, from, PIECE).maxOutput(PIECE + MAX_MESSAGE);
+    return run(path, read).stdoutBytes();
   }
 
   /**
@@ -178,19 +132,18 @@ public final class SandboxFiles {
         target.substring(0, target.lastIndexOf('/') + 1) + ".zcbot-write-" + UUID.randomUUID();
     byte[] piece = content.readNBytes(PIECE);
     if (piece.length <= CommandInput.MAX_BYTES) {
-      String size = Integer.toString(piece.length);
-      run(path, script(WRITE_AND_COMPLETE, temporary, target, size).stdin(piece));
+      run(path, FileCommands.writeAndComplete(temporary, target, piece.length).stdin(piece));
       return;
     }
     boolean isComplete = false;
     try {
       long sent = 0;
       while (piece.length > 0) {
-        run(path, script(WRITE, temporary, Long.toString(sent)).stdin(piece));
+        run(path, FileCommands.write(temporary, sent).stdin(piece));
         sent += piece.length;
         piece = content.readNBytes(PIECE);
       }
-      run(path, script(COMPLETE, temporary, target, Long.toString(sent)));
+      run(path, FileCommands.complete(temporary, target, sent));
       isComplete = true;
     } finally {
       if (!isComplete) {
@@ -215,18 +168,7 @@ public final class SandboxFiles {
    */
   public List<FileEntry> list(String path) throws InterruptedException {
     CommandResult result =
-        run(
-            path,
-            Command.of(
-                    "find",
-                    absolute(path) + "/.",
-                    "-mindepth",
-                    "1",
-                    "-maxdepth",
-                    "1",
-                    "-printf",
-                    "%y\\0%s\\0%T@\\0%f\\0")
-                .maxOutput(Command.MAX_OUTPUT));
+        run(path, FileCommands.list(absolute(path)).maxOutput(Command.MAX_OUTPUT));
     if (result.isTruncated()) {
       throw Listing.tooLong(path);
     }
@@ -239,17 +181,7 @@ public final class SandboxFiles {
    * @throws SandboxFileException if it cannot be removed
    */
   public void remove(String path) throws InterruptedException {
-    run(path, Command.of("rm", "-rf", "--", absolute(path)));
-  }
-
-  private static Command script(String script, String... arguments) {
-    String[] all = new String[4 + arguments.length];
-    all[0] = "bash";
-    all[1] = "-c";
-    all[2] = script;
-    all[3] = "zcbot-files";
-    System.arraycopy(arguments, 0, all, 4, arguments.length);
-    return Command.of(all);
+    run(path, FileCommands.remove(absolute(path)));
   }
 
   /**

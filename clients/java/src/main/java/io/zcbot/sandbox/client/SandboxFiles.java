@@ -28,6 +28,9 @@ public final class SandboxFiles {
   private static final int MAX_IN_MEMORY = 64 << 20;
   private static final Duration TIMEOUT = Duration.ofMinutes(2);
 
+  /** Time for the start, and for the run, of the command that removes a temporary file. */
+  private static final Duration REMOVAL = Duration.ofSeconds(5);
+
   /** How often a piece is copied at most, if the sandbox or its worker ends meanwhile. */
   private static final int ATTEMPTS = 3;
 
@@ -119,7 +122,9 @@ public final class SandboxFiles {
   }
 
   /**
-   * Writes a file from a stream of any length, as {@link #write(String, byte[])} does.
+   * Writes a file from a stream of any length, as {@link #write(String, byte[])} does. If that
+   * fails or is interrupted, and the sandbox has ended or does not answer soon, what was written
+   * stays in the directory, in a file whose name begins with {@code .zcbot-write-}.
    *
    * @param content read to its end, and not closed
    * @throws IOException if the content cannot be read; the file is not changed then
@@ -135,7 +140,6 @@ public final class SandboxFiles {
       run(path, FileCommands.writeAndComplete(temporary, target, piece.length).stdin(piece));
       return;
     }
-    boolean isComplete = false;
     try {
       long sent = 0;
       while (piece.length > 0) {
@@ -144,17 +148,30 @@ public final class SandboxFiles {
         piece = content.readNBytes(PIECE);
       }
       run(path, FileCommands.complete(temporary, target, sent));
-      isComplete = true;
-    } finally {
-      if (!isComplete) {
-        removeQuietly(temporary);
-      }
+    } catch (InterruptedException e) {
+      sandbox.tryInBackground(removal(temporary));
+      throw e;
+    } catch (IOException | RuntimeException | Error e) {
+      removeQuietly(temporary);
+      throw e;
     }
   }
 
-  private void removeQuietly(String temporary) throws InterruptedException {
+  private static Command removal(String temporary) {
+    return FileCommands.remove(temporary)
+        .onlyInExistingSandbox()
+        .startWithin(REMOVAL)
+        .timeout(REMOVAL);
+  }
+
+  /** Removes a temporary file, so that it takes no room when the caller gets the exception. */
+  private void removeQuietly(String temporary) {
+    Command removal = removal(temporary);
     try {
-      remove(temporary);
+      sandbox.run(removal);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      sandbox.tryInBackground(removal);
     } catch (SandboxException e) {
       // the exception that is thrown already says more
     }

@@ -43,6 +43,9 @@ final class AnswerReader implements AutoCloseable {
   /** Receives records in the reader's thread. */
   interface Receiver {
     void accept(ConsumerRecord<byte[], byte[]> record);
+
+    /** Ends all waits, because nothing more is read. May be called repeatedly. */
+    void close();
   }
 
   private final Consumer<byte[], byte[]> consumer;
@@ -104,7 +107,7 @@ final class AnswerReader implements AutoCloseable {
           // there is more to read, or this is closed
         } catch (KafkaException e) {
           troubled(e);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) { // otherwise no user would get an answer any more
           log.error("reading answers failed; it goes on", e);
           troubled(e);
         }
@@ -113,6 +116,7 @@ final class AnswerReader implements AutoCloseable {
       log.warn("the reader of answers was interrupted and ends");
     } finally {
       followers.close();
+      receiver.close();
     }
   }
 
@@ -127,10 +131,19 @@ final class AnswerReader implements AutoCloseable {
     Duration time = !isCounted ? PAUSE : isPositioned ? POLL : SHORT_POLL;
     if (followers.beginPoll(!consumer.assignment().isEmpty(), time)) {
       try {
-        consumer.poll(time).forEach(receiver::accept);
+        consumer.poll(time).forEach(this::receive);
       } finally {
         followers.endPoll();
       }
+    }
+  }
+
+  private void receive(ConsumerRecord<byte[], byte[]> record) {
+    try {
+      receiver.accept(record);
+    } catch (Throwable e) { // the records behind it are those of others
+      log.error(
+          "{}-{}@{} could not be used", record.topic(), record.partition(), record.offset(), e);
     }
   }
 
@@ -194,7 +207,7 @@ final class AnswerReader implements AutoCloseable {
     return missing.isEmpty();
   }
 
-  private void troubled(RuntimeException e) throws InterruptedException {
+  private void troubled(Throwable e) throws InterruptedException {
     log.debug("answers can't be read; this is tried again", e);
     if (e instanceof TopicAuthorizationException refusal) {
       followers.trouble(refusal.unauthorizedTopics(), e);

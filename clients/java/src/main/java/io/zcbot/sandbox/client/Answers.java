@@ -188,8 +188,8 @@ final class Answers implements AnswerReader.Receiver {
     return isTaken ? RecordUse.OWN : RecordUse.UNUSABLE;
   }
 
-  /** Ends all waits. */
-  void close() {
+  @Override
+  public void close() {
     isClosed = true;
     ensures.values().forEach(Mailbox::close);
     commands.values().forEach(Transcript::close);

@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  * @param maxInFlight how many requests may wait for their answer at the same time, from 1 to
  *     1,000,000; further requests wait for their turn
  * @param maxBufferedBytes bytes for the output of all running commands, from 16 MiB to 1 TiB; each
- *     command takes its {@link Command#maxOutput(int)}, and further commands wait for their turn
+ *     command takes its {@link Command#maxOutput(int)}, and further commands wait for their turn;
+ *     the commands of one user get a quarter at most, but 16 MiB at least
  * @param metrics receives what the client counts
  */
 public record ClientOptions(

@@ -57,7 +57,7 @@ final class CommandCall {
     Resources resources = new Resources();
     boolean isStarted = false;
     try {
-      var turn = connection.limits().enter(Request.COMMAND, command.maxOutput(), start);
+      var turn = connection.limits().enter(Request.COMMAND, user, command.maxOutput(), start);
       resources.add(turn::close);
       var following = connection.reader().follow(user, ANSWERS, start);
       resources.add(following::close);

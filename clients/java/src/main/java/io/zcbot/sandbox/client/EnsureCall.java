@@ -41,7 +41,7 @@ final class EnsureCall {
 
   @SuppressWarnings("try") // resources that are only closed
   Ready answer() throws InterruptedException {
-    try (Limits.Turn turn = connection.limits().enter(Request.ENSURE, 0, deadline);
+    try (Resources turn = connection.limits().enter(Request.ENSURE, user, 0, deadline);
         AnswerReader.Following following = connection.reader().follow(user, ANSWERS, deadline);
         Answers.Registration waiting = connection.answers().expect(user, id, answers)) {
       Backoff backoff = new Backoff(ThreadLocalRandom.current());

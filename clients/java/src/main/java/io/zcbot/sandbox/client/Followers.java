@@ -35,7 +35,7 @@ final class Followers {
   private boolean isClosed;
 
   /** By topic, why it cannot be read completely. */
-  private final Map<String, Exception> troubles = new HashMap<>();
+  private final Map<String, Throwable> troubles = new HashMap<>();
 
   /**
    * @param wakeup ends the thread's poll
@@ -96,7 +96,7 @@ final class Followers {
         isNew = false;
         tellOfNews(topics);
       }
-      Exception cause = trouble(topics);
+      Throwable cause = trouble(topics);
       if (cause != null && !(cause instanceof RetriableException)) {
         throw new SandboxException(
             "can't read answers: "
@@ -124,10 +124,10 @@ final class Followers {
   }
 
   /** Returns a problem of the topics, preferably one that another attempt does not solve. */
-  private @Nullable Exception trouble(Collection<Topic> topics) {
-    Exception worst = null;
+  private @Nullable Throwable trouble(Collection<Topic> topics) {
+    Throwable worst = null;
     for (Topic topic : topics) {
-      Exception trouble = troubles.get(map.nameOf(topic));
+      Throwable trouble = troubles.get(map.nameOf(topic));
       if (trouble != null && (worst == null || !(trouble instanceof RetriableException))) {
         worst = trouble;
       }
@@ -200,12 +200,12 @@ final class Followers {
         });
   }
 
-  void trouble(Collection<String> topics, Exception e) {
+  void trouble(Collection<String> topics, Throwable e) {
     change(() -> topics.forEach(topic -> troubles.put(topic, e)));
   }
 
   /** Notes a problem of all topics. */
-  void trouble(Exception e) {
+  void trouble(Throwable e) {
     change(() -> interests.topics().forEach(topic -> troubles.put(topic, e)));
   }
 

@@ -13,43 +13,64 @@ import java.util.List;
 
 /**
  * Parses a sandbox's list of a directory: kind, size, time and name of each entry, each ended by a
- * NUL.
+ * NUL. The sandbox may have written anything, so nothing is kept of it but valid entries, and no
+ * more of them than a bound.
  */
 final class Listing {
-  private Listing() {}
+  static final int MOST_ENTRIES = 100_000;
+
+  private final String path;
+  private final byte[] said;
+  private int at;
+
+  private Listing(String path, byte[] said) {
+    this.path = path;
+    this.said = said;
+  }
 
   static List<FileEntry> parse(String path, byte[] said) {
-    List<byte[]> fields = fields(said);
-    if (fields.size() % 4 != 0 || (said.length > 0 && said[said.length - 1] != 0)) {
-      throw nonsense(path);
-    }
+    Listing listing = new Listing(path, said);
     List<FileEntry> entries = new ArrayList<>();
-    for (int i = 0; i < fields.size(); i += 4) {
-      entries.add(entry(path, fields.subList(i, i + 4)));
+    while (listing.at < said.length) {
+      if (entries.size() == MOST_ENTRIES) {
+        throw tooLong(path);
+      }
+      entries.add(listing.entry());
     }
     return entries;
   }
 
-  private static FileEntry entry(String path, List<byte[]> fields) {
-    byte[] bytes = fields.get(3);
+  static SandboxFileException tooLong(String path) {
+    return new SandboxFileException(
+        path,
+        "the directory has too many entries to list them all; at most "
+            + MOST_ENTRIES
+            + " are listed, in 16 MiB; run a command that lists some of them");
+  }
+
+  private FileEntry entry() {
+    String kind = ascii(field());
+    String size = ascii(field());
+    String time = ascii(field());
+    byte[] bytes = field();
     String name = new String(bytes, StandardCharsets.UTF_8);
     if (name.isEmpty() || name.indexOf('/') >= 0) {
-      throw nonsense(path);
+      throw nonsense();
     }
     try {
       return new FileEntry(
           name,
-          switch (ascii(fields.get(0))) {
+          switch (kind) {
             case "f" -> FileEntry.Kind.FILE;
             case "d" -> FileEntry.Kind.DIRECTORY;
             case "l" -> FileEntry.Kind.SYMBOLIC_LINK;
             default -> FileEntry.Kind.OTHER;
           },
-          Long.parseUnsignedLong(ascii(fields.get(1))),
-          time(ascii(fields.get(2))),
+          Long.parseUnsignedLong(size),
+          time(time),
           Arrays.equals(bytes, name.getBytes(StandardCharsets.UTF_8)));
     } catch (ArithmeticException | IllegalArgumentException e) {
-      throw nonsense(path);
+      throw nonsense();
     }
   }
 
@@ -65,19 +86,18 @@ final class Listing {
     return new String(bytes, StandardCharsets.ISO_8859_1);
   }
 
-  private static List<byte[]> fields(byte[] said) {
-    List<byte[]> fields = new ArrayList<>();
-    int from = 0;
-    for (int i = 0; i < said.length; i++) {
-      if (said[i] == 0) {
-        fields.add(Arrays.copyOfRange(said, from, i));
-        from = i + 1;
+  /** Returns what comes before the next NUL. */
+  private byte[] field() {
+    int from = at;
+    while (at < said.length) {
+      if (said[at++] == 0) {
+        return Arrays.copyOfRange(said, from, at - 1);
       }
     }
-    return fields;
+    throw nonsense();
   }
 
-  private static SandboxFileException nonsense(String path) {
+  private SandboxFileException nonsense() {
     return new SandboxFileException(path, "the sandbox's list of its files makes no sense");
   }
 }

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -135,6 +136,21 @@ public final class Sandbox implements AutoCloseable {
    */
   public RunningCommand start(Command command) throws InterruptedException {
     return new CommandCall(connection, user, command).start(true);
+  }
+
+  /** Requests a command without waiting for the log or for an answer. A failure is ignored. */
+  void tryInBackground(Command command) {
+    Instant now = Connection.now();
+    connection
+        .publisher()
+        .tryInBackground(
+            command.exec(
+                UUID.randomUUID().toString(),
+                user,
+                now,
+                now.plus(command.startWithin()),
+                connection.options().requestedBy(),
+                false));
   }
 
   /** Returns access to the files in the sandbox. */

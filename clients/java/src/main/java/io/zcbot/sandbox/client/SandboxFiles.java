@@ -28,43 +28,11 @@ public final class SandboxFiles {
   private static final int MAX_IN_MEMORY = 64 << 20;
   private static final Duration TIMEOUT = Duration.ofMinutes(2);
 
+  /** Time for the start, and for the run, of the command that removes a temporary file. */
+  private static final Duration REMOVAL = Duration.ofSeconds(5);
+
   /** How often a piece is copied at most, if the sandbox or its worker ends meanwhile. */
   private static final int ATTEMPTS = 3;
-
-  /** Opening a FIFO would wait for a writer, and reading a device might never end. */
-  static final String READ =
-      """
-      if [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ]; then
-        echo "is not a regular file" >&2
-        exit 1
-      fi
-      exec dd if="$1" bs=64K iflag=skip_bytes,count_bytes,fullblock \
-        skip="$2" count="$3" status=none
-      """;
-
-  private static final String WRITE =
-      """
-      mkdir -p -- "${1%/*}/" && exec dd of="$1" bs=64K iflag=fullblock oflag=seek_bytes \
-        seek="$2" conv=notrunc status=none
-      """;
-
-  /**
-   * Does nothing if an earlier run has renamed the file and its answer was lost. So nothing but
-   * renaming may remove the temporary file.
-   */
-  static final String COMPLETE =
-      """
-      if [ ! -e "$1" ] && [ "$(stat -c %s -- "$2" 2>/dev/null)" = "$3" ]; then exit 0; fi
-      if [ "$(stat -c %s -- "$1")" != "$3" ]; then echo "not all of it arrived" >&2; exit 1; fi
-      chmod 644 -- "$1" && mv -fT -- "$1" "$2"
-      """;
-
-  static final String WRITE_AND_COMPLETE =
-      """
-      trap 'rm -f -- "$1"' EXIT
-      mkdir -p -- "${1%/*}/" && cat >"$1" || exit 1
-      """
-          + COMPLETE;
 
   private final Sandbox sandbox;
 
@@ -135,11 +103,8 @@ public final class SandboxFiles {
   }
 
   private byte[] piece(String path, long from) throws InterruptedException {
-    return run(
-            path,
-            script(READ, path, Long.toString(from), Integer.toString(PIECE))
-                .maxOutput(PIECE + MAX_MESSAGE))
-        .stdoutBytes();
+    Command read = FileCommands.read(path, from, PIECE).maxOutput(PIECE + MAX_MESSAGE);
+    return run(path, read).stdoutBytes();
   }
 
   /**
@@ -157,11 +122,14 @@ public final class SandboxFiles {
   }
 
   /**
-   * Writes a file from a stream of any length, as {@link #write(String, byte[])} does.
+   * Writes a file from a stream of any length, as {@link #write(String, byte[])} does. If that
+   * fails or is interrupted, and the sandbox has ended or does not answer soon, what was written
+   * stays in the directory, in a file whose name begins with {@code .zcbot-write-}.
    *
    * @param content read to its end, and not closed
    * @throws IOException if the content cannot be read; the file is not changed then
-   * @throws SandboxFileException if the file cannot be written
+   * @throws SandboxFileException if the file cannot be written, or if what was written of it went
+   *     with its sandbox, as in {@code /tmp}; write it again then
    */
   public void write(String path, InputStream content) throws IOException, InterruptedException {
     String target = absolute(path);
@@ -169,30 +137,41 @@ public final class SandboxFiles {
         target.substring(0, target.lastIndexOf('/') + 1) + ".zcbot-write-" + UUID.randomUUID();
     byte[] piece = content.readNBytes(PIECE);
     if (piece.length <= CommandInput.MAX_BYTES) {
-      String size = Integer.toString(piece.length);
-      run(path, script(WRITE_AND_COMPLETE, temporary, target, size).stdin(piece));
+      run(path, FileCommands.writeAndComplete(temporary, target, piece.length).stdin(piece));
       return;
     }
-    boolean isComplete = false;
     try {
       long sent = 0;
       while (piece.length > 0) {
-        run(path, script(WRITE, temporary, Long.toString(sent)).stdin(piece));
+        run(path, FileCommands.write(temporary, sent).stdin(piece));
         sent += piece.length;
         piece = content.readNBytes(PIECE);
       }
-      run(path, script(COMPLETE, temporary, target, Long.toString(sent)));
-      isComplete = true;
-    } finally {
-      if (!isComplete) {
-        removeQuietly(temporary);
-      }
+      run(path, FileCommands.complete(temporary, target, sent));
+    } catch (InterruptedException e) {
+      sandbox.tryInBackground(removal(temporary));
+      throw e;
+    } catch (IOException | RuntimeException | Error e) {
+      removeQuietly(temporary);
+      throw e;
     }
   }
 
-  private void removeQuietly(String temporary) throws InterruptedException {
+  private static Command removal(String temporary) {
+    return FileCommands.remove(temporary)
+        .onlyInExistingSandbox()
+        .startWithin(REMOVAL)
+        .timeout(REMOVAL);
+  }
+
+  /** Removes a temporary file, so that it takes no room when the caller gets the exception. */
+  private void removeQuietly(String temporary) {
+    Command removal = removal(temporary);
     try {
-      remove(temporary);
+      sandbox.run(removal);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      sandbox.tryInBackground(removal);
     } catch (SandboxException e) {
       // the exception that is thrown already says more
     }
@@ -201,24 +180,14 @@ public final class SandboxFiles {
   /**
    * Lists a directory, in no particular order.
    *
-   * @throws SandboxFileException if the directory cannot be read, or its list is longer than 16 MiB
+   * @throws SandboxFileException if the directory cannot be read, has more than 100,000 entries, or
+   *     its list is longer than 16 MiB
    */
   public List<FileEntry> list(String path) throws InterruptedException {
     CommandResult result =
-        run(
-            path,
-            Command.of(
-                    "find",
-                    absolute(path) + "/.",
-                    "-mindepth",
-                    "1",
-                    "-maxdepth",
-                    "1",
-                    "-printf",
-                    "%y\\0%s\\0%T@\\0%f\\0")
-                .maxOutput(Command.MAX_OUTPUT));
+        run(path, FileCommands.list(absolute(path)).maxOutput(Command.MAX_OUTPUT));
     if (result.isTruncated()) {
-      throw new SandboxFileException(path, "the directory has too many entries to list them all");
+      throw Listing.tooLong(path);
     }
     return Listing.parse(path, result.stdoutBytes());
   }
@@ -229,17 +198,7 @@ public final class SandboxFiles {
    * @throws SandboxFileException if it cannot be removed
    */
   public void remove(String path) throws InterruptedException {
-    run(path, Command.of("rm", "-rf", "--", absolute(path)));
-  }
-
-  private static Command script(String script, String... arguments) {
-    String[] all = new String[4 + arguments.length];
-    all[0] = "bash";
-    all[1] = "-c";
-    all[2] = script;
-    all[3] = "zcbot-files";
-    System.arraycopy(arguments, 0, all, 4, arguments.length);
-    return Command.of(all);
+    run(path, FileCommands.remove(absolute(path)));
   }
 
   /**

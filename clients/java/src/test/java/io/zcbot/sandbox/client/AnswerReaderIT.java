@@ -71,6 +71,17 @@ class AnswerReaderIT {
     }
   }
 
+  private record Receiver(BlockingQueue<ConsumerRecord<byte[], byte[]>> read)
+      implements AnswerReader.Receiver {
+    @Override
+    public void accept(ConsumerRecord<byte[], byte[]> record) {
+      read.add(record);
+    }
+
+    @Override
+    public void close() {}
+  }
+
   @Test
   void aPartitionWithoutALeaderDelaysNoOtherUser() throws Exception {
     BlockingQueue<ConsumerRecord<byte[], byte[]>> read = new LinkedBlockingQueue<>();
@@ -81,7 +92,8 @@ class AnswerReaderIT {
       KafkaSettings kafka = new KafkaSettings(Map.of("bootstrap.servers", bed.bootstrapServers()));
       try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
           AnswerReader reader =
-              new AnswerReader(halfAway(kafka.consumer()), ClientOptions.defaults(), read::add)) {
+              new AnswerReader(
+                  halfAway(kafka.consumer()), ClientOptions.defaults(), new Receiver(read))) {
         reader.start();
         UserId user = userOf(0);
         reader.follow(user, TOPICS, Deadline.in(Duration.ofSeconds(60))).close();

@@ -15,9 +15,12 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -29,6 +32,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
@@ -44,9 +48,30 @@ class AnswerReaderTest {
   private final AtomicInteger asked = new AtomicInteger();
   private final MockConsumer<byte[], byte[]> consumer = new Leaderless();
   private final BlockingQueue<ConsumerRecord<byte[], byte[]>> read = new LinkedBlockingQueue<>();
+  private final Receiver receiver = new Receiver();
   private final AnswerReader reader =
-      new AnswerReader(consumer, ClientOptions.defaults(), read::add);
+      new AnswerReader(consumer, ClientOptions.defaults(), receiver);
   private final UserId user = Samples.user();
+
+  /** Takes the records that it does not fail at. */
+  private final class Receiver implements AnswerReader.Receiver {
+    private final Queue<Runnable> failures = new ConcurrentLinkedQueue<>();
+    private final CountDownLatch closed = new CountDownLatch(1);
+
+    @Override
+    public void accept(ConsumerRecord<byte[], byte[]> record) {
+      Runnable failure = failures.poll();
+      if (failure != null) {
+        failure.run();
+      }
+      read.add(record);
+    }
+
+    @Override
+    public void close() {
+      closed.countDown();
+    }
+  }
 
   /** When asked for an offset of a partition without a leader, it tries until the time-out. */
   private final class Leaderless extends MockConsumer<byte[], byte[]> {
@@ -108,6 +133,11 @@ class AnswerReaderTest {
     return Deadline.in(Duration.ofSeconds(30));
   }
 
+  private static ConsumerRecord<byte[], byte[]> record(TopicPartition partition, long offset) {
+    return new ConsumerRecord<>(
+        partition.topic(), partition.partition(), offset, new byte[0], new byte[0]);
+  }
+
   @Test
   void whatIsPublishedAfterTheQuestionIsRead() throws Exception {
     try (AnswerReader.Following following = reader.follow(user, TOPICS, soon())) {
@@ -115,10 +145,55 @@ class AnswerReaderTest {
       assertThat(consumer.assignment()).hasSize(2);
       TopicPartition partition = consumer.assignment().iterator().next();
       assertThat(consumer.position(partition)).isEqualTo(100);
-      consumer.addRecord(
-          new ConsumerRecord<>(
-              partition.topic(), partition.partition(), 100, new byte[0], new byte[0]));
+      consumer.addRecord(record(partition, 100));
       assertThat(read.poll(30, TimeUnit.SECONDS)).isNotNull();
+    }
+  }
+
+  @Test
+  void aRecordThatCannotBeUsedStopsNeitherTheReaderNorTheRecordsBehindIt() throws Exception {
+    try (AnswerReader.Following following = reader.follow(user, TOPICS, soon())) {
+      assertThat(following).isNotNull();
+      receiver.failures.add(AnswerReaderTest::exhaustMemory);
+      receiver.failures.add(
+          () -> {
+            throw new IllegalStateException("test");
+          });
+      TopicPartition partition = consumer.assignment().iterator().next();
+      consumer.schedulePollTask(
+          () -> List.of(100, 101, 102).forEach(at -> consumer.addRecord(record(partition, at))));
+      assertThat(read.poll(60, TimeUnit.SECONDS))
+          .isNotNull()
+          .satisfies(record -> assertThat(record.offset()).isEqualTo(102));
+    }
+  }
+
+  private static void exhaustMemory() {
+    throw new OutOfMemoryError("test");
+  }
+
+  @Test
+  void anErrorOfThePollIsNotTheEndOfReading() throws Exception {
+    try (AnswerReader.Following following = reader.follow(user, TOPICS, soon())) {
+      assertThat(following).isNotNull();
+      TopicPartition partition = consumer.assignment().iterator().next();
+      consumer.schedulePollTask(AnswerReaderTest::exhaustMemory);
+      consumer.schedulePollTask(() -> consumer.addRecord(record(partition, 100)));
+      assertThat(read.poll(60, TimeUnit.SECONDS)).isNotNull();
+    }
+    reader.follow(userApartFrom(user), TOPICS, soon()).close();
+  }
+
+  @Test
+  void theEndOfReadingEndsAllWaits() throws Exception {
+    try (AnswerReader.Following following = reader.follow(user, TOPICS, soon())) {
+      assertThat(following).isNotNull();
+      consumer.schedulePollTask(
+          () -> {
+            Thread.currentThread().interrupt();
+            throw new KafkaException("test");
+          });
+      assertThat(receiver.closed.await(60, TimeUnit.SECONDS)).isTrue();
     }
   }
 
@@ -186,9 +261,7 @@ class AnswerReaderTest {
           threads.submit(() -> reader.follow(unlucky, TOPICS, soon()));
       reader.follow(newcomer, TOPICS, Deadline.in(Duration.ofSeconds(10))).close();
       for (TopicPartition partition : partitionsOf(user)) {
-        consumer.addRecord(
-            new ConsumerRecord<>(
-                partition.topic(), partition.partition(), 100, new byte[0], new byte[0]));
+        consumer.addRecord(record(partition, 100));
         assertThat(read.poll(10, TimeUnit.SECONDS)).isNotNull();
       }
       assertThat(late).isNotDone();

@@ -18,8 +18,10 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.SequenceInputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -279,6 +281,40 @@ class BehavioursIT {
         .isInstanceOf(SandboxFileException.class)
         .hasMessageContaining("No such file");
     assertThatThrownBy(() -> files.list("deep")).isInstanceOf(SandboxFileException.class);
+  }
+
+  @Test
+  void aFileWhoseSandboxEndsWhileItIsWrittenIsAnError() throws Exception {
+    Sandbox sandbox = newSandbox();
+    SandboxFiles files = sandbox.files();
+    InputStream releasing =
+        new InputStream() {
+          private int left = 100_000; // a piece that may be sent twice
+
+          @Override
+          public int read() throws IOException {
+            if (left == 100_000) {
+              release(sandbox);
+            }
+            return left-- > 0 ? 'x' : -1;
+          }
+        };
+    InputStream content =
+        new SequenceInputStream(new ByteArrayInputStream(new byte[SandboxFiles.PIECE]), releasing);
+    assertThatThrownBy(() -> files.write("/tmp/long", content))
+        .isInstanceOf(SandboxFileException.class)
+        .hasMessageContaining("write it again");
+    assertThat(files.list("/tmp"))
+        .extracting(FileEntry::name)
+        .noneMatch(name -> name.equals("long") || name.startsWith(".zcbot-write"));
+  }
+
+  private static void release(Sandbox sandbox) throws IOException {
+    try {
+      assertThat(sandbox.release(Duration.ofSeconds(60))).isPresent();
+    } catch (InterruptedException e) {
+      throw new IOException(e);
+    }
   }
 
   @Test

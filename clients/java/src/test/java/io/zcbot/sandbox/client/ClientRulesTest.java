@@ -6,7 +6,9 @@ package io.zcbot.sandbox.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
+import com.sun.management.ThreadMXBean;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.zcbot.sandbox.client.ClientMetrics.Request;
 import io.zcbot.sandbox.events.Exec;
@@ -16,11 +18,16 @@ import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.io.InputStream;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
@@ -189,25 +196,91 @@ class ClientRulesTest {
 
   // Bounds.
 
+  private static Deadline brief() {
+    return Deadline.in(Duration.ofMillis(10));
+  }
+
+  private static Deadline late() {
+    return Deadline.in(Duration.ofSeconds(60));
+  }
+
   @Test
   void requestsWaitForTheirTurn() throws Exception {
+    UserId other = Samples.user();
     Limits limits = new Limits(ClientOptions.defaults().withBounds(2, 16 << 20));
-    Deadline brief = Deadline.in(Duration.ofMillis(10));
-    Limits.Turn first = limits.enter(Request.COMMAND, 16 << 20, brief);
-    assertThatThrownBy(() -> limits.enter(Request.COMMAND, 1, brief))
+    Resources first = limits.enter(Request.COMMAND, user, 16 << 20, brief());
+    assertThatThrownBy(() -> limits.enter(Request.COMMAND, other, 1, brief()))
         .isInstanceOf(ClientOverloadedException.class)
         .hasMessageContaining("maxBufferedBytes");
-    Limits.Turn second = limits.enter(Request.ENSURE, 0, Deadline.in(Duration.ofSeconds(1)));
-    assertThatThrownBy(() -> limits.enter(Request.ENSURE, 0, brief))
+    Resources second = limits.enter(Request.ENSURE, other, 0, late());
+    assertThatThrownBy(() -> limits.enter(Request.ENSURE, other, 0, brief()))
         .isInstanceOf(ClientOverloadedException.class)
         .hasMessageContaining("maxInFlight");
     first.close();
-    limits.enter(Request.COMMAND, 16 << 20, Deadline.in(Duration.ofSeconds(1))).close();
+    limits.enter(Request.COMMAND, other, 16 << 20, late()).close();
     second.close();
     for (int i = 0; i < 5; i++) {
       limits.close();
-      assertThat(limits.enter(Request.COMMAND, 16 << 20, brief)).isNotNull();
+      assertThat(limits.enter(Request.COMMAND, user, 16 << 20, brief())).isNotNull();
     }
+  }
+
+  @Test
+  void aUserWhoseCommandsDoNotEndDelaysOnlyTheirOwn() throws Exception {
+    Limits limits = new Limits(ClientOptions.defaults().withBounds(10, 128 << 20));
+    Resources held = limits.enter(Request.COMMAND, user, 16 << 20, late());
+    limits.enter(Request.COMMAND, user, 16 << 20, late());
+    assertThatThrownBy(() -> limits.enter(Request.COMMAND, user, 1, brief()))
+        .isInstanceOf(ClientOverloadedException.class)
+        .hasMessageContaining("the user's commands");
+    List<FutureTask<Resources>> waiting = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      waiting.add(waiting(limits));
+    }
+    limits.enter(Request.ENSURE, user, 0, brief()).close();
+    for (int i = 0; i < 6; i++) {
+      limits.enter(Request.COMMAND, Samples.user(), 16 << 20, brief());
+    }
+    held.close();
+    for (FutureTask<Resources> each : waiting) {
+      each.get(60, TimeUnit.SECONDS).close();
+    }
+  }
+
+  /** A command of the user that waits for its turn. */
+  private FutureTask<Resources> waiting(Limits limits) {
+    FutureTask<Resources> waiting =
+        new FutureTask<>(() -> limits.enter(Request.COMMAND, user, 1, late()));
+    Thread thread = Thread.ofPlatform().daemon().start(waiting);
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .until(() -> thread.getState() == Thread.State.TIMED_WAITING);
+    return waiting;
+  }
+
+  @Test
+  void usersWithoutRequestsAreForgotten() throws Exception {
+    Limits limits = new Limits(ClientOptions.defaults().withBounds(10, 16 << 20));
+    Resources first = limits.enter(Request.COMMAND, user, 16 << 20, late());
+    Resources second = limits.enter(Request.ENSURE, user, 0, late());
+    assertThatThrownBy(() -> limits.enter(Request.COMMAND, user, 1, brief()))
+        .isInstanceOf(ClientOverloadedException.class);
+    limits.enter(Request.ENSURE, Samples.user(), 0, late()).close();
+    first.close();
+    assertThat(limits.users()).isEqualTo(1);
+    second.close();
+    assertThat(limits.users()).isZero();
+  }
+
+  @Test
+  void closingTheClientEndsTheWaitForTheUsersOwnCommands() throws Exception {
+    Limits limits = new Limits(ClientOptions.defaults());
+    for (int i = 0; i < 4; i++) {
+      limits.enter(Request.COMMAND, user, 16 << 20, late());
+    }
+    FutureTask<Resources> waiting = waiting(limits);
+    limits.close();
+    assertThat(waiting.get(60, TimeUnit.SECONDS)).isNotNull();
   }
 
   @Test
@@ -278,6 +351,25 @@ class ClientRulesTest {
           .as(hostile)
           .isInstanceOf(SandboxFileException.class);
     }
+  }
+
+  @Test
+  void noMoreEntriesOfADirectoryAreListedThanTheBound() {
+    String most = "f\0001\0001\000a\000".repeat(Listing.MOST_ENTRIES);
+    assertThat(Listing.parse("p", bytes(most))).hasSize(Listing.MOST_ENTRIES);
+    assertThatThrownBy(() -> Listing.parse("p", bytes(most + "f\000")))
+        .isInstanceOf(SandboxFileException.class)
+        .hasMessageContaining("at most 100000");
+  }
+
+  /** A sandbox would otherwise take half a gigabyte of the service's heap with NULs alone. */
+  @Test
+  void aListThatMakesNoSenseCostsLittle() {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    byte[] nothing = new byte[Command.MAX_OUTPUT];
+    long before = threads.getCurrentThreadAllocatedBytes();
+    assertThatThrownBy(() -> Listing.parse("p", nothing)).isInstanceOf(SandboxFileException.class);
+    assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(Command.MAX_OUTPUT);
   }
 
   private static byte[] bytes(String text) {

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Output;
@@ -270,6 +271,55 @@ class CommandCallTest {
                 .map(OutputChunk::text)
                 .collect(Collectors.joining()))
         .isEqualTo("aä\ufffdb");
+  }
+
+  @Test
+  void whoeverInterruptsTheWriterOfALongFileDoesNotWaitUntilItIsRemoved() throws Exception {
+    FutureTask<Object> write = longWrite();
+    Thread writer = Thread.ofPlatform().daemon().start(write);
+    String temporary = nextExec().program().arguments().get(4);
+    writer.interrupt();
+    assertThatThrownBy(() -> write.get(60, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(InterruptedException.class);
+    assertRemoves(nextExec(), temporary);
+  }
+
+  @Test
+  void theWriterOfALongFileThatFailedWaitsOnlyBrieflyUntilItIsRemoved() throws Exception {
+    FutureTask<Object> write = longWrite();
+    Thread.ofPlatform().daemon().start(write);
+    Exec piece = nextExec();
+    answer(Samples.exited(user, piece.eventId(), Exited.Reason.FAILED, null, 0, false));
+    Exec removal = nextExec();
+    assertRemoves(removal, piece.program().arguments().get(4));
+    assertThat(write).isNotDone();
+    answer(Samples.exited(user, removal.eventId(), 0));
+    assertThatThrownBy(() -> write.get(60, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(CommandNotStartedException.class);
+  }
+
+  private FutureTask<Object> longWrite() {
+    return new FutureTask<>(
+        () -> {
+          sandbox.files().write("/tmp/long", new byte[SandboxFiles.PIECE]);
+          return "";
+        });
+  }
+
+  private Exec nextExec() throws InterruptedException {
+    SandboxEvent event = next();
+    while (!(event instanceof Exec)) { // the piece, and the signal that ends its command
+      event = next();
+    }
+    return (Exec) event;
+  }
+
+  private static void assertRemoves(Exec exec, String temporary) {
+    assertThat(temporary).startsWith("/tmp/.zcbot-write-");
+    assertThat(exec.program().arguments()).containsExactly("rm", "-rf", "--", temporary);
+    assertThat(exec.ensure()).isFalse();
+    assertThat(exec.timeout()).isLessThanOrEqualTo(Duration.ofSeconds(5));
+    assertThat(exec.expiresAt()).isBeforeOrEqualTo(exec.requestedAt().plusSeconds(5));
   }
 
   private Output output(String execId, long seq, OutputStreamName stream, int... bytes) {

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The scripts that read and write files, run by this host's bash. */
-class SandboxFilesTest {
+class FileCommandsTest {
   @TempDir private Path directory;
   private Path temporary;
   private Path target;
@@ -57,9 +57,9 @@ class SandboxFilesTest {
   void aFileThatAnEarlierRunHasCompletedIsComplete() throws Exception {
     Files.writeString(temporary, "content");
     Files.writeString(target, "old");
-    assertThat(run(SandboxFiles.COMPLETE, 7, "")).isZero();
+    assertThat(run(FileCommands.COMPLETE, 7, "")).isZero();
     assertThat(target).hasContent("content");
-    assertThat(run(SandboxFiles.COMPLETE, 7, "")).isZero();
+    assertThat(run(FileCommands.COMPLETE, 7, "")).isZero();
     assertThat(target).hasContent("content");
     assertThat(messages).isEmptyFile();
   }
@@ -67,11 +67,11 @@ class SandboxFilesTest {
   @Test
   void aFileOfAnotherLengthIsNotComplete() throws Exception {
     Files.writeString(target, "old");
-    assertThat(run(SandboxFiles.COMPLETE, 7, "")).isEqualTo(1);
+    assertThat(run(FileCommands.COMPLETE, 7, "")).isEqualTo(1);
     assertThat(Files.readString(messages, StandardCharsets.UTF_8))
         .contains("not all of it arrived");
     Files.writeString(temporary, "part");
-    assertThat(run(SandboxFiles.COMPLETE, 7, "")).isEqualTo(1);
+    assertThat(run(FileCommands.COMPLETE, 7, "")).isEqualTo(1);
     assertThat(target).hasContent("old");
   }
 
@@ -81,18 +81,40 @@ class SandboxFilesTest {
     Files.createDirectory(target);
     long size = Files.size(target);
     Files.writeString(temporary, "x".repeat((int) size));
-    assertThat(run(SandboxFiles.COMPLETE, size, "")).isEqualTo(1);
+    assertThat(run(FileCommands.COMPLETE, size, "")).isEqualTo(1);
     assertThat(temporary).exists();
-    assertThat(run(SandboxFiles.COMPLETE, size, "")).isEqualTo(1);
+    assertThat(run(FileCommands.COMPLETE, size, "")).isEqualTo(1);
   }
 
   @Test
   void aShortFileIsWrittenAtOnceAndLeavesNothingBehind() throws Exception {
-    assertThat(run(SandboxFiles.WRITE_AND_COMPLETE, 7, "content")).isZero();
-    assertThat(run(SandboxFiles.WRITE_AND_COMPLETE, 7, "content")).isZero();
+    assertThat(run(FileCommands.WRITE_AND_COMPLETE, 7, "content")).isZero();
+    assertThat(run(FileCommands.WRITE_AND_COMPLETE, 7, "content")).isZero();
     assertThat(target).hasContent("content");
-    assertThat(run(SandboxFiles.WRITE_AND_COMPLETE, 8, "content")).isEqualTo(1);
+    assertThat(run(FileCommands.WRITE_AND_COMPLETE, 8, "content")).isEqualTo(1);
     assertThat(temporary).doesNotExist();
+  }
+
+  @Test
+  void aPieceIsWrittenAfterTheEarlierOnesAndMayBeWrittenTwice() throws Exception {
+    String path = directory.resolve("deep/file").toString();
+    assertThat(run(FileCommands.WRITE, "old", path, "0")).isZero();
+    assertThat(run(FileCommands.WRITE, "new", path, "0")).isZero();
+    assertThat(run(FileCommands.WRITE, "last", path, "3")).isZero();
+    assertThat(run(FileCommands.WRITE, "last", path, "3")).isZero();
+    assertThat(Path.of(path)).hasContent("newlast");
+    assertThat(messages).isEmptyFile();
+  }
+
+  /** Otherwise the file would begin with zeros, and have the right length. */
+  @Test
+  void aPieceIsRefusedIfTheEarlierOnesAreGone() throws Exception {
+    assertThat(run(FileCommands.WRITE, "last", temporary.toString(), "3")).isEqualTo(1);
+    assertThat(messages).content().contains("write it again");
+    assertThat(temporary).doesNotExist();
+    Files.writeString(temporary, "ne");
+    assertThat(run(FileCommands.WRITE, "last", temporary.toString(), "3")).isEqualTo(1);
+    assertThat(temporary).hasContent("ne");
   }
 
   /** Opening a FIFO takes until somebody writes to it, and reading a device may never end. */
@@ -100,7 +122,7 @@ class SandboxFilesTest {
   void whatIsNoFileIsRefusedAtOnce() throws Exception {
     assertThat(run("mkfifo -- \"$1\" && ln -s -- \"$1\" \"$2\"", 0, "")).isZero();
     for (String path : List.of(temporary.toString(), target.toString(), "/dev/zero")) {
-      assertThat(run(SandboxFiles.READ, "", path, "0", "10")).isEqualTo(1);
+      assertThat(run(FileCommands.READ, "", path, "0", "10")).isEqualTo(1);
       assertThat(messages).hasContent("is not a regular file");
     }
   }
@@ -109,15 +131,15 @@ class SandboxFilesTest {
   void aPieceOfAFileIsReadAndALinkIsFollowed() throws Exception {
     Files.writeString(temporary, "content");
     Files.createSymbolicLink(target, temporary);
-    assertThat(run(SandboxFiles.READ, "", target.toString(), "3", "2")).isZero();
+    assertThat(run(FileCommands.READ, "", target.toString(), "3", "2")).isZero();
     assertThat(messages).hasContent("te");
   }
 
   @Test
   void whatIsMissingOrADirectoryIsToldAsDdTellsIt() throws Exception {
-    assertThat(run(SandboxFiles.READ, "", target.toString(), "0", "10")).isEqualTo(1);
+    assertThat(run(FileCommands.READ, "", target.toString(), "0", "10")).isEqualTo(1);
     assertThat(messages).content().contains("No such file");
-    assertThat(run(SandboxFiles.READ, "", directory.toString(), "0", "10")).isEqualTo(1);
+    assertThat(run(FileCommands.READ, "", directory.toString(), "0", "10")).isEqualTo(1);
     assertThat(messages).content().contains("Is a directory");
   }
 }

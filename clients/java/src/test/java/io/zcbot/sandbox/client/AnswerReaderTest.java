@@ -189,7 +189,7 @@ class AnswerReaderTest {
         consumer.addRecord(
             new ConsumerRecord<>(
                 partition.topic(), partition.partition(), 100, new byte[0], new byte[0]));
-        assertThat(read.poll(10, TimeUnit.SECONDS)).isNotNull();
+        assertThat(read.poll(60, TimeUnit.SECONDS)).isNotNull();
       }
       assertThat(late).isNotDone();
       leaderless.clear();

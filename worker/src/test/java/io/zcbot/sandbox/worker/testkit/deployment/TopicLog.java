@@ -244,8 +244,8 @@ public final class TopicLog implements AutoCloseable {
       }
     }
     try {
-      if (thread != null && !thread.join(Duration.ofSeconds(10))) {
-        throw new AssertionError("the reader of the topics did not end within 10 s");
+      if (thread != null && !thread.join(Duration.ofSeconds(60))) {
+        throw new AssertionError("the reader of the topics did not end within 60 s");
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

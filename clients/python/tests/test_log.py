@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from queue import Queue
 from typing import Any
 
@@ -137,17 +138,25 @@ def test_brokers_are_asked_beside_the_reading(
 
 
 def test_the_first_requests_of_a_client_wait_for_no_timer(deployment: Deployment) -> None:
-    """librdkafka looks up unknown topics only once a second."""
+    """librdkafka looks up unknown topics only once a second. What a request takes on a machine that is as busy as it
+    is now, later requests of the same clients tell."""
     user = new_user()
-    ensures, commands = [], []
-    for _ in range(20):  # the first makes the sandbox, and others may come while the machine is busy
+    ensures, commands, later_ensures, later_commands = [], [], [], []
+    for _ in range(20):  # the first makes the sandbox
         with Client(deployment.bootstrap) as client:
             sandbox = client.sandbox(user)
-            ensures.append(_seconds(lambda: sandbox.ensure(wait=PATIENCE)))
-            commands.append(_seconds(lambda: sandbox.run("true", wait=PATIENCE)))
-        if min(ensures) < 0.7 and min(commands) < 0.7:
+            ensure, run = partial(sandbox.ensure, wait=PATIENCE), partial(sandbox.run, "true", wait=PATIENCE)
+            ensures.append(_seconds(ensure))
+            commands.append(_seconds(run))
+            for _ in range(3):
+                later_ensures.append(_seconds(ensure))
+                later_commands.append(_seconds(run))
+        if min(ensures) < min(later_ensures) + 0.7 and min(commands) < min(later_commands) + 0.7:
             return
-    pytest.fail(f"ensures took {ensures} s, and commands {commands} s")
+    pytest.fail(
+        f"ensures took {ensures} s, and later ones {later_ensures} s;"
+        f" commands took {commands} s, and later ones {later_commands} s"
+    )
 
 
 def _seconds(call: Callable[[], object]) -> float:

@@ -671,7 +671,7 @@ def test_a_thread_that_hangs_keeps_nobody_far_beyond_the_deadline(
     core: Core, monkeypatch: pytest.MonkeyPatch, wait: Callable[[Core, ExecCall], object]
 ) -> None:
     """For example, in a callback of Kafka's client, which the reading thread calls."""
-    monkeypatch.setattr(calls, "SLACK_SECONDS", 3.0)
+    monkeypatch.setattr(calls, "SLACK_SECONDS", 10.0)
     goes_on, hangs = threading.Event(), threading.Event()
 
     def poll(_: float) -> None:
@@ -684,8 +684,8 @@ def test_a_thread_that_hangs_keeps_nobody_far_beyond_the_deadline(
     core.begin(call)
     try:
         before = time.monotonic()
-        assert isinstance(outcome(lambda: wait(core, call)).exception(20), NoAnswerError)
-        assert time.monotonic() - before < 5.5, "one patience, not two"
+        assert isinstance(outcome(lambda: wait(core, call)).exception(60), NoAnswerError)
+        assert time.monotonic() - before < 18, "one patience, not two"
         assert [(kind, fields.get("signal")) for kind, fields in log_of(core).published] == [
             ("exec", None),
             ("input", "KILL"),

@@ -7,6 +7,7 @@ import asyncio
 import gc
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,15 +59,25 @@ def test_deadline_without_brokers() -> None:
             assert time.monotonic() - before < 20
 
 
+def refusal(act: Callable[[float], object], reason: str) -> NoAnswerError:
+    """The error of an act without brokers, which has a second for it, or more while the machine is too busy to
+    connect in that time."""
+    for wait in (1, 30):
+        with pytest.raises(NoAnswerError) as e:
+            act(wait)
+        if re.search(reason, str(e.value)):
+            return e.value
+    pytest.fail(f"{reason} is not in {e.value}")
+
+
 def test_an_error_tells_why_nothing_was_published() -> None:
     """Without the reason, users would look for a worker, although the brokers' address or password is wrong."""
     with Client("127.0.0.1:1") as nowhere:
         sandbox = nowhere.sandbox(new_user())
-        for act in (lambda: sandbox.ensure(wait=1), lambda: sandbox.run("true", wait=1)):
-            with pytest.raises(NoAnswerError, match="nothing was published: no broker .* Connection refused") as e:
-                act()
-            assert "worker" not in str(e.value)
-            assert e.value.request_id
+        for act in (lambda wait: sandbox.ensure(wait=wait), lambda wait: sandbox.run("true", wait=wait)):
+            e = refusal(act, "nothing was published: no broker .* Connection refused")
+            assert "worker" not in str(e)
+            assert e.request_id
 
 
 def test_an_error_tells_of_a_broker_that_is_not_reached_although_another_one_answers() -> None:
@@ -94,8 +105,7 @@ def test_an_error_tells_of_a_broker_that_is_not_reached_although_another_one_ans
 def test_the_users_error_callback_is_called_as_well() -> None:
     errors: Queue[KafkaError] = Queue()
     with Client({"bootstrap.servers": "127.0.0.1:1", "error_cb": errors.put}) as nowhere:
-        with pytest.raises(NoAnswerError, match="Connection refused"):
-            nowhere.sandbox(new_user()).ensure(wait=1)
+        refusal(lambda wait: nowhere.sandbox(new_user()).ensure(wait=wait), "Connection refused")
     assert "Connection refused" in errors.get(timeout=0).str()
 
 
@@ -762,7 +772,7 @@ async def test_a_partition_without_a_leader_takes_no_threads() -> None:
 
 
 async def test_a_file_operation_that_can_not_begin_tells_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aio, "_BEGIN_SECONDS", 1.0)
+    monkeypatch.setattr(aio, "_BEGIN_SECONDS", 10.0)
     async with AsyncClient("127.0.0.1:1") as nowhere:
         with pytest.raises(NoAnswerError, match="nothing was published: no broker .* Connection refused"):
             await asyncio.wait_for(nowhere.sandbox(new_user()).files.read("a"), 60)
@@ -780,13 +790,13 @@ def busy(client: AsyncClient, wait: float) -> list[asyncio.Task[object]]:
 async def test_calls_that_wait_for_a_thread_end_in_time() -> None:
     async with AsyncClient("127.0.0.1:1") as nowhere:
         Brokers(nowhere._client._core.log, set())
-        others = busy(nowhere, 20)
+        others = busy(nowhere, 60)
         await asyncio.sleep(0.2)
         before = time.monotonic()
         tasks = busy(nowhere, 1)
-        ends = await asyncio.gather(*(asyncio.wait_for(task, 10) for task in tasks), return_exceptions=True)
+        ends = await asyncio.gather(*(asyncio.wait_for(task, 30) for task in tasks), return_exceptions=True)
         assert {type(end) for end in ends} == {NoAnswerError}
-        assert time.monotonic() - before < 5
+        assert time.monotonic() - before < 30, "as their own wait, not as that of the others"
         assert not any(task.done() for task in others)
         for task in others:
             task.cancel()

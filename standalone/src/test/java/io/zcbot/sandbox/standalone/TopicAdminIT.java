@@ -262,7 +262,9 @@ class TopicAdminIT {
     String prefix = prefix(test);
     create(prefix, Topic.READY, 5, Map.of());
     TopicAdmin topics = new TopicAdmin(admin, config(prefix, true, 12));
-    await().untilAsserted(() -> assertThat(topics.describe()).containsOnlyKeys(Topic.READY));
+    await()
+        .atMost(SOON)
+        .untilAsserted(() -> assertThat(topics.describe()).containsOnlyKeys(Topic.READY));
 
     assertThat(topics.verifyOrCreate()).isEqualTo(5);
     assertThat(topics.describe().values()).hasSize(Topic.values().length).containsOnly(5);
@@ -273,7 +275,9 @@ class TopicAdminIT {
     String prefix = prefix(test);
     create(prefix, Topic.READY, 3, Map.of());
     TopicAdmin topics = new TopicAdmin(admin, config(prefix, false, 3));
-    await().untilAsserted(() -> assertThat(topics.describe()).containsOnlyKeys(Topic.READY));
+    await()
+        .atMost(SOON)
+        .untilAsserted(() -> assertThat(topics.describe()).containsOnlyKeys(Topic.READY));
 
     TopicsException e = catchThrowableOfType(TopicsException.class, topics::verifyOrCreate);
     assertThat(e.isFinal()).isTrue();

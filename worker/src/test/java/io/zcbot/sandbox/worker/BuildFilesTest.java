@@ -126,7 +126,7 @@ class BuildFilesTest {
     builder.environment().put("ZCBOT_OPS_ADDRESS", address);
     Process process = builder.redirectErrorStream(true).start();
     process.getInputStream().readAllBytes();
-    assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
     return process.exitValue();
   }
 
@@ -224,7 +224,7 @@ class BuildFilesTest {
     bash.environment().putAll(environment);
     Process process = bash.start();
     String output = new String(process.getInputStream().readAllBytes());
-    assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).as(output).isZero();
     return output;
   }

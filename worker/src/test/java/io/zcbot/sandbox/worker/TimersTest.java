@@ -37,7 +37,7 @@ class TimersTest {
             throw new IllegalStateException(e);
           }
         });
-    assertThat(begun.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(begun.await(60, TimeUnit.SECONDS)).isTrue();
     return timers;
   }
 
@@ -47,7 +47,7 @@ class TimersTest {
     Thread stop = Thread.ofVirtual().start(timers::close);
     assertThat(stop.join(Duration.ofMillis(100))).as("it waits").isFalse();
     mayEnd.countDown();
-    assertThat(stop.join(Duration.ofSeconds(10))).isTrue();
+    assertThat(stop.join(Duration.ofSeconds(60))).isTrue();
     assertThat(ended).isTrue();
   }
 
@@ -90,7 +90,7 @@ class TimersTest {
           });
       await().until(() -> timers.engineProblem() != null);
       timers.everyOnEngine(Duration.ofMillis(1), "ping", pings::countDown);
-      assertThat(pings.await(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(pings.await(60, TimeUnit.SECONDS)).isTrue();
       assertThat(timers.engineProblem()).isEqualTo("list: no answer");
 
       timers.everyOnEngine(

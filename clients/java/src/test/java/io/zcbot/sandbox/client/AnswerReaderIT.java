@@ -101,11 +101,11 @@ class AnswerReaderIT {
         Future<?> waiting = threads.submit(() -> reader.follow(userOf(1), TOPICS, late));
         while (!waiting.isDone()) {
           bed.forge(Topic.EXITED, user.toString(), new byte[] {1});
-          assertThat(read.poll(10, TimeUnit.SECONDS)).isNotNull();
+          assertThat(read.poll(60, TimeUnit.SECONDS)).isNotNull();
           reader.follow(user, List.of(Topic.READY), Deadline.in(Duration.ofSeconds(10))).close();
         }
         assertThat(waiting)
-            .failsWithin(Duration.ofSeconds(10))
+            .failsWithin(Duration.ofSeconds(60))
             .withThrowableOfType(ExecutionException.class)
             .withCauseInstanceOf(NoAnswerException.class);
       }

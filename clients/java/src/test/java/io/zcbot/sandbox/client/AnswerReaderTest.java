@@ -262,7 +262,7 @@ class AnswerReaderTest {
       reader.follow(newcomer, TOPICS, Deadline.in(Duration.ofSeconds(10))).close();
       for (TopicPartition partition : partitionsOf(user)) {
         consumer.addRecord(record(partition, 100));
-        assertThat(read.poll(10, TimeUnit.SECONDS)).isNotNull();
+        assertThat(read.poll(60, TimeUnit.SECONDS)).isNotNull();
       }
       assertThat(late).isNotDone();
       leaderless.clear();

@@ -18,7 +18,7 @@ import org.openqa.selenium.logging.LogEntry;
 
 /** The console's page in Debian's Chromium, without a window. */
 final class Browser implements AutoCloseable {
-  private static final Duration DEADLINE = Duration.ofSeconds(60);
+  private static final Duration DEADLINE = Duration.ofSeconds(180);
 
   private final ChromeDriver driver;
 

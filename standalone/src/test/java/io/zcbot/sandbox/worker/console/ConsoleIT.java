@@ -28,7 +28,7 @@ import org.openqa.selenium.JavascriptException;
 @Tag("browser")
 class ConsoleIT {
   private static final int SANDBOXES = 10_000;
-  private static final Duration DEADLINE = Duration.ofSeconds(60);
+  private static final Duration DEADLINE = Duration.ofSeconds(180);
 
   @TempDir private static Path data;
   private static PlayedFleet fleet;

@@ -262,7 +262,7 @@ class StreamedOutputTest extends InACommandWorld {
     Fence slow =
         () -> {
           if (passes.incrementAndGet() == 2) {
-            assertThat(open.await(10, TimeUnit.SECONDS)).isTrue();
+            assertThat(open.await(60, TimeUnit.SECONDS)).isTrue();
           }
         };
     StreamedOutput output =
@@ -288,7 +288,7 @@ class StreamedOutputTest extends InACommandWorld {
     first.completeExceptionally(new IllegalStateException("the leader is away"));
     open.countDown();
     output.end();
-    publishing.get(10, TimeUnit.SECONDS);
+    publishing.get(60, TimeUnit.SECONDS);
     assertThat(log).containsExactly(0L, 1L);
   }
 

@@ -570,7 +570,7 @@ class CommandFollowerTest {
     await().until(() -> commands.execs.size() == 1);
 
     holdings.get(HOME).state = PartitionState.REVOKING;
-    follower.leave(List.of(HOME)).get(10, TimeUnit.SECONDS);
+    follower.leave(List.of(HOME)).get(60, TimeUnit.SECONDS);
     own(HOME);
     awaitAssigned(HOME);
     consumer.unreached.clear();

@@ -53,7 +53,7 @@ class DiversionsTest {
           new ConsumerRecord<>("topic", 0, 0, new byte[1], new byte[1]),
           2,
           () -> done.complete(null));
-      done.get(10, TimeUnit.SECONDS);
+      done.get(60, TimeUnit.SECONDS);
     }
     assertThat(counted).containsExactly(expected);
   }

@@ -146,7 +146,7 @@ class MountedSlotsIT {
       } finally {
         enough.set(true);
       }
-      assertThat(started.get(10, TimeUnit.SECONDS)).isPositive();
+      assertThat(started.get(60, TimeUnit.SECONDS)).isPositive();
     }
   }
 

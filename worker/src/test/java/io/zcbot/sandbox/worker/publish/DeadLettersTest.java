@@ -149,7 +149,7 @@ class DeadLettersTest {
                     failures.add(e);
                   }
                 });
-    await().atMost(10, TimeUnit.SECONDS).until(() -> publisher.problem() != null);
+    await().atMost(60, TimeUnit.SECONDS).until(() -> publisher.problem() != null);
     publisher.publish(
         new EventCodec()
             .decodeActivity(

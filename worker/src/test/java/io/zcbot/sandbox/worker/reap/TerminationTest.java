@@ -124,7 +124,7 @@ class TerminationTest {
   private void awaitRemovals(int count) {
     await()
         .during(Duration.ofMillis(200))
-        .atMost(Duration.ofSeconds(20))
+        .atMost(Duration.ofSeconds(60))
         .untilAsserted(() -> assertThat(removals).hasValue(count));
   }
 

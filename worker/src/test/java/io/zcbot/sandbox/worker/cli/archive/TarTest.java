@@ -52,7 +52,7 @@ class TarTest {
     List<String> command = Stream.concat(Stream.of("tar"), Arrays.stream(arguments)).toList();
     Process tar = new ProcessBuilder(command).directory(directory.toFile()).start();
     byte[] out = tar.getInputStream().readAllBytes();
-    assertThat(tar.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(tar.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(tar.exitValue())
         .as(new String(tar.getErrorStream().readAllBytes(), StandardCharsets.UTF_8))
         .isZero();

@@ -82,7 +82,7 @@ public final class Witness implements CommandObserver {
 
   /** Waits until that much input may be sent, which then counts as sent. */
   public synchronized int takeWanted(int most) throws InterruptedException {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(90);
     while (wanted == 0) {
       long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
       if (left <= 0) {

@@ -31,7 +31,7 @@ final class RunnerLink implements AutoCloseable {
   static final int HEADER = 8;
 
   private static final int NONCE = 16;
-  private static final int PATIENCE_SECONDS = 20;
+  private static final int PATIENCE_SECONDS = 90;
 
   /** The start message of a command. */
   record Start(

@@ -74,8 +74,8 @@ class RunnerTreesIT {
 
   /** Survivors are reported. */
   private End assertTimedOutButFor(String script) throws Exception {
-    RunnerCommandView command = runner.start(Start.bash(script).timeout(SOON).credit(1 << 20));
     long start = System.nanoTime();
+    RunnerCommandView command = runner.start(Start.bash(script).timeout(SOON).credit(1 << 20));
     End end = command.end();
     long took = (System.nanoTime() - start) / 1_000_000;
     assertThat(end.how()).as(command.out() + command.err()).isEqualTo(TIMED_OUT);
@@ -120,8 +120,8 @@ class RunnerTreesIT {
   @Test
   void whatWasWrittenBeforeTheTimeoutIsSent() throws Exception {
     RunnerCommandView command =
-        runner.start(Start.bash("echo written; sleep 64").timeout(SOON).credit(0));
-    assertThat(runner.look("sleep 2.5; echo later")).isEqualTo("later");
+        runner.start(Start.bash("echo written; sleep 64").timeout(Duration.ofSeconds(5)).credit(0));
+    assertThat(runner.look("sleep 6; echo later")).isEqualTo("later");
     assertThat(command.allow(100).end().how()).isEqualTo(TIMED_OUT);
     assertThat(command.out()).isEqualTo("written\n");
   }
@@ -318,7 +318,8 @@ class RunnerTreesIT {
     try (RunnerContainer own = new RunnerContainer(place);
         RunnerLink victim = own.attach()) {
       RunnerCommandView command =
-          victim.start(Start.of("python3", "-c", take).timeout(SOON)).awaitOutput("taken");
+          victim.start(Start.of("python3", "-c", take).timeout(Duration.ofSeconds(10)));
+      command.awaitOutput("taken");
       assertThat(victim.start(Start.of("true")).notStarted().text()).isEqualTo("pipe");
       command.end();
       assertThat(own.exec("1000:1000", "sleep 0.2; cat /proc/[0-9]*/cmdline | tr '\\0' ' '"))

@@ -18,6 +18,7 @@ import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.reap.Purge;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
@@ -78,7 +79,9 @@ final class PurgeCommand {
                 engine,
                 log,
                 config,
-                id -> new MountedSlots(root, new IdMaps(Workspaces.Owner.UNMAPPED, false), id))
+                id ->
+                    new MountedSlots(
+                        root, new IdMaps(Workspaces.Owner.UNMAPPED, false), id, FileCalls.DIRECT))
             .run(worker, yes, force);
       }
     }

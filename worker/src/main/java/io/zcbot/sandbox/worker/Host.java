@@ -21,6 +21,7 @@ import io.zcbot.sandbox.worker.ops.Health;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicWeakness;
 import io.zcbot.sandbox.worker.publish.TopicsException;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
@@ -63,7 +64,9 @@ record Host(
    */
   static Host take(WorkerConfig config, Exposure exposure, StartRetry retry, Closer closer)
       throws IOException, TopicsException, InterruptedException {
-    Workspaces root = Workspaces.open(config.workspaces().root);
+    FileCalls files = new FileCalls();
+    exposure.health().ready("workspaces", files::problem);
+    Workspaces root = Workspaces.open(config.workspaces().root).calledBy(files);
     String unseen = MountReach.problem(root.root());
     WorkspaceMount mount = closer.add(WorkspaceMount.prepare(root.root()));
     WorkspaceLimit limit = config.workspaces().limit;
@@ -94,7 +97,7 @@ record Host(
         engine,
         engine.sandboxes(config.spec(), fit.uids()),
         root.ownedBy(fit.owner()).limitedBy(quota).shownBy(views(mount, maps, config.workerId())),
-        new MountedSlots(mount, maps, config.workerId()),
+        new MountedSlots(mount, maps, config.workerId(), files),
         kafka,
         membership,
         partitions,

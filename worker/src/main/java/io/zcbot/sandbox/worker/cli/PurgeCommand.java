@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.reap.Purge;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.util.List;
@@ -69,7 +70,9 @@ final class PurgeCommand {
                 engine,
                 log,
                 config,
-                id -> new MountedSlots(root, new IdMaps(Workspaces.Owner.UNMAPPED, false), id))
+                id ->
+                    new MountedSlots(
+                        root, new IdMaps(Workspaces.Owner.UNMAPPED, false), id, FileCalls.DIRECT))
             .run(worker, yes, force);
       }
     }

@@ -15,6 +15,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,6 +35,9 @@ public final class MappedWorkspaces implements WorkspaceViews {
   private final WorkspaceMount root;
   private final IdMaps maps;
   private final Path notes;
+
+  /** Whose views were not closed, or not completely. */
+  private final Set<UserId> open = ConcurrentHashMap.newKeySet();
 
   /** Creates the views of one worker. */
   public MappedWorkspaces(WorkspaceMount root, IdMaps maps, String workerId) {
@@ -65,9 +69,9 @@ public final class MappedWorkspaces implements WorkspaceViews {
   private static void detach(String point) throws KernelException {
     try {
       Kernel.detach(Path.of(point));
-      log.info("unmounted {} from itself, as a previous run left it", point);
+      log.info("unmounted {} from itself, which was left", point);
     } catch (KernelException e) {
-      if (!e.errno().equals(Errno.EINVAL)) { // another worker removed it meanwhile
+      if (!e.errno().equals(Errno.EINVAL)) { // it was removed meanwhile
         throw e;
       }
     }
@@ -108,18 +112,23 @@ public final class MappedWorkspaces implements WorkspaceViews {
   public View show(UserId user, int uid) throws IOException {
     Path path = root.root().resolve(user.toString());
     Path note = notes.resolve(user.toString());
+    if (open.contains(user)) { // ids of a mount can't be mapped twice
+      detach(path.toString());
+    }
     try (Descriptor opened = Kernel.openBeneath(root.top(), user.toString());
         Descriptor tree = Kernel.cloneTree(opened)) {
       Kernel.set(tree, Kernel.NOSUID | Kernel.NODEV, Kernel.PRIVATE);
       maps.map(tree, uid);
       Files.createDirectories(notes);
       Files.writeString(note, "");
+      open.add(user);
       Kernel.move(tree, opened);
     }
     return () -> {
       maps.prepareNext(uid);
       try {
         Kernel.detach(path);
+        open.remove(user);
         Files.deleteIfExists(note);
       } catch (IOException e) {
         log.warn("{} stays mounted on itself: {}", path, e.getMessage());

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.mounts;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
@@ -34,16 +35,18 @@ public final class MountedSlots implements SlotMounts {
   private final WorkspaceMount root;
   private final IdMaps maps;
   private final Path directory;
+  private final FileCalls files;
 
   /**
    * Creates the slot directories of one worker.
    *
    * @param maps maps the owner of workspaces to the user of a slot, if slots do not share one
    */
-  public MountedSlots(WorkspaceMount root, IdMaps maps, String workerId) {
+  public MountedSlots(WorkspaceMount root, IdMaps maps, String workerId, FileCalls files) {
     this.root = root;
     this.maps = maps;
     this.directory = SlotMounts.directory(root.root(), workerId);
+    this.files = files;
   }
 
   @Override
@@ -53,6 +56,11 @@ public final class MountedSlots implements SlotMounts {
 
   @Override
   public Directory create(String slotId) throws IOException {
+    // Not at the slot's own path: if it hangs, the next one, of another slot, would hang as well.
+    return files.at(directory, () -> createNow(slotId));
+  }
+
+  private Directory createNow(String slotId) throws IOException {
     // Readable for all, because a container's first process may be any user; writable for none.
     makeDirectory(directory);
     makeDirectory(directory.resolve(PROBE));
@@ -62,10 +70,8 @@ public final class MountedSlots implements SlotMounts {
     Path path = directory.resolve(slotId);
     makeDirectory(path);
     makeDirectory(path.resolve(WORKSPACE));
-    return new Open(
-        path,
-        Kernel.openBeneath(root.top(), relative(slotId + "/" + WORKSPACE)),
-        Workspaces.SANDBOX_ID);
+    Descriptor place = Kernel.openBeneath(root.top(), relative(slotId + "/" + WORKSPACE));
+    return new Open(path, new Target(place), Workspaces.SANDBOX_ID);
   }
 
   private static void makeDirectory(Path path) throws IOException {
@@ -83,6 +89,10 @@ public final class MountedSlots implements SlotMounts {
 
   @Override
   public Set<String> left() throws IOException {
+    return files.at(directory, this::leftNow);
+  }
+
+  private Set<String> leftNow() throws IOException {
     try (Stream<Path> all = Files.list(directory)) {
       return all.map(path -> path.getFileName().toString())
           .filter(name -> !name.equals(PROBE))
@@ -95,6 +105,10 @@ public final class MountedSlots implements SlotMounts {
   @Override
   public void release(String slotId) throws IOException {
     Path path = directory.resolve(slotId);
+    files.run(path, () -> releaseNow(path));
+  }
+
+  private static void releaseNow(Path path) throws IOException {
     // Earlier versions mounted here. What is beneath may be a user's files until it is unmounted.
     detachAll(path);
     Path place = path.resolve(WORKSPACE);
@@ -121,25 +135,54 @@ public final class MountedSlots implements SlotMounts {
   }
 
   /**
+   * What mounts are made on, open until nobody wants it and no mount is under way: one that was
+   * given up must not go to whatever file has its number by then.
+   */
+  static final class Target {
+    private final Descriptor descriptor;
+    private int users = 1;
+
+    Target(Descriptor descriptor) {
+      this.descriptor = descriptor;
+    }
+
+    /** Keeps it open until {@link #leave}. */
+    synchronized void use() throws IOException {
+      if (users == 0) {
+        throw new IOException(descriptor.about() + " was closed");
+      }
+      users++;
+    }
+
+    /** Ends a use, or that of whoever opened it. */
+    synchronized void leave() {
+      users--;
+      if (users == 0) {
+        descriptor.close();
+      }
+    }
+  }
+
+  /**
    * An open slot directory. Mounts are made by its descriptor, so they go to the very directory of
    * which the container was seen to get mounts, wherever its path leads by then.
    */
   private final class Open implements Directory {
     private final Path path;
     private final Path place;
-    private final Descriptor descriptor;
+    private final Target target;
     private final int uid;
 
-    Open(Path path, Descriptor descriptor, int uid) {
+    Open(Path path, Target target, int uid) {
       this.path = path;
       this.place = path.resolve(WORKSPACE);
-      this.descriptor = descriptor;
+      this.target = target;
       this.uid = uid;
     }
 
     @Override
     public Directory shownTo(int other) {
-      return new Open(path, descriptor, other);
+      return new Open(path, target, other);
     }
 
     @Override
@@ -149,12 +192,12 @@ public final class MountedSlots implements SlotMounts {
 
     @Override
     public void mountProbe() throws IOException {
-      mount(relative(PROBE));
+      files.run(path, () -> mount(relative(PROBE)));
     }
 
     @Override
     public void unmountProbe() throws IOException {
-      Kernel.detach(place);
+      files.run(path, () -> Kernel.detach(place));
       if (isMapped()) {
         maps.prepareNext(uid);
       }
@@ -162,6 +205,10 @@ public final class MountedSlots implements SlotMounts {
 
     @Override
     public void mount(UserId user) throws IOException {
+      files.run(path, () -> mountNow(user));
+    }
+
+    private void mountNow(UserId user) throws IOException {
       mount(user.toString());
       if (!Files.isSameFile(place, root.root().resolve(user.toString()))) {
         throw new IOException(
@@ -176,13 +223,16 @@ public final class MountedSlots implements SlotMounts {
     }
 
     private void mount(String source) throws IOException {
+      target.use();
       try (Descriptor opened = Kernel.openBeneath(root.top(), source);
           Descriptor tree = Kernel.cloneTree(opened)) {
         Kernel.set(tree, Kernel.NOSUID | Kernel.NODEV, Kernel.PRIVATE);
         if (isMapped()) {
           maps.map(tree, uid);
         }
-        Kernel.move(tree, descriptor);
+        Kernel.move(tree, target.descriptor);
+      } finally {
+        target.leave();
       }
     }
 
@@ -192,7 +242,7 @@ public final class MountedSlots implements SlotMounts {
 
     @Override
     public void close() {
-      descriptor.close();
+      target.leave();
     }
   }
 }

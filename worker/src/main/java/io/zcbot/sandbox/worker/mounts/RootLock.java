@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.mounts;
 
 import io.zcbot.sandbox.worker.pool.SlotMounts;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -31,13 +32,21 @@ final class RootLock implements AutoCloseable {
     this.file = file;
   }
 
-  /** Acquires the lock; blocks without a deadline while another thread or process holds it. */
+  /**
+   * Acquires the lock; blocks until it is interrupted while another thread or process holds it. A
+   * caller with a deadline does that ({@link FileCalls}).
+   */
   static RootLock take(Path root) throws IOException {
     Path directory = root.resolve(SlotMounts.TOP);
     Files.createDirectories(
         directory,
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    OWN.lock();
+    try {
+      OWN.lockInterruptibly();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while another thread had the lock of " + root, e);
+    }
     try {
       FileChannel file =
           FileChannel.open(

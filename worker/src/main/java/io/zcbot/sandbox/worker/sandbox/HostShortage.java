@@ -40,7 +40,9 @@ public interface HostShortage {
       return true;
     }
     for (Throwable t = failure; t != null; t = t.getCause()) {
-      if (t instanceof IOException && AWAY.matcher(String.valueOf(t.getMessage())).find()) {
+      boolean isAway =
+          t instanceof IOException && AWAY.matcher(String.valueOf(t.getMessage())).find();
+      if (isAway || t instanceof FileCalls.UnansweredException) {
         return true;
       }
     }

@@ -18,6 +18,8 @@ import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The users' directories under one root. They are created, never deleted, and never reached through
@@ -25,6 +27,8 @@ import java.util.Set;
  * others could invalidate a check. Immutable; the calls block for the file system.
  */
 public final class Workspaces {
+  private static final Logger log = LoggerFactory.getLogger(Workspaces.class);
+
   /**
    * The number of the user and group that own workspaces, and as which commands run unless their
    * sandbox has its own.
@@ -38,12 +42,15 @@ public final class Workspaces {
   private final Owner owner;
   private final WorkspaceQuota quota;
   private final WorkspaceViews views;
+  private final FileCalls files;
 
-  private Workspaces(Path root, Owner owner, WorkspaceQuota quota, WorkspaceViews views) {
+  private Workspaces(
+      Path root, Owner owner, WorkspaceQuota quota, WorkspaceViews views, FileCalls files) {
     this.root = root;
     this.owner = owner;
     this.quota = quota;
     this.views = views;
+    this.files = files;
   }
 
   /** A user and group, by their numbers on the host. */
@@ -81,22 +88,28 @@ public final class Workspaces {
               + "), who could replace workspaces with links; run: chmod go-w "
               + real);
     }
-    return new Workspaces(real, Owner.UNMAPPED, WorkspaceQuota.NONE, WorkspaceViews.NONE);
+    return new Workspaces(
+        real, Owner.UNMAPPED, WorkspaceQuota.NONE, WorkspaceViews.NONE, FileCalls.DIRECT);
   }
 
   /** Returns workspaces with another owner on the host, because the engine remaps users. */
   public Workspaces ownedBy(Owner mapped) {
-    return new Workspaces(root, mapped, quota, views);
+    return new Workspaces(root, mapped, quota, views, files);
   }
 
   /** Returns workspaces with a limit on their size. */
   public Workspaces limitedBy(WorkspaceQuota limiting) {
-    return new Workspaces(root, owner, limiting, views);
+    return new Workspaces(root, owner, limiting, views, files);
   }
 
   /** Returns workspaces for sandboxes with users of their own. */
   public Workspaces shownBy(WorkspaceViews showing) {
-    return new Workspaces(root, owner, quota, showing);
+    return new Workspaces(root, owner, quota, showing, files);
+  }
+
+  /** Returns workspaces whose file system is called in another way. */
+  public Workspaces calledBy(FileCalls calling) {
+    return new Workspaces(root, owner, quota, views, calling);
   }
 
   /** The path of the user's directory, which may not exist. */
@@ -118,6 +131,10 @@ public final class Workspaces {
    *     for an operator
    */
   public Path prepare(UserId user) throws IOException {
+    return files.at(of(user), () -> prepareNow(user));
+  }
+
+  private Path prepareNow(UserId user) throws IOException {
     Path directory = of(user);
     Map<String, Object> found;
     try {
@@ -161,7 +178,20 @@ public final class Workspaces {
    * @throws IOException if it can't be shown to that user; the message is for an operator
    */
   public WorkspaceViews.View show(UserId user, int uid) throws IOException {
-    return uid == SANDBOX_ID ? () -> {} : views.show(user, uid);
+    if (uid == SANDBOX_ID) {
+      return () -> {};
+    }
+    Path directory = of(user);
+    WorkspaceViews.View view = files.at(directory, () -> views.show(user, uid));
+    return () -> close(directory, view);
+  }
+
+  private void close(Path directory, WorkspaceViews.View view) {
+    try {
+      files.run(directory, view::close);
+    } catch (IOException e) {
+      log.warn("{} may stay mounted until it is shown again: {}", directory, e.getMessage());
+    }
   }
 
   private static Map<String, Object> look(Path directory) throws IOException {

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
@@ -30,6 +31,7 @@ public final class DomainFixture {
   private final EngineFixture fixture;
   private final DomainInATest domains;
   private final WorkspaceMount mount;
+  private final FileCalls files = new FileCalls();
   private final List<Domain> lives = new ArrayList<>();
 
   /** Uses an engine that is closed with this fixture. */
@@ -37,7 +39,9 @@ public final class DomainFixture {
     this.fixture = fixture;
     domains =
         new DomainInATest(
-            fixture.engine, fixture.worker, Workspaces.open(root).shownBy(fixture.views()));
+            fixture.engine,
+            fixture.worker,
+            Workspaces.open(root).shownBy(fixture.views()).calledBy(files));
     log = domains.log;
     live = domains.live;
     mount = fixture.mount();
@@ -45,7 +49,7 @@ public final class DomainFixture {
 
   /** The slots' directories. */
   public SlotMounts mounts() {
-    return new MountedSlots(mount, fixture.maps(), fixture.worker);
+    return new MountedSlots(mount, fixture.maps(), fixture.worker, files);
   }
 
   /**

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
@@ -159,6 +160,21 @@ class EnsurerTest extends InAWorld {
     assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
     assertThat(failed.retryable()).isTrue();
     assertThat(failed.message()).contains("Stale file handle");
+  }
+
+  @Test
+  void aWorkspaceOnAFileSystemThatDoesNotAnswerMayWorkLater() throws Exception {
+    world.quota =
+        _ -> {
+          world.advance(Duration.ofHours(1));
+          throw new FileCalls.UnansweredException("no answer");
+        };
+
+    Failed failed = world.failed(ANNA);
+
+    assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
+    assertThat(failed.retryable()).isTrue();
+    assertThat(failed.message()).contains("no answer");
   }
 
   @Test

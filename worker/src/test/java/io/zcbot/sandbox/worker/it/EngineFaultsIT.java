@@ -19,12 +19,14 @@ import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.machine.EngineProxy;
+import io.zcbot.sandbox.worker.testkit.machine.HungFileSystem;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -38,8 +40,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
 /**
- * The engine lacks something, is unavailable, or hangs: the answers are clear, nothing is lost, and
- * no manual repair is needed.
+ * The engine or the workspaces' file system lacks something, is unavailable, or hangs: the answers
+ * are clear, nothing is lost, and no manual repair is needed.
  */
 @Tag("engine")
 @Tag("kafka")
@@ -152,6 +154,37 @@ class EngineFaultsIT {
     assertThat(failed.retryable()).isFalse();
     assertThat(failed.message()).contains(because, user.toString());
     assertThat(deployment.host().containersOf(user)).isEmpty();
+  }
+
+  /** As many as there are threads that carry the lanes, but fewer than may call the file system. */
+  @Test
+  void workspacesThatHangHoldUpOnlyTheirUsers() throws Exception {
+    UserId other = Deployment.newUser();
+    Ready others = deployment.agent().ensured(other);
+    int count = Math.min(Runtime.getRuntime().availableProcessors(), 7);
+    List<HungFileSystem> hung = new ArrayList<>();
+    try {
+      for (int i = 0; i < count; i++) {
+        UserId user = Deployment.newUser();
+        hung.add(HungFileSystem.at(deployment.workspaces().resolve(user.toString())));
+        deployment.agent().ensure(user, "hangs-" + i, Instant.now().plusSeconds(15));
+      }
+      await()
+          .atMost(NOTICED)
+          .until(() -> deployment.ops().notReadyBecause().containsKey("workspaces"));
+
+      assertThat(deployment.agent().ensured(other).containerId()).isEqualTo(others.containerId());
+      for (int i = 0; i < count; i++) {
+        Failed failed = (Failed) deployment.log().awaitAnswer("hangs-" + i, Duration.ofSeconds(60));
+        assertThat(failed.reason()).isEqualTo(Failed.Reason.WORKSPACE);
+        assertThat(failed.retryable()).isTrue();
+      }
+    } finally {
+      for (HungFileSystem each : hung) {
+        each.close();
+      }
+    }
+    await().atMost(NOTICED).until(() -> deployment.ops().notReadyBecause().isEmpty());
   }
 
   @Test

@@ -125,6 +125,18 @@ class MappedWorkspacesIT {
     left.close();
   }
 
+  /** As if its close had been given up. */
+  @Test
+  void aViewThatWasNotClosedIsReplaced() throws Exception {
+    WorkspaceViews.View _ = workspaces.show(ANNA, OWN);
+
+    try (WorkspaceViews.View _ = workspaces.show(ANNA, OWN + 1)) {
+      assertThat(owner(workspace)).isEqualTo(OWN + 1);
+    }
+
+    assertThat(Mounts.beneath(root)).hasSize(1);
+  }
+
   @Test
   void aLinkIsNotFollowed() throws Exception {
     UserId other = new UserId(new UUID(0, 2));

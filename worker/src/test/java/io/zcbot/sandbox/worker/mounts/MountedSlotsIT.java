@@ -6,10 +6,13 @@ package io.zcbot.sandbox.worker.mounts;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Workspaces.Owner;
+import io.zcbot.sandbox.worker.testkit.machine.HungFileSystem;
 import io.zcbot.sandbox.worker.testkit.machine.Mounts;
 import java.io.IOException;
 import java.nio.file.DirectoryNotEmptyException;
@@ -43,7 +46,7 @@ class MountedSlotsIT {
   void setUp() throws IOException {
     mount = WorkspaceMount.prepare(root);
     assertThat(mount.problem()).isNull();
-    slots = new MountedSlots(mount, maps, "me");
+    slots = new MountedSlots(mount, maps, "me", new FileCalls());
   }
 
   @AfterEach
@@ -245,6 +248,26 @@ class MountedSlotsIT {
     assertThat(slots.left()).isEmpty();
     assertThat(workspace.resolve("file")).hasContent("hers");
     assertThat(hers).isDirectory();
+  }
+
+  /** A mount on it may still come. */
+  @Test
+  void aMountThatWasGivenUpIsReleasedOnceItReturns() throws Exception {
+    slots = new MountedSlots(mount, maps, "me", new FileCalls(2, Duration.ofMillis(200)));
+    SlotMounts.Directory directory = slots.create("s1");
+    try (HungFileSystem _ = HungFileSystem.at(root.resolve(ANNA.toString()))) {
+      assertThatThrownBy(() -> directory.mount(ANNA))
+          .isInstanceOf(FileCalls.UnansweredException.class);
+      assertThatThrownBy(() -> slots.release("s1"))
+          .isInstanceOf(FileCalls.UnansweredException.class);
+      directory.close();
+      assertThat(slots.left()).containsExactly("s1");
+    }
+
+    await().atMost(Duration.ofSeconds(60)).untilAsserted(() -> slots.release("s1"));
+
+    assertThat(Mounts.beneath(root)).hasSize(1);
+    assertThat(slots.left()).isEmpty();
   }
 
   @Test

@@ -5,8 +5,10 @@
 package io.zcbot.sandbox.worker.mounts;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Set;
 import java.util.concurrent.Executors;
@@ -58,6 +60,18 @@ class RootLockTest {
     }
     assertThat(other.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(other.inputReader().readLine()).isEqualTo("taken");
+  }
+
+  /** As a caller is that waited long enough. */
+  @Test
+  void whoIsInterruptedWaitsNoLonger() throws Exception {
+    try (var lane = Executors.newSingleThreadExecutor();
+        RootLock _ = RootLock.take(root)) {
+      Future<RootLock> waits = lane.submit(() -> RootLock.take(root));
+      lane.shutdownNow();
+      assertThatThrownBy(() -> waits.get(60, TimeUnit.SECONDS))
+          .hasCauseInstanceOf(IOException.class);
+    }
   }
 
   private static boolean isDone(Future<?> future) throws InterruptedException {

@@ -1,0 +1,219 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.sandbox;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.worker.sandbox.FileCalls.UnansweredException;
+import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Calls that hang wait for a latch and heed no interrupt, as in the kernel. */
+class FileCallsTest {
+  private static final Path ONE = Path.of("/workspaces/1");
+  private static final Path TWO = Path.of("/workspaces/2");
+  private static final Path THREE = Path.of("/workspaces/3");
+  private static final Duration SHORT = Duration.ofMillis(50);
+  private static final Duration LONG = Duration.ofSeconds(60);
+
+  private final FileCalls files = new FileCalls(2, SHORT);
+  private final FileCalls patient = new FileCalls(2, LONG);
+  private final CountDownLatch away = new CountDownLatch(1);
+
+  @AfterEach
+  void comesBack() {
+    away.countDown();
+  }
+
+  private void hang() {
+    boolean waits = true;
+    while (waits) {
+      try {
+        away.await();
+        waits = false;
+      } catch (InterruptedException _) {
+        // the kernel would not notice
+      }
+    }
+  }
+
+  private void givesUp(Path path) {
+    assertThatThrownBy(() -> files.run(path, this::hang))
+        .isInstanceOf(UnansweredException.class)
+        .hasMessageContaining(path.toString());
+  }
+
+  @Test
+  void aCallReturnsWhatItFoundOrFailsAsItFailed() throws Exception {
+    assertThat(patient.at(ONE, () -> "found")).isEqualTo("found");
+    NoSuchFileException missing = new NoSuchFileException("1");
+    assertThatThrownBy(
+            () ->
+                patient.run(
+                    ONE,
+                    () -> {
+                      throw missing;
+                    }))
+        .isSameAs(missing);
+    assertThatThrownBy(
+            () ->
+                patient.run(
+                    ONE,
+                    () -> {
+                      throw new IllegalStateException("a bug");
+                    }))
+        .isInstanceOf(IllegalStateException.class);
+    assertThat(patient.problem()).isNull();
+  }
+
+  @Test
+  void aCallThatHangsIsGivenUpAndHealthSaysSoUntilItReturns() {
+    assertThat(files.problem()).isNull();
+
+    givesUp(ONE);
+
+    assertThat(files.problem()).contains("the workspace root does not answer");
+    away.countDown();
+    await().atMost(LONG).untilAsserted(() -> assertThat(files.problem()).isNull());
+    assertThat(HostShortage.mayPass(new UnansweredException("no answer"))).isTrue();
+    assertThat(HostShortage.isBehind(new UnansweredException("no answer"))).isFalse();
+  }
+
+  @Test
+  void nothingElseIsDoneAtAPathWhileACallHangsThere() throws Exception {
+    givesUp(ONE);
+    AtomicInteger calls = new AtomicInteger();
+
+    assertThatThrownBy(() -> files.run(ONE, calls::incrementAndGet))
+        .isInstanceOf(UnansweredException.class);
+    files.run(TWO, calls::incrementAndGet);
+
+    assertThat(calls).as("the call at the other path").hasValue(1);
+    away.countDown();
+    await().atMost(LONG).untilAsserted(() -> files.run(ONE, calls::incrementAndGet));
+  }
+
+  /** Or a thousand lanes would wait, and reaps as well, which have only a few permits. */
+  @Test
+  void whileAsManyCallsHangAsThereAreThreadsTheOthersFailAtOnce() {
+    FileCalls slow = new FileCalls(2, Duration.ofSeconds(1));
+    for (Path path : new Path[] {ONE, TWO}) {
+      assertThatThrownBy(() -> slow.run(path, this::hang)).isInstanceOf(UnansweredException.class);
+    }
+    AtomicInteger calls = new AtomicInteger();
+
+    assertThatThrownBy(() -> slow.run(THREE, calls::incrementAndGet))
+        .isInstanceOf(UnansweredException.class)
+        .hasMessageContaining("is not tried while 2 calls");
+
+    away.countDown();
+    await().atMost(LONG).untilAsserted(() -> slow.run(THREE, calls::incrementAndGet));
+    assertThat(calls).hasValue(1);
+  }
+
+  /** As its caller has gone on, it would come as a surprise. */
+  @Test
+  void aCallThatHadNoTurnInTimeIsNeverMade() throws Exception {
+    FileCalls one = new FileCalls(1, Duration.ofSeconds(1));
+    CountDownLatch hangs = new CountDownLatch(1);
+    FutureTask<Boolean> first =
+        new FutureTask<>(
+            () -> {
+              hangsAt(one, hangs);
+              return true;
+            });
+    Thread.ofVirtual().start(first);
+    hangs.await();
+    AtomicBoolean made = new AtomicBoolean();
+
+    assertThatThrownBy(() -> one.run(TWO, () -> made.set(true)))
+        .isInstanceOf(UnansweredException.class);
+
+    assertThat(first.get(60, TimeUnit.SECONDS)).isTrue();
+    away.countDown();
+    await().atMost(LONG).untilAsserted(() -> one.run(THREE, () -> {}));
+    assertThat(made).isFalse();
+  }
+
+  private void hangsAt(FileCalls calls, CountDownLatch hangs) {
+    assertThatThrownBy(
+            () ->
+                calls.run(
+                    ONE,
+                    () -> {
+                      hangs.countDown();
+                      hang();
+                    }))
+        .isInstanceOf(UnansweredException.class);
+  }
+
+  /** A mount, for example, or a descriptor. */
+  @Test
+  void whatIsMadeTooLateIsClosed() {
+    CountDownLatch closed = new CountDownLatch(1);
+
+    assertThatThrownBy(
+            () ->
+                files.at(
+                    ONE,
+                    () -> {
+                      hang();
+                      return (AutoCloseable) closed::countDown;
+                    }))
+        .isInstanceOf(UnansweredException.class);
+
+    assertThat(closed.getCount()).isEqualTo(1);
+    away.countDown();
+    await().atMost(LONG).until(() -> closed.getCount() == 0);
+  }
+
+  /** A stop interrupts lanes, and what they have mounted is unmounted nevertheless. */
+  @Test
+  void aCallerThatIsInterruptedWaitsAllTheSame() throws Exception {
+    Thread.currentThread().interrupt();
+    try {
+      assertThat(patient.at(ONE, () -> "found")).isEqualTo("found");
+    } finally {
+      assertThat(Thread.interrupted()).as("it is told afterwards").isTrue();
+    }
+  }
+
+  @Test
+  void theNextCallOfAThreadKnowsNothingOfTheOnesThatWereGivenUp() throws Exception {
+    FileCalls one = new FileCalls(1, SHORT);
+    for (int i = 0; i < 5; i++) {
+      CountDownLatch back = new CountDownLatch(1);
+      assertThatThrownBy(() -> one.run(ONE, () -> uninterrupted(back)))
+          .isInstanceOf(UnansweredException.class);
+      back.countDown();
+      AtomicBoolean interrupted = new AtomicBoolean();
+      await()
+          .atMost(LONG)
+          .untilAsserted(
+              () -> one.run(TWO, () -> interrupted.set(Thread.currentThread().isInterrupted())));
+      assertThat(interrupted).isFalse();
+    }
+  }
+
+  /** Fails if it is interrupted, as a file lock does. */
+  private static void uninterrupted(CountDownLatch back) throws IOException {
+    try {
+      back.await();
+    } catch (InterruptedException e) {
+      throw new IOException(e);
+    }
+  }
+}

@@ -30,8 +30,8 @@ public final class KafkaClients {
   private static final int MAX_REQUEST_BYTES = 2 * 1024 * 1024;
 
   /**
-   * Limit of the records that wait to be published. A flood of dead letters fills it, and each
-   * takes memory twice, here and in the intake. The intake waits then.
+   * Limit of the records that wait to be published. Streamed output, and large and diverted records
+   * have shares of it, so that none of them fills it.
    */
   private static final int MAX_UNPUBLISHED_BYTES = 8 * 1024 * 1024;
 

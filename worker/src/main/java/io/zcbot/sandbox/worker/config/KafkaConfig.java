@@ -31,9 +31,8 @@ public record KafkaConfig(
       Kind.text("1 to 200 letters, digits, dots, dashes, underscores", "[A-Za-z0-9._-]{1,200}");
 
   /**
-   * Limit of the records that wait to be published, unless {@code buffer.memory} is given. A flood
-   * of dead letters fills it, and each takes memory twice, here and in the intake. The intake waits
-   * then.
+   * Limit of the records that wait to be published, unless {@code buffer.memory} is given. Streamed
+   * output, and large and diverted records have shares of it, so that none of them fills it.
    */
   public static final int DEFAULT_BUFFER_MEMORY = 8 * 1024 * 1024;
 

@@ -39,7 +39,6 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration PAUSE_WHILE_FULL = Duration.ofMillis(10);
-  private static final long MAX_BYTES_IN_FLIGHT = 4L << 20;
 
   private final EventCodec codec = new EventCodec();
   private final KeyPartitions partitions;
@@ -51,7 +50,6 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
 
   private final LowWatermarks lowWatermarks;
   private final ActivityAssignment assignment;
-  private final InFlightBytes inFlight = new InFlightBytes(MAX_BYTES_IN_FLIGHT);
   private final Diversions diversions;
   private final PollLoop loop;
 
@@ -97,7 +95,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
         new ActivityAssignment(
             settings.topic(), partitions.count(), settings.window(), CALL_TIMEOUT, time);
     this.touch = touch;
-    this.diversions = new Diversions(forwarding, inFlight, metrics);
+    this.diversions = Diversions.ofUncommitted(forwarding, partitions, time, metrics);
     this.time = time;
     this.metrics = metrics;
     this.lowWatermarks = new LowWatermarks(settings.window().get(), CALL_TIMEOUT, time);
@@ -173,7 +171,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
       loop.pause(POLL);
       return;
     }
-    if (inFlight.isFull()) {
+    if (diversions.isFull()) {
       loop.pause(PAUSE_WHILE_FULL); // no group: nobody expects polls
     } else {
       ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
@@ -222,7 +220,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     if (!lowWatermarks.areReached(followed)) {
       fails(followed.isEmpty() ? assignment.failure() : lowWatermarks.failure());
     } else if (isDue) {
-      loop.works(!inFlight.isFull());
+      loop.works(!diversions.isFull());
     }
   }
 
@@ -231,7 +229,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     try {
       var _ = consumer.partitionsFor(settings.topic(), CALL_TIMEOUT);
       lowWatermarks.noteAnswer();
-      loop.works(!inFlight.isFull());
+      loop.works(!diversions.isFull());
     } catch (TimeoutException e) {
       fails(e.getMessage());
     }

@@ -103,10 +103,10 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
   }
 
   @Override
-  void regulate(Consumer<byte[], byte[]> consumer, boolean allFull) {
+  void regulate(Consumer<byte[], byte[]> consumer, boolean allFull, boolean divertedFull) {
     takeovers.entrySet().removeIf(takeover -> isOver(takeover.getKey(), takeover.getValue()));
     noteFailedTakeovers();
-    super.regulate(consumer, allFull);
+    super.regulate(consumer, allFull, divertedFull);
   }
 
   private boolean isOver(TopicPartition partition, CompletableFuture<Void> takeover) {

@@ -39,8 +39,6 @@ import org.slf4j.LoggerFactory;
 final class CommandDispatcher implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(CommandDispatcher.class);
 
-  private static final long MAX_INPUT_BYTES_IN_FLIGHT = 4L << 20;
-
   private final EventCodec codec = new EventCodec();
   private final CommandFollower.Topics topics;
   private final KeyPartitions partitions;
@@ -51,7 +49,6 @@ final class CommandDispatcher implements AutoCloseable {
   private final Time time;
   private final IntakeMetrics metrics;
   private final InFlightBytes bytes = new InFlightBytes(RecordDispatcher.MAX_BYTES_IN_FLIGHT);
-  private final InFlightBytes inputBytes = new InFlightBytes(MAX_INPUT_BYTES_IN_FLIGHT);
   private final Diversions diversions;
   private final Diversions inputDiversions;
 
@@ -71,8 +68,8 @@ final class CommandDispatcher implements AutoCloseable {
     this.inputs = inputs;
     this.time = time;
     this.metrics = metrics;
-    this.diversions = new Diversions(forwarding, bytes, metrics);
-    this.inputDiversions = new Diversions(forwarding, inputBytes, metrics);
+    this.diversions = Diversions.ofCommitted(forwarding, partitions, bytes, time, metrics);
+    this.inputDiversions = Diversions.ofUncommitted(forwarding, partitions, time, metrics);
   }
 
   /** Takes an exec or a release; never blocks. Poll thread only. */
@@ -286,9 +283,14 @@ final class CommandDispatcher implements AutoCloseable {
     return bytes.isFull() || work.isFull();
   }
 
+  /** Whether partitions that have diverted execs or releases should not be read. */
+  boolean isFullOfDiverted() {
+    return diversions.isFull();
+  }
+
   /** Whether no more inputs should be read until some are forwarded. */
   boolean isFullOfInputs() {
-    return inputBytes.isFull();
+    return inputDiversions.isFull();
   }
 
   @Override

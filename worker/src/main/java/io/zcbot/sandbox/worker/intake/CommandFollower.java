@@ -228,7 +228,7 @@ public final class CommandFollower implements AutoCloseable {
       return;
     }
     boolean isFull = dispatcher.isFull() || dispatcher.isFullOfInputs();
-    tracked.regulate(consumer, dispatcher.isFull());
+    tracked.regulate(consumer, dispatcher.isFull(), dispatcher.isFullOfDiverted());
     partitions.regulateInputs(consumer, dispatcher.isFullOfInputs());
     ConsumerRecords<byte[], byte[]> records = consumer.poll(isFull ? PAUSE_WHILE_FULL : POLL);
     Set<Integer> truncated = accept(records);

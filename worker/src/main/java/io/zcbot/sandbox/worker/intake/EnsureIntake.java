@@ -253,7 +253,7 @@ public final class EnsureIntake implements AutoCloseable {
         }
       }
       assignment.advance(records.nextOffsets());
-      assignment.regulate(consumer, dispatcher.isFull());
+      assignment.regulate(consumer, dispatcher.isFull(), dispatcher.isFullOfDiverted());
       if (time.nanos() - lastLag >= LAG_INTERVAL.toNanos()) {
         lastLag = time.nanos();
         assignment.noteLag(consumer, lastLag);

@@ -34,6 +34,7 @@ final class Forwarder implements AutoCloseable {
 
   private final Publication publication;
   private final InFlightBytes bytes;
+  private final DiversionTargets targets;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
 
   /**
@@ -61,20 +62,29 @@ final class Forwarder implements AutoCloseable {
    * Creates a forwarder.
    *
    * @param bytes counts the records in flight
+   * @param targets counts them by the partitions that they go to
    */
-  Forwarder(Publication publication, InFlightBytes bytes) {
+  Forwarder(Publication publication, InFlightBytes bytes, DiversionTargets targets) {
     this.publication = publication;
     this.bytes = bytes;
+    this.targets = targets;
   }
 
   /**
    * Runs a task that writes a record, on another thread. Never blocks, however much is in flight.
    *
+   * @param to the partition that it probably goes to
    * @param done runs once the log has the record; never, if the worker stops before
    */
-  void write(ConsumerRecord<byte[], byte[]> record, Task task, Runnable done) {
+  void write(ConsumerRecord<byte[], byte[]> record, TopicPartition to, Task task, Runnable done) {
+    long size = add(record, to);
+    var _ = threads.submit(() -> run(task, to, done, size));
+  }
+
+  private long add(ConsumerRecord<byte[], byte[]> record, TopicPartition to) {
     long size = bytes.add(record);
-    var _ = threads.submit(() -> run(task, done, size));
+    targets.add(to, size);
+    return size;
   }
 
   /**
@@ -83,9 +93,9 @@ final class Forwarder implements AutoCloseable {
    * @param done runs once the log has the record; never, if the worker stops before
    */
   void forward(ConsumerRecord<byte[], byte[]> record, int home, Runnable done) {
-    Waiting last = new Waiting(record, bytes.add(record), done);
-    Target target =
-        new Target(new TopicPartition(record.topic(), home), ByteBuffer.wrap(record.key()));
+    TopicPartition to = new TopicPartition(record.topic(), home);
+    Waiting last = new Waiting(record, add(record, to), done);
+    Target target = new Target(to, ByteBuffer.wrap(record.key()));
     synchronized (waiting) {
       Queue<Waiting> others = waiting.get(target);
       if (others != null) {
@@ -108,6 +118,7 @@ final class Forwarder implements AutoCloseable {
   private void forward(List<Waiting> batch, TopicPartition home) {
     run(
         () -> publication.publish(batch.stream().map(Waiting::record).toList(), home),
+        home,
         () -> batch.forEach(each -> each.done().run()),
         batch.stream().mapToLong(Waiting::size).sum());
   }
@@ -130,7 +141,7 @@ final class Forwarder implements AutoCloseable {
     return batch;
   }
 
-  private void run(Task task, Runnable done, long size) {
+  private void run(Task task, TopicPartition to, Runnable done, long size) {
     try {
       task.run();
       done.run();
@@ -142,6 +153,7 @@ final class Forwarder implements AutoCloseable {
       log.error("a record could not be forwarded; please report this", e);
     } finally {
       bytes.remove(size);
+      targets.remove(to, size);
     }
   }
 

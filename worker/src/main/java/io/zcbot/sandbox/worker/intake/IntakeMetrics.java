@@ -12,6 +12,9 @@ public interface IntakeMetrics {
   /** A record was in the wrong partition and was forwarded to that of its key. */
   default void forwarded(String topic) {}
 
+  /** A record was dropped, because the partition that it should have gone to takes nothing. */
+  default void diversionDropped(String topic) {}
+
   default void activity() {}
 
   /** Inputs for commands that are unknown, or no longer known, were dropped. */

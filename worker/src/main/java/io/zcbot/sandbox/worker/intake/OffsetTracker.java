@@ -118,6 +118,11 @@ final class OffsetTracker {
     return incomplete.get();
   }
 
+  /** Whether a record waits on which no lane works, because it goes elsewhere. */
+  boolean hasDiverted() {
+    return inFlight.stream().anyMatch(record -> record.user() == null && !record.isComplete());
+  }
+
   /**
    * What to commit, if it differs from what was committed last: the offset of the first record that
    * is not complete, and which records behind it are.

@@ -56,7 +56,7 @@ final class RecordDispatcher implements AutoCloseable {
     this.work = work;
     this.lease = lease;
     this.time = time;
-    this.diversions = new Diversions(forwarding, bytes, metrics);
+    this.diversions = Diversions.ofCommitted(forwarding, partitions, bytes, time, metrics);
   }
 
   /** Dispatches a record. Never blocks. Poll thread only. */
@@ -132,6 +132,11 @@ final class RecordDispatcher implements AutoCloseable {
   /** Whether reading should pause until some of what was read is done. */
   boolean isFull() {
     return bytes.isFull();
+  }
+
+  /** Whether partitions that have diverted records should pause until some have arrived. */
+  boolean isFullOfDiverted() {
+    return diversions.isFull();
   }
 
   @Override

@@ -114,8 +114,9 @@ class TrackedPartitions {
    * because a rebalance forgets which partitions were paused.
    *
    * @param allFull whether none may be read
+   * @param divertedFull whether none may be read that has records which go elsewhere
    */
-  void regulate(Consumer<byte[], byte[]> consumer, boolean allFull) {
+  void regulate(Consumer<byte[], byte[]> consumer, boolean allFull, boolean divertedFull) {
     Set<TopicPartition> full = new HashSet<>();
     Set<TopicPartition> free = new HashSet<>();
     boolean isRoom =
@@ -125,7 +126,8 @@ class TrackedPartitions {
     progress.forEach(
         (partition, at) -> {
           incomplete.put(partition, at.incomplete());
-          boolean mayBeRead = !allFull && !isFull(at, isRoom) && at.state().mayBegin();
+          boolean isAnyFull = allFull || (divertedFull && at.hasDiverted()) || isFull(at, isRoom);
+          boolean mayBeRead = !isAnyFull && at.state().mayBegin();
           (mayBeRead ? free : full).add(partition);
         });
     full.removeAll(consumer.paused());

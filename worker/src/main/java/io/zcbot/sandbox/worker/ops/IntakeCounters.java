@@ -28,6 +28,7 @@ final class IntakeCounters implements IntakeMetrics {
             .register(registry);
     topics.forEach(this::deadLetters);
     topics.forEach(this::forwards);
+    topics.forEach(this::droppedDiversions);
   }
 
   @Override
@@ -38,6 +39,11 @@ final class IntakeCounters implements IntakeMetrics {
   @Override
   public void forwarded(String topic) {
     forwards(topic).increment();
+  }
+
+  @Override
+  public void diversionDropped(String topic) {
+    droppedDiversions(topic).increment();
   }
 
   @Override
@@ -60,6 +66,13 @@ final class IntakeCounters implements IntakeMetrics {
   private Counter forwards(String topic) {
     return Counter.builder("zcbot.forwarded")
         .description("Records forwarded to the partition of their key")
+        .tag("topic", topic)
+        .register(registry);
+  }
+
+  private Counter droppedDiversions(String topic) {
+    return Counter.builder("zcbot.diversions.dropped")
+        .description("Records neither forwarded nor made dead letters, as a partition took nothing")
         .tag("topic", topic)
         .register(registry);
   }

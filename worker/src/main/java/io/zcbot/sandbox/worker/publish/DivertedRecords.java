@@ -13,7 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
-import java.util.function.Function;
+import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.errors.RecordTooLargeException;
@@ -40,7 +40,7 @@ final class DivertedRecords {
   private final String deadLetters;
   private final String group;
   private final Sender sender;
-  private final Function<ProducerRecord<byte[], byte[]>, CompletableFuture<Void>> once;
+  private final SenderOnce once;
 
   /** Sends a record and returns once the log has it. */
   interface Sender {
@@ -48,17 +48,21 @@ final class DivertedRecords {
   }
 
   /**
+   * Waits until a record may be handed over and tries once, unless that is in vain by then. The
+   * result fails if the log does not take it.
+   */
+  interface SenderOnce {
+    CompletableFuture<Void> send(ProducerRecord<byte[], byte[]> record, BooleanSupplier isVain)
+        throws InterruptedException;
+  }
+
+  /**
    * Creates the sender of diverted records.
    *
    * @param deadLetters the dead-letter topic
    * @param group the workers' group, named in dead letters
-   * @param once hands a record over and tries once; fails if the log does not take it
    */
-  DivertedRecords(
-      String deadLetters,
-      String group,
-      Sender sender,
-      Function<ProducerRecord<byte[], byte[]>, CompletableFuture<Void>> once) {
+  DivertedRecords(String deadLetters, String group, Sender sender, SenderOnce once) {
     this.deadLetters = deadLetters;
     this.group = group;
     this.sender = sender;
@@ -93,11 +97,13 @@ final class DivertedRecords {
   private int sendTogether(List<ConsumerRecord<byte[], byte[]>> records, int partition)
       throws InterruptedException {
     List<CompletableFuture<Void>> sent = new ArrayList<>();
+    BooleanSupplier isVain =
+        () -> sent.stream().anyMatch(CompletableFuture::isCompletedExceptionally);
     for (ConsumerRecord<byte[], byte[]> record : records) {
-      if (sent.stream().anyMatch(CompletableFuture::isCompletedExceptionally)) {
+      if (isVain.getAsBoolean()) {
         break;
       }
-      sent.add(once.apply(forwarded(record, partition, headersOf(record))));
+      sent.add(once.send(forwarded(record, partition, headersOf(record)), isVain));
     }
     int acknowledged = 0;
     boolean hasFailed = false;

@@ -31,11 +31,14 @@ import io.zcbot.sandbox.worker.trace.Trace;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.header.Headers;
@@ -55,7 +58,7 @@ public final class Publisher
 
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);
 
-  private final Producer<byte[], byte[]> producer;
+  private final FairProducer producer;
   private final KeyPartitions partitions;
   private final String topicPrefix;
   private final String source;
@@ -83,14 +86,17 @@ public final class Publisher
       String group,
       int places,
       Replies replies) {
-    this.producer = producer;
+    this.producer = new FairProducer(producer, partitions);
     this.partitions = partitions;
     this.topicPrefix = topicPrefix;
     this.source = source;
     this.places = places;
     this.diverted =
         new DivertedRecords(
-            Topic.DEAD_LETTER.named(topicPrefix), group, this::send, this::sendOnce);
+            Topic.DEAD_LETTER.named(topicPrefix),
+            group,
+            record -> send(record, this.producer::sendInTurn),
+            this.producer::sendOnceInTurn);
     this.replies = replies;
     this.retry =
         Retry.of(
@@ -144,22 +150,7 @@ public final class Publisher
 
   /** Sends a record once; the result fails if the log does not take it. */
   CompletableFuture<Void> sendOnce(ProducerRecord<byte[], byte[]> record) {
-    CompletableFuture<Void> sent = new CompletableFuture<>();
-    try {
-      var _ =
-          producer.send(
-              record,
-              (_, e) -> {
-                if (e == null) {
-                  sent.complete(null);
-                } else {
-                  sent.completeExceptionally(e);
-                }
-              });
-    } catch (RuntimeException e) { // its buffer is full, or it knows no leader
-      sent.completeExceptionally(e);
-    }
-    return sent;
+    return producer.sendOnce(record);
   }
 
   @Override
@@ -225,9 +216,20 @@ public final class Publisher
     return partitions.of(user);
   }
 
+  /** Hands a record to the producer, behind the fence. */
+  private interface Sender {
+    Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record, Fence fence)
+        throws FencedException, InterruptedException;
+  }
+
   void send(ProducerRecord<byte[], byte[]> record) throws InterruptedException {
+    send(record, producer::send);
+  }
+
+  private void send(ProducerRecord<byte[], byte[]> record, Sender sender)
+      throws InterruptedException {
     try {
-      send(record, Fence.OPEN);
+      send(record, Fence.OPEN, sender);
     } catch (FencedException e) {
       throw new IllegalStateException("an open fence was closed", e);
     }
@@ -242,15 +244,17 @@ public final class Publisher
    */
   void send(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
+    send(record, fence, producer::send);
+  }
+
+  private void send(ProducerRecord<byte[], byte[]> record, Fence fence, Sender sender)
+      throws FencedException, InterruptedException {
     try (Step step = Trace.sending(record);
-        PublishProblems.Sender sender = problems.sender(record.topic())) {
+        PublishProblems.Sender tries = problems.sender(record.topic())) {
       step.run(
           () ->
               retry.executeCheckedSupplier(
-                  () -> {
-                    fence.pass();
-                    return attempt(record, sender);
-                  }));
+                  () -> attempt(record, () -> sender.send(record, fence), tries)));
     } catch (FencedException | InterruptedException | RecordTooLargeException e) {
       throw e;
     } catch (Throwable e) { // retries have no limit, so only a stop ends them
@@ -258,11 +262,14 @@ public final class Publisher
     }
   }
 
-  private Boolean attempt(ProducerRecord<byte[], byte[]> record, PublishProblems.Sender sender)
-      throws InterruptedException, Throwable {
+  private Boolean attempt(
+      ProducerRecord<byte[], byte[]> record,
+      Callable<Future<RecordMetadata>> sending,
+      PublishProblems.Sender tries)
+      throws Throwable {
     try {
-      Trace.acknowledged(producer.send(record).get());
-      if (sender.leave()) {
+      Trace.acknowledged(sending.call().get());
+      if (tries.leave()) {
         log.info("publishing to {} works again", record.topic());
       }
       return Boolean.TRUE;
@@ -276,7 +283,7 @@ public final class Publisher
               + record.topic()
               + " failed: "
               + Denials.reason(AclOperation.WRITE, cause, cause.toString());
-      if (sender.failed(message) && !closed) {
+      if (tries.failed(message) && !closed) {
         log.warn("{}; will be tried again until it succeeds", message);
       }
       throw cause;

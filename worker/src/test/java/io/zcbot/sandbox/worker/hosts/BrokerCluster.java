@@ -219,13 +219,18 @@ final class BrokerCluster implements AutoCloseable {
     throw new IOException("the brokers are not in sync after 90 s: " + state);
   }
 
-  /** Restarts one broker in an orderly way, and waits until it has caught up. */
-  void restart(int node) throws Exception {
+  /** Stops one broker in an orderly way. */
+  void stop(int node) throws InterruptedException {
     Process before = brokers.get(node);
     before.destroy();
     if (!before.waitFor(60, TimeUnit.SECONDS)) {
       before.destroyForcibly().waitFor();
     }
+  }
+
+  /** Restarts one broker in an orderly way, and waits until it has caught up. */
+  void restart(int node) throws Exception {
+    stop(node);
     brokers.set(node, launch(node));
     awaitInSync();
   }

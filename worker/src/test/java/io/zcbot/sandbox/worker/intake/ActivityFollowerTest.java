@@ -4,18 +4,28 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.PartitionInfo;
@@ -41,7 +51,7 @@ class ActivityFollowerTest {
           Time.system(),
           IntakeMetrics.NONE);
 
-  private Consumer<byte[], byte[]> consumer() {
+  private MockConsumer<byte[], byte[]> consumer() {
     MockConsumer<byte[], byte[]> consumer =
         new MockConsumer<>("earliest") {
           @Override
@@ -111,6 +121,66 @@ class ActivityFollowerTest {
       assertThat(follower.problem()).isNull();
       unreached.clear();
       await().until(() -> follower.unreached() == null);
+    }
+  }
+
+  private static void add(
+      MockConsumer<byte[], byte[]> consumer, int offset, UserId user, String value) {
+    consumer.addRecord(
+        new ConsumerRecord<>(
+            TOPIC, 0, offset, user.toString().getBytes(UTF_8), value.getBytes(UTF_8)));
+  }
+
+  /** Or nobody's idle sandbox would end, for as long as one partition of another topic is away. */
+  @Test
+  void deadLettersThatTheLogDoesNotTakeStopNoReading() {
+    KeyPartitions partitions = new KeyPartitions(2);
+    List<UserId> users =
+        IntStream.range(0, 100)
+            .mapToObj(number -> new UserId(new UUID(1, number)))
+            .filter(user -> partitions.of(user) == 0)
+            .toList();
+    MockConsumer<byte[], byte[]> consumer = consumer();
+    List<UserId> touched = new CopyOnWriteArrayList<>();
+    AtomicInteger begun = new AtomicInteger();
+    CountDownLatch leader = new CountDownLatch(1);
+    ManualTime time = new ManualTime(1);
+    try (ActivityFollower reading =
+        new ActivityFollower(
+            () -> consumer,
+            states::get,
+            new ActivityFollower.Settings(
+                TOPIC, 2, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
+            (user, _) -> touched.add(user),
+            new RecordForwarding() {
+              @Override
+              public void deadLetter(
+                  ConsumerRecord<byte[], byte[]> record, EventFormatException why)
+                  throws InterruptedException {
+                begun.incrementAndGet();
+                leader.await();
+              }
+
+              @Override
+              public int forward(List<ConsumerRecord<byte[], byte[]>> records, int partition) {
+                throw new AssertionError("nothing lies elsewhere");
+              }
+            },
+            time,
+            IntakeMetrics.NONE)) {
+      reading.start();
+      await().until(() -> consumer.assignment().size() == 2);
+      synchronized (consumer) { // so that one poll returns them
+        for (int i = 0; i < 1100; i++) {
+          add(consumer, i, users.getFirst(), "{");
+        }
+      }
+      await().until(() -> begun.get() == 1100);
+      add(consumer, 1100, users.getLast(), "{\"user_id\":\"" + users.getLast() + "\"}");
+      await().during(Duration.ofMillis(300)).until(touched::isEmpty);
+      time.pass(DiversionTargets.PATIENCE);
+      await().until(() -> touched.contains(users.getLast()));
+      leader.countDown();
     }
   }
 

@@ -6,11 +6,13 @@ package io.zcbot.sandbox.worker.intake;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -33,11 +35,11 @@ class AssignmentTest {
     CompletableFuture<Void> takeover = new CompletableFuture<>();
     add();
     assignment.takeOver(List.of(ONE), Map.of(ONE.partition(), takeover));
-    assignment.regulate(consumer, false);
+    assignment.regulate(consumer, false, false);
     assertThat(consumer.paused()).containsExactly(ONE);
     assertThat(assignment.of(1)).isEqualTo(PartitionState.TAKING_OVER);
     takeover.complete(null);
-    assignment.regulate(consumer, false);
+    assignment.regulate(consumer, false, false);
     assertThat(consumer.paused()).isEmpty();
     assertThat(assignment.of(1)).isEqualTo(PartitionState.OWNED);
   }
@@ -48,15 +50,15 @@ class AssignmentTest {
     CompletableFuture<Void> takeover = new CompletableFuture<>();
     add();
     assignment.takeOver(List.of(ONE), Map.of(ONE.partition(), takeover));
-    assignment.regulate(consumer, false);
+    assignment.regulate(consumer, false, false);
     assertThat(assignment.progressProblem()).isNull();
     takeover.completeExceptionally(new IllegalStateException("for once"));
-    assignment.regulate(consumer, false);
+    assignment.regulate(consumer, false, false);
     assertThat(consumer.paused()).containsExactly(ONE);
     assertThat(assignment.of(1)).isEqualTo(PartitionState.TAKING_OVER);
     assertThat(assignment.progressProblem()).contains("for once");
     assignment.remove(List.of(ONE));
-    assignment.regulate(consumer, false);
+    assignment.regulate(consumer, false, false);
     assertThat(assignment.progressProblem()).isNull();
   }
 
@@ -67,13 +69,31 @@ class AssignmentTest {
     OffsetTracker tracker = assignment.tracker(ONE);
     InFlightRecord first = tracker.open(0, Optional.empty(), null, 0);
     tracker.open(1, Optional.empty(), null, 0);
-    assignment.regulate(consumer, false);
+    assignment.regulate(consumer, false, false);
     assertThat(consumer.paused()).containsExactly(ONE);
     first.complete();
-    assignment.regulate(consumer, false);
+    assignment.regulate(consumer, false, false);
     assertThat(consumer.paused()).isEmpty();
-    assignment.regulate(consumer, true);
+    assignment.regulate(consumer, true, false);
     assertThat(consumer.paused()).as("all are full").containsExactly(ONE);
+  }
+
+  /** What the dead-letter topic does not take must not hold up users of other partitions. */
+  @Test
+  void onlyPartitionsWithDivertedRecordsArePausedForThese() {
+    TopicPartition other = new TopicPartition("ensures", 2);
+    own(ONE, other);
+    InFlightRecord diverted = read(ONE, 0);
+    UserId user = new UserId(new UUID(1, 1));
+    var _ = assignment.tracker(other).open(next++, Optional.empty(), user, 0);
+    assignment.regulate(consumer, false, true);
+    assertThat(consumer.paused()).containsExactly(ONE);
+    assignment.regulate(consumer, false, false);
+    assertThat(consumer.paused()).isEmpty();
+    assignment.regulate(consumer, false, true);
+    diverted.complete();
+    assignment.regulate(consumer, false, true);
+    assertThat(consumer.paused()).isEmpty();
   }
 
   @Test
@@ -82,7 +102,7 @@ class AssignmentTest {
     consumer.updateBeginningOffsets(Map.of(ONE, 0L));
     consumer.updateEndOffsets(Map.of(ONE, 43L));
     consumer.seek(ONE, 1);
-    assignment.regulate(consumer, true);
+    assignment.regulate(consumer, true, false);
     assertThat(consumer.paused()).containsExactly(ONE);
     assignment.noteLag(consumer, 0);
     assertThat(assignment.lagByPartition()).containsEntry(1, 42L);
@@ -106,11 +126,11 @@ class AssignmentTest {
       assignment.add(partition, new OffsetAndMetadata(0));
       assignment.takeOver(List.of(partition), Map.of());
     }
-    assignment.regulate(consumer, false);
+    assignment.regulate(consumer, false, false);
   }
 
   private boolean isPaused(TopicPartition partition) {
-    assignment.regulate(consumer, false);
+    assignment.regulate(consumer, false, false);
     return consumer.paused().contains(partition);
   }
 
@@ -170,10 +190,10 @@ class AssignmentTest {
       tracker.open(offset++, Optional.empty(), null, 0).complete();
       tracker.open(offset++, Optional.empty(), null, 0).complete();
     }
-    wide.regulate(consumer, false);
+    wide.regulate(consumer, false, false);
     assertThat(consumer.paused()).isEmpty();
     tracker.open(offset, Optional.empty(), null, 0);
-    wide.regulate(consumer, false);
+    wide.regulate(consumer, false, false);
     assertThat(consumer.paused()).containsExactly(ONE);
   }
 
@@ -239,7 +259,7 @@ class AssignmentTest {
     assignment.takeOver(List.of(ONE), Map.of(ONE.partition(), takeover));
     assignment.revoke(List.of(ONE));
     takeover.complete(null);
-    assignment.regulate(consumer, false);
+    assignment.regulate(consumer, false, false);
     assertThat(assignment.of(1)).isEqualTo(PartitionState.REVOKING);
     assertThat(consumer.paused()).containsExactly(ONE);
   }

@@ -212,6 +212,7 @@ class CommandFollowerTest {
   private final List<Instant> readFrom = new CopyOnWriteArrayList<>();
 
   private final AtomicInteger dropped = new AtomicInteger();
+  private final AtomicInteger diversionsDropped = new AtomicInteger();
 
   private final CommandFollower follower =
       new CommandFollower(
@@ -251,6 +252,11 @@ class CommandFollowerTest {
             @Override
             public void inputsDropped(int count) {
               dropped.addAndGet(count);
+            }
+
+            @Override
+            public void diversionDropped(String topic) {
+              diversionsDropped.incrementAndGet();
             }
           });
 
@@ -765,6 +771,57 @@ class CommandFollowerTest {
     firstIsForwarded.countDown();
     await().until(() -> diverted.size() == 2);
     assertThat(forwardings).containsExactly(0L, 1L);
+  }
+
+  private long read(String topic) {
+    synchronized (consumer) {
+      return consumer.position(new TopicPartition(topic, ELSEWHERE));
+    }
+  }
+
+  /** Nobody's execs would have been read until the leader of that partition is back. */
+  @Test
+  void execsForAPartitionThatTakesNothingStopTheReadingOfNoOthers() {
+    own(HOME);
+    own(ELSEWHERE);
+    follower.start();
+    awaitAssigned(HOME, ELSEWHERE);
+    publishLargeExecs(9);
+    await().until(() -> read("sandbox.exec") == 9);
+    publishLargeExecs(9);
+    publishExec(HOME, "one");
+    await().until(() -> commands.execs.size() == 1);
+    assertThat(read("sandbox.exec")).isEqualTo(9);
+    firstIsForwarded.countDown();
+    await().until(() -> diverted.size() == 18);
+  }
+
+  private void publishLargeExecs(int number) {
+    synchronized (consumer) { // so that one poll returns them
+      for (int i = 0; i < number; i++) {
+        publish("sandbox.exec", ELSEWHERE, exec("large", "stdin", 990_000), null);
+      }
+    }
+  }
+
+  /** Nobody's commands would have got any input until the leader of that partition is back. */
+  @Test
+  void inputsForAPartitionThatTakesNothingStopTheReadingOfNoOthers() {
+    startOwning(ELSEWHERE);
+    synchronized (consumer) { // so that one poll returns them
+      for (int i = 0; i < 1100; i++) {
+        publishInput(ELSEWHERE, "x");
+      }
+    }
+    await().until(() -> read("sandbox.input") == 1100);
+    publishInput(ELSEWHERE, "x");
+    await().during(Duration.ofMillis(300)).until(() -> read("sandbox.input") == 1100);
+    ahead.addAndGet(DiversionTargets.PATIENCE.toNanos());
+    await().until(() -> diversionsDropped.get() == 1);
+    assertThat(read("sandbox.input")).isEqualTo(1101);
+    assertThat(forwardings).as("the others wait").containsExactly(0L);
+    firstIsForwarded.countDown();
+    await().until(() -> diverted.size() == 1100);
   }
 
   /**

@@ -8,6 +8,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -20,9 +21,11 @@ import org.junit.jupiter.api.Test;
 
 class ForwarderTest {
   private static final int MOST = 4 << 20;
+  private static final TopicPartition SOMEWHERE = new TopicPartition("dead-letters", 2);
 
   private final InFlightBytes bytes = new InFlightBytes(MOST);
-  private final Forwarder forwarder = new Forwarder(this::publish, bytes);
+  private final Forwarder forwarder =
+      new Forwarder(this::publish, bytes, new DiversionTargets(Time.system()));
   private final List<String> begun = new CopyOnWriteArrayList<>();
   private final List<String> published = new CopyOnWriteArrayList<>();
   private final CountDownLatch log = new CountDownLatch(1);
@@ -38,7 +41,7 @@ class ForwarderTest {
   }
 
   private void write(ConsumerRecord<byte[], byte[]> record) {
-    forwarder.write(record, log::await, done::incrementAndGet);
+    forwarder.write(record, SOMEWHERE, log::await, done::incrementAndGet);
   }
 
   @Test
@@ -142,6 +145,7 @@ class ForwarderTest {
   void whatFailsMakesRoomAndIsNotDone() {
     forwarder.write(
         record(MOST),
+        SOMEWHERE,
         () -> {
           throw new IllegalStateException("thrown by the test");
         },

@@ -76,6 +76,7 @@ class MetricsTest {
     for (String topic : List.of(ENSURE, ACTIVITY)) {
       intake.deadLettered(topic);
       intake.forwarded(topic);
+      intake.diversionDropped(topic);
     }
     intake.activity();
     sandboxes.releaseExpired();

@@ -24,6 +24,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.StreamSupport;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -45,11 +46,12 @@ class DeadLettersTest {
       new MockProducer<>(
           Cluster.empty(), true, null, new ByteArraySerializer(), new ByteArraySerializer()) {
         @Override
-        public synchronized Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record) {
+        public synchronized Future<RecordMetadata> send(
+            ProducerRecord<byte[], byte[]> record, Callback callback) {
           if (denied.contains(record.topic())) {
             throw new KafkaException(new TopicAuthorizationException(Set.of(record.topic())));
           }
-          return super.send(record);
+          return super.send(record, callback);
         }
       };
   private final Publisher publisher =

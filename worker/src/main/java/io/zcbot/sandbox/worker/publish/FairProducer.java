@@ -1,0 +1,251 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.publish;
+
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Future;
+import java.util.concurrent.Semaphore;
+import java.util.function.BooleanSupplier;
+import org.apache.kafka.clients.producer.BufferExhaustedException;
+import org.apache.kafka.clients.producer.Callback;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.header.Header;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Hands records to a producer so that a partition which takes nothing leaves room in its buffer for
+ * the others. The producer gives its buffer in the order of the calls, and keeps a record of such a
+ * partition for {@code delivery.timeout.ms}: a few large ones would have everybody's answers wait.
+ * So large records, and diverted ones of any size, which are as many as anybody likes, wait here
+ * for a place. They have it until the producer is done with them. Thread-safe.
+ */
+final class FairProducer {
+  /** What the producer takes for any record: a batch. Answers up to this size need no place. */
+  private static final int SMALL = 16 * 1024;
+
+  /** One record always fits, even if it is larger. */
+  private static final int OF_PARTITION = 1024 * 1024;
+
+  /** For all partitions of which a record failed since the log last had one. */
+  private static final int OF_FAILING = 1024 * 1024;
+
+  /**
+   * The rest of the producer's buffer is for streamed output, which has a budget of its own, and
+   * for small answers.
+   */
+  private static final int OF_ALL = 3 * 1024 * 1024;
+
+  /** What a batch takes besides the content of its first record, roughly. */
+  private static final int OVERHEAD = 128;
+
+  /** Stands for the partition of a record that leaves the choice to the producer. */
+  private static final int ANY = -1;
+
+  private final Producer<byte[], byte[]> producer;
+  private final KeyPartitions partitions;
+  private final Map<TopicPartition, Share> shares = new ConcurrentHashMap<>();
+  private final Semaphore failing = new Semaphore(OF_FAILING, true);
+  private final Semaphore all = new Semaphore(OF_ALL, true);
+
+  FairProducer(Producer<byte[], byte[]> producer, KeyPartitions partitions) {
+    this.producer = producer;
+    this.partitions = partitions;
+  }
+
+  /**
+   * Hands over an answer; waits for a place if it is large.
+   *
+   * @param fence passed behind that wait
+   */
+  Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record, Fence fence)
+      throws FencedException, InterruptedException {
+    if (sizeOf(record) > SMALL) {
+      return sendInTurn(record, fence);
+    }
+    fence.pass();
+    return producer.send(record);
+  }
+
+  /** Hands over a record of any size, once it has a place. */
+  Future<RecordMetadata> sendInTurn(ProducerRecord<byte[], byte[]> record, Fence fence)
+      throws FencedException, InterruptedException {
+    Place place = placeFor(record);
+    try {
+      fence.pass();
+    } catch (FencedException | InterruptedException | RuntimeException e) {
+      place.leave();
+      throw e;
+    }
+    return place.send(record, (_, _) -> {});
+  }
+
+  /**
+   * As {@link #sendOnce}, once the record has a place.
+   *
+   * @param isVain looked at behind that wait; if it is true, the result fails and nothing is sent
+   */
+  CompletableFuture<Void> sendOnceInTurn(
+      ProducerRecord<byte[], byte[]> record, BooleanSupplier isVain) throws InterruptedException {
+    Place place = placeFor(record);
+    if (isVain.getAsBoolean()) {
+      place.leave();
+      return CompletableFuture.failedFuture(new IllegalStateException("it would be in vain"));
+    }
+    return once(record, place::send);
+  }
+
+  /**
+   * Hands over a record that needs no place, because it is small, or because something else bounds
+   * what is on its way. The result fails if the log does not take it.
+   */
+  CompletableFuture<Void> sendOnce(ProducerRecord<byte[], byte[]> record) {
+    return once(record, producer::send);
+  }
+
+  private interface Sender {
+    Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record, Callback callback);
+  }
+
+  private static CompletableFuture<Void> once(
+      ProducerRecord<byte[], byte[]> record, Sender sender) {
+    CompletableFuture<Void> sent = new CompletableFuture<>();
+    try {
+      var _ =
+          sender.send(
+              record,
+              (_, e) -> {
+                if (e == null) {
+                  sent.complete(null);
+                } else {
+                  sent.completeExceptionally(e);
+                }
+              });
+    } catch (RuntimeException e) { // its buffer is full, or it knows no leader
+      sent.completeExceptionally(e);
+    }
+    return sent;
+  }
+
+  /**
+   * Waits for a place. Those before it in the same partition come first, then those of other
+   * partitions that fail as well, if it fails, and then all.
+   */
+  private Place placeFor(ProducerRecord<byte[], byte[]> record) throws InterruptedException {
+    Share share = shares.computeIfAbsent(partitionOf(record), _ -> new Share());
+    Place place = new Place(share, sizeOf(record));
+    try {
+      place.take(share.own, OF_PARTITION);
+      if (share.isFailing) {
+        place.take(failing, OF_FAILING);
+      }
+      place.take(all, OF_ALL);
+    } catch (InterruptedException e) {
+      place.leave();
+      throw e;
+    }
+    return place;
+  }
+
+  private TopicPartition partitionOf(ProducerRecord<byte[], byte[]> record) {
+    Integer partition = record.partition();
+    byte[] key = record.key();
+    return new TopicPartition(
+        record.topic(),
+        partition != null ? partition.intValue() : key == null ? ANY : partitions.of(key));
+  }
+
+  private static int sizeOf(ProducerRecord<byte[], byte[]> record) {
+    int size = OVERHEAD + length(record.key()) + length(record.value());
+    for (Header header : record.headers()) {
+      size += header.key().length() + length(header.value());
+    }
+    return size;
+  }
+
+  private static int length(byte @Nullable [] part) {
+    return part == null ? 0 : part.length;
+  }
+
+  /** What is known of one partition. */
+  private static final class Share {
+    final Semaphore own = new Semaphore(OF_PARTITION, true);
+
+    /** Whether the log did not take the last record of which that is known. */
+    volatile boolean isFailing;
+
+    void note(@Nullable Exception failure) {
+      if (failure == null) {
+        isFailing = false;
+      } else if (!(failure instanceof RecordTooLargeException)
+          && !(failure instanceof BufferExhaustedException)) { // these don't tell of the partition
+        isFailing = true;
+      }
+    }
+  }
+
+  /** The place of one record. */
+  private final class Place {
+    private final Share share;
+    private final int size;
+    private final List<Runnable> taken = new ArrayList<>();
+
+    Place(Share share, int size) {
+      this.share = share;
+      this.size = size;
+    }
+
+    private void take(Semaphore from, int most) throws InterruptedException {
+      int permits = Math.min(size, most);
+      from.acquire(permits);
+      synchronized (taken) {
+        taken.add(() -> from.release(permits));
+      }
+    }
+
+    /**
+     * Sends the record. Once the producer is done with it, first the caller is told, and then the
+     * place is given back.
+     */
+    Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record, Callback callback) {
+      try {
+        return producer.send(
+            record,
+            (at, failure) -> {
+              share.note(failure);
+              callback.onCompletion(at, failure);
+              leave();
+            });
+      } catch (RuntimeException e) {
+        leave();
+        throw e;
+      }
+    }
+
+    /** Gives the place back; may be called more than once. */
+    void leave() {
+      synchronized (taken) {
+        taken.forEach(Runnable::run);
+        taken.clear();
+      }
+    }
+  }
+
+  /** Flushes for a limited time. What waits for a place has it then, and is refused. */
+  void close(Duration flushing) {
+    producer.close(flushing);
+  }
+}

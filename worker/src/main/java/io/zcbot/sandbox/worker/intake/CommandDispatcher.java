@@ -33,8 +33,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Dispatches execs, releases and inputs: into their user's lane, to their command, to the partition
- * of their key, or to the dead-letter topic. Execs and releases stay in flight until they need not
- * be read again. Called on the poll thread, which it never blocks.
+ * of their key, or to the dead-letter topic. Never blocks the poll thread, which calls it.
  */
 final class CommandDispatcher implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(CommandDispatcher.class);

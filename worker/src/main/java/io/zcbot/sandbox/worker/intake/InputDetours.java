@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.time.Instant;
@@ -15,6 +16,7 @@ import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -103,7 +105,11 @@ class InputDetours implements AutoCloseable {
   }
 
   private InputDetour begin(InputDetour detour) {
-    var _ = threads.submit(detour::run);
+    try {
+      var _ = threads.submit(detour::run);
+    } catch (RejectedExecutionException e) { // closed
+      throw new StoppedException("an input was not read again", e);
+    }
     return detour;
   }
 

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.intake;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.stream.Collectors.toMap;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.CommandSignal;
@@ -19,6 +20,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.LogRange;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.time.Instant;
@@ -756,5 +758,13 @@ class CommandInputsTest {
     assertThat(commands.taken(KEY)).containsExactly("a", "b");
     publish("exec", bytes("c"));
     await().until(() -> commands.taken(KEY).equals(List.of("a", "b", "c")));
+  }
+
+  /** Its turn comes while the worker stops. Its record is read again after the next start. */
+  @Test
+  void anExecBehindTheCloseIsToldThatTheWorkerStopped() {
+    inputs.close();
+    assertThatThrownBy(() -> inputs.knownOfBefore(KEY, PARTITION, Instant.EPOCH))
+        .isInstanceOf(StoppedException.class);
   }
 }

@@ -136,11 +136,11 @@ public final class SandboxFiles {
     String temporary =
         target.substring(0, target.lastIndexOf('/') + 1) + ".zcbot-write-" + UUID.randomUUID();
     byte[] piece = content.readNBytes(PIECE);
-    if (piece.length <= CommandInput.MAX_BYTES) {
-      run(path, FileCommands.writeAndComplete(temporary, target, piece.length).stdin(piece));
-      return;
-    }
     try {
+      if (piece.length <= CommandInput.MAX_BYTES) {
+        run(path, FileCommands.writeAndComplete(temporary, target, piece.length).stdin(piece));
+        return;
+      }
       long sent = 0;
       while (piece.length > 0) {
         run(path, FileCommands.write(temporary, sent).stdin(piece));

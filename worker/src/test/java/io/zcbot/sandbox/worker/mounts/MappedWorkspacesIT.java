@@ -137,6 +137,18 @@ class MappedWorkspacesIT {
     assertThat(Mounts.beneath(root)).hasSize(1);
   }
 
+  /** Through that view the directory has an owner who can't be changed. */
+  @Test
+  void aWorkspaceWhoseViewWasNotClosedCanBePrepared() throws Exception {
+    Workspaces prepared = Workspaces.open(root).shownBy(workspaces);
+    WorkspaceViews.View _ = workspaces.show(ANNA, OWN);
+
+    prepared.prepare(ANNA);
+
+    assertThat(owner(workspace)).isEqualTo(Owner.UNMAPPED.uid());
+    assertThat(Mounts.beneath(root)).hasSize(1);
+  }
+
   @Test
   void aLinkIsNotFollowed() throws Exception {
     UserId other = new UserId(new UUID(0, 2));

@@ -140,10 +140,9 @@ class MappedWorkspacesIT {
   /** Through that view the directory has an owner who can't be changed. */
   @Test
   void aWorkspaceWhoseViewWasNotClosedCanBePrepared() throws Exception {
-    Workspaces prepared = Workspaces.open(root).shownBy(workspaces);
     WorkspaceViews.View _ = workspaces.show(ANNA, OWN);
 
-    prepared.prepare(ANNA);
+    assertThat(workspaces.prepare(ANNA)).isEqualTo(workspace);
 
     assertThat(owner(workspace)).isEqualTo(Owner.UNMAPPED.uid());
     assertThat(Mounts.beneath(root)).hasSize(1);

@@ -112,10 +112,7 @@ class FileCallsTest {
 
   /** Waits until the file system answers again. */
   private static void answered(ThrowingRunnable call) {
-    await()
-        .atMost(LONG)
-        .ignoreExceptionsInstanceOf(UnansweredException.class)
-        .untilAsserted(call);
+    await().atMost(LONG).ignoreExceptionsInstanceOf(UnansweredException.class).untilAsserted(call);
   }
 
   /** Or a thousand lanes would wait, and reaps as well, which have only a few permits. */
@@ -240,8 +237,7 @@ class FileCallsTest {
           .isInstanceOf(UnansweredException.class);
       back.countDown();
       AtomicBoolean interrupted = new AtomicBoolean();
-      answered(
-          () -> one.run(TWO, () -> interrupted.set(Thread.currentThread().isInterrupted())));
+      answered(() -> one.run(TWO, () -> interrupted.set(Thread.currentThread().isInterrupted())));
       assertThat(interrupted).isFalse();
     }
   }

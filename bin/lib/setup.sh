@@ -404,9 +404,9 @@ setup_jars() { # module, directories of libraries (words), inputs...
     : >"$setup_dir/$module.building" # stays if this is killed, and tells that the jars may be incomplete
     logged "maven-$module" maven -q -Dmaven.test.skip=true -Dspotless.check.skip=true -pl "$module" -am package ||
       die 70 "The build failed. Its output is in ${setup_dir#"$root"/}/maven-$module.log"
-    rm "$setup_dir/$module.building"
     end "built"
   fi
+  rm -f "$setup_dir/$module.building"
   printf '%s\n' "$inputs $(outputs)" >"$stamp"
 }
 

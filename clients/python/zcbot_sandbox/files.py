@@ -15,7 +15,14 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, BinaryIO
 
 from . import requests
-from .errors import CommandLostError, CommandNotStartedError, FileError, InvalidRequestError, SandboxGoneError
+from .errors import (
+    CommandLostError,
+    CommandNotStartedError,
+    FileError,
+    InvalidRequestError,
+    SandboxError,
+    SandboxGoneError,
+)
 from .result import Result
 
 if TYPE_CHECKING:
@@ -112,7 +119,8 @@ class Files:
 
         ``mode`` is the file's permissions, ``timeout`` the time for the command in seconds. Missing
         directories are created. Other programs see either the old file or all of the new one. If the command is
-        killed, its temporary file (``.zcbot-write-…``) is removed soon afterwards, unless the sandbox has ended.
+        killed, its temporary file (``.zcbot-write-…``) is removed soon afterwards, unless the sandbox has
+        ended or the client is closed.
         """
         target = resolved(path)
         if target.endswith("/"):
@@ -237,15 +245,21 @@ class Files:
         attempts: int = 1,
     ) -> Result:
         """Runs a command. More than one attempt is only for commands with the same effect if they run twice."""
+        lost: SandboxError | None = None
         while True:
             attempts -= 1
             try:
                 result = self._sandbox.run(
                     *command, input=input, cwd="/", timeout=timeout, max_output_bytes=max_output_bytes
                 )
-            except (CommandLostError, SandboxGoneError):
+            except (CommandLostError, SandboxGoneError) as e:
                 if attempts <= 0:
                     raise
+                lost = e
+            except CommandNotStartedError as e:
+                if lost is None:
+                    raise
+                raise lost from e  # an earlier attempt may have run
             else:
                 return _ended(path, result)
 

@@ -136,11 +136,12 @@ public final class SandboxFiles {
     String temporary =
         target.substring(0, target.lastIndexOf('/') + 1) + ".zcbot-write-" + UUID.randomUUID();
     byte[] piece = content.readNBytes(PIECE);
-    if (piece.length <= CommandInput.MAX_BYTES) {
-      run(path, FileCommands.writeAndComplete(temporary, target, piece.length).stdin(piece));
-      return;
-    }
+    boolean isShort = piece.length <= CommandInput.MAX_BYTES;
     try {
+      if (isShort) {
+        run(path, FileCommands.writeAndComplete(temporary, target, piece.length).stdin(piece));
+        return;
+      }
       long sent = 0;
       while (piece.length > 0) {
         run(path, FileCommands.write(temporary, sent).stdin(piece));
@@ -152,7 +153,11 @@ public final class SandboxFiles {
       sandbox.tryInBackground(removal(temporary));
       throw e;
     } catch (IOException | RuntimeException | Error e) {
-      removeQuietly(temporary);
+      if (isShort) { // only a command that was killed has left something
+        sandbox.tryInBackground(removal(temporary));
+      } else {
+        removeQuietly(temporary);
+      }
       throw e;
     }
   }

@@ -227,7 +227,7 @@ class ClientRulesTest {
 
   @Test
   void aUserWhoseCommandsDoNotEndDelaysOnlyTheirOwn() throws Exception {
-    Limits limits = new Limits(ClientOptions.defaults().withBounds(10, 128 << 20));
+    Limits limits = new Limits(ClientOptions.defaults().withBounds(20, 128 << 20));
     Resources held = limits.enter(Request.COMMAND, user, 16 << 20, late());
     limits.enter(Request.COMMAND, user, 16 << 20, late());
     assertThatThrownBy(() -> limits.enter(Request.COMMAND, user, 1, brief()))

@@ -48,6 +48,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CommandCallTest {
   private final EventCodec codec = new EventCodec();
@@ -273,9 +275,10 @@ class CommandCallTest {
         .isEqualTo("aä\ufffdb");
   }
 
-  @Test
-  void whoeverInterruptsTheWriterOfALongFileDoesNotWaitUntilItIsRemoved() throws Exception {
-    FutureTask<Object> write = longWrite();
+  @ParameterizedTest
+  @ValueSource(ints = {SandboxFiles.PIECE, 3})
+  void whoeverInterruptsTheWriterOfAFileDoesNotWaitUntilItIsRemoved(int size) throws Exception {
+    FutureTask<Object> write = write(size);
     Thread writer = Thread.ofPlatform().daemon().start(write);
     String temporary = nextExec().program().arguments().get(4);
     writer.interrupt();
@@ -286,7 +289,7 @@ class CommandCallTest {
 
   @Test
   void theWriterOfALongFileThatFailedWaitsOnlyBrieflyUntilItIsRemoved() throws Exception {
-    FutureTask<Object> write = longWrite();
+    FutureTask<Object> write = write(SandboxFiles.PIECE);
     Thread.ofPlatform().daemon().start(write);
     Exec piece = nextExec();
     answer(Samples.exited(user, piece.eventId(), Exited.Reason.FAILED, null, 0, false));
@@ -298,10 +301,22 @@ class CommandCallTest {
         .hasCauseInstanceOf(CommandNotStartedException.class);
   }
 
-  private FutureTask<Object> longWrite() {
+  /** One command does it all. */
+  @Test
+  void theWriterOfAShortFileThatFailedDoesNotWaitUntilItIsRemoved() throws Exception {
+    FutureTask<Object> write = write(3);
+    Thread.ofPlatform().daemon().start(write);
+    Exec all = nextExec();
+    answer(Samples.exited(user, all.eventId(), Exited.Reason.FAILED, null, 0, false));
+    assertThatThrownBy(() -> write.get(60, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(CommandNotStartedException.class);
+    assertRemoves(nextExec(), all.program().arguments().get(4));
+  }
+
+  private FutureTask<Object> write(int size) {
     return new FutureTask<>(
         () -> {
-          sandbox.files().write("/tmp/long", new byte[SandboxFiles.PIECE]);
+          sandbox.files().write("/tmp/file", new byte[size]);
           return "";
         });
   }

@@ -24,6 +24,7 @@ import io.zcbot.sandbox.worker.sandbox.Time;
 import java.util.List;
 import java.util.Set;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.AuthorizationException;
 
 /**
  * Announces the end of what {@code sandbox purge} removes. After a first failure, nothing more is
@@ -53,8 +54,10 @@ final class PurgeAnnouncements {
     }
     try {
       return announced(engine, sandboxes);
+    } catch (EngineException e) {
+      throw Engines.failed(e); // nothing was removed yet
     } catch (CommandException e) {
-      boolean isRefused = e.exitCode() == ExitCode.CONFIG;
+      boolean isRefused = isDenied(e);
       if (force && !isRefused) {
         stop(e);
         return Set.of();
@@ -70,7 +73,16 @@ final class PurgeAnnouncements {
     }
   }
 
-  private Set<String> announced(Engine engine, List<Container> sandboxes) throws CommandException {
+  private static boolean isDenied(Throwable failure) {
+    Throwable cause = failure;
+    while (cause != null && !(cause instanceof AuthorizationException)) {
+      cause = cause.getCause();
+    }
+    return cause != null;
+  }
+
+  private Set<String> announced(Engine engine, List<Container> sandboxes)
+      throws CommandException, EngineException {
     try (RangeReader reader = log.ranges(Topic.LIVE, Topic.READY, Topic.REAPED)) {
       KafkaSandboxLog read =
           new KafkaSandboxLog(
@@ -81,8 +93,6 @@ final class PurgeAnnouncements {
       return new ContainersInLog(engine, read).announced(sandboxes);
     } catch (KafkaException e) {
       throw log.failed("read what was announced of the sandboxes", e);
-    } catch (EngineException e) {
-      throw Engines.failed(e);
     }
   }
 

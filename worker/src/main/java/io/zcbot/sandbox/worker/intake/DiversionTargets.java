@@ -32,7 +32,7 @@ final class DiversionTargets {
   private static final class Target {
     private long bytes;
 
-    /** When the last of its records arrived, or else when the first was read. */
+    /** When the last of its records arrived, or else when its share was full. */
     private long progress;
   }
 
@@ -43,13 +43,11 @@ final class DiversionTargets {
   /** A record is on its way from now on. */
   synchronized void add(TopicPartition to, long size) {
     bytes += size;
-    targets.computeIfAbsent(to, _ -> begin()).bytes += size;
-  }
-
-  private Target begin() {
-    Target target = new Target();
-    target.progress = time.nanos();
-    return target;
+    Target target = targets.computeIfAbsent(to, _ -> new Target());
+    if (target.bytes == 0 || (target.bytes < SHARE && target.bytes + size >= SHARE)) {
+      target.progress = time.nanos(); // what came before may have waited for long, but alone
+    }
+    target.bytes += size;
   }
 
   /** Records of this size in total are not on their way any more. */

@@ -58,7 +58,7 @@ public final class MappedWorkspaces implements WorkspaceViews {
       if (mount.mapsIds()
           && isWorkspace(mount.point())
           && !others.contains(Path.of(mount.point()).getFileName().toString())) {
-        detach(mount.point());
+        detachLeft(Path.of(mount.point()));
       }
     }
     for (Path note : entries(notes)) {
@@ -66,10 +66,14 @@ public final class MappedWorkspaces implements WorkspaceViews {
     }
   }
 
-  private static void detach(String point) throws KernelException {
+  private static void detachLeft(Path point) throws KernelException {
+    detach(point);
+    log.info("unmounted {} from itself, which was left", point);
+  }
+
+  private static void detach(Path point) throws KernelException {
     try {
-      Kernel.detach(Path.of(point));
-      log.info("unmounted {} from itself, which was left", point);
+      Kernel.detach(point);
     } catch (KernelException e) {
       if (!e.errno().equals(Errno.EINVAL)) { // it was removed meanwhile
         throw e;
@@ -109,27 +113,36 @@ public final class MappedWorkspaces implements WorkspaceViews {
   }
 
   @Override
-  public View show(UserId user, int uid) throws IOException {
-    Path path = root.root().resolve(user.toString());
-    Path note = notes.resolve(user.toString());
-    if (open.contains(user)) { // ids of a mount can't be mapped twice
-      detach(path.toString());
+  public void endLeft(UserId user) throws IOException {
+    if (open.contains(user)) {
+      detachLeft(root.root().resolve(user.toString()));
+      forget(user);
     }
+  }
+
+  private void forget(UserId user) throws IOException {
+    open.remove(user);
+    Files.deleteIfExists(notes.resolve(user.toString()));
+  }
+
+  @Override
+  public View show(UserId user, int uid) throws IOException {
+    endLeft(user); // ids of a mount can't be mapped twice
+    Path path = root.root().resolve(user.toString());
     try (Descriptor opened = Kernel.openBeneath(root.top(), user.toString());
         Descriptor tree = Kernel.cloneTree(opened)) {
       Kernel.set(tree, Kernel.NOSUID | Kernel.NODEV, Kernel.PRIVATE);
       maps.map(tree, uid);
       Files.createDirectories(notes);
-      Files.writeString(note, "");
-      open.add(user);
+      Files.writeString(notes.resolve(user.toString()), "");
       Kernel.move(tree, opened);
+      open.add(user); // after: what is unmounted must have been mounted here
     }
     return () -> {
       maps.prepareNext(uid);
       try {
-        Kernel.detach(path);
-        open.remove(user);
-        Files.deleteIfExists(note);
+        detach(path);
+        forget(user);
       } catch (IOException e) {
         log.warn("{} stays mounted on itself: {}", path, e.getMessage());
       }

@@ -73,7 +73,9 @@ final class SlotFactory {
               place);
       return made;
     } finally {
-      if (made == null) {
+      if (directory == null) {
+        pool.forget(id); // nothing is known of it; a sweep finds what was made
+      } else if (made == null) {
         destroy(id, containerId, directory);
       }
     }

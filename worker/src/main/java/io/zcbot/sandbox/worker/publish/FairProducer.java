@@ -77,16 +77,26 @@ final class FairProducer {
       return sendInTurn(record, fence);
     }
     fence.pass();
-    return producer.send(record);
+    Share share = shares.get(partitionOf(record));
+    return share == null // it has had no large record yet
+        ? producer.send(record)
+        : producer.send(
+            record,
+            (_, failure) -> {
+              if (failure == null) {
+                share.note(null);
+              }
+            });
   }
 
   /** Hands over a record of any size, once it has a place. */
   Future<RecordMetadata> sendInTurn(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
+    fence.pass(); // it may wait for the group for long: not with a place
     Place place = placeFor(record);
     try {
       fence.pass();
-    } catch (FencedException | InterruptedException | RuntimeException e) {
+    } catch (Throwable e) {
       place.leave();
       throw e;
     }
@@ -229,7 +239,7 @@ final class FairProducer {
               callback.onCompletion(at, failure);
               leave();
             });
-      } catch (RuntimeException e) {
+      } catch (Throwable e) {
         leave();
         throw e;
       }

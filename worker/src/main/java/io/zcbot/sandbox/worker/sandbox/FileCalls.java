@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.sandbox;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -43,7 +43,7 @@ public final class FileCalls {
   private final Duration patience;
 
   /** Calls that were given up and have not returned. */
-  private final Map<Path, Task<?>> hanging = new ConcurrentHashMap<>();
+  private final Set<Task<?>> hanging = ConcurrentHashMap.newKeySet();
 
   /** Creates the calls of one workspace root. */
   public FileCalls() {
@@ -107,7 +107,7 @@ public final class FileCalls {
     if (threads == null) {
       return call.make();
     }
-    if (hanging.containsKey(path)) {
+    if (hanging.stream().anyMatch(task -> task.path.equals(path))) {
       throw new UnansweredException("there is still no answer from the file system of " + path);
     }
     if (hanging.size() >= threads.getMaximumPoolSize()) {
@@ -137,7 +137,7 @@ public final class FileCalls {
   /** Why the workspaces can't be used; null while the file system answers. Any thread. */
   public @Nullable String problem() {
     long now = System.nanoTime();
-    long longest = hanging.values().stream().mapToLong(task -> now - task.begun).max().orElse(-1);
+    long longest = hanging.stream().mapToLong(task -> now - task.begun).max().orElse(-1);
     return longest < 0
         ? null
         : "the workspace root does not answer: calls to its file system hang, one of them for "
@@ -167,13 +167,13 @@ public final class FileCalls {
 
   private <T extends @Nullable Object> T giveUp(Task<T> task, ThreadPoolExecutor pool)
       throws IOException {
-    hanging.put(task.path, task); // before the cancellation, since the end of the task removes it
+    hanging.add(task); // before the cancellation, since the end of the task removes it
     if (!task.cancel(true)) { // it has just ended
-      boolean _ = hanging.remove(task.path, task);
+      boolean _ = hanging.remove(task);
       return ended(task);
     }
     if (pool.remove(task)) { // it had no turn
-      boolean _ = hanging.remove(task.path, task);
+      boolean _ = hanging.remove(task);
     } else {
       log.warn("no answer from the file system of {} within {} s", task.path, patience.toSeconds());
     }
@@ -216,7 +216,7 @@ public final class FileCalls {
       try {
         super.run();
       } finally {
-        if (hanging.remove(path, this)) {
+        if (hanging.remove(this)) {
           log.info("the file system of {} answers again", path);
         }
       }

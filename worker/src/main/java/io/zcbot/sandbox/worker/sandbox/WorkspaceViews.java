@@ -26,6 +26,9 @@ public interface WorkspaceViews {
    */
   View show(UserId user, int uid) throws IOException;
 
+  /** Ends a view of the user's whose close did not succeed; does nothing if there is none. */
+  default void endLeft(UserId user) throws IOException {}
+
   /** A view; closing it ends it. */
   interface View extends AutoCloseable {
     @Override

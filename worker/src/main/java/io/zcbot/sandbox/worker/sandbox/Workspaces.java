@@ -135,6 +135,7 @@ public final class Workspaces {
   }
 
   private Path prepareNow(UserId user) throws IOException {
+    views.endLeft(user); // through it, the directory has another owner, who can't be changed
     Path directory = of(user);
     Map<String, Object> found;
     try {
@@ -190,7 +191,7 @@ public final class Workspaces {
     try {
       files.run(directory, view::close);
     } catch (IOException e) {
-      log.warn("{} may stay mounted until it is shown again: {}", directory, e.getMessage());
+      log.warn("{} may stay mounted until it is prepared again: {}", directory, e.getMessage());
     }
   }
 

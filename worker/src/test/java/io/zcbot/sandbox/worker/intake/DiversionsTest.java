@@ -147,6 +147,21 @@ class DiversionsTest {
     }
   }
 
+  /** As after an outage: what is read first comes before the first record arrives. */
+  @Test
+  void aBurstBehindOneThatWaitedForLongIsNotDropped() {
+    away.add(2);
+    try (Diversions diversions = Diversions.ofUncommitted(log, partitions, time, metrics)) {
+      forward(diversions, 2, 1);
+      time.pass(DiversionTargets.PATIENCE);
+      forward(diversions, 2, SHARE + 5);
+      assertThat(dropped).hasValue(0);
+      assertThat(diversions.isFull()).isTrue();
+      leader.countDown();
+      await().until(() -> done.get() == SHARE + 6);
+    }
+  }
+
   /** A broker that is out of reach leads many. */
   @Test
   void manyPartitionsThatTakeNothingStopNoReading() {

@@ -137,6 +137,17 @@ class MappedWorkspacesIT {
     assertThat(Mounts.beneath(root)).hasSize(1);
   }
 
+  /** Through that view the directory has an owner who can't be changed. */
+  @Test
+  void aWorkspaceWhoseViewWasNotClosedCanBePrepared() throws Exception {
+    WorkspaceViews.View _ = workspaces.show(ANNA, OWN);
+
+    assertThat(workspaces.prepare(ANNA)).isEqualTo(workspace);
+
+    assertThat(owner(workspace)).isEqualTo(Owner.UNMAPPED.uid());
+    assertThat(Mounts.beneath(root)).hasSize(1);
+  }
+
   @Test
   void aLinkIsNotFollowed() throws Exception {
     UserId other = new UserId(new UUID(0, 2));

@@ -33,6 +33,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
@@ -132,6 +133,10 @@ class FairProducerTest {
       for (int partition : of) {
         away.add(new TopicPartition(topic, partition));
       }
+    }
+
+    synchronized void find(String topic, int partition) {
+      away.remove(new TopicPartition(topic, partition));
     }
 
     /** All partitions take records, and what is in the producer arrives. */
@@ -411,5 +416,53 @@ class FairProducerTest {
   void aRecordLargerThanAllSharesIsSentAlone() throws Exception {
     assertPublished(output(3, 8 * MEGABYTE));
     assertThat(log.taken("sandbox.output")).isOne();
+  }
+
+  /** As all fences do while the group does not answer. */
+  @Test
+  void answersWhoseFenceWaitsTakeNoRoom() throws Exception {
+    CountDownLatch atFence = new CountDownLatch(3);
+    CountDownLatch group = new CountDownLatch(1);
+    Fence fence =
+        () -> {
+          atFence.countDown();
+          group.await();
+        };
+    List<FutureTask<Void>> waiting =
+        IntStream.range(0, 4)
+            .mapToObj(to -> later(() -> publisher.publish(output(to, MEGABYTE), fence)))
+            .toList();
+    assertThat(atFence.await(60, TimeUnit.SECONDS)).isTrue();
+    assertDone(deadLetter(4, MEGABYTE));
+    group.countDown();
+    assertAllDone(waiting);
+  }
+
+  /** Or its next large answer would wait behind those of partitions that still fail. */
+  @Test
+  void aPartitionThatTakesASmallAnswerFailsNoMore() throws Exception {
+    log.lose("sandbox.output", 0, 1);
+    CompletableFuture<Void> isAnothers = new CompletableFuture<>();
+    Fence fence =
+        () -> {
+          if (isAnothers.isDone()) {
+            throw new FencedException("another worker's by now");
+          }
+        };
+    FutureTask<Void> dead = later(() -> publisher.publish(output(0, MEGABYTE)));
+    FutureTask<Void> fenced = later(() -> publisher.publish(output(1, MEGABYTE), fence));
+    await().until(() -> log.count() == 2);
+    isAnothers.complete(null);
+    log.giveUp();
+    assertThatThrownBy(() -> fenced.get(60, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(FencedException.class);
+    await("one that fails has the place of all that do").until(() -> log.count() == 1);
+
+    log.find("sandbox.output", 1);
+    assertPublished(output(1, 10));
+    assertPublished(output(1, MEGABYTE));
+
+    log.bringBack();
+    assertDone(dead);
   }
 }

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -98,7 +99,8 @@ public final class Composition {
    */
   public String start(Deployment deployment, String changes, String... more)
       throws IOException, InterruptedException {
-    Map<String, String> environment = deployment.environment("compose");
+    Map<String, String> environment = new HashMap<>(deployment.environment("compose"));
+    environment.remove("ZCBOT_STOP_TIMEOUT"); // compose.yaml's own fits its grace period
     ofWorker =
         Map.of(
             "OPS_PORT", String.valueOf(deployment.ops().port()),

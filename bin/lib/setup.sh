@@ -374,8 +374,10 @@ setup_worker_base() {
 setup_worker_image() {
   setup_base_image
   setup_standalone_jars
-  local jars
-  mapfile -t jars < <(cd "$root" && ls worker/target/worker-*.jar standalone/target/standalone-*.jar | grep -v -e '-tests\.jar$')
+  local jar jars=()
+  for jar in "$root"/worker/target/worker-*.jar "$root"/standalone/target/standalone-*.jar; do
+    [[ $jar == *-tests.jar ]] || jars+=("${jar#"$root"/}")
+  done
   build_options='--build-arg JARS=local' build_image "$worker_image" . worker/Dockerfile worker/jvm.options \
     worker/console.options worker/commands.options worker/start.sh worker/share-workspaces.sh worker/target/lib standalone/target/lib "${jars[@]}"
 }

@@ -480,6 +480,7 @@ class CommandsIT {
     engine.containers.put("c1", container("w1"));
     try (KafkaLog log = log();
         Consumer<byte[], byte[]> reaped = log.fromEnd(Topic.REAPED)) {
+      enter(log.clients());
       assertThat(sandbox("purge", "--yes")).isZero();
       ConsumerRecord<byte[], byte[]> record = next(reaped);
       assertThat(Records.event(record, "sandbox.").event())
@@ -501,7 +502,6 @@ class CommandsIT {
   void purgeRemovesTheEntriesOfTheLiveTable() throws Exception {
     engine.containers.put("c1", container("w1"));
     KeyPartitions partitions = new KeyPartitions(4);
-    LiveSandbox live = new LiveSandbox(user, "c1", "h1", "w1", Instant.now());
     try (KafkaLog log = log()) {
       KafkaClients clients = log.clients();
       KafkaSandboxLog reader =
@@ -510,17 +510,7 @@ class CommandsIT {
               "sandbox.",
               partitions,
               KafkaSandboxLog.MAX_BYTES);
-      try (Publisher worker =
-          new Publisher(
-              clients.producer(),
-              partitions,
-              "sandbox.",
-              "/zcbot/sandbox/w1",
-              "sandbox-workers",
-              64,
-              Replies.NONE)) {
-        worker.open(live);
-      }
+      enter(clients);
       assertThat(reader.live(Set.of(partitions.of(user)), Map.of(), true).others())
           .extracting(LiveSandbox::userId)
           .contains(user);
@@ -530,6 +520,21 @@ class CommandsIT {
       assertThat(reader.live(Set.of(partitions.of(user)), Map.of(), true).others())
           .extracting(LiveSandbox::userId)
           .doesNotContain(user);
+    }
+  }
+
+  /** The worker w1 enters the container into the live table. */
+  private void enter(KafkaClients clients) throws Exception {
+    try (Publisher worker =
+        new Publisher(
+            clients.producer(),
+            new KeyPartitions(4),
+            "sandbox.",
+            "/zcbot/sandbox/w1",
+            "sandbox-workers",
+            64,
+            Replies.NONE)) {
+      worker.open(new LiveSandbox(user, "c1", "h1", "w1", Instant.now()));
     }
   }
 

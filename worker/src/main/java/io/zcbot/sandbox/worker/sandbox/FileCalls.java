@@ -107,7 +107,7 @@ public final class FileCalls {
     if (threads == null) {
       return call.make();
     }
-    if (hanging.stream().anyMatch(task -> task.path.equals(path))) {
+    if (!hanging.isEmpty() && hanging.stream().anyMatch(task -> task.path.equals(path))) {
       throw new UnansweredException("there is still no answer from the file system of " + path);
     }
     if (hanging.size() >= threads.getMaximumPoolSize()) {

@@ -15,6 +15,7 @@ import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.out;
 import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.started;
 import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.text;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.worker.docker.FakeDockerApi.Reply;
 import io.zcbot.sandbox.worker.docker.command.Witness;
@@ -178,6 +179,20 @@ class EngineCommandsTest extends AdapterTestCase {
 
       assertRuns(commands().open("c1"));
     }
+  }
+
+  /** What it says is read until it ends, so each attachment would stay. */
+  @Test
+  void oneThatSaysNonsenseIsNotAskedAgainThoughNoOtherRunnerStarts() {
+    fake.on("POST", ATTACH, hijacked((in, out) -> out.write(text("Segmentation fault"))));
+    exec(hijacked((in, out) -> {}));
+    CommandEngine commands = commands();
+
+    for (int i = 0; i < 2; i++) {
+      assertThatThrownBy(() -> commands.open("c1")).isInstanceOf(EngineException.class);
+    }
+
+    assertThat(fake.asked("POST", ATTACH)).hasSize(1);
   }
 
   @Test

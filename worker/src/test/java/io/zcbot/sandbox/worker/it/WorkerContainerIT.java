@@ -75,14 +75,6 @@ class WorkerContainerIT {
   @AfterEach
   void clearAway() throws Exception {
     composition.remove();
-    // It may be busy while this process starts another one.
-    await("the root is unmounted")
-        .atMost(Deployment.SOON)
-        .until(
-            () -> {
-              Commands.tryRun("umount", "-q", deployment.workspaces().toString());
-              return Mounts.beneath(deployment.workspaces()).isEmpty();
-            });
     deployment.close();
   }
 

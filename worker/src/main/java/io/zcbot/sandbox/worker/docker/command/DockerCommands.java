@@ -144,11 +144,12 @@ public final class DockerCommands implements CommandEngine {
   }
 
   private void doubt(String containerId, String why) {
-    doubted.add(containerId);
-    log.warn(
-        "The runner of container {} is not used any more, the engine starts another: {}",
-        containerId,
-        why);
+    if (doubted.add(containerId)) {
+      log.warn(
+          "The runner of container {} is not used any more, the engine starts another: {}",
+          containerId,
+          why);
+    }
   }
 
   private CommandChannel attached(String containerId) throws EngineException, IOException {

@@ -66,7 +66,8 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
    *
    * @param operation the engine's operation by which the connection is made, for error messages
    * @param onNonsense called on the reader thread if the runner, after its greeting, violates the
-   *     protocol
+   *     protocol, or the first process does at any time: its output is read until it ends, so it
+   *     must not be attached to again
    */
   RunnerChannel(Operation operation, Consumer<String> onNonsense) {
     this.operation = operation;
@@ -104,10 +105,11 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
       }
     } catch (NonsenseException e) {
       why = "the runner said what no runner says: " + e.getMessage();
-      if (hello.isDone()) {
+      boolean isFirstProcess = operation == Operation.ATTACH;
+      if (hello.isDone() || isFirstProcess) {
         onNonsense.accept(why);
       }
-      if (operation == Operation.ATTACH) {
+      if (isFirstProcess) {
         breakOff(why, false);
         return true;
       }

@@ -14,6 +14,8 @@ import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.Mounts;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -244,12 +246,24 @@ public final class Deployment implements AutoCloseable {
     if (ops != null) {
       ops.close();
     }
+    unmountWorkspaces();
     try (Stream<Path> files = Files.walk(workspaces)) {
       for (Path path : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(path);
       }
     }
     log.close();
+  }
+
+  /** A worker in a process of its own that was killed leaves its root mounted on itself. */
+  private void unmountWorkspaces() {
+    await("the root is unmounted")
+        .atMost(SOON)
+        .until(
+            () -> {
+              Commands.tryRun("umount", "-q", "-R", workspaces.toString());
+              return Mounts.beneath(workspaces).isEmpty();
+            });
   }
 
   /** For messages of tests. */

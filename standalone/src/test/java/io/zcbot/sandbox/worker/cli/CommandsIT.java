@@ -393,15 +393,7 @@ class CommandsIT {
             all,
             Optional.empty());
     try (KafkaLog log = log();
-        Publisher worker =
-            new Publisher(
-                log.clients().producer(),
-                new KeyPartitions(4),
-                "sandbox.",
-                "/zcbot/sandbox/w1",
-                "sandbox-workers",
-                64,
-                Replies.NONE)) {
+        Publisher worker = worker(log.clients())) {
       EventFormatException why =
           assertThrows(
               EventFormatException.class,
@@ -523,17 +515,20 @@ class CommandsIT {
     }
   }
 
+  private static Publisher worker(KafkaClients clients) {
+    return new Publisher(
+        clients.producer(),
+        new KeyPartitions(4),
+        "sandbox.",
+        "/zcbot/sandbox/w1",
+        "sandbox-workers",
+        64,
+        Replies.NONE);
+  }
+
   /** The worker w1 enters the container into the live table. */
   private void enter(KafkaClients clients) throws Exception {
-    try (Publisher worker =
-        new Publisher(
-            clients.producer(),
-            new KeyPartitions(4),
-            "sandbox.",
-            "/zcbot/sandbox/w1",
-            "sandbox-workers",
-            64,
-            Replies.NONE)) {
+    try (Publisher worker = worker(clients)) {
       worker.open(new LiveSandbox(user, "c1", "h1", "w1", Instant.now()));
     }
   }

@@ -7,8 +7,6 @@ package io.zcbot.sandbox.worker.cli;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
-import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.Map;
@@ -48,12 +46,7 @@ final class LiveEntries {
       RangeReader reader, Collection<TopicPartition> wanted) {
     Set<Integer> partitions =
         wanted.stream().map(TopicPartition::partition).collect(Collectors.toSet());
-    return new KafkaSandboxLog(
-            reader.log(),
-            reader.topicPrefix(),
-            new KeyPartitions(reader.partitions(Topic.LIVE).size()),
-            Long.MAX_VALUE)
-        .live(partitions, Map.of(), true).others().stream()
-            .collect(Collectors.toMap(LiveSandbox::containerId, entry -> entry, (one, _) -> one));
+    return reader.sandboxes(Long.MAX_VALUE).live(partitions, Map.of(), true).others().stream()
+        .collect(Collectors.toMap(LiveSandbox::containerId, entry -> entry, (one, _) -> one));
   }
 }

@@ -13,7 +13,6 @@ import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
-import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.reap.ContainersInLog;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
@@ -84,13 +83,8 @@ final class PurgeAnnouncements {
   private Set<String> announced(Engine engine, List<Container> sandboxes)
       throws CommandException, EngineException {
     try (RangeReader reader = log.ranges(Topic.LIVE, Topic.READY, Topic.REAPED)) {
-      KafkaSandboxLog read =
-          new KafkaSandboxLog(
-              reader.log(),
-              reader.topicPrefix(),
-              new KeyPartitions(reader.partitions(Topic.LIVE).size()),
-              KafkaSandboxLog.MAX_BYTES);
-      return new ContainersInLog(engine, read).announced(sandboxes);
+      return new ContainersInLog(engine, reader.sandboxes(KafkaSandboxLog.MAX_BYTES))
+          .announced(sandboxes);
     } catch (KafkaException e) {
       throw log.failed("read what was announced of the sandboxes", e);
     }

@@ -6,6 +6,8 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogRange;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import java.time.Duration;
@@ -98,6 +100,17 @@ final class RangeReader implements AutoCloseable {
   /** Returns a reader for code that is shared with workers; usable until the next range is read. */
   LogReader log() {
     return LogReader.over(consumer);
+  }
+
+  /**
+   * Returns what the topics say about sandboxes, as workers read it. The reader needs the live
+   * topic and those of the events that are asked for.
+   *
+   * @param mostBytes the most memory for entries of containers that are not asked for
+   */
+  KafkaSandboxLog sandboxes(long mostBytes) {
+    return new KafkaSandboxLog(
+        log(), topicPrefix, new KeyPartitions(partitions(Topic.LIVE).size()), mostBytes);
   }
 
   @Override

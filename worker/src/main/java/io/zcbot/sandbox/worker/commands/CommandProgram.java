@@ -29,6 +29,9 @@ final class CommandProgram implements CommandObserver {
   /** How long after its time-out a command's end must be reported at the latest. */
   static final Duration PATIENCE = Duration.ofSeconds(10);
 
+  /** A longer pause between two looks, which are a second apart, means that the worker paused. */
+  static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
+
   private final InputBuffer input;
   private final CommandOutput output;
   private final Duration timeout;
@@ -41,6 +44,7 @@ final class CommandProgram implements CommandObserver {
   private volatile boolean overdue;
   private volatile long startedAt;
   private volatile long silentFrom;
+  private volatile long lookedAt;
   private volatile long endedAt;
 
   /**
@@ -71,6 +75,7 @@ final class CommandProgram implements CommandObserver {
   /** Notes that it is about to be started; time-outs count from here. */
   void starts() {
     startedAt = time.nanos();
+    lookedAt = startedAt;
     silentFrom = startedAt + timeout.toNanos();
   }
 
@@ -124,20 +129,24 @@ final class CommandProgram implements CommandObserver {
    * Gives the program up if its end should have been reported long ago. Called by a timer.
    *
    * <p>The runner reports the end behind the output. While the output waits for this worker, the
-   * runner can't report, so that time does not count against it.
+   * runner can't report, so that time does not count against it. Neither does the time in which
+   * this worker paused as a whole: the report may be there, and not read yet.
    */
   void look() {
     if (end.get() != null) {
       return;
     }
     long now = time.nanos();
+    boolean paused = now - lookedAt > LONGEST_PAUSE.toNanos();
+    lookedAt = now;
     long late = now - startedAt - timeout.toNanos();
-    if (output.isHeldUp()) {
+    boolean heldUp = output.isHeldUp();
+    if (heldUp && late > PATIENCE.toNanos() / 2) {
+      output.hurry();
+    }
+    if (heldUp || paused) {
       if (late > 0) {
         silentFrom = now;
-      }
-      if (late > PATIENCE.toNanos() / 2) {
-        output.hurry();
       }
     } else if (now - silentFrom > PATIENCE.toNanos()) {
       overdue = true;

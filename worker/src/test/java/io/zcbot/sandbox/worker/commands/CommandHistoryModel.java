@@ -218,11 +218,12 @@ final class CommandHistoryModel {
    * allows it to continue.
    */
   private void pass(Duration time) throws Exception {
-    for (Duration left = time; left.isPositive(); left = left.minus(CommandProgram.PATIENCE)) {
+    for (Duration left = time; left.isPositive(); left = left.minus(CommandProgram.LONGEST_PAUSE)) {
       until(
           "all allowed output was written",
           () -> world.commandEngine.commands.stream().allMatch(each -> each.isSettled()));
-      world.advance(left.compareTo(CommandProgram.PATIENCE) < 0 ? left : CommandProgram.PATIENCE);
+      world.advance(
+          left.compareTo(CommandProgram.LONGEST_PAUSE) < 0 ? left : CommandProgram.LONGEST_PAUSE);
       commands().tick();
       world.settle();
     }

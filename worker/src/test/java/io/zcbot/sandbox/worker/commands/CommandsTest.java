@@ -179,8 +179,7 @@ class CommandsTest extends InACommandWorld {
       run(Asked.of("x" + i));
     }
     exec(Asked.of("late").expiringIn(Duration.ofSeconds(5)));
-    world.advance(Duration.ofSeconds(5));
-    world.domain.commands().tick();
+    pass(Duration.ofSeconds(5));
     assertThat(answer("late").reason()).isEqualTo(Reason.EXPIRED);
     assertThat(programs()).hasSize(8);
   }
@@ -636,15 +635,38 @@ class CommandsTest extends InACommandWorld {
   @Test
   void aTimeOutThatNobodyReportsEndsTheCommandAllTheSame() throws Exception {
     FakeCommandEngine.Command command = run(Asked.of("x").within(Duration.ofSeconds(5)));
-    world.advance(Duration.ofSeconds(14));
-    world.domain.commands().tick();
+    pass(Duration.ofSeconds(14));
     assertThat(answers()).isEmpty();
-    world.advance(Duration.ofSeconds(2));
-    world.domain.commands().tick();
+    pass(Duration.ofSeconds(2));
     assertThat(answer("x").reason()).isEqualTo(Reason.TIMEOUT);
     assertThat(command.over).isTrue();
     world.settle();
     assertThat(world.reaped()).isEmpty();
+  }
+
+  /** The report of its end may wait to be read when the worker's timer runs again. */
+  @Test
+  void aCommandIsNotOverdueBecauseTheWorkerPaused() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x").within(Duration.ofSeconds(5)));
+    FakeCommandEngine.Command other = run(Asked.of("y"));
+    pass(Duration.ofSeconds(3));
+    world.advance(Duration.ofMinutes(1));
+    world.domain.commands().tick();
+    command.exit(0);
+    assertThat(answer("x").reason()).isEqualTo(Reason.EXITED);
+    assertThat(other.over).isFalse();
+    other.exit(0);
+    assertThat(answer("y").reason()).isEqualTo(Reason.EXITED);
+  }
+
+  @Test
+  void aCommandIsOverdueSomeTimeAfterThePauseOfTheWorker() throws Exception {
+    run(Asked.of("x").within(Duration.ofSeconds(5)));
+    world.advance(Duration.ofMinutes(1));
+    pass(CommandProgram.PATIENCE);
+    assertThat(answers()).isEmpty();
+    pass(Duration.ofSeconds(2));
+    assertThat(answer("x").reason()).isEqualTo(Reason.TIMEOUT);
   }
 
   /** One of two that are overdue waits for the log before it looks after its channel. */
@@ -654,10 +676,8 @@ class CommandsTest extends InACommandWorld {
     run(Asked.of("a").within(Duration.ofSeconds(10)));
     run(Asked.of("b").within(Duration.ofSeconds(5)).streamed()).write("waits");
     until(() -> world.isHolding());
-    world.advance(Duration.ofSeconds(16));
-    world.domain.commands().tick();
-    world.advance(Duration.ofSeconds(5));
-    world.domain.commands().tick();
+    pass(Duration.ofSeconds(16));
+    pass(Duration.ofSeconds(5));
     assertThat(answer("a").reason()).isEqualTo(Reason.TIMEOUT);
     FakeCommandEngine.Command next = run(Asked.of("c"));
     assertThat(world.commandEngine.opens).hasValue(2);
@@ -701,11 +721,9 @@ class CommandsTest extends InACommandWorld {
     command.print("z".repeat(100 * 1024));
     command.exit(0);
     assertThat(command.credit).as("others have it all").hasValue(0);
-    world.advance(Duration.ofSeconds(9));
-    world.domain.commands().tick();
+    pass(Duration.ofSeconds(9));
     assertThat(command.discards).isFalse();
-    world.advance(Duration.ofSeconds(7));
-    world.domain.commands().tick();
+    pass(Duration.ofSeconds(7));
     Exited exited = answer("x");
     assertThat(exited.reason()).isEqualTo(Reason.EXITED);
     assertThat(exited.truncated()).isTrue();
@@ -719,8 +737,7 @@ class CommandsTest extends InACommandWorld {
   void aSandboxInWhichNothingAnswersAnyMoreIsEnded() throws Exception {
     run(Asked.of("x").within(Duration.ofSeconds(5)));
     world.commandEngine.failOpens.set(Integer.MAX_VALUE);
-    world.advance(Duration.ofSeconds(16));
-    world.domain.commands().tick();
+    pass(Duration.ofSeconds(16));
     assertThat(answer("x").reason()).isEqualTo(Reason.TIMEOUT);
     world.settle();
     assertThat(world.reaped())

@@ -200,6 +200,14 @@ abstract class InACommandWorld extends InAWorld {
     }
   }
 
+  /** Lets time pass while the worker looks after its commands, as it does every second. */
+  void pass(Duration time) {
+    for (long second = 0; second < time.toSeconds(); second++) {
+      world.advance(Duration.ofSeconds(1));
+      world.domain.commands().tick();
+    }
+  }
+
   static void until(Callable<Boolean> what) {
     await().pollInterval(Duration.ofMillis(1)).until(what);
   }

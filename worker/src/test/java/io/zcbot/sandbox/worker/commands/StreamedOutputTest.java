@@ -312,8 +312,7 @@ class StreamedOutputTest extends InACommandWorld {
     command.print("z".repeat(4 * RECORD));
     command.exit(0);
     until(() -> command.credit.get() == 0);
-    world.advance(Duration.ofSeconds(16));
-    world.domain.commands().tick();
+    pass(Duration.ofSeconds(16));
     assertThat(other.over).isFalse();
     world.release();
     Exited exited = answer("x");
@@ -333,15 +332,12 @@ class StreamedOutputTest extends InACommandWorld {
     FakeCommandEngine.Command command = run(asked);
     command.print("z".repeat(4 * RECORD));
     until(() -> command.credit.get() == 0);
-    world.advance(Duration.ofMinutes(10));
-    world.domain.commands().tick();
+    pass(Duration.ofMinutes(10));
     world.release();
     until(() -> text(OutputStreamName.STDOUT).length() == 4 * RECORD && command.credit.get() > 0);
-    world.advance(CommandProgram.PATIENCE.minusSeconds(1));
-    world.domain.commands().tick();
+    pass(CommandProgram.PATIENCE.minusSeconds(1));
     assertThat(answers()).isEmpty();
-    world.advance(Duration.ofSeconds(2));
-    world.domain.commands().tick();
+    pass(Duration.ofSeconds(2));
     assertThat(answer("x").reason()).isEqualTo(Reason.TIMEOUT);
   }
 }

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.commands;
 import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
-import java.util.LinkedHashMap;
+import io.zcbot.sandbox.worker.sandbox.Recent;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -21,15 +21,7 @@ final class ForwardedInputs {
   /** Room for 16 original partitions with six kinds each; clients that hash keys alike use one. */
   private static final int MAX_SOURCES = 96;
 
-  private final Map<Source, Long> taken =
-      new LinkedHashMap<>() {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<Source, Long> eldest) {
-          return size() > MAX_SOURCES;
-        }
-      };
+  private final Map<Source, Long> taken = Recent.map(MAX_SOURCES);
 
   private record Source(int partition, boolean isOfStream, @Nullable CommandSignal signal) {
     static Source of(ReadInput input, Origin from) {

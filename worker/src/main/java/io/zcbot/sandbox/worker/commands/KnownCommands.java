@@ -5,10 +5,10 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.worker.sandbox.Recent;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -32,25 +32,15 @@ final class KnownCommands {
   /**
    * The latest answered commands, with the instants of their starts; {@link #NEVER} if not started.
    */
-  private final Map<CommandKey, Instant> latest = new Latest<>();
+  private final Map<CommandKey, Instant> latest = Recent.map(MAX_REMEMBERED);
 
-  private final Map<CommandKey, CommandEntry> givenUp = new Latest<>();
+  private final Map<CommandKey, CommandEntry> givenUp = Recent.map(MAX_REMEMBERED);
 
   /**
    * Commands that were entered in the table and will not be started, unless their execs are read
    * again.
    */
-  private final Map<CommandKey, CommandEntry> unstarted = new Latest<>();
-
-  /** A map that forgets its oldest entries. */
-  private static final class Latest<V> extends LinkedHashMap<CommandKey, V> {
-    private static final long serialVersionUID = 1L;
-
-    @Override
-    protected boolean removeEldestEntry(Map.Entry<CommandKey, V> eldest) {
-      return size() > MAX_REMEMBERED;
-    }
-  }
+  private final Map<CommandKey, CommandEntry> unstarted = Recent.map(MAX_REMEMBERED);
 
   /** One partition's answered commands whose execs may be read again. */
   private static final class Partition {

@@ -17,12 +17,12 @@ import io.zcbot.sandbox.worker.docker.command.RunnerExec;
 import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Recent;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Instant;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -53,15 +53,7 @@ final class EngineWatch {
    * Ids of running execs that the worker started itself (runners and slots' entrances). The oldest
    * is forgotten first.
    */
-  private final Set<String> ownExecs =
-      Collections.synchronizedSet(
-          Collections.newSetFromMap(
-              new LinkedHashMap<>() {
-                @Override
-                protected boolean removeEldestEntry(Map.Entry<String, Boolean> eldest) {
-                  return size() > MOST_OWN_EXECS;
-                }
-              }));
+  private final Set<String> ownExecs = Collections.synchronizedSet(Recent.set(MOST_OWN_EXECS));
 
   EngineWatch(EngineCalls calls, ObjectMapper json, String workerId) {
     this.calls = calls;

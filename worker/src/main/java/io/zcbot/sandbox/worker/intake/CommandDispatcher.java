@@ -47,7 +47,7 @@ final class CommandDispatcher implements AutoCloseable {
   private final CommandInputs inputs;
   private final Time time;
   private final IntakeMetrics metrics;
-  private final InFlightBytes bytes = new InFlightBytes(RecordDispatcher.MAX_BYTES_IN_FLIGHT);
+  private final InFlightBytes bytes = new InFlightBytes();
   private final Diversions diversions;
   private final Diversions inputDiversions;
 
@@ -67,7 +67,7 @@ final class CommandDispatcher implements AutoCloseable {
     this.inputs = inputs;
     this.time = time;
     this.metrics = metrics;
-    this.diversions = Diversions.ofCommitted(forwarding, partitions, bytes, time, metrics);
+    this.diversions = Diversions.ofCommitted(forwarding, partitions, time, metrics);
     this.inputDiversions = Diversions.ofUncommitted(forwarding, partitions, time, metrics);
   }
 
@@ -279,7 +279,7 @@ final class CommandDispatcher implements AutoCloseable {
 
   /** Whether no more execs and releases should be read until some are done. */
   boolean isFull() {
-    return bytes.isFull() || work.isFull();
+    return bytes.isFull(diversions.bytes()) || work.isFull();
   }
 
   /** Whether partitions that have diverted execs or releases should not be read. */

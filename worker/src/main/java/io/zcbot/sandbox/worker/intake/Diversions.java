@@ -28,7 +28,7 @@ final class Diversions implements AutoCloseable {
   private static final String DEAD_LETTERS = "dead letters";
 
   /** Of records that are committed; half of what may be in flight, so that others are read. */
-  private static final long MAX_COMMITTED = RecordDispatcher.MAX_BYTES_IN_FLIGHT / 2;
+  private static final long MAX_COMMITTED = InFlightBytes.MOST / 2;
 
   /**
    * Of records that are not committed. Reached only where many partitions at once take nothing, and
@@ -38,7 +38,6 @@ final class Diversions implements AutoCloseable {
 
   private final RecordForwarding forwarding;
   private final KeyPartitions partitions;
-  private final InFlightBytes bytes;
   private final DiversionTargets targets;
   private final boolean mayDrop;
   private final Forwarder forwarder;
@@ -50,31 +49,21 @@ final class Diversions implements AutoCloseable {
   private Diversions(
       RecordForwarding forwarding,
       KeyPartitions partitions,
-      InFlightBytes bytes,
       boolean mayDrop,
       Time time,
       IntakeMetrics metrics) {
     this.forwarding = forwarding;
     this.partitions = partitions;
-    this.bytes = bytes;
     this.targets = new DiversionTargets(time);
     this.mayDrop = mayDrop;
-    this.forwarder = new Forwarder(this::publish, bytes, targets);
+    this.forwarder = new Forwarder(this::publish, targets);
     this.metrics = metrics;
   }
 
-  /**
-   * The diversions of records that are committed, so that none may be dropped.
-   *
-   * @param bytes counts the records in flight, with those that are not diverted
-   */
+  /** The diversions of records that are committed, so that none may be dropped. */
   static Diversions ofCommitted(
-      RecordForwarding forwarding,
-      KeyPartitions partitions,
-      InFlightBytes bytes,
-      Time time,
-      IntakeMetrics metrics) {
-    return new Diversions(forwarding, partitions, bytes, false, time, metrics);
+      RecordForwarding forwarding, KeyPartitions partitions, Time time, IntakeMetrics metrics) {
+    return new Diversions(forwarding, partitions, false, time, metrics);
   }
 
   /**
@@ -83,13 +72,19 @@ final class Diversions implements AutoCloseable {
    */
   static Diversions ofUncommitted(
       RecordForwarding forwarding, KeyPartitions partitions, Time time, IntakeMetrics metrics) {
-    return new Diversions(
-        forwarding, partitions, new InFlightBytes(MAX_UNCOMMITTED), true, time, metrics);
+    return new Diversions(forwarding, partitions, true, time, metrics);
   }
 
   /** Whether reading where these records come from should pause until some have arrived. */
   boolean isFull() {
-    return mayDrop ? bytes.isFull() || targets.isFull() : targets.bytes() >= MAX_COMMITTED;
+    return mayDrop
+        ? targets.bytes() >= MAX_UNCOMMITTED || targets.isFull()
+        : targets.bytes() >= MAX_COMMITTED;
+  }
+
+  /** How much is on its way. */
+  long bytes() {
+    return targets.bytes();
   }
 
   /**

@@ -33,7 +33,6 @@ final class Forwarder implements AutoCloseable {
   static final int MAX_BATCH_BYTES = 256 * 1024;
 
   private final Publication publication;
-  private final InFlightBytes bytes;
   private final DiversionTargets targets;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
 
@@ -61,12 +60,10 @@ final class Forwarder implements AutoCloseable {
   /**
    * Creates a forwarder.
    *
-   * @param bytes counts the records in flight
-   * @param targets counts them by the partitions that they go to
+   * @param targets counts the records that are on their way
    */
-  Forwarder(Publication publication, InFlightBytes bytes, DiversionTargets targets) {
+  Forwarder(Publication publication, DiversionTargets targets) {
     this.publication = publication;
-    this.bytes = bytes;
     this.targets = targets;
   }
 
@@ -82,7 +79,7 @@ final class Forwarder implements AutoCloseable {
   }
 
   private long add(ConsumerRecord<byte[], byte[]> record, TopicPartition to) {
-    long size = bytes.add(record);
+    long size = InFlightBytes.sizeOf(record);
     targets.add(to, size);
     return size;
   }
@@ -152,7 +149,6 @@ final class Forwarder implements AutoCloseable {
     } catch (RuntimeException | Error e) { // or others of the key would wait for ever
       log.error("a record could not be forwarded; please report this", e);
     } finally {
-      bytes.remove(size);
       targets.remove(to, size);
     }
   }

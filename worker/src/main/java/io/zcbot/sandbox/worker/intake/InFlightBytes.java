@@ -10,23 +10,26 @@ import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Counts the bytes of the records in flight. A bound on their number would not suffice, because a
- * record that is not a valid event may be as large as the broker accepts. Reading stops while the
- * limit is reached; one poll may exceed it. Thread-safe.
+ * Counts the bytes of the requests in flight. A bound on the number of records would not suffice,
+ * because one that is not a valid event may be as large as the broker accepts. Reading stops while
+ * the limit is reached; one poll may exceed it. Thread-safe.
  */
 final class InFlightBytes {
+  /** About 4000 requests of the usual size. */
+  static final long MOST = 16L << 20;
+
   /** Counted for each record besides its content, because even a small one takes a thread. */
   private static final int OVERHEAD = 4096;
 
-  private final long most;
   private final AtomicLong bytes = new AtomicLong();
 
-  InFlightBytes(long most) {
-    this.most = most;
-  }
-
-  boolean isFull() {
-    return bytes.get() >= most;
+  /**
+   * Whether reading should stop.
+   *
+   * @param diverted the bytes of diverted records, which share the limit
+   */
+  boolean isFull(long diverted) {
+    return bytes.get() + diverted >= MOST;
   }
 
   /**
@@ -60,21 +63,10 @@ final class InFlightBytes {
 
     private synchronized void atMost(long most) {
       if (size > most) {
-        remove(size - most);
+        bytes.addAndGet(most - size);
         size = most;
       }
     }
-  }
-
-  /**
-   * Counts a record.
-   *
-   * @return the size to {@link #remove} once nothing refers to the record any more
-   */
-  long add(ConsumerRecord<byte[], byte[]> record) {
-    long size = sizeOf(record);
-    bytes.addAndGet(size);
-    return size;
   }
 
   /** The memory that a record takes, in bytes. */
@@ -87,10 +79,6 @@ final class InFlightBytes {
       size += length(header.value());
     }
     return size;
-  }
-
-  void remove(long size) {
-    bytes.addAndGet(-size);
   }
 
   private static int length(byte @Nullable [] part) {

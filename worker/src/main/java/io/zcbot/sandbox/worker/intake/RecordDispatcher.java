@@ -28,9 +28,6 @@ final class RecordDispatcher implements AutoCloseable {
   /** How long a record may take to another partition or to the dead-letter topic. */
   static final Duration DIVERSION = Duration.ofMinutes(1);
 
-  /** About 4000 ensures of the usual size. */
-  static final long MAX_BYTES_IN_FLIGHT = 16L << 20;
-
   private final EventCodec codec = new EventCodec();
   private final KeyPartitions partitions;
   private final Expiry expiry;
@@ -38,7 +35,7 @@ final class RecordDispatcher implements AutoCloseable {
   private final EnsureIntake.Work work;
   private final Lease lease;
   private final Time time;
-  private final InFlightBytes bytes = new InFlightBytes(MAX_BYTES_IN_FLIGHT);
+  private final InFlightBytes bytes = new InFlightBytes();
   private final Diversions diversions;
 
   RecordDispatcher(
@@ -56,7 +53,7 @@ final class RecordDispatcher implements AutoCloseable {
     this.work = work;
     this.lease = lease;
     this.time = time;
-    this.diversions = Diversions.ofCommitted(forwarding, partitions, bytes, time, metrics);
+    this.diversions = Diversions.ofCommitted(forwarding, partitions, time, metrics);
   }
 
   /** Dispatches a record. Never blocks. Poll thread only. */
@@ -131,7 +128,7 @@ final class RecordDispatcher implements AutoCloseable {
 
   /** Whether reading should pause until some of what was read is done. */
   boolean isFull() {
-    return bytes.isFull();
+    return bytes.isFull(diversions.bytes());
   }
 
   /** Whether partitions that have diverted records should pause until some have arrived. */

@@ -10,10 +10,10 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Recent;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -101,7 +101,7 @@ public final class CommandTableReader {
   /** What was read so far. */
   private final class Contents {
     final Map<TableKey, CommandEntry> entries = new LinkedHashMap<>();
-    final Set<Ended> ended = Collections.newSetFromMap(new Latest());
+    final Set<Ended> ended = Recent.set(MAX_ENDED);
     long bytes;
     long ignored;
 
@@ -142,16 +142,6 @@ public final class CommandTableReader {
   private record Ended(UserId user, int hashOfId, long offset) {
     static Ended of(CommandEntry entry) {
       return new Ended(entry.userId(), entry.execId().hashCode(), entry.offset());
-    }
-  }
-
-  /** A map that forgets its oldest entries. */
-  private static final class Latest extends LinkedHashMap<Ended, Boolean> {
-    private static final long serialVersionUID = 1L;
-
-    @Override
-    protected boolean removeEldestEntry(Map.Entry<Ended, Boolean> eldest) {
-      return size() > MAX_ENDED;
     }
   }
 

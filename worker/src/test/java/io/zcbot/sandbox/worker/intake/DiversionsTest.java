@@ -190,8 +190,7 @@ class DiversionsTest {
   @Test
   void nothingThatIsCommittedIsDropped() {
     away.add(2);
-    InFlightBytes bytes = new InFlightBytes(RecordDispatcher.MAX_BYTES_IN_FLIGHT);
-    try (Diversions diversions = Diversions.ofCommitted(log, partitions, bytes, time, metrics)) {
+    try (Diversions diversions = Diversions.ofCommitted(log, partitions, time, metrics)) {
       forward(diversions, 2, SHARE);
       time.pass(DiversionTargets.PATIENCE);
       forward(diversions, 2, 7 * SHARE - 1);
@@ -200,7 +199,9 @@ class DiversionsTest {
       assertThat(diversions.isFull()).isTrue();
       time.pass(DiversionTargets.PATIENCE);
       assertThat(diversions.isFull()).isTrue();
-      assertThat(bytes.isFull()).as("there is room for those that are in place").isFalse();
+      assertThat(new InFlightBytes().isFull(diversions.bytes()))
+          .as("there is room for those that are in place")
+          .isFalse();
       leader.countDown();
       await().until(() -> done.get() == 8 * SHARE);
       await().until(() -> !diversions.isFull());

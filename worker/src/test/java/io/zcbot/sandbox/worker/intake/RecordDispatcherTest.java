@@ -22,6 +22,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -41,12 +42,15 @@ class RecordDispatcherTest {
   private final List<Runnable> lane = new ArrayList<>();
   private final List<String> diverted = new CopyOnWriteArrayList<>();
   private EnsureIntake.Work work = EnsureRequest::fence;
+  private CountDownLatch log = new CountDownLatch(0);
   private int offset;
 
   private final RecordForwarding diversions =
       new RecordForwarding() {
         @Override
-        public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why) {
+        public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why)
+            throws InterruptedException {
+          log.await();
           diverted.add("dead letter " + record.offset());
         }
 
@@ -215,6 +219,19 @@ class RecordDispatcherTest {
     assertThat(committable()).hasValue(5000);
   }
 
+  @Test
+  void ensuresAndDeadLettersFillItTogether() {
+    log = new CountDownLatch(1);
+    for (int i = 0; i < 2000; i++) {
+      acceptEnsure(home);
+    }
+    assertThat(dispatcher.isFull()).isFalse();
+    accept(home, new byte[9 << 20]);
+    assertThat(dispatcher.isFull()).isTrue();
+    log.countDown();
+    await().until(() -> !dispatcher.isFull());
+  }
+
   /** Of texts that are not Latin, each character takes two bytes. */
   @Test
   void ensuresOfLongTextsFillItAsSoonAsTheirTextsDo() {
@@ -226,8 +243,7 @@ class RecordDispatcherTest {
       accept(home, value);
       count++;
     }
-    assertThat(count * 2L * 4_096 * Character.BYTES)
-        .isLessThanOrEqualTo(RecordDispatcher.MAX_BYTES_IN_FLIGHT);
+    assertThat(count * 2L * 4_096 * Character.BYTES).isLessThanOrEqualTo(InFlightBytes.MOST);
   }
 
   /** What is passed on with the answer waits as long as the ensure. */
@@ -240,7 +256,7 @@ class RecordDispatcherTest {
       accept(home, ("{\"user_id\":\"" + ANNA + "\"}").getBytes(UTF_8), headers);
       count++;
     }
-    assertThat(count * 8_192L).isLessThanOrEqualTo(RecordDispatcher.MAX_BYTES_IN_FLIGHT);
+    assertThat(count * 8_192L).isLessThanOrEqualTo(InFlightBytes.MOST);
   }
 
   /** One user's, behind one that is retried, stopped those of all partitions. */

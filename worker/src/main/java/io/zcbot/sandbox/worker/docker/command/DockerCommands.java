@@ -13,14 +13,13 @@ import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEngine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.sandbox.Recent;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.ChannelWay;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Duration;
 import java.util.Collections;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -72,15 +71,7 @@ public final class DockerCommands implements CommandEngine {
    * Ids of containers whose first process violated the runner's protocol or did not answer. The
    * oldest is forgotten first.
    */
-  private final Set<String> doubted =
-      Collections.synchronizedSet(
-          Collections.newSetFromMap(
-              new LinkedHashMap<>() {
-                @Override
-                protected boolean removeEldestEntry(Map.Entry<String, Boolean> eldest) {
-                  return size() > MOST_DOUBTED;
-                }
-              }));
+  private final Set<String> doubted = Collections.synchronizedSet(Recent.set(MOST_DOUBTED));
 
   /**
    * Creates channels for sandboxes of one spec.

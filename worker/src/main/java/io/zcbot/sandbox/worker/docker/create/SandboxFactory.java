@@ -19,12 +19,12 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SlotEngine.OnceRunning;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
+import io.zcbot.sandbox.worker.sandbox.Recent;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -61,13 +61,7 @@ public final class SandboxFactory implements SpecComparison {
    * User ids of containers that were created a moment ago, by container id, until the caller asks.
    */
   private final Map<String, Integer> created =
-      Collections.synchronizedMap(
-          new LinkedHashMap<>() {
-            @Override
-            protected boolean removeEldestEntry(Map.Entry<String, Integer> eldest) {
-              return size() > MOST_CREATED;
-            }
-          });
+      Collections.synchronizedMap(Recent.map(MOST_CREATED));
 
   private final SpecCheck sandboxCheck;
   private final SpecCheck slotCheck;

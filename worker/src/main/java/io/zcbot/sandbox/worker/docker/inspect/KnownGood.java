@@ -10,6 +10,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
+import io.zcbot.sandbox.worker.sandbox.Recent;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -19,7 +20,6 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -50,18 +50,8 @@ final class KnownGood {
    */
   KnownGood(String workerId, int most) {
     this.workerId = workerId;
-    this.sandboxes = bounded(most);
-    this.parked = bounded(most);
-  }
-
-  private static <V> Map<ByteBuffer, V> bounded(int most) {
-    return Collections.synchronizedMap(
-        new LinkedHashMap<>(16, 0.75f, true) {
-          @Override
-          protected boolean removeEldestEntry(Map.Entry<ByteBuffer, V> eldest) {
-            return size() > most;
-          }
-        });
+    this.sandboxes = Collections.synchronizedMap(Recent.mapByUse(most));
+    this.parked = Collections.synchronizedMap(Recent.mapByUse(most));
   }
 
   /**

@@ -28,7 +28,9 @@ import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import io.zcbot.sandbox.worker.startup.Membership;
 import io.zcbot.sandbox.worker.startup.Preflight;
 import io.zcbot.sandbox.worker.startup.StartRetry;
+import java.io.Closeable;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import org.apache.kafka.clients.admin.Admin;
 import org.jspecify.annotations.Nullable;
@@ -58,24 +60,26 @@ record Host(
   /**
    * Blocks until the host and Kafka can be used.
    *
-   * @throws IOException if the workspace root or the engine can't be used, or another process has
-   *     the worker's id
+   * @throws IOException if the workspace root does not answer, it or the engine can't be used, or
+   *     another process has the worker's id
    * @throws TopicsException if the topics do not meet the contract
    */
   static Host take(WorkerConfig config, Exposure exposure, StartRetry retry, Closer closer)
       throws IOException, TopicsException, InterruptedException {
     FileCalls files = new FileCalls();
     exposure.health().ready("workspaces", files::problem);
-    Workspaces root = Workspaces.open(config.workspaces().root).calledBy(files);
-    String unseen = MountReach.problem(root.root());
-    WorkspaceMount mount = closer.add(WorkspaceMount.prepare(root.root()));
+    Path configured = config.workspaces().root;
+    Workspaces workspaces = files.at(configured, () -> Workspaces.open(configured)).calledBy(files);
+    Path root = workspaces.root();
+    @Nullable String unseen = files.at(root, () -> MountReach.problem(root));
+    WorkspaceMount mount = open(files, root, () -> WorkspaceMount.prepare(root), closer);
     WorkspaceLimit limit = config.workspaces().limit;
     WorkspaceQuota quota =
-        limit == null ? WorkspaceQuota.NONE : ProjectQuotas.of(root.root(), limit);
+        limit == null ? WorkspaceQuota.NONE : files.at(root, () -> ProjectQuotas.of(root, limit));
     DockerEngine engine = closer.add(EngineClient.of(config, exposure.sandboxMetrics()));
     KafkaClients kafka =
         new KafkaClients(config.kafka(), "zcbot-" + config.workerId() + "-on-" + config.host());
-    Membership membership = closer.add(Membership.take(config, kafka));
+    Membership membership = open(files, root, () -> Membership.take(config, kafka), closer);
     int partitions = verifyTopics(kafka, config.kafka(), retry);
     warnOfTopics(kafka, config, exposure.health());
     membership.refuseIfElsewhere(retry);
@@ -86,23 +90,33 @@ record Host(
                 limit,
                 Advisories.in(config.engine().advisories),
                 config.capacity().uids,
-                root.root(),
-                unseen)
+                root,
+                unseen,
+                files)
             .run(retry);
     IdMaps maps = closer.add(new IdMaps(fit.owner(), fit.ownKernel()));
     for (Finding weakness : fit.weaknesses()) {
       exposure.health().warning("engine-" + weakness.check(), weakness::detail);
     }
+    MappedWorkspaces views = files.at(root, () -> views(mount, maps, config.workerId()));
     return new Host(
         engine,
         engine.sandboxes(config.spec(), fit.uids()),
-        root.ownedBy(fit.owner()).limitedBy(quota).shownBy(views(mount, maps, config.workerId())),
+        workspaces.ownedBy(fit.owner()).limitedBy(quota).shownBy(views),
         new MountedSlots(mount, maps, config.workerId(), files),
         kafka,
         membership,
         partitions,
         fit.slotProblem(),
         fit.slotsInMemory());
+  }
+
+  /** Opens something in the workspace root until the stop, and waits for neither without end. */
+  static <T extends Closeable> T open(
+      FileCalls files, Path root, FileCalls.Call<T> call, Closer closer) throws IOException {
+    T opened = files.at(root, call);
+    closer.add(() -> files.run(root, opened::close));
+    return opened;
   }
 
   private static MappedWorkspaces views(WorkspaceMount mount, IdMaps maps, String workerId)

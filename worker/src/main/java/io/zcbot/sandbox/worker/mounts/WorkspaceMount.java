@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.mounts;
 
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,7 +24,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>If that is not possible, {@link #problem} says why, and sandboxes work without it.
  */
-public final class WorkspaceMount implements AutoCloseable {
+public final class WorkspaceMount implements Closeable {
   private static final Logger log = LoggerFactory.getLogger(WorkspaceMount.class);
 
   private static final String MARKER = ".mounted";

@@ -26,38 +26,49 @@ import org.slf4j.LoggerFactory;
  * on a few threads of their own. Thread-safe.
  *
  * <p>A call that was given up may still take effect. Until it returns, further calls for its path
- * fail at once, so none overlaps with it; then what it returned is closed. While as many calls hang
- * as there are threads, all others fail at once.
+ * fail at once, so none overlaps with it; then what it returned is closed.
+ *
+ * <p>Once a few calls hang and none was answered since they began, the root itself counts as away:
+ * calls are tried one at a time, and all others fail at once. If some are answered, only single
+ * workspaces hang, each a mount of its own. While as many hang as there are threads, all others
+ * fail at once.
  */
 public final class FileCalls {
   private static final Logger log = LoggerFactory.getLogger(FileCalls.class);
 
   /** Makes each call on its caller's thread, without a deadline: for commands and tests. */
-  public static final FileCalls DIRECT = new FileCalls(null, Duration.ZERO);
+  public static final FileCalls DIRECT = new FileCalls(0, null, Duration.ZERO);
 
-  private static final int THREADS = 8;
+  private static final int FEW = 8;
+  private static final int THREADS = 64;
   private static final Duration PATIENCE = Duration.ofSeconds(10);
   private static final Duration KEPT_IDLE = Duration.ofMinutes(1);
 
+  private final int few;
   private final @Nullable ThreadPoolExecutor threads;
   private final Duration patience;
 
   /** Calls that were given up and have not returned. */
   private final Set<Task<?>> hanging = ConcurrentHashMap.newKeySet();
 
+  /** When the last call returned or failed. */
+  private volatile long answered = System.nanoTime();
+
   /** Creates the calls of one workspace root. */
   public FileCalls() {
-    this(THREADS, PATIENCE);
+    this(FEW, THREADS, PATIENCE);
   }
 
   /**
    * Creates calls with other limits.
    *
+   * @param few after how many calls without an answer the root counts as away
    * @param most how many threads calls may hold
    * @param patience how long a caller waits
    */
-  public FileCalls(int most, Duration patience) {
+  public FileCalls(int few, int most, Duration patience) {
     this(
+        few,
         new ThreadPoolExecutor(
             most,
             most,
@@ -71,7 +82,8 @@ public final class FileCalls {
     }
   }
 
-  private FileCalls(@Nullable ThreadPoolExecutor threads, Duration patience) {
+  private FileCalls(int few, @Nullable ThreadPoolExecutor threads, Duration patience) {
+    this.few = few;
     this.threads = threads;
     this.patience = patience;
   }
@@ -110,7 +122,7 @@ public final class FileCalls {
     if (!hanging.isEmpty() && hanging.stream().anyMatch(task -> task.path.equals(path))) {
       throw new UnansweredException("there is still no answer from the file system of " + path);
     }
-    if (hanging.size() >= threads.getMaximumPoolSize()) {
+    if (hanging.size() >= threads.getMaximumPoolSize() || (isAway() && isTrying(threads))) {
       throw new UnansweredException(
           path + " is not tried while " + hanging.size() + " calls to its file system hang");
     }
@@ -145,6 +157,16 @@ public final class FileCalls {
             + " s";
   }
 
+  /** Whether a few calls hang that all began after the last answer. */
+  private boolean isAway() {
+    return hanging.stream().filter(task -> task.begun - answered > 0).count() >= few;
+  }
+
+  /** Whether a call is under way that was not given up. */
+  private boolean isTrying(ThreadPoolExecutor pool) {
+    return pool.getActiveCount() > hanging.size() || !pool.getQueue().isEmpty();
+  }
+
   private <T extends @Nullable Object> T await(Task<T> task) throws IOException, TimeoutException {
     long deadline = System.nanoTime() + patience.toNanos();
     boolean interrupted = false;
@@ -162,6 +184,14 @@ public final class FileCalls {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
+    }
+  }
+
+  private <T extends @Nullable Object> T answer(Call<T> call) throws IOException {
+    try {
+      return call.make();
+    } finally {
+      answered = System.nanoTime(); // before its caller, or the caller's next call, can know
     }
   }
 
@@ -207,7 +237,7 @@ public final class FileCalls {
     private final long begun = System.nanoTime();
 
     Task(Path path, Call<T> call) {
-      super(call::make);
+      super(() -> answer(call));
       this.path = path;
     }
 

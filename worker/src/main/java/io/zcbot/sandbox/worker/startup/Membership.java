@@ -9,6 +9,7 @@ import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -37,7 +38,7 @@ import org.slf4j.LoggerFactory;
  * Ensures that only one process uses a worker id: on a host by a file lock, which ends with the
  * process; across hosts by the members of the consumer group. The calls block.
  */
-public final class Membership implements AutoCloseable {
+public final class Membership implements Closeable {
   private static final Logger log = LoggerFactory.getLogger(Membership.class);
   private static final long CALL_SECONDS = 10;
 

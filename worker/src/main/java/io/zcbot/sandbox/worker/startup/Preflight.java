@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.doctor.Finding.Level;
 import io.zcbot.sandbox.worker.doctor.UidChecks;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.publish.TopicsException;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
@@ -37,6 +38,7 @@ public final class Preflight {
   private final Optional<SandboxUids> wanted;
   private final Path root;
   private final @Nullable String unseen;
+  private final FileCalls files;
 
   /**
    * Creates the checks of an engine for a spec.
@@ -45,6 +47,7 @@ public final class Preflight {
    * @param wanted the users of the sandboxes; empty for one user per sandbox where that is possible
    * @param root of the workspaces, an existing directory
    * @param unseen why the engine does not see what this process mounts there; null if it does
+   * @param files how that directory is accessed
    */
   public Preflight(
       DockerEngine engine,
@@ -53,7 +56,8 @@ public final class Preflight {
       Advisories advisories,
       Optional<SandboxUids> wanted,
       Path root,
-      @Nullable String unseen) {
+      @Nullable String unseen,
+      FileCalls files) {
     this.engine = engine;
     this.spec = spec;
     this.limit = limit;
@@ -61,6 +65,7 @@ public final class Preflight {
     this.wanted = wanted;
     this.root = root;
     this.unseen = unseen;
+    this.files = files;
   }
 
   /**
@@ -84,12 +89,14 @@ public final class Preflight {
   /**
    * Runs the checks, and waits for the engine.
    *
-   * @throws IOException if the engine is not fit; the message names every reason and its fix
+   * @throws IOException if the workspaces' file system does not answer, or the engine is not fit;
+   *     the message names every reason and its fix
    */
   public Fit run(StartRetry retry) throws IOException, TopicsException, InterruptedException {
     EngineFacts facts =
         retry.untilItWorks("check the engine", engine::facts, EngineException.class::isInstance);
-    UidChecks.Choice uids = UidChecks.choose(wanted, engine, facts, spec, root, unseen);
+    UidChecks.Choice uids =
+        files.at(root, () -> UidChecks.choose(wanted, engine, facts, spec, root, unseen));
     List<Finding> findings = new ArrayList<>(EngineChecks.of(facts, spec, limit, advisories));
     findings.add(uids.finding());
     List<String> faults = texts(findings, Level.FAIL);

@@ -253,7 +253,7 @@ class MountedSlotsIT {
   /** A mount on it may still come. */
   @Test
   void aMountThatWasGivenUpIsReleasedOnceItReturns() throws Exception {
-    slots = new MountedSlots(mount, maps, "me", new FileCalls(2, Duration.ofSeconds(2)));
+    slots = new MountedSlots(mount, maps, "me", new FileCalls(2, 2, Duration.ofSeconds(2)));
     SlotMounts.Directory directory = slots.create("s1");
     try (HungFileSystem _ = HungFileSystem.at(root.resolve(ANNA.toString()))) {
       assertThatThrownBy(() -> directory.mount(ANNA))

@@ -32,8 +32,8 @@ class FileCallsTest {
   private static final Duration SHORT = Duration.ofMillis(50);
   private static final Duration LONG = Duration.ofSeconds(60);
 
-  private final FileCalls files = new FileCalls(2, SHORT);
-  private final FileCalls patient = new FileCalls(2, LONG);
+  private final FileCalls files = new FileCalls(2, 2, SHORT);
+  private final FileCalls patient = new FileCalls(2, 2, LONG);
   private final CountDownLatch away = new CountDownLatch(1);
 
   @AfterEach
@@ -97,7 +97,7 @@ class FileCallsTest {
 
   @Test
   void nothingElseIsDoneAtAPathWhileACallHangsThere() throws Exception {
-    FileCalls slow = new FileCalls(2, Duration.ofSeconds(2));
+    FileCalls slow = new FileCalls(2, 2, Duration.ofSeconds(2));
     assertThatThrownBy(() -> slow.run(ONE, this::hang)).isInstanceOf(UnansweredException.class);
     AtomicInteger calls = new AtomicInteger();
 
@@ -118,7 +118,7 @@ class FileCallsTest {
   /** Or a thousand lanes would wait, and reaps as well, which have only a few permits. */
   @Test
   void whileAsManyCallsHangAsThereAreThreadsTheOthersFailAtOnce() {
-    FileCalls slow = new FileCalls(2, Duration.ofSeconds(1));
+    FileCalls slow = new FileCalls(2, 2, Duration.ofSeconds(1));
     for (Path path : new Path[] {ONE, TWO}) {
       assertThatThrownBy(() -> slow.run(path, this::hang)).isInstanceOf(UnansweredException.class);
     }
@@ -133,10 +133,37 @@ class FileCallsTest {
     assertThat(calls).hasValue(1);
   }
 
+  /** Each of them a mount of its own. */
+  @Test
+  void whatHangsInSingleWorkspacesHoldsUpNoOther() throws Exception {
+    FileCalls many = new FileCalls(1, 8, SHORT);
+    for (int i = 0; i < 4; i++) {
+      Path own = Path.of("/workspaces/hung-" + i);
+      assertThatThrownBy(() -> many.run(own, this::hang)).isInstanceOf(UnansweredException.class);
+    }
+
+    answered(() -> assertThat(many.at(ONE, () -> "found")).isEqualTo("found"));
+  }
+
+  /** Or a thousand lanes would wait, each for its own call. */
+  @Test
+  void whileNothingIsAnsweredOneCallAtATimeIsTried() throws Exception {
+    FileCalls many = new FileCalls(1, 8, Duration.ofSeconds(2));
+    assertThatThrownBy(() -> many.run(ONE, this::hang)).isInstanceOf(UnansweredException.class);
+
+    many.run(
+        TWO,
+        () ->
+            assertThatThrownBy(() -> many.run(THREE, () -> {}))
+                .isInstanceOf(UnansweredException.class)
+                .hasMessageContaining("is not tried while 1 calls"));
+    many.run(THREE, () -> {});
+  }
+
   /** As of a refill and a sweep, of which the second began before the first was given up. */
   @Test
   void callsThatHangAtOnePathAreCountedEach() throws Exception {
-    FileCalls two = new FileCalls(2, Duration.ofSeconds(1));
+    FileCalls two = new FileCalls(2, 2, Duration.ofSeconds(1));
     List<FutureTask<Boolean>> both = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
       CountDownLatch hangs = new CountDownLatch(1);
@@ -164,7 +191,7 @@ class FileCallsTest {
   /** As its caller has gone on, it would come as a surprise. */
   @Test
   void aCallThatHadNoTurnInTimeIsNeverMade() throws Exception {
-    FileCalls one = new FileCalls(1, Duration.ofSeconds(1));
+    FileCalls one = new FileCalls(1, 1, Duration.ofSeconds(1));
     CountDownLatch hangs = new CountDownLatch(1);
     FutureTask<Boolean> first =
         new FutureTask<>(
@@ -230,7 +257,7 @@ class FileCallsTest {
 
   @Test
   void theNextCallOfAThreadKnowsNothingOfTheOnesThatWereGivenUp() throws Exception {
-    FileCalls one = new FileCalls(1, SHORT);
+    FileCalls one = new FileCalls(1, 1, SHORT);
     for (int i = 0; i < 5; i++) {
       CountDownLatch back = new CountDownLatch(1);
       assertThatThrownBy(() -> one.run(ONE, () -> uninterrupted(back)))

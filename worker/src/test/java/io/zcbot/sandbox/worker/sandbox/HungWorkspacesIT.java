@@ -51,7 +51,7 @@ class HungWorkspacesIT {
   @Test
   void workspacesThatHangHoldUpNoLaneOfOthers() throws Exception {
     int carriers = Runtime.getRuntime().availableProcessors();
-    FileCalls files = new FileCalls(carriers + 1, Duration.ofSeconds(5));
+    FileCalls files = new FileCalls(carriers + 1, carriers + 1, Duration.ofSeconds(5));
     Workspaces workspaces = Workspaces.open(root).calledBy(files);
     List<FutureTask<Path>> lanes = new ArrayList<>();
     for (int i = 1; i <= carriers; i++) {
@@ -74,5 +74,19 @@ class HungWorkspacesIT {
     assertThat(files.problem()).contains("the workspace root does not answer");
     endAll();
     await().atMost(SOON).untilAsserted(() -> assertThat(files.problem()).isNull());
+  }
+
+  /** One after the other, while nobody else asks. */
+  @Test
+  void howeverManyWorkspacesHangAnotherIsPrepared() throws Exception {
+    FileCalls files = new FileCalls(2, 8, Duration.ofSeconds(5));
+    Workspaces workspaces = Workspaces.open(root).calledBy(files);
+    for (int i = 1; i <= 4; i++) {
+      UserId user = hungUser(i);
+      assertThatThrownBy(() -> workspaces.prepare(user))
+          .isInstanceOf(FileCalls.UnansweredException.class);
+    }
+
+    assertThat(workspaces.prepare(user(100))).isDirectory();
   }
 }

@@ -21,8 +21,8 @@ import picocli.CommandLine.Command;
     description = {
       "Serve a web page that shows the whole fleet, until Ctrl-C: hosts, sandboxes, commands,"
           + " failures, dead letters, and what happened to each user.",
-      "It is made of the topics alone, so it runs anywhere and needs no worker and no engine. It"
-          + " only reads. Anybody who reaches its address (ZCBOT_CONSOLE_ADDRESS) sees it."
+      "It reads the topics only, so it runs on any machine that reaches Kafka. Anybody who reaches"
+          + " its address (ZCBOT_CONSOLE_ADDRESS) sees it."
     })
 final class ConsoleCommand implements Callable<Integer> {
   private final CommandContext context;
@@ -65,8 +65,8 @@ final class ConsoleCommand implements Callable<Integer> {
             .console()
             .err()
             .println(
-                "it is reachable from other machines, and asks nobody for a password: put it"
-                    + " behind a proxy that does");
+                "it is reachable from other machines and requires no password: put it behind a"
+                    + " proxy that does");
       }
       new CountDownLatch(1).await(); // a signal ends the process
       return ExitCode.OK;

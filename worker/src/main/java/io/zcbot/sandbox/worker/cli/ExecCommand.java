@@ -34,8 +34,8 @@ import picocli.CommandLine.Parameters;
       "Run a command in a user's sandbox, and exit with its exit code.",
       "Options of this command come before USER. The sandbox is made if the user has none.",
       "Ctrl-C sends INT to the command; a second one within a second kills it, and the next one"
-          + " leaves it alone. With -it, it is a key like another one, but the second one leaves"
-          + " as long as nothing came from the command.",
+          + " leaves it alone. With -it, Ctrl-C goes to the command like any other key. Until the"
+          + " command has written something, a second Ctrl-C stops waiting for it.",
       "On a terminal, control characters in the output are shown as text (\\x1b), because the"
           + " output may come from hostile code. With -t, the terminal is the command's and nothing"
           + " is changed; --raw leaves all output as it is."
@@ -48,7 +48,10 @@ final class ExecCommand implements Callable<Integer> {
 
   private final CommandContext context;
 
-  @Parameters(index = "0", paramLabel = "USER", description = "The user's id, a UUID.")
+  @Parameters(
+      index = "0",
+      paramLabel = "USER",
+      description = "The user's id, a UUID in lower case.")
   @SuppressWarnings("NullAway.Init") // picocli sets it or fails
   private UserId user;
 

@@ -27,8 +27,8 @@ import picocli.CommandLine.Parameters;
     description = {
       "Describe a user's sandbox: where it is, since when, its last use, its last ensure, what"
           + " happened to it in the last 24 hours, and the last commands.",
-      "The topics are asked, and no engine. They do not tell of commands that were run past them,"
-          + " which count as use, too. The exit code is 1 if the user has no sandbox."
+      "It reads the topics, not the engine. They do not show commands that 'docker exec' started,"
+          + " which also count as use. The exit code is 1 if the user has no sandbox."
     })
 final class GetCommand implements Callable<Integer> {
   private final CommandContext context;

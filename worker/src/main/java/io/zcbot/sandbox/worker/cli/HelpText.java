@@ -80,11 +80,15 @@ final class HelpText {
               "ZCBOT_SANDBOX_FLOW",
               "ZCBOT_SANDBOX_SMTP",
               "ZCBOT_PG_IPS");
-      case "sandbox get" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_SANDBOX_IDLE_TTL");
+      case "sandbox get", "sandbox topics check" ->
+          List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_SANDBOX_IDLE_TTL");
+      case "sandbox console" ->
+          List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_GROUP", "ZCBOT_SANDBOX_IDLE_TTL", "ZCBOT_CONSOLE_");
       case "sandbox purge" ->
           List.of(
               KAFKA,
               TOPIC_PREFIX,
+              "ZCBOT_GROUP",
               "ZCBOT_WORKER_ID",
               "ZCBOT_HOST",
               "ZCBOT_WORKSPACE_ROOT",
@@ -94,11 +98,16 @@ final class HelpText {
               KAFKA,
               TOPIC_PREFIX,
               "ZCBOT_SANDBOX_IDLE_TTL",
+              "ZCBOT_SANDBOX_BUSY_CPU",
+              "ZCBOT_SANDBOX_WARM",
+              "ZCBOT_SANDBOX_MAX",
+              "ZCBOT_SANDBOX_EVICT_AFTER",
               "ZCBOT_REAPER_INTERVAL",
               "ZCBOT_ENSURE_EXPIRY",
               "ZCBOT_RESTART");
       case "sandbox usage" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_ENSURE_EXPIRY", "ZCBOT_RESTART");
-      case "sandbox topics create" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_TOPICS_");
+      case "sandbox topics create" ->
+          List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_TOPICS_", "ZCBOT_SANDBOX_IDLE_TTL");
       case "sandbox topics acls" ->
           List.of("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", TOPIC_PREFIX, "ZCBOT_GROUP");
       case "sandbox topics", "sandbox dead-letters", "sandbox completion", "sandbox help" ->

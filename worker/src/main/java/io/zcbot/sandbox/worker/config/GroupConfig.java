@@ -36,7 +36,7 @@ public final class GroupConfig {
             "ZCBOT_ENSURE_EXPIRY",
             "60s",
             Kind.duration("1s", "1d"),
-            "Age at which an ensure without expires_at expires.");
+            "Age at which an ensure or an exec without expires_at expires.");
     maxOpenRecords =
         in.get(
             "ZCBOT_MAX_OPEN_RECORDS",

@@ -25,7 +25,7 @@ public final class OpsConfig {
             "ZCBOT_OPS_ADDRESS",
             "127.0.0.1:8080",
             Kind.orOff(NetworkKinds.listenAddress()),
-            "Address on which metrics and health are served.");
+            "Address on which metrics and health are served, or off.");
     address = listen.orElse(null);
     kafkaMetrics =
         in.get(

@@ -36,7 +36,7 @@ public final class WorkspaceConfig {
         in.get(
             "ZCBOT_WORKSPACE_FILES",
             0L,
-            "one per 16 KiB of the size",
+            "one per 16 KiB of the size, at least 1000",
             Kind.wholeNumber(100, 1_000_000_000_000L)
                 .where(
                     _ -> size.isPresent(),

@@ -76,10 +76,12 @@ public final class ThreadDump {
       Path file = directory.toAbsolutePath().resolve("threads.txt");
       ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class)
           .dumpThreads(file.toString(), ThreadDumpFormat.TEXT_PLAIN);
-      log.warn("work stands still; {} tells what each thread is doing", file);
+      log.warn("the worker makes no progress; {} has a dump of all its threads", file);
     } catch (IOException | RuntimeException e) {
       log.warn(
-          "work stands still, and {} can't have a file that tells why: {}", parent, e.toString());
+          "the worker makes no progress, and no thread dump could be written to {}: {}",
+          parent,
+          e.toString());
     }
   }
 }

@@ -192,7 +192,7 @@ public final class WarmPool {
    */
   public void arrived(long asked, boolean claimed) {
     if (areWanted() && !claimed) {
-      metrics.claimed(Claim.NONE_PARKED);
+      metrics.claimed(Claim.NONE_IDLE);
     }
     if (goesByDemand()) {
       target.arrived(asked, claimed);

@@ -63,7 +63,7 @@ public interface SandboxMetrics {
   enum Claim {
     CLAIMED,
     /** There was no slot, so a sandbox was created. */
-    NONE_PARKED,
+    NONE_IDLE,
     /** The workspace could not be mounted. */
     MOUNT_FAILED,
     /** The engine did not rename the slot, or the slot had ended. */

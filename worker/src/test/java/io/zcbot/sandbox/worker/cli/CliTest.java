@@ -134,17 +134,38 @@ class CliTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"run", "ensure", "activity", "watch", "ps", "purge", "topics check"})
-  void theHelpOfACommandListsTheSettingsThatItReads(String command) {
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          run           | ZCBOT_GROUP ZCBOT_SANDBOX_MEMORY ZCBOT_OPS_ADDRESS
+          doctor        | ZCBOT_SANDBOX_MAX ZCBOT_SANDBOX_IMAGE ZCBOT_WORKSPACE_ROOT
+          ensure        | ZCBOT_TOPIC_PREFIX
+          activity      | ZCBOT_TOPIC_PREFIX
+          watch         | ZCBOT_TOPIC_PREFIX
+          export        | ZCBOT_TOPIC_PREFIX
+          ps            | ZCBOT_SANDBOX_IDLE_TTL_MAX ZCBOT_SANDBOX_IMAGE ZCBOT_SANDBOX_MEMORY
+          get           | ZCBOT_SANDBOX_IDLE_TTL
+          console       | ZCBOT_GROUP ZCBOT_SANDBOX_IDLE_TTL ZCBOT_CONSOLE_ADDRESS ZCBOT_CONSOLE_URL
+          purge         | ZCBOT_GROUP ZCBOT_WORKER_ID ZCBOT_HOST ZCBOT_WORKSPACE_ROOT ZCBOT_OPS_ADDRESS
+          audit         | ZCBOT_SANDBOX_IDLE_TTL ZCBOT_REAPER_INTERVAL ZCBOT_ENSURE_EXPIRY ZCBOT_RESTART
+          audit         | ZCBOT_SANDBOX_BUSY_CPU ZCBOT_SANDBOX_WARM ZCBOT_SANDBOX_MAX ZCBOT_SANDBOX_EVICT_AFTER
+          usage         | ZCBOT_ENSURE_EXPIRY ZCBOT_RESTART
+          topics check  | ZCBOT_SANDBOX_IDLE_TTL_MAX
+          topics create | ZCBOT_SANDBOX_IDLE_TTL_MAX ZCBOT_TOPICS_PARTITIONS
+          """)
+  void theHelpOfACommandListsTheSettingsThatItReads(String command, String keys) {
     assertThat(sandbox((command + " --help").split(" "))).isZero();
     assertThat(out.toString()).contains("Usage: sandbox " + command, "ZCBOT_KAFKA_BOOTSTRAP");
+    assertThat(keys.split(" ")).allSatisfy(key -> assertThat(out.toString()).contains(key + " ("));
   }
 
   @Test
   void settingsThatHaveNoEffectAreNotListed() {
     sandbox("watch", "--help");
+    assertThat(out.toString()).doesNotContain("ZCBOT_SANDBOX_");
     sandbox("topics", "check", "--help");
-    assertThat(out.toString()).doesNotContain("ZCBOT_TOPICS_", "ZCBOT_SANDBOX_");
+    assertThat(out.toString()).doesNotContain("ZCBOT_TOPICS_");
     sandbox("topics", "create", "--help");
     assertThat(out.toString()).contains("ZCBOT_TOPICS_PARTITIONS");
   }
@@ -158,6 +179,7 @@ class CliTest {
         "watch",
         "ps",
         "get",
+        "console",
         "purge",
         "doctor",
         "topics",

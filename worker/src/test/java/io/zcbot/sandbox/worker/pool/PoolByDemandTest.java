@@ -190,7 +190,7 @@ class PoolByDemandTest {
     slots.tick();
 
     assertThat(slots.target()).isEqualTo(target);
-    assertThat(full.metrics.claims(Claim.NONE_PARKED)).isEqualTo(2);
+    assertThat(full.metrics.claims(Claim.NONE_IDLE)).isEqualTo(2);
   }
 
   @Test
@@ -206,7 +206,7 @@ class PoolByDemandTest {
     one.domain.slots().tick();
 
     assertThat(one.domain.slots().target()).isEqualTo(1);
-    assertThat(one.metrics.claims(Claim.NONE_PARKED)).isEqualTo(1);
+    assertThat(one.metrics.claims(Claim.NONE_IDLE)).isEqualTo(1);
   }
 
   /** They would have needed a slot each when they came, not when their creates were done. */

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker;
 
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -66,7 +67,7 @@ final class Timers implements AutoCloseable {
             () -> {
               try {
                 task.run();
-              } catch (RuntimeException e) { // or the executor would never run it again
+              } catch (Throwable e) { // or the executor would never run it again
                 log.error("a periodic task failed unexpectedly; please report this", e);
               }
             },
@@ -93,7 +94,7 @@ final class Timers implements AutoCloseable {
           boolean isDue = left.decrementAndGet() <= 0;
           if ((isDue || engineProblems.containsKey(name)) && once.tryAcquire()) {
             left.set(looks);
-            Thread.ofVirtual().name(name).start(() -> runOnEngine(once, name, task));
+            VirtualThreads.start(name, () -> runOnEngine(once, name, task));
           }
         });
   }

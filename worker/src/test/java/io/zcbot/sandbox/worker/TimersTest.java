@@ -74,6 +74,20 @@ class TimersTest {
   }
 
   @Test
+  void aTaskThatFailedWithAnErrorIsRunAgain() throws Exception {
+    CountDownLatch runs = new CountDownLatch(2);
+    try (Timers timers = new Timers(Duration.ofMinutes(1))) {
+      timers.every(
+          Duration.ofMillis(1),
+          () -> {
+            runs.countDown();
+            throw new LinkageError("of a class that could not be loaded once");
+          });
+      assertThat(runs.await(60, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  @Test
   void aCheckThatSucceedsDoesNotHideOneThatFails() throws Exception {
     CountDownLatch pings = new CountDownLatch(3);
     AtomicReference<@Nullable Exception> listing = new AtomicReference<>(failure("list"));

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import io.zcbot.sandbox.worker.trace.Trace;
 import java.time.Duration;
 import java.util.Objects;
@@ -157,8 +158,7 @@ final class CommandRun implements Runnable {
 
   /** Starts its thread, which waits for its turn. */
   void begin() {
-    String name = "command-".concat(key.execId());
-    thread = Thread.ofVirtual().name(name).start(Trace.carried("command", this));
+    thread = VirtualThreads.start("command-".concat(key.execId()), Trace.carried("command", this));
   }
 
   /** Stops its thread, without an answer, because the worker stops. */

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -62,20 +63,19 @@ final class LostCommands {
       return done;
     }
     killRemains(lost);
-    Thread.ofVirtual()
-        .name("lost-commands")
-        .start(
-            () -> {
-              try {
-                for (int i = 0; i < lost.size(); i += AT_A_TIME) {
-                  publish(lost.subList(i, Math.min(i + AT_A_TIME, lost.size())), execEnd, fence);
-                }
-                log.info("{} commands were lost with the worker that ran them", lost.size());
-                done.complete(null);
-              } catch (FencedException | InterruptedException | RuntimeException e) {
-                done.completeExceptionally(e);
-              }
-            });
+    VirtualThreads.start(
+        "lost-commands",
+        () -> {
+          try {
+            for (int i = 0; i < lost.size(); i += AT_A_TIME) {
+              publish(lost.subList(i, Math.min(i + AT_A_TIME, lost.size())), execEnd, fence);
+            }
+            log.info("{} commands were lost with the worker that ran them", lost.size());
+            done.complete(null);
+          } catch (FencedException | InterruptedException | RuntimeException e) {
+            done.completeExceptionally(e);
+          }
+        });
     return done;
   }
 
@@ -116,15 +116,14 @@ final class LostCommands {
   }
 
   private static void reconnect(UserCommands commands) {
-    Thread.ofVirtual()
-        .name("reconnect")
-        .start(
-            () -> {
-              try {
-                commands.reconnect();
-              } catch (InterruptedException _) {
-                Thread.currentThread().interrupt();
-              }
-            });
+    VirtualThreads.start(
+        "reconnect",
+        () -> {
+          try {
+            commands.reconnect();
+          } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+          }
+        });
   }
 }

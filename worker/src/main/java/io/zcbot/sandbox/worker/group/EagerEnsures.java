@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ScheduledExecutorService;
@@ -71,7 +72,7 @@ public final class EagerEnsures {
     for (LiveSandbox entry : ended) {
       var _ =
           timer.schedule(
-              () -> Thread.ofVirtual().name("eager").start(() -> publish(entry)),
+              () -> VirtualThreads.start("eager", () -> publish(entry)),
               nextDelay(),
               TimeUnit.NANOSECONDS);
     }

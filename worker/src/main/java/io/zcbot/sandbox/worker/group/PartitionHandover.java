@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.intake.PartitionStates;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.reap.Tenure;
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -87,7 +88,7 @@ public final class PartitionHandover implements Handover {
             reading.comparison(),
             takeover,
             states,
-            task -> Thread.ofVirtual().name("log-check").start(task));
+            task -> VirtualThreads.start("log-check", task));
   }
 
   @Override

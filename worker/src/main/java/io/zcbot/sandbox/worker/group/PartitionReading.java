@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.group;
 
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import io.zcbot.sandbox.worker.startup.StartRetry;
 import java.util.HashMap;
 import java.util.List;
@@ -61,16 +62,15 @@ record PartitionReading(String what, StartRetry retry, Predicate<Throwable> pass
   }
 
   private static <T> void start(Map<Integer, CompletableFuture<T>> results, Step step) {
-    Thread.ofVirtual()
-        .name("takeover")
-        .start(
-            () -> {
-              try {
-                step.run();
-              } catch (Throwable e) {
-                results.values().forEach(result -> result.completeExceptionally(e));
-              }
-            });
+    VirtualThreads.start(
+        "takeover",
+        () -> {
+          try {
+            step.run();
+          } catch (Throwable e) {
+            results.values().forEach(result -> result.completeExceptionally(e));
+          }
+        });
   }
 
   private <T> void readTogether(

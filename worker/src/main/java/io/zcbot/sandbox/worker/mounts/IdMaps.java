@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.mounts;
 
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
 import io.zcbot.sandbox.worker.sandbox.HostShortage;
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import io.zcbot.sandbox.worker.sandbox.Workspaces.Owner;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -94,7 +95,7 @@ public final class IdMaps implements AutoCloseable {
    */
   void prepareNext(int uid) {
     if (!namespaces.containsKey(uid + 1)) {
-      Thread.ofVirtual().name("id-map").start(() -> makeAhead(uid + 1));
+      VirtualThreads.start("id-map", () -> makeAhead(uid + 1));
     }
   }
 

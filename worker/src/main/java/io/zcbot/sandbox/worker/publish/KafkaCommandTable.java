@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.commands.CommandTable;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -106,7 +107,7 @@ public final class KafkaCommandTable implements CommandTable {
       }
       isSending = true;
     }
-    var _ = Thread.ofVirtual().name("command-table").start(this::sendAll);
+    VirtualThreads.start("command-table", this::sendAll);
   }
 
   private void sendAll() {

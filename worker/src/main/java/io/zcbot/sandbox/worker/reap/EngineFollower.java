@@ -8,6 +8,7 @@ import io.github.resilience4j.core.IntervalFunction;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.ScheduledExecutorService;
@@ -56,7 +57,7 @@ public final class EngineFollower implements AutoCloseable {
 
   private void connect(Instant since) {
     if (!closed) {
-      watching = Thread.ofVirtual().name("engine-events").start(() -> watch(since));
+      watching = VirtualThreads.start("engine-events", () -> watch(since));
     }
   }
 

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.reply;
 
 import io.zcbot.sandbox.worker.reply.ReplyTopic.Copy;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -95,7 +96,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
         topic.add(copy);
         if (!topic.isSending) {
           topic.isSending = true;
-          Thread.ofVirtual().name("reply-".concat(name)).start(() -> sendAll(topic));
+          VirtualThreads.start("reply-".concat(name), () -> sendAll(topic));
         }
         if (!topic.isLate) {
           return awaited(topic, copy);

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.reply;
 
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -48,7 +49,7 @@ final class TopicLookup implements Lookup {
           asked.computeIfAbsent(topic, _ -> new CompletableFuture<>());
       if (!isAsking) {
         isAsking = true;
-        Thread.ofVirtual().name("reply-topics").start(this::askAll);
+        VirtualThreads.start("reply-topics", this::askAll);
       }
       return answer;
     }

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -59,16 +60,15 @@ public final class PartitionWatch {
   /** Checks the topics on another thread, unless a check is running. Does not block. */
   public void look() {
     if (once.tryAcquire()) {
-      Thread.ofVirtual()
-          .name("partition-watch")
-          .start(
-              () -> {
-                try {
-                  lookNow();
-                } finally {
-                  once.release();
-                }
-              });
+      VirtualThreads.start(
+          "partition-watch",
+          () -> {
+            try {
+              lookNow();
+            } finally {
+              once.release();
+            }
+          });
     }
   }
 

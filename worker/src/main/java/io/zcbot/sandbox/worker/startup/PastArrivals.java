@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.demand.Arrivals;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -72,7 +73,7 @@ public final class PastArrivals {
         partitions,
         found,
         time,
-        task -> Thread.ofVirtual().name("past arrivals").start(task));
+        task -> VirtualThreads.start("past arrivals", task));
   }
 
   PastArrivals(

@@ -8,6 +8,7 @@ import com.github.dockerjava.core.DockerClientConfig;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import io.zcbot.sandbox.worker.trace.Step;
 import io.zcbot.sandbox.worker.trace.Trace;
 import java.net.ConnectException;
@@ -76,16 +77,15 @@ public final class EngineCalls implements AutoCloseable {
       throws EngineException {
     EngineConnection connection = connection(operation);
     FutureTask<T> task = new FutureTask<>(() -> call.on(connection));
-    Thread.ofVirtual()
-        .name("engine-" + operation.label())
-        .start(
-            () -> {
-              try {
-                task.run();
-              } finally {
-                connection.release();
-              }
-            });
+    VirtualThreads.start(
+        "engine-" + operation.label(),
+        () -> {
+          try {
+            task.run();
+          } finally {
+            connection.release();
+          }
+        });
     return await(operation, patience, task, connection);
   }
 

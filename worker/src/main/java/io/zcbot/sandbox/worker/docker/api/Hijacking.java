@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.docker.api;
 
 import com.github.dockerjava.api.exception.DockerException;
+import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.io.BufferedInputStream;
 import java.io.Closeable;
 import java.io.FilterInputStream;
@@ -68,7 +69,7 @@ final class Hijacking implements Closeable {
       connection.out().flush();
       InputStream answer = new BufferedInputStream(connection.in());
       expectSwitch(answer);
-      Thread.ofVirtual().name("engine-input").start(() -> send(input, connection.out()));
+      VirtualThreads.start("engine-input", () -> send(input, connection.out()));
       taken = true;
       return new FilterInputStream(answer) {
         @Override

@@ -1,0 +1,79 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.sandbox;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.core.Context;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
+import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
+
+/** A process that may have no more threads. */
+@Tag("engine")
+class VirtualThreadsIT {
+  /** Takes all threads that its container may have, and then starts a virtual one. */
+  static final class Hog {
+    private Hog() {}
+
+    public static void main(String[] arguments) {
+      Thread first = Thread.ofVirtual().unstarted(() -> {}); // loads what every start needs
+      try {
+        while (true) {
+          Thread.ofPlatform().daemon().start(Hog::rest);
+        }
+      } catch (OutOfMemoryError _) {
+        VirtualThreads.start(first);
+      }
+      System.exit(0);
+    }
+
+    private static void rest() {
+      while (true) {
+        LockSupport.park();
+      }
+    }
+  }
+
+  @Test
+  void aProcessThatCanStartNoThreadSaysSoAndEndsLikeOneWithoutMemory() throws Exception {
+    List<Path> classPath = new ArrayList<>();
+    for (Class<?> type :
+        List.of(
+            VirtualThreads.class,
+            Hog.class,
+            LoggerFactory.class,
+            LoggerContext.class,
+            Context.class)) {
+      classPath.add(Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI()));
+    }
+    List<String> command =
+        new ArrayList<>(List.of("docker", "run", "--rm", "--pids-limit=60", "--network=none"));
+    classPath.add(Path.of(System.getProperty("java.home")));
+    classPath.forEach(path -> command.addAll(List.of("-v", path + ":" + path + ":ro")));
+    command.addAll(
+        List.of(
+            "--entrypoint",
+            classPath.getLast().resolve("bin/java").toString(),
+            SandboxImage.NAME,
+            "-XX:+UseSerialGC",
+            "-Xint", // or an idle thread of the compiler would end and leave room for another
+            "-cp",
+            classPath.stream().map(Path::toString).collect(Collectors.joining(":")),
+            Hog.class.getName()));
+    Commands.Result result = Commands.tryRun(command.toArray(String[]::new));
+    assertThat(result.output())
+        .contains("the process ends, since it can't start a thread; raise the limit of processes");
+    assertThat(result.exitCode()).isEqualTo(3);
+  }
+}

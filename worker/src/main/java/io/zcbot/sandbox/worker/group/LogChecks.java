@@ -18,7 +18,6 @@ import java.util.function.Function;
 import java.util.function.IntPredicate;
 import java.util.function.Supplier;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.errors.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -141,13 +140,13 @@ final class LogChecks {
     }
 
     /**
-     * Compares all partitions together; if that takes too long, each alone, so that none holds up
-     * the others.
+     * Compares all partitions together; if that fails, each alone, so that none holds up the
+     * others.
      */
     private void compare(Set<Integer> partitions, Tenure tenure) {
       try {
         compareAtOnce(partitions, tenure);
-      } catch (TimeoutException e) {
+      } catch (KafkaException e) {
         if (partitions.size() == 1) {
           throw e;
         }
@@ -156,19 +155,22 @@ final class LogChecks {
     }
 
     private void compareEachAlone(Set<Integer> partitions, Tenure tenure) {
-      Set<Integer> unreached = new TreeSet<>();
+      Set<Integer> unread = new TreeSet<>();
+      KafkaException failure = null;
       for (int number : partitions) {
         // Partitions may have come or gone during the earlier ones.
         if (which.test(number)) {
           try {
             compareAtOnce(Set.of(number), tenure);
-          } catch (TimeoutException _) {
-            unreached.add(number);
+          } catch (KafkaException e) {
+            unread.add(number);
+            failure = e;
           }
         }
       }
-      if (!unreached.isEmpty()) {
-        throw new TimeoutException("partitions %s can't be reached".formatted(unreached));
+      if (failure != null) {
+        throw new KafkaException(
+            "partitions %s can't be read: %s".formatted(unread, failure.getMessage()), failure);
       }
     }
 

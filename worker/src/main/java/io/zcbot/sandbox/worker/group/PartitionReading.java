@@ -17,11 +17,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import java.util.function.IntPredicate;
 import java.util.function.Predicate;
-import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.KafkaException;
 
 /**
- * Reads data of partitions from topics: of all partitions together, and if that takes too long, of
- * each alone, so that one that can't be reached does not keep the others from being taken over.
+ * Reads data of partitions from topics: of all partitions together, and if that fails, of each
+ * alone, so that one that can't be reached, or whose log is damaged, does not keep the others from
+ * being taken over.
  *
  * @param what completes the sentence "could not read ... of the assigned partitions"
  * @param retry repeats the reads until they work
@@ -35,7 +36,7 @@ record PartitionReading(String what, StartRetry retry, Predicate<Throwable> pass
    * Reads on other threads, and retries until it works or the worker stops. Does not block.
    *
    * @param isWanted whether this worker still owns a partition
-   * @param read may throw {@link TimeoutException}
+   * @param read may fail
    * @return what was read, by partition; partitions that were read together have the same result.
    *     Cancelled for a partition that is not wanted any more
    */
@@ -76,25 +77,20 @@ record PartitionReading(String what, StartRetry retry, Predicate<Throwable> pass
   private <T> void readTogether(
       Map<Integer, CompletableFuture<T>> results,
       IntPredicate isWanted,
-      Function<Set<Integer>, T> read)
-      throws Exception {
+      Function<Set<Integer>, T> read) {
     Map<Integer, CompletableFuture<T>> left = new HashMap<>(results);
     try {
-      boolean _ =
-          retry.untilItWorks(
-              "read " + what + " of the assigned partitions",
-              () -> {
-                left.keySet().removeIf(number -> !isWanted.test(number));
-                if (!left.isEmpty()) {
-                  T done = read.apply(Set.copyOf(left.keySet()));
-                  left.values().forEach(result -> result.complete(done));
-                }
-                return true;
-              },
-              e -> passing.test(e) && !(e instanceof TimeoutException));
+      left.keySet().removeIf(number -> !isWanted.test(number));
+      if (!left.isEmpty()) {
+        T done = read.apply(Set.copyOf(left.keySet()));
+        left.values().forEach(result -> result.complete(done));
+      }
       // Affects only those that were not read.
       results.values().forEach(PartitionReading::went);
-    } catch (TimeoutException _) {
+    } catch (RuntimeException e) {
+      if (!passing.test(e)) {
+        throw e;
+      }
       for (Map<Integer, CompletableFuture<T>> some : parts(results)) {
         start(some, () -> readEachAlone(some, isWanted, read));
       }
@@ -126,7 +122,7 @@ record PartitionReading(String what, StartRetry retry, Predicate<Throwable> pass
         retry.untilItWorks(
             "read " + what + " of the assigned partitions",
             () -> {
-              TimeoutException failure = null;
+              RuntimeException failure = null;
               for (int number : Set.copyOf(left.keySet())) {
                 CompletableFuture<T> result = Objects.requireNonNull(left.get(number));
                 try {
@@ -136,14 +132,18 @@ record PartitionReading(String what, StartRetry retry, Predicate<Throwable> pass
                     went(result);
                   }
                   left.remove(number);
-                } catch (TimeoutException e) {
+                } catch (RuntimeException e) {
+                  if (!passing.test(e)) {
+                    throw e;
+                  }
                   failure = e;
                 }
               }
               if (failure != null) {
-                throw new TimeoutException(
-                    "partitions %s can't be reached: %s"
-                        .formatted(new TreeSet<>(left.keySet()), failure.getMessage()));
+                throw new KafkaException(
+                    "partitions %s can't be read: %s"
+                        .formatted(new TreeSet<>(left.keySet()), failure.getMessage()),
+                    failure);
               }
               return true;
             },

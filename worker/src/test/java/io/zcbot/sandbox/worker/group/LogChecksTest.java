@@ -29,6 +29,7 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.BeforeEach;
@@ -286,11 +287,16 @@ class LogChecksTest {
 
   /** A log in which one partition has no leader. */
   private SandboxLog unreached(int partition) {
+    return failing(partition, new TimeoutException("no leader"));
+  }
+
+  /** A log in which one partition can't be read. */
+  private SandboxLog failing(int partition, KafkaException failure) {
     return new ForwardedLog() {
       @Override
       public Entries live(Set<Integer> partitions, Map<String, UserId> running, boolean others) {
         if (partitions.contains(partition)) {
-          throw new TimeoutException("no leader");
+          throw failure;
         }
         return super.live(partitions, running, others);
       }
@@ -311,6 +317,16 @@ class LogChecksTest {
     inPartition(2, 3);
     announcedLostElsewhere();
     check(checks(unreached(3)));
+    assertThat(world.registry.get(World.user(1))).isNull();
+    assertThat(world.registry.get(World.user(2))).isNotNull();
+  }
+
+  @Test
+  void aPartitionWhoseLogIsDamagedKeepsNoOtherFromBeingCompared() throws Exception {
+    inPartition(1, 4);
+    inPartition(2, 3);
+    announcedLostElsewhere();
+    check(checks(failing(3, new KafkaException("Record batch at offset 7 is invalid"))));
     assertThat(world.registry.get(World.user(1))).isNull();
     assertThat(world.registry.get(World.user(2))).isNotNull();
   }

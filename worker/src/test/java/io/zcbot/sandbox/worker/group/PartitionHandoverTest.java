@@ -37,6 +37,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import java.util.function.ToIntFunction;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -62,8 +63,10 @@ class PartitionHandoverTest {
   /** Runs when a takeover has read the live table; returns whether it was read completely. */
   private volatile BooleanSupplier complete = () -> true;
 
-  /** Partitions whose leader is unavailable. */
+  /** Partitions that can't be read, and why. */
   private final Set<Integer> unreached = ConcurrentHashMap.newKeySet();
+
+  private volatile KafkaException obstacle = new TimeoutException("no leader");
 
   /** The partition of each user. */
   private volatile ToIntFunction<UserId> partitionOf = _ -> 0;
@@ -115,7 +118,7 @@ class PartitionHandoverTest {
       @Override
       public Entries live(Set<Integer> partitions, Map<String, UserId> running, boolean others) {
         if (partitions.stream().anyMatch(unreached::contains)) {
-          throw new TimeoutException("no leader");
+          throw obstacle;
         }
         RuntimeException thrown = failure;
         if (thrown != null && others) { // a takeover, not the look at what others took over
@@ -229,6 +232,12 @@ class PartitionHandoverTest {
             });
     assertThat(takeover).isCompleted();
     assertThat(failure).isNull();
+  }
+
+  @Test
+  void aPartitionWhoseLogIsDamagedKeepsNoOtherFromBeingTakenOver() {
+    obstacle = new KafkaException("Record batch at offset 7 is invalid");
+    aPartitionThatIsNotReachedKeepsNoOtherFromBeingTakenOver();
   }
 
   @Test

@@ -26,8 +26,12 @@ class VirtualThreadsIT {
   static final class Hog {
     private Hog() {}
 
-    public static void main(String[] arguments) {
-      Thread first = Thread.ofVirtual().unstarted(() -> {}); // loads what every start needs
+    public static void main(String[] arguments) throws Exception {
+      // Loads what a start and its failure need, as in a worker that has run for a while.
+      Thread first = Thread.ofVirtual().unstarted(() -> {});
+      Class.forName(VirtualThreads.class.getName());
+      LoggerFactory.getLogger(Hog.class)
+          .info("begins", new IllegalStateException("only an example"));
       try {
         while (true) {
           Thread.ofPlatform().daemon().start(Hog::rest);
@@ -58,7 +62,8 @@ class VirtualThreadsIT {
       classPath.add(Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI()));
     }
     List<String> command =
-        new ArrayList<>(List.of("docker", "run", "--rm", "--pids-limit=60", "--network=none"));
+        new ArrayList<>(
+            List.of("docker", "run", "--rm", "--user=0", "--pids-limit=60", "--network=none"));
     classPath.add(Path.of(System.getProperty("java.home")));
     classPath.forEach(path -> command.addAll(List.of("-v", path + ":" + path + ":ro")));
     command.addAll(

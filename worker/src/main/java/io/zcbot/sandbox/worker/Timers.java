@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker;
 
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -94,7 +94,7 @@ final class Timers implements AutoCloseable {
           boolean isDue = left.decrementAndGet() <= 0;
           if ((isDue || engineProblems.containsKey(name)) && once.tryAcquire()) {
             left.set(looks);
-            VirtualThreads.start(name, () -> runOnEngine(once, name, task));
+            Threads.start(name, () -> runOnEngine(once, name, task));
           }
         });
   }

@@ -14,7 +14,7 @@ import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.trace.Trace;
 import java.time.Duration;
 import java.util.Objects;
@@ -158,7 +158,7 @@ final class CommandRun implements Runnable {
 
   /** Starts its thread, which waits for its turn. */
   void begin() {
-    thread = VirtualThreads.start("command-".concat(key.execId()), Trace.carried("command", this));
+    thread = Threads.start("command-".concat(key.execId()), Trace.carried("command", this));
   }
 
   /** Stops its thread, without an answer, because the worker stops. */

@@ -12,7 +12,7 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -63,7 +63,7 @@ final class LostCommands {
       return done;
     }
     killRemains(lost);
-    VirtualThreads.start(
+    Threads.start(
         "lost-commands",
         () -> {
           try {
@@ -116,7 +116,7 @@ final class LostCommands {
   }
 
   private static void reconnect(UserCommands commands) {
-    VirtualThreads.start(
+    Threads.start(
         "reconnect",
         () -> {
           try {

@@ -33,7 +33,7 @@ import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
@@ -134,7 +134,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   /** Treats the host's rules as lost and sets them again on a background thread. */
   void doubtFirewall() {
     firewall.doubt();
-    VirtualThreads.start("firewall", firewall::check);
+    Threads.start("firewall", firewall::check);
   }
 
   @Override

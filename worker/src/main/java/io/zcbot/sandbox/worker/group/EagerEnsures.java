@@ -11,8 +11,8 @@ import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.sandbox.Time;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ScheduledExecutorService;
@@ -72,7 +72,7 @@ public final class EagerEnsures {
     for (LiveSandbox entry : ended) {
       var _ =
           timer.schedule(
-              () -> VirtualThreads.start("eager", () -> publish(entry)),
+              () -> Threads.start("eager", () -> publish(entry)),
               nextDelay(),
               TimeUnit.NANOSECONDS);
     }

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.group;
 
 import io.zcbot.sandbox.worker.intake.PartitionStates;
+import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.reap.Tenure;
@@ -147,7 +148,7 @@ final class LogChecks {
       try {
         compareAtOnce(partitions, tenure);
       } catch (KafkaException e) {
-        if (partitions.size() == 1) {
+        if (partitions.size() == 1 || Denials.isOfAllPartitions(e)) {
           throw e;
         }
         compareEachAlone(partitions, tenure);

@@ -10,7 +10,7 @@ import io.zcbot.sandbox.worker.intake.PartitionStates;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.reap.Tenure;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -85,10 +85,7 @@ public final class PartitionHandover implements Handover {
     this.companion = companion;
     this.checks =
         new LogChecks(
-            reading.comparison(),
-            takeover,
-            states,
-            task -> VirtualThreads.start("log-check", task));
+            reading.comparison(), takeover, states, task -> Threads.start("log-check", task));
   }
 
   @Override

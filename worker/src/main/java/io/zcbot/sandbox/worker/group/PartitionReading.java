@@ -4,7 +4,9 @@
  */
 package io.zcbot.sandbox.worker.group;
 
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.kafka.Denials;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.startup.StartRetry;
 import java.util.HashMap;
 import java.util.List;
@@ -18,6 +20,8 @@ import java.util.function.Function;
 import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 import org.apache.kafka.common.KafkaException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Reads data of partitions from topics: of all partitions together, and if that fails, of each
@@ -29,6 +33,8 @@ import org.apache.kafka.common.KafkaException;
  * @param passing which failures to retry
  */
 record PartitionReading(String what, StartRetry retry, Predicate<Throwable> passing) {
+  private static final Logger log = LoggerFactory.getLogger(PartitionReading.class);
+
   /** The number of threads that read partitions alone; each has a consumer. */
   private static final int THREADS = 4;
 
@@ -63,7 +69,7 @@ record PartitionReading(String what, StartRetry retry, Predicate<Throwable> pass
   }
 
   private static <T> void start(Map<Integer, CompletableFuture<T>> results, Step step) {
-    VirtualThreads.start(
+    Threads.start(
         "takeover",
         () -> {
           try {
@@ -77,20 +83,34 @@ record PartitionReading(String what, StartRetry retry, Predicate<Throwable> pass
   private <T> void readTogether(
       Map<Integer, CompletableFuture<T>> results,
       IntPredicate isWanted,
-      Function<Set<Integer>, T> read) {
+      Function<Set<Integer>, T> read)
+      throws Exception {
     Map<Integer, CompletableFuture<T>> left = new HashMap<>(results);
     try {
-      left.keySet().removeIf(number -> !isWanted.test(number));
-      if (!left.isEmpty()) {
-        T done = read.apply(Set.copyOf(left.keySet()));
-        left.values().forEach(result -> result.complete(done));
-      }
+      boolean _ =
+          retry.untilItWorks(
+              "read " + what + " of the assigned partitions",
+              () -> {
+                left.keySet().removeIf(number -> !isWanted.test(number));
+                if (!left.isEmpty()) {
+                  T done = read.apply(Set.copyOf(left.keySet()));
+                  left.values().forEach(result -> result.complete(done));
+                }
+                return true;
+              },
+              Denials::isOfAllPartitions);
       // Affects only those that were not read.
       results.values().forEach(PartitionReading::went);
+    } catch (StoppedException e) {
+      throw e;
     } catch (RuntimeException e) {
       if (!passing.test(e)) {
         throw e;
       }
+      log.info(
+          "could not read {} of the assigned partitions together, so each is read alone: {}",
+          what,
+          e.getMessage());
       for (Map<Integer, CompletableFuture<T>> some : parts(results)) {
         start(some, () -> readEachAlone(some, isWanted, read));
       }

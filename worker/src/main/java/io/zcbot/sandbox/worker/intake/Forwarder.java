@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -75,7 +76,7 @@ final class Forwarder implements AutoCloseable {
    */
   void write(ConsumerRecord<byte[], byte[]> record, TopicPartition to, Task task, Runnable done) {
     long size = add(record, to);
-    var _ = threads.submit(() -> run(task, to, done, size));
+    Threads.orEnd(() -> threads.execute(() -> run(task, to, done, size)));
   }
 
   private long add(ConsumerRecord<byte[], byte[]> record, TopicPartition to) {
@@ -101,7 +102,7 @@ final class Forwarder implements AutoCloseable {
       }
       waiting.put(target, new ArrayDeque<>(List.of(last)));
     }
-    var _ = threads.submit(() -> forwardAll(target));
+    Threads.orEnd(() -> threads.execute(() -> forwardAll(target)));
   }
 
   private void forwardAll(Target target) {

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.intake;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.time.Instant;
@@ -106,7 +107,7 @@ class InputDetours implements AutoCloseable {
 
   private InputDetour begin(InputDetour detour) {
     try {
-      var _ = threads.submit(detour::run);
+      Threads.orEnd(() -> threads.execute(detour::run));
     } catch (RejectedExecutionException e) { // closed
       throw new StoppedException("an input was not read again", e);
     }

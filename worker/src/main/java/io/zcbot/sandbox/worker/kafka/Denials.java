@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.kafka;
 
 import java.util.TreeSet;
 import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.ClusterAuthorizationException;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
@@ -25,6 +26,11 @@ public final class Denials {
   /** Whether a failure was caused by a missing permission. */
   public static boolean isDenial(Throwable failure) {
     return find(failure) != null;
+  }
+
+  /** Whether a failure to read or write partitions has a cause that they have in common. */
+  public static boolean isOfAllPartitions(Throwable failure) {
+    return isDenial(failure) || failure instanceof AuthenticationException;
   }
 
   /**

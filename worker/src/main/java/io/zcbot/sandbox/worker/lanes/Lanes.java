@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker.lanes;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Set;
@@ -64,7 +64,7 @@ public final class Lanes implements AutoCloseable {
           Lane fresh = new Lane();
           fresh.queue.add(task);
           String name = user.toString();
-          fresh.thread = VirtualThreads.start("lane-".concat(name), () -> drain(user, name));
+          fresh.thread = Threads.start("lane-".concat(name), () -> drain(user, name));
           return fresh;
         });
     return true;

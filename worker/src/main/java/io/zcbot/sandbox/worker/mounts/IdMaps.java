@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.mounts;
 
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
 import io.zcbot.sandbox.worker.sandbox.HostShortage;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.sandbox.Workspaces.Owner;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -95,7 +95,7 @@ public final class IdMaps implements AutoCloseable {
    */
   void prepareNext(int uid) {
     if (!namespaces.containsKey(uid + 1)) {
-      VirtualThreads.start("id-map", () -> makeAhead(uid + 1));
+      Threads.start("id-map", () -> makeAhead(uid + 1));
     }
   }
 

@@ -18,8 +18,8 @@ import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.Claim;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.sandbox.Time;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -74,7 +74,7 @@ public final class WarmPool {
     /** Runs blocking tasks on virtual threads. */
     public Setup(
         SlotEngine engine, SlotMounts mounts, int least, int most, @Nullable String engineProblem) {
-      this(engine, mounts, least, most, engineProblem, task -> VirtualThreads.start("slots", task));
+      this(engine, mounts, least, most, engineProblem, task -> Threads.start("slots", task));
     }
 
     boolean goesByDemand() {

@@ -12,7 +12,7 @@ import io.zcbot.sandbox.worker.commands.CommandTable;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -107,7 +107,7 @@ public final class KafkaCommandTable implements CommandTable {
       }
       isSending = true;
     }
-    VirtualThreads.start("command-table", this::sendAll);
+    Threads.start("command-table", this::sendAll);
   }
 
   private void sendAll() {

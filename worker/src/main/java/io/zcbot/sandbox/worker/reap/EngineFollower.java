@@ -7,8 +7,8 @@ package io.zcbot.sandbox.worker.reap;
 import io.github.resilience4j.core.IntervalFunction;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.sandbox.Time;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.ScheduledExecutorService;
@@ -57,7 +57,7 @@ public final class EngineFollower implements AutoCloseable {
 
   private void connect(Instant since) {
     if (!closed) {
-      watching = VirtualThreads.start("engine-events", () -> watch(since));
+      watching = Threads.start("engine-events", () -> watch(since));
     }
   }
 

@@ -5,8 +5,8 @@
 package io.zcbot.sandbox.worker.reply;
 
 import io.zcbot.sandbox.worker.reply.ReplyTopic.Copy;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.sandbox.Time;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -96,7 +96,7 @@ public final class ReplyCopies implements Replies, AutoCloseable {
         topic.add(copy);
         if (!topic.isSending) {
           topic.isSending = true;
-          VirtualThreads.start("reply-".concat(name), () -> sendAll(topic));
+          Threads.start("reply-".concat(name), () -> sendAll(topic));
         }
         if (!topic.isLate) {
           return awaited(topic, copy);

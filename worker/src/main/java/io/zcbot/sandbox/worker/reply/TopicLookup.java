@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.reply;
 
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -49,7 +49,7 @@ final class TopicLookup implements Lookup {
           asked.computeIfAbsent(topic, _ -> new CompletableFuture<>());
       if (!isAsking) {
         isAsking = true;
-        VirtualThreads.start("reply-topics", this::askAll);
+        Threads.start("reply-topics", this::askAll);
       }
       return answer;
     }

@@ -127,7 +127,7 @@ public final class FileCalls {
           path + " is not tried while " + hanging.size() + " calls to its file system hang");
     }
     Task<T> task = new Task<>(path, call);
-    threads.execute(task);
+    Threads.orEnd(() -> threads.execute(task));
     try {
       return await(task);
     } catch (TimeoutException _) {

@@ -11,7 +11,7 @@ import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -60,7 +60,7 @@ public final class PartitionWatch {
   /** Checks the topics on another thread, unless a check is running. Does not block. */
   public void look() {
     if (once.tryAcquire()) {
-      VirtualThreads.start(
+      Threads.start(
           "partition-watch",
           () -> {
             try {

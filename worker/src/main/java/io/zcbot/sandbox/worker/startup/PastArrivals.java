@@ -12,8 +12,8 @@ import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.demand.Arrivals;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.kafka.Origins;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.sandbox.Time;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -73,7 +73,7 @@ public final class PastArrivals {
         partitions,
         found,
         time,
-        task -> VirtualThreads.start("past arrivals", task));
+        task -> Threads.start("past arrivals", task));
   }
 
   PastArrivals(

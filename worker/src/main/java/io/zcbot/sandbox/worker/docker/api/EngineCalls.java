@@ -8,7 +8,7 @@ import com.github.dockerjava.core.DockerClientConfig;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.trace.Step;
 import io.zcbot.sandbox.worker.trace.Trace;
 import java.net.ConnectException;
@@ -77,7 +77,7 @@ public final class EngineCalls implements AutoCloseable {
       throws EngineException {
     EngineConnection connection = connection(operation);
     FutureTask<T> task = new FutureTask<>(() -> call.on(connection));
-    VirtualThreads.start(
+    Threads.start(
         "engine-" + operation.label(),
         () -> {
           try {

@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker.docker.api;
 
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.concurrent.CompletableFuture;
@@ -48,7 +48,7 @@ public final class EngineStream<T> implements AutoCloseable {
       EngineCalls calls, Operation operation, Source source, Reader<T> reader)
       throws EngineException {
     EngineStream<T> stream = new EngineStream<>(calls, operation, source, reader);
-    VirtualThreads.start(stream.thread);
+    Threads.start(stream.thread);
     try {
       calls.await(operation, stream.opened, stream.connection);
     } catch (EngineException | RuntimeException e) {

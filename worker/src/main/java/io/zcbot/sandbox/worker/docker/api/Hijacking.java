@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker.docker.api;
 
 import com.github.dockerjava.api.exception.DockerException;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.io.BufferedInputStream;
 import java.io.Closeable;
 import java.io.FilterInputStream;
@@ -69,7 +69,7 @@ final class Hijacking implements Closeable {
       connection.out().flush();
       InputStream answer = new BufferedInputStream(connection.in());
       expectSwitch(answer);
-      VirtualThreads.start("engine-input", () -> send(input, connection.out()));
+      Threads.start("engine-input", () -> send(input, connection.out()));
       taken = true;
       return new FilterInputStream(answer) {
         @Override

@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker.docker.api;
 
 import com.github.dockerjava.api.exception.DockerException;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.URI;
@@ -102,7 +102,7 @@ public final class PlainRequests {
   public byte[] get(String target) throws IOException {
     CountDownLatch answered = new CountDownLatch(1);
     try (SocketChannel channel = engine.open()) {
-      VirtualThreads.start("engine-late", () -> closeLate(channel, answered));
+      Threads.start("engine-late", () -> closeLate(channel, answered));
       try {
         return ask(channel, target);
       } finally {

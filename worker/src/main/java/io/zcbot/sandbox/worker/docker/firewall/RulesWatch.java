@@ -10,7 +10,7 @@ import io.zcbot.sandbox.worker.docker.init.FailureCode;
 import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
-import io.zcbot.sandbox.worker.sandbox.VirtualThreads;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -40,7 +40,7 @@ public final class RulesWatch implements AutoCloseable {
   public static RulesWatch start(HostFirewall firewall) {
     RulesWatch watch = new RulesWatch(firewall);
     if (firewall.isWanted()) {
-      VirtualThreads.start(watch.thread);
+      Threads.start(watch.thread);
     }
     return watch;
   }

@@ -1,0 +1,46 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.sandbox;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Starts threads. That fails if the JVM needs another native thread, also to run virtual ones, and
+ * the host or a cgroup has reached its limit of processes. Whoever started the thread would then
+ * wait for work that nobody does, so the process ends with code 3, as it does when the heap is
+ * exhausted ({@code -XX:+ExitOnOutOfMemoryError} does not include threads): a restart recovers.
+ */
+public final class Threads {
+  private static final Logger log = LoggerFactory.getLogger(Threads.class);
+
+  private static final int OUT_OF_MEMORY = 3;
+
+  private Threads() {}
+
+  /** Starts a new virtual thread with a task, or ends the process. */
+  public static Thread start(String name, Runnable task) {
+    return start(Thread.ofVirtual().name(name).unstarted(task));
+  }
+
+  /** Starts a thread, or ends the process. */
+  public static Thread start(Thread thread) {
+    orEnd(thread::start);
+    return thread;
+  }
+
+  /** Runs what starts a thread, or ends the process if that can't be started. */
+  public static void orEnd(Runnable start) {
+    try {
+      start.run();
+    } catch (OutOfMemoryError e) {
+      log.error(
+          "the process ends, since it can't start a thread; raise the limit of processes of its"
+              + " host, unit or container",
+          e);
+      Runtime.getRuntime().halt(OUT_OF_MEMORY);
+    }
+  }
+}

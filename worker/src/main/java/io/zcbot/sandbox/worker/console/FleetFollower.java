@@ -222,14 +222,16 @@ final class FleetFollower implements AutoCloseable {
     return behind;
   }
 
-  /** Adds records, those of the tables first, because events change the rows of sandboxes. */
+  /**
+   * Adds records, those of the tables first, because events change the rows of sandboxes. The state
+   * of a table is what was appended last, whatever the clocks of its writers said.
+   */
   private void take(Consumer<byte[], byte[]> consumer) {
     List<ConsumerRecord<byte[], byte[]>> batch = new ArrayList<>();
     consumer.poll(POLL).forEach(batch::add);
     batch.sort(
-        Comparator.<ConsumerRecord<byte[], byte[]>, Boolean>comparing(
-                record -> !topic(record.topic()).isTable())
-            .thenComparingLong(ConsumerRecord::timestamp));
+        Comparator.comparingLong(
+            record -> topic(record.topic()).isTable() ? Long.MIN_VALUE : record.timestamp()));
     batch.forEach(record -> fleet.accept(topic(record.topic()), record));
   }
 

@@ -7,18 +7,25 @@ package io.zcbot.sandbox.worker.console;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
@@ -26,11 +33,19 @@ import org.apache.kafka.common.Node;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class FleetFollowerTest {
   private static final String RAISED = Topic.ENSURE.named("sandbox.");
   private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  private static final TopicPartition LIVE =
+      new TopicPartition(
+          Topic.LIVE.named("sandbox."),
+          new KeyPartitions(TestFleet.PARTITIONS).of(TestFleet.user(1)));
 
   private final AtomicLong nanos = new AtomicLong();
   private final AtomicLong polls = new AtomicLong();
@@ -139,6 +154,48 @@ class FleetFollowerTest {
       assertThat(fleet.overview().get("sandboxes").asInt()).isOne();
       assertThat(fleet.overview().get("upTo").asLong()).isPositive();
     }
+  }
+
+  @Test
+  void aTableIsReadInTheOrderOfItsLogAlsoWhenAWorkersClockIsSetBack() throws Exception {
+    EventCodec codec = new EventCodec();
+    UserId user = TestFleet.user(1);
+    byte[] key = codec.liveKey(user, "id-1");
+    byte[] live = codec.encodeLive(new LiveSandbox(user, "id-1", "h1", "w1", TestFleet.NOW));
+    List<ConsumerRecord<byte[], byte[]>> records =
+        List.of(
+            tableRecord(0, TestFleet.NOW, key, live),
+            tableRecord(1, TestFleet.NOW.minusSeconds(60), key, null));
+    MockConsumer<byte[], byte[]> reader =
+        new EmptyTopics() {
+          @Override
+          public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+            return polls.incrementAndGet() > 1
+                ? ConsumerRecords.empty()
+                : new ConsumerRecords<>(Map.of(LIVE, records), Map.of());
+          }
+        };
+    TestFleet fleet = new TestFleet();
+    try (FleetFollower _ = following(fleet, reader)) {
+      await().atMost(LIMIT).until(() -> fleet.overview().get("records").asInt() == 2);
+      assertThat(fleet.overview().get("sandboxes").asInt()).isZero();
+    }
+  }
+
+  private static ConsumerRecord<byte[], byte[]> tableRecord(
+      long offset, Instant at, byte[] key, byte @Nullable [] value) {
+    return new ConsumerRecord<>(
+        LIVE.topic(),
+        LIVE.partition(),
+        offset,
+        at.toEpochMilli(),
+        TimestampType.CREATE_TIME,
+        0,
+        0,
+        key,
+        value,
+        new RecordHeaders(),
+        Optional.empty());
   }
 
   private FleetFollower following(TestFleet fleet, MockConsumer<byte[], byte[]> reader) {

@@ -47,6 +47,9 @@ final class FleetFollower implements AutoCloseable {
   private static final Duration PROBE_AGAIN = Duration.ofSeconds(30);
   private static final Duration COUNT_EVERY = Duration.ofSeconds(30);
 
+  /** The tables keep for an hour what tells that something ended. */
+  private static final Duration LONGEST_AWAY = Duration.ofMinutes(30);
+
   private static final List<Topic> TOPICS =
       Arrays.stream(Topic.values())
           .filter(topic -> topic != Topic.INPUT && topic != Topic.OUTPUT && topic != Topic.CURRENT)
@@ -129,6 +132,7 @@ final class FleetFollower implements AutoCloseable {
 
   /** Reads until the topics change or can't be read any more. */
   private void follow(Consumer<byte[], byte[]> consumer) {
+    long begun = clock.millis();
     List<TopicPartition> all = partitions(consumer);
     if (all == null) {
       return;
@@ -150,11 +154,12 @@ final class FleetFollower implements AutoCloseable {
     tables.forEach(table -> starts.put(table, consumer.position(table, ANSWER)));
     consumer.assign(all);
     starts.forEach(consumer::seek);
-    followOn(consumer);
+    followOn(consumer, begun);
   }
 
-  private void followOn(Consumer<byte[], byte[]> consumer) {
+  private void followOn(Consumer<byte[], byte[]> consumer, long begun) {
     Probe probe = null;
+    long heard = begun;
     long counted = nanos.getAsLong();
     long probeAt = counted;
     while (isWanted()) {
@@ -174,6 +179,11 @@ final class FleetFollower implements AutoCloseable {
         probeAt = nanos.getAsLong() + pause.toNanos();
       }
       if (probe != null) {
+        if (probe.at - heard > LONGEST_AWAY.toMillis()) {
+          log.info("Kafka was not heard of for long: reading the topics anew");
+          return;
+        }
+        heard = probe.at;
         long behind = behind(consumer, probe.ends);
         state = new FollowState(behind == 0 ? probe.at : state.upTo(), behind, "");
         fleet.following(state);

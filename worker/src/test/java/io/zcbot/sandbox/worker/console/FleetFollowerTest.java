@@ -23,8 +23,10 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.MockConsumer;
@@ -48,6 +50,7 @@ class FleetFollowerTest {
           new KeyPartitions(TestFleet.PARTITIONS).of(TestFleet.user(1)));
 
   private final AtomicLong nanos = new AtomicLong();
+  private final AtomicLong millis = new AtomicLong(TestFleet.NOW.toEpochMilli());
   private final AtomicLong polls = new AtomicLong();
   private final AtomicLong raisedTo = new AtomicLong(4);
   private final AtomicLong looks = new AtomicLong();
@@ -156,6 +159,29 @@ class FleetFollowerTest {
     }
   }
 
+  /** Kafka may have removed the ends of what ended meanwhile. */
+  @Test
+  void afterALongSleepEverythingIsReadAnew() throws Exception {
+    TestFleet fleet = new TestFleet();
+    fleet.fleet.following(FollowState.STARTING);
+    try (FleetFollower _ = following(fleet, EmptyTopics::new)) {
+      await().atMost(LIMIT).until(() -> fleet.overview().get("upTo").asLong() > 0);
+      fleet.live(1, 100);
+      sleep(Duration.ofMinutes(29));
+      await().atMost(LIMIT).until(() -> fleet.overview().get("upTo").asLong() == millis.get());
+      assertThat(fleet.overview().get("sandboxes").asInt()).isOne();
+
+      sleep(Duration.ofMinutes(31));
+      await().atMost(LIMIT).until(() -> fleet.overview().get("sandboxes").asInt() == 0);
+    }
+  }
+
+  /** The monotonic clock stands still while the machine sleeps. */
+  private void sleep(Duration time) {
+    millis.addAndGet(time.toMillis());
+    nanos.addAndGet(Duration.ofSeconds(2).toNanos());
+  }
+
   @Test
   void aTableIsReadInTheOrderOfItsLogAlsoWhenAWorkersClockIsSetBack() throws Exception {
     EventCodec codec = new EventCodec();
@@ -199,12 +225,16 @@ class FleetFollowerTest {
   }
 
   private FleetFollower following(TestFleet fleet, MockConsumer<byte[], byte[]> reader) {
+    return following(fleet, () -> reader);
+  }
+
+  private FleetFollower following(TestFleet fleet, Supplier<Consumer<byte[], byte[]>> consumers) {
     return FleetFollower.start(
-        () -> reader,
+        consumers,
         "sandbox.",
         Duration.ofHours(1),
         fleet.fleet,
-        InstantSource.system(),
+        () -> Instant.ofEpochMilli(millis.get()),
         nanos::get);
   }
 

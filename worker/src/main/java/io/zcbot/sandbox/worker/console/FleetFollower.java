@@ -14,7 +14,6 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
@@ -133,17 +132,22 @@ final class FleetFollower implements AutoCloseable {
   /** Reads until the topics change or can't be read any more. */
   private void follow(Consumer<byte[], byte[]> consumer) {
     long begun = clock.millis();
-    List<TopicPartition> all = partitions(consumer);
-    if (all == null) {
+    Partitions found = partitions(consumer);
+    if (found == null) {
       return;
     }
+    if (found.led().isEmpty()) {
+      failing(found.problem());
+      return;
+    }
+    List<TopicPartition> all = found.led();
     Predicate<TopicPartition> isTable = each -> topic(each.topic()).isTable();
     List<TopicPartition> tables = all.stream().filter(isTable).toList();
     List<TopicPartition> others = all.stream().filter(isTable.negate()).toList();
     LogRange whole = LogRange.all(consumer, tables, ANSWER);
     LogRange recent = LogRange.since(consumer, others, clock.instant().minus(history), ANSWER);
     // Only now: if Kafka does not tell the positions, what is known is still shown.
-    fleet.begin((int) all.stream().filter(each -> topic(each.topic()) == Topic.LIVE).count());
+    fleet.begin((int) found.all().filter(each -> topic(each.topic()) == Topic.LIVE).count());
     state = FollowState.STARTING;
     consumer.assign(tables);
     whole.starts().forEach(consumer::seek);
@@ -154,10 +158,10 @@ final class FleetFollower implements AutoCloseable {
     tables.forEach(table -> starts.put(table, consumer.position(table, ANSWER)));
     consumer.assign(all);
     starts.forEach(consumer::seek);
-    followOn(consumer, begun);
+    followOn(consumer, found, begun);
   }
 
-  private void followOn(Consumer<byte[], byte[]> consumer, long begun) {
+  private void followOn(Consumer<byte[], byte[]> consumer, Partitions found, long begun) {
     Probe probe = null;
     long heard = begun;
     long counted = nanos.getAsLong();
@@ -185,7 +189,8 @@ final class FleetFollower implements AutoCloseable {
         }
         heard = probe.at;
         long behind = behind(consumer, probe.ends);
-        state = new FollowState(behind == 0 ? probe.at : state.upTo(), behind, "");
+        boolean isAllKnown = behind == 0 && found.leaderless().isEmpty();
+        state = new FollowState(isAllKnown ? probe.at : state.upTo(), behind, found.problem());
         fleet.following(state);
         probe = behind == 0 ? null : probe;
       }
@@ -203,25 +208,25 @@ final class FleetFollower implements AutoCloseable {
 
   private boolean isChanged(Consumer<byte[], byte[]> consumer) {
     try {
-      List<TopicPartition> all = partitions(consumer);
-      return all == null || !Set.copyOf(all).equals(consumer.assignment());
+      Partitions now = partitions(consumer);
+      return now == null || !now.areRead(consumer.assignment());
     } catch (TimeoutException _) {
       return false;
     }
   }
 
   /** All partitions of the topics; null if a topic is missing. */
-  private @Nullable List<TopicPartition> partitions(Consumer<byte[], byte[]> consumer) {
-    List<TopicPartition> all = new ArrayList<>();
+  private @Nullable Partitions partitions(Consumer<byte[], byte[]> consumer) {
+    List<PartitionInfo> all = new ArrayList<>();
     for (String topic : topics.keySet()) {
       List<PartitionInfo> found = consumer.partitionsFor(topic, ANSWER);
       if (found == null || found.isEmpty()) {
         failing("the topic " + topic + " does not exist; start a worker, or run 'topics create'");
         return null;
       }
-      found.forEach(each -> all.add(new TopicPartition(topic, each.partition())));
+      all.addAll(found);
     }
-    return all;
+    return Partitions.of(all);
   }
 
   private static long behind(Consumer<byte[], byte[]> consumer, Map<TopicPartition, Long> ends) {

@@ -19,6 +19,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -56,6 +57,7 @@ class FleetFollowerTest {
   private final AtomicLong looks = new AtomicLong();
   private final AtomicLong probes = new AtomicLong();
   private volatile Predicate<Collection<TopicPartition>> hasNoLeader = _ -> false;
+  private volatile Set<TopicPartition> leaderless = Set.of();
 
   /** A consumer of empty topics. */
   private final MockConsumer<byte[], byte[]> consumer = new EmptyTopics();
@@ -69,8 +71,14 @@ class FleetFollowerTest {
     public synchronized List<PartitionInfo> partitionsFor(String topic, Duration timeout) {
       looks.addAndGet(topic.equals(RAISED) ? 1 : 0);
       return LongStream.range(0, topic.equals(RAISED) ? raisedTo.get() : TestFleet.PARTITIONS)
-          .mapToObj(i -> new PartitionInfo(topic, (int) i, null, new Node[0], new Node[0]))
+          .mapToObj(i -> partition(topic, (int) i))
           .toList();
+    }
+
+    private PartitionInfo partition(String topic, int number) {
+      boolean isLed = !leaderless.contains(new TopicPartition(topic, number));
+      Node leader = isLed ? new Node(1, "broker", 9092) : null;
+      return new PartitionInfo(topic, number, leader, new Node[0], new Node[0]);
     }
 
     @Override
@@ -82,7 +90,7 @@ class FleetFollowerTest {
     @Override
     public synchronized Map<TopicPartition, Long> endOffsets(
         Collection<TopicPartition> partitions, Duration timeout) {
-      if (hasNoLeader.test(partitions)) {
+      if (hasNoLeader.test(partitions) || partitions.stream().anyMatch(leaderless::contains)) {
         probes.incrementAndGet();
         nanos.addAndGet(timeout.toNanos());
         throw new TimeoutException("no leader");
@@ -107,6 +115,7 @@ class FleetFollowerTest {
   void topicsAreReadAnewOnlyWhenOneChanges() {
     try (FleetFollower _ = following(new TestFleet(), consumer)) {
       await().until(() -> polls.get() > 0);
+      leaderless = Set.of(LIVE);
       lookAgain();
       long before = polls.get();
       await("reads on").until(() -> polls.get() > before + 1);
@@ -156,6 +165,23 @@ class FleetFollowerTest {
           .until(() -> fleet.overview().get("problem").asText().contains("no leader"));
       assertThat(fleet.overview().get("sandboxes").asInt()).isOne();
       assertThat(fleet.overview().get("upTo").asLong()).isPositive();
+    }
+  }
+
+  @Test
+  void whatHasALeaderIsShownAndTheRestIsReadOnceItHasOne() throws Exception {
+    leaderless = Set.of(LIVE);
+    TestFleet fleet = new TestFleet();
+    fleet.fleet.following(FollowState.STARTING);
+    try (FleetFollower _ = following(fleet, EmptyTopics::new)) {
+      await().atMost(LIMIT).until(() -> polls.get() > 3);
+      assertThat(fleet.overview().get("problem").asText()).contains("leader", LIVE.toString());
+      assertThat(fleet.overview().get("upTo").asLong()).isZero();
+
+      leaderless = Set.of();
+      lookAgain();
+      await().atMost(LIMIT).until(() -> fleet.overview().get("upTo").asLong() > 0);
+      assertThat(fleet.overview().get("problem").asText()).isEmpty();
     }
   }
 

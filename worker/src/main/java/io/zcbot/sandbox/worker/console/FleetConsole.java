@@ -42,7 +42,7 @@ public final class FleetConsole implements AutoCloseable {
             fleet,
             clock,
             System::nanoTime),
-        GroupWatch.start(clients, kafka, fleet),
+        GroupWatch.start(clients::admin, kafka, fleet),
         server);
   }
 

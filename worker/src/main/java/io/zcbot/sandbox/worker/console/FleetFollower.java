@@ -14,7 +14,6 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
@@ -46,6 +45,9 @@ final class FleetFollower implements AutoCloseable {
   private static final Duration PROBE_EVERY = Duration.ofSeconds(1);
   private static final Duration PROBE_AGAIN = Duration.ofSeconds(30);
   private static final Duration COUNT_EVERY = Duration.ofSeconds(30);
+
+  /** The tables keep for an hour what tells that something ended. */
+  private static final Duration LONGEST_AWAY = Duration.ofMinutes(30);
 
   private static final List<Topic> TOPICS =
       Arrays.stream(Topic.values())
@@ -129,17 +131,23 @@ final class FleetFollower implements AutoCloseable {
 
   /** Reads until the topics change or can't be read any more. */
   private void follow(Consumer<byte[], byte[]> consumer) {
-    List<TopicPartition> all = partitions(consumer);
-    if (all == null) {
+    long begun = clock.millis();
+    Partitions found = partitions(consumer);
+    if (found == null) {
       return;
     }
+    if (found.led().isEmpty()) {
+      failing(found.problem());
+      return;
+    }
+    List<TopicPartition> all = found.led();
     Predicate<TopicPartition> isTable = each -> topic(each.topic()).isTable();
     List<TopicPartition> tables = all.stream().filter(isTable).toList();
     List<TopicPartition> others = all.stream().filter(isTable.negate()).toList();
     LogRange whole = LogRange.all(consumer, tables, ANSWER);
     LogRange recent = LogRange.since(consumer, others, clock.instant().minus(history), ANSWER);
     // Only now: if Kafka does not tell the positions, what is known is still shown.
-    fleet.begin((int) all.stream().filter(each -> topic(each.topic()) == Topic.LIVE).count());
+    fleet.begin((int) found.all().filter(each -> topic(each.topic()) == Topic.LIVE).count());
     state = FollowState.STARTING;
     consumer.assign(tables);
     whole.starts().forEach(consumer::seek);
@@ -150,11 +158,12 @@ final class FleetFollower implements AutoCloseable {
     tables.forEach(table -> starts.put(table, consumer.position(table, ANSWER)));
     consumer.assign(all);
     starts.forEach(consumer::seek);
-    followOn(consumer);
+    followOn(consumer, found, begun);
   }
 
-  private void followOn(Consumer<byte[], byte[]> consumer) {
+  private void followOn(Consumer<byte[], byte[]> consumer, Partitions found, long begun) {
     Probe probe = null;
+    long heard = begun;
     long counted = nanos.getAsLong();
     long probeAt = counted;
     while (isWanted()) {
@@ -174,8 +183,14 @@ final class FleetFollower implements AutoCloseable {
         probeAt = nanos.getAsLong() + pause.toNanos();
       }
       if (probe != null) {
+        if (probe.at - heard > LONGEST_AWAY.toMillis()) {
+          log.info("Kafka was not heard of for long: reading the topics anew");
+          return;
+        }
+        heard = probe.at;
         long behind = behind(consumer, probe.ends);
-        state = new FollowState(behind == 0 ? probe.at : state.upTo(), behind, "");
+        boolean isAllKnown = behind == 0 && found.leaderless().isEmpty();
+        state = new FollowState(isAllKnown ? probe.at : state.upTo(), behind, found.problem());
         fleet.following(state);
         probe = behind == 0 ? null : probe;
       }
@@ -193,25 +208,25 @@ final class FleetFollower implements AutoCloseable {
 
   private boolean isChanged(Consumer<byte[], byte[]> consumer) {
     try {
-      List<TopicPartition> all = partitions(consumer);
-      return all == null || !Set.copyOf(all).equals(consumer.assignment());
+      Partitions now = partitions(consumer);
+      return now == null || !now.areRead(consumer.assignment());
     } catch (TimeoutException _) {
       return false;
     }
   }
 
   /** All partitions of the topics; null if a topic is missing. */
-  private @Nullable List<TopicPartition> partitions(Consumer<byte[], byte[]> consumer) {
-    List<TopicPartition> all = new ArrayList<>();
+  private @Nullable Partitions partitions(Consumer<byte[], byte[]> consumer) {
+    List<PartitionInfo> all = new ArrayList<>();
     for (String topic : topics.keySet()) {
       List<PartitionInfo> found = consumer.partitionsFor(topic, ANSWER);
       if (found == null || found.isEmpty()) {
         failing("the topic " + topic + " does not exist; start a worker, or run 'topics create'");
         return null;
       }
-      found.forEach(each -> all.add(new TopicPartition(topic, each.partition())));
+      all.addAll(found);
     }
-    return all;
+    return Partitions.of(all);
   }
 
   private static long behind(Consumer<byte[], byte[]> consumer, Map<TopicPartition, Long> ends) {
@@ -222,14 +237,16 @@ final class FleetFollower implements AutoCloseable {
     return behind;
   }
 
-  /** Adds records, those of the tables first, because events change the rows of sandboxes. */
+  /**
+   * Adds records, those of the tables first, because events change the rows of sandboxes. The state
+   * of a table is what was appended last, whatever the clocks of its writers said.
+   */
   private void take(Consumer<byte[], byte[]> consumer) {
     List<ConsumerRecord<byte[], byte[]>> batch = new ArrayList<>();
     consumer.poll(POLL).forEach(batch::add);
     batch.sort(
-        Comparator.<ConsumerRecord<byte[], byte[]>, Boolean>comparing(
-                record -> !topic(record.topic()).isTable())
-            .thenComparingLong(ConsumerRecord::timestamp));
+        Comparator.comparingLong(
+            record -> topic(record.topic()).isTable() ? Long.MIN_VALUE : record.timestamp()));
     batch.forEach(record -> fleet.accept(topic(record.topic()), record));
   }
 

@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.console;
 
 import io.zcbot.sandbox.worker.config.KafkaConfig;
-import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -15,6 +14,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
@@ -35,28 +35,32 @@ final class GroupWatch implements AutoCloseable {
   private static final Duration ANSWER = Duration.ofSeconds(5);
   private static final Duration STOP = Duration.ofSeconds(10);
 
-  private final KafkaClients clients;
+  private final Supplier<Admin> admins;
   private final List<String> groups;
   private final Fleet fleet;
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
 
-  /** Starts to ask, on a thread of its own. */
-  static GroupWatch start(KafkaClients clients, KafkaConfig config, Fleet fleet) {
-    GroupWatch watch = new GroupWatch(clients, config, fleet);
+  /**
+   * Starts to ask, on a thread of its own.
+   *
+   * @param admins makes an admin client; this closes it
+   */
+  static GroupWatch start(Supplier<Admin> admins, KafkaConfig config, Fleet fleet) {
+    GroupWatch watch = new GroupWatch(admins, config, fleet);
     watch.thread.start();
     return watch;
   }
 
-  private GroupWatch(KafkaClients clients, KafkaConfig config, Fleet fleet) {
-    this.clients = clients;
+  private GroupWatch(Supplier<Admin> admins, KafkaConfig config, Fleet fleet) {
+    this.admins = admins;
     this.groups = List.of(config.groupId(), config.commandsGroupId());
     this.fleet = fleet;
     this.thread = Thread.ofPlatform().name("console-group").daemon().unstarted(this::run);
   }
 
   private void run() {
-    try (Admin admin = clients.admin()) {
+    try (Admin admin = admins.get()) {
       do {
         fleet.group(ask(admin));
       } while (!stop.await(INTERVAL.toMillis(), TimeUnit.MILLISECONDS));
@@ -90,11 +94,14 @@ final class GroupWatch implements AutoCloseable {
     }
   }
 
-  /** The number of records that are not done; -1 without the permission to ask. */
-  private long lag(Admin admin) throws InterruptedException, TimeoutException {
+  /**
+   * The number of records that are not done; -1 without the permission to ask, or while a partition
+   * has no leader who knows its end.
+   */
+  private long lag(Admin admin) throws InterruptedException {
     try {
       return sum(admin);
-    } catch (ExecutionException _) {
+    } catch (ExecutionException | TimeoutException _) {
       return -1;
     }
   }

@@ -417,7 +417,8 @@ def test_a_command_that_may_have_run_is_not_published_again(core: Core, reason: 
 @pytest.mark.usefixtures("quick_tries")
 def test_retries_end_with_the_deadline(core: Core) -> None:
     log, user = log_of(core), new_user()
-    call = command(user, wait=3)
+    call = command(user)
+    call.start_by = time.monotonic() + 3
     core.begin(call)
     count = 0
     while not call.is_over:
@@ -430,6 +431,19 @@ def test_retries_end_with_the_deadline(core: Core) -> None:
     assert isinstance(error, CommandNotStartedError)
     assert error.retryable
     assert count > 1
+
+
+@pytest.mark.usefixtures("quick_tries")
+def test_a_command_whose_second_attempt_is_not_answered_may_have_run(core: Core) -> None:
+    """A caller who was told that nothing ran would run it twice."""
+    log, user = log_of(core), new_user()
+    call = command(user, wait=5)
+    core.begin(call)
+    (first,) = log.wait_published(1)
+    log.exited(user, first["event_id"], "rejected", retryable=True)
+    assert isinstance(call.future.exception(PATIENCE), NoAnswerError)
+    _, second, signal = log.wait_published(3)
+    assert (signal["exec_id"], signal["signal"]) == (second["event_id"], "KILL")
 
 
 def test_a_command_with_input_on_its_way_is_not_published_again(core: Core) -> None:

@@ -51,6 +51,7 @@ from zcbot_sandbox import (
 )
 from zcbot_sandbox import core as core_module
 from zcbot_sandbox.calls import ExecCall
+from zcbot_sandbox.client import INPUT_PIECE
 from zcbot_sandbox.core import Core
 from zcbot_sandbox.errors import LogError
 from zcbot_sandbox.events import Output
@@ -227,6 +228,8 @@ class LogStandIn:
         self.published: list[tuple[str, dict[str, Any]]] = []
         self.held: dict[tuple[str, bytes], int] = {}
         self.is_full = False
+        #: Whether brokers store input.
+        self.stores_input = True
         #: Until brokers answer.
         self.hold_seconds = 0.0
 
@@ -242,7 +245,7 @@ class LogStandIn:
         if self.is_full:
             raise BufferError("Local: Queue full")
         self.published.append((kind, json.loads(value)))
-        if on_delivery is not None:
+        if on_delivery is not None and (self.stores_input or kind != "input"):
             on_delivery(None)
 
     def hold(self, key: bytes, kinds: Iterable[str], deadline: float) -> Future[None]:
@@ -837,6 +840,55 @@ async def test_asyncio_input_for_a_command_that_has_ended_does_not_wait_either(c
 def sandbox_of(core: Core, user: str) -> Sandbox:
     nothing: Any = None
     return Sandbox(core, nothing, user, nothing)
+
+
+@pytest.fixture(params=["threads", "asyncio"])
+def run_with_input(request: pytest.FixtureRequest, core: Core) -> Callable[..., Future[object]]:
+    """Runs a command with each client. Its input is one record, which no broker stores."""
+    log_of(core).stores_input = False
+    content = b"x" * (requests.MAX_INLINE_INPUT + 1)
+
+    def run(user: str, wait: float | None = None) -> object:
+        sandbox = sandbox_of(core, user)
+        if request.param == "threads":
+            return sandbox.run("true", input=content, wait=wait)
+        return asyncio.run(AsyncSandbox(sandbox).run("true", input=content, wait=wait))
+
+    return lambda *arguments: outcome(lambda: run(*arguments))
+
+
+def test_a_command_that_has_ended_does_not_wait_until_its_input_is_stored(
+    core: Core, run_with_input: Callable[..., Future[object]]
+) -> None:
+    """For example, while the partition of the input has no leader."""
+    log, user = log_of(core), new_user()
+    ran = run_with_input(user)
+    exec_, _ = log.wait_published(2)
+    log.exited(user, exec_["event_id"], "exited", exit_code=0)
+    result: Any = ran.result(PATIENCE)
+    assert result.ok
+
+
+def test_input_that_is_not_stored_keeps_nobody_beyond_the_deadline(
+    run_with_input: Callable[..., Future[object]],
+) -> None:
+    """The error is that of the command, not one of its input that comes half a minute later."""
+    error = run_with_input(new_user(), 0.5).exception(PATIENCE)
+    assert isinstance(error, NoAnswerError)
+    assert "no answer to " in str(error)
+
+
+async def test_asyncio_input_ends_with_its_command(core: Core) -> None:
+    """Its other pieces would all wait for slow brokers."""
+    log, user = log_of(core), new_user()
+    log.stores_input = False
+    call = command(user)
+    core.begin(call)
+    written = asyncio.create_task(AsyncRun(core, call, None).write(b"x" * (3 * INPUT_PIECE)))
+    await asyncio.to_thread(log.wait_published, 2)
+    log.exited(user, call.id, "exited", exit_code=0)
+    await asyncio.wait_for(written, PATIENCE)
+    log.wait_published(2)
 
 
 async def test_asyncio_calls_are_published_while_releases_have_all_threads(core: Core) -> None:

@@ -1169,6 +1169,13 @@ def test_entries_are_listed_up_to_the_bound_and_by_name() -> None:
             files_whose_listing_is(cut).list("a")
 
 
+@pytest.mark.parametrize("entry", [b"f 0 0 ../x", b"f 0 0 /x", b"d 0 0 .", b"d 0 0 ..", b"f 0 0 ", b"f -1 0 a"])
+def test_a_listing_has_no_path_out_of_its_directory(entry: bytes) -> None:
+    """An agent service may use the names for files of its own."""
+    with pytest.raises(FileError, match="not a listing"):
+        files_whose_listing_is(entry + b"\0").list("a")
+
+
 def test_a_release_that_the_queue_does_not_take_ends_with_its_time(core: Core) -> None:
     log = log_of(core)
     log.is_full = True

@@ -293,6 +293,8 @@ def _entries(path: str, listing: bytes) -> Iterator[Entry]:
 def _entry(path: str, line: bytes) -> Entry:
     try:
         kind, size, modified, name = line.decode(errors="surrogateescape").split(" ", 3)
+        if name in ("", ".", "..") or "/" in name or not size.isdecimal():
+            raise ValueError(name)
         return Entry(
             name=name,
             kind=_KINDS.get(kind, "other"),

@@ -10,6 +10,7 @@ import math
 import os
 import stat
 import subprocess
+import sys
 import threading
 import time
 import tracemalloc
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
+from queue import Queue
 from types import SimpleNamespace
 from typing import Any
 
@@ -56,6 +58,7 @@ from zcbot_sandbox.core import Core
 from zcbot_sandbox.errors import LogError
 from zcbot_sandbox.events import Output
 from zcbot_sandbox.listeners import Listener
+from zcbot_sandbox.notices import Dispatcher
 from zcbot_sandbox.output import MAX_WAITING_BYTES, Chunk, OutputSequence, append_output
 from zcbot_sandbox.partitions import murmur2, partition_of
 from zcbot_sandbox.plan import ensure_call, exec_call
@@ -769,6 +772,15 @@ def test_notices_come_once(core: Core) -> None:
     core.stop_listening(listening)
     log.answer("reaped", user, **{**reaped, "event_id": "c"})
     assert seen == ["a", "b"]
+
+
+def test_a_function_for_notices_that_ends_its_thread_ends_no_others(caplog: pytest.LogCaptureFixture) -> None:
+    dispatcher, seen = Dispatcher(), Queue[str]()
+    for function in (sys.exit, seen.put):
+        dispatcher.dispatch(function, "event")
+    assert seen.get(timeout=PATIENCE) == "event"
+    assert "a function for notices failed" in caplog.text
+    dispatcher.close()
 
 
 def test_what_is_refused_by_kafka_ends_the_waits(core: Core) -> None:

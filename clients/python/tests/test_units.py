@@ -804,6 +804,18 @@ def test_a_topic_that_may_not_be_read_ends_only_the_waits_for_its_records(core: 
     ensure.fail(ClientClosedError("the end of the test"))
 
 
+def test_a_command_whose_answer_may_not_be_read_any_more_is_killed(core: Core) -> None:
+    """Nobody waits for it, and a caller who repeats it would have it run twice at a time."""
+    log, user = log_of(core), new_user()
+    call = command(user, stream=True)
+    with pytest.raises(LogError), Run(core, call, None) as run:
+        run.begin()
+        core.refused(LogError("sandbox.output can't be read"), {"output"})
+        run.result()
+    _, signal = log.wait_published(2)
+    assert (signal["exec_id"], signal["signal"]) == (call.id, "KILL")
+
+
 def outcome(act: Callable[[], object]) -> Future[object]:
     """Returns the outcome of a call that may never end if there is an error."""
     future: Future[object] = Future()

@@ -120,7 +120,7 @@ class Files:
         ``mode`` is the file's permissions, ``timeout`` the time for the command in seconds. Missing
         directories are created. Other programs see either the old file or all of the new one. If the command is
         killed, its temporary file (``.zcbot-write-…``) is removed soon afterwards, unless the sandbox has
-        ended or the client is closed.
+        ended, the client is closed, or Kafka refuses to show answers.
         """
         target = resolved(path)
         if target.endswith("/"):

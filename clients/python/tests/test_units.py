@@ -10,6 +10,7 @@ import math
 import os
 import stat
 import subprocess
+import sys
 import threading
 import time
 import tracemalloc
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
+from queue import Queue
 from types import SimpleNamespace
 from typing import Any
 
@@ -51,10 +53,12 @@ from zcbot_sandbox import (
 )
 from zcbot_sandbox import core as core_module
 from zcbot_sandbox.calls import ExecCall
+from zcbot_sandbox.client import INPUT_PIECE
 from zcbot_sandbox.core import Core
 from zcbot_sandbox.errors import LogError
 from zcbot_sandbox.events import Output
 from zcbot_sandbox.listeners import Listener
+from zcbot_sandbox.notices import Dispatcher
 from zcbot_sandbox.output import MAX_WAITING_BYTES, Chunk, OutputSequence, append_output
 from zcbot_sandbox.partitions import murmur2, partition_of
 from zcbot_sandbox.plan import ensure_call, exec_call
@@ -227,6 +231,8 @@ class LogStandIn:
         self.published: list[tuple[str, dict[str, Any]]] = []
         self.held: dict[tuple[str, bytes], int] = {}
         self.is_full = False
+        #: Whether brokers store input.
+        self.stores_input = True
         #: Until brokers answer.
         self.hold_seconds = 0.0
 
@@ -242,7 +248,7 @@ class LogStandIn:
         if self.is_full:
             raise BufferError("Local: Queue full")
         self.published.append((kind, json.loads(value)))
-        if on_delivery is not None:
+        if on_delivery is not None and (self.stores_input or kind != "input"):
             on_delivery(None)
 
     def hold(self, key: bytes, kinds: Iterable[str], deadline: float) -> Future[None]:
@@ -417,7 +423,8 @@ def test_a_command_that_may_have_run_is_not_published_again(core: Core, reason: 
 @pytest.mark.usefixtures("quick_tries")
 def test_retries_end_with_the_deadline(core: Core) -> None:
     log, user = log_of(core), new_user()
-    call = command(user, wait=3)
+    call = command(user)
+    call.start_by = time.monotonic() + 3
     core.begin(call)
     count = 0
     while not call.is_over:
@@ -430,6 +437,19 @@ def test_retries_end_with_the_deadline(core: Core) -> None:
     assert isinstance(error, CommandNotStartedError)
     assert error.retryable
     assert count > 1
+
+
+@pytest.mark.usefixtures("quick_tries")
+def test_a_command_whose_second_attempt_is_not_answered_may_have_run(core: Core) -> None:
+    """A caller who was told that nothing ran would run it twice."""
+    log, user = log_of(core), new_user()
+    call = command(user, wait=5)
+    core.begin(call)
+    (first,) = log.wait_published(1)
+    log.exited(user, first["event_id"], "rejected", retryable=True)
+    assert isinstance(call.future.exception(PATIENCE), NoAnswerError)
+    _, second, signal = log.wait_published(3)
+    assert (signal["exec_id"], signal["signal"]) == (second["event_id"], "KILL")
 
 
 def test_a_command_with_input_on_its_way_is_not_published_again(core: Core) -> None:
@@ -754,6 +774,15 @@ def test_notices_come_once(core: Core) -> None:
     assert seen == ["a", "b"]
 
 
+def test_a_function_for_notices_that_ends_its_thread_ends_no_others(caplog: pytest.LogCaptureFixture) -> None:
+    dispatcher, seen = Dispatcher(), Queue[str]()
+    for function in (sys.exit, seen.put):
+        dispatcher.dispatch(function, "event")
+    assert seen.get(timeout=PATIENCE) == "event"
+    assert "a function for notices failed" in caplog.text
+    dispatcher.close()
+
+
 def test_what_is_refused_by_kafka_ends_the_waits(core: Core) -> None:
     waiting: list[Any] = [command(new_user()), ensure_call(new_user(), PATIENCE, None)]
     for call in waiting:
@@ -773,6 +802,18 @@ def test_a_topic_that_may_not_be_read_ends_only_the_waits_for_its_records(core: 
     assert isinstance(run.future.exception(0), LogError)
     assert not ensure.is_over
     ensure.fail(ClientClosedError("the end of the test"))
+
+
+def test_a_command_whose_answer_may_not_be_read_any_more_is_killed(core: Core) -> None:
+    """Nobody waits for it, and a caller who repeats it would have it run twice at a time."""
+    log, user = log_of(core), new_user()
+    call = command(user, stream=True)
+    with pytest.raises(LogError), Run(core, call, None) as run:
+        run.begin()
+        core.refused(LogError("sandbox.output can't be read"), {"output"})
+        run.result()
+    _, signal = log.wait_published(2)
+    assert (signal["exec_id"], signal["signal"]) == (call.id, "KILL")
 
 
 def outcome(act: Callable[[], object]) -> Future[object]:
@@ -823,6 +864,55 @@ async def test_asyncio_input_for_a_command_that_has_ended_does_not_wait_either(c
 def sandbox_of(core: Core, user: str) -> Sandbox:
     nothing: Any = None
     return Sandbox(core, nothing, user, nothing)
+
+
+@pytest.fixture(params=["threads", "asyncio"])
+def run_with_input(request: pytest.FixtureRequest, core: Core) -> Callable[..., Future[object]]:
+    """Runs a command with each client. Its input is one record, which no broker stores."""
+    log_of(core).stores_input = False
+    content = b"x" * (requests.MAX_INLINE_INPUT + 1)
+
+    def run(user: str, wait: float | None = None) -> object:
+        sandbox = sandbox_of(core, user)
+        if request.param == "threads":
+            return sandbox.run("true", input=content, wait=wait)
+        return asyncio.run(AsyncSandbox(sandbox).run("true", input=content, wait=wait))
+
+    return lambda *arguments: outcome(lambda: run(*arguments))
+
+
+def test_a_command_that_has_ended_does_not_wait_until_its_input_is_stored(
+    core: Core, run_with_input: Callable[..., Future[object]]
+) -> None:
+    """For example, while the partition of the input has no leader."""
+    log, user = log_of(core), new_user()
+    ran = run_with_input(user)
+    exec_, _ = log.wait_published(2)
+    log.exited(user, exec_["event_id"], "exited", exit_code=0)
+    result: Any = ran.result(PATIENCE)
+    assert result.ok
+
+
+def test_input_that_is_not_stored_keeps_nobody_beyond_the_deadline(
+    run_with_input: Callable[..., Future[object]],
+) -> None:
+    """The error is that of the command, not one of its input that comes half a minute later."""
+    error = run_with_input(new_user(), 0.5).exception(PATIENCE)
+    assert isinstance(error, NoAnswerError)
+    assert "no answer to " in str(error)
+
+
+async def test_asyncio_input_ends_with_its_command(core: Core) -> None:
+    """Its other pieces would all wait for slow brokers."""
+    log, user = log_of(core), new_user()
+    log.stores_input = False
+    call = command(user)
+    core.begin(call)
+    written = asyncio.create_task(AsyncRun(core, call, None).write(b"x" * (3 * INPUT_PIECE)))
+    await asyncio.to_thread(log.wait_published, 2)
+    log.exited(user, call.id, "exited", exit_code=0)
+    await asyncio.wait_for(written, PATIENCE)
+    log.wait_published(2)
 
 
 async def test_asyncio_calls_are_published_while_releases_have_all_threads(core: Core) -> None:
@@ -1101,6 +1191,13 @@ def test_entries_are_listed_up_to_the_bound_and_by_name() -> None:
     for cut in (b"f 0 0 a\0f 0 0 b", b"f 0 nan a\0", b"f 0 0\0"):
         with pytest.raises(FileError, match="not a listing"):
             files_whose_listing_is(cut).list("a")
+
+
+@pytest.mark.parametrize("entry", [b"f 0 0 ../x", b"f 0 0 /x", b"d 0 0 .", b"d 0 0 ..", b"f 0 0 ", b"f -1 0 a"])
+def test_a_listing_has_no_path_out_of_its_directory(entry: bytes) -> None:
+    """An agent service may use the names for files of its own."""
+    with pytest.raises(FileError, match="not a listing"):
+        files_whose_listing_is(entry + b"\0").list("a")
 
 
 def test_a_release_that_the_queue_does_not_take_ends_with_its_time(core: Core) -> None:

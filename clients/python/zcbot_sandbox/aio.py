@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, BinaryIO, TypeVar
 
-from . import requests
+from . import outcomes, requests
 from .calls import Call, ExecCall, patience
 from .client import (
     FULL_SECONDS,
@@ -292,7 +292,9 @@ class AsyncRun(StartedCommand):
         return self._result
 
     async def write(self, data: bytes | str) -> None:
-        """Writes to standard input (text in UTF-8); returns when Kafka has stored it."""
+        """Writes to standard input (text in UTF-8); returns when Kafka has stored it or the command has
+        ended.
+        """
         await self._write(requests.stdin_bytes(data))
 
     async def close_stdin(self) -> None:
@@ -318,6 +320,8 @@ class AsyncRun(StartedCommand):
     async def _write(self, data: bytes) -> None:
         for start in range(0, len(data), INPUT_PIECE):
             await self._send(requests.data_field("data", data[start : start + INPUT_PIECE]))
+            if self._call.is_over:
+                return
 
     async def _send(self, content: Mapping[str, Any]) -> None:
         stored: Future[None] = Future()
@@ -329,11 +333,23 @@ class AsyncRun(StartedCommand):
                 if self._needs_nothing():
                     return
                 await asyncio.sleep(FULL_SECONDS)
-        left = max(0.0, self._call.deadline - time.monotonic()) + PUBLISH_SECONDS
+        await self._await_stored(stored)
+
+    async def _await_stored(self, stored: Future[None]) -> None:
+        """Waits until the input is stored or the command has ended: nothing reads it after that."""
+
+        def wake() -> None:
+            if self._call.is_over:
+                outcomes.succeed(stored, None)
+
+        self._call.add_waker(wake)
         try:
-            await _within(stored, left)
+            wake()
+            await _within(stored, patience(self._call.deadline))
         except TimeoutError as e:
             raise NoAnswerError("no broker stored the record in time", self._call.id) from e
+        finally:
+            self._call.remove_waker(wake)
 
     async def __aenter__(self) -> AsyncRun:
         return self

@@ -218,6 +218,10 @@ class ExecCall(Call[Result]):
             return self.start_by
         return now + (FIRST_TRY_SECONDS if self.tries == 0 else left / 2)
 
+    def renew(self) -> None:
+        super().renew()
+        self.last_refusal = None  # this attempt may run
+
     def output(self, output: Output) -> bool:
         """Takes a record of output; returns whether the call is complete now."""
         self._put(self._sequence.accept(output))

@@ -186,9 +186,9 @@ class Core:
         taker.take(kind, key, value)
 
     def refused(self, error: LogError, kinds: set[str]) -> None:
-        """Fails the calls whose answers are of kinds that cannot be read."""
+        """Fails the calls whose answers are of kinds that cannot be read, and kills their commands."""
         logger.warning("%s", error)
-        self._in_flight.fail(error, kinds)
+        self._in_flight.refused(error, kinds)
 
     def _read(self) -> None:
         self.log.poll(self._timers.run(_TICK))

@@ -120,7 +120,7 @@ class Files:
         ``mode`` is the file's permissions, ``timeout`` the time for the command in seconds. Missing
         directories are created. Other programs see either the old file or all of the new one. If the command is
         killed, its temporary file (``.zcbot-write-…``) is removed soon afterwards, unless the sandbox has
-        ended or the client is closed.
+        ended, the client is closed, or Kafka refuses to show answers.
         """
         target = resolved(path)
         if target.endswith("/"):
@@ -293,6 +293,8 @@ def _entries(path: str, listing: bytes) -> Iterator[Entry]:
 def _entry(path: str, line: bytes) -> Entry:
     try:
         kind, size, modified, name = line.decode(errors="surrogateescape").split(" ", 3)
+        if name in ("", ".", "..") or "/" in name or not size.isdecimal():
+            raise ValueError(name)
         return Entry(
             name=name,
             kind=_KINDS.get(kind, "other"),

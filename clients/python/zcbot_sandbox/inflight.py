@@ -17,7 +17,6 @@ from .keepalives import KeepAlives
 from .log import Log
 from .settings import logger
 from .timers import Timers
-from .topics import RESULTS
 
 #: Time between two attempts to hand a record to a producer that is full.
 _FULL_SECONDS = 0.1
@@ -181,17 +180,20 @@ class InFlight:
         except (BufferError, SandboxError) as e:
             logger.info("a command could not be killed: %s", e)
 
-    def fail(self, error: BaseException, kinds: set[str]) -> None:
-        """Fails those whose answers are of one of the kinds."""
-        with self.lock:
-            calls = [call for of_user in list(self._calls.values()) for call in list(of_user.values())]
-        for call in calls:
+    def refused(self, error: LogError, kinds: set[str]) -> None:
+        """Gives up those whose answers are of one of the kinds, which can't be read."""
+        for call in self._waiting():
             if not kinds.isdisjoint(call.kinds):
-                call.fail(error)
+                self.abandon(call, error)
 
     def close(self) -> None:
         """Fails all calls, after the client has begun to close. Commands are not killed."""
-        self.fail(ClientClosedError(), set(RESULTS))
+        for call in self._waiting():
+            call.fail(ClientClosedError())
+
+    def _waiting(self) -> list[Call[Any]]:
+        with self.lock:
+            return [call for of_user in list(self._calls.values()) for call in list(of_user.values())]
 
     # --- answers, in the thread that runs the timers -------------------------------------------
 

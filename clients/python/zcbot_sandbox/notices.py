@@ -38,7 +38,7 @@ class Dispatcher:
             function, event = item
             try:
                 function(event)
-            except Exception:  # noqa: BLE001 - the user's function, and others wait
+            except BaseException:  # noqa: BLE001 - the user's function, and others wait
                 logger.exception("a function for notices failed")
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Parses a sandbox's list of a directory: kind, size, time and name of each entry, each ended by a
@@ -54,7 +55,7 @@ final class Listing {
     String time = ascii(field());
     byte[] bytes = field();
     String name = new String(bytes, StandardCharsets.UTF_8);
-    if (name.isEmpty() || name.indexOf('/') >= 0) {
+    if (Set.of("", ".", "..").contains(name) || name.indexOf('/') >= 0) {
       throw nonsense();
     }
     try {

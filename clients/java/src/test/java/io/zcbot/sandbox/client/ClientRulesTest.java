@@ -345,6 +345,8 @@ class ClientRulesTest {
           "f\0" + "1\0" + "1e999999999\0a\0",
           "f\0" + "1\0" + "1\0../x\0",
           "f\0" + "1\0" + "1\0\0",
+          "d\0" + "1\0" + "1\0.\0",
+          "d\0" + "1\0" + "1\0..\0",
           "d\0" + "1\0" + "9".repeat(30) + "\0a\0"
         }) {
       assertThatThrownBy(() -> Listing.parse("p", bytes(hostile)))

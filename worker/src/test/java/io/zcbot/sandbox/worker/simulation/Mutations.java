@@ -71,6 +71,13 @@ public final class Mutations {
         || (Boolean) call(lease, "isHeartbeatThrough", new Class<?>[] {Moment.class}, asked);
   }
 
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.sandbox.Moment", name = "since")
+  public static long since(Moment moment, Moment earlier) {
+    return is(Mutation.TRUST_THE_MONOTONIC_CLOCK)
+        ? moment.nanos() - earlier.nanos()
+        : moment.since(earlier);
+  }
+
   @InPlaceOf(owner = "io.zcbot.sandbox.worker.intake.OffsetTracker", name = "committable")
   public static Optional<OffsetAndMetadata> committable(Object tracker, int maxMetadata) {
     if (is(Mutation.COMMIT_PAST_OPEN_RECORDS)) {

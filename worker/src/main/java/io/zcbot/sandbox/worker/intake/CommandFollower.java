@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.worker.commands.CommandWork;
+import io.zcbot.sandbox.worker.sandbox.Moment;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.trace.Tracing;
@@ -192,8 +193,8 @@ public final class CommandFollower implements AutoCloseable {
       OffsetCommits commits =
           new OffsetCommits(consumer, tracked, time) {
             @Override
-            void acknowledged(long asked, Map<TopicPartition, OffsetAndMetadata> offsets) {
-              committed.acknowledged(asked, offsets);
+            void acknowledged(Moment asked, Map<TopicPartition, OffsetAndMetadata> offsets) {
+              committed.acknowledged(asked.nanos(), offsets);
             }
           };
       try {

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Moment;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -17,8 +18,8 @@ import java.util.function.Supplier;
  * Tells whether this process can still be sure that it owns its partitions. A process that was
  * suspended, or did not reach the group coordinator, for longer than the session time-out has lost
  * them without noticing. It is sure for a term after it asked the group something that the group
- * acknowledged. The clock continues while a process is suspended, so the first check afterwards
- * finds the lease expired.
+ * acknowledged. The monotonic clock continues while a process is suspended, and the wall clock
+ * while the machine sleeps, so the first check afterwards finds the lease expired.
  *
  * <p>Only heartbeats keep a session alive; commits, which are what is acknowledged here, do not
  * (KIP-848). So the first answer after an outage shows only that the session has not ended yet; it
@@ -42,16 +43,17 @@ final class Lease {
   private final Time time;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition renewal = lock.newCondition();
-  private volatile long renewedAt;
+  private volatile Moment renewed;
 
   // State after an outage; confined to the poll thread.
   private boolean isDoubted;
   private long firstAnswer;
-  private long lastAnswer;
+  private Moment lastAnswer;
 
   Lease(Time time) {
     this.time = time;
-    this.renewedAt = time.nanos() - TERM.toNanos();
+    this.renewed = new Moment(time.nanos() - TERM.toNanos(), 0);
+    this.lastAnswer = renewed;
   }
 
   boolean isValid() {
@@ -64,41 +66,41 @@ final class Lease {
   }
 
   private long age() {
-    return time.nanos() - renewedAt;
+    return Moment.now(time).since(renewed);
   }
 
   /** Renews the lease, because no partition is assigned or the group certainly has this member. */
   void renew() {
     isDoubted = false;
-    renewAt(time.nanos());
+    renewAt(Moment.now(time));
   }
 
   /**
    * The group acknowledged that this process is a member.
    *
-   * @param asked when it was asked, on the monotonic clock; the lease counts from there, because
-   *     the answer may have waited since
+   * @param asked when it was asked; the lease counts from there, because the answer may have waited
+   *     since
    */
-  void renew(long asked) {
-    if (asked - renewedAt < TERM.toNanos() || isHeartbeatThrough(asked)) {
+  void renew(Moment asked) {
+    if (asked.since(renewed) < TERM.toNanos() || isHeartbeatThrough(asked)) {
       isDoubted = false;
       renewAt(asked);
     }
   }
 
-  private boolean isHeartbeatThrough(long asked) {
-    long now = time.nanos();
-    if (!isDoubted || asked - lastAnswer >= TERM.toNanos()) {
+  private boolean isHeartbeatThrough(Moment asked) {
+    Moment now = Moment.now(time);
+    if (!isDoubted || asked.since(lastAnswer) >= TERM.toNanos()) {
       isDoubted = true;
-      firstAnswer = now;
+      firstAnswer = now.nanos();
     }
     lastAnswer = now;
-    return asked - firstAnswer >= HEARTBEAT.toNanos();
+    return asked.nanos() - firstAnswer >= HEARTBEAT.toNanos();
   }
 
-  private void renewAt(long instant) {
-    if (instant - renewedAt > 0) {
-      renewedAt = instant;
+  private void renewAt(Moment moment) {
+    if (moment.nanos() - renewed.nanos() > 0) {
+      renewed = moment;
     }
     lock.lock();
     try {

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.sandbox.Moment;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Map;
@@ -30,7 +31,7 @@ final class MemberCommits extends OffsetCommits {
   }
 
   @Override
-  void acknowledged(long asked, Map<TopicPartition, OffsetAndMetadata> offsets) {
+  void acknowledged(Moment asked, Map<TopicPartition, OffsetAndMetadata> offsets) {
     lease.renew(asked);
   }
 
@@ -55,7 +56,7 @@ final class MemberCommits extends OffsetCommits {
   boolean isMember(Duration limit) {
     Map<TopicPartition, OffsetAndMetadata> newest = assignment.committed();
     newest.putAll(assignment.committable(newest.keySet()));
-    long asked = time.nanos();
+    Moment asked = Moment.now(time);
     try {
       if (!newest.isEmpty()) {
         consumer.commitSync(newest, limit);

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.OutageLog;
+import io.zcbot.sandbox.worker.sandbox.Moment;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Collection;
@@ -103,10 +104,10 @@ class OffsetCommits {
   /**
    * Called when the group acknowledged a commit.
    *
-   * @param asked when the commit was sent, on the monotonic clock
+   * @param asked when the commit was sent
    * @param offsets what it committed, by partition
    */
-  void acknowledged(long asked, Map<TopicPartition, OffsetAndMetadata> offsets) {}
+  void acknowledged(Moment asked, Map<TopicPartition, OffsetAndMetadata> offsets) {}
 
   /**
    * Commits what is new, without waiting, unless a commit is under way or the interval is not over.
@@ -154,12 +155,12 @@ class OffsetCommits {
       return;
     }
     underWay = true;
-    long asked = time.nanos();
+    Moment asked = Moment.now(time);
     if (!isUnacknowledged) {
       isUnacknowledged = true;
-      unacknowledgedSince = asked;
+      unacknowledgedSince = asked.nanos();
     }
-    due = asked + INTERVAL.toNanos() + jitter.nextLong(JITTER.toNanos());
+    due = asked.nanos() + INTERVAL.toNanos() + jitter.nextLong(JITTER.toNanos());
     consumer.commitAsync(
         offsets,
         (done, why) -> {

@@ -105,7 +105,7 @@ public final class LogComparison {
     Map<String, UserId> unclear = users(running);
     Instant since = time.now();
     for (Sandbox sandbox : running.values()) {
-      since = earlier(since, started(sandbox));
+      since = earlier(since, opened(sandbox));
     }
     for (Map.Entry<Sandbox, Instant> each : listed.entrySet()) {
       unclear.put(each.getKey().containerId(), each.getKey().user());
@@ -197,8 +197,13 @@ public final class LogComparison {
     return users;
   }
 
-  private Instant started(Sandbox sandbox) {
-    return time.now().minus(Duration.ofNanos(time.nanos() - sandbox.startedAt()));
+  /**
+   * When a sandbox was found ready, or before. The wall clock may have been set back since. The
+   * monotonic clock may have stood still, while the machine slept.
+   */
+  private Instant opened(Sandbox sandbox) {
+    Instant byAge = time.now().minus(Duration.ofNanos(time.nanos() - sandbox.startedAt()));
+    return earlier(byAge, sandbox.openedAt(byAge));
   }
 
   private static Instant earlier(Instant one, Instant other) {

@@ -8,8 +8,9 @@ import java.time.Duration;
 import java.time.Instant;
 
 /**
- * The two clocks. Ages and deadlines use the monotonic clock, which nobody can set. The wall clock
- * is used only for timestamps of events and to interpret those of others. Thread-safe.
+ * The two clocks. Ages and deadlines use the monotonic clock, which nobody can set, but which
+ * stands still while the machine sleeps. The wall clock is used only for timestamps of events, to
+ * interpret those of others, and where a sleep matters ({@link Moment}). Thread-safe.
  */
 public interface Time {
   /** Ages are cut to this, which is longer than any idle TTL. */

@@ -20,6 +20,7 @@ import io.zcbot.sandbox.worker.testkit.OnePartitionLog;
 import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.HashSet;
@@ -92,6 +93,28 @@ class LogChecksTest {
   void aSandboxThatAnotherWorkerAnnouncedLostIsRemovedSilently() {
     announcedLostElsewhere();
     check(checks(world.sandboxLog()));
+    assertThat(world.registry.get(World.user(1))).isNull();
+    assertThat(world.engine.running(World.user(1))).isEmpty();
+    assertThat(world.reaped()).hasSize(1);
+  }
+
+  /** By its age it was younger than that announcement, and ran on beside its user's next one. */
+  @Test
+  void aSandboxThatAnotherWorkerAnnouncedLostWhileThisMachineSleptIsRemovedSilently() {
+    Instant ready = world.readies().getFirst().readyAt();
+    announcedLostElsewhere();
+    world.slept = Duration.ofHours(1);
+    check(
+        checks(
+            new ForwardedLog() {
+              @Override
+              public Announcements announced(
+                  Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
+                return since.isAfter(ready)
+                    ? new Announcements(containers)
+                    : super.announced(partitions, containers, since);
+              }
+            }));
     assertThat(world.registry.get(World.user(1))).isNull();
     assertThat(world.engine.running(World.user(1))).isEmpty();
     assertThat(world.reaped()).hasSize(1);

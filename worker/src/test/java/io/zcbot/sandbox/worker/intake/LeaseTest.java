@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.intake;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.worker.sandbox.Moment;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.util.List;
@@ -18,7 +19,7 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.junit.jupiter.api.Test;
 
 class LeaseTest {
-  private final ManualTime time = new ManualTime(1);
+  private final ManualTime time = new ManualTime(0);
   private final Lease lease = new Lease(time);
 
   @Test
@@ -34,6 +35,47 @@ class LeaseTest {
     time.pass(Lease.TERM.minusNanos(1));
     assertThat(lease.isValid()).isTrue();
     time.pass(Duration.ofNanos(1));
+    assertThat(lease.isValid()).isFalse();
+  }
+
+  /** Its partitions' next owner had run what such a machine began when it woke up. */
+  @Test
+  void endsWhileTheMachineSleepsThoughItsMonotonicClockStandsStill() {
+    lease.renew();
+    time.step(Lease.TERM);
+    assertThat(lease.isAging()).isTrue();
+    assertThat(lease.isValid()).isFalse();
+    assertThat(countsOnceAnswered()).as("the session may end the next instant").isFalse();
+    time.pass(Lease.HEARTBEAT);
+    assertThat(countsOnceAnswered()).isTrue();
+  }
+
+  @Test
+  void anAnswerToWhatWasAskedBeforeTheMachineSleptDoesNotCount() {
+    lease.renew();
+    Moment asked = Moment.now(time);
+    time.step(Lease.TERM);
+    lease.renew(asked);
+    assertThat(lease.isValid()).isFalse();
+  }
+
+  @Test
+  void aSleepBetweenTwoAnswersBeginsAnew() {
+    outage();
+    assertThat(countsOnceAnswered()).isFalse();
+    time.step(Lease.TERM);
+    time.pass(Lease.HEARTBEAT);
+    assertThat(countsOnceAnswered()).isFalse();
+    time.pass(Lease.HEARTBEAT);
+    assertThat(countsOnceAnswered()).isTrue();
+  }
+
+  @Test
+  void aWallClockThatIsSetBackMakesItNoLonger() {
+    lease.renew();
+    time.step(Duration.ofHours(-1));
+    assertThat(lease.isValid()).isTrue();
+    time.pass(Lease.TERM);
     assertThat(lease.isValid()).isFalse();
   }
 
@@ -66,7 +108,7 @@ class LeaseTest {
 
   /** The group answers the latest request. */
   private boolean countsOnceAnswered() {
-    lease.renew(time.nanos());
+    lease.renew(Moment.now(time));
     return lease.isValid();
   }
 
@@ -84,7 +126,7 @@ class LeaseTest {
   @Test
   void theAnswerThatEndsAnOutageCountsFromItsArrival() {
     outage();
-    long asked = time.nanos();
+    Moment asked = Moment.now(time);
     time.pass(Lease.HEARTBEAT);
     lease.renew(asked);
     assertThat(countsOnceAnswered()).isFalse();

@@ -60,7 +60,7 @@ public final class Hooks {
 
   @InPlaceOf(owner = "java.lang.System", name = "nanoTime", isStatic = true)
   public static long nanoTime() {
-    return Machine.current().nanos();
+    return Machine.current().monotonic();
   }
 
   @InPlaceOf(owner = "java.time.Instant", name = "now", isStatic = true)

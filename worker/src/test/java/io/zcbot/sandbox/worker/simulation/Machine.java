@@ -68,6 +68,11 @@ final class Machine {
     return nanos;
   }
 
+  /** The monotonic clock of the running process. */
+  long monotonic() {
+    return nanos - running.slept;
+  }
+
   /** The wall clock of the running process. */
   Instant now() {
     return wall(nanos).plus(running.clockAhead);
@@ -109,6 +114,8 @@ final class Machine {
     private final List<Task> held = new ArrayList<>();
     private boolean frozen;
     private boolean dead;
+    private long fellAsleep;
+    private long slept;
     Duration clockAhead = Duration.ZERO;
     SimulatedWorker worker;
 
@@ -150,10 +157,26 @@ final class Machine {
       frozen = true;
     }
 
+    boolean hasSlept() {
+      return slept > 0;
+    }
+
+    /** The machine's time when the monotonic clock of this process showed that. */
+    long nanosAt(long monotonic) {
+      return monotonic > fellAsleep ? monotonic + slept : monotonic;
+    }
+
     void thaw() {
       frozen = false;
       held.forEach(Machine.this::offer);
       held.clear();
+    }
+
+    /** Thaws it after a sleep, once only, in which its monotonic clock stood still. */
+    void wake(Duration asleep) {
+      slept = asleep.toNanos();
+      fellAsleep = nanos - slept;
+      thaw();
     }
 
     void kill() {

@@ -129,10 +129,16 @@ final class Misfortunes {
   private void freeze(SimulatedHost host, int seconds) {
     Machine.Process process = host.process;
     if (process != null && host.isUp() && !process.isFrozen()) {
-      story.tell("freeze " + host.name + " for " + seconds + " s");
       judge.froze();
       process.freeze();
-      machine.outside().after(Duration.ofSeconds(seconds), process::thaw);
+      if (Mutations.active.hasSleeps() && seconds % 2 == 0 && !process.hasSlept()) {
+        Duration asleep = ModelGroup.SESSION.plusSeconds(1 + seconds / 2);
+        story.tell("the machine of " + host.name + " sleeps for " + asleep.toSeconds() + " s");
+        machine.outside().after(asleep, () -> process.wake(asleep));
+      } else {
+        story.tell("freeze " + host.name + " for " + seconds + " s");
+        machine.outside().after(Duration.ofSeconds(seconds), process::thaw);
+      }
     }
   }
 

@@ -51,7 +51,9 @@ enum Mutation {
    */
   REMOVE_ANOTHERS_ENTRY(548, ModelBroker.COORDINATOR),
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
-  TRUST_THE_FIRST_ANSWER(5500, ModelBroker.COORDINATOR);
+  TRUST_THE_FIRST_ANSWER(5500, ModelBroker.COORDINATOR),
+  /** A lease lasts on while the machine sleeps. */
+  TRUST_THE_MONOTONIC_CLOCK(31);
 
   /** The seed of a history that was seen to show it; others do as well, but not all. */
   final long seed;
@@ -70,6 +72,11 @@ enum Mutation {
   /** Whether some commands write very much; the seeds are of histories without them. */
   boolean hasFloods() {
     return this == NONE;
+  }
+
+  /** Whether machines sleep; the seeds of most are of histories in which they do not. */
+  boolean hasSleeps() {
+    return this == NONE || this == TRUST_THE_MONOTONIC_CLOCK;
   }
 
   Mutation(long seed) {

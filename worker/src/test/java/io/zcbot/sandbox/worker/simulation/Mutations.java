@@ -24,6 +24,7 @@ import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
+import io.zcbot.sandbox.worker.sandbox.Moment;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
@@ -65,9 +66,16 @@ public final class Mutations {
   }
 
   @InPlaceOf(owner = "io.zcbot.sandbox.worker.intake.Lease", name = "isHeartbeatThrough")
-  public static boolean isHeartbeatThrough(Object lease, long asked) {
+  public static boolean isHeartbeatThrough(Object lease, Moment asked) {
     return is(Mutation.TRUST_THE_FIRST_ANSWER)
-        || (Boolean) call(lease, "isHeartbeatThrough", new Class<?>[] {long.class}, (Long) asked);
+        || (Boolean) call(lease, "isHeartbeatThrough", new Class<?>[] {Moment.class}, asked);
+  }
+
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.sandbox.Moment", name = "since")
+  public static long since(Moment moment, Moment earlier) {
+    return is(Mutation.TRUST_THE_MONOTONIC_CLOCK)
+        ? moment.nanos() - earlier.nanos()
+        : moment.since(earlier);
   }
 
   @InPlaceOf(owner = "io.zcbot.sandbox.worker.intake.OffsetTracker", name = "committable")

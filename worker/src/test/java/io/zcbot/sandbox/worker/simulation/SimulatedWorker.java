@@ -112,7 +112,7 @@ final class SimulatedWorker {
         new Time() {
           @Override
           public long nanos() {
-            return machine.nanos();
+            return machine.monotonic();
           }
 
           @Override
@@ -270,7 +270,7 @@ final class SimulatedWorker {
   private OptionalLong readUpTo(int partition) {
     OptionalLong at = follower.readUpTo(partition);
     if (at.isPresent()) {
-      readUpTo.set(at.getAsLong());
+      readUpTo.set(process.nanosAt(at.getAsLong()));
     }
     return at;
   }

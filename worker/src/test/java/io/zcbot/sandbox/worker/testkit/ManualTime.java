@@ -9,9 +9,13 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Clocks that a test moves. The wall clock shows the epoch when the monotonic one shows zero. */
+/**
+ * Clocks that a test moves. The wall clock shows the epoch when the monotonic one shows zero,
+ * unless it is set.
+ */
 public final class ManualTime implements Time {
   private final AtomicLong nanos;
+  private volatile Duration ahead = Duration.ZERO;
 
   public ManualTime(long nanos) {
     this.nanos = new AtomicLong(nanos);
@@ -21,6 +25,11 @@ public final class ManualTime implements Time {
     nanos.addAndGet(time.toNanos());
   }
 
+  /** Sets the wall clock forward, as when the machine slept for so long, or back if negative. */
+  public void step(Duration time) {
+    ahead = ahead.plus(time);
+  }
+
   @Override
   public long nanos() {
     return nanos.get();
@@ -28,6 +37,6 @@ public final class ManualTime implements Time {
 
   @Override
   public Instant now() {
-    return Instant.EPOCH.plusNanos(nanos());
+    return Instant.EPOCH.plusNanos(nanos()).plus(ahead);
   }
 }

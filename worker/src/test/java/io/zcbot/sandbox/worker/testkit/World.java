@@ -92,7 +92,7 @@ public final class World {
 
         @Override
         public Instant now() {
-          return Instant.EPOCH.plusNanos(now);
+          return Instant.EPOCH.plusNanos(now).plus(slept);
         }
       };
   public final List<SandboxEvent> log = Collections.synchronizedList(new ArrayList<>());
@@ -108,6 +108,10 @@ public final class World {
   private final int warm;
   private final int mostWarm;
   public volatile long now = 1_000_000_000L;
+
+  /** For how long the machine slept: its wall clock went on, its monotonic clock stood still. */
+  public volatile Duration slept = Duration.ZERO;
+
   public @Nullable Long lowWatermark = now;
 
   /** The outcome of the next publication. */

@@ -164,7 +164,9 @@ class KafkaOutageIT {
                 + "'shell':'for i in $(seq 400); do printf %01000d $i; sleep 0.02; done'");
     await().atMost(Deployment.SOON).until(() -> !deployment.log().outputs("streams").isEmpty());
     kafka.getDockerClient().pauseContainerCmd(kafka.getContainerId()).exec();
-    TimeUnit.SECONDS.sleep(8);
+    // Longer than records may wait, and shorter than the group waits for a member: 10 s from the
+    // last heartbeat, which was up to 3 s before.
+    TimeUnit.SECONDS.sleep(6);
     kafka.getDockerClient().unpauseContainerCmd(kafka.getContainerId()).exec();
     Exited exited = deployment.log().awaitExited("streams");
     assertThat(exited.reason()).isEqualTo(Exited.Reason.EXITED);

@@ -141,11 +141,15 @@ void input_end_again(struct command *command, micros now) {
   look_again(command, now);
 }
 
-void input_push(struct command *command) {
+void input_push(struct command *command, micros now) {
+  command->input_look = NEVER;
   if (command->in < 0 || command->input_from == command->input_to) {
     return;
   }
   size_t taken = push(command, command->input + command->input_from, command->input_to - command->input_from);
+  if (taken == 0 && command->terminal) {
+    command->input_look = now + HUNG_UP_PAUSE; /* it is full, and nobody has it open */
+  }
   command->input_from += taken;
   command->input_owed += (uint32_t)taken;
   if (command->input_from == command->input_to) {

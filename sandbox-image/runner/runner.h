@@ -34,6 +34,8 @@ typedef uint64_t micros;
 #define NEVER UINT64_MAX
 /* After this time, the runner gives up on a killed tree. */
 #define KILL_TIME (2 * SECOND)
+/* When to look again at a terminal that nobody has open: poll does not wait for one that is hung up. */
+#define HUNG_UP_PAUSE (100 * MILLISECOND)
 
 micros clock_now(void);
 
@@ -137,6 +139,7 @@ struct command {
   uint32_t input_owed;    /* bytes to ask the worker for */
   char *input;            /* what the command does not accept yet */
   size_t input_from, input_to;
+  micros input_look;      /* when to write it, if poll is of no use */
 
   bool executed, tell_executed;
   micros tell_by;   /* at the latest */
@@ -178,7 +181,7 @@ void input_init(struct command *command);
 void input_give(struct command *command, const uint8_t *bytes, size_t length);
 void input_end(struct command *command, micros now);
 void input_end_again(struct command *command, micros now); /* to another reader of its terminal */
-void input_push(struct command *command); /* writes what is held */
+void input_push(struct command *command, micros now); /* writes what is held */
 void input_close(struct command *command);
 
 void output_drain(struct command *command);

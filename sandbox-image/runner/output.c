@@ -19,6 +19,9 @@ enum {
   ROUNDS = 8,
 };
 
+/* When to look again at a terminal that nobody has open: poll does not wait for one that is hung up. */
+#define HUNG_UP_PAUSE (100 * MILLISECOND)
+
 static uint8_t buffer[HEADER + MAX_PAYLOAD_OUT + 2 * DATA_ROOM];
 static size_t from, to;
 static bool blocked, gone, more;

@@ -34,8 +34,6 @@ typedef uint64_t micros;
 #define NEVER UINT64_MAX
 /* After this time, the runner gives up on a killed tree. */
 #define KILL_TIME (2 * SECOND)
-/* When to look again at a terminal that nobody has open: poll does not wait for one that is hung up. */
-#define HUNG_UP_PAUSE (100 * MILLISECOND)
 
 micros clock_now(void);
 

@@ -109,7 +109,7 @@ static struct command *place(uint32_t number) {
   memset(command, 0, sizeof *command);
   command->number = number;
   command->out.fd = command->err.fd = command->in = -1;
-  command->deadline = command->reader_look = NEVER;
+  command->deadline = command->reader_look = command->input_look = NEVER;
   command->state = GATHERING;
   commands_used = index < commands_used ? commands_used : index + 1;
   return command;
@@ -425,6 +425,9 @@ void commands_timers(micros now) {
     if (command->state == RUNNING && command->reader_look <= now) {
       input_end_again(command, now);
     }
+    if (command->state == RUNNING && command->input_look <= now) {
+      input_push(command, now);
+    }
     if (due == NULL && command->state == KILLING && command->kill_next <= now) {
       due = command;
     }
@@ -444,6 +447,7 @@ micros commands_next(void) {
       due = command->kill_next;
     } else if (command->state == RUNNING) {
       due = command->deadline < command->reader_look ? command->deadline : command->reader_look;
+      due = due < command->input_look ? due : command->input_look;
     }
     next = due < next ? due : next;
   }

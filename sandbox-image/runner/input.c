@@ -14,6 +14,10 @@ enum { INPUT_MEMORY = INPUT_WINDOW + 4096, END_OF_TRANSMISSION = 4 };
 #define FIRST_LOOK (50 * MILLISECOND)
 #define LAST_PAUSE (5 * SECOND)
 
+/* When to write again what was not accepted though poll did not wait. It does not wait for a terminal that nobody
+ * has open; nor, on gVisor, for a pipe with some room, which accepts up to 4 KiB as a whole only. */
+#define FULL_PAUSE (20 * MILLISECOND)
+
 void input_init(struct command *command) {
   command->input_owed = INPUT_WINDOW;
 }
@@ -141,11 +145,15 @@ void input_end_again(struct command *command, micros now) {
   look_again(command, now);
 }
 
-void input_push(struct command *command) {
+void input_push(struct command *command, micros now) {
+  command->input_look = NEVER;
   if (command->in < 0 || command->input_from == command->input_to) {
     return;
   }
   size_t taken = push(command, command->input + command->input_from, command->input_to - command->input_from);
+  if (taken == 0) {
+    command->input_look = now + FULL_PAUSE;
+  }
   command->input_from += taken;
   command->input_owed += (uint32_t)taken;
   if (command->input_from == command->input_to) {

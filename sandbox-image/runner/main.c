@@ -40,7 +40,8 @@ static int watch_all(int signals, int wake, micros now) {
   for (int i = 0; i < commands_used; i++) {
     const struct command *command = &commands[i];
     int at = FIRST_COMMAND + EACH * i;
-    watch(at, command->in, POLLOUT, command->state == RUNNING && command->input_from < command->input_to);
+    bool has_input = command->state == RUNNING && command->input_from < command->input_to;
+    watch(at, command->in, POLLOUT, has_input && command->input_look == NEVER);
     watch(at + 1, command->out.fd, POLLIN, output_wanted(command, &command->out, now));
     watch(at + 2, command->err.fd, POLLIN, output_wanted(command, &command->err, now));
   }
@@ -118,7 +119,7 @@ _Noreturn static void serve(int signals, int wake) {
       struct command *command = &commands[i];
       int at = FIRST_COMMAND + EACH * i;
       if (happened(at)) {
-        input_push(command);
+        input_push(command, now);
       }
       command->out.ready |= happened(at + 1);
       command->err.ready |= happened(at + 2);

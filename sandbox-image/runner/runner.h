@@ -137,6 +137,7 @@ struct command {
   uint32_t input_owed;    /* bytes to ask the worker for */
   char *input;            /* what the command does not accept yet */
   size_t input_from, input_to;
+  micros input_look;      /* when to write it, if poll is of no use */
 
   bool executed, tell_executed;
   micros tell_by;   /* at the latest */
@@ -178,7 +179,7 @@ void input_init(struct command *command);
 void input_give(struct command *command, const uint8_t *bytes, size_t length);
 void input_end(struct command *command, micros now);
 void input_end_again(struct command *command, micros now); /* to another reader of its terminal */
-void input_push(struct command *command); /* writes what is held */
+void input_push(struct command *command, micros now); /* writes what is held */
 void input_close(struct command *command);
 
 void output_drain(struct command *command);

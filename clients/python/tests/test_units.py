@@ -1066,7 +1066,10 @@ def test_what_may_be_done_twice_with_files_is_repeated(
     assert len({each["event_id"] for each in execs()}) == tries
 
 
-def test_a_write_that_is_killed_leaves_no_temporary_file(core: Core, tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [OSError("can't be read"), FileError("of another user", "can't be read")])
+def test_a_write_that_is_killed_leaves_no_temporary_file(
+    core: Core, tmp_path: Path, error: Exception
+) -> None:
     """Here, because its content can't be read to the end."""
     log = log_of(core)
 
@@ -1077,10 +1080,10 @@ def test_a_write_that_is_killed_leaves_no_temporary_file(core: Core, tmp_path: P
             while not os.listdir(tmp_path) and time.monotonic() < deadline:
                 time.sleep(0.005)
             it.kill()
-        raise OSError("can't be read")
+        raise error
 
     content: Any = SimpleNamespace(read=read)
-    with pytest.raises(OSError, match="can't be read"):
+    with pytest.raises(type(error), match="can't be read"):
         sandbox_of(core, new_user()).files.write(f"{tmp_path}/a", content)
     assert len(os.listdir(tmp_path)) == 1
     _, signal, removal = log.wait_published(3)

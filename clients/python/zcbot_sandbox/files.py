@@ -56,6 +56,9 @@ chmod -- "$4" "$3"
 mv -fT -- "$3" "$1"
 """
 
+#: The errors after which no such command has run, or it has removed its temporary file.
+_LEAVES_NOTHING = (InvalidRequestError, CommandNotStartedError, FileError)
+
 #: Arguments: source, start, size. Opening a FIFO would wait for a writer, and reading a device might never end.
 _READ = """
 if [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ]; then echo 'is not a regular file' >&2; exit 1; fi
@@ -132,10 +135,10 @@ class Files:
         command = ("bash", "-c", _WRITE, "write", target, directory, temporary, f"{mode:o}")
         try:
             size, result = self._write(path, command, data, timeout)
-        except (InvalidRequestError, CommandNotStartedError, FileError):
-            raise  # no command has run, or it has removed its temporary file
-        except BaseException:  # it is killed, and then it does not remove the file itself
-            self._sandbox.run_unattended("rm", "-f", "--", temporary)
+        except BaseException as e:
+            # A file that is read may raise any error. Then the command is killed, and does not remove it itself.
+            if not isinstance(data, IN_MEMORY) or not isinstance(e, _LEAVES_NOTHING):
+                self._sandbox.run_unattended("rm", "-f", "--", temporary)
             raise
         if result.stdout.strip() != str(size).encode():
             raise FileError(path, f"not all of the {size} bytes arrived")

@@ -194,7 +194,7 @@ final class ExecCommand implements Callable<Integer> {
     try (ExecForwarding forwarding = new ExecForwarding(input, session)) {
       forwarding.forwardSignals();
       if (exec.terminal() != null) {
-        forwarding.forwardSize(exec.terminal());
+        forwarding.forwardSize(exec.terminal(), ControllingTerminal::size);
       }
       if (interactive && tty) {
         forwarding.forwardKeys(in);

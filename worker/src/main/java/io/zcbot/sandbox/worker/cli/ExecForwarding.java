@@ -7,14 +7,14 @@ package io.zcbot.sandbox.worker.cli;
 import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.TerminalSize;
-import io.zcbot.sandbox.worker.cli.terminal.ControllingTerminal;
 import io.zcbot.sandbox.worker.cli.terminal.Signals;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Forwards signals, the terminal's size and standard input of this process to a running command.
@@ -58,21 +58,30 @@ final class ExecForwarding implements AutoCloseable {
   }
 
   /**
-   * Forwards changes of the terminal's size.
+   * Forwards changes of the terminal's size, also one from before this call.
    *
    * @param known the size that the command already has
+   * @param current looks at the terminal; null if its size is unknown
    */
-  synchronized void forwardSize(TerminalSize known) {
-    AtomicReference<TerminalSize> told = new AtomicReference<>(known);
-    handlings.push(
-        Signals.handle(
-            "WINCH",
-            () -> {
-              TerminalSize size = ControllingTerminal.size();
-              if (size != null && !size.equals(told.getAndSet(size))) {
-                send(new Input.Content.Resize(size));
-              }
-            }));
+  void forwardSize(TerminalSize known, Supplier<@Nullable TerminalSize> current) {
+    // each signal has a thread of its own, and the last one must tell the newest size
+    Runnable forward =
+        new Runnable() {
+          private TerminalSize told = known;
+
+          @Override
+          public synchronized void run() {
+            TerminalSize size = current.get();
+            if (size != null && !size.equals(told)) {
+              told = size;
+              send(new Input.Content.Resize(size));
+            }
+          }
+        };
+    synchronized (this) {
+      handlings.push(Signals.handle("WINCH", forward));
+    }
+    forward.run();
   }
 
   /** Forwards standard input on a background thread until it ends. */

@@ -5,12 +5,15 @@
 package io.zcbot.sandbox.worker.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.SampleEvents;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -27,20 +30,33 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.ResourceLock;
 
-/** Ctrl-C on a raw terminal, where it is an ordinary key; and signals to a process that hangs. */
+/**
+ * Ctrl-C on a raw terminal, where it is an ordinary key; signals to a process that hangs; and sizes
+ * of a terminal.
+ */
+@ResourceLock("SIGWINCH")
 class ExecForwardingTest {
   private static final Duration SHORT = Duration.ofMillis(500);
   private static final Duration LONG = Duration.ofSeconds(60);
+  private static final TerminalSize KNOWN = new TerminalSize(80, 24);
+  private static final TerminalSize LARGER = new TerminalSize(100, 30);
+  private static final TerminalSize LARGEST = new TerminalSize(120, 40);
 
   private final UserId user = new UserId(UUID.randomUUID());
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final BlockingQueue<Input.Content> sent = new LinkedBlockingQueue<>();
   @TempDir private Path directory;
   private LocalCommands log;
 
@@ -160,5 +176,66 @@ class ExecForwardingTest {
       CliProcess.signal(process, "TERM");
     } while (!process.waitFor(200, TimeUnit.MILLISECONDS));
     assertThat(process.exitValue()).isEqualTo(128 + 15);
+  }
+
+  private ExecForwarding sizes(Supplier<TerminalSize> current) {
+    Exec exec = SampleEvents.exec(user, true, "cat");
+    CommandLog recorder =
+        new PassingLog(log) {
+          @Override
+          public void publish(SandboxEvent event) {
+            sent.add(((Input) event).content());
+          }
+        };
+    ExecForwarding forwarding =
+        new ExecForwarding(
+            new CommandInput(recorder, user, exec.eventId()), session(exec, LONG, out));
+    forwarding.forwardSize(KNOWN, current);
+    return forwarding;
+  }
+
+  @Test
+  void aSizeThatChangedBeforeItWasWatchedIsSent() {
+    try (var _ = sizes(() -> LARGER)) {
+      assertThat(sent).containsExactly(new Input.Content.Resize(LARGER));
+    }
+  }
+
+  @Test
+  void theNewestSizeIsSentLast() throws Exception {
+    AtomicInteger looks = new AtomicInteger();
+    try (var _ =
+        sizes(
+            () ->
+                switch (looks.incrementAndGet()) {
+                  case 1 -> KNOWN;
+                  case 2 -> outdated();
+                  default -> LARGEST;
+                })) {
+      changeSize();
+      assertThat(sent.poll(60, TimeUnit.SECONDS)).isEqualTo(new Input.Content.Resize(LARGER));
+      assertThat(sent.poll(60, TimeUnit.SECONDS)).isEqualTo(new Input.Content.Resize(LARGEST));
+    }
+  }
+
+  /** The size of a terminal that is made larger before anyone learns of this one. */
+  private TerminalSize outdated() {
+    changeSize();
+    await().until(() -> !sent.isEmpty() || aHandlerWaits());
+    return LARGER;
+  }
+
+  private static void changeSize() {
+    try {
+      Commands.signal(ProcessHandle.current().pid(), "WINCH");
+    } catch (IOException | InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static boolean aHandlerWaits() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().equals("SIGWINCH handler"))
+        .anyMatch(thread -> thread.getState() == Thread.State.BLOCKED);
   }
 }

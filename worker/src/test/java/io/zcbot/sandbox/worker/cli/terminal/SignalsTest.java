@@ -10,7 +10,9 @@ import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.ResourceLock;
 
+@ResourceLock("SIGWINCH")
 class SignalsTest {
   @Test
   void aSignalIsHandled() throws Exception {

@@ -467,6 +467,22 @@ class RunnerProtocolIT {
     }
   }
 
+  /** It does not keep the runner busy either, although it is more than the terminal holds. */
+  @Test
+  void inputOfATerminalThatAllClosedIsForWhoOpensItAgain() throws Exception {
+    String script =
+        """
+        used() { awk '{print $14 + $15}' /proc/$(awk '{print $4}' /proc/$PPID/stat)/stat; }
+        terminal=$(tty); stty raw -echo; echo ready; exec </dev/null >/tmp/log 2>&1
+        sleep 0.5; before=$(used); sleep 2; ticks=$(($(used) - before))
+        exec <$terminal >$terminal; head -c 60000 | wc -c; echo $ticks""";
+    RunnerCommandView command = runner.start(Start.bash(script).inTerminal());
+    assertEnd(command.awaitOutput("ready").input(new byte[60000]), EXITED, 0);
+    assertThat(command.out()).startsWith("ready\n60000\n");
+    int ticks = Integer.parseInt(command.out().lines().toList().getLast());
+    assertThat(ticks).as("1/100 s of 2 s").isLessThan(20);
+  }
+
   @Test
   void aTerminalsSignalsGoToItsForeground() throws Exception {
     RunnerCommandView shell = runner.start(Start.of("bash", "--norc", "-i").inTerminal());

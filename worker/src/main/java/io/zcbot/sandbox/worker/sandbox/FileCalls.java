@@ -11,7 +11,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
-import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.LinkedTransferQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -70,16 +70,14 @@ public final class FileCalls {
     this(
         few,
         new ThreadPoolExecutor(
-            most,
+            1,
             most,
             KEPT_IDLE.toSeconds(),
             TimeUnit.SECONDS,
-            new LinkedBlockingQueue<>(),
-            Thread.ofPlatform().daemon().name("files-", 0).factory()),
+            new Waiting(),
+            Thread.ofPlatform().daemon().name("files-", 0).factory(),
+            (call, pool) -> pool.getQueue().add(call)),
         patience);
-    if (threads != null) {
-      threads.allowCoreThreadTimeOut(true);
-    }
   }
 
   private FileCalls(int few, @Nullable ThreadPoolExecutor threads, Duration patience) {
@@ -230,6 +228,24 @@ public final class FileCalls {
       case Error unexpected -> throw unexpected;
       case null, default -> throw new IllegalStateException("a call declares nothing else", thrown);
     };
+  }
+
+  /**
+   * The calls that wait for a thread. A pool offers a call before it starts another thread, and
+   * adds it if there can be no more.
+   */
+  private static final class Waiting extends LinkedTransferQueue<Runnable> {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public boolean offer(Runnable call) {
+      return tryTransfer(call); // to an idle thread
+    }
+
+    @Override
+    public boolean add(Runnable call) {
+      return super.offer(call);
+    }
   }
 
   private final class Task<T extends @Nullable Object> extends FutureTask<T> {

@@ -15,6 +15,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -210,6 +212,53 @@ class FileCallsTest {
     away.countDown();
     answered(() -> one.run(THREE, () -> {}));
     assertThat(made).isFalse();
+  }
+
+  @Test
+  void aCallForWhichThereIsNoThreadYetWaitsForItsTurn() throws Exception {
+    FileCalls one = new FileCalls(1, 1, LONG);
+    CountDownLatch hangs = new CountDownLatch(1);
+    FutureTask<Boolean> first =
+        new FutureTask<>(
+            () ->
+                one.at(
+                    ONE,
+                    () -> {
+                      hangs.countDown();
+                      hang();
+                      return true;
+                    }));
+    Thread.ofVirtual().start(first);
+    hangs.await();
+    FutureTask<Boolean> second = new FutureTask<>(() -> one.at(TWO, () -> true));
+    Thread waiting = Thread.ofVirtual().start(second);
+    await().atMost(LONG).until(() -> isIdle(waiting));
+
+    away.countDown();
+
+    assertThat(first.get(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(second.get(60, TimeUnit.SECONDS)).isTrue();
+  }
+
+  private static boolean isIdle(Thread thread) {
+    return thread.getState() == Thread.State.WAITING
+        || thread.getState() == Thread.State.TIMED_WAITING;
+  }
+
+  /** Each thread costs the host a process. */
+  @Test
+  void callsOneAfterAnotherUseTheSameThreads() throws Exception {
+    FileCalls many = new FileCalls(8, 64, LONG);
+    Set<Thread> used = ConcurrentHashMap.newKeySet();
+    for (int i = 0; i < 20; i++) {
+      used.add(many.at(ONE, Thread::currentThread));
+      await()
+          .pollInterval(Duration.ofMillis(1))
+          .atMost(LONG)
+          .until(() -> used.stream().allMatch(FileCallsTest::isIdle));
+    }
+
+    assertThat(used).hasSizeLessThanOrEqualTo(2);
   }
 
   private void hangsAt(FileCalls calls, CountDownLatch hangs) {

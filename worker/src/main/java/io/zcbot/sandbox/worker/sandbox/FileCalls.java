@@ -51,7 +51,7 @@ public final class FileCalls {
   /** Calls that were given up and have not returned. */
   private final Set<Task<?>> hanging = ConcurrentHashMap.newKeySet();
 
-  /** When the last call returned or failed. */
+  /** When the last call returned, or failed before it was given up. */
   private volatile long answered = System.nanoTime();
 
   /** Creates the calls of one workspace root. */
@@ -185,14 +185,6 @@ public final class FileCalls {
     }
   }
 
-  private <T extends @Nullable Object> T answer(Call<T> call) throws IOException {
-    try {
-      return call.make();
-    } finally {
-      answered = System.nanoTime(); // before its caller, or the caller's next call, can know
-    }
-  }
-
   private <T extends @Nullable Object> T giveUp(Task<T> task, ThreadPoolExecutor pool)
       throws IOException {
     hanging.add(task); // before the cancellation, since the end of the task removes it
@@ -253,7 +245,7 @@ public final class FileCalls {
     private final long begun = System.nanoTime();
 
     Task(Path path, Call<T> call) {
-      super(() -> answer(call));
+      super(call::make);
       this.path = path;
     }
 
@@ -271,6 +263,7 @@ public final class FileCalls {
     /** Called with what the call returned; closes it if nobody gets it. */
     @Override
     protected void set(T returned) {
+      answered = System.nanoTime(); // before its caller, or the caller's next call, can know
       super.set(returned);
       if (isCancelled() && returned instanceof AutoCloseable left) {
         try {
@@ -279,6 +272,15 @@ public final class FileCalls {
           log.warn("what was made late of {} could not be undone: {}", path, e.getMessage());
         }
       }
+    }
+
+    /** Called with how the call failed; that is no answer if the interrupt may have ended it. */
+    @Override
+    protected void setException(Throwable thrown) {
+      if (!isCancelled()) {
+        answered = System.nanoTime();
+      }
+      super.setException(thrown);
     }
   }
 }

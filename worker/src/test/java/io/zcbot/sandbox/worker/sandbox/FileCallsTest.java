@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.sandbox;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.sandbox.FileCalls.UnansweredException;
@@ -22,6 +23,7 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.awaitility.core.ThrowingRunnable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -160,6 +162,19 @@ class FileCallsTest {
                 .isInstanceOf(UnansweredException.class)
                 .hasMessageContaining("is not tried while 1 calls"));
     many.run(THREE, () -> {});
+  }
+
+  @Test
+  void aCallThatEndsBecauseItIsGivenUpIsNoAnswer() {
+    FileCalls many = new FileCalls(1, 8, Duration.ofSeconds(2));
+    assertThatThrownBy(() -> many.run(ONE, this::hang)).isInstanceOf(UnansweredException.class);
+    assertThatThrownBy(() -> many.run(TWO, () -> uninterrupted(away)))
+        .isInstanceOf(UnansweredException.class);
+
+    AtomicReference<Throwable> other = new AtomicReference<>();
+    answered(() -> many.run(TWO, () -> other.set(catchThrowable(() -> many.run(THREE, () -> {})))));
+
+    assertThat(other.get()).hasMessageContaining("is not tried while 1 calls");
   }
 
   /** As of a refill and a sweep, of which the second began before the first was given up. */

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Place;
@@ -43,6 +44,9 @@ import org.slf4j.LoggerFactory;
 public final class PreviousRun {
   private static final Logger log = LoggerFactory.getLogger(PreviousRun.class);
 
+  /** Each is waited for in turn, while other workers take this one for dead. */
+  private static final int MOST_UNANSWERED = 2;
+
   private final Engine engine;
   private final SandboxEngine sandboxes;
   private final Registry registry;
@@ -51,6 +55,9 @@ public final class PreviousRun {
   private final Workspaces workspaces;
   private final IdleTtls idleTtls;
   private final Time time;
+
+  /** How many workspaces did not answer. */
+  private int unanswered;
 
   public PreviousRun(
       Engine engine,
@@ -222,12 +229,20 @@ public final class PreviousRun {
   /**
    * Prepares the workspace as an ensure does, with the current limits. A temporary failure ends
    * nothing: the workspace was fine when the sandbox was made, and the next ensure prepares it.
+   * Once a few did not answer, the others are left to their next ensures as well.
    */
   private boolean hasWorkspace(UserId user) {
+    if (unanswered >= MOST_UNANSWERED) {
+      log.warn("the workspace of {} is not tried before its next ensure, as others hang", user);
+      return true;
+    }
     try {
       Path _ = workspaces.prepare(user);
       return true;
     } catch (IOException e) {
+      if (e instanceof FileCalls.UnansweredException) {
+        unanswered++;
+      }
       boolean passes = HostShortage.mayPass(e);
       log.warn(
           "could not use the workspace of {}, {}: {}",

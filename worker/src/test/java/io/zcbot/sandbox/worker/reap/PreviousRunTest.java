@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
@@ -283,6 +284,24 @@ class PreviousRunTest extends InAWorld {
     assertThat(world.reaped()).isEmpty();
     world.quota = _ -> {};
     assertThat(world.ready(ANNA).containerId()).isEqualTo(id);
+  }
+
+  /** Or a start waits for one after another, while other workers announce all sandboxes lost. */
+  @Test
+  void howeverManyWorkspacesHangTheStartWaitsForTwo() throws Exception {
+    world = new World(root, 4, null);
+    for (int i = 1; i <= 4; i++) {
+      world.ready(World.user(i));
+    }
+    AtomicInteger tries = new AtomicInteger();
+    world.quota =
+        _ -> {
+          tries.incrementAndGet();
+          throw new FileCalls.UnansweredException("no answer");
+        };
+    assertThat(adopt()).isEqualTo(4);
+    assertThat(tries).hasValue(2);
+    assertThat(world.reaped()).isEmpty();
   }
 
   @ParameterizedTest

@@ -53,7 +53,7 @@ class ActivityFollowerTest {
 
   private MockConsumer<byte[], byte[]> consumer() {
     MockConsumer<byte[], byte[]> consumer =
-        new MockConsumer<>("earliest") {
+        new WaitingConsumer() {
           @Override
           public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
               Map<TopicPartition, Long> times, Duration timeout) {

@@ -102,7 +102,7 @@ class CommandFollowerTest {
     }
   }
 
-  private static final class Broker extends MockConsumer<byte[], byte[]> {
+  private static final class Broker extends WaitingConsumer {
     /** The commits. The real consumer does not forget them with an assignment. */
     final Map<TopicPartition, OffsetAndMetadata> commits = new ConcurrentHashMap<>();
 
@@ -126,10 +126,6 @@ class CommandFollowerTest {
     volatile int epochOfRest = 1;
 
     volatile long startOfRest;
-
-    Broker() {
-      super("earliest");
-    }
 
     @Override
     public synchronized void commitSync(

@@ -50,12 +50,14 @@ import org.apache.kafka.common.record.TimestampType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Execs are read in the partitions that the intake owns, only while it owns them. */
+@Order(2)
 class CommandFollowerTest {
   private static final int PARTITIONS = 4;
   private static final KeyPartitions HOMES = new KeyPartitions(PARTITIONS);

@@ -578,6 +578,7 @@ class CommandFollowerTest {
     own(HOME);
     awaitAssigned(HOME);
     consumer.unreached.clear();
+    ahead.addAndGet(Duration.ofSeconds(5).toNanos()); // the pause between two questions
     awaitAssigned(HOME, ELSEWHERE);
     await().until(() -> follower.problem() == null);
   }

@@ -36,7 +36,6 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -70,7 +69,7 @@ class CommandCallTest {
           return sent;
         }
       };
-  private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("none");
+  private final WaitingConsumer consumer = new WaitingConsumer();
   private final UserId user = Samples.user();
   private volatile boolean isAcknowledging = true;
 

@@ -200,7 +200,7 @@ class Core:
         while not self._closing.is_set():
             try:
                 act()
-            except Exception:  # noqa: BLE001 - one record or one call must not end all others
+            except BaseException:  # noqa: BLE001 - a callback is the user's, and others wait
                 logger.exception("a record, a delivery or a deadline could not be handled; please report this")
                 time.sleep(_TICK)
 

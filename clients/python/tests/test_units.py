@@ -816,6 +816,19 @@ def test_a_command_whose_answer_may_not_be_read_any_more_is_killed(core: Core) -
     assert (signal["exec_id"], signal["signal"]) == (call.id, "KILL")
 
 
+def test_a_refusal_to_show_output_does_no_harm_to_a_command_that_has_ended(core: Core) -> None:
+    """Its result is known, and the rest of its output may have been read already."""
+    log, user = log_of(core), new_user()
+    call = command(user, stream=True)
+    core.begin(call)
+    log.exited(user, call.id, "exited", exit_code=3, output_count=1)
+    core.refused(LogError("sandbox.output can't be read"), {"output"})
+    log.answer("output", user, exec_id=call.id, seq=0, stream="stdout", data="all")
+    result = Run(core, call, None).result()
+    assert (result.exit_code, result.stdout) == (3, b"all")
+    log.wait_published(1)
+
+
 def outcome(act: Callable[[], object]) -> Future[object]:
     """Returns the outcome of a call that may never end if there is an error."""
     future: Future[object] = Future()

@@ -186,7 +186,7 @@ class Core:
         taker.take(kind, key, value)
 
     def refused(self, error: LogError, kinds: set[str]) -> None:
-        """Fails the calls whose answers are of kinds that cannot be read, and kills their commands."""
+        """Fails the calls that wait for an answer of a kind that cannot be read, and kills their commands."""
         logger.warning("%s", error)
         self._in_flight.refused(error, kinds)
 

@@ -443,11 +443,13 @@ def test_retries_end_with_the_deadline(core: Core) -> None:
 def test_a_command_whose_second_attempt_is_not_answered_may_have_run(core: Core) -> None:
     """A caller who was told that nothing ran would run it twice."""
     log, user = log_of(core), new_user()
-    call = command(user, wait=5)
+    call = command(user)
     core.begin(call)
     (first,) = log.wait_published(1)
     log.exited(user, first["event_id"], "rejected", retryable=True)
-    assert isinstance(call.future.exception(PATIENCE), NoAnswerError)
+    log.wait_published(2)
+    core._in_flight._expire(call)  # as at its deadline
+    assert isinstance(call.future.exception(0), NoAnswerError)
     _, second, signal = log.wait_published(3)
     assert (signal["exec_id"], signal["signal"]) == (second["event_id"], "KILL")
 
@@ -913,6 +915,27 @@ def test_input_that_is_not_stored_keeps_nobody_beyond_the_deadline(
     error = run_with_input(new_user(), 0.5).exception(PATIENCE)
     assert isinstance(error, NoAnswerError)
     assert "no answer to " in str(error)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda core, call: Run(core, call, None).begin(),
+        lambda core, call: asyncio.run(AsyncRun(core, call, None).begin()),
+    ],
+)
+def test_the_input_of_a_command_that_has_ended_gets_no_end(
+    core: Core, begin: Callable[[Core, ExecCall], None]
+) -> None:
+    log, user = log_of(core), new_user()
+    log.stores_input = False
+    call = command(user)
+    call.long_input = b"more than fits into the exec"
+    begun = outcome(lambda: begin(core, call))
+    log.wait_published(2)
+    log.exited(user, call.id, "exited", exit_code=0)
+    begun.result(PATIENCE)
+    log.wait_published(2)
 
 
 async def test_asyncio_input_ends_with_its_command(core: Core) -> None:

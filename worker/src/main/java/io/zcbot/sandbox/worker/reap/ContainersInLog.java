@@ -31,11 +31,11 @@ public record ContainersInLog(Engine engine, SandboxLog log) {
    * were never announced.
    */
   public Set<String> announced(List<Container> containers) throws EngineException {
-    Map<String, LiveSandbox> listed = listed(containers);
+    Set<String> announced = new HashSet<>(listed(containers).keySet());
     List<Container> unlisted =
-        containers.stream().filter(each -> !listed.containsKey(each.id())).toList();
-    Announcements said = announcements(unlisted, listed);
-    Set<String> announced = new HashSet<>(listed.keySet());
+        containers.stream().filter(each -> !announced.contains(each.id())).toList();
+    // They may have been announced when there were fewer partitions.
+    Announcements said = announcements(unlisted, partitions());
     unlisted.stream().map(Container::id).filter(said::isOpen).forEach(announced::add);
     return announced;
   }
@@ -46,12 +46,13 @@ public record ContainersInLog(Engine engine, SandboxLog log) {
     return users.isEmpty() ? Map.of() : log.live(homes(users), users, false).running();
   }
 
-  /**
-   * Reads announcements since the first container was started, which a listing lacks. Those of a
-   * container lie in the partition of its entry. A container without an entry may have been
-   * announced when there were fewer partitions, so all are read.
-   */
-  Announcements announcements(List<Container> containers, Map<String, LiveSandbox> listed)
+  /** Reads what was announced in the partitions in which their users' records lie now. */
+  Announcements announcedAtHome(List<Container> containers) throws EngineException {
+    return announcements(containers, homes(users(containers)));
+  }
+
+  /** Reads announcements since the first container was started, which a listing lacks. */
+  private Announcements announcements(List<Container> containers, Set<Integer> partitions)
       throws EngineException {
     Instant since = null;
     for (Container container : containers) {
@@ -64,8 +65,7 @@ public record ContainersInLog(Engine engine, SandboxLog log) {
     if (since == null || users.isEmpty()) {
       return new Announcements(users); // none ever ran for a user
     }
-    boolean areListed = listed.keySet().containsAll(users.keySet());
-    return log.announced(areListed ? homes(users) : partitions(), users, since);
+    return log.announced(partitions, users, since);
   }
 
   private static Map<String, UserId> users(List<Container> containers) {

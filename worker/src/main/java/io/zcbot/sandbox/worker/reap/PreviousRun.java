@@ -27,7 +27,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -103,8 +102,9 @@ public final class PreviousRun {
     ContainersInLog inLog = new ContainersInLog(engine, log);
     Map<String, LiveSandbox> listed = inLog.listed(left);
     // The table may lack an entry, or have one of a sandbox that was never announced ready, or
-    // whose end another worker announced before it was killed. So announcements decide.
-    Announcements said = inLog.announcements(left, listed);
+    // whose end another worker announced before it was killed. So announcements decide, but
+    // not those from when there were fewer partitions, which the user's worker of now doesn't see.
+    Announcements said = inLog.announcedAtHome(left);
     List<Container> rest = new ArrayList<>();
     for (Container each : left) {
       LiveSandbox entry = listed.get(each.id());
@@ -112,12 +112,8 @@ public final class PreviousRun {
         rest.add(each);
       }
     }
-    Set<String> announced = new HashSet<>();
-    for (Container each : rest) {
-      if (said.isOpen(each.id()) || (listed.containsKey(each.id()) && !said.isReaped(each.id()))) {
-        announced.add(each.id());
-      }
-    }
+    Set<String> announced = inLog.announced(rest);
+    announced.removeIf(said::isReaped);
     purge.endAll(rest, announced);
     return registry.size();
   }

@@ -361,9 +361,17 @@ class PreviousRunTest extends InAWorld {
     private final SandboxLog log;
     final List<Set<Integer>> live = new ArrayList<>();
     final List<Set<Integer>> announced = new ArrayList<>();
+    private final int elsewhere;
 
+    /** All events lie where their users' records are. */
     TwelvePartitions(SandboxLog log) {
+      this(log, -1);
+    }
+
+    /** All events lie in one partition. */
+    TwelvePartitions(SandboxLog log, int elsewhere) {
       this.log = log;
+      this.elsewhere = elsewhere;
     }
 
     @Override
@@ -386,7 +394,9 @@ class PreviousRunTest extends InAWorld {
     public Announcements announced(
         Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
       announced.add(partitions);
-      return log.announced(partitions, containers, since);
+      return elsewhere < 0 || partitions.contains(elsewhere)
+          ? log.announced(partitions, containers, since)
+          : new Announcements(containers);
     }
   }
 
@@ -400,6 +410,26 @@ class PreviousRunTest extends InAWorld {
     assertThat(adopted).isEqualTo(1);
     assertThat(log.live).containsExactly(home);
     assertThat(log.announced).containsExactly(home);
+  }
+
+  /** Another worker may own its user's partition of now, where nothing tells of the sandbox. */
+  @Test
+  void whatWasAnnouncedBeforePartitionsWereRaisedIsNotAdoptedButAnnouncedPurged() throws Exception {
+    String id = world.ready(ANNA).containerId();
+    world.live.clear(); // the entry lies in the former partition, where it does not count
+    world.reboot();
+    int home = new TwelvePartitions(world.sandboxLog()).partitionOf(ANNA);
+    TwelvePartitions log = new TwelvePartitions(world.sandboxLog(), (home + 1) % 12);
+    int adopted = world.domain.previousRun().adopt(log, log::partitionOf, world.now);
+    assertThat(adopted).isZero();
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.containerId()).isEqualTo(id);
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.PURGED);
+            });
   }
 
   /** Its ready lies where its user's records were when there were fewer partitions. */

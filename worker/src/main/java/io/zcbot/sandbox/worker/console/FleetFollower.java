@@ -209,7 +209,7 @@ final class FleetFollower implements AutoCloseable {
   private boolean isChanged(Consumer<byte[], byte[]> consumer) {
     try {
       Partitions now = partitions(consumer);
-      return now == null || !now.areRead(consumer.assignment());
+      return now == null || now.shouldReplace(consumer.assignment());
     } catch (TimeoutException _) {
       return false;
     }

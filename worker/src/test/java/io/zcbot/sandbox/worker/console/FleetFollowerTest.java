@@ -120,6 +120,7 @@ class FleetFollowerTest {
       long before = polls.get();
       await("reads on").until(() -> polls.get() > before + 1);
 
+      leaderless = Set.of();
       raisedTo.incrementAndGet();
       lookAgain();
       await("begins anew").until(consumer::closed);
@@ -182,6 +183,27 @@ class FleetFollowerTest {
       lookAgain();
       await().atMost(LIMIT).until(() -> fleet.overview().get("upTo").asLong() > 0);
       assertThat(fleet.overview().get("problem").asText()).isEmpty();
+    }
+  }
+
+  /** Read anew at once, the topics would be read without that partition. */
+  @Test
+  void whatIsKnownOfAPartitionThatLostItsLeaderIsNotForgotten() throws Exception {
+    TestFleet fleet = new TestFleet();
+    fleet.fleet.following(FollowState.STARTING);
+    try (FleetFollower _ = following(fleet, EmptyTopics::new)) {
+      await().atMost(LIMIT).until(() -> fleet.overview().get("upTo").asLong() > 0);
+      fleet.live(1, 100);
+      leaderless = Set.of(LIVE);
+      raisedTo.incrementAndGet();
+      lookAgain();
+      long before = polls.get();
+      await().atMost(LIMIT).until(() -> polls.get() > before + 1);
+      assertThat(fleet.overview().get("sandboxes").asInt()).isOne();
+
+      leaderless = Set.of();
+      lookAgain();
+      await().atMost(LIMIT).until(() -> fleet.overview().get("sandboxes").asInt() == 0);
     }
   }
 

@@ -224,6 +224,43 @@ class FleetFollowerTest {
     }
   }
 
+  /** Three records are read, each of which takes 20 minutes. */
+  @Test
+  void aSlowBeginningIsNoSleep() {
+    TopicPartition busy = new TopicPartition(RAISED, 0);
+    AtomicLong begun = new AtomicLong();
+    class SlowTopics extends EmptyTopics {
+      @Override
+      public synchronized Map<TopicPartition, Long> endOffsets(
+          Collection<TopicPartition> partitions, Duration timeout) {
+        return partitions.stream()
+            .collect(Collectors.toMap(each -> each, each -> each.equals(busy) ? 3L : 0L));
+      }
+
+      @Override
+      public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+          Map<TopicPartition, Long> times, Duration timeout) {
+        return Map.of(busy, new OffsetAndTimestamp(0, 0));
+      }
+
+      @Override
+      public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+        sleep(Duration.ofMinutes(20));
+        seek(busy, Math.min(3, position(busy) + 1));
+        return super.poll(timeout);
+      }
+    }
+    Supplier<Consumer<byte[], byte[]>> topics =
+        () -> {
+          begun.incrementAndGet();
+          return new SlowTopics();
+        };
+    try (FleetFollower _ = following(new TestFleet(), topics)) {
+      await().atMost(LIMIT).until(() -> polls.get() > 10);
+      assertThat(begun).hasValue(1);
+    }
+  }
+
   /** The monotonic clock stands still while the machine sleeps. */
   private void sleep(Duration time) {
     millis.addAndGet(time.toMillis());

@@ -14,6 +14,8 @@ import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -65,10 +67,14 @@ class ConsoleIT {
   }
 
   private static void awaitText(String css, String wanted) {
+    awaitText(browser, css, wanted);
+  }
+
+  private static void awaitText(Browser page, String css, String wanted) {
     await()
         .atMost(DEADLINE)
         .ignoreExceptions()
-        .untilAsserted(() -> assertThat(browser.text(css)).contains(wanted));
+        .untilAsserted(() -> assertThat(page.text(css)).contains(wanted));
   }
 
   private static void choose(String table) {
@@ -188,5 +194,30 @@ class ConsoleIT {
         .describedAs("milliseconds of a frame")
         .isLessThan(50);
     awaitText("#status", "all until");
+  }
+
+  /** A use of that sandbox and an answer to that ensure may be in the partition. */
+  @Test
+  void whileAPartitionIsLeftOutNothingIsSaidToBeLate() throws Exception {
+    TestFleet known = new TestFleet();
+    known.live(1, 3600);
+    known.ensure(2, "n2", 300);
+    known.fleet.following(new FollowState(0, 0, "left out until they have a leader: [x-1]"));
+    InetSocketAddress anywhere = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
+    try (ConsoleServer server = ConsoleServer.start(anywhere, null, known.fleet);
+        Browser page = new Browser()) {
+      page.open("http://127.0.0.1:" + server.address().getPort() + "/");
+      awaitText(page, "#status", "not everything is known");
+      awaitText(page, "#card-watermark", "?");
+      assertThat(page.text("#card-watermark")).doesNotContain("unanswered");
+      awaitText(page, ".row", "due");
+      assertThat(page.text(".row")).doesNotContain("overdue");
+
+      known.fleet.following(new FollowState(TestFleet.NOW.toEpochMilli(), 0, ""));
+      awaitText(page, "#status", "all until");
+      awaitText(page, "#card-watermark", "1 unanswered");
+      awaitText(page, "#card-watermark", "5 m");
+      awaitText(page, ".row", "overdue");
+    }
   }
 }

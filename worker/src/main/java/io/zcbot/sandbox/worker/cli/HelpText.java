@@ -52,11 +52,10 @@ final class HelpText {
     List<String> keys = keysOf(help.commandSpec().qualifiedName());
     return keys.isEmpty()
         ? ""
-        : wrapped(
-            Setting.help(keys.toArray(String[]::new)), help.commandSpec().usageMessage().width());
+        : wrapped(Setting.help(keys), help.commandSpec().usageMessage().width());
   }
 
-  /** Returns the prefixes of the settings that a command reads. */
+  /** Returns the settings that a command reads, as {@link Setting#help} wants them. */
   private static List<String> keysOf(String command) {
     return switch (command) {
       case "sandbox run", "sandbox standalone", "sandbox doctor" -> List.of("ZCBOT_");
@@ -64,7 +63,9 @@ final class HelpText {
           List.of(
               KAFKA,
               TOPIC_PREFIX,
+              "ZCBOT_ENGINE_TIMEOUT",
               "ZCBOT_SANDBOX_IDLE_TTL",
+              "ZCBOT_SANDBOX_IDLE_TTL_MAX",
               "ZCBOT_SANDBOX_IMAGE",
               "ZCBOT_SANDBOX_RUNTIME",
               "ZCBOT_SANDBOX_MEMORY",
@@ -77,11 +78,13 @@ final class HelpText {
               "ZCBOT_SANDBOX_FIREWALL",
               "ZCBOT_SANDBOX_EGRESS",
               "ZCBOT_SANDBOX_DNS",
-              "ZCBOT_SANDBOX_FLOW",
+              "ZCBOT_SANDBOX_FLOWS",
+              "ZCBOT_SANDBOX_FLOW_RATE",
               "ZCBOT_SANDBOX_SMTP",
               "ZCBOT_PG_IPS");
-      case "sandbox get", "sandbox topics check" ->
-          List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_SANDBOX_IDLE_TTL");
+      case "sandbox get" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_SANDBOX_IDLE_TTL");
+      case "sandbox topics check" ->
+          List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_SANDBOX_IDLE_TTL", "ZCBOT_SANDBOX_IDLE_TTL_MAX");
       case "sandbox console" ->
           List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_GROUP", "ZCBOT_SANDBOX_IDLE_TTL", "ZCBOT_CONSOLE_");
       case "sandbox purge" ->
@@ -91,6 +94,7 @@ final class HelpText {
               "ZCBOT_GROUP",
               "ZCBOT_WORKER_ID",
               "ZCBOT_HOST",
+              "ZCBOT_ENGINE_TIMEOUT",
               "ZCBOT_WORKSPACE_ROOT",
               "ZCBOT_OPS_ADDRESS");
       case "sandbox audit" ->
@@ -107,7 +111,12 @@ final class HelpText {
               "ZCBOT_RESTART");
       case "sandbox usage" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_ENSURE_EXPIRY", "ZCBOT_RESTART");
       case "sandbox topics create" ->
-          List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_TOPICS_", "ZCBOT_SANDBOX_IDLE_TTL");
+          List.of(
+              KAFKA,
+              TOPIC_PREFIX,
+              "ZCBOT_TOPICS_",
+              "ZCBOT_SANDBOX_IDLE_TTL",
+              "ZCBOT_SANDBOX_IDLE_TTL_MAX");
       case "sandbox topics acls" ->
           List.of("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", TOPIC_PREFIX, "ZCBOT_GROUP");
       case "sandbox topics", "sandbox dead-letters", "sandbox completion", "sandbox help" ->

@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.config;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -46,16 +45,19 @@ public record Setting(
   /**
    * Formats settings for the command line's help.
    *
-   * @param beginnings prefixes of the keys to show; none shows all
+   * @param keys those to show; one that ends in an underscore is the beginning of several
    */
-  public static String help(String... beginnings) {
+  public static String help(List<String> keys) {
     return all().stream()
-        .filter(
-            s -> beginnings.length == 0 || Arrays.stream(beginnings).anyMatch(s.key::startsWith))
+        .filter(s -> keys.stream().anyMatch(s::isMeantBy))
         .map(
             s ->
                 "  %s (%s)\n      %s\n      Must be %s.\n"
                     .formatted(s.key, s.fallback, s.meaning, s.allowed))
         .collect(Collectors.joining("", "\nEnvironment (defaults in parentheses):\n", ""));
+  }
+
+  private boolean isMeantBy(String wanted) {
+    return wanted.endsWith("_") ? key.startsWith(wanted) : key.equals(wanted);
   }
 }

@@ -163,6 +163,7 @@ final class FleetFollower implements AutoCloseable {
 
   private void followOn(Consumer<byte[], byte[]> consumer, Partitions found, long begun) {
     Probe probe = null;
+    long left = 0;
     long heard = begun;
     long counted = nanos.getAsLong();
     long probeAt = counted;
@@ -178,17 +179,22 @@ final class FleetFollower implements AutoCloseable {
       }
       if (probe == null && now - probeAt >= 0) {
         probe = probe(consumer, clock.millis());
+        left = Long.MAX_VALUE;
         // Without an answer, the probe took seconds in which nothing was read.
         Duration pause = probe == null ? PROBE_AGAIN : PROBE_EVERY;
         probeAt = nanos.getAsLong() + pause.toNanos();
       }
       if (probe != null) {
-        if (probe.at - heard > LONGEST_AWAY.toMillis()) {
-          log.info("Kafka was not heard of for long: reading the topics anew");
-          return;
-        }
-        heard = probe.at;
         long behind = behind(consumer, probe.ends);
+        if (behind < left) { // heard: a new probe, or records on the way to it
+          long at = clock.millis();
+          if (at - heard > LONGEST_AWAY.toMillis()) {
+            log.info("Kafka was not heard of for long: reading the topics anew");
+            return;
+          }
+          heard = at;
+          left = behind;
+        }
         boolean isAllKnown = behind == 0 && found.leaderless().isEmpty();
         state = new FollowState(isAllKnown ? probe.at : state.upTo(), behind, found.problem());
         fleet.following(state);
@@ -209,7 +215,7 @@ final class FleetFollower implements AutoCloseable {
   private boolean isChanged(Consumer<byte[], byte[]> consumer) {
     try {
       Partitions now = partitions(consumer);
-      return now == null || !now.areRead(consumer.assignment());
+      return now == null || now.shouldReplace(consumer.assignment());
     } catch (TimeoutException _) {
       return false;
     }

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.console;
 
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashSet;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -33,11 +33,12 @@ record Partitions(List<TopicPartition> led, List<TopicPartition> leaderless) {
     return Stream.concat(led.stream(), leaderless.stream());
   }
 
-  /** Whether these are what is read already. What has lost its leader is read on. */
-  boolean areRead(Set<TopicPartition> read) {
-    Set<TopicPartition> readable = new HashSet<>(read);
-    leaderless.forEach(readable::remove);
-    return readable.equals(Set.copyOf(led));
+  /**
+   * Whether to read these instead of what is read. Not while one of that has lost its leader: it
+   * could not be read anew, and what is known of it would be lost.
+   */
+  boolean shouldReplace(Set<TopicPartition> read) {
+    return Collections.disjoint(leaderless, read) && !read.equals(Set.copyOf(led));
   }
 
   /** Says what can't be read; empty if all can. */

@@ -22,7 +22,7 @@ const reapAt = row => (row.commands > 0 ? Infinity : row.lastUse + row.idleTtl);
 function stateOf(row, at) {
   if (row.commands > 0) return 'running';
   if (row.expiringAt > at && row.expiringAt > row.lastUse + 1000) return 'expiring';
-  if (at - reapAt(row) > OVERDUE_AFTER) return 'overdue';
+  if (fleet && fleet.upTo - reapAt(row) > OVERDUE_AFTER) return 'overdue'; // later, it may have been used unnoticed
   if (at >= reapAt(row)) return 'due';
   return at - row.lastUse > IDLE_AFTER ? 'idle' : 'active';
 }
@@ -116,7 +116,7 @@ Object.entries(tables).forEach(([name, table], i) => {
   table.view = new Table(table.columns, {
     sort: table.sort,
     now,
-    empty: () => (byId('search').value ? 'Nothing is found.' : fleet && fleet.upTo ? table.empty : 'Reading the topics …'),
+    empty: () => (byId('search').value ? 'Nothing is found.' : fleet && fleet.upTo ? table.empty : fleet && fleet.problem ? 'Not everything is known.' : 'Reading the topics …'),
     open: row => (name === 'hosts' ? find(row.host) : show(row.user)),
   });
   table.tab = make('button', '', table.title);
@@ -199,9 +199,11 @@ function spark(name, values) {
   parts.line.setAttribute('points', values.map((v, i) => (i * 100 / (values.length - 1)).toFixed(1) + ',' + (29 - 28 * v / top).toFixed(1)).join(' '));
 }
 
+// Before everything is known, the answers may be what is missing.
+const unanswered = open => (fleet.upTo ? open + ' unanswered' : '');
+
 function showCards() {
   if (!fleet) return;
-  const at = now();
   let running = 0;
   for (const row of sandboxes.values()) if (row.commands > 0) running++;
   put('sandboxes', count(fleet.sandboxes), running + ' run commands' + (fleet.omitted ? ', too many to show all' : ''), fleet.omitted ? 'warn' : '');
@@ -209,7 +211,7 @@ function showCards() {
   const places = known.reduce((sum, host) => sum + free(host), 0);
   const hosts = lists.hosts.length + (lists.hosts.length === 1 ? ' host' : ' hosts');
   put('places', known.length ? count(places) : '?', 'on ' + hosts, known.length && !places ? 'bad' : '');
-  put('commands', count(fleet.commands), fleet.openExecs + ' unanswered');
+  put('commands', count(fleet.commands), unanswered(fleet.openExecs));
   const done = fleet.series.slice(-7, -1);
   const rate = done.reduce((sum, step) => sum + step[0], 0) / 60;
   put('rate', rate.toFixed(rate < 10 ? 1 : 0) + ' /s', 'last 10 min');
@@ -223,8 +225,8 @@ function showCards() {
   const missing = fleet.groupProblem ? 0 : lists.hosts.filter(host => host.partitions < 0 && host.used > 0).length;
   put('lag', fleet.lag < 0 ? '?' : count(fleet.lag), fleet.groupProblem || workers + ' workers' + (missing ? ', ' + missing + ' gone' : ''),
     fleet.groupProblem ? '' : workers === 0 || missing ? 'bad' : fleet.lag > 1000 ? 'warn' : '');
-  const oldest = fleet.oldestEnsure ? at - fleet.oldestEnsure : 0;
-  put('watermark', oldest > 1500 ? duration(oldest) : 'now', fleet.openEnsures + ' unanswered', oldest > 60000 ? 'bad' : oldest > 10000 ? 'warn' : '');
+  const oldest = fleet.oldestEnsure ? fleet.upTo - fleet.oldestEnsure : 0;
+  put('watermark', !fleet.upTo ? '?' : oldest > 1500 ? duration(oldest) : 'now', unanswered(fleet.openEnsures), oldest > 60000 ? 'bad' : oldest > 10000 ? 'warn' : '');
   Object.entries(tables).forEach(([name, table]) => {
     const n = name === 'sandboxes' ? sandboxes.size : name === 'commands' ? fleet.commands : lists[name].length;
     setText(table.tab, table.title + ' ' + count(n));
@@ -240,9 +242,8 @@ function showStatus() {
   setText(banner, problem || '');
   setClass(byId('dot'), problem ? 'bad' : fleet && fleet.upTo ? 'good' : '');
   if (fleet) {
-    setText(byId('status-text'), fleet.upTo
-      ? 'all until ' + clock(fleet.upTo, now()) + (fleet.behind ? ', ' + count(fleet.behind) + ' records to read' : '')
-      : 'reading the topics, ' + count(fleet.behind) + ' records to read');
+    const known = fleet.upTo ? 'all until ' + clock(fleet.upTo, now()) : fleet.problem ? 'not everything is known' : 'reading the topics';
+    setText(byId('status-text'), known + (fleet.behind ? ', ' + count(fleet.behind) + ' records to read' : ''));
   }
 }
 

@@ -120,6 +120,7 @@ class FleetFollowerTest {
       long before = polls.get();
       await("reads on").until(() -> polls.get() > before + 1);
 
+      leaderless = Set.of();
       raisedTo.incrementAndGet();
       lookAgain();
       await("begins anew").until(consumer::closed);
@@ -185,6 +186,27 @@ class FleetFollowerTest {
     }
   }
 
+  /** Read anew at once, the topics would be read without that partition. */
+  @Test
+  void whatIsKnownOfAPartitionThatLostItsLeaderIsNotForgotten() throws Exception {
+    TestFleet fleet = new TestFleet();
+    fleet.fleet.following(FollowState.STARTING);
+    try (FleetFollower _ = following(fleet, EmptyTopics::new)) {
+      await().atMost(LIMIT).until(() -> fleet.overview().get("upTo").asLong() > 0);
+      fleet.live(1, 100);
+      leaderless = Set.of(LIVE);
+      raisedTo.incrementAndGet();
+      lookAgain();
+      long before = polls.get();
+      await().atMost(LIMIT).until(() -> polls.get() > before + 1);
+      assertThat(fleet.overview().get("sandboxes").asInt()).isOne();
+
+      leaderless = Set.of();
+      lookAgain();
+      await().atMost(LIMIT).until(() -> fleet.overview().get("sandboxes").asInt() == 0);
+    }
+  }
+
   /** Kafka may have removed the ends of what ended meanwhile. */
   @Test
   void afterALongSleepEverythingIsReadAnew() throws Exception {
@@ -199,6 +221,43 @@ class FleetFollowerTest {
 
       sleep(Duration.ofMinutes(31));
       await().atMost(LIMIT).until(() -> fleet.overview().get("sandboxes").asInt() == 0);
+    }
+  }
+
+  /** Three records are read, each of which takes 20 minutes. */
+  @Test
+  void aSlowBeginningIsNoSleep() {
+    TopicPartition busy = new TopicPartition(RAISED, 0);
+    AtomicLong begun = new AtomicLong();
+    class SlowTopics extends EmptyTopics {
+      @Override
+      public synchronized Map<TopicPartition, Long> endOffsets(
+          Collection<TopicPartition> partitions, Duration timeout) {
+        return partitions.stream()
+            .collect(Collectors.toMap(each -> each, each -> each.equals(busy) ? 3L : 0L));
+      }
+
+      @Override
+      public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+          Map<TopicPartition, Long> times, Duration timeout) {
+        return Map.of(busy, new OffsetAndTimestamp(0, 0));
+      }
+
+      @Override
+      public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+        sleep(Duration.ofMinutes(20));
+        seek(busy, Math.min(3, position(busy) + 1));
+        return super.poll(timeout);
+      }
+    }
+    Supplier<Consumer<byte[], byte[]>> topics =
+        () -> {
+          begun.incrementAndGet();
+          return new SlowTopics();
+        };
+    try (FleetFollower _ = following(new TestFleet(), topics)) {
+      await().atMost(LIMIT).until(() -> polls.get() > 10);
+      assertThat(begun).hasValue(1);
     }
   }
 

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
@@ -36,7 +37,7 @@ final class CommandRun implements Runnable {
   private final int partition;
   private final long offset;
   private final long arrived;
-  private final long deadline;
+  private final Deadline deadline;
   private final BooleanSupplier mayBegin;
   private final Runnable done;
   private final RequestContext requested;
@@ -51,9 +52,8 @@ final class CommandRun implements Runnable {
   private volatile @Nullable Thread thread;
 
   /**
-   * Creates a command that does not wait yet.
-   *
-   * @param read run once what the exec brings is read, or will not be
+   * Creates a command that does not wait yet. It runs {@code read} once what the exec brings is
+   * read, or will not be.
    */
   CommandRun(ExecRequest request, UserCommands queue, RunContext context, Runnable read) {
     Exec asked = request.exec();
@@ -115,7 +115,7 @@ final class CommandRun implements Runnable {
   }
 
   boolean isExpired() {
-    return deadline - context.time().nanos() <= 0;
+    return deadline.left(context.time()) <= 0;
   }
 
   /** Whether it was started, or is being started. */

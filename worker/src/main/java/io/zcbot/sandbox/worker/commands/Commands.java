@@ -134,7 +134,7 @@ public final class Commands implements CommandWork, AutoCloseable {
     if (refused != null) {
       return refused;
     }
-    if (request.deadline() - ports.time().nanos() <= 0) {
+    if (request.deadline().left(ports.time()) <= 0) {
       return Ending.expired();
     }
     return switch (placement.of(request)) {

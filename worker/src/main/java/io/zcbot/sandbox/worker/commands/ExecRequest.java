@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import java.util.function.BooleanSupplier;
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param partition the partition that carries the user's records
  * @param offset of the exec's record in that partition
  * @param arrived when it was read, on the monotonic clock
- * @param deadline until when it may start, on the monotonic clock
+ * @param deadline until when it may start
  * @param fence passed before its start and its answer are published
  * @param mayBegin whether its work may begin; once it may not, the user's next worker reads it
  * @param done called once, when the record need not be read again because the command table has its
@@ -30,7 +31,7 @@ public record ExecRequest(
     int partition,
     long offset,
     long arrived,
-    long deadline,
+    Deadline deadline,
     Fence fence,
     BooleanSupplier mayBegin,
     Runnable done,

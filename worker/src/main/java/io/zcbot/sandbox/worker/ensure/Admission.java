@@ -88,7 +88,7 @@ final class Admission {
     }
     try (place) {
       CreateTurns.Turn turn =
-          turns.await(!newUsers.wasServed(request.user()), request.deadline() - time.nanos());
+          turns.await(!newUsers.wasServed(request.user()), request.deadline().left(time));
       return turn == null
           ? new Refused(
               Failed.Reason.EXPIRED, "the ensure expired while it waited for other creates", true)

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.ensure;
 
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import org.jspecify.annotations.Nullable;
@@ -15,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param partition the partition that carries the user's records
  * @param arrived when it was read, on the monotonic clock
- * @param deadline when it expires, on the monotonic clock
+ * @param deadline when it expires
  * @param fence passed before the answer is published
  * @param refusal why it is answered with a failure without being tried; null if it is tried
  * @param context what its headers say about its answers
@@ -24,12 +25,12 @@ public record EnsureRequest(
     Ensure ensure,
     int partition,
     long arrived,
-    long deadline,
+    Deadline deadline,
     Fence fence,
     @Nullable String refusal,
     RequestContext context) {
   /** A request without a refusal and without headers. */
-  public EnsureRequest(Ensure ensure, int partition, long arrived, long deadline, Fence fence) {
+  public EnsureRequest(Ensure ensure, int partition, long arrived, Deadline deadline, Fence fence) {
     this(ensure, partition, arrived, deadline, fence, null, RequestContext.NONE);
   }
 

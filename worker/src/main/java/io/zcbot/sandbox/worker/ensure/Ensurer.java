@@ -263,6 +263,6 @@ public final class Ensurer {
   }
 
   private long left(EnsureRequest request) {
-    return request.deadline() - time.nanos();
+    return request.deadline().left(time);
   }
 }

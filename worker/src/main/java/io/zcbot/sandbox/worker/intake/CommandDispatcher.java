@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.commands.ExecMemory;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
@@ -182,8 +183,7 @@ final class CommandDispatcher implements AutoCloseable {
       CommandPartitions.Followed followed,
       OffsetTracker tracker) {
     long now = time.nanos();
-    long deadline = now + left.toNanos();
-    InFlightRecord inFlight = tracker.open(record, exec.userId(), deadline);
+    InFlightRecord inFlight = tracker.open(record, exec.userId(), now + left.toNanos());
     int trace = Trace.sizeOf(record.headers());
     InFlightBytes.Held held = bytes.hold(ExecMemory.sizeOf(exec) + trace);
     Runnable release = followed.hold(held::release);
@@ -194,7 +194,7 @@ final class CommandDispatcher implements AutoCloseable {
             record.partition(),
             record.offset(),
             now,
-            deadline,
+            Deadline.in(left, time),
             followed.holding()::pass,
             mayBegin,
             () -> {

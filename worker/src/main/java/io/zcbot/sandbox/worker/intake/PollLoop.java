@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -25,14 +26,19 @@ final class PollLoop {
 
   private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
 
+  /** No heartbeat is sent for so long, which the shortest session time-out, 6 s, allows. */
+  private static final Duration SMALL_STEP = Duration.ofSeconds(2);
+
   private final String what;
   private final Supplier<Consumer<byte[], byte[]>> consumers;
   private final Polling polling;
+  private final Time time;
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Thread thread;
   private final LoopMonitor monitor;
   private final ReadProblem problem;
   private volatile @Nullable Consumer<byte[], byte[]> consumer;
+  private Instant latest; // that the consumer may have seen; confined to the loop's thread
 
   /** What the loop does with a consumer. Called on the loop's thread. */
   interface Polling {
@@ -61,6 +67,8 @@ final class PollLoop {
     this.what = what;
     this.consumers = consumers;
     this.polling = polling;
+    this.time = time;
+    this.latest = time.now();
     this.thread = Thread.ofPlatform().name(name).unstarted(this::run);
     this.monitor = new LoopMonitor(thread, time);
     this.problem = new ReadProblem(what, log, time);
@@ -87,9 +95,19 @@ final class PollLoop {
     return stop.getCount() == 0;
   }
 
-  /** A sign of life from the thread, due at least once within {@link LoopMonitor#LIMIT}. */
+  /**
+   * A sign of life from the thread, due at least once within {@link LoopMonitor#LIMIT}. Fails if
+   * the wall clock was set back: the timers of a consumer, which the heartbeats need, stand still
+   * until the clock is where it was.
+   */
   void round() {
     monitor.round();
+    Instant now = time.now();
+    if (now.isAfter(latest)) {
+      latest = now;
+    } else if (now.isBefore(latest.minus(SMALL_STEP)) && !isStopping()) {
+      throw new KafkaException("the wall clock was set back from " + latest + " to " + now);
+    }
   }
 
   /** Records were read. */
@@ -129,6 +147,7 @@ final class PollLoop {
   }
 
   private void pollWithNewConsumer() {
+    latest = time.now();
     Consumer<byte[], byte[]> fresh = consumers.get();
     consumer = fresh;
     try {

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.trace.Trace;
@@ -99,15 +100,14 @@ final class RecordDispatcher implements AutoCloseable {
       @Nullable String refusal,
       OffsetTracker tracker) {
     long now = time.nanos();
-    long deadline = now + left.toNanos();
-    InFlightRecord inFlight = tracker.open(record, ensure.userId(), deadline);
+    InFlightRecord inFlight = tracker.open(record, ensure.userId(), now + left.toNanos());
     int texts = TextMemory.of(ensure.eventId(), ensure.requestedBy());
     EnsureRequest request =
         new EnsureRequest(
             ensure,
             record.partition(),
             now,
-            deadline,
+            Deadline.in(left, time),
             () -> lease.pass(inFlight::partition),
             refusal,
             RequestHeaders.contextOf(record, Topic.ENSURE));

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.reap;
 
 import io.zcbot.sandbox.worker.sandbox.Capacity;
+import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
@@ -51,11 +52,10 @@ public final class Eviction {
    * try could not end come last. A place is free before its eviction is done; meanwhile the warm
    * pool and later users leave it alone. Blocks up to the deadline.
    *
-   * @param deadline on the monotonic clock
    * @return the place; null if none could be had
    * @throws StoppedException if the worker stops and does not evict any more
    */
-  public @Nullable Place makeRoom(long deadline) throws InterruptedException {
+  public @Nullable Place makeRoom(Deadline deadline) throws InterruptedException {
     Iterator<Sandbox> candidates = candidates();
     BlockingQueue<Trial> decided = new LinkedBlockingQueue<>();
     Set<Trial> undecided = new HashSet<>();
@@ -70,7 +70,7 @@ public final class Eviction {
         if (undecided.isEmpty()) {
           return null;
         }
-        long left = deadline - time.nanos();
+        long left = deadline.left(time);
         Trial trial = decided.poll(Math.min(left, BUSY_LANE), TimeUnit.NANOSECONDS);
         if (trial != null && trial.refused) {
           throw new StoppedException("the worker stopped before there was room", null);

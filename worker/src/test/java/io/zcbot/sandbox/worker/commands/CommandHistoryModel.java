@@ -22,6 +22,7 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
@@ -282,7 +283,8 @@ final class CommandHistoryModel {
                         0,
                         offset,
                         world.now,
-                        Duration.between(Instant.EPOCH, exec.expiresAt()).toNanos(),
+                        Deadline.in(
+                            Duration.between(world.time().now(), exec.expiresAt()), world.time()),
                         in.fence,
                         () -> !in.over,
                         () -> {

@@ -184,6 +184,28 @@ class CommandsTest extends InACommandWorld {
     assertThat(programs()).hasSize(8);
   }
 
+  /** The monotonic clock stands still while the machine sleeps. */
+  @Test
+  void aCommandThatWaitedWhileTheMachineSleptExpires() throws Exception {
+    for (int i = 0; i < 8; i++) {
+      run(Asked.of("x" + i));
+    }
+    exec(Asked.of("late").expiringIn(Duration.ofMinutes(5)));
+    world.slept = Duration.ofHours(1);
+    command("x0").exit(0);
+    assertThat(answer("late").reason()).isEqualTo(Reason.EXPIRED);
+    assertThat(programs()).hasSize(8);
+  }
+
+  @Test
+  void anExecThatWasReadBeforeTheMachineSleptExpires() throws Exception {
+    ExecRequest before = request(Asked.of("x").expiringIn(Duration.ofMinutes(5)));
+    world.slept = Duration.ofHours(1);
+    world.domain.commands().exec(before);
+    assertThat(answer("x").reason()).isEqualTo(Reason.EXPIRED);
+    assertThat(world.engine.creates()).isZero();
+  }
+
   @Test
   void noCommandOvertakesOneThatWaitsForTheLog() throws Exception {
     world.ready(ANNA);

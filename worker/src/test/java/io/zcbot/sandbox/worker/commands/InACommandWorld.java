@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
@@ -140,7 +141,7 @@ abstract class InACommandWorld extends InAWorld {
         0,
         offsets.getAndIncrement(),
         world.now,
-        world.now + asked.expiresIn().toNanos(),
+        Deadline.in(asked.expiresIn(), world.time()),
         fence,
         () -> mayBegin,
         () -> done.add(id),

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
+import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
@@ -101,15 +102,14 @@ final class DomainInATest implements AutoCloseable {
 
   /** The answer to a user's ensure. */
   SandboxEvent ensure(Domain domain, UserId user) throws FencedException, InterruptedException {
-    long now = System.nanoTime();
     domain
         .ensurer()
         .ensure(
             new EnsureRequest(
                 new Ensure(UUID.randomUUID().toString(), user, Instant.now(), null, null),
                 0,
-                now,
-                now + PATIENCE.toNanos(),
+                System.nanoTime(),
+                Deadline.in(PATIENCE, Time.system()),
                 Fence.OPEN));
     return log.getLast();
   }

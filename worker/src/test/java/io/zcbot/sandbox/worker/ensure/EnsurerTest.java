@@ -188,6 +188,18 @@ class EnsurerTest extends InAWorld {
   }
 
   @Test
+  void anEnsureThatWasReadBeforeTheMachineSleptGetsFailedAndNoContainer() throws Exception {
+    EnsureRequest before = world.request(ANNA, Duration.ofMinutes(5));
+    world.slept = Duration.ofHours(1);
+    world.domain.ensurer().ensure(before);
+    assertThat(world.failures())
+        .singleElement()
+        .extracting(Failed::reason)
+        .isEqualTo(Failed.Reason.EXPIRED);
+    assertThat(world.engine.everything()).isEmpty();
+  }
+
+  @Test
   void aSandboxFoundDeadIsAnnouncedWithItsExitCodeAndMadeAgain() throws Exception {
     Ready first = world.ready(ANNA);
     world.engine.die(first.containerId(), 42);

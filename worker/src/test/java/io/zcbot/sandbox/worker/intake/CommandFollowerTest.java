@@ -868,7 +868,7 @@ class CommandFollowerTest {
     await().until(() -> commands.execs.size() == 1);
     ExecRequest exec = commands.execs.getFirst();
     assertThat(exec.refusal()).isNull();
-    assertThat(exec.deadline()).isEqualTo(exec.arrived());
+    assertThat(exec.deadline().patience()).isZero();
     assertThat(diverted).isEmpty();
   }
 

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
+import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
@@ -247,7 +248,7 @@ class EvictionTest extends InAWorld {
             SandboxCommands.NONE,
             askedBeforeEachWait);
 
-    assertThat(eviction.makeRoom(host.now + Duration.ofSeconds(60).toNanos())).isNotNull();
+    assertThat(eviction.makeRoom(Deadline.in(Duration.ofSeconds(60), host.time()))).isNotNull();
 
     assertThat(kept.getCount()).as("the wait went on").isZero();
     assertThat(isDoraTried).isFalse();
@@ -454,6 +455,8 @@ class EvictionTest extends InAWorld {
     Eviction eviction =
         new Eviction(world.domain.reaper(), world.registry, capacity, SandboxCommands.NONE, moving);
 
-    assertThat(eviction.makeRoom(world.now)).as("nobody frees a place").isNull();
+    assertThat(eviction.makeRoom(Deadline.in(Duration.ZERO, world.time())))
+        .as("nobody frees a place")
+        .isNull();
   }
 }

@@ -16,6 +16,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
+import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
@@ -156,8 +157,7 @@ class TakeoverTest extends InAWorld {
           }
         };
     Ensure ensure = new Ensure("e", ANNA, Instant.EPOCH, null, null, null);
-    EnsureRequest request =
-        new EnsureRequest(ensure, 0, world.now, world.now + 1_000_000_000L, assignedAnew);
+    EnsureRequest request = new EnsureRequest(ensure, 0, world.now, inASecond(), assignedAnew);
     assertThatThrownBy(() -> world.domain.ensurer().ensure(request))
         .isInstanceOf(FencedException.class);
     assertThat(world.engine.running(ANNA)).isEmpty();
@@ -170,6 +170,10 @@ class TakeoverTest extends InAWorld {
     assertThat(world.live).isEmpty();
   }
 
+  private Deadline inASecond() {
+    return Deadline.in(Duration.ofSeconds(1), world.time());
+  }
+
   @Test
   void aSandboxThatIsBeingAnnouncedGoesOn() throws Exception {
     AtomicReference<LogComparison.Differences> compared = new AtomicReference<>();
@@ -180,10 +184,7 @@ class TakeoverTest extends InAWorld {
           }
         };
     Ensure ensure = new Ensure("e", ANNA, Instant.EPOCH, null, null, null);
-    world
-        .domain
-        .ensurer()
-        .ensure(new EnsureRequest(ensure, 0, world.now, world.now + 1_000_000_000L, slow));
+    world.domain.ensurer().ensure(new EnsureRequest(ensure, 0, world.now, inASecond(), slow));
     var _ = world.domain.takeover().settle(compared.get(), _ -> true);
     world.settle();
     assertThat(world.engine.running(ANNA)).hasSize(1);

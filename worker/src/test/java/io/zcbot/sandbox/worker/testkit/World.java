@@ -23,6 +23,7 @@ import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
+import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
@@ -466,7 +467,7 @@ public final class World {
         new Ensure("e" + ++ensures, user, Instant.EPOCH, null, null, idleTtl),
         0,
         now,
-        now + expiresIn.toNanos(),
+        Deadline.in(expiresIn, time),
         Fence.OPEN);
   }
 

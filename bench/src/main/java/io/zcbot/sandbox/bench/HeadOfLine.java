@@ -10,8 +10,10 @@ import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.Origins;
+import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -148,7 +150,7 @@ final class HeadOfLine implements Experiment {
                       ensure,
                       record.partition(),
                       now,
-                      now + Duration.ofHours(1).toNanos(),
+                      Deadline.in(Duration.ofHours(1), Time.system()),
                       Fence.OPEN));
         }
         consumer.commitAsync();

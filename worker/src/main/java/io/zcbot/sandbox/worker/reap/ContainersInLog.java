@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the topics say about containers that a worker left on the engine. Containers without a user
@@ -47,18 +48,18 @@ public record ContainersInLog(Engine engine, SandboxLog log) {
   }
 
   /**
-   * Reads announcements since the first container was started, which a listing lacks. Those of a
-   * container lie in the partition of its entry. A container without an entry may have been
-   * announced when there were fewer partitions, so all are read.
+   * Reads announcements since the first container was started, which a listing lacks, or found
+   * ready, which is by another clock. Those of a container lie in the partition of its entry. A
+   * container without an entry may have been announced when there were fewer partitions, so all are
+   * read.
    */
   Announcements announcements(List<Container> containers, Map<String, LiveSandbox> listed)
       throws EngineException {
     Instant since = null;
     for (Container container : containers) {
-      Instant started = engine.find(container.id()).orElse(container).startedAt();
-      if (started != null && (since == null || started.isBefore(since))) {
-        since = started;
-      }
+      since = earlier(since, engine.find(container.id()).orElse(container).startedAt());
+      LiveSandbox entry = listed.get(container.id());
+      since = earlier(since, entry == null ? null : entry.openedAt());
     }
     Map<String, UserId> users = users(containers);
     if (since == null || users.isEmpty()) {
@@ -66,6 +67,10 @@ public record ContainersInLog(Engine engine, SandboxLog log) {
     }
     boolean areListed = listed.keySet().containsAll(users.keySet());
     return log.announced(areListed ? homes(users) : partitions(), users, since);
+  }
+
+  private static @Nullable Instant earlier(@Nullable Instant one, @Nullable Instant other) {
+    return one == null || (other != null && other.isBefore(one)) ? other : one;
   }
 
   private static Map<String, UserId> users(List<Container> containers) {

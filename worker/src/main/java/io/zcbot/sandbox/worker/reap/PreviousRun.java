@@ -142,7 +142,7 @@ public final class PreviousRun {
     return readyAt != null
         && adopt(
             container,
-            new LiveSandbox(user, container.id(), "", "", readyAt, null),
+            new LiveSandbox(user, container.id(), "", "", readyAt),
             told,
             partitionOf,
             lastActive);
@@ -216,7 +216,17 @@ public final class PreviousRun {
         && container.name().equals(Container.nameOf(entry.userId()))
         && verified.isAsSpecified()
         && container.startedAt() != null
-        && !container.startedAt().isAfter(entry.openedAt());
+        && isStartOf(entry, container.startedAt());
+  }
+
+  /**
+   * Whether a container was started then when the entry was made. An entry of an earlier version
+   * and an announcement tell only when it was found ready, by another clock than the engine's.
+   */
+  private static boolean isStartOf(LiveSandbox entry, Instant started) {
+    return entry.startedAt() == null
+        ? !started.isAfter(entry.openedAt())
+        : started.equals(entry.startedAt());
   }
 
   /**

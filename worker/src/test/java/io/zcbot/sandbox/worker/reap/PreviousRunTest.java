@@ -342,6 +342,7 @@ class PreviousRunTest extends InAWorld {
     private final SandboxLog log;
     final List<Set<Integer>> live = new ArrayList<>();
     final List<Set<Integer>> announced = new ArrayList<>();
+    final List<Instant> since = new ArrayList<>();
 
     TwelvePartitions(SandboxLog log) {
       this.log = log;
@@ -367,6 +368,7 @@ class PreviousRunTest extends InAWorld {
     public Announcements announced(
         Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
       announced.add(partitions);
+      this.since.add(since);
       return log.announced(partitions, containers, since);
     }
   }
@@ -381,6 +383,28 @@ class PreviousRunTest extends InAWorld {
     assertThat(adopted).isEqualTo(1);
     assertThat(log.live).containsExactly(home);
     assertThat(log.announced).containsExactly(home);
+  }
+
+  @Test
+  void aSandboxIsAdoptedThoughTheEnginesClockIsAheadOfTheWorkers() throws Exception {
+    world.engine.clock = world.time().now().plusSeconds(1);
+    String id = world.ready(ANNA).containerId();
+    assertThat(adopt()).isEqualTo(1);
+    assertThat(world.ready(ANNA).containerId()).isEqualTo(id);
+    assertThat(adopt()).isEqualTo(1);
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void aSandboxThatBecameReadyAfterTheClockWasSetBackIsAdopted() throws Exception {
+    world.engine.clock = world.time().now().plus(Duration.ofHours(1));
+    String id = world.ready(ANNA).containerId();
+    world.reboot();
+    TwelvePartitions log = new TwelvePartitions(world.sandboxLog());
+    int adopted = world.domain.previousRun().adopt(log, _ -> 0, world.now - World.TTL.toNanos());
+    assertThat(adopted).isEqualTo(1);
+    // or it would miss the ready
+    assertThat(log.since).containsExactly(world.live.get(id).openedAt());
   }
 
   /** Its ready lies where its user's records were when there were fewer partitions. */

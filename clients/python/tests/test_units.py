@@ -456,11 +456,13 @@ def test_retries_end_with_the_deadline(core: Core) -> None:
 def test_a_command_whose_second_attempt_is_not_answered_may_have_run(core: Core) -> None:
     """A caller who was told that nothing ran would run it twice."""
     log, user = log_of(core), new_user()
-    call = command(user, wait=5)
+    call = command(user)
     core.begin(call)
     (first,) = log.wait_published(1)
     log.exited(user, first["event_id"], "rejected", retryable=True)
-    assert isinstance(call.future.exception(PATIENCE), NoAnswerError)
+    log.wait_published(2)
+    core._in_flight._expire(call)  # as at its deadline
+    assert isinstance(call.future.exception(0), NoAnswerError)
     _, second, signal = log.wait_published(3)
     assert (signal["exec_id"], signal["signal"]) == (second["event_id"], "KILL")
 
@@ -829,6 +831,19 @@ def test_a_command_whose_answer_may_not_be_read_any_more_is_killed(core: Core) -
     assert (signal["exec_id"], signal["signal"]) == (call.id, "KILL")
 
 
+def test_a_refusal_to_show_output_does_no_harm_to_a_command_that_has_ended(core: Core) -> None:
+    """Its result is known, and the rest of its output may have been read already."""
+    log, user = log_of(core), new_user()
+    call = command(user, stream=True)
+    core.begin(call)
+    log.exited(user, call.id, "exited", exit_code=3, output_count=1)
+    core.refused(LogError("sandbox.output can't be read"), {"output"})
+    log.answer("output", user, exec_id=call.id, seq=0, stream="stdout", data="all")
+    result = Run(core, call, None).result()
+    assert (result.exit_code, result.stdout) == (3, b"all")
+    log.wait_published(1)
+
+
 def outcome(act: Callable[[], object]) -> Future[object]:
     """Returns the outcome of a call that may never end if there is an error."""
     future: Future[object] = Future()
@@ -913,6 +928,27 @@ def test_input_that_is_not_stored_keeps_nobody_beyond_the_deadline(
     error = run_with_input(new_user(), 0.5).exception(PATIENCE)
     assert isinstance(error, NoAnswerError)
     assert "no answer to " in str(error)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda core, call: Run(core, call, None).begin(),
+        lambda core, call: asyncio.run(AsyncRun(core, call, None).begin()),
+    ],
+)
+def test_the_input_of_a_command_that_has_ended_gets_no_end(
+    core: Core, begin: Callable[[Core, ExecCall], None]
+) -> None:
+    log, user = log_of(core), new_user()
+    log.stores_input = False
+    call = command(user)
+    call.long_input = b"more than fits into the exec"
+    begun = outcome(lambda: begin(core, call))
+    log.wait_published(2)
+    log.exited(user, call.id, "exited", exit_code=0)
+    begun.result(PATIENCE)
+    log.wait_published(2)
 
 
 async def test_asyncio_input_ends_with_its_command(core: Core) -> None:

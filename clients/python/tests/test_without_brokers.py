@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from conftest import new_user
+from conftest import PATIENCE, new_user
 from zcbot_sandbox import (
     AsyncClient,
     Client,
@@ -107,6 +107,28 @@ def test_the_users_error_callback_is_called_as_well() -> None:
     with Client({"bootstrap.servers": "127.0.0.1:1", "error_cb": errors.put}) as nowhere:
         refusal(lambda wait: nowhere.sandbox(new_user()).ensure(wait=wait), "Connection refused")
     assert "Connection refused" in errors.get(timeout=0).str()
+
+
+def test_a_callback_that_ends_its_thread_ends_none_of_the_clients() -> None:
+    """Without them, all later calls would end without an answer."""
+    called_in: Queue[str] = Queue()
+    is_over = threading.Event()
+
+    def leave(_: str) -> None:
+        called_in.put(threading.current_thread().name)
+        if not is_over.is_set():
+            sys.exit()
+
+    settings = {"bootstrap.servers": "127.0.0.1:1", "statistics.interval.ms": 50, "stats_cb": leave}
+    with Client(settings) as nowhere:
+        with pytest.raises(NoAnswerError):
+            nowhere.sandbox(new_user()).ensure(wait=0.1)
+        missing = [f"zcbot-sandbox-{task}" for task in ("read", "write", "ask") for _ in range(2)]
+        while missing:
+            name = called_in.get(timeout=PATIENCE)
+            if name in missing:
+                missing.remove(name)
+        is_over.set()
 
 
 def test_a_callback_that_hangs_keeps_nobody_beyond_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:

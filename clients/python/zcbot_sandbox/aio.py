@@ -250,7 +250,8 @@ class AsyncRun(StartedCommand):
             await _begin(self._core, self._call)
             if self._call.long_input and not self._call.is_over:
                 await self._write(self._call.long_input)
-                await self.close_stdin()
+                if not self._call.is_over:
+                    await self.close_stdin()
         except BaseException:
             self._leave()
             raise

@@ -71,7 +71,7 @@ class Brokers:
                 if message is None:
                     return
                 logger.debug("while asking: %s", message.error())
-        except Exception:  # noqa: BLE001 - a callback is the user's
+        except BaseException:  # noqa: BLE001 - a callback is the user's
             logger.exception("a callback failed")
 
     def _troubled(self, error: Any) -> None:

@@ -542,7 +542,8 @@ class Run(StartedCommand):
             self._core.begin(self._call)
             if self._call.long_input and not self._call.is_over:
                 self._write(self._call.long_input)
-                self.close_stdin()
+                if not self._call.is_over:
+                    self.close_stdin()
         except BaseException:
             self._leave()
             raise

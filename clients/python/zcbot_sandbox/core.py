@@ -186,7 +186,7 @@ class Core:
         taker.take(kind, key, value)
 
     def refused(self, error: LogError, kinds: set[str]) -> None:
-        """Fails the calls whose answers are of kinds that cannot be read, and kills their commands."""
+        """Fails the calls that wait for an answer of a kind that cannot be read, and kills their commands."""
         logger.warning("%s", error)
         self._in_flight.refused(error, kinds)
 
@@ -200,7 +200,7 @@ class Core:
         while not self._closing.is_set():
             try:
                 act()
-            except Exception:  # noqa: BLE001 - one record or one call must not end all others
+            except BaseException:  # noqa: BLE001 - a callback is the user's, and others wait
                 logger.exception("a record, a delivery or a deadline could not be handled; please report this")
                 time.sleep(_TICK)
 

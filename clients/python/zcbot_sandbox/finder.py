@@ -118,7 +118,7 @@ class Finder:
                 places = self._await_question()
                 if places:
                     self._ask_for(places)
-            except Exception:  # noqa: BLE001 - one question must not end all others
+            except BaseException:  # noqa: BLE001 - a callback is the user's, and others wait
                 logger.exception("brokers could not be asked; please report this")
                 time.sleep(_PAUSE_SECONDS)
 

@@ -181,9 +181,12 @@ class InFlight:
             logger.info("a command could not be killed: %s", e)
 
     def refused(self, error: LogError, kinds: set[str]) -> None:
-        """Gives up those whose answers are of one of the kinds, which can't be read."""
+        """Gives up those whose answers are of one of the kinds, which can't be read. A command that has ended
+        still waits for its output, but not long.
+        """
         for call in self._waiting():
-            if not kinds.isdisjoint(call.kinds):
+            has_ended = isinstance(call, ExecCall) and call.exited is not None
+            if not has_ended and not kinds.isdisjoint(call.kinds):
                 self.abandon(call, error)
 
     def close(self) -> None:

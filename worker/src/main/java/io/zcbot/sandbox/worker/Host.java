@@ -115,8 +115,17 @@ record Host(
   static <T extends Closeable> T open(
       FileCalls files, Path root, FileCalls.Call<T> call, Closer closer) throws IOException {
     T opened = files.at(root, call);
-    closer.add(() -> files.run(root, opened::close));
+    closer.add(() -> close(files, root, opened));
     return opened;
+  }
+
+  private static void close(FileCalls files, Path root, Closeable opened) throws IOException {
+    try {
+      files.run(root, opened::close);
+    } catch (FileCalls.UnansweredException e) {
+      String what = opened.getClass().getSimpleName();
+      log.warn("the {} of {} is left as it is: {}", what, root, e.getMessage());
+    }
   }
 
   private static MappedWorkspaces views(WorkspaceMount mount, IdMaps maps, String workerId)

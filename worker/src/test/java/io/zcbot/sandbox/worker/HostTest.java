@@ -6,6 +6,10 @@ package io.zcbot.sandbox.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import java.io.Closeable;
 import java.nio.file.Path;
@@ -13,16 +17,31 @@ import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.ResourceLock;
+import org.slf4j.LoggerFactory;
 
+@ResourceLock("logging")
 class HostTest {
   private static final Path ROOT = Path.of("/workspaces");
 
   private final CountDownLatch answers = new CountDownLatch(1);
   private final Closer closer = new Closer();
+  private final Logger logger = (Logger) LoggerFactory.getLogger(Host.class);
+  private final ListAppender<ILoggingEvent> lines = new ListAppender<>();
+
+  @BeforeEach
+  void listen() {
+    lines.start();
+    logger.setLevel(Level.WARN);
+    logger.addAppender(lines);
+  }
 
   @AfterEach
   void comesBack() {
+    logger.detachAppender(lines);
+    logger.setLevel(null); // as of its package
     answers.countDown();
   }
 
@@ -31,12 +50,27 @@ class HostTest {
     FileCalls files = new FileCalls(2, 2, Duration.ofSeconds(1));
     AtomicBoolean lastClosed = new AtomicBoolean();
     closer.add(() -> lastClosed.set(true));
-    Closeable _ = Host.open(files, ROOT, () -> this::hang, closer);
+    Closeable _ = Host.open(files, ROOT, Mount::new, closer);
 
     Thread stop = Thread.ofVirtual().start(closer::close);
 
     assertThat(stop.join(Duration.ofSeconds(60))).as("the stop ends").isTrue();
     assertThat(lastClosed).isTrue();
+    assertThat(lines.list)
+        .singleElement()
+        .satisfies(
+            line -> {
+              assertThat(line.getFormattedMessage())
+                  .startsWith("the Mount of /workspaces is left as it is: no answer");
+              assertThat(line.getThrowableProxy()).isNull();
+            });
+  }
+
+  private final class Mount implements Closeable {
+    @Override
+    public void close() {
+      hang();
+    }
   }
 
   /** Heeds no interrupt, as in the kernel. */

@@ -31,16 +31,19 @@ final class CommandInput extends OutputStream {
   private final UserId user;
   private final String execId;
   private final Transcript transcript;
+  private final Deadline deadline;
   private final byte[] piece = new byte[MAX_BYTES];
   private int filled;
   private boolean isClosed;
   private boolean isBroken;
 
-  CommandInput(Publisher publisher, UserId user, String execId, Transcript transcript) {
+  CommandInput(
+      Publisher publisher, UserId user, String execId, Transcript transcript, Deadline deadline) {
     this.publisher = publisher;
     this.user = user;
     this.execId = execId;
     this.transcript = transcript;
+    this.deadline = deadline;
   }
 
   static Input event(UserId user, String execId, Input.Content content) {
@@ -121,16 +124,15 @@ final class CommandInput extends OutputStream {
     if (isClosed && !(content instanceof Input.Content.End)) {
       throw new IOException("the command's standard input was ended");
     }
-    if (transcript.isOver()) {
-      if (content instanceof Input.Content.End) {
-        return;
-      }
-      throw new IOException("the command has ended");
-    }
-    isBroken = true; // until the log has it
+    isBroken = true; // until the log has it, or nobody will read it
     try {
-      publisher.publish(event(user, execId, content), Deadline.in(PUBLISH));
+      boolean isStored =
+          publisher.publish(
+              event(user, execId, content), deadline.atMost(PUBLISH), transcript::isOver);
       isBroken = false;
+      if (!isStored && !(content instanceof Input.Content.End)) {
+        throw new IOException("the command has ended");
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("interrupted");

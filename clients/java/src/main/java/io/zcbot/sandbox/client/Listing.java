@@ -67,12 +67,20 @@ final class Listing {
             case "l" -> FileEntry.Kind.SYMBOLIC_LINK;
             default -> FileEntry.Kind.OTHER;
           },
-          Long.parseUnsignedLong(size),
+          size(size),
           time(time),
           Arrays.equals(bytes, name.getBytes(StandardCharsets.UTF_8)));
     } catch (ArithmeticException | IllegalArgumentException e) {
       throw nonsense();
     }
+  }
+
+  private static long size(String bytes) {
+    long size = Long.parseLong(bytes);
+    if (size < 0) {
+      throw new IllegalArgumentException(bytes);
+    }
+    return size;
   }
 
   private static Instant time(String seconds) {

@@ -19,6 +19,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -54,14 +55,22 @@ final class Publisher implements AutoCloseable {
    *     there
    */
   void publish(SandboxEvent event, Deadline deadline) throws InterruptedException {
+    boolean unused = publish(event, deadline, () -> false);
+  }
+
+  /**
+   * Publishes an event in the same way, as long as it is of use. Returns whether the log has it; if
+   * not, it is moot, and may be in the log all the same.
+   */
+  boolean publish(SandboxEvent event, Deadline deadline, BooleanSupplier isMoot)
+      throws InterruptedException {
     ProducerRecord<byte[], byte[]> record = checked(event);
-    while (true) {
+    while (!isMoot.getAsBoolean()) {
       boolean isTaken = false;
       try {
         Future<RecordMetadata> sent = send(record, null);
         isTaken = !sent.isDone();
-        sent.get(deadline.nanosLeft(), TimeUnit.NANOSECONDS);
-        return;
+        return isStored(sent, deadline, isMoot);
       } catch (InterruptException e) {
         Thread.interrupted();
         throw new InterruptedException();
@@ -81,6 +90,24 @@ final class Publisher implements AutoCloseable {
         TimeUnit.NANOSECONDS.sleep(PAUSE.toNanos());
       }
     }
+    return false;
+  }
+
+  /** Waits until the log has a record, and asks now and then whether it is still of use. */
+  private static boolean isStored(
+      Future<RecordMetadata> sent, Deadline deadline, BooleanSupplier isMoot)
+      throws InterruptedException, ExecutionException, TimeoutException {
+    while (!isMoot.getAsBoolean()) {
+      try {
+        sent.get(deadline.atMost(PAUSE).nanosLeft(), TimeUnit.NANOSECONDS);
+        return true;
+      } catch (TimeoutException e) {
+        if (deadline.isOver()) {
+          throw e;
+        }
+      }
+    }
+    return false;
   }
 
   /** Publishes an event without waiting for the log. */

@@ -50,7 +50,7 @@ public final class RunningCommand implements AutoCloseable {
     this.id = id;
     this.deadline = deadline;
     this.transcript = transcript;
-    this.input = new CommandInput(connection.publisher(), user, id, transcript);
+    this.input = new CommandInput(connection.publisher(), user, id, transcript, deadline);
     this.isStdinOpen = command.isStdinOpen() && stdin == null;
     this.resources = resources;
     if (stdin != null) {
@@ -166,17 +166,17 @@ public final class RunningCommand implements AutoCloseable {
   }
 
   /**
-   * Sends a signal to the command, and waits until the log has it. A command that has not started
-   * gets it when it starts; a command that has ended does not get it.
+   * Sends a signal to the command, and waits until the log has it or the command has ended. A
+   * command that has not started gets it when it starts; a command that has ended does not get it.
    *
    * @throws NoAnswerException if the log has not acknowledged the signal within 60 s
    */
   public void signal(CommandSignal signal) throws InterruptedException {
-    connection
-        .publisher()
-        .publish(
-            CommandInput.event(user, id, new Input.Content.Signal(signal)),
-            deadline.atMost(Duration.ofSeconds(60)));
+    Input event = CommandInput.event(user, id, new Input.Content.Signal(signal));
+    boolean unused =
+        connection
+            .publisher()
+            .publish(event, deadline.atMost(Duration.ofSeconds(60)), transcript::isEnded);
   }
 
   /**

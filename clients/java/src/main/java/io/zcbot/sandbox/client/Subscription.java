@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Calls a consumer for events of a user, each once, in a thread of its own, until it is closed.
- * Exceptions of the consumer are logged. If the consumer is so slow that more than 64 events wait,
+ * What the consumer throws is logged. If the consumer is so slow that more than 64 events wait,
  * further ones are dropped and logged.
  */
 public final class Subscription implements AutoCloseable {
@@ -28,6 +28,7 @@ public final class Subscription implements AutoCloseable {
 
   private final Mailbox<SandboxEvent> events = new Mailbox<>();
   private final Resources resources = new Resources();
+  private volatile boolean isClosed;
 
   /**
    * Ids of the events that were handed over, because workers publish at least once. Used by the
@@ -91,7 +92,7 @@ public final class Subscription implements AutoCloseable {
 
   private <E extends SandboxEvent> void tell(Class<E> type, Consumer<E> consumer) {
     try {
-      while (true) {
+      while (!isClosed) {
         SandboxEvent event = events.take(Deadline.in(TURN));
         if (event != null) {
           tell(consumer, type.cast(event));
@@ -105,7 +106,7 @@ public final class Subscription implements AutoCloseable {
   private static <E extends SandboxEvent> void tell(Consumer<E> consumer, E event) {
     try {
       consumer.accept(event);
-    } catch (RuntimeException e) {
+    } catch (Throwable e) { // the consumer's own, and later events are for it, too
       log.error("a subscriber failed at {}", event.eventId(), e);
     }
   }
@@ -115,9 +116,13 @@ public final class Subscription implements AutoCloseable {
     resources.add(action);
   }
 
-  /** Ends the subscription. A call of the consumer that is in progress may continue. */
+  /**
+   * Ends the subscription. A call of the consumer that is in progress is interrupted, and may
+   * continue; no other one begins.
+   */
   @Override
   public void close() {
+    isClosed = true;
     resources.close();
   }
 }

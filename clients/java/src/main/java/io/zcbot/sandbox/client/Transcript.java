@@ -142,6 +142,22 @@ final class Transcript {
     }
   }
 
+  /**
+   * Returns whether the command's end is known. Throws what {@link #awaitEnd} throws if it will not
+   * be.
+   */
+  boolean isEnded() {
+    lock.lock();
+    try {
+      if (failure != null) {
+        throw failure;
+      }
+      return exited != null;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** Returns for how many nanoseconds more output may come after the end; 0 if none will. */
   private long lateness() {
     if (exited == null) {

@@ -31,7 +31,6 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
@@ -46,7 +45,7 @@ class AnswerReaderTest {
 
   private final Set<TopicPartition> leaderless = ConcurrentHashMap.newKeySet();
   private final AtomicInteger asked = new AtomicInteger();
-  private final MockConsumer<byte[], byte[]> consumer = new Leaderless();
+  private final Leaderless consumer = new Leaderless();
   private final BlockingQueue<ConsumerRecord<byte[], byte[]>> read = new LinkedBlockingQueue<>();
   private final Receiver receiver = new Receiver();
   private final AnswerReader reader =
@@ -74,11 +73,7 @@ class AnswerReaderTest {
   }
 
   /** When asked for an offset of a partition without a leader, it tries until the time-out. */
-  private final class Leaderless extends MockConsumer<byte[], byte[]> {
-    Leaderless() {
-      super("none");
-    }
-
+  private final class Leaderless extends WaitingConsumer {
     @Override
     public Map<TopicPartition, Long> endOffsets(
         Collection<TopicPartition> partitions, Duration timeout) {

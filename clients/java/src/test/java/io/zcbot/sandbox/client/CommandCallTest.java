@@ -36,7 +36,6 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -70,7 +69,7 @@ class CommandCallTest {
           return sent;
         }
       };
-  private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("none");
+  private final WaitingConsumer consumer = new WaitingConsumer();
   private final UserId user = Samples.user();
   private volatile boolean isAcknowledging = true;
 
@@ -220,6 +219,7 @@ class CommandCallTest {
   void closingACommandEndsTheWaitsOfOtherThreads() throws Exception {
     RunningCommand running = sandbox.start(Command.of("sleep", "3600"));
     InputStream stdout = running.stdout();
+    isAcknowledging = false;
     List<FutureTask<Object>> waits =
         List.of(
             new FutureTask<>(running::await),
@@ -228,13 +228,34 @@ class CommandCallTest {
                   running.forEachOutput(_ -> {});
                   return "";
                 }),
-            new FutureTask<>(stdout::read));
+            new FutureTask<>(stdout::read),
+            signal(running));
     waits.forEach(wait -> Thread.ofVirtual().start(wait));
     running.close();
     for (FutureTask<Object> wait : waits) {
       assertThatThrownBy(() -> wait.get(60, TimeUnit.SECONDS))
           .hasStackTraceContaining("the command was closed");
     }
+  }
+
+  @Test
+  void nobodyWaitsForTheAcknowledgementOfASignalToACommandThatHasEnded() throws Exception {
+    RunningCommand running = sandbox.start(Command.of("sleep", "3600"));
+    assertThat(next()).isInstanceOf(Exec.class);
+    isAcknowledging = false;
+    FutureTask<Object> signal = signal(running);
+    Thread.ofPlatform().daemon().start(signal);
+    assertThat(next()).isInstanceOf(Input.class);
+    answer(Samples.exited(user, running.id(), 0));
+    assertThat(signal.get(90, TimeUnit.SECONDS)).isEqualTo("");
+  }
+
+  private static FutureTask<Object> signal(RunningCommand running) {
+    return new FutureTask<>(
+        () -> {
+          running.signal(CommandSignal.INT);
+          return "";
+        });
   }
 
   @Test

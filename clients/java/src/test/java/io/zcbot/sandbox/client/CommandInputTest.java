@@ -18,9 +18,13 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -30,7 +34,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Pieces of standard input whose publishing fails, though the log may have them or get them. */
+/** Pieces of standard input that are not acknowledged, though the log may have them or get them. */
 class CommandInputTest {
   private final MockProducer<byte[], byte[]> producer =
       new MockProducer<>(false, null, new ByteArraySerializer(), new ByteArraySerializer()) {
@@ -40,6 +44,8 @@ class CommandInputTest {
           Future<RecordMetadata> sent = super.send(record, callback);
           if (isFailing) {
             errorNext(new KafkaException("no answer"));
+          } else if (isSilent) {
+            wasSent.countDown();
           } else {
             completeNext();
           }
@@ -49,8 +55,11 @@ class CommandInputTest {
   private final Publisher publisher = new Publisher(producer, ClientOptions.defaults());
   private final UserId user = Samples.user();
   private final Transcript transcript = new Transcript(100, System::nanoTime);
-  private final CommandInput input = new CommandInput(publisher, user, "x", transcript);
+  private final CommandInput input =
+      new CommandInput(publisher, user, "x", transcript, Deadline.in(Duration.ofHours(1)));
   private boolean isFailing;
+  private volatile boolean isSilent;
+  private final CountDownLatch wasSent = new CountDownLatch(1);
 
   @AfterEach
   void stop() {
@@ -133,6 +142,25 @@ class CommandInputTest {
     Thread.currentThread().interrupt();
     assertThatThrownBy(input::flush).isInstanceOf(InterruptedIOException.class);
     assertThat(Thread.interrupted()).isTrue();
+    input.close();
+    assertThat(sent()).containsExactly("a");
+  }
+
+  @Test
+  void nobodyWaitsForTheAcknowledgementOfWhatACommandThatHasEndedWillNotRead() throws Exception {
+    isSilent = true;
+    FutureTask<Object> write =
+        new FutureTask<>(
+            () -> {
+              input.write(bytes("a"));
+              input.flush();
+              return "";
+            });
+    Thread.ofPlatform().daemon().start(write);
+    assertThat(wasSent.await(60, TimeUnit.SECONDS)).isTrue();
+    transcript.end(Samples.exited(user, "x", 0));
+    assertThatThrownBy(() -> write.get(90, TimeUnit.SECONDS))
+        .hasRootCauseMessage("the command has ended");
     input.close();
     assertThat(sent()).containsExactly("a");
   }

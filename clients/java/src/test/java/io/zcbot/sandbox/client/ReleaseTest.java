@@ -24,7 +24,6 @@ import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -51,7 +50,7 @@ class ReleaseTest {
           return sent;
         }
       };
-  private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("none");
+  private final WaitingConsumer consumer = new WaitingConsumer();
   private final UserId user = Samples.user();
   private final List<String> ended = new CopyOnWriteArrayList<>();
   private final ClientMetrics metrics =

@@ -9,6 +9,7 @@ import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.mounts.IdMaps;
+import io.zcbot.sandbox.worker.mounts.MappedWorkspaces;
 import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
@@ -16,10 +17,10 @@ import io.zcbot.sandbox.worker.reap.Purge;
 import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -30,7 +31,7 @@ final class PurgeCommand {
   private final Engine engine;
   private final KafkaLog log;
   private final WorkerConfig config;
-  private final Function<String, SlotMounts> mounts;
+  private final WorkspaceMount root;
 
   /** The command {@code purge}. */
   @Command(
@@ -64,45 +65,36 @@ final class PurgeCommand {
       WorkerConfig config = context.config();
       try (Engine engine = context.engine(config);
           KafkaLog log = new KafkaLog(config.kafka())) {
-        WorkspaceMount root = WorkspaceMount.asItIs(config.workspaces().root);
-        return new PurgeCommand(
-                context.console(),
-                engine,
-                log,
-                config,
-                id ->
-                    new MountedSlots(
-                        root, new IdMaps(Workspaces.Owner.UNMAPPED, false), id, FileCalls.DIRECT))
-            .run(worker, yes, force);
+        return new PurgeCommand(context.console(), engine, log, config).run(worker, yes, force);
       }
     }
   }
 
-  /**
-   * Creates the command.
-   *
-   * @param mounts returns the slot directories of a worker, by its id
-   */
-  PurgeCommand(
-      Console console,
-      Engine engine,
-      KafkaLog log,
-      WorkerConfig config,
-      Function<String, SlotMounts> mounts) {
+  private PurgeCommand(Console console, Engine engine, KafkaLog log, WorkerConfig config) {
     this.console = console;
     this.engine = engine;
     this.log = log;
     this.config = config;
-    this.mounts = mounts;
+    this.root = WorkspaceMount.asItIs(real(config.workspaces().root));
   }
 
-  int run(@Nullable String worker, boolean yes, boolean force)
+  /** The path by which the kernel knows the root. */
+  private static Path real(Path root) {
+    try {
+      return root.toRealPath();
+    } catch (IOException _) {
+      return root; // a worker on another host has it
+    }
+  }
+
+  private int run(@Nullable String worker, boolean yes, boolean force)
       throws CommandException, InterruptedException {
     String workerId = worker == null ? config.workerId() : worker;
     List<Container> sandboxes =
         Engines.sandboxes(engine).stream()
             .filter(c -> workerId.equals(c.ownership().workerId()))
             .toList();
+    clearViews(workerId, force);
     if (sandboxes.isEmpty()) {
       console.out().println("no container of worker " + workerId + " is on this engine");
       return ExitCode.OK;
@@ -132,7 +124,7 @@ final class PurgeCommand {
         console.err().println("could not purge " + sandbox.name() + ": " + e.getMessage());
       }
     }
-    unmount(mounts.apply(workerId));
+    unmount(() -> releaseSlots(workerId));
     console.out().println("purged " + (sandboxes.size() - failures) + " of " + sandboxes.size());
     return failures == 0 ? ExitCode.OK : ExitCode.FAILED;
   }
@@ -207,11 +199,36 @@ final class PurgeCommand {
     }
   }
 
-  private void unmount(SlotMounts slots) {
-    try {
-      for (String slot : slots.left()) {
-        slots.release(slot);
+  /**
+   * Unmounts workspaces that the worker had mounted for sandboxes that were starting. Otherwise
+   * nobody can give their users sandboxes, since other workers leave these mounts alone.
+   */
+  private void clearViews(String workerId, boolean force)
+      throws CommandException, InterruptedException {
+    MappedWorkspaces views = new MappedWorkspaces(root, maps(), workerId);
+    if (views.areNoted()) {
+      if (!force) {
+        refuseIfAlive(workerId);
       }
+      unmount(views::clear);
+    }
+  }
+
+  private void releaseSlots(String workerId) throws IOException {
+    SlotMounts slots = new MountedSlots(root, maps(), workerId, FileCalls.DIRECT);
+    for (String slot : slots.left()) {
+      slots.release(slot);
+    }
+  }
+
+  /** Maps nothing: it is only for undoing mounts. */
+  private static IdMaps maps() {
+    return new IdMaps(Workspaces.Owner.UNMAPPED, false);
+  }
+
+  private void unmount(FileCalls.Step step) {
+    try {
+      step.run();
     } catch (IOException e) {
       console
           .err()

@@ -83,7 +83,9 @@ public record KafkaConfig(
             "ZCBOT_GROUP",
             "sandbox-workers",
             NAME,
-            "Consumer group of the workers, which distributes the users among them."),
+            "Consumer group of the workers, which distributes the users among them. A group"
+                + " with another name reads all ensures, execs and releases in the topics again, and"
+                + " two groups with the same topics serve every user twice."),
         in.get("ZCBOT_TOPIC_PREFIX", "sandbox.", NAME, "Prefix of all topic names."),
         in.get(
             "ZCBOT_TOPICS_CREATE",

@@ -48,11 +48,19 @@ public final class PoolSizing {
     return needed == least ? least : Math.min(most, needed + (needed + 3) / 4);
   }
 
-  /** The smallest size, at least {@code already}, with which these users would have found slots. */
+  /**
+   * The smallest size, at least {@code already}, with which these users would have found slots. It
+   * is looked for in growing steps from there, since it is seldom far, and a size that is too small
+   * shows after few users.
+   */
   private int needed(int already, long[] arrivals, long makeMillis) {
     int allowed = arrivals.length / USERS_TO_A_MISS;
     int low = already;
-    int high = Math.max(most, already);
+    int high = already;
+    while (high < most && misses(arrivals, high, makeMillis, allowed) > allowed) {
+      low = high + 1;
+      high = Math.min(most, 2 * high + 1);
+    }
     while (low < high) {
       int middle = (low + high) / 2;
       if (misses(arrivals, middle, makeMillis, allowed) > allowed) {

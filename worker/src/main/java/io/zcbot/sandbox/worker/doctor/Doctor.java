@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.mounts.MountReach;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -65,6 +66,20 @@ public final class Doctor {
     }
   }
 
+  private UidChecks.Choice uids(EngineFacts facts, Path workspaces) {
+    try {
+      return UidChecks.choose(
+          config.capacity().uids,
+          engine,
+          facts,
+          config.spec(),
+          workspaces,
+          MountReach.problem(workspaces));
+    } catch (IOException e) {
+      return UidChecks.unknown(e);
+    }
+  }
+
   private List<Finding> engine() {
     List<Finding> findings = new ArrayList<>();
     try {
@@ -82,14 +97,7 @@ public final class Doctor {
         findings.addAll(HostCounters.of(config.capacity().maxSandboxes, config.spec().limits()));
       }
       Path workspaces = WorkspaceChecks.existing(config.workspaces().root);
-      UidChecks.Choice uids =
-          UidChecks.choose(
-              config.capacity().uids,
-              engine,
-              facts,
-              config.spec(),
-              workspaces,
-              MountReach.problem(workspaces));
+      UidChecks.Choice uids = uids(facts, workspaces);
       findings.add(uids.finding());
       if (engine.isLocal()) {
         findings.add(WorkspaceChecks.disk(workspaces, Path.of(facts.storage().dataRoot())));

@@ -8,6 +8,7 @@ import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.mounts.IdMaps;
+import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
@@ -48,6 +49,8 @@ public final class UidChecks {
    * @param wanted the configured range; empty for a range if that is possible
    * @param directory an existing directory on the workspaces' file system
    * @param unseen why the engine does not see mounts of this process there; null if it does
+   * @throws IOException if what is possible can't be told now, for a reason that may pass. To share
+   *     a user then would end all sandboxes that have one of their own.
    */
   public static Choice choose(
       Optional<SandboxUids> wanted,
@@ -55,7 +58,8 @@ public final class UidChecks {
       EngineFacts facts,
       SandboxSpec spec,
       Path directory,
-      @Nullable String unseen) {
+      @Nullable String unseen)
+      throws IOException {
     if (wanted.isPresent() && wanted.get().isShared()) {
       return shared("as configured", "unset ZCBOT_SANDBOX_UIDS");
     }
@@ -75,6 +79,16 @@ public final class UidChecks {
         : shared(problem, "fix that, or set ZCBOT_SANDBOX_UIDS=shared to say that you know");
   }
 
+  /** What to say of a choice that can't be made now. */
+  static Choice unknown(IOException failure) {
+    return new Choice(
+        SandboxUids.SHARED,
+        Finding.warn(
+            CHECK,
+            "whether sandboxes can have users of their own is not known: " + failure.getMessage(),
+            "check again once that has passed; a worker waits for it at its start"));
+  }
+
   private static Choice shared(String why, String fix) {
     return new Choice(
         SandboxUids.SHARED,
@@ -92,7 +106,8 @@ public final class UidChecks {
       EngineFacts facts,
       SandboxSpec spec,
       Path directory,
-      @Nullable String unseen) {
+      @Nullable String unseen)
+      throws IOException {
     if (spec.policy().rulesInSandbox()) {
       return "in the firewall mode "
           + spec.policy().firewall().name().toLowerCase(Locale.ROOT)
@@ -116,7 +131,12 @@ public final class UidChecks {
         String problem = maps.problem(directory, range.first());
         return problem == null ? unseen : problem;
       }
-    } catch (IOException | EngineException e) {
+    } catch (IOException e) {
+      if (HostShortage.mayPass(e)) {
+        throw e;
+      }
+      return e.getMessage();
+    } catch (EngineException e) {
       return e.getMessage();
     }
   }

@@ -50,18 +50,21 @@ public final class IdMaps implements AutoCloseable {
    * it with a mount that is never attached.
    *
    * @param uid a sandbox user to try it with
+   * @throws IOException if it could not be tried for a reason that may pass, such as a shortage of
+   *     the host
    */
-  public @Nullable String problem(Path directory, int uid) {
+  public @Nullable String problem(Path directory, int uid) throws IOException {
     try (Descriptor opened = Kernel.openDirectory(directory);
         // not recursive: mounts beneath may be claimed slots of a previous run, and the kernel
         // refuses to map ids of a mount twice
         Descriptor tree = Kernel.cloneMount(opened)) {
       Kernel.mapIds(tree, namespace(uid));
       return null;
-    } catch (KernelException e) {
-      return explained(e);
     } catch (IOException e) {
-      return e.getMessage();
+      if (HostShortage.mayPass(e)) {
+        throw e;
+      }
+      return e instanceof KernelException refused ? explained(refused) : e.getMessage();
     } catch (LinkageError e) {
       return "this system has no mount system calls: " + e;
     }

@@ -46,6 +46,12 @@ public final class MappedWorkspaces implements WorkspaceViews {
     this.notes = WorkspaceMount.slots(root.root()).resolve(NOTES).resolve(workerId);
   }
 
+  /** Whether this worker, or a previous run of it, left a note of a mount that can be read. */
+  public boolean areNoted() {
+    String[] noted = notes.toFile().list();
+    return noted != null && noted.length > 0;
+  }
+
   /**
    * Removes mounts that a previous run left because it was killed while a sandbox started. Mounts
    * that another worker has a note of are kept, because its sandbox may be about to start.

@@ -204,7 +204,7 @@ public final class TopicAdmin {
         + (raise.isEmpty() ? " " + Collections.max(found.values()) + " partitions" : counts(found))
         + ", and users are served by the first "
         + served
-        + "; what lies in others is forwarded, which costs a second hop. Stop all workers, "
+        + "; records in others cost a second hop. Stop all workers with ZCBOT_RESTART=purge, "
         + (raise.isEmpty() ? "" : "then run: " + raise + ", ")
         + "then start them again";
   }

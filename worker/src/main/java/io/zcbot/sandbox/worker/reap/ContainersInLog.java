@@ -32,11 +32,11 @@ public record ContainersInLog(Engine engine, SandboxLog log) {
    * were never announced.
    */
   public Set<String> announced(List<Container> containers) throws EngineException {
-    Map<String, LiveSandbox> listed = listed(containers);
+    Set<String> announced = new HashSet<>(listed(containers).keySet());
     List<Container> unlisted =
-        containers.stream().filter(each -> !listed.containsKey(each.id())).toList();
-    Announcements said = announcements(unlisted, listed);
-    Set<String> announced = new HashSet<>(listed.keySet());
+        containers.stream().filter(each -> !announced.contains(each.id())).toList();
+    // They may have been announced when there were fewer partitions.
+    Announcements said = announcements(unlisted, partitions(), Map.of());
     unlisted.stream().map(Container::id).filter(said::isOpen).forEach(announced::add);
     return announced;
   }
@@ -47,13 +47,18 @@ public record ContainersInLog(Engine engine, SandboxLog log) {
     return users.isEmpty() ? Map.of() : log.live(homes(users), users, false).running();
   }
 
+  /** Reads what was announced in the partitions in which their users' records lie now. */
+  Announcements announcedAtHome(List<Container> containers, Map<String, LiveSandbox> listed)
+      throws EngineException {
+    return announcements(containers, homes(users(containers)), listed);
+  }
+
   /**
    * Reads announcements since the first container was started, which a listing lacks, or found
-   * ready, which is by another clock. Those of a container lie in the partition of its entry. A
-   * container without an entry may have been announced when there were fewer partitions, so all are
-   * read.
+   * ready, which is by another clock.
    */
-  Announcements announcements(List<Container> containers, Map<String, LiveSandbox> listed)
+  private Announcements announcements(
+      List<Container> containers, Set<Integer> partitions, Map<String, LiveSandbox> listed)
       throws EngineException {
     Instant since = null;
     for (Container container : containers) {
@@ -65,8 +70,7 @@ public record ContainersInLog(Engine engine, SandboxLog log) {
     if (since == null || users.isEmpty()) {
       return new Announcements(users); // none ever ran for a user
     }
-    boolean areListed = listed.keySet().containsAll(users.keySet());
-    return log.announced(areListed ? homes(users) : partitions(), users, since);
+    return log.announced(partitions, users, since);
   }
 
   private static @Nullable Instant earlier(@Nullable Instant one, @Nullable Instant other) {

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Place;
@@ -26,7 +27,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -43,6 +43,9 @@ import org.slf4j.LoggerFactory;
 public final class PreviousRun {
   private static final Logger log = LoggerFactory.getLogger(PreviousRun.class);
 
+  /** Each is waited for in turn, while other workers take this one for dead. */
+  private static final int MOST_UNANSWERED = 2;
+
   private final Engine engine;
   private final SandboxEngine sandboxes;
   private final Registry registry;
@@ -51,6 +54,9 @@ public final class PreviousRun {
   private final Workspaces workspaces;
   private final IdleTtls idleTtls;
   private final Time time;
+
+  /** How many workspaces did not answer. */
+  private int unanswered;
 
   public PreviousRun(
       Engine engine,
@@ -96,8 +102,9 @@ public final class PreviousRun {
     ContainersInLog inLog = new ContainersInLog(engine, log);
     Map<String, LiveSandbox> listed = inLog.listed(left);
     // The table may lack an entry, or have one of a sandbox that was never announced ready, or
-    // whose end another worker announced before it was killed. So announcements decide.
-    Announcements said = inLog.announcements(left, listed);
+    // whose end another worker announced before it was killed. So announcements decide, but
+    // not those from when there were fewer partitions, which the user's worker of now doesn't see.
+    Announcements said = inLog.announcedAtHome(left, listed);
     List<Container> rest = new ArrayList<>();
     for (Container each : left) {
       LiveSandbox entry = listed.get(each.id());
@@ -105,12 +112,8 @@ public final class PreviousRun {
         rest.add(each);
       }
     }
-    Set<String> announced = new HashSet<>();
-    for (Container each : rest) {
-      if (said.isOpen(each.id()) || (listed.containsKey(each.id()) && !said.isReaped(each.id()))) {
-        announced.add(each.id());
-      }
-    }
+    Set<String> announced = inLog.announced(rest);
+    announced.removeIf(said::isReaped);
     purge.endAll(rest, announced);
     return registry.size();
   }
@@ -232,12 +235,20 @@ public final class PreviousRun {
   /**
    * Prepares the workspace as an ensure does, with the current limits. A temporary failure ends
    * nothing: the workspace was fine when the sandbox was made, and the next ensure prepares it.
+   * Once a few did not answer, the others are left to their next ensures as well.
    */
   private boolean hasWorkspace(UserId user) {
+    if (unanswered >= MOST_UNANSWERED) {
+      log.warn("the workspace of {} is not tried before its next ensure, as others hang", user);
+      return true;
+    }
     try {
       Path _ = workspaces.prepare(user);
       return true;
     } catch (IOException e) {
+      if (e instanceof FileCalls.UnansweredException) {
+        unanswered++;
+      }
       boolean passes = HostShortage.mayPass(e);
       log.warn(
           "could not use the workspace of {}, {}: {}",

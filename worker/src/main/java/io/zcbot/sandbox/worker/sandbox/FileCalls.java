@@ -11,7 +11,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
-import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.LinkedTransferQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -51,7 +51,7 @@ public final class FileCalls {
   /** Calls that were given up and have not returned. */
   private final Set<Task<?>> hanging = ConcurrentHashMap.newKeySet();
 
-  /** When the last call returned or failed. */
+  /** When the last call returned, or failed before it was given up. */
   private volatile long answered = System.nanoTime();
 
   /** Creates the calls of one workspace root. */
@@ -70,16 +70,14 @@ public final class FileCalls {
     this(
         few,
         new ThreadPoolExecutor(
-            most,
+            1,
             most,
             KEPT_IDLE.toSeconds(),
             TimeUnit.SECONDS,
-            new LinkedBlockingQueue<>(),
-            Thread.ofPlatform().daemon().name("files-", 0).factory()),
+            new Waiting(),
+            Thread.ofPlatform().daemon().name("files-", 0).factory(),
+            (call, pool) -> pool.getQueue().add(call)),
         patience);
-    if (threads != null) {
-      threads.allowCoreThreadTimeOut(true);
-    }
   }
 
   private FileCalls(int few, @Nullable ThreadPoolExecutor threads, Duration patience) {
@@ -187,14 +185,6 @@ public final class FileCalls {
     }
   }
 
-  private <T extends @Nullable Object> T answer(Call<T> call) throws IOException {
-    try {
-      return call.make();
-    } finally {
-      answered = System.nanoTime(); // before its caller, or the caller's next call, can know
-    }
-  }
-
   private <T extends @Nullable Object> T giveUp(Task<T> task, ThreadPoolExecutor pool)
       throws IOException {
     hanging.add(task); // before the cancellation, since the end of the task removes it
@@ -232,12 +222,30 @@ public final class FileCalls {
     };
   }
 
+  /**
+   * The calls that wait for a thread. A pool offers a call before it starts another thread, and
+   * adds it if there can be no more.
+   */
+  private static final class Waiting extends LinkedTransferQueue<Runnable> {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public boolean offer(Runnable call) {
+      return tryTransfer(call); // to an idle thread
+    }
+
+    @Override
+    public boolean add(Runnable call) {
+      return super.offer(call);
+    }
+  }
+
   private final class Task<T extends @Nullable Object> extends FutureTask<T> {
     private final Path path;
     private final long begun = System.nanoTime();
 
     Task(Path path, Call<T> call) {
-      super(() -> answer(call));
+      super(call::make);
       this.path = path;
     }
 
@@ -255,6 +263,7 @@ public final class FileCalls {
     /** Called with what the call returned; closes it if nobody gets it. */
     @Override
     protected void set(T returned) {
+      answered = System.nanoTime(); // before its caller, or the caller's next call, can know
       super.set(returned);
       if (isCancelled() && returned instanceof AutoCloseable left) {
         try {
@@ -263,6 +272,15 @@ public final class FileCalls {
           log.warn("what was made late of {} could not be undone: {}", path, e.getMessage());
         }
       }
+    }
+
+    /** Called with how the call failed; that is no answer if the interrupt may have ended it. */
+    @Override
+    protected void setException(Throwable thrown) {
+      if (!isCancelled()) {
+        answered = System.nanoTime();
+      }
+      super.setException(thrown);
     }
   }
 }

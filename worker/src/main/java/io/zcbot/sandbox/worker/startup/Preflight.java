@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.doctor.UidChecks;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.FileCalls;
+import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
@@ -87,16 +88,19 @@ public final class Preflight {
       boolean ownKernel) {}
 
   /**
-   * Runs the checks, and waits for the engine.
+   * Runs the checks, and waits for the engine, for the workspaces' file system, and while this host
+   * is short of something.
    *
-   * @throws IOException if the workspaces' file system does not answer, or the engine is not fit;
-   *     the message names every reason and its fix
+   * @throws IOException if the engine is not fit; the message names every reason and its fix
    */
   public Fit run(StartRetry retry) throws IOException, TopicsException, InterruptedException {
     EngineFacts facts =
         retry.untilItWorks("check the engine", engine::facts, EngineException.class::isInstance);
     UidChecks.Choice uids =
-        files.at(root, () -> UidChecks.choose(wanted, engine, facts, spec, root, unseen));
+        retry.untilItWorks(
+            "look for users of sandboxes",
+            () -> files.at(root, () -> UidChecks.choose(wanted, engine, facts, spec, root, unseen)),
+            e -> e instanceof IOException failure && HostShortage.mayPass(failure));
     List<Finding> findings = new ArrayList<>(EngineChecks.of(facts, spec, limit, advisories));
     findings.add(uids.finding());
     List<String> faults = texts(findings, Level.FAIL);

@@ -16,7 +16,12 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
+import io.zcbot.sandbox.worker.mounts.IdMaps;
+import io.zcbot.sandbox.worker.mounts.MappedWorkspaces;
+import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.machine.Mounts;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -300,6 +305,28 @@ class CommandLineIT {
     assertThat(List.of(left, open)).noneMatch(deployment.host()::exists);
     assertThat(deployment.host().isRunning(ready.containerId())).isTrue();
     assertThat(isCurrent(served)).isTrue();
+  }
+
+  /** It was killed while the sandbox started, and its host has a worker with another id since. */
+  @Test
+  void aPurgeUnmountsAWorkspaceThatAWorkerLeftMounted() throws Exception {
+    String gone = deployment.workerId("gone");
+    UserId user = Deployment.newUser();
+    Workspaces workspaces = Workspaces.open(deployment.workspaces());
+    Path workspace = workspaces.prepare(user);
+    try (WorkspaceMount root = WorkspaceMount.prepare(deployment.workspaces());
+        IdMaps maps = new IdMaps(Workspaces.Owner.UNMAPPED, false)) {
+      var _ = new MappedWorkspaces(root, maps, gone).show(user, 70_001);
+    }
+    assertThat(Mounts.beneath(workspace)).hasSize(1);
+
+    Ran purge = sandbox("purge", "--yes", "--worker", gone);
+
+    assertThat(purge.err()).isEmpty();
+    assertThat(purge.exitCode()).isZero();
+    assertThat(Mounts.beneath(workspace)).isEmpty();
+    assertThat(deployment.workspaces().resolve(".slots/.views/" + gone)).isEmptyDirectory();
+    var _ = deployment.agent().ensured(user);
   }
 
   /** A container of a user, with another name than that of the user's sandbox. */

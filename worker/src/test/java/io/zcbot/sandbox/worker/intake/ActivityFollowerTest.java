@@ -14,15 +14,18 @@ import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -40,6 +43,23 @@ class ActivityFollowerTest {
   private final Set<TopicPartition> unreached = ConcurrentHashMap.newKeySet();
   private final Map<Integer, PartitionState> states =
       new ConcurrentHashMap<>(Map.of(0, PartitionState.OWNED, 1, PartitionState.OWNED));
+
+  /** How much later than the system's clock the follower's is. */
+  private final AtomicLong ahead = new AtomicLong();
+
+  private final Time time =
+      new Time() {
+        @Override
+        public long nanos() {
+          return System.nanoTime() + ahead.get();
+        }
+
+        @Override
+        public Instant now() {
+          return Instant.now().plusNanos(ahead.get());
+        }
+      };
+
   private final ActivityFollower follower =
       new ActivityFollower(
           this::consumer,
@@ -48,12 +68,12 @@ class ActivityFollowerTest {
               TOPIC, 2, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
           (_, _) -> {},
           new NoForwarding(),
-          Time.system(),
+          time,
           IntakeMetrics.NONE);
 
   private MockConsumer<byte[], byte[]> consumer() {
     MockConsumer<byte[], byte[]> consumer =
-        new MockConsumer<>("earliest") {
+        new WaitingConsumer() {
           @Override
           public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
               Map<TopicPartition, Long> times, Duration timeout) {
@@ -84,6 +104,16 @@ class ActivityFollowerTest {
     await().until(() -> follower.readUpTo(partition).orElse(Long.MIN_VALUE) > from);
   }
 
+  /** Waits while the follower's clock is quicker, which pauses between its questions. */
+  private void awaitLater(Callable<Boolean> condition) {
+    await()
+        .until(
+            () -> {
+              ahead.addAndGet(Duration.ofSeconds(1).toNanos());
+              return condition.call();
+            });
+  }
+
   @Test
   void aPartitionThatIsNotReachedAtFirstKeepsNoOtherFromBeingRead() {
     unreached.add(new TopicPartition(TOPIC, 1));
@@ -98,8 +128,8 @@ class ActivityFollowerTest {
               () ->
                   String.valueOf(follower.unreached()).contains("partitions [sandbox.activity-1]"));
       unreached.clear();
-      await().until(() -> follower.readUpTo(1).isPresent());
-      await().until(() -> follower.unreached() == null);
+      awaitLater(() -> follower.readUpTo(1).isPresent());
+      awaitLater(() -> follower.unreached() == null);
     }
   }
 
@@ -120,7 +150,7 @@ class ActivityFollowerTest {
       assertThat(follower.readUpTo(1)).hasValue(still);
       assertThat(follower.problem()).isNull();
       unreached.clear();
-      await().until(() -> follower.unreached() == null);
+      awaitLater(() -> follower.unreached() == null);
     }
   }
 

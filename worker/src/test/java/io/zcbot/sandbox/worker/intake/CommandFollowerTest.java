@@ -50,12 +50,14 @@ import org.apache.kafka.common.record.TimestampType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Execs are read in the partitions that the intake owns, only while it owns them. */
+@Order(2)
 class CommandFollowerTest {
   private static final int PARTITIONS = 4;
   private static final KeyPartitions HOMES = new KeyPartitions(PARTITIONS);
@@ -102,7 +104,7 @@ class CommandFollowerTest {
     }
   }
 
-  private static final class Broker extends MockConsumer<byte[], byte[]> {
+  private static final class Broker extends WaitingConsumer {
     /** The commits. The real consumer does not forget them with an assignment. */
     final Map<TopicPartition, OffsetAndMetadata> commits = new ConcurrentHashMap<>();
 
@@ -126,10 +128,6 @@ class CommandFollowerTest {
     volatile int epochOfRest = 1;
 
     volatile long startOfRest;
-
-    Broker() {
-      super("earliest");
-    }
 
     @Override
     public synchronized void commitSync(
@@ -580,6 +578,7 @@ class CommandFollowerTest {
     own(HOME);
     awaitAssigned(HOME);
     consumer.unreached.clear();
+    ahead.addAndGet(Duration.ofSeconds(5).toNanos()); // the pause between two questions
     awaitAssigned(HOME, ELSEWHERE);
     await().until(() -> follower.problem() == null);
   }

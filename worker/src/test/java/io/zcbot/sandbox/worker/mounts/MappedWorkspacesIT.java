@@ -165,7 +165,7 @@ class MappedWorkspacesIT {
   }
 
   @Test
-  void aFileSystemThatCanNotSaysSo() {
+  void aFileSystemThatCanNotSaysSo() throws Exception {
     assertThat(maps.problem(Path.of("/proc"), OWN)).contains("file system");
     assertThat(maps.problem(root, OWN)).isNull();
   }

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
@@ -285,6 +286,24 @@ class PreviousRunTest extends InAWorld {
     assertThat(world.ready(ANNA).containerId()).isEqualTo(id);
   }
 
+  /** Or a start waits for one after another, while other workers announce all sandboxes lost. */
+  @Test
+  void howeverManyWorkspacesHangTheStartWaitsForTwo() throws Exception {
+    world = new World(root, 4, null);
+    for (int i = 1; i <= 4; i++) {
+      world.ready(World.user(i));
+    }
+    AtomicInteger tries = new AtomicInteger();
+    world.quota =
+        _ -> {
+          tries.incrementAndGet();
+          throw new FileCalls.UnansweredException("no answer");
+        };
+    assertThat(adopt()).isEqualTo(4);
+    assertThat(tries).hasValue(2);
+    assertThat(world.reaped()).isEmpty();
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"Stale file handle", "Transport endpoint is not connected"})
   void theEnsureOfASandboxWhoseWorkspaceStillCanNotBeLookedAtTriesAgain(String reason)
@@ -343,9 +362,17 @@ class PreviousRunTest extends InAWorld {
     final List<Set<Integer>> live = new ArrayList<>();
     final List<Set<Integer>> announced = new ArrayList<>();
     final List<Instant> since = new ArrayList<>();
+    private final int elsewhere;
 
+    /** All events lie where their users' records are. */
     TwelvePartitions(SandboxLog log) {
+      this(log, -1);
+    }
+
+    /** All events lie in one partition. */
+    TwelvePartitions(SandboxLog log, int elsewhere) {
       this.log = log;
+      this.elsewhere = elsewhere;
     }
 
     @Override
@@ -369,7 +396,9 @@ class PreviousRunTest extends InAWorld {
         Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
       announced.add(partitions);
       this.since.add(since);
-      return log.announced(partitions, containers, since);
+      return elsewhere < 0 || partitions.contains(elsewhere)
+          ? log.announced(partitions, containers, since)
+          : new Announcements(containers);
     }
   }
 
@@ -405,6 +434,26 @@ class PreviousRunTest extends InAWorld {
     assertThat(adopted).isEqualTo(1);
     // or it would miss the ready
     assertThat(log.since).containsExactly(world.live.get(id).openedAt());
+  }
+
+  /** Another worker may own its user's partition of now, where nothing tells of the sandbox. */
+  @Test
+  void whatWasAnnouncedBeforePartitionsWereRaisedIsNotAdoptedButAnnouncedPurged() throws Exception {
+    String id = world.ready(ANNA).containerId();
+    world.live.clear(); // the entry lies in the former partition, where it does not count
+    world.reboot();
+    int home = new TwelvePartitions(world.sandboxLog()).partitionOf(ANNA);
+    TwelvePartitions log = new TwelvePartitions(world.sandboxLog(), (home + 1) % 12);
+    int adopted = world.domain.previousRun().adopt(log, log::partitionOf, world.now);
+    assertThat(adopted).isZero();
+    assertThat(world.engine.everything()).isEmpty();
+    assertThat(world.reaped())
+        .singleElement()
+        .satisfies(
+            reaped -> {
+              assertThat(reaped.containerId()).isEqualTo(id);
+              assertThat(reaped.reason()).isEqualTo(Reaped.Reason.PURGED);
+            });
   }
 
   /** Its ready lies where its user's records were when there were fewer partitions. */

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.sandbox;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.sandbox.FileCalls.UnansweredException;
@@ -15,11 +16,14 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.awaitility.core.ThrowingRunnable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -160,6 +164,19 @@ class FileCallsTest {
     many.run(THREE, () -> {});
   }
 
+  @Test
+  void aCallThatEndsBecauseItIsGivenUpIsNoAnswer() {
+    FileCalls many = new FileCalls(1, 8, Duration.ofSeconds(2));
+    assertThatThrownBy(() -> many.run(ONE, this::hang)).isInstanceOf(UnansweredException.class);
+    assertThatThrownBy(() -> many.run(TWO, () -> uninterrupted(away)))
+        .isInstanceOf(UnansweredException.class);
+
+    AtomicReference<Throwable> other = new AtomicReference<>();
+    answered(() -> many.run(TWO, () -> other.set(catchThrowable(() -> many.run(THREE, () -> {})))));
+
+    assertThat(other.get()).hasMessageContaining("is not tried while 1 calls");
+  }
+
   /** As of a refill and a sweep, of which the second began before the first was given up. */
   @Test
   void callsThatHangAtOnePathAreCountedEach() throws Exception {
@@ -210,6 +227,53 @@ class FileCallsTest {
     away.countDown();
     answered(() -> one.run(THREE, () -> {}));
     assertThat(made).isFalse();
+  }
+
+  @Test
+  void aCallForWhichThereIsNoThreadYetWaitsForItsTurn() throws Exception {
+    FileCalls one = new FileCalls(1, 1, LONG);
+    CountDownLatch hangs = new CountDownLatch(1);
+    FutureTask<Boolean> first =
+        new FutureTask<>(
+            () ->
+                one.at(
+                    ONE,
+                    () -> {
+                      hangs.countDown();
+                      hang();
+                      return true;
+                    }));
+    Thread.ofVirtual().start(first);
+    hangs.await();
+    FutureTask<Boolean> second = new FutureTask<>(() -> one.at(TWO, () -> true));
+    Thread waiting = Thread.ofVirtual().start(second);
+    await().atMost(LONG).until(() -> isIdle(waiting));
+
+    away.countDown();
+
+    assertThat(first.get(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(second.get(60, TimeUnit.SECONDS)).isTrue();
+  }
+
+  private static boolean isIdle(Thread thread) {
+    return thread.getState() == Thread.State.WAITING
+        || thread.getState() == Thread.State.TIMED_WAITING;
+  }
+
+  /** Each thread costs the host a process. */
+  @Test
+  void callsOneAfterAnotherUseTheSameThreads() throws Exception {
+    FileCalls many = new FileCalls(8, 64, LONG);
+    Set<Thread> used = ConcurrentHashMap.newKeySet();
+    for (int i = 0; i < 20; i++) {
+      used.add(many.at(ONE, Thread::currentThread));
+      await()
+          .pollInterval(Duration.ofMillis(1))
+          .atMost(LONG)
+          .until(() -> used.stream().allMatch(FileCallsTest::isIdle));
+    }
+
+    assertThat(used).hasSizeLessThanOrEqualTo(2);
   }
 
   private void hangsAt(FileCalls calls, CountDownLatch hangs) {

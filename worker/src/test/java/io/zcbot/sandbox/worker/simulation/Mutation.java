@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 enum Mutation {
   NONE(1),
   /** Ensures are answered without a check who owns the partition. */
-  NO_FENCE(34),
+  NO_FENCE(40),
   /** A process considers itself a member, whether it runs, reaches the group and polls or not. */
   LEASE_FOR_EVER(52),
   /** Records that were read are committed, done or not. */
@@ -19,30 +19,30 @@ enum Mutation {
   /** A worker that is out of the group ends its sandboxes. */
   REAP_WHAT_IS_LOST(5),
   /** Records that were read for one assignment are handled in another. */
-  ACT_ON_LATE_READ(406, ModelBroker.name(Topic.LIVE)),
+  ACT_ON_LATE_READ(430, ModelBroker.name(Topic.LIVE)),
   FORWARD_TWICE(21),
   /** Activity counts as read when the last fetch returned no more. */
-  TRUST_THE_LAG(39, ModelBroker.name(Topic.ACTIVITY)),
+  TRUST_THE_LAG(58, ModelBroker.name(Topic.ACTIVITY)),
   /** Records of transactions that did not end are not read, nor those behind them. */
   READ_COMMITTED(41),
   SAY_NOTHING_OF_LOST_HOSTS(3),
   /** Sandboxes that others announced lost keep running. */
-  KEEP_WHAT_IS_ANOTHERS(69),
+  KEEP_WHAT_IS_ANOTHERS(84),
   /** Sandboxes are not entered in the live table. */
-  NO_LIVE_ENTRY(14),
+  NO_LIVE_ENTRY(15),
   /** Sandboxes are not removed from the live table. */
   ENTRY_STAYS(1),
   ANNOUNCE_BEFORE_THE_KILL(1),
   /** Commands are started while their entry in the command table is on its way. */
   START_BEFORE_THE_ENTRY(2),
   /** Execs are done, and so committed, before their command is entered. */
-  COMMIT_BEFORE_THE_ENTRY(41),
+  COMMIT_BEFORE_THE_ENTRY(58),
   /** An entry is removed with the answer, though its exec may be read again. */
-  ENTRY_GOES_WITH_THE_ANSWER(5),
+  ENTRY_GOES_WITH_THE_ANSWER(15),
   /** Commands that a former owner of a partition started are not looked up. */
   TABLE_NOT_READ(1),
   /** Execs are run while the table is being read. */
-  EXECS_BEFORE_THE_TABLE(148),
+  EXECS_BEFORE_THE_TABLE(166),
   /** Commands are started and answered without a check who owns the partition. */
   NO_FENCE_FOR_COMMANDS(80),
   /**

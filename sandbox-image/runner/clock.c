@@ -3,9 +3,16 @@
 
 #include <time.h>
 
-/* The clock of the start times in /proc. */
-micros clock_now(void) {
+static micros read_clock(clockid_t clock) {
   struct timespec now;
-  clock_gettime(CLOCK_BOOTTIME, &now);
+  clock_gettime(clock, &now);
   return (micros)now.tv_sec * SECOND + (micros)now.tv_nsec / 1000;
+}
+
+micros clock_now(void) {
+  return read_clock(CLOCK_MONOTONIC);
+}
+
+micros clock_boot(void) {
+  return read_clock(CLOCK_BOOTTIME);
 }

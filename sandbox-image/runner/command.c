@@ -283,6 +283,7 @@ static void begin_killing(struct command *command, enum how how, micros now) {
   command->deadline = NEVER;
   command->how = how;
   command->kill_began = command->kill_next = now;
+  command->kill_since = clock_boot();
   input_close(command);
 }
 
@@ -380,7 +381,7 @@ static void kill_step(struct command *command, micros now) {
   struct report *report = &command->start->report;
   pid_t program = atomic_load(&report->program);
   command->session[1] = command->terminal ? program : 0;
-  int alive = tree_kill(command->supervisor, command->session, command->kill_began);
+  int alive = tree_kill(command->supervisor, command->session, command->kill_since);
   if (alive < 0) {
     if (program > 1) {
       kill(-program, SIGKILL);

@@ -10,9 +10,10 @@
 static bool active;
 static uint8_t nonce[NONCE];
 static micros began, next;
+static micros since; /* `began` on the clock of the start times in /proc */
 
 static void step(micros now) {
-  int alive = tree_kill_all(began);
+  int alive = tree_kill_all(since);
   if (alive == 0 || now >= began + KILL_TIME) {
     active = false;
     output_hello(nonce, alive < 0 ? 1 : (uint32_t)alive);
@@ -26,6 +27,7 @@ void reset_begin(const uint8_t given[NONCE], micros now) {
   leftovers_close();
   active = true;
   began = now;
+  since = clock_boot();
   step(now);
 }
 
@@ -48,8 +50,9 @@ void reset_and_wait(void) {
   const pid_t none[2] = {0, 0};
   commands_forget();
   began = clock_now();
+  since = clock_boot();
   const struct timespec pause = {.tv_nsec = 1000000};
-  while (tree_kill(getpid(), none, began) != 0 && clock_now() < began + KILL_TIME) {
+  while (tree_kill(getpid(), none, since) != 0 && clock_now() < began + KILL_TIME) {
     while (waitpid(-1, NULL, WNOHANG) > 0) {
     }
     nanosleep(&pause, NULL);

@@ -35,7 +35,8 @@ typedef uint64_t micros;
 /* After this time, the runner gives up on a killed tree. */
 #define KILL_TIME (2 * SECOND)
 
-micros clock_now(void);
+micros clock_now(void);  /* stands still while the machine sleeps */
+micros clock_boot(void); /* the clock of the start times in /proc, which does not */
 
 static inline uint32_t get32(const void *at) {
   const uint8_t *bytes = at;
@@ -151,6 +152,7 @@ struct command {
   micros deadline; /* of its time-out */
   /* while KILLING */
   micros kill_began, kill_next;
+  micros kill_since;  /* kill_began on the clock of the start times */
   micros quiet_since; /* since when only the supervisor is left of the tree; 0: not so */
   bool orphaned;      /* its supervisor was killed, so its tree is identified by its session only */
   pid_t session[2];
@@ -241,7 +243,8 @@ void tree_init(void);
 
 /* Kills the descendants of `root` (but not root itself) and the processes of the given sessions; 0 means
  * none. Returns how many of these are alive, including those that are just dying, or -1 if processes can't be
- * listed. A process that was started after `since` shows that they fork faster than they are killed. */
+ * listed. A process that was started after `since`, on clock_boot, shows that they fork faster than they are
+ * killed. */
 int tree_kill(pid_t root, const pid_t session[2], micros since);
 /* The same for everything that commands can have left. */
 int tree_kill_all(micros since);

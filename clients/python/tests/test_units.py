@@ -360,6 +360,19 @@ def test_a_command_that_did_not_run_is_published_again_under_another_id(core: Co
     assert call.future.result(0).exit_code == 0
 
 
+def test_an_expired_command_is_published_again_at_once(core: Core) -> None:
+    """It has expired when it is published if the worker's clock is more than the first try ahead."""
+    log, user = log_of(core), new_user()
+    call = command(user)
+    core.begin(call)
+    (first,) = log.wait_published(1)
+    log.exited(user, first["event_id"], "expired", retryable=True)
+    _, second = log.wait_published(2)
+    assert second["requested_at"] < first["expires_at"]
+    log.exited(user, second["event_id"], "exited", exit_code=0)
+    assert call.future.result(PATIENCE).exit_code == 0
+
+
 def test_a_command_has_its_time_to_start_from_when_it_is_published_on(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:

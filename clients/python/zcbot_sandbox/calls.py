@@ -230,6 +230,8 @@ class ExecCall(Call[Result]):
     def ended(self, exited: Exited, now: float) -> float | None:
         """Takes the answer. Returns when to try again, if nothing ran and there is time, otherwise ``None``."""
         if exited.retryable:
+            if exited.reason == "expired":
+                self.try_expires = now - CLOCK_SECONDS  # by the worker's clock it is over already
             again = self.backoff(now)
             if again is not None:
                 self.last_refusal = error_of(exited, self._result(exited))

@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param openedAt when the sandbox was found ready
  * @param idleTtl the idle TTL of the user's last ensure, truncated to whole seconds; null if the
  *     ensure left it to the worker
+ * @param startedAt when the container was started, by the engine's clock; null in entries of
+ *     earlier versions
  */
 public record LiveSandbox(
     UserId userId,
@@ -24,14 +26,15 @@ public record LiveSandbox(
     String host,
     String workerId,
     Instant openedAt,
-    @Nullable Duration idleTtl) {
+    @Nullable Duration idleTtl,
+    @Nullable Instant startedAt) {
   public LiveSandbox {
     idleTtl = idleTtl == null ? null : idleTtl.truncatedTo(ChronoUnit.SECONDS);
   }
 
-  /** Creates an entry of a sandbox with the worker's default idle TTL. */
+  /** Creates an entry with the worker's default idle TTL, which does not tell the start. */
   public LiveSandbox(
       UserId userId, String containerId, String host, String workerId, Instant openedAt) {
-    this(userId, containerId, host, workerId, openedAt, null);
+    this(userId, containerId, host, workerId, openedAt, null, null);
   }
 }

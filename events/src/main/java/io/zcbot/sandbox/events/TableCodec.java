@@ -16,6 +16,7 @@ final class TableCodec {
         .text("worker_id", live.workerId())
         .time("opened_at", live.openedAt())
         .seconds("idle_ttl_seconds", live.idleTtl())
+        .time("started_at", live.startedAt())
         .toBytes();
   }
 
@@ -27,7 +28,8 @@ final class TableCodec {
         in.text("host"),
         in.text("worker_id"),
         in.instant("opened_at"),
-        in.optionalSeconds("idle_ttl_seconds", RequestCodec.MAX_IDLE_TTL_SECONDS));
+        in.optionalSeconds("idle_ttl_seconds", RequestCodec.MAX_IDLE_TTL_SECONDS),
+        in.optionalInstant("started_at"));
   }
 
   static byte[] write(CurrentSandbox current) {

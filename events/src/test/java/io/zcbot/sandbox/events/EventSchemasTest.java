@@ -72,7 +72,7 @@ class EventSchemasTest {
   @Test
   void describesTheTables() {
     for (Duration ttl : new Duration[] {null, Duration.ofSeconds(60)}) {
-      byte[] live = codec.encodeLive(new LiveSandbox(USER, "c", "host-1", "worker-1", AT, ttl));
+      byte[] live = codec.encodeLive(new LiveSandbox(USER, "c", "host-1", "worker-1", AT, ttl, AT));
       assertThat(TestSchemas.problems(Topic.LIVE, live)).isEmpty();
     }
     for (String replyTo : new String[] {null, "sandbox.reply.a"}) {

@@ -19,13 +19,29 @@ class LiveSandboxTest {
   @Test
   void isReadAsItWasWritten() throws EventFormatException {
     LiveSandbox live =
-        new LiveSandbox(USER, "c1", "host", "worker", Instant.parse("2026-11-24T12:00:00.5Z"));
+        new LiveSandbox(
+            USER,
+            "c1",
+            "host",
+            "worker",
+            Instant.parse("2026-11-24T12:00:00.5Z"),
+            Duration.ofSeconds(60),
+            Instant.parse("2026-11-24T11:59:59.123456789Z"));
     byte[] value = codec.encodeLive(live);
     assertThat(new String(value, StandardCharsets.UTF_8))
         .isEqualTo(
             "{\"user_id\":\"7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10\",\"container_id\":\"c1\","
                 + "\"host\":\"host\",\"worker_id\":\"worker\","
-                + "\"opened_at\":\"2026-11-24T12:00:00.500Z\"}");
+                + "\"opened_at\":\"2026-11-24T12:00:00.500Z\",\"idle_ttl_seconds\":60,"
+                + "\"started_at\":\"2026-11-24T11:59:59.123456789Z\"}");
+    assertThat(codec.decodeLive(value)).isEqualTo(live);
+  }
+
+  @Test
+  void anEntryOfAnEarlierVersionDoesNotTellTheStart() throws EventFormatException {
+    LiveSandbox live = new LiveSandbox(USER, "c1", "host", "worker", Instant.EPOCH);
+    byte[] value = codec.encodeLive(live);
+    assertThat(new String(value, StandardCharsets.UTF_8)).doesNotContain("started_at");
     assertThat(codec.decodeLive(value)).isEqualTo(live);
   }
 
@@ -41,7 +57,7 @@ class LiveSandboxTest {
         new String(
                 codec.encodeLive(
                     new LiveSandbox(
-                        USER, "c1", "host", "worker", Instant.EPOCH, Duration.ofSeconds(60))),
+                        USER, "c1", "host", "worker", Instant.EPOCH, Duration.ofSeconds(60), null)),
                 StandardCharsets.UTF_8)
             .replace(":60}", ":31536001}")
             .getBytes(StandardCharsets.UTF_8);

@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the topics say about containers that a worker left on the engine. Containers without a user
@@ -35,7 +36,7 @@ public record ContainersInLog(Engine engine, SandboxLog log) {
     List<Container> unlisted =
         containers.stream().filter(each -> !announced.contains(each.id())).toList();
     // They may have been announced when there were fewer partitions.
-    Announcements said = announcements(unlisted, partitions());
+    Announcements said = announcements(unlisted, partitions(), Map.of());
     unlisted.stream().map(Container::id).filter(said::isOpen).forEach(announced::add);
     return announced;
   }
@@ -47,25 +48,33 @@ public record ContainersInLog(Engine engine, SandboxLog log) {
   }
 
   /** Reads what was announced in the partitions in which their users' records lie now. */
-  Announcements announcedAtHome(List<Container> containers) throws EngineException {
-    return announcements(containers, homes(users(containers)));
+  Announcements announcedAtHome(List<Container> containers, Map<String, LiveSandbox> listed)
+      throws EngineException {
+    return announcements(containers, homes(users(containers)), listed);
   }
 
-  /** Reads announcements since the first container was started, which a listing lacks. */
-  private Announcements announcements(List<Container> containers, Set<Integer> partitions)
+  /**
+   * Reads announcements since the first container was started, which a listing lacks, or found
+   * ready, which is by another clock.
+   */
+  private Announcements announcements(
+      List<Container> containers, Set<Integer> partitions, Map<String, LiveSandbox> listed)
       throws EngineException {
     Instant since = null;
     for (Container container : containers) {
-      Instant started = engine.find(container.id()).orElse(container).startedAt();
-      if (started != null && (since == null || started.isBefore(since))) {
-        since = started;
-      }
+      since = earlier(since, engine.find(container.id()).orElse(container).startedAt());
+      LiveSandbox entry = listed.get(container.id());
+      since = earlier(since, entry == null ? null : entry.openedAt());
     }
     Map<String, UserId> users = users(containers);
     if (since == null || users.isEmpty()) {
       return new Announcements(users); // none ever ran for a user
     }
     return log.announced(partitions, users, since);
+  }
+
+  private static @Nullable Instant earlier(@Nullable Instant one, @Nullable Instant other) {
+    return one == null || (other != null && other.isBefore(one)) ? other : one;
   }
 
   private static Map<String, UserId> users(List<Container> containers) {

@@ -104,7 +104,7 @@ public final class PreviousRun {
     // The table may lack an entry, or have one of a sandbox that was never announced ready, or
     // whose end another worker announced before it was killed. So announcements decide, but
     // not those from when there were fewer partitions, which the user's worker of now doesn't see.
-    Announcements said = inLog.announcedAtHome(left);
+    Announcements said = inLog.announcedAtHome(left, listed);
     List<Container> rest = new ArrayList<>();
     for (Container each : left) {
       LiveSandbox entry = listed.get(each.id());
@@ -145,7 +145,7 @@ public final class PreviousRun {
     return readyAt != null
         && adopt(
             container,
-            new LiveSandbox(user, container.id(), "", "", readyAt, null),
+            new LiveSandbox(user, container.id(), "", "", readyAt),
             told,
             partitionOf,
             lastActive);
@@ -219,7 +219,17 @@ public final class PreviousRun {
         && container.name().equals(Container.nameOf(entry.userId()))
         && verified.isAsSpecified()
         && container.startedAt() != null
-        && !container.startedAt().isAfter(entry.openedAt());
+        && isStartOf(entry, container.startedAt());
+  }
+
+  /**
+   * Whether a container was started then when the entry was made. An entry of an earlier version
+   * and an announcement tell only when it was found ready, by another clock than the engine's.
+   */
+  private static boolean isStartOf(LiveSandbox entry, Instant started) {
+    return entry.startedAt() == null
+        ? !started.isAfter(entry.openedAt())
+        : started.equals(entry.startedAt());
   }
 
   /**

@@ -114,7 +114,8 @@ public final class Announcer {
         identity.host(),
         identity.workerId(),
         sandbox.openedAt(time.now()),
-        sandbox.idleTtl());
+        sandbox.idleTtl(),
+        sandbox.containerStartedAt());
   }
 
   /**

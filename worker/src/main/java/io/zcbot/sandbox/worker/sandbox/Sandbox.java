@@ -99,6 +99,11 @@ public final class Sandbox {
         && (now.startedAt() == null || now.startedAt().equals(containerStartedAt));
   }
 
+  /** When its container was started, by the engine's clock; null if not known. */
+  public @Nullable Instant containerStartedAt() {
+    return containerStartedAt;
+  }
+
   public String containerName() {
     return Container.nameOf(user);
   }

@@ -139,7 +139,7 @@ class LogChecksTest {
 
   /** Written by a worker that was suspended when it lost the partition. */
   private LiveSandbox cameLate(UserId user, String workerId) {
-    LiveSandbox late = new LiveSandbox(user, "late", "another host", workerId, Instant.EPOCH, null);
+    LiveSandbox late = new LiveSandbox(user, "late", "another host", workerId, Instant.EPOCH);
     world.live.put("late", late);
     return late;
   }

@@ -89,7 +89,14 @@ class IdleTtlTest extends InAWorld {
     ready(LONG);
     assertThat(world.live.get(id))
         .isEqualTo(
-            new LiveSandbox(ANNA, id, first.host(), first.workerId(), first.openedAt(), LONG));
+            new LiveSandbox(
+                ANNA,
+                id,
+                first.host(),
+                first.workerId(),
+                first.openedAt(),
+                LONG,
+                first.startedAt()));
   }
 
   @Test
@@ -186,7 +193,8 @@ class IdleTtlTest extends InAWorld {
             entry.host(),
             entry.workerId(),
             entry.openedAt(),
-            Duration.ofSeconds(Long.MAX_VALUE)));
+            Duration.ofSeconds(Long.MAX_VALUE),
+            null));
     adopt();
     unusedFor(LONGEST);
     assertThat(world.reaped()).hasSize(1);

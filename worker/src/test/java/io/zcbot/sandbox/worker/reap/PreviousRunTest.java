@@ -361,6 +361,7 @@ class PreviousRunTest extends InAWorld {
     private final SandboxLog log;
     final List<Set<Integer>> live = new ArrayList<>();
     final List<Set<Integer>> announced = new ArrayList<>();
+    final List<Instant> since = new ArrayList<>();
     private final int elsewhere;
 
     /** All events lie where their users' records are. */
@@ -394,6 +395,7 @@ class PreviousRunTest extends InAWorld {
     public Announcements announced(
         Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
       announced.add(partitions);
+      this.since.add(since);
       return elsewhere < 0 || partitions.contains(elsewhere)
           ? log.announced(partitions, containers, since)
           : new Announcements(containers);
@@ -410,6 +412,28 @@ class PreviousRunTest extends InAWorld {
     assertThat(adopted).isEqualTo(1);
     assertThat(log.live).containsExactly(home);
     assertThat(log.announced).containsExactly(home);
+  }
+
+  @Test
+  void aSandboxIsAdoptedThoughTheEnginesClockIsAheadOfTheWorkers() throws Exception {
+    world.engine.clock = world.time().now().plusSeconds(1);
+    String id = world.ready(ANNA).containerId();
+    assertThat(adopt()).isEqualTo(1);
+    assertThat(world.ready(ANNA).containerId()).isEqualTo(id);
+    assertThat(adopt()).isEqualTo(1);
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @Test
+  void aSandboxThatBecameReadyAfterTheClockWasSetBackIsAdopted() throws Exception {
+    world.engine.clock = world.time().now().plus(Duration.ofHours(1));
+    String id = world.ready(ANNA).containerId();
+    world.reboot();
+    TwelvePartitions log = new TwelvePartitions(world.sandboxLog());
+    int adopted = world.domain.previousRun().adopt(log, _ -> 0, world.now - World.TTL.toNanos());
+    assertThat(adopted).isEqualTo(1);
+    // or it would miss the ready
+    assertThat(log.since).containsExactly(world.live.get(id).openedAt());
   }
 
   /** Another worker may own its user's partition of now, where nothing tells of the sandbox. */

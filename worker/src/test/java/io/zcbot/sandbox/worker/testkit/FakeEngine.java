@@ -47,6 +47,9 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   private String image = "image-1";
   public final EngineFaults faults = new EngineFaults();
 
+  /** What its clock says when a container is started. */
+  public volatile Instant clock = Instant.EPOCH;
+
   /** Receives each container that ended. */
   public Consumer<String> ends = _ -> {};
 
@@ -246,8 +249,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
     if (c == null) {
       throw new EngineException(EngineException.Kind.ABSENT, "start", "no such container", null);
     }
-    Container started =
-        with(c, c.name(), Container.State.RUNNING, c.ownership(), Instant.EPOCH, null);
+    Container started = with(c, c.name(), Container.State.RUNNING, c.ownership(), clock, null);
     put(started);
     faults.missIfInterrupted("start");
     EngineFaults.after(failure);

@@ -62,18 +62,19 @@ final class Timers implements AutoCloseable {
 
   /** Runs a task periodically, on the timer thread. The task must not block. */
   void every(Duration interval, Runnable task) {
-    var _ =
-        executor.scheduleWithFixedDelay(
-            () -> {
-              try {
-                task.run();
-              } catch (Throwable e) { // or the executor would never run it again
-                log.error("a periodic task failed unexpectedly; please report this", e);
-              }
-            },
-            interval.toNanos(),
-            interval.toNanos(),
-            TimeUnit.NANOSECONDS);
+    Runnable guarded =
+        () -> {
+          try {
+            task.run();
+          } catch (Throwable e) { // or the executor would never run it again
+            log.error("a periodic task failed unexpectedly; please report this", e);
+          }
+        };
+    long nanos = interval.toNanos();
+    Threads.orEnd(
+        () -> {
+          var _ = executor.scheduleWithFixedDelay(guarded, nanos, nanos, TimeUnit.NANOSECONDS);
+        });
   }
 
   /**

@@ -131,7 +131,7 @@ final class CommandInput extends OutputStream {
               event(user, execId, content), deadline.atMost(PUBLISH), transcript::isOver);
       isBroken = false;
       if (!isStored && !(content instanceof Input.Content.End)) {
-        throw new IOException("the command has ended");
+        throw new IOException("the command has ended, or was closed");
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -63,7 +63,8 @@ public final class RunningCommand implements AutoCloseable {
     try {
       input.pipe(stdin);
     } catch (Exception e) {
-      if (!transcript.isOver() && !Thread.currentThread().isInterrupted()) {
+      // At the deadline, the error is that there was no answer.
+      if (!transcript.isOver() && !deadline.isOver() && !Thread.currentThread().isInterrupted()) {
         CommandInput.kill(connection.publisher(), user, id);
         transcript.fail(
             new SandboxException(
@@ -152,9 +153,9 @@ public final class RunningCommand implements AutoCloseable {
    * Returns the standard input of a command with {@link Command#openStdin}. Written bytes are
    * published by {@link OutputStream#flush} and whenever there are 256 KiB of them; closing the
    * stream ends the input. Writing throws {@link java.io.IOException} if the command has ended or
-   * the log does not acknowledge the bytes within 60 s. The log may have those bytes or get them
-   * later, so all further writing throws as well, and closing the stream does not end the input:
-   * close the command.
+   * the log does not acknowledge the bytes within 60 s, or by the end of the command's times. The
+   * log may have those bytes or get them later, so all further writing throws as well, and closing
+   * the stream does not end the input: close the command.
    *
    * @throws IllegalStateException if the command was not created with {@link Command#openStdin}
    */
@@ -169,7 +170,8 @@ public final class RunningCommand implements AutoCloseable {
    * Sends a signal to the command, and waits until the log has it or the command has ended. A
    * command that has not started gets it when it starts; a command that has ended does not get it.
    *
-   * @throws NoAnswerException if the log has not acknowledged the signal within 60 s
+   * @throws NoAnswerException if the log has not acknowledged the signal within 60 s, or by the end
+   *     of the command's times
    */
   public void signal(CommandSignal signal) throws InterruptedException {
     Input event = CommandInput.event(user, id, new Input.Content.Signal(signal));

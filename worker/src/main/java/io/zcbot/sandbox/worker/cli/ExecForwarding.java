@@ -81,7 +81,7 @@ final class ExecForwarding implements AutoCloseable {
     synchronized (this) {
       handlings.push(Signals.handle("WINCH", forward));
     }
-    forward.run();
+    var _ = Thread.ofPlatform().name("size").daemon().start(forward); // it may wait for Kafka
   }
 
   /** Forwards standard input on a background thread until it ends. */

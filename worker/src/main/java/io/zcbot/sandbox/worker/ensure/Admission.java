@@ -89,10 +89,14 @@ final class Admission {
     try (place) {
       CreateTurns.Turn turn =
           turns.await(!newUsers.wasServed(request.user()), request.deadline().left(time));
-      return turn == null
-          ? new Refused(
-              Failed.Reason.EXPIRED, "the ensure expired while it waited for other creates", true)
-          : new Admitted(place.handOver(), turn);
+      if (turn != null && request.deadline().left(time) > 0) {
+        return new Admitted(place.handOver(), turn);
+      }
+      if (turn != null) { // the machine slept meanwhile
+        turn.close();
+      }
+      return new Refused(
+          Failed.Reason.EXPIRED, "the ensure expired while it waited for other creates", true);
     }
   }
 

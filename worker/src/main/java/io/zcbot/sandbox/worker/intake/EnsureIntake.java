@@ -239,7 +239,7 @@ public final class EnsureIntake implements AutoCloseable {
         }
         records = consumer.poll(dispatcher.isFull() ? PAUSE_WHILE_FULL : POLL);
       } catch (WakeupException _) {
-        return; // only close() wakes the consumer up
+        continue; // the loop stops, or fails in its next round
       }
       for (ConsumerRecord<byte[], byte[]> record : records) {
         OffsetTracker at =

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +32,7 @@ final class LoopMonitor {
   void start() {
     lastRound = time.nanos();
     started = true;
-    thread.start();
+    Threads.start(thread);
   }
 
   /** The thread begins another round. */

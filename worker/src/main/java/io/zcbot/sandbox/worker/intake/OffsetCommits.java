@@ -225,7 +225,7 @@ class OffsetCommits {
     try {
       consumer.commitSync(offsets, limit);
     } catch (WakeupException _) {
-      consumer.commitSync(offsets, limit); // the wake-up only signals the stop, which is known
+      consumer.commitSync(offsets, limit); // PollLoop knows why it wakes us up
     }
   }
 

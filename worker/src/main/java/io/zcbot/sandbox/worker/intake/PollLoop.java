@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.time.Instant;
@@ -26,8 +27,10 @@ final class PollLoop {
 
   private static final Duration REBUILD_DELAY = Duration.ofSeconds(1);
 
-  /** No heartbeat is sent for so long, which the shortest session time-out, 6 s, allows. */
-  private static final Duration SMALL_STEP = Duration.ofSeconds(2);
+  /** How far the wall clock may be set back without a new consumer, which costs some seconds. */
+  private static final Duration SMALL_STEP = Duration.ofSeconds(10);
+
+  private static final Duration LOOK_AT_CLOCK = Duration.ofMillis(500);
 
   private final String what;
   private final Supplier<Consumer<byte[], byte[]>> consumers;
@@ -38,7 +41,7 @@ final class PollLoop {
   private final LoopMonitor monitor;
   private final ReadProblem problem;
   private volatile @Nullable Consumer<byte[], byte[]> consumer;
-  private Instant latest; // that the consumer may have seen; confined to the loop's thread
+  private volatile boolean isSetBack;
 
   /** What the loop does with a consumer. Called on the loop's thread. */
   interface Polling {
@@ -68,7 +71,6 @@ final class PollLoop {
     this.consumers = consumers;
     this.polling = polling;
     this.time = time;
-    this.latest = time.now();
     this.thread = Thread.ofPlatform().name(name).unstarted(this::run);
     this.monitor = new LoopMonitor(thread, time);
     this.problem = new ReadProblem(what, log, time);
@@ -76,6 +78,27 @@ final class PollLoop {
 
   void start() {
     monitor.start();
+    Threads.start(thread.getName() + "-clock", this::watchClock);
+  }
+
+  /**
+   * Wakes the consumer up if the wall clock was set back. Its timers stand still then until the
+   * clock is where it was: it sends no heartbeats, and a poll that finds nothing does not return.
+   */
+  private void watchClock() {
+    Instant latest = time.now();
+    while (!isStopping()) {
+      pause(LOOK_AT_CLOCK);
+      Instant now = time.now();
+      if (now.isBefore(latest.minus(SMALL_STEP))) {
+        log.warn("the wall clock was set back: starting over to read {} ({})", what, now);
+        isSetBack = true;
+        wakeUp();
+        latest = now;
+      } else if (now.isAfter(latest)) {
+        latest = now;
+      }
+    }
   }
 
   /**
@@ -96,17 +119,14 @@ final class PollLoop {
   }
 
   /**
-   * A sign of life from the thread, due at least once within {@link LoopMonitor#LIMIT}. Fails if
-   * the wall clock was set back: the timers of a consumer, which the heartbeats need, stand still
-   * until the clock is where it was.
+   * A sign of life from the thread, due at least once within {@link LoopMonitor#LIMIT}.
+   *
+   * @throws WakeupException if the consumer was to wake up because the wall clock was set back
    */
   void round() {
     monitor.round();
-    Instant now = time.now();
-    if (now.isAfter(latest)) {
-      latest = now;
-    } else if (now.isBefore(latest.minus(SMALL_STEP)) && !isStopping()) {
-      throw new KafkaException("the wall clock was set back from " + latest + " to " + now);
+    if (isSetBack && !isStopping()) {
+      throw new WakeupException();
     }
   }
 
@@ -135,7 +155,7 @@ final class PollLoop {
       try {
         pollWithNewConsumer();
       } catch (WakeupException _) {
-        // Only stop() wakes the consumer up.
+        // The loop is to stop, or to start over because the wall clock was set back.
       } catch (Throwable e) {
         if (!isStopping()) {
           problem.failed(e);
@@ -147,7 +167,7 @@ final class PollLoop {
   }
 
   private void pollWithNewConsumer() {
-    latest = time.now();
+    isSetBack = false;
     Consumer<byte[], byte[]> fresh = consumers.get();
     consumer = fresh;
     try {
@@ -161,7 +181,7 @@ final class PollLoop {
     }
   }
 
-  /** Waits, but no longer than until the loop stops. On the loop's thread. */
+  /** Waits, but no longer than until the loop stops. */
   void pause(Duration delay) {
     try {
       var _ = stop.await(delay.toNanos(), TimeUnit.NANOSECONDS);
@@ -175,16 +195,20 @@ final class PollLoop {
   void stop(Duration limit) {
     monitor.stopping();
     stop.countDown();
-    Consumer<byte[], byte[]> current = consumer;
-    if (current != null) {
-      current.wakeup();
-    }
+    wakeUp();
     try {
       if (thread.getState() != Thread.State.NEW && !thread.join(limit)) {
         log.warn("thread {} did not end in time", thread.getName());
       }
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  private void wakeUp() {
+    Consumer<byte[], byte[]> current = consumer;
+    if (current != null) {
+      current.wakeup();
     }
   }
 }

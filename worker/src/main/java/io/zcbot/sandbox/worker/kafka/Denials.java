@@ -6,10 +6,10 @@ package io.zcbot.sandbox.worker.kafka;
 
 import java.util.TreeSet;
 import org.apache.kafka.common.acl.AclOperation;
-import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.ClusterAuthorizationException;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
+import org.apache.kafka.common.errors.SaslAuthenticationException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.jspecify.annotations.Nullable;
 
@@ -28,9 +28,12 @@ public final class Denials {
     return find(failure) != null;
   }
 
-  /** Whether a failure to read or write partitions has a cause that they have in common. */
+  /**
+   * Whether a failure to read or write partitions has a cause that they have in common. Credentials
+   * are the same for all brokers; a broken certificate may be that of one.
+   */
   public static boolean isOfAllPartitions(Throwable failure) {
-    return isDenial(failure) || failure instanceof AuthenticationException;
+    return isDenial(failure) || failure instanceof SaslAuthenticationException;
   }
 
   /**

@@ -145,7 +145,14 @@ public final class PreviousRun {
     return readyAt != null
         && adopt(
             container,
-            new LiveSandbox(user, container.id(), "", "", readyAt),
+            new LiveSandbox(
+                user,
+                container.id(),
+                "",
+                "",
+                readyAt,
+                null,
+                listed == null ? null : listed.startedAt()),
             told,
             partitionOf,
             lastActive);

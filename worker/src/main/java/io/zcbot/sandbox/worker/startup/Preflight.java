@@ -88,8 +88,7 @@ public final class Preflight {
       boolean ownKernel) {}
 
   /**
-   * Runs the checks, and waits for the engine, for the workspaces' file system, and while this host
-   * is short of something.
+   * Runs the checks, and waits for the engine, and while this host is short of something.
    *
    * @throws IOException if the engine is not fit; the message names every reason and its fix
    */
@@ -100,7 +99,7 @@ public final class Preflight {
         retry.untilItWorks(
             "look for users of sandboxes",
             () -> files.at(root, () -> UidChecks.choose(wanted, engine, facts, spec, root, unseen)),
-            e -> e instanceof IOException failure && HostShortage.mayPass(failure));
+            e -> e instanceof IOException failure && HostShortage.isBehind(failure));
     List<Finding> findings = new ArrayList<>(EngineChecks.of(facts, spec, limit, advisories));
     findings.add(uids.finding());
     List<String> faults = texts(findings, Level.FAIL);

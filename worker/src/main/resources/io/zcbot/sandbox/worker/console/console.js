@@ -199,8 +199,9 @@ function spark(name, values) {
   parts.line.setAttribute('points', values.map((v, i) => (i * 100 / (values.length - 1)).toFixed(1) + ',' + (29 - 28 * v / top).toFixed(1)).join(' '));
 }
 
-// Before everything is known, the answers may be what is missing.
-const unanswered = open => (fleet.upTo ? open + ' unanswered' : '');
+// Unless everything is known, the answers may be what is missing.
+const isKnown = () => fleet.upTo && !fleet.problem;
+const unanswered = open => (isKnown() ? open + ' unanswered' : '');
 
 function showCards() {
   if (!fleet) return;
@@ -225,8 +226,8 @@ function showCards() {
   const missing = fleet.groupProblem ? 0 : lists.hosts.filter(host => host.partitions < 0 && host.used > 0).length;
   put('lag', fleet.lag < 0 ? '?' : count(fleet.lag), fleet.groupProblem || workers + ' workers' + (missing ? ', ' + missing + ' gone' : ''),
     fleet.groupProblem ? '' : workers === 0 || missing ? 'bad' : fleet.lag > 1000 ? 'warn' : '');
-  const oldest = fleet.oldestEnsure ? fleet.upTo - fleet.oldestEnsure : 0;
-  put('watermark', !fleet.upTo ? '?' : oldest > 1500 ? duration(oldest) : 'now', unanswered(fleet.openEnsures), oldest > 60000 ? 'bad' : oldest > 10000 ? 'warn' : '');
+  const oldest = isKnown() && fleet.oldestEnsure ? fleet.upTo - fleet.oldestEnsure : 0;
+  put('watermark', !isKnown() ? '?' : oldest > 1500 ? duration(oldest) : 'now', unanswered(fleet.openEnsures), oldest > 60000 ? 'bad' : oldest > 10000 ? 'warn' : '');
   Object.entries(tables).forEach(([name, table]) => {
     const n = name === 'sandboxes' ? sandboxes.size : name === 'commands' ? fleet.commands : lists[name].length;
     setText(table.tab, table.title + ' ' + count(n));

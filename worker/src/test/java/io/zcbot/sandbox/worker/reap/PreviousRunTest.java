@@ -225,23 +225,26 @@ class PreviousRunTest extends InAWorld {
   @Test
   void whatDiedOrWasStartedAnewMeanwhileIsNotAdopted() throws Exception {
     world.engine.die(world.ready(ANNA).containerId(), 1);
-    String restarted = world.ready(BEN).containerId();
-    Container c = world.engine.find(restarted).orElseThrow();
-    world.engine.put(
-        new Container(
-            c.id(),
-            c.name(),
-            c.state(),
-            c.ownership(),
-            c.specHash(),
-            Instant.EPOCH.plus(Duration.ofDays(1)),
-            null,
-            false));
+    restarted(world.ready(BEN).containerId(), Instant.EPOCH.plus(Duration.ofDays(1)));
     assertThat(adopt()).isZero();
     assertThat(world.engine.everything()).isEmpty();
     assertThat(world.reaped())
         .extracting(Reaped::reason)
         .containsExactly(Reaped.Reason.PURGED, Reaped.Reason.PURGED);
+  }
+
+  @Test
+  void whatWasStartedAnewAfterTheEnginesClockWasSetBackIsNotAdopted() throws Exception {
+    world.engine.clock = world.time().now();
+    String id = world.ready(ANNA).containerId();
+    restarted(id, world.engine.clock.minus(Duration.ofMinutes(30)));
+    assertThat(adopt()).isZero();
+  }
+
+  private void restarted(String id, Instant at) throws Exception {
+    Container c = world.engine.find(id).orElseThrow();
+    world.engine.put(
+        new Container(c.id(), c.name(), c.state(), c.ownership(), c.specHash(), at, null, false));
   }
 
   @Test

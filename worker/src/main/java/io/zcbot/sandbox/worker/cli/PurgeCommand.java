@@ -31,7 +31,7 @@ final class PurgeCommand {
   private final Engine engine;
   private final KafkaLog log;
   private final WorkerConfig config;
-  private final FileCalls files = FileCalls.DIRECT;
+  private final FileCalls files = new FileCalls();
   private final WorkspaceMount root;
 
   /** The command {@code purge}. */
@@ -84,7 +84,7 @@ final class PurgeCommand {
     try {
       return files.at(root, root::toRealPath);
     } catch (IOException _) {
-      return root; // a worker on another host has it
+      return root; // a worker on another host has it, or it does not answer
     }
   }
 
@@ -125,6 +125,7 @@ final class PurgeCommand {
         console.err().println("could not purge " + sandbox.name() + ": " + e.getMessage());
       }
     }
+    // after the containers: a root that does not answer must not keep them
     boolean released = releaseSlots(workerId);
     console.out().println("purged " + (sandboxes.size() - failures) + " of " + sandboxes.size());
     boolean cleared = clearViews(workerId, force);

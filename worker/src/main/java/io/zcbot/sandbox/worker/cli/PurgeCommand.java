@@ -31,6 +31,7 @@ final class PurgeCommand {
   private final Engine engine;
   private final KafkaLog log;
   private final WorkerConfig config;
+  private final FileCalls files = new FileCalls();
   private final WorkspaceMount root;
 
   /** The command {@code purge}. */
@@ -79,11 +80,11 @@ final class PurgeCommand {
   }
 
   /** The path by which the kernel knows the root. */
-  private static Path real(Path root) {
+  private Path real(Path root) {
     try {
-      return root.toRealPath();
+      return files.at(root, root::toRealPath);
     } catch (IOException _) {
-      return root; // a worker on another host has it
+      return root; // a worker on another host has it, or it does not answer
     }
   }
 
@@ -94,10 +95,10 @@ final class PurgeCommand {
         Engines.sandboxes(engine).stream()
             .filter(c -> workerId.equals(c.ownership().workerId()))
             .toList();
-    clearViews(workerId, force);
     if (sandboxes.isEmpty()) {
+      boolean cleared = clearViews(workerId, force);
       console.out().println("no container of worker " + workerId + " is on this engine");
-      return ExitCode.OK;
+      return cleared ? ExitCode.OK : ExitCode.FAILED;
     }
     if (!force) {
       refuseIfAlive(workerId);
@@ -124,9 +125,11 @@ final class PurgeCommand {
         console.err().println("could not purge " + sandbox.name() + ": " + e.getMessage());
       }
     }
-    unmount(() -> releaseSlots(workerId));
+    // after the containers: a root that does not answer must not keep them
+    boolean released = releaseSlots(workerId);
     console.out().println("purged " + (sandboxes.size() - failures) + " of " + sandboxes.size());
-    return failures == 0 ? ExitCode.OK : ExitCode.FAILED;
+    boolean cleared = clearViews(workerId, force);
+    return failures == 0 && released && cleared ? ExitCode.OK : ExitCode.FAILED;
   }
 
   private void confirm(String workerId, int count) throws CommandException {
@@ -202,39 +205,50 @@ final class PurgeCommand {
   /**
    * Unmounts workspaces that the worker had mounted for sandboxes that were starting. Otherwise
    * nobody can give their users sandboxes, since other workers leave these mounts alone.
+   *
+   * @return whether none is left on this host
    */
-  private void clearViews(String workerId, boolean force)
+  private boolean clearViews(String workerId, boolean force)
       throws CommandException, InterruptedException {
     MappedWorkspaces views = new MappedWorkspaces(root, maps(), workerId);
-    if (views.areNoted()) {
-      if (!force) {
-        refuseIfAlive(workerId);
+    Path path = config.workspaces().root;
+    try {
+      if (!files.at(path, views::left).isEmpty()) {
+        if (!force) {
+          refuseIfAlive(workerId);
+        }
+        files.run(path, views::clearLeft);
       }
-      unmount(views::clear);
+      return true;
+    } catch (IOException e) {
+      String again = "run purge again as root on the host of worker " + workerId;
+      tellLeft("workspaces", e, again);
+      return false;
     }
   }
 
-  private void releaseSlots(String workerId) throws IOException {
-    SlotMounts slots = new MountedSlots(root, maps(), workerId, FileCalls.DIRECT);
-    for (String slot : slots.left()) {
-      slots.release(slot);
+  private boolean releaseSlots(String workerId) {
+    SlotMounts slots = new MountedSlots(root, maps(), workerId, files);
+    try {
+      for (String slot : slots.left()) {
+        slots.release(slot);
+      }
+      return true;
+    } catch (IOException e) {
+      Path directory = SlotMounts.directory(config.workspaces().root, workerId);
+      tellLeft("slots", e, "unmount what is beneath " + directory + " as root on its host");
+      return false;
     }
+  }
+
+  private void tellLeft(String what, IOException failure, String fix) {
+    console
+        .err()
+        .println("some " + what + " may stay mounted: " + failure.getMessage() + "; " + fix);
   }
 
   /** Maps nothing: it is only for undoing mounts. */
   private static IdMaps maps() {
     return new IdMaps(Workspaces.Owner.UNMAPPED, false);
-  }
-
-  private void unmount(FileCalls.Step step) {
-    try {
-      step.run();
-    } catch (IOException e) {
-      console
-          .err()
-          .println(
-              "some mounts could not be removed; the worker's next start removes them: "
-                  + e.getMessage());
-    }
   }
 }

@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.worker.mounts;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
 import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import io.zcbot.sandbox.worker.sandbox.Threads;
@@ -27,6 +29,14 @@ import org.jspecify.annotations.Nullable;
 public final class IdMaps implements AutoCloseable {
   private static final Path SELF = Path.of("/proc/self/ns/user");
   private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+  /** How long the end of a process may take to show once its files are gone. */
+  private static final long ENDING_MILLIS = 100;
+
+  private static final int MOST_SAID = 500;
+
+  /** The exit code of a process that the kernel killed because memory was short. */
+  private static final int KILLED = 137;
 
   private final Owner owner;
   private final boolean withRoot;
@@ -134,7 +144,9 @@ public final class IdMaps implements AutoCloseable {
    */
   private Descriptor make(int uid) {
     try {
-      Process first = new ProcessBuilder("unshare", "--user", "cat").start();
+      ProcessBuilder unshare = new ProcessBuilder("unshare", "--user", "cat");
+      unshare.environment().put("LC_ALL", "C"); // what it says is matched
+      Process first = unshare.start();
       try {
         Path process = Path.of("/proc", String.valueOf(first.pid()));
         awaitOwn(first, process.resolve("ns/user"));
@@ -143,6 +155,8 @@ public final class IdMaps implements AutoCloseable {
         Files.writeString(process.resolve("uid_map"), lines(owner.uid(), shown.uid(), root.uid()));
         Files.writeString(process.resolve("gid_map"), lines(owner.gid(), shown.gid(), root.gid()));
         return Kernel.openFile(process.resolve("ns/user"));
+      } catch (IOException e) {
+        throw cause(first, e);
       } finally {
         first.destroyForcibly();
       }
@@ -168,26 +182,47 @@ public final class IdMaps implements AutoCloseable {
     Path ours = Files.readSymbolicLink(SELF);
     long began = System.nanoTime();
     while (Files.readSymbolicLink(namespace).equals(ours)) {
-      try {
-        if (first.waitFor(1, TimeUnit.MILLISECONDS)) {
-          throw new IOException("unshare ended with exit code " + first.exitValue());
-        }
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new IOException("interrupted", e);
+      if (hasEnded(first, 1)) {
+        throw new IOException("it has no user namespace of its own");
       }
       if (System.nanoTime() - began > PATIENCE_NANOS) {
-        throw new LateException();
+        throw new ShortageException("unshare did not begin within 5 s");
       }
     }
   }
 
-  /** The process did not start in time: the host is too busy or out of memory. */
-  private static final class LateException extends IOException implements HostShortage {
+  private static boolean hasEnded(Process first, long millis) throws IOException {
+    try {
+      return first.waitFor(millis, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
+  }
+
+  /**
+   * Returns why a process's namespace could not be made: that it has ended, if it has. Only what it
+   * says tells whether the host is short of something. Of that, "no space left" does not count: it
+   * also says so where user namespaces are not allowed, which does not pass.
+   */
+  static IOException cause(Process first, IOException failure) throws IOException {
+    if (HostShortage.isBehind(failure) || !hasEnded(first, ENDING_MILLIS)) {
+      return failure;
+    }
+    int code = first.exitValue();
+    String said = new String(first.getErrorStream().readNBytes(MOST_SAID), UTF_8);
+    String ended = "unshare ended with exit code " + code;
+    return code == KILLED || HostShortage.NO_MEMORY.matcher(said).find()
+        ? new ShortageException(ended + ", as the host is short of memory or processes")
+        : new IOException(ended);
+  }
+
+  /** The process could not start, or not in time: the host is too busy or out of memory. */
+  private static final class ShortageException extends IOException implements HostShortage {
     private static final long serialVersionUID = 1L;
 
-    LateException() {
-      super("unshare did not begin within 5 s");
+    ShortageException(String message) {
+      super(message);
     }
 
     @Override

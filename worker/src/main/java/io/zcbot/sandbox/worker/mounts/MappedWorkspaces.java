@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -46,29 +47,43 @@ public final class MappedWorkspaces implements WorkspaceViews {
     this.notes = WorkspaceMount.slots(root.root()).resolve(NOTES).resolve(workerId);
   }
 
-  /** Whether this worker, or a previous run of it, left a note of a mount that can be read. */
-  public boolean areNoted() {
-    String[] noted = notes.toFile().list();
-    return noted != null && noted.length > 0;
-  }
-
   /**
    * Removes mounts that a previous run left because it was killed while a sandbox started. Mounts
    * that another worker has a note of are kept, because its sandbox may be about to start.
    */
   public void clear() throws IOException {
     // read before the notes: a note exists before its mount and until after it
-    List<MountInfo> mounts = MountInfo.all();
-    Set<String> others = notedByOthers();
-    for (MountInfo mount : mounts) {
-      if (mount.mapsIds()
-          && isWorkspace(mount.point())
-          && !others.contains(Path.of(mount.point()).getFileName().toString())) {
-        detachLeft(Path.of(mount.point()));
-      }
+    Set<String> left = shown();
+    left.removeAll(notedByOthers());
+    for (String user : left) {
+      detachLeft(root.root().resolve(user));
     }
     for (Path note : entries(notes)) {
       Files.deleteIfExists(note);
+    }
+  }
+
+  /** The users whose workspaces this worker alone noted and left mounted on this host. */
+  public Set<String> left() throws IOException {
+    if (Files.notExists(notes)) {
+      return Set.of();
+    }
+    Set<String> left = shown();
+    if (!left.isEmpty()) { // otherwise it needs no permission to read notes
+      left.retainAll(names(notes));
+      left.removeAll(notedByOthers());
+    }
+    return left;
+  }
+
+  /**
+   * Removes the mounts of {@link #left} and the notes of them. Other notes are kept: hosts may
+   * share the root, and without its note nobody could tell whose mount another host has.
+   */
+  public void clearLeft() throws IOException {
+    for (String user : left()) {
+      detachLeft(root.root().resolve(user));
+      Files.deleteIfExists(notes.resolve(user));
     }
   }
 
@@ -91,10 +106,16 @@ public final class MappedWorkspaces implements WorkspaceViews {
     Set<String> noted = new HashSet<>();
     for (Path worker : entries(Objects.requireNonNull(notes.getParent()))) {
       if (!worker.equals(notes)) {
-        entries(worker).forEach(note -> noted.add(note.getFileName().toString()));
+        noted.addAll(names(worker));
       }
     }
     return noted;
+  }
+
+  private static Set<String> names(Path directory) throws IOException {
+    return entries(directory).stream()
+        .map(entry -> entry.getFileName().toString())
+        .collect(Collectors.toSet());
   }
 
   private static List<Path> entries(Path directory) throws IOException {
@@ -105,13 +126,19 @@ public final class MappedWorkspaces implements WorkspaceViews {
     }
   }
 
-  private boolean isWorkspace(String point) {
+  /** The users whose workspaces are mounted on themselves on this host, by whichever worker. */
+  private Set<String> shown() throws IOException {
     String parent = root.root() + "/";
-    if (!point.startsWith(parent)) {
-      return false;
-    }
+    return MountInfo.all().stream()
+        .filter(mount -> mount.mapsIds() && mount.point().startsWith(parent))
+        .map(mount -> mount.point().substring(parent.length()))
+        .filter(MappedWorkspaces::isUser)
+        .collect(Collectors.toCollection(HashSet::new));
+  }
+
+  private static boolean isUser(String name) {
     try {
-      UserId.parse(point.substring(parent.length()));
+      UserId.parse(name);
       return true;
     } catch (IllegalArgumentException _) {
       return false;

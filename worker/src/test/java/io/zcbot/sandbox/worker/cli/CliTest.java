@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ops.Health;
 import io.zcbot.sandbox.worker.ops.Metrics;
 import io.zcbot.sandbox.worker.ops.OpsServer;
+import io.zcbot.sandbox.worker.pool.SlotMounts;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.InetAddress;
@@ -428,6 +429,32 @@ class CliTest {
   void purgeOfNothing() {
     assertThat(sandbox("purge")).isZero();
     assertThat(out.toString()).isEqualTo("no container of worker w1 is on this engine\n");
+  }
+
+  /** Hosts may share the root, and a purge on the other one needs the note. */
+  @Test
+  void purgeKeepsTheNotesOfMountsThatThisHostDoesNotHave(@TempDir Path root) throws Exception {
+    env.put("ZCBOT_WORKSPACE_ROOT", root.toString());
+    Path notes = Files.createDirectories(root.resolve(".slots/.views/w1"));
+    Path note = Files.writeString(notes.resolve(USER), "");
+
+    assertThat(sandbox("purge", "--force")).isZero();
+
+    assertThat(note).exists();
+    assertThat(err.toString()).isEmpty();
+  }
+
+  @Test
+  void purgeFailsIfItCannotReleaseASlot(@TempDir Path root) throws Exception {
+    container("aaa", USER, "w1", "h");
+    env.put("ZCBOT_WORKSPACE_ROOT", root.toString());
+    Path slot = SlotMounts.directory(root, "w1").resolve("s1").resolve(SlotMounts.WORKSPACE);
+    Files.createFile(Files.createDirectories(slot).resolve("file"));
+
+    assertThat(sandbox("purge", "--yes", "--force")).isEqualTo(ExitCode.FAILED);
+
+    assertThat(out.toString()).endsWith("purged 1 of 1\n");
+    assertThat(err.toString()).contains("some slots may stay mounted: ", "as root on its host");
   }
 
   @Test

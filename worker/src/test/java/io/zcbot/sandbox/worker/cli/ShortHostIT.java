@@ -18,10 +18,11 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** A worker that adopts is started while its host can start no processes in time. */
+/** A worker that adopts is started while its host can start no processes, or not in time. */
 @Tag("engine")
 @Tag("kafka")
 class ShortHostIT {
@@ -29,23 +30,29 @@ class ShortHostIT {
 
   @TempDir private Path programs;
 
-  /** The program that makes users of sandboxes: its first process does not begin in time. */
-  private void slowOnce() throws Exception {
+  /** The program that makes users of sandboxes: its first process does something else. */
+  private void failOnce(String instead) throws Exception {
     Path program =
         Files.writeString(
             programs.resolve("unshare"),
             """
             #!/bin/sh
             cd "${0%/*}"
-            [ -e late ] || { : >late; exec sleep 60; }
+            [ -e late ] || { : >late; INSTEAD; }
             PATH=${PATH#*:} exec unshare "$@"
-            """);
+            """
+                .replace("INSTEAD", instead));
     Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 
-  @Test
-  void theStartWaitsAndTheSandboxesStay() throws Exception {
-    slowOnce();
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "exec sleep 60",
+        "echo 'unshare: unshare failed: Cannot allocate memory' >&2; exit 1"
+      })
+  void theStartWaitsAndTheSandboxesStay(String instead) throws Exception {
+    failOnce(instead);
     try (Deployment deployment = new Deployment().with("ZCBOT_RESTART", "adopt")) {
       Worker before = deployment.start("a");
       UserId user = Deployment.newUser();

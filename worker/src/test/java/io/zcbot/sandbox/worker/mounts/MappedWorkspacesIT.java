@@ -125,6 +125,24 @@ class MappedWorkspacesIT {
     left.close();
   }
 
+  /** The other note may be of a mount on another host that has the root too. */
+  @Test
+  void whatIsPurgedIsWhatThisWorkerLeftMountedHere() throws Exception {
+    UserId elsewhere = new UserId(new UUID(0, 2));
+    WorkspaceViews.View left = workspaces.show(ANNA, OWN);
+    Path note = Files.writeString(root.resolve(".slots/.views/me/" + elsewhere), "");
+    assertThat(new MappedWorkspaces(mount, maps, "another").left()).isEmpty();
+    assertThat(views.left()).containsExactly(ANNA.toString());
+
+    views.clearLeft();
+
+    assertThat(Mounts.beneath(root)).hasSize(1);
+    assertThat(views.left()).isEmpty();
+    assertThat(note.getParent()).isDirectoryNotContaining(entry -> !entry.equals(note));
+    assertThat(note).exists();
+    left.close();
+  }
+
   /** As if its close had been given up. */
   @Test
   void aViewThatWasNotClosedIsReplaced() throws Exception {

@@ -148,7 +148,7 @@ final class PurgeCommand {
     String tried = "could not purge the sandboxes of worker " + workerId + ": ";
     String sign;
     try {
-      sign = RunningWorker.sign(config, workerId, log);
+      sign = RunningWorker.sign(config, workerId, log, files);
     } catch (CommandException e) {
       throw new CommandException(
           e.exitCode(),

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.startup.WorkerLock;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -38,16 +39,21 @@ final class RunningWorker {
   /**
    * Returns a sign that the worker is alive; null if there is none. Blocks for up to some seconds.
    *
-   * @throws CommandException if the group can't be looked up
+   * @throws CommandException if the workspace root does not answer, or the group can't be looked up
    */
-  static @Nullable String sign(WorkerConfig config, String workerId, KafkaLog log)
+  static @Nullable String sign(WorkerConfig config, String workerId, KafkaLog log, FileCalls files)
       throws CommandException, InterruptedException {
     if (answersAt(config.ops().address, workerId)) {
       return "it answers at " + config.ops().address;
     }
-    Path lock = WorkerLock.path(config.workspaces().root, workerId);
-    if (WorkerLock.isHeld(lock)) {
-      return "a process on this host holds " + lock;
+    Path root = config.workspaces().root;
+    Path lock = WorkerLock.path(root, workerId);
+    try {
+      if (files.at(root, () -> WorkerLock.isHeld(lock))) {
+        return "a process on this host holds " + lock;
+      }
+    } catch (IOException e) {
+      throw new CommandException(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
     }
     String group = config.kafka().groupId();
     String purpose = "look up in group " + group + " whether worker " + workerId + " is a member";

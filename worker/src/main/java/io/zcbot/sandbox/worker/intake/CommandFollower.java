@@ -204,9 +204,7 @@ public final class CommandFollower implements AutoCloseable {
           follow(consumer, commits);
         }
       } catch (WakeupException e) {
-        if (!loop.isStopping()) {
-          throw e;
-        }
+        loop.woken(e);
       }
       partitions.leaveAll(consumer, commits);
       completeLeft();

@@ -238,8 +238,9 @@ public final class EnsureIntake implements AutoCloseable {
           var _ = commits.isMember(limits.call());
         }
         records = consumer.poll(dispatcher.isFull() ? PAUSE_WHILE_FULL : POLL);
-      } catch (WakeupException _) {
-        continue; // the loop stops, or fails in its next round
+      } catch (WakeupException e) {
+        loop.woken(e);
+        return;
       }
       for (ConsumerRecord<byte[], byte[]> record : records) {
         OffsetTracker at =

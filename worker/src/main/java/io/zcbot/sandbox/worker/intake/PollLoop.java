@@ -130,6 +130,13 @@ final class PollLoop {
     }
   }
 
+  /** The consumer was woken up; fails unless the loop is to stop. */
+  void woken(WakeupException why) {
+    if (!isStopping()) {
+      throw why;
+    }
+  }
+
   /** Records were read. */
   void read() {
     problem.read();

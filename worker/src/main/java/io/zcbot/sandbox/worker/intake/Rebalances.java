@@ -108,6 +108,7 @@ final class Rebalances implements ConsumerRebalanceListener {
     var _ = assignment.lose(revoked);
     commits.commitFinally(revoked, limits.call());
     assignment.remove(revoked);
+    progress.waits(); // a wake-up may have ended in the commit: the poll around it would not end
   }
 
   @Override

@@ -28,6 +28,28 @@ class PurgeHungRootIT {
 
   @Test
   void theContainersAreRemovedAllTheSame() throws Exception {
+    assertThat(execute("purge", "--yes", "--force")).isEqualTo(ExitCode.FAILED);
+    assertThat(engine.containers).isEmpty();
+    assertThat(err.toString())
+        .contains("some slots may stay mounted: ", "some workspaces may stay mounted: ")
+        .contains("answer from the file system of " + root(), "run purge again as root");
+  }
+
+  /** Its lock is in the root. */
+  @Test
+  void aWorkerThatMayBeAliveKeepsItsContainers() throws Exception {
+    assertThat(execute("purge", "--yes")).isEqualTo(ExitCode.FAILED);
+    assertThat(engine.containers).hasSize(1);
+    assertThat(err.toString())
+        .contains("whether it is alive cannot be determined: ")
+        .contains("answer from the file system of " + root(), "add --force");
+  }
+
+  private Path root() {
+    return directory.resolve("root");
+  }
+
+  private int execute(String... command) throws Exception {
     engine.containers.put(
         "s1",
         new Container(
@@ -39,25 +61,17 @@ class PurgeHungRootIT {
             null,
             null,
             false));
-    Path root = directory.resolve("root");
     Console console =
         new Console(
-            Map.of("ZCBOT_WORKER_ID", "w1", "ZCBOT_WORKSPACE_ROOT", root.toString()),
+            Map.of("ZCBOT_WORKER_ID", "w1", "ZCBOT_WORKSPACE_ROOT", root().toString()),
             new PrintWriter(new StringWriter(), true),
             new PrintWriter(err, true),
             false);
 
-    try (HungFileSystem _ = HungFileSystem.at(root)) {
-      CompletableFuture<Integer> purge =
-          CompletableFuture.supplyAsync(
-              () -> Cli.commandLine(console, _ -> engine).execute("purge", "--yes", "--force"));
-
-      assertThat(purge.get(120, TimeUnit.SECONDS)).isEqualTo(ExitCode.FAILED);
+    try (HungFileSystem _ = HungFileSystem.at(root())) {
+      return CompletableFuture.supplyAsync(
+              () -> Cli.commandLine(console, _ -> engine).execute(command))
+          .get(120, TimeUnit.SECONDS);
     }
-
-    assertThat(engine.containers).isEmpty();
-    assertThat(err.toString())
-        .contains("some slots may stay mounted: ", "some workspaces may stay mounted: ")
-        .contains("answer from the file system of " + root, "run purge again as root");
   }
 }

@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
 enum Mutation {
   NONE(1),
   /** Ensures are answered without a check who owns the partition. */
-  NO_FENCE(40),
+  NO_FENCE(61),
   /** A process considers itself a member, whether it runs, reaches the group and polls or not. */
-  LEASE_FOR_EVER(52),
+  LEASE_FOR_EVER(66),
   /** Records that were read are committed, done or not. */
   COMMIT_PAST_OPEN_RECORDS(1),
   /** A worker that is out of the group ends its sandboxes. */
@@ -22,7 +22,7 @@ enum Mutation {
   ACT_ON_LATE_READ(430, ModelBroker.name(Topic.LIVE)),
   FORWARD_TWICE(21),
   /** Activity counts as read when the last fetch returned no more. */
-  TRUST_THE_LAG(58, ModelBroker.name(Topic.ACTIVITY)),
+  TRUST_THE_LAG(88, ModelBroker.name(Topic.ACTIVITY)),
   /** Records of transactions that did not end are not read, nor those behind them. */
   READ_COMMITTED(41),
   SAY_NOTHING_OF_LOST_HOSTS(3),
@@ -36,22 +36,22 @@ enum Mutation {
   /** Commands are started while their entry in the command table is on its way. */
   START_BEFORE_THE_ENTRY(2),
   /** Execs are done, and so committed, before their command is entered. */
-  COMMIT_BEFORE_THE_ENTRY(58),
+  COMMIT_BEFORE_THE_ENTRY(81),
   /** An entry is removed with the answer, though its exec may be read again. */
   ENTRY_GOES_WITH_THE_ANSWER(15),
   /** Commands that a former owner of a partition started are not looked up. */
   TABLE_NOT_READ(1),
   /** Execs are run while the table is being read. */
-  EXECS_BEFORE_THE_TABLE(166),
+  EXECS_BEFORE_THE_TABLE(177),
   /** Commands are started and answered without a check who owns the partition. */
   NO_FENCE_FOR_COMMANDS(80),
   /**
    * A worker that ends a sandbox removes its user from the table, even if another worker owns the
    * user.
    */
-  REMOVE_ANOTHERS_ENTRY(548, ModelBroker.COORDINATOR),
+  REMOVE_ANOTHERS_ENTRY(2441, ModelBroker.COORDINATOR),
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
-  TRUST_THE_FIRST_ANSWER(5500, ModelBroker.COORDINATOR),
+  TRUST_THE_FIRST_ANSWER(6195, ModelBroker.COORDINATOR),
   /** A lease lasts on while the machine sleeps. */
   TRUST_THE_MONOTONIC_CLOCK(31);
 

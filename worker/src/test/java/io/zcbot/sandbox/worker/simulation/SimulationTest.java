@@ -44,7 +44,7 @@ class SimulationTest {
   private static final int MOST_DISTURBANCES = 20;
 
   /** For all tests, since loading the worker once more takes as long as ten histories. */
-  private static final BiFunction<String, Object[], Object[]> HISTORIES = histories();
+  private static final Loaded HISTORIES = new Loaded();
 
   @TempDir Path root;
 
@@ -55,17 +55,33 @@ class SimulationTest {
     }
   }
 
-  /** Histories in a separate class loader. */
-  @SuppressWarnings("unchecked")
-  private static BiFunction<String, Object[], Object[]> histories() {
-    try {
-      return (BiFunction<String, Object[], Object[]>)
-          new SimulatedClasses(SimulationTest.class.getClassLoader())
-              .loadClass("io.zcbot.sandbox.worker.simulation.Histories")
-              .getDeclaredConstructor()
-              .newInstance();
-    } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException(e);
+  /**
+   * Histories in a class loader of their own. A history that was disturbed may have ended the
+   * initialization of a class, which fails for ever then, so the next one gets a new class loader.
+   */
+  private static final class Loaded {
+    private BiFunction<String, Object[], Object[]> histories = load();
+
+    /** Runs a history; null if it was disturbed. */
+    Object[] run(Mutation mutation, Object... seedAndRoot) {
+      Object[] outcome = histories.apply(mutation.name(), seedAndRoot);
+      if (outcome == null) {
+        histories = load();
+      }
+      return outcome;
+    }
+
+    @SuppressWarnings("unchecked")
+    private static BiFunction<String, Object[], Object[]> load() {
+      try {
+        return (BiFunction<String, Object[], Object[]>)
+            new SimulatedClasses(SimulationTest.class.getClassLoader())
+                .loadClass("io.zcbot.sandbox.worker.simulation.Histories")
+                .getDeclaredConstructor()
+                .newInstance();
+      } catch (ReflectiveOperationException e) {
+        throw new IllegalStateException(e);
+      }
     }
   }
 
@@ -73,12 +89,11 @@ class SimulationTest {
     return run(HISTORIES, mutation, seed);
   }
 
-  private Outcome run(
-      BiFunction<String, Object[], Object[]> histories, Mutation mutation, long seed) {
+  private Outcome run(Loaded histories, Mutation mutation, long seed) {
     Object[] outcome = null;
     for (int tried = 0; outcome == null; tried++) {
       assertThat(tried).as("times that seed %d was disturbed", seed).isLessThan(MOST_DISTURBANCES);
-      outcome = histories.apply(mutation.name(), new Object[] {seed, root});
+      outcome = histories.run(mutation, seed, root);
     }
     return new Outcome((String) outcome[0], (Long) outcome[1], (Long) outcome[2]);
   }
@@ -117,7 +132,7 @@ class SimulationTest {
   /** Also in classes that ran other histories before. */
   @Test
   void aSeedRepeatsItsHistory() {
-    BiFunction<String, Object[], Object[]> anew = histories();
+    Loaded anew = new Loaded();
     for (long seed = 1; seed <= 4; seed++) {
       Outcome first = run(anew, Mutation.NONE, seed);
       assertThat(run(anew, Mutation.NONE, seed)).isEqualTo(first);
@@ -144,7 +159,7 @@ class SimulationTest {
     for (long seed = 1; seed <= 4; seed++) {
       Object[] outcome = null;
       for (int tried = 0; outcome == null && tried < MOST_DISTURBANCES; tried++) {
-        outcome = HISTORIES.apply(Mutation.NONE.name(), new Object[] {seed, root, topic});
+        outcome = HISTORIES.run(Mutation.NONE, seed, root, topic);
       }
       assertThat(outcome).isNotNull();
       assertThat((String) outcome[0]).isNull();

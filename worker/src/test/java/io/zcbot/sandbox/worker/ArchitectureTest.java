@@ -115,6 +115,34 @@ class ArchitectureTest {
   static final ArchRule packagesFormNoCycle =
       slices().matching("io.zcbot.(**)").should().beFreeOfCycles();
 
+  /** Of what the command line and the servers start, nobody's work depends. */
+  @ArchTest
+  static final ArchRule usersWorkStartsItsThreadsInOnePlace =
+      noClasses()
+          .that()
+          .resideInAnyPackage(
+              "..worker.commands..",
+              "..worker.docker..",
+              "..worker.ensure..",
+              "..worker.group..",
+              "..worker.intake..",
+              "..worker.lanes..",
+              "..worker.mounts..",
+              "..worker.pool..",
+              "..worker.publish..",
+              "..worker.reap..",
+              "..worker.reply..",
+              "..worker.startup..")
+          .should()
+          .callMethodWhere(
+              describe(
+                  "a thread is started",
+                  call ->
+                      call.getName().equals("start")
+                          && call.getTargetOwner().getName().startsWith("java.lang.Thread")))
+          .because(
+              "a thread that can't be started must not leave behind what it was to do: Threads");
+
   @ArchTest
   static final ArchRule nobodySleeps =
       noClasses()

@@ -18,7 +18,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
@@ -29,7 +28,7 @@ import org.junit.jupiter.api.Test;
 class SubscriptionTest {
   private static final String TOPIC = Topic.REAPED.named("sandbox.");
 
-  private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("none");
+  private final WaitingConsumer consumer = new WaitingConsumer();
   private final Connection connection;
   private final Sandbox sandbox;
 

@@ -145,14 +145,7 @@ public final class PreviousRun {
     return readyAt != null
         && adopt(
             container,
-            new LiveSandbox(
-                user,
-                container.id(),
-                "",
-                "",
-                readyAt,
-                null,
-                listed == null ? null : listed.startedAt()),
+            new LiveSandbox(user, container.id(), "", "", readyAt),
             told,
             partitionOf,
             lastActive);

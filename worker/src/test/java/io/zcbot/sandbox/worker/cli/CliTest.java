@@ -389,17 +389,7 @@ class CliTest {
 
   @Test
   void slotsArePurgedWithoutAWordAndNotListed() {
-    engine.containers.put(
-        "s1",
-        new Container(
-            "s1",
-            "zcbot-slot-f",
-            Container.State.RUNNING,
-            new Container.Ownership(null, "f", "w1", true),
-            "spec",
-            null,
-            null,
-            false));
+    engine.addSlot("s1", "f", "w1");
 
     assertThat(sandbox("ps", "--json")).isZero();
     assertThat(out.toString().strip()).isEqualTo("[]");

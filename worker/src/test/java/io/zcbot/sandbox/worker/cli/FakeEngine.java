@@ -42,6 +42,21 @@ final class FakeEngine implements Engine {
         .toList();
   }
 
+  /** Adds a slot that a worker keeps. */
+  void addSlot(String id, String slot, String workerId) {
+    containers.put(
+        id,
+        new Container(
+            id,
+            "zcbot-slot-" + slot,
+            Container.State.RUNNING,
+            new Container.Ownership(null, slot, workerId, true),
+            "spec",
+            null,
+            null,
+            false));
+  }
+
   @Override
   public void kill(String containerId) {
     calls.add("kill " + containerId);

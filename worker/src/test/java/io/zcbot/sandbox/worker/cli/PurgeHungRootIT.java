@@ -6,7 +6,6 @@ package io.zcbot.sandbox.worker.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.testkit.machine.HungFileSystem;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -50,17 +49,7 @@ class PurgeHungRootIT {
   }
 
   private int execute(String... command) throws Exception {
-    engine.containers.put(
-        "s1",
-        new Container(
-            "s1",
-            "zcbot-slot-f",
-            Container.State.RUNNING,
-            new Container.Ownership(null, "f", "w1", true),
-            "spec",
-            null,
-            null,
-            false));
+    engine.addSlot("s1", "f", "w1");
     Console console =
         new Console(
             Map.of("ZCBOT_WORKER_ID", "w1", "ZCBOT_WORKSPACE_ROOT", root().toString()),

@@ -11,10 +11,9 @@ import static org.awaitility.Awaitility.await;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
+import io.zcbot.sandbox.worker.testkit.TimeAhead;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -25,7 +24,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -44,21 +42,7 @@ class ActivityFollowerTest {
   private final Map<Integer, PartitionState> states =
       new ConcurrentHashMap<>(Map.of(0, PartitionState.OWNED, 1, PartitionState.OWNED));
 
-  /** How much later than the system's clock the follower's is. */
-  private final AtomicLong ahead = new AtomicLong();
-
-  private final Time time =
-      new Time() {
-        @Override
-        public long nanos() {
-          return System.nanoTime() + ahead.get();
-        }
-
-        @Override
-        public Instant now() {
-          return Instant.now().plusNanos(ahead.get());
-        }
-      };
+  private final TimeAhead time = new TimeAhead();
 
   private final ActivityFollower follower =
       new ActivityFollower(
@@ -109,7 +93,7 @@ class ActivityFollowerTest {
     await()
         .until(
             () -> {
-              ahead.addAndGet(Duration.ofSeconds(1).toNanos());
+              time.pass(Duration.ofSeconds(1));
               return condition.call();
             });
   }

@@ -14,7 +14,7 @@ import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
-import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.testkit.TimeAhead;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.time.Instant;
@@ -32,7 +32,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -188,21 +187,7 @@ class CommandFollowerTest {
     }
   }
 
-  /** How much later than the system's clock the follower's is. */
-  private final AtomicLong ahead = new AtomicLong();
-
-  private final Time time =
-      new Time() {
-        @Override
-        public long nanos() {
-          return System.nanoTime() + ahead.get();
-        }
-
-        @Override
-        public Instant now() {
-          return Instant.now();
-        }
-      };
+  private final TimeAhead time = new TimeAhead();
 
   private final AtomicInteger detours = new AtomicInteger();
 
@@ -441,7 +426,7 @@ class CommandFollowerTest {
     await().until(() -> commands.execs.size() == 1);
     commands.execs.getFirst().done().run();
     await().during(Duration.ofMillis(300)).until(() -> follower.problem() == null);
-    ahead.addAndGet(Duration.ofMinutes(2).toNanos());
+    time.pass(Duration.ofMinutes(2));
     await().until(() -> String.valueOf(follower.problem()).contains("for once"));
     consumer.commitFailure = null;
     await().until(() -> follower.problem() == null);
@@ -457,7 +442,7 @@ class CommandFollowerTest {
     consumer.waits.clear();
     commands.isFull = true;
     consumer.ends.put(new TopicPartition("sandbox.exec", HOME), 43L);
-    ahead.addAndGet(Duration.ofMinutes(2).toNanos());
+    time.pass(Duration.ofMinutes(2));
     await().until(() -> Long.valueOf(42).equals(follower.lagByPartition().get(HOME)));
     assertThat(consumer.waits).isNotEmpty().containsOnly(Duration.ZERO);
   }
@@ -491,7 +476,7 @@ class CommandFollowerTest {
     await()
         .until(
             () -> {
-              ahead.addAndGet(Duration.ofMinutes(1).toNanos());
+              time.pass(Duration.ofMinutes(1));
               return commands.committed.contains(HOME + ":1");
             });
     assertThat(committed("sandbox.exec", HOME)).isEqualTo(1);
@@ -578,7 +563,7 @@ class CommandFollowerTest {
     own(HOME);
     awaitAssigned(HOME);
     consumer.unreached.clear();
-    ahead.addAndGet(Duration.ofSeconds(5).toNanos()); // the pause between two questions
+    time.pass(Duration.ofSeconds(5)); // the pause between two questions
     awaitAssigned(HOME, ELSEWHERE);
     await().until(() -> follower.problem() == null);
   }
@@ -815,7 +800,7 @@ class CommandFollowerTest {
     await().until(() -> read("sandbox.input") == 1100);
     publishInput(ELSEWHERE, "x");
     await().during(Duration.ofMillis(300)).until(() -> read("sandbox.input") == 1100);
-    ahead.addAndGet(DiversionTargets.PATIENCE.toNanos());
+    time.pass(DiversionTargets.PATIENCE);
     await().until(() -> diversionsDropped.get() == 1);
     assertThat(read("sandbox.input")).isEqualTo(1101);
     assertThat(forwardings).as("the others wait").containsExactly(0L);
@@ -924,7 +909,7 @@ class CommandFollowerTest {
     await()
         .until(
             () -> {
-              ahead.addAndGet(Duration.ofMinutes(1).toNanos());
+              time.pass(Duration.ofMinutes(1));
               return dropped.get() == 1;
             });
   }

@@ -45,23 +45,32 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGTERM, end)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--worker", choices=["with", "without"], help="run only the tests with, or without, a worker")
+
+
 #: Started as soon as a test is known to need it, so that it gets ready while other tests run.
 _started: dict[str, Any] = {}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def needs_worker(item: pytest.Item) -> bool:
+    return "deployment" in getattr(item, "fixturenames", ())
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Runs the tests that need no worker first, while it starts."""
-
-    def needs_worker(item: pytest.Item) -> bool:
-        return "deployment" in getattr(item, "fixturenames", ())
-
+    wanted = config.getoption("--worker")
+    if wanted is not None:
+        others = [item for item in items if needs_worker(item) != (wanted == "with")]
+        items[:] = [item for item in items if item not in others]
+        config.hook.pytest_deselected(items=others)
     items.sort(key=needs_worker)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.option.collectonly:
         return
-    if any("deployment" in getattr(item, "fixturenames", ()) for item in session.items):
+    if any(map(needs_worker, session.items)):
         it = _started["deployment"] = Deployment()
         it.launch()
     if any(item.name == "test_types" for item in session.items):

@@ -15,10 +15,12 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The class caches of commands and of bin/run, made and used by this JDK as bin/sandbox does. */
+@Order(1)
 class CommandTrainingIT {
   private static final Path TARGET = Path.of("target").toAbsolutePath();
 

@@ -43,6 +43,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -53,6 +54,7 @@ import org.junit.jupiter.api.TestInstance;
  */
 @Tag("engine")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Order(0)
 class BehavioursIT {
   /**
    * Checks the given number of times, 0.1 s apart, whether a sleep of the given length has ended.

@@ -26,6 +26,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -36,6 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("kcat")
 @Tag("oldest-java")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Order(1)
 class ExamplesIT {
   private static final Pattern JAVA = Pattern.compile("(?s)```java\n(.*?)```");
   private static final Pattern SHELL = Pattern.compile("(?s)```sh[^\n]*\n(.*?)```");

@@ -29,6 +29,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -38,6 +39,7 @@ import org.junit.jupiter.api.Test;
  * host.
  */
 @Tag("engine")
+@Order(2)
 class RebalancesIT {
   /** The numbers of TestBed, so that each worker has a part of the users. */
   private static final int USERS_AND_PARTITIONS = 4;

@@ -26,10 +26,12 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The memory of the console's process with its packaged options. */
+@Order(0)
 class ConsoleMemoryIT {
   private static final int SANDBOXES = 10_000;
   private static final int EVENTS_PER_SECOND = 100;

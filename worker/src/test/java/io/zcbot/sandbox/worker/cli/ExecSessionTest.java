@@ -30,12 +30,14 @@ import java.util.Random;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Commands that run on this machine instead of in a sandbox, and answers that no command gives. */
+@Order(1)
 class ExecSessionTest {
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 

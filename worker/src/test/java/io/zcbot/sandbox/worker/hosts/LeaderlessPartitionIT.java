@@ -19,12 +19,14 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** One partition has no leader, because the only broker that has it is away. */
 @Tag("engine")
+@Order(6)
 class LeaderlessPartitionIT {
   private static final int AWAY = 2;
   private static final int BAD = 20;

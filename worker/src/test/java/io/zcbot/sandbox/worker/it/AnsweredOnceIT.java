@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Test;
 /** An answer stays valid, whatever happens to the worker. */
 @Tag("engine")
 @Tag("kafka")
-@Order(21)
+@Order(4)
 class AnsweredOnceIT {
   private static final Duration EXPIRY = Duration.ofSeconds(90);
 

@@ -21,12 +21,14 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The committed offsets do not match the log: reading begins at the oldest record. */
 @Tag("engine")
 @Tag("kafka")
+@Order(4)
 class LostOffsetsIT {
   private static final long BEYOND = 5000;
 

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -31,6 +32,7 @@ import org.testcontainers.kafka.KafkaContainer;
 @Tag("engine")
 @Tag("oldest-kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Order(14)
 class OldestBrokerIT {
   private KafkaContainer kafka;
   private Deployment deployment;

@@ -23,12 +23,14 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What a worker leaves behind, what it finds at its start, and which worker owns it. */
 @Tag("engine")
 @Tag("kafka")
+@Order(14)
 class TwoWorkersIT {
   private Deployment deployment;
 

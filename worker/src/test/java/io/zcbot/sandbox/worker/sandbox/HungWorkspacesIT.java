@@ -51,7 +51,7 @@ class HungWorkspacesIT {
   @Test
   void workspacesThatHangHoldUpNoLaneOfOthers() throws Exception {
     int carriers = Runtime.getRuntime().availableProcessors();
-    FileCalls files = new FileCalls(carriers + 1, carriers + 1, Duration.ofSeconds(5));
+    FileCalls files = new FileCalls(carriers + 1, carriers + 1, Duration.ofSeconds(3));
     Workspaces workspaces = Workspaces.open(root).calledBy(files);
     List<FutureTask<Path>> lanes = new ArrayList<>();
     for (int i = 1; i <= carriers; i++) {
@@ -79,7 +79,7 @@ class HungWorkspacesIT {
   /** One after the other, while nobody else asks. */
   @Test
   void howeverManyWorkspacesHangAnotherIsPrepared() throws Exception {
-    FileCalls files = new FileCalls(2, 8, Duration.ofSeconds(5));
+    FileCalls files = new FileCalls(2, 8, Duration.ofSeconds(3));
     Workspaces workspaces = Workspaces.open(root).calledBy(files);
     for (int i = 1; i <= 4; i++) {
       UserId user = hungUser(i);

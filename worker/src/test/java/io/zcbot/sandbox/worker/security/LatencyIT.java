@@ -170,20 +170,42 @@ class LatencyIT extends Attacks {
     if (profile == Profile.RUNC_HOST) {
       String attack = "files that 200 processes sync";
       commandsTakeAtMostTwiceAsLong(Map.of(attack, python(SYNCING_PROCESSES)));
-      double worst = 0;
-      for (int i = 0; i < 3 && worst <= 2; i++) {
-        String control =
-            lab.control(
-                command -> {
-                  command.withUser(Workspaces.SANDBOX_ID + ":" + Workspaces.SANDBOX_ID);
-                  command.getHostConfig().withNanoCPUs(0L).withCpuShares(0);
-                },
-                lab.sandbox);
-        worst =
-            Math.max(worst, slowdown(attack + ", unlimited", control, python(SYNCING_PROCESSES)));
+      if (isIdle()) {
+        assertThat(worstWithoutLimits(attack)).as("without limits").isGreaterThan(2);
+      } else {
+        System.out.println("Other work on this machine would hide what the limits prevent.");
       }
-      assertThat(worst).as("without limits").isGreaterThan(2);
     }
+  }
+
+  private double worstWithoutLimits(String attack) throws Exception {
+    double worst = 0;
+    for (int i = 0; i < 3 && worst <= 2; i++) {
+      String control =
+          lab.control(
+              command -> {
+                command.withUser(Workspaces.SANDBOX_ID + ":" + Workspaces.SANDBOX_ID);
+                command.getHostConfig().withNanoCPUs(0L).withCpuShares(0);
+              },
+              lab.sandbox);
+      worst = Math.max(worst, slowdown(attack + ", unlimited", control, python(SYNCING_PROCESSES)));
+    }
+    return worst;
+  }
+
+  /** Whether nothing else uses more than a quarter of the processors. */
+  private static boolean isIdle() throws Exception {
+    long[] before = processorTime();
+    Thread.sleep(1000);
+    long[] after = processorTime();
+    return after[1] - before[1] > 3 * (after[0] - before[0]) / 4;
+  }
+
+  /** All time of all processors, and the part of it in which they were idle. */
+  private static long[] processorTime() throws Exception {
+    String line = Files.readAllLines(Path.of("/proc/stat")).getFirst();
+    long[] times = Arrays.stream(line.split(" +")).skip(1).mapToLong(Long::parseLong).toArray();
+    return new long[] {Arrays.stream(times).limit(8).sum(), times[3] + times[4]};
   }
 
   /** Without double quotes. */

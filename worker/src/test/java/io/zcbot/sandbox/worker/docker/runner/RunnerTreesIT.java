@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.AfterParameterizedClassInvocation;
@@ -31,6 +32,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Tag("engine")
 @ParameterizedClass
 @EnumSource(Place.class)
+@Order(10)
 class RunnerTreesIT {
   /** Long enough for a script to be at work, short enough for a test. */
   private static final Duration SOON = Duration.ofMillis(1_500);

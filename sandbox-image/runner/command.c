@@ -366,12 +366,18 @@ void command_signal(struct command *command, int signal) {
     return;
   }
   struct report *report = &command->start->report;
+  pid_t program = atomic_load(&report->program);
   pid_t group = command->terminal ? terminal_foreground(command->out.fd) : 0;
   if (group == 0) {
-    group = atomic_load(&report->program);
+    group = program;
   }
-  if (group > 1 && atomic_load(&report->gate) == GATE_OPEN) {
-    kill(-group, signal);
+  if (group <= 1 || atomic_load(&report->gate) != GATE_OPEN) {
+    return;
+  }
+  kill(-group, signal);
+  /* A shell with job control outlives the program in its foreground. These two are to end both. */
+  if ((signal == SIGKILL || signal == SIGHUP) && program > 1 && program != group) {
+    kill(-program, signal);
   }
 }
 

@@ -125,6 +125,17 @@ def test_signal(sandbox: Sandbox) -> None:
         assert run.result().signal == 9
 
 
+def test_kill_of_a_shell_whose_terminal_has_a_program_in_its_foreground(sandbox: Sandbox) -> None:
+    with sandbox.start("bash", "--norc", "-i", tty=(80, 24)) as run:
+        stream = run.stream()
+        run.write("set +o emacs; sh -c 'echo be''gun; exec sleep 100'\n")
+        seen = ""
+        while "begun" not in seen:
+            seen += next(stream).text
+        run.kill()
+        assert run.result().signal == 9
+
+
 def test_command_timeout(sandbox: Sandbox) -> None:
     with pytest.raises(CommandTimeoutError) as timeout:
         sandbox.shell("echo begun; sleep 100", timeout=5)
@@ -237,6 +248,23 @@ def test_files_hostile_names(sandbox: Sandbox) -> None:
         files.remove(f"hostile/{name}")
     assert sorted(entry.name for entry in files.list("hostile")) == ["new\n", "\udcff"]
     assert not any(entry.name == "pwned" for entry in files.list())
+
+
+def test_files_that_come_and_go_while_they_are_listed(sandbox: Sandbox) -> None:
+    churn = """
+import os
+os.mkdir("churn")
+print("begun", flush=True)
+while True:
+    for i in range(500):
+        open(f"churn/{i}", "w").close()
+    for i in range(500):
+        os.remove(f"churn/{i}")
+"""
+    with sandbox.start("python3", "-c", churn) as run:
+        assert next(run.stream()).text == "begun\n"
+        for _ in range(50):
+            assert all(entry.kind == "file" for entry in sandbox.files.list("churn"))
 
 
 def test_files_of_a_lying_sandbox(sandbox: Sandbox) -> None:

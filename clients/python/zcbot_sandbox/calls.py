@@ -21,7 +21,8 @@ from .events import Exited, Failed, Output, Ready
 from .output import Chunk, OutputSequence, append_output
 from .result import Result, error_of, result_of
 
-#: How long output may arrive after the end. It is in the log before the end, so it is read within moments.
+#: How long after a command's end the next record of its output may take to arrive. All are in the log before the end,
+#: but much of it takes its time on a slow connection.
 LATE_OUTPUT_SECONDS = 10.0
 
 #: How long the first attempt of a command may wait for its start, if there is time for another one.
@@ -184,6 +185,7 @@ class ExecCall(Call[Result]):
         self.try_expires = self._try_expires(time.monotonic())
         self.kinds = ("output", "exited") if request.stream else ("exited",)
         self.exited: Exited | None = None
+        self.progressed = 0.0  # when its end was read, or output after that
         self._sequence = OutputSequence(request.max_output_bytes)
         # The chunks have a separate lock, so that taking them does not wait for InFlight.
         self._lock = threading.Condition()
@@ -225,6 +227,7 @@ class ExecCall(Call[Result]):
     def output(self, output: Output) -> bool:
         """Takes a record of output; returns whether the call is complete now."""
         self._put(self._sequence.accept(output))
+        self.progressed = time.monotonic()
         return self.exited is not None and self._sequence.next >= self.exited.output_count
 
     def ended(self, exited: Exited, now: float) -> float | None:
@@ -238,6 +241,7 @@ class ExecCall(Call[Result]):
                 self.is_backing_off = True
                 return again
         self.exited = exited
+        self.progressed = now
         return None
 
     @property

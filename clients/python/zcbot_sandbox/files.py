@@ -214,6 +214,7 @@ class Files:
             "find",
             "-H",
             directory,
+            "-ignore_readdir_race",  # other commands may remove entries meanwhile
             "-mindepth",
             "1",
             "-maxdepth",

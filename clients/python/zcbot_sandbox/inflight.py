@@ -240,7 +240,15 @@ class InFlight:
         elif call.is_complete or not call.request.stream:
             call.finish()
         else:
-            self._timers.at(now + LATE_OUTPUT_SECONDS, call.finish)
+            self._finish_late(call)
+
+    def _finish_late(self, call: ExecCall) -> None:
+        """Ends the call of a command that has ended, once no more output has arrived for a while."""
+        due = call.progressed + LATE_OUTPUT_SECONDS
+        if time.monotonic() < due:
+            self._timers.at(due, lambda: self._finish_late(call))
+        else:
+            call.finish()
 
     def _take_ensured(self, kind: str, key: bytes, value: bytes | None) -> None:
         answer: Ready | Failed | None

@@ -23,7 +23,7 @@ public record Input(
     /** Ends standard input. A terminal gets Ctrl-D. */
     record End() implements Content {}
 
-    /** A signal for the command's foreground processes. */
+    /** A signal for the command's foreground processes; HUP and KILL also for the shell behind. */
     record Signal(CommandSignal signal) implements Content {}
 
     /** Another size of the command's terminal. */

@@ -75,10 +75,18 @@ final class FileCommands {
     return script(WRITE_AND_COMPLETE, temporary, target, Long.toString(size));
   }
 
-  /** Lists a directory as {@link Listing} reads it. */
+  /** Lists a directory as {@link Listing} reads it. Other commands may remove entries meanwhile. */
   static Command list(String directory) {
     return Command.of(
-        "find", directory + "/.", "-mindepth", "1", "-maxdepth", "1", "-printf", FORMAT);
+        "find",
+        directory + "/.",
+        "-ignore_readdir_race",
+        "-mindepth",
+        "1",
+        "-maxdepth",
+        "1",
+        "-printf",
+        FORMAT);
   }
 
   static Command remove(String path) {

@@ -41,7 +41,10 @@ public interface CommandChannel extends AutoCloseable {
     /** Ends standard input. */
     void endInput();
 
-    /** Sends a signal to the command's process group, or to its terminal's foreground group. */
+    /**
+     * Sends a signal to the command's process group, or to its terminal's foreground group. SIGHUP
+     * and SIGKILL go to both.
+     */
     void signal(CommandSignal signal);
 
     /** Sets the size of its terminal; without effect if it has none. */

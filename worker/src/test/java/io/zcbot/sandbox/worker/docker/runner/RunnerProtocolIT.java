@@ -23,6 +23,7 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.AfterParameterizedClassInvocation;
@@ -40,6 +41,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("engine")
 @ParameterizedClass
 @EnumSource(names = {"FIRST_PROCESS", "EXEC"})
+@Order(10)
 class RunnerProtocolIT {
   private static final int EAGAIN = 11;
   private static final int ENOENT = 2;
@@ -496,6 +498,15 @@ class RunnerProtocolIT {
     assertThat(runner.look("sleep 0.3; echo seen")).isEqualTo("seen");
     shell.input("echo be''hind\n").awaitOutput("behind");
     assertEnd(shell.endInput(), EXITED, 0);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 9})
+  void whatEndsATerminalsCommandEndsTheShellBehindItsForegroundToo(int signal) throws Exception {
+    RunnerCommandView shell = runner.start(Start.of("bash", "--norc", "-i").inTerminal());
+    shell.input("PS1=; echo be''gin; sleep 45\n").awaitOutput("begin");
+    assertThat(runner.look("sleep 0.3; echo seen")).isEqualTo("seen");
+    assertEnd(shell.signal(signal), SIGNALLED, signal);
   }
 
   /** A shell between two lines, and one whose program took the first end for its own. */

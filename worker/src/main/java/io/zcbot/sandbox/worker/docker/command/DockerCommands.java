@@ -21,8 +21,6 @@ import java.io.InputStream;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.Set;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -45,14 +43,6 @@ public final class DockerCommands implements CommandEngine {
    * milliseconds, or within 2 s if it has to kill processes that end slowly.
    */
   public static final Duration PATIENCE = Duration.ofSeconds(5);
-
-  /**
-   * Bytes read between pauses from a first process that is not used any more. The engine delivers
-   * what is unread before it reports the container's end, so the rate must not be lower.
-   */
-  private static final int TRICKLE = 16 << 10;
-
-  private static final Duration TRICKLE_PAUSE = Duration.ofMillis(50);
 
   /** The engine's message if the runner's program does not exist in the container. */
   private static final Pattern NO_PROGRAM =
@@ -215,7 +205,7 @@ public final class DockerCommands implements CommandEngine {
               body -> {
                 boolean talks = channel.read(body);
                 if (talks) {
-                  trickle(body);
+                  Trickle.drain(body);
                 }
                 return talks;
               });
@@ -233,24 +223,6 @@ public final class DockerCommands implements CommandEngine {
       if (!answered) {
         channel.close();
       }
-    }
-  }
-
-  /**
-   * Stays attached to a first process that is not used any more, and reads its output at a low
-   * rate. A hostile process that writes without end would otherwise keep the engine busy: the
-   * engine reads as fast as it can, but no faster than those that are attached.
-   */
-  private static void trickle(InputStream body) throws IOException {
-    byte[] buffer = new byte[TRICKLE];
-    CountDownLatch never = new CountDownLatch(1);
-    try {
-      boolean ended = false;
-      while (!ended && body.read(buffer) >= 0) {
-        ended = never.await(TRICKLE_PAUSE.toNanos(), TimeUnit.NANOSECONDS);
-      }
-    } catch (InterruptedException _) {
-      Thread.currentThread().interrupt();
     }
   }
 

@@ -302,6 +302,23 @@ class RunnerChannelTest {
                 frame('C', 1, number(1 << 17))));
   }
 
+  /** It may have no end. */
+  @Test
+  void whatIsDroppedHereIsReadSlowly() throws Exception {
+    RunnerCommand command = new RunnerCommand(1, REQUEST, new Witness(), channel());
+    RunnerFrame piece =
+        new RunnerFrame.Output(1, OutputStreamName.STDOUT, Data.of(new byte[1 << 16]));
+    command.on(new RunnerFrame.Started(1));
+    command.discardOutput();
+    long begun = System.nanoTime();
+
+    for (int i = 0; i < 16; i++) {
+      command.on(piece);
+    }
+
+    assertThat(Duration.ofNanos(System.nanoTime() - begun)).isGreaterThan(Duration.ofMillis(400));
+  }
+
   @Test
   void thatOneReadsNothingIsSaidWithItsStart() throws Exception {
     RunnerChannel channel = channel();

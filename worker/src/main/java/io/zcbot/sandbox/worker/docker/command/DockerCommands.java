@@ -56,6 +56,7 @@ public final class DockerCommands implements CommandEngine {
   private final @Nullable String user;
   private final Duration patience;
   private final SandboxMetrics metrics;
+  private final Unsent unsent = new Unsent();
 
   /**
    * Ids of containers whose first process violated the runner's protocol or did not answer. The
@@ -194,7 +195,7 @@ public final class DockerCommands implements CommandEngine {
   private RunnerChannel connected(
       Operation operation, Connect connect, Look onSilence, Consumer<String> onNonsense)
       throws EngineException, IOException {
-    RunnerChannel channel = new RunnerChannel(operation, onNonsense);
+    RunnerChannel channel = new RunnerChannel(operation, onNonsense, unsent);
     boolean answered = false;
     try {
       var _ =

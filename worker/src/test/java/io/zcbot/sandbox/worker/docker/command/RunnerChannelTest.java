@@ -52,10 +52,18 @@ class RunnerChannelTest {
   private static final CommandRequest REQUEST =
       new CommandRequest(List.of("true"), Map.of(), null, Duration.ofMinutes(1), null, WINDOW);
 
+  private static final CommandRequest LARGE =
+      new CommandRequest(
+          List.of("x".repeat(200_000)), Map.of(), null, Duration.ofMinutes(1), null, WINDOW);
+
   private final List<String> nonsense = new ArrayList<>();
 
   private RunnerChannel channel() {
-    return new RunnerChannel(Operation.ATTACH, nonsense::add);
+    return channel(new Unsent());
+  }
+
+  private RunnerChannel channel(Unsent all) {
+    return new RunnerChannel(Operation.ATTACH, nonsense::add, all);
   }
 
   /** The nonce with which the channel opens. */
@@ -356,9 +364,6 @@ class RunnerChannelTest {
   @Test
   void aRunnerThatDoesNotReadGetsNoMore() throws Exception {
     RunnerChannel channel = channel();
-    CommandRequest large =
-        new CommandRequest(
-            List.of("x".repeat(200_000)), Map.of(), null, Duration.ofMinutes(1), null, WINDOW);
     List<Witness> witnesses = new ArrayList<>();
     EngineException e =
         catchThrowableOfType(
@@ -367,7 +372,7 @@ class RunnerChannelTest {
               while (true) {
                 Witness witness = new Witness();
                 witnesses.add(witness);
-                channel.start(large, witness);
+                channel.start(LARGE, witness);
               }
             });
     assertThat(e.kind()).isEqualTo(EngineException.Kind.TRANSIENT);
@@ -382,6 +387,39 @@ class RunnerChannelTest {
     assertThat(witnesses.getLast().hasEnded()).as("it was not started").isFalse();
     e = catchThrowableOfType(EngineException.class, () -> channel.start(REQUEST, new Witness()));
     assertThat(e.kind()).isEqualTo(EngineException.Kind.UNAVAILABLE);
+  }
+
+  /** The one that has not read for the longest time is to blame, not the one that is told more. */
+  @Test
+  void runnersThatDoNotReadTakeNoMemoryFromOthers() throws Exception {
+    Unsent all = new Unsent();
+    RunnerChannel reads = channel(all);
+    RunnerChannel first = stuck(all);
+    nonce(reads);
+    reads.start(LARGE, new Witness());
+    List<RunnerChannel> others = new ArrayList<>();
+    while (first.isOpen()) {
+      others.add(stuck(all));
+    }
+    assertThat(others).hasSizeBetween(10, 20).allMatch(RunnerChannel::isOpen);
+    assertThat(reads.isOpen()).isTrue();
+
+    others.forEach(RunnerChannel::close);
+    for (int i = 0; i < 10; i++) {
+      others.add(stuck(all));
+    }
+    assertThat(others.subList(others.size() - 10, others.size()))
+        .as("what was closed counts no more")
+        .allMatch(RunnerChannel::isOpen);
+  }
+
+  /** A channel in which nearly a megabyte waits. */
+  private RunnerChannel stuck(Unsent all) throws EngineException {
+    RunnerChannel channel = channel(all);
+    for (int i = 0; i < 4; i++) {
+      channel.start(LARGE, new Witness());
+    }
+    return channel;
   }
 
   @Test

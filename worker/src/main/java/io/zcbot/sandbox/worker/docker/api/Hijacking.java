@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,6 +32,9 @@ final class Hijacking implements Closeable {
   private static final int MOST_EXPLAINED = 64 << 10;
   private static final int PIECE = 16 << 10;
   private static final int SWITCHED = 101;
+
+  /** Bytes of output that are read before other threads may run, which takes some 20 µs. */
+  private static final int TURN = 64 << 10;
 
   private final EngineSocket engine;
   private final Set<SocketChannel> open = ConcurrentHashMap.newKeySet();
@@ -67,7 +71,7 @@ final class Hijacking implements Closeable {
           .write((String.join("\r\n", head) + "\r\n\r\n").getBytes(StandardCharsets.ISO_8859_1));
       connection.out().write(body);
       connection.out().flush();
-      InputStream answer = new BufferedInputStream(connection.in());
+      InputStream answer = new BufferedInputStream(inTurns(connection.in()));
       expectSwitch(answer);
       Threads.start("engine-input", () -> send(input, connection.out()));
       taken = true;
@@ -82,6 +86,28 @@ final class Hijacking implements Closeable {
         end(channel);
       }
     }
+  }
+
+  /**
+   * Lets other threads run after some bytes. A virtual thread leaves its processor only where it
+   * waits, and whoever reads what a sandbox writes without end never has to. To yield is not
+   * enough: the scheduler then often takes the same thread again.
+   */
+  private static InputStream inTurns(InputStream in) {
+    return new FilterInputStream(in) {
+      private int turn;
+
+      @Override
+      public int read(byte[] into, int offset, int length) throws IOException {
+        if (turn >= TURN) {
+          turn = 0;
+          LockSupport.parkNanos(1);
+        }
+        int read = super.read(into, offset, length);
+        turn += Math.max(read, 0);
+        return read;
+      }
+    };
   }
 
   /** Closes all open connections. */

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.docker.api;
 import java.io.InputStream;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.function.IntConsumer;
 
 /**
  * A bounded queue of bytes for the standard input of a process in a container. Producers call
@@ -18,6 +19,7 @@ public final class InputQueue extends InputStream {
   private static final int OVERHEAD = 32;
 
   private final int capacity;
+  private final IntConsumer onChange;
   private final Deque<byte[]> queue = new ArrayDeque<>();
   private int consumed; // bytes of the first array that were already read
   private int bytes;
@@ -29,7 +31,18 @@ public final class InputQueue extends InputStream {
    * @param capacity maximum number of bytes, where each array counts 32 more than its length
    */
   public InputQueue(int capacity) {
+    this(capacity, _ -> {});
+  }
+
+  /**
+   * Creates an empty queue.
+   *
+   * @param onChange told how many bytes are in the queue whenever that changes, with the queue's
+   *     lock held
+   */
+  public InputQueue(int capacity, IntConsumer onChange) {
     this.capacity = capacity;
+    this.onChange = onChange;
   }
 
   /**
@@ -43,7 +56,7 @@ public final class InputQueue extends InputStream {
       return false;
     }
     queue.add(more);
-    bytes += more.length + OVERHEAD;
+    change(more.length + OVERHEAD);
     notifyAll();
     return true;
   }
@@ -81,7 +94,7 @@ public final class InputQueue extends InputStream {
       if (consumed == first.length) {
         queue.removeFirst();
         consumed = 0;
-        bytes -= first.length + OVERHEAD;
+        change(-first.length - OVERHEAD);
       }
     }
     return filled;
@@ -92,6 +105,12 @@ public final class InputQueue extends InputStream {
   public synchronized void close() {
     closed = true;
     queue.clear();
+    change(-bytes);
     notifyAll();
+  }
+
+  private void change(int more) {
+    bytes += more;
+    onChange.accept(bytes);
   }
 }

@@ -21,8 +21,6 @@ import java.io.InputStream;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.Set;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -46,14 +44,6 @@ public final class DockerCommands implements CommandEngine {
    */
   public static final Duration PATIENCE = Duration.ofSeconds(5);
 
-  /**
-   * Bytes read between pauses from a first process that is not used any more. The engine delivers
-   * what is unread before it reports the container's end, so the rate must not be lower.
-   */
-  private static final int TRICKLE = 16 << 10;
-
-  private static final Duration TRICKLE_PAUSE = Duration.ofMillis(50);
-
   /** The engine's message if the runner's program does not exist in the container. */
   private static final Pattern NO_PROGRAM =
       Pattern.compile("no such file or directory|executable file not found");
@@ -66,6 +56,7 @@ public final class DockerCommands implements CommandEngine {
   private final @Nullable String user;
   private final Duration patience;
   private final SandboxMetrics metrics;
+  private final Unsent unsent = new Unsent();
 
   /**
    * Ids of containers whose first process violated the runner's protocol or did not answer. The
@@ -204,7 +195,7 @@ public final class DockerCommands implements CommandEngine {
   private RunnerChannel connected(
       Operation operation, Connect connect, Look onSilence, Consumer<String> onNonsense)
       throws EngineException, IOException {
-    RunnerChannel channel = new RunnerChannel(operation, onNonsense);
+    RunnerChannel channel = new RunnerChannel(operation, onNonsense, unsent);
     boolean answered = false;
     try {
       var _ =
@@ -215,7 +206,7 @@ public final class DockerCommands implements CommandEngine {
               body -> {
                 boolean talks = channel.read(body);
                 if (talks) {
-                  trickle(body);
+                  Trickle.drain(body);
                 }
                 return talks;
               });
@@ -233,24 +224,6 @@ public final class DockerCommands implements CommandEngine {
       if (!answered) {
         channel.close();
       }
-    }
-  }
-
-  /**
-   * Stays attached to a first process that is not used any more, and reads its output at a low
-   * rate. A hostile process that writes without end would otherwise keep the engine busy: the
-   * engine reads as fast as it can, but no faster than those that are attached.
-   */
-  private static void trickle(InputStream body) throws IOException {
-    byte[] buffer = new byte[TRICKLE];
-    CountDownLatch never = new CountDownLatch(1);
-    try {
-      boolean ended = false;
-      while (!ended && body.read(buffer) >= 0) {
-        ended = never.await(TRICKLE_PAUSE.toNanos(), TimeUnit.NANOSECONDS);
-      }
-    } catch (InterruptedException _) {
-      Thread.currentThread().interrupt();
     }
   }
 

@@ -42,12 +42,6 @@ final class FrameReader {
    */
   static final int MAX_LEFTOVERS = 4 << 20;
 
-  /**
-   * The most zeros that may precede a frame. A new runner may complete an unfinished frame of the
-   * previous one with zeros.
-   */
-  static final int MAX_ZEROS = MAX_PAYLOAD + HEADER;
-
   /** The beginning of the engine's message that it could not execute a program. */
   private static final String ENGINE = "OCI runtime";
 
@@ -124,12 +118,6 @@ final class FrameReader {
    */
   RunnerFrame next() throws IOException {
     int type = in.readByte();
-    for (int zeros = 1; type == 0; zeros++) {
-      if (zeros > MAX_ZEROS) {
-        throw new NonsenseException("it says nothing but zeros");
-      }
-      type = in.readByte();
-    }
     int length = in.readUnsignedByte() << 16 | in.readUnsignedShort();
     int command = in.readInt();
     return switch (type) {

@@ -47,11 +47,14 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
   /** The part of that which is reserved for input of running commands; starts may not use it. */
   private static final int RESERVE = 3 << 20;
 
+  private static final String UNREAD = "the runner does not read what it is sent";
+
   /** The word in the greeting of a runner that can discard a command's output itself. */
   private static final String DISCARD = "discard";
 
   private final byte[] nonce = FrameWriter.nonce();
-  private final InputQueue unsent = new InputQueue(MAX_UNSENT);
+  private final Unsent all;
+  private final InputQueue unsent;
   private final CompletableFuture<String> hello = new CompletableFuture<>();
   private final Map<Integer, RunnerCommand> commands = new ConcurrentHashMap<>();
   private final Operation operation;
@@ -68,10 +71,13 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
    * @param onNonsense called on the reader thread if the runner, after its greeting, violates the
    *     protocol, or the first process does at any time: its output is read until it ends, so it
    *     must not be attached to again
+   * @param all what waits to be sent to all runners
    */
-  RunnerChannel(Operation operation, Consumer<String> onNonsense) {
+  RunnerChannel(Operation operation, Consumer<String> onNonsense, Unsent all) {
     this.operation = operation;
     this.onNonsense = onNonsense;
+    this.all = all;
+    this.unsent = new InputQueue(MAX_UNSENT, bytes -> all.set(this, bytes));
     unsent.offer(FrameWriter.opening(nonce), 0);
   }
 
@@ -189,28 +195,38 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
       never.end(new CommandEnd.NotStarted(String.valueOf(e.getMessage()), false));
       return never;
     }
-    synchronized (this) {
-      if (broken != null) {
-        throw EngineErrors.exception(Kind.UNAVAILABLE, operation, broken, "", null);
-      }
-      int number = ++lastNumber;
-      RunnerCommand command = new RunnerCommand(number, request, observer, this);
-      commands.put(number, command);
-      byte[] start = FrameWriter.start(number, message, request.readsNothing());
-      if (!unsent.offer(start, RESERVE)) {
-        commands.remove(number);
-        throw EngineErrors.exception(
-            Kind.TRANSIENT, operation, "the runner does not read what it is sent", "", null);
-      }
-      return command;
+    Command command = start(request, observer, message);
+    all.relieve();
+    return command;
+  }
+
+  private synchronized Command start(
+      CommandRequest request, CommandObserver observer, byte[] message) throws EngineException {
+    if (broken != null) {
+      throw EngineErrors.exception(Kind.UNAVAILABLE, operation, broken, "", null);
     }
+    int number = ++lastNumber;
+    RunnerCommand command = new RunnerCommand(number, request, observer, this);
+    commands.put(number, command);
+    byte[] start = FrameWriter.start(number, message, request.readsNothing());
+    if (!unsent.offer(start, RESERVE)) {
+      commands.remove(number);
+      throw EngineErrors.exception(Kind.TRANSIENT, operation, UNREAD, "", null);
+    }
+    return command;
   }
 
   @Override
   public void send(byte[] frames) {
     if (!unsent.offer(frames, 0)) {
-      breakOff("the runner does not read what it is sent");
+      breakOffUnread();
     }
+    all.relieve();
+  }
+
+  /** Breaks the channel because its runner does not read. */
+  void breakOffUnread() {
+    breakOff(UNREAD);
   }
 
   @Override

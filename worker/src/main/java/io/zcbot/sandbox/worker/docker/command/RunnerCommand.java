@@ -52,8 +52,8 @@ final class RunnerCommand implements CommandChannel.Command {
   private boolean inputEnded;
   private boolean killed;
   private boolean discarding;
-  private int unpaid; // bytes that were discarded here and not yet added to the window again
   private boolean ended;
+  private int dropped; // since the window was last extended; used by the reader thread only
 
   /** Creates a command that is about to be started. */
   RunnerCommand(int number, CommandRequest request, CommandObserver observer, Runner runner) {
@@ -80,6 +80,8 @@ final class RunnerCommand implements CommandChannel.Command {
       case RunnerFrame.Output output -> {
         if (use(output.data().length())) {
           tell(each -> each.output(output.stream(), output.data()));
+        } else if (!runner.discards()) {
+          drop(output.data().length());
         }
       }
       case RunnerFrame.InputWanted more -> {
@@ -113,14 +115,22 @@ final class RunnerCommand implements CommandChannel.Command {
           started ? "more output than was allowed" : "output of a command that was not started");
     }
     window -= bytes;
-    if (discarding && !runner.discards()) {
-      unpaid += bytes;
-      if (unpaid >= DISCARDED_WINDOW / 2) {
-        allow(unpaid);
-        unpaid = 0;
-      }
-    }
     return !discarding;
+  }
+
+  /**
+   * Adds output that was dropped here to the window again, after a pause: such a runner may write
+   * without end.
+   */
+  private void drop(int bytes) {
+    dropped += bytes;
+    if (dropped >= DISCARDED_WINDOW / 2) {
+      var _ = Trickle.pause();
+      synchronized (this) {
+        allow(dropped);
+      }
+      dropped = 0;
+    }
   }
 
   /** Records that the runner asks for input; returns whether there is still input to send. */

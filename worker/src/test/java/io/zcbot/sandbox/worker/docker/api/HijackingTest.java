@@ -12,6 +12,7 @@ import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.transport.SSLConfig;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -60,14 +61,18 @@ class HijackingTest {
     }
 
     Hijacking at(String host, @Nullable SSLConfig tls) {
-      return new Hijacking(
-          new EngineSocket(URI.create("tcp://" + host + ":" + server.getLocalPort()), tls));
+      return HijackingTest.at(host, server, tls);
     }
 
     @Override
     public void close() throws IOException {
       server.close();
     }
+  }
+
+  private static Hijacking at(String host, ServerSocket server, @Nullable SSLConfig tls) {
+    return new Hijacking(
+        new EngineSocket(URI.create("tcp://" + host + ":" + server.getLocalPort()), tls));
   }
 
   private static Engine plain(String answer) throws IOException {
@@ -144,6 +149,55 @@ class HijackingTest {
       hijacking.close();
 
       assertThat(reader.join(Duration.ofSeconds(30))).isTrue();
+    }
+  }
+
+  /** As many readers as virtual threads can run at once, and each slower than what it reads. */
+  @Test
+  void whatIsReadWithoutEndHoldsUpNobodyElse() throws Exception {
+    int readers =
+        Integer.getInteger(
+            "jdk.virtualThreadScheduler.parallelism", Runtime.getRuntime().availableProcessors());
+    CountDownLatch reading = new CountDownLatch(readers);
+    CountDownLatch ran = new CountDownLatch(1);
+    try (ServerSocket server = new ServerSocket(0, readers, InetAddress.getLoopbackAddress());
+        Hijacking hijacking = at("127.0.0.1", server, null)) {
+      for (int i = 0; i < readers; i++) {
+        Thread.ofPlatform().daemon().start(() -> writeWithoutEnd(server));
+        Thread.ofVirtual().start(() -> readSlowly(hijacking, reading));
+      }
+      assertThat(reading.await(60, TimeUnit.SECONDS)).isTrue();
+
+      Thread.ofVirtual().start(ran::countDown);
+
+      assertThat(ran.await(60, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  private static void writeWithoutEnd(ServerSocket server) {
+    try (Socket socket = server.accept()) {
+      OutputStream out = socket.getOutputStream();
+      out.write(SWITCH.getBytes(UTF_8));
+      while (true) {
+        out.write(new byte[1 << 16]);
+      }
+    } catch (IOException e) {
+      // the test is over
+    }
+  }
+
+  private static void readSlowly(Hijacking hijacking, CountDownLatch reading) {
+    try (InputStream answer = hijacking.post("/x", "", InputStream.nullInputStream())) {
+      for (int read = 0; answer.read() >= 0; read++) {
+        for (int pause = 0; pause < 10; pause++) {
+          Thread.onSpinWait();
+        }
+        if (read == 1 << 17) {
+          reading.countDown();
+        }
+      }
+    } catch (IOException e) {
+      // the test sees that it does not read
     }
   }
 

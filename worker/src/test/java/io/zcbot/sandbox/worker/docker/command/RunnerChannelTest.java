@@ -52,10 +52,18 @@ class RunnerChannelTest {
   private static final CommandRequest REQUEST =
       new CommandRequest(List.of("true"), Map.of(), null, Duration.ofMinutes(1), null, WINDOW);
 
+  private static final CommandRequest LARGE =
+      new CommandRequest(
+          List.of("x".repeat(200_000)), Map.of(), null, Duration.ofMinutes(1), null, WINDOW);
+
   private final List<String> nonsense = new ArrayList<>();
 
   private RunnerChannel channel() {
-    return new RunnerChannel(Operation.ATTACH, nonsense::add);
+    return channel(new Unsent());
+  }
+
+  private RunnerChannel channel(Unsent all) {
+    return new RunnerChannel(Operation.ATTACH, nonsense::add, all);
   }
 
   /** The nonce with which the channel opens. */
@@ -122,6 +130,7 @@ class RunnerChannelTest {
             wants(1, RunnerCommand.MAX_WANTED + 1),
             concat(wants(1, RunnerCommand.MAX_WANTED), wants(1, 1)),
             // no frame at all
+            concat(started(1), new byte[1], out(1, "x")),
             frame('H', 0, new byte[17]),
             text("garbage, garbage"))) {
       nonsense.clear();
@@ -301,6 +310,23 @@ class RunnerChannelTest {
                 frame('C', 1, number(1 << 17))));
   }
 
+  /** It may have no end. */
+  @Test
+  void whatIsDroppedHereIsReadSlowly() throws Exception {
+    RunnerCommand command = new RunnerCommand(1, REQUEST, new Witness(), channel());
+    RunnerFrame piece =
+        new RunnerFrame.Output(1, OutputStreamName.STDOUT, Data.of(new byte[1 << 16]));
+    command.on(new RunnerFrame.Started(1));
+    command.discardOutput();
+    long begun = System.nanoTime();
+
+    for (int i = 0; i < 16; i++) {
+      command.on(piece);
+    }
+
+    assertThat(Duration.ofNanos(System.nanoTime() - begun)).isGreaterThan(Duration.ofMillis(400));
+  }
+
   @Test
   void thatOneReadsNothingIsSaidWithItsStart() throws Exception {
     RunnerChannel channel = channel();
@@ -338,9 +364,6 @@ class RunnerChannelTest {
   @Test
   void aRunnerThatDoesNotReadGetsNoMore() throws Exception {
     RunnerChannel channel = channel();
-    CommandRequest large =
-        new CommandRequest(
-            List.of("x".repeat(200_000)), Map.of(), null, Duration.ofMinutes(1), null, WINDOW);
     List<Witness> witnesses = new ArrayList<>();
     EngineException e =
         catchThrowableOfType(
@@ -349,7 +372,7 @@ class RunnerChannelTest {
               while (true) {
                 Witness witness = new Witness();
                 witnesses.add(witness);
-                channel.start(large, witness);
+                channel.start(LARGE, witness);
               }
             });
     assertThat(e.kind()).isEqualTo(EngineException.Kind.TRANSIENT);
@@ -364,6 +387,39 @@ class RunnerChannelTest {
     assertThat(witnesses.getLast().hasEnded()).as("it was not started").isFalse();
     e = catchThrowableOfType(EngineException.class, () -> channel.start(REQUEST, new Witness()));
     assertThat(e.kind()).isEqualTo(EngineException.Kind.UNAVAILABLE);
+  }
+
+  /** The one that has not read for the longest time is to blame, not the one that is told more. */
+  @Test
+  void runnersThatDoNotReadTakeNoMemoryFromOthers() throws Exception {
+    Unsent all = new Unsent();
+    RunnerChannel reads = channel(all);
+    RunnerChannel first = stuck(all);
+    nonce(reads);
+    reads.start(LARGE, new Witness());
+    List<RunnerChannel> others = new ArrayList<>();
+    while (first.isOpen()) {
+      others.add(stuck(all));
+    }
+    assertThat(others).hasSizeBetween(10, 20).allMatch(RunnerChannel::isOpen);
+    assertThat(reads.isOpen()).isTrue();
+
+    others.forEach(RunnerChannel::close);
+    for (int i = 0; i < 10; i++) {
+      others.add(stuck(all));
+    }
+    assertThat(others.subList(others.size() - 10, others.size()))
+        .as("what was closed counts no more")
+        .allMatch(RunnerChannel::isOpen);
+  }
+
+  /** A channel in which nearly a megabyte waits. */
+  private RunnerChannel stuck(Unsent all) throws EngineException {
+    RunnerChannel channel = channel(all);
+    for (int i = 0; i < 4; i++) {
+      channel.start(LARGE, new Witness());
+    }
+    return channel;
   }
 
   @Test
@@ -464,13 +520,12 @@ class RunnerChannelTest {
 
   private static byte[] random(Random random) {
     int command = 1 + random.nextInt(random.nextInt(10) == 0 ? 6 : 4);
-    return switch (random.nextInt(12)) {
+    return switch (random.nextInt(11)) {
       case 0, 1, 2 -> started(command);
       case 3, 4, 5 -> out(command, "x".repeat(1 + random.nextInt(300)));
       case 6, 7 -> wants(command, random.nextInt(70_000));
       case 8 -> ended(command, random.nextInt(5), random.nextInt(70), 0, random.nextInt(999));
       case 9 -> notStarted(command, random.nextInt(30), "why");
-      case 10 -> new byte[random.nextInt(50)];
       default -> {
         byte[] bytes = new byte[random.nextInt(20)];
         random.nextBytes(bytes);

@@ -85,18 +85,28 @@ record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) 
     if (mayBeRunning.test(to)) {
       return; // the last command is not answered yet
     }
-    if (idle > rules.longestIdle(session.idleTtl())
-        && context.isKnown(Topic.ACTIVITY, evidence[0], from)) {
+    if (idle > rules.longestIdle(session.idleTtl()) && areUsesKnown(evidence[0], from, to)) {
       tooLate(session, idle, evidence);
     } else if (gap != null
         && gap.to().time() <= to
-        && context.isKnown(Topic.ACTIVITY, gap.from().position(), gap.from().time())) {
+        && areUsesKnown(gap.from().position(), gap.from().time(), gap.to().time())) {
       tooLate(
           session,
           rules.agedBetween(gap.from().time(), gap.to().time()),
           gap.from().position(),
           gap.to().position());
     }
+  }
+
+  /**
+   * Whether the log has every use in a time: retention may have cut commands long before activity.
+   * One that still ran at the end of the time shows only in its exec.
+   */
+  private boolean areUsesKnown(RecordPosition near, long from, long to) {
+    return context.isKnown(Topic.ACTIVITY, near, from)
+        && context.isKnown(Topic.READY, near, from)
+        && context.isKnown(Topic.EXITED, near, from)
+        && context.isKnown(Topic.EXEC, near, to - context.rules().longestCommand());
   }
 
   private void tooLate(TrackedSession session, long idle, RecordPosition... evidence) {

@@ -123,6 +123,13 @@ class AuditFoldTest extends OneUsersLog {
     assertThat(violations(900, Topic.REAPED, 150)).containsExactly(Check.I2, Check.I6);
     assertThat(violations(900, Topic.REAPED, 250)).containsExactly(Check.I2);
     assertThat(violations(900, Topic.ACTIVITY, 250)).containsExactly(Check.I2, Check.I4);
+    assertThat(violations(900, Topic.EXITED, 250)).containsExactly(Check.I2, Check.I4);
+    assertThat(violations(900, Topic.EXITED, 150)).containsExactly(Check.I2, Check.I4, Check.I6);
+    assertThat(violations(900, Topic.READY, 250)).containsExactly(Check.I4);
+    double longest = Rules.DEFAULT.longestCommand() / 1000.0;
+    assertThat(violations(900, Topic.EXEC, 900 - longest)).containsExactly(Check.I2, Check.I4);
+    assertThat(violations(900, Topic.EXEC, 897 - longest))
+        .containsExactly(Check.I2, Check.I4, Check.I6);
   }
 
   private List<Check> violations(double end, Topic cut, double since) {

@@ -206,9 +206,7 @@ class CommandRuleTest extends OneUsersLog {
   @Test
   void i11IsNotJudgedWhereTheAnswersAreNotKnown() {
     exec(0, "e1");
-    Coverage late = Coverage.ever();
-    late.cut(Topic.EXITED, 0, ms(100));
-    assertThat(TestLog.audit(Rules.DEFAULT, late, log.records(), ms(1_000)).violations()).isEmpty();
+    assertThat(checksSince(Topic.EXITED, 100, 1_000)).isEmpty();
   }
 
   @Test
@@ -431,6 +429,47 @@ class CommandRuleTest extends OneUsersLog {
     Violation violation = audit(10_000).violations().getFirst();
     assertThat(violation.check()).isEqualTo(Check.I6);
     assertThat(violation.evidence()).containsExactly(exited.position, end.position);
+  }
+
+  @Test
+  void i6CommandsThatRetentionDeletedAreNoIdleness() {
+    ready(0, "e0", "c1", "w1");
+    exited(7_800, "e1", "c1", 7_799.9);
+    exited(8_000, "e2", "c1", 7_999.9);
+    assertThat(checks(8_100)).containsExactly(Check.I6);
+    assertThat(checksSince(Topic.EXITED, 7_800, 8_100)).as("still there").isEmpty();
+
+    TestLog.Entry end = reaped(8_300, 8_300, "c1", "w1", Reaped.Reason.IDLE, 8_000.0);
+    assertThat(checksSince(Topic.EXITED, 7_800, 8_400)).as("reaped").isEmpty();
+
+    log.entries.remove(end);
+    TestLog.Entry use = activity(8_000 + LONGEST_IDLE + 1, "a1");
+    assertThat(auditSince(Topic.EXITED, 7_800, 8_500).violations())
+        .as("idle later on, when all is known")
+        .singleElement()
+        .satisfies(v -> assertThat(v.evidence()).endsWith(use.position));
+  }
+
+  @Test
+  void i6ACommandMayRunOfWhichRetentionDeletedTheExec() {
+    ready(0, "e0", "c1", "w1");
+    activity(100, "a1");
+    activity(100 + LONGEST_IDLE + 1, "a2");
+    assertThat(checks(600)).containsExactly(Check.I6);
+    assertThat(checksSince(Topic.EXEC, 50, 600)).as("used meanwhile").isEmpty();
+    log.entries.removeLast();
+    assertThat(checks(600)).containsExactly(Check.I6);
+    assertThat(checksSince(Topic.EXEC, 50, 600)).as("not used meanwhile").isEmpty();
+  }
+
+  private List<Check> checksSince(Topic topic, double since, double end) {
+    return auditSince(topic, since, end).violations().stream().map(Violation::check).toList();
+  }
+
+  private TestLog.Told auditSince(Topic topic, double since, double end) {
+    Coverage known = Coverage.ever();
+    known.cut(topic, 0, ms(since));
+    return TestLog.audit(Rules.DEFAULT, known, log.records(), ms(end));
   }
 
   /** Whoever answers `lost` does not know when the command ended, and neither does the audit. */

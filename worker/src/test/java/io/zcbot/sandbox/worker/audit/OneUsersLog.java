@@ -34,6 +34,7 @@ abstract class OneUsersLog {
           Rules.DEFAULT.ttl(),
           Rules.DEFAULT.interval(),
           Rules.DEFAULT.expiry(),
+          Rules.DEFAULT.maxTimeout(),
           Rules.DEFAULT.grace(),
           Rules.DEFAULT.skew(),
           Rules.DEFAULT.window(),

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param mayBeRunning whether a command of the user may have been running at a time
  */
-record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) {
+record IdleChecks(FoldContext context, UserId user, Home home, LongPredicate mayBeRunning) {
   void judge(TrackedSession session, TrackedSession.End end) {
     if (end.reason() == Reaped.Reason.IDLE) {
       judgeTooEarly(session, end);
@@ -103,10 +103,10 @@ record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) 
    * One that still ran at the end of the time shows only in its exec.
    */
   private boolean areUsesKnown(RecordPosition near, long from, long to) {
-    return context.isKnown(Topic.ACTIVITY, near, from)
-        && context.isKnown(Topic.READY, near, from)
-        && context.isKnown(Topic.EXITED, near, from)
-        && context.isKnown(Topic.EXEC, near, to - context.rules().longestCommand());
+    return home.isKnown(Topic.ACTIVITY, near, from)
+        && home.isKnown(Topic.READY, near, from)
+        && home.isKnown(Topic.EXITED, near, from)
+        && home.isKnown(Topic.EXEC, near, to - context.rules().longestCommand());
   }
 
   private void tooLate(TrackedSession session, long idle, RecordPosition... evidence) {

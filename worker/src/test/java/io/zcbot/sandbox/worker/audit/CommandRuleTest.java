@@ -16,7 +16,6 @@ import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.WorkerRef;
-import io.zcbot.sandbox.worker.audit.log.Coverage;
 import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import io.zcbot.sandbox.worker.audit.result.Violation;
@@ -210,6 +209,14 @@ class CommandRuleTest extends OneUsersLog {
   }
 
   @Test
+  void i11IsNotJudgedWhereTheAnswerToAMisplacedExecIsNotKnown() {
+    exec(0, "e1");
+    exec(0, "e1").header("zcbot_forwarded", "0-0@" + ms(0)).partition = 1;
+    assertThat(checks(1_000)).containsExactly(Check.I11);
+    assertThat(checks(auditSince(Topic.EXITED, 1, 100, 1_000))).isEmpty();
+  }
+
+  @Test
   void i11AnAnswerMayBeRepeatedUnderItsId() {
     exec(0, "e1");
     exited(1, "e1", "c1", 0.5);
@@ -322,6 +329,14 @@ class CommandRuleTest extends OneUsersLog {
     assertThat(only(told).answer()).isNotNull();
     // The end of the log may have been taken before the outputs were.
     assertThat(checks(15)).isEmpty();
+  }
+
+  @Test
+  void i14IsNotJudgedWhereTheOutputOfAMisplacedExecIsNotKnown() {
+    exec(0, "e1");
+    exited(5, EventIds.exited(USER, "e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 2).partition = 1;
+    assertThat(checks(1_000)).containsExactly(Check.I14);
+    assertThat(checks(auditSince(Topic.OUTPUT, 1, 100, 1_000))).isEmpty();
   }
 
   @Test
@@ -444,7 +459,7 @@ class CommandRuleTest extends OneUsersLog {
 
     log.entries.remove(end);
     TestLog.Entry use = activity(8_000 + LONGEST_IDLE + 1, "a1");
-    assertThat(auditSince(Topic.EXITED, 7_800, 8_500).violations())
+    assertThat(auditSince(Topic.EXITED, 0, 7_800, 8_500).violations())
         .as("idle later on, when all is known")
         .singleElement()
         .satisfies(v -> assertThat(v.evidence()).endsWith(use.position));
@@ -460,16 +475,6 @@ class CommandRuleTest extends OneUsersLog {
     log.entries.removeLast();
     assertThat(checks(600)).containsExactly(Check.I6);
     assertThat(checksSince(Topic.EXEC, 50, 600)).as("not used meanwhile").isEmpty();
-  }
-
-  private List<Check> checksSince(Topic topic, double since, double end) {
-    return auditSince(topic, since, end).violations().stream().map(Violation::check).toList();
-  }
-
-  private TestLog.Told auditSince(Topic topic, double since, double end) {
-    Coverage known = Coverage.ever();
-    known.cut(topic, 0, ms(since));
-    return TestLog.audit(Rules.DEFAULT, known, log.records(), ms(end));
   }
 
   /** Whoever answers `lost` does not know when the command ended, and neither does the audit. */

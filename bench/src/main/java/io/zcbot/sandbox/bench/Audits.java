@@ -145,7 +145,7 @@ final class Audits implements Experiment {
   private static double audit(Kafka kafka) throws Exception {
     long begin = System.nanoTime();
     try (KafkaLogSource source =
-        new KafkaLogSource(consumer(kafka), PREFIX, Selection.ALL, Map.of())) {
+        new KafkaLogSource(consumer(kafka), PREFIX, Selection.ALL, Map.of(), Instant.now())) {
       Summary summary = new Replay(Rules.DEFAULT, _ -> {}, (_, _) -> {}).run(source);
       if (summary.recordCount() != RECORDS
           || summary.sessions().ended() != USERS

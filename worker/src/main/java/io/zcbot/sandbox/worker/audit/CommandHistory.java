@@ -24,6 +24,7 @@ final class CommandHistory {
 
   private final UserId user;
   private final FoldContext context;
+  private final Home home;
 
   /** Commands that are not answered yet, by the id of the exec. */
   private final Map<String, TrackedCommand> open = new LinkedHashMap<>(4);
@@ -31,9 +32,10 @@ final class CommandHistory {
   /** Commands that are answered, or whose exec was not read; the eldest is forgotten first. */
   private final LinkedHashMap<String, TrackedCommand> others = new LinkedHashMap<>(4);
 
-  CommandHistory(UserId user, FoldContext context) {
+  CommandHistory(UserId user, FoldContext context, Home home) {
     this.user = user;
     this.context = context;
+    this.home = home;
   }
 
   boolean isQuiet() {
@@ -80,7 +82,7 @@ final class CommandHistory {
     TrackedCommand.Asked asked = command.asked();
     boolean isComplete =
         command.outputs() > 0
-            || (asked != null && context.isKnown(Topic.OUTPUT, position, asked.time()));
+            || (asked != null && home.isKnown(Topic.OUTPUT, position, asked.time()));
     long missing = command.wrote(output);
     if (missing < 0) {
       context.counters().duplicate(Topic.OUTPUT);
@@ -207,7 +209,7 @@ final class CommandHistory {
         && command.missing() > 0
         && !command.gapTold
         && end - answer.time() > context.rules().grace().toMillis()
-        && context.isKnown(Topic.OUTPUT, asked.position(), asked.time())) {
+        && home.isKnown(Topic.OUTPUT, asked.position(), asked.time())) {
       context.violation(
           Check.I14,
           user,
@@ -239,7 +241,7 @@ final class CommandHistory {
       }
       context.counters().commands.unanswered++;
       context.tell(command.asObservation(user, asked));
-      if (end > asked.due() && context.isKnown(Topic.EXITED, asked.position(), asked.time())) {
+      if (end > asked.due() && home.isKnown(Topic.EXITED, asked.position(), asked.time())) {
         context.violation(
             Check.I11,
             user,

@@ -24,6 +24,7 @@ final class EnsureHistory {
 
   private final UserId user;
   private final FoldContext context;
+  private final Home home;
   private final Map<String, Open> open = new LinkedHashMap<>(4);
   private final LinkedHashMap<String, Known> answers = new LinkedHashMap<>(4);
 
@@ -49,9 +50,10 @@ final class EnsureHistory {
    *
    * @param isExec whether an id is that of an exec, which also gets a ready if it makes a sandbox
    */
-  EnsureHistory(UserId user, FoldContext context, Predicate<String> isExec) {
+  EnsureHistory(UserId user, FoldContext context, Home home, Predicate<String> isExec) {
     this.user = user;
     this.context = context;
+    this.home = home;
     this.isExec = isExec;
   }
 
@@ -148,8 +150,8 @@ final class EnsureHistory {
           context.counters().unanswered++;
           context.tell(ensure(id, asked, null));
           if (end > asked.due
-              && context.isKnown(Topic.READY, asked.position, asked.time)
-              && context.isKnown(Topic.FAILED, asked.position, asked.time)) {
+              && home.isKnown(Topic.READY, asked.position, asked.time)
+              && home.isKnown(Topic.FAILED, asked.position, asked.time)) {
             context.violation(
                 Check.I2,
                 user,

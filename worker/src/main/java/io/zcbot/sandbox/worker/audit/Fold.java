@@ -12,7 +12,6 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.Coverage;
 import io.zcbot.sandbox.worker.audit.log.LogRecord;
-import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import io.zcbot.sandbox.worker.audit.result.Observation;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -66,12 +65,11 @@ final class Fold {
       unreadable.found(record, e);
       return;
     }
-    RecordPosition position = record.position();
     if (event instanceof Reaped reaped && reaped.reason() == Reaped.Reason.PURGED) {
-      Purge purge = new Purge(record.time(), position);
+      Purge purge = new Purge(record.time(), record.position());
       purges.merge(reaped.workerId(), purge, Purge::later);
     }
-    user(event.userId()).on(event, record.time(), position);
+    user(event.userId()).on(event, record);
   }
 
   private UserHistory user(UserId id) {

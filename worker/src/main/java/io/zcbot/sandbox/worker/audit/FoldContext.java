@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.audit;
 
-import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.Coverage;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
@@ -50,14 +49,6 @@ record FoldContext(Rules rules, Coverage known, Counters counters, Consumer<Obse
     counters.violation(check);
     Instant latest = until == NO_END ? Instant.MAX : Instant.ofEpochMilli(until);
     out.accept(new Violation(check, user, latest, text, List.of(evidence)));
-  }
-
-  /**
-   * Whether the log was read from this time on, allowing for clock skew, in a partition of a topic.
-   */
-  boolean isKnown(Topic topic, RecordPosition near, long time) {
-    long since = known.of(topic, near.partition());
-    return since == Long.MIN_VALUE || time - since > rules.skew().toMillis();
   }
 
   static String seconds(long ms) {

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param mayBeRunning whether a command of the user may have been running at a time
  */
-record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) {
+record IdleChecks(FoldContext context, UserId user, Home home, LongPredicate mayBeRunning) {
   void judge(TrackedSession session, TrackedSession.End end) {
     if (end.reason() == Reaped.Reason.IDLE) {
       judgeTooEarly(session, end);
@@ -85,18 +85,28 @@ record IdleChecks(FoldContext context, UserId user, LongPredicate mayBeRunning) 
     if (mayBeRunning.test(to)) {
       return; // the last command is not answered yet
     }
-    if (idle > rules.longestIdle(session.idleTtl())
-        && context.isKnown(Topic.ACTIVITY, evidence[0], from)) {
+    if (idle > rules.longestIdle(session.idleTtl()) && areUsesKnown(evidence[0], from, to)) {
       tooLate(session, idle, evidence);
     } else if (gap != null
         && gap.to().time() <= to
-        && context.isKnown(Topic.ACTIVITY, gap.from().position(), gap.from().time())) {
+        && areUsesKnown(gap.from().position(), gap.from().time(), gap.to().time())) {
       tooLate(
           session,
           rules.agedBetween(gap.from().time(), gap.to().time()),
           gap.from().position(),
           gap.to().position());
     }
+  }
+
+  /**
+   * Whether the log has every use in a time: retention may have cut commands long before activity.
+   * One that still ran at the end of the time shows only in its exec.
+   */
+  private boolean areUsesKnown(RecordPosition near, long from, long to) {
+    return home.isKnown(Topic.ACTIVITY, near, from)
+        && home.isKnown(Topic.READY, near, from)
+        && home.isKnown(Topic.EXITED, near, from)
+        && home.isKnown(Topic.EXEC, near, to - context.rules().longestCommand());
   }
 
   private void tooLate(TrackedSession session, long idle, RecordPosition... evidence) {

@@ -16,6 +16,7 @@ import java.util.List;
  * @param ttl the idle TTL of sandboxes whose ready events have none
  * @param interval the reaper's interval
  * @param expiry when an ensure without {@code expires_at} expires
+ * @param maxTimeout the longest time-out of a command
  * @param grace how late an answer, a reap or an announcement may be
  * @param skew how far apart the clocks of brokers and hosts may be
  * @param window how long a user without an open session or ensure is remembered; records of a user
@@ -31,6 +32,7 @@ public record Rules(
     Duration ttl,
     Duration interval,
     Duration expiry,
+    Duration maxTimeout,
     Duration grace,
     Duration skew,
     Duration window,
@@ -43,6 +45,7 @@ public record Rules(
           Duration.ofSeconds(300),
           Duration.ofSeconds(10),
           Duration.ofSeconds(60),
+          Duration.ofHours(1),
           Duration.ofSeconds(10),
           Duration.ofSeconds(2),
           Duration.ofHours(1),
@@ -107,6 +110,11 @@ public record Rules(
     return answerDue(
             recorded, expires == null ? recorded + expiry.toMillis() : expires.toEpochMilli())
         + timeout.plus(COMMAND_END).toMillis();
+  }
+
+  /** The longest time from the record of an exec until its answer is due, in milliseconds. */
+  long longestCommand() {
+    return answerDue(0, Long.MAX_VALUE) + maxTimeout.plus(COMMAND_END).toMillis();
   }
 
   /** The time by which an ensure must be answered, in milliseconds since 1970 (I2). */

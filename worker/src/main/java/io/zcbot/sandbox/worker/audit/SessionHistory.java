@@ -29,6 +29,7 @@ final class SessionHistory {
 
   private final UserId user;
   private final FoldContext context;
+  private final Home home;
   private final LongPredicate mayBeRunning;
   private final List<TrackedSession> open = new ArrayList<>(1);
   private final Deque<TrackedSession> ended = new ArrayDeque<>(2);
@@ -38,9 +39,10 @@ final class SessionHistory {
    *
    * @param mayBeRunning whether a command of the user may have been running at a time
    */
-  SessionHistory(UserId user, FoldContext context, LongPredicate mayBeRunning) {
+  SessionHistory(UserId user, FoldContext context, Home home, LongPredicate mayBeRunning) {
     this.user = user;
     this.context = context;
+    this.home = home;
     this.mayBeRunning = mayBeRunning;
   }
 
@@ -131,7 +133,7 @@ final class SessionHistory {
       forget(ended.removeFirst());
     }
     if (session.start() != null) {
-      new IdleChecks(context, user, mayBeRunning).judge(session, end);
+      new IdleChecks(context, user, home, mayBeRunning).judge(session, end);
       over(session, end);
       judgeOverlaps(session);
     }
@@ -209,9 +211,9 @@ final class SessionHistory {
       TrackedSession.Announced life = session.lastReady();
       if (life != null
           && !session.overlapTold
-          && context.isKnown(Topic.REAPED, life.position(), life.time())
+          && home.isKnown(Topic.REAPED, life.position(), life.time())
           && !judgeUnended(session, life, end, purges)) {
-        new IdleChecks(context, user, mayBeRunning).judgeOpen(session, end);
+        new IdleChecks(context, user, home, mayBeRunning).judgeOpen(session, end);
       }
       context.counters().openSessions++;
       context.tell(session.asSession(user));

@@ -97,7 +97,10 @@ final class TrackedSession {
     return end;
   }
 
-  /** The first time that it was idle for too long but was used again; null if never. */
+  /**
+   * The last time that it was idle for too long but was used again; null if never. Retention, which
+   * makes earlier ones up, is the least likely to have made it up.
+   */
   @Nullable Gap gap() {
     return gap;
   }
@@ -181,11 +184,9 @@ final class TrackedSession {
   }
 
   private void use(long time, RecordPosition position) {
-    if (gap == null) {
-      UsageWindow.Use last = uses.last();
-      if (rules.agedBetween(Math.max(last.time(), busyUntil), time) > rules.longestIdle(idleTtl)) {
-        gap = new Gap(last, new UsageWindow.Use(time, position));
-      }
+    UsageWindow.Use last = uses.last();
+    if (rules.agedBetween(Math.max(last.time(), busyUntil), time) > rules.longestIdle(idleTtl)) {
+      gap = new Gap(last, new UsageWindow.Use(time, position));
     }
     uses.add(time, position);
   }

@@ -18,6 +18,7 @@ import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.LogRecord;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import java.util.function.Function;
@@ -33,6 +34,7 @@ final class UserHistory {
 
   private final UserId user;
   private final FoldContext context;
+  private final Home home;
   private final EnsureHistory ensures;
   private final SessionHistory sessions;
   private final CommandHistory commands;
@@ -46,9 +48,10 @@ final class UserHistory {
   UserHistory(UserId user, FoldContext context) {
     this.user = user;
     this.context = context;
-    this.commands = new CommandHistory(user, context);
-    this.ensures = new EnsureHistory(user, context, commands::knows);
-    this.sessions = new SessionHistory(user, context, commands::mayRunAt);
+    this.home = new Home(context);
+    this.commands = new CommandHistory(user, context, home);
+    this.ensures = new EnsureHistory(user, context, home, commands::knows);
+    this.sessions = new SessionHistory(user, context, home, commands::mayRunAt);
   }
 
   UserId user() {
@@ -62,7 +65,10 @@ final class UserHistory {
     return ensures.isQuiet() && sessions.isQuiet() && commands.isQuiet();
   }
 
-  void on(SandboxEvent event, long time, RecordPosition position) {
+  void on(SandboxEvent event, LogRecord record) {
+    long time = record.time();
+    RecordPosition position = record.position();
+    home.read(record);
     lastSeen = Math.max(lastSeen, time);
     switch (event) {
       case Ensure ensure -> {

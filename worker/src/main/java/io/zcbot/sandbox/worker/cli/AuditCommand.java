@@ -190,6 +190,7 @@ final class AuditCommand implements Callable<Integer> {
         Optional.ofNullable(ttl).orElse(config.reaper().idleTtl),
         Optional.ofNullable(interval).orElse(config.reaper().interval),
         Optional.ofNullable(expiry).orElse(config.group().ensureExpiry),
+        config.commands().maxTimeout,
         Optional.ofNullable(grace).orElse(Rules.DEFAULT.grace()),
         Optional.ofNullable(skew).orElse(Rules.DEFAULT.skew()),
         Rules.DEFAULT.window(),

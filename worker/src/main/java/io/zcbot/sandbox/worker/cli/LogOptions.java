@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.audit.log.LogSource;
 import io.zcbot.sandbox.worker.audit.log.Selection;
 import io.zcbot.sandbox.worker.config.Durations;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
+import io.zcbot.sandbox.worker.kafka.BrokerClock;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.DateTimeException;
@@ -19,6 +20,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
@@ -76,15 +79,31 @@ final class LogOptions {
 
   static LogSource open(KafkaLog log, Selection selection)
       throws CommandException, InterruptedException {
-    Map<Topic, Instant> kept = Retention.kept(log, Topic.history());
+    String prefix = log.config().topicPrefix();
+    Instant now;
+    Map<Topic, Instant> kept;
+    try (Admin admin = log.admin("read the topics")) {
+      now = now(admin);
+      kept = Retention.kept(admin, prefix, now, Topic.history());
+    }
     Instant from = selection.from();
     Consumer<byte[], byte[]> consumer =
         from == null ? log.fromBeginning(Topic.history()) : log.since(from, Topic.history());
     try {
-      return new KafkaLogSource(consumer, log.config().topicPrefix(), selection, kept);
+      return new KafkaLogSource(consumer, prefix, selection, kept, now);
     } catch (KafkaException e) {
       consumer.close();
       throw log.failed("read the topics", e);
+    }
+  }
+
+  /** The time by the clocks that date the records; by this machine's if they are not told. */
+  private static Instant now(Admin admin) throws InterruptedException {
+    try {
+      Instant theirs = BrokerClock.time(admin);
+      return theirs == null ? Instant.now() : theirs;
+    } catch (ExecutionException _) {
+      return Instant.now(); // not permitted
     }
   }
 

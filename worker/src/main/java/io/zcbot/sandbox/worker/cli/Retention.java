@@ -24,22 +24,22 @@ final class Retention {
   /**
    * Returns the instant since which no record was deleted for its age, by topic. Left out are
    * topics that have also a size limit, and those whose settings this client may not read.
+   *
+   * @param now by the brokers' clocks
    */
-  static Map<Topic, Instant> kept(KafkaLog log, Topic... topics)
-      throws CommandException, InterruptedException {
-    Instant now = Instant.now();
+  static Map<Topic, Instant> kept(Admin admin, String topicPrefix, Instant now, Topic... topics)
+      throws InterruptedException {
     Map<Topic, Instant> kept = new EnumMap<>(Topic.class);
-    try (Admin admin = log.admin("read the topics")) {
-      Map<ConfigResource, KafkaFuture<Config>> answers =
-          admin
-              .describeConfigs(Arrays.stream(topics).map(each -> resource(log, each)).toList())
-              .values();
-      for (Topic topic : topics) {
-        KafkaFuture<Config> answer = answers.get(resource(log, topic));
-        Instant since = answer == null ? null : since(answer, now);
-        if (since != null) {
-          kept.put(topic, since);
-        }
+    Map<ConfigResource, KafkaFuture<Config>> answers =
+        admin
+            .describeConfigs(
+                Arrays.stream(topics).map(each -> resource(topicPrefix, each)).toList())
+            .values();
+    for (Topic topic : topics) {
+      KafkaFuture<Config> answer = answers.get(resource(topicPrefix, topic));
+      Instant since = answer == null ? null : since(answer, now);
+      if (since != null) {
+        kept.put(topic, since);
       }
     }
     return kept;
@@ -64,7 +64,7 @@ final class Retention {
     return Long.parseLong(config.get(setting).value());
   }
 
-  private static ConfigResource resource(KafkaLog log, Topic topic) {
-    return new ConfigResource(ConfigResource.Type.TOPIC, topic.named(log.config().topicPrefix()));
+  private static ConfigResource resource(String topicPrefix, Topic topic) {
+    return new ConfigResource(ConfigResource.Type.TOPIC, topic.named(topicPrefix));
   }
 }

@@ -220,6 +220,7 @@ final class UsageCommand implements Callable<Integer> {
         config.reaper().idleTtl,
         config.reaper().interval,
         config.group().ensureExpiry,
+        config.commands().maxTimeout,
         Rules.DEFAULT.grace(),
         Rules.DEFAULT.skew(),
         Rules.DEFAULT.window(),

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.doctor;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
+import io.zcbot.sandbox.worker.kafka.BrokerClock;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import java.time.Duration;
@@ -18,7 +19,6 @@ import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.DescribeAclsOptions;
 import org.apache.kafka.clients.admin.DescribeClusterOptions;
-import org.apache.kafka.clients.admin.QuorumInfo;
 import org.apache.kafka.common.acl.AclBindingFilter;
 import org.apache.kafka.common.errors.ClusterAuthorizationException;
 import org.apache.kafka.common.errors.SecurityDisabledException;
@@ -108,16 +108,11 @@ final class KafkaChecks {
     }
   }
 
-  /**
-   * Compares the clock of the quorum's leader, which reports its current time as the time at which
-   * it last caught up with itself.
-   */
   private Finding clock() throws InterruptedException {
     Instant asked = Instant.now();
     try {
-      QuorumInfo quorum = admin.describeMetadataQuorum().quorumInfo().get();
-      return ClockChecks.of(
-          "kafka-clock", "Kafka's controller", asked, Instant.now(), leaderTime(quorum));
+      Instant theirs = BrokerClock.time(admin);
+      return ClockChecks.of("kafka-clock", "Kafka's controller", asked, Instant.now(), theirs);
     } catch (ExecutionException e) {
       return Finding.warn(
           "kafka-clock",
@@ -155,14 +150,5 @@ final class KafkaChecks {
                 "compare what kafka-acls.sh --list prints with 'sandbox topics acls'");
       };
     }
-  }
-
-  private static @Nullable Instant leaderTime(QuorumInfo quorum) {
-    for (QuorumInfo.ReplicaState voter : quorum.voters()) {
-      if (voter.replicaId() == quorum.leaderId() && voter.lastCaughtUpTimestamp().isPresent()) {
-        return Instant.ofEpochMilli(voter.lastCaughtUpTimestamp().getAsLong());
-      }
-    }
-    return null;
   }
 }

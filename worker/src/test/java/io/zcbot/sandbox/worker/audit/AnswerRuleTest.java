@@ -78,6 +78,21 @@ class AnswerRuleTest extends OneUsersLog {
         .satisfies(each -> assertThat(each.answer()).isNotNull());
   }
 
+  /** Answers are in the partition of the user's key, which loses records at other times. */
+  @Test
+  void i2IsNotJudgedWhereTheAnswerToAMisplacedEnsureIsNotKnown() {
+    ensure(0, "e1");
+    assertThat(checks(auditSince(Topic.READY, 1, 50, 100))).as("any partition").isEmpty();
+    TestLog.Entry copy = ensure(0, "e1").header("zcbot_forwarded", "0-0@" + ms(0));
+    copy.partition = 1;
+    assertThat(checks(auditSince(Topic.READY, 1, 50, 100))).as("where it was forwarded").isEmpty();
+    assertThat(checks(auditSince(Topic.READY, 2, 50, 100))).containsExactly(Check.I2);
+    log.entries.remove(copy);
+    failed(80, "e0").partition = 1;
+    assertThat(checks(auditSince(Topic.READY, 1, 50, 100))).as("where others are").isEmpty();
+    assertThat(checks(auditSince(Topic.READY, 2, 50, 100))).containsExactly(Check.I2);
+  }
+
   private static byte[] bytes(String text) {
     return text.getBytes(StandardCharsets.UTF_8);
   }

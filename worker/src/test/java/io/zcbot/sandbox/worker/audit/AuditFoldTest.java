@@ -18,10 +18,8 @@ import io.zcbot.sandbox.worker.audit.result.AuditedEnsure;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import io.zcbot.sandbox.worker.audit.result.Session;
 import io.zcbot.sandbox.worker.audit.result.Summary;
-import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
@@ -118,19 +116,18 @@ class AuditFoldTest extends OneUsersLog {
     ready(200, "e3", "c2", "w1");
     assertThat(checks(900)).containsExactly(Check.I2, Check.I4, Check.I6);
 
-    assertThat(violations(900, Topic.FAILED, 50)).containsExactly(Check.I4, Check.I6);
-    assertThat(violations(900, Topic.FAILED, -5)).containsExactly(Check.I2, Check.I4, Check.I6);
-    assertThat(violations(900, Topic.REAPED, 150)).containsExactly(Check.I2, Check.I6);
-    assertThat(violations(900, Topic.REAPED, 250)).containsExactly(Check.I2);
-    assertThat(violations(900, Topic.ACTIVITY, 250)).containsExactly(Check.I2, Check.I4);
-  }
-
-  private List<Check> violations(double end, Topic cut, double since) {
-    Coverage known = Coverage.ever();
-    known.cut(cut, 0, ms(since));
-    return TestLog.audit(Rules.DEFAULT, known, log.records(), ms(end)).violations().stream()
-        .map(Violation::check)
-        .toList();
+    assertThat(checksSince(Topic.FAILED, 50, 900)).containsExactly(Check.I4, Check.I6);
+    assertThat(checksSince(Topic.FAILED, -5, 900)).containsExactly(Check.I2, Check.I4, Check.I6);
+    assertThat(checksSince(Topic.REAPED, 150, 900)).containsExactly(Check.I2, Check.I6);
+    assertThat(checksSince(Topic.REAPED, 250, 900)).containsExactly(Check.I2);
+    assertThat(checksSince(Topic.ACTIVITY, 250, 900)).containsExactly(Check.I2, Check.I4);
+    assertThat(checksSince(Topic.EXITED, 250, 900)).containsExactly(Check.I2, Check.I4);
+    assertThat(checksSince(Topic.EXITED, 150, 900)).containsExactly(Check.I2, Check.I4, Check.I6);
+    assertThat(checksSince(Topic.READY, 250, 900)).containsExactly(Check.I4);
+    double longest = Rules.DEFAULT.longestCommand() / 1000.0;
+    assertThat(checksSince(Topic.EXEC, 900 - longest, 900)).containsExactly(Check.I2, Check.I4);
+    assertThat(checksSince(Topic.EXEC, 897 - longest, 900))
+        .containsExactly(Check.I2, Check.I4, Check.I6);
   }
 
   @Test

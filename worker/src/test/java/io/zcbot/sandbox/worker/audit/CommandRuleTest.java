@@ -16,7 +16,6 @@ import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.WorkerRef;
-import io.zcbot.sandbox.worker.audit.log.Coverage;
 import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import io.zcbot.sandbox.worker.audit.result.Violation;
@@ -206,9 +205,15 @@ class CommandRuleTest extends OneUsersLog {
   @Test
   void i11IsNotJudgedWhereTheAnswersAreNotKnown() {
     exec(0, "e1");
-    Coverage late = Coverage.ever();
-    late.cut(Topic.EXITED, 0, ms(100));
-    assertThat(TestLog.audit(Rules.DEFAULT, late, log.records(), ms(1_000)).violations()).isEmpty();
+    assertThat(checksSince(Topic.EXITED, 100, 1_000)).isEmpty();
+  }
+
+  @Test
+  void i11IsNotJudgedWhereTheAnswerToAMisplacedExecIsNotKnown() {
+    exec(0, "e1");
+    exec(0, "e1").header("zcbot_forwarded", "0-0@" + ms(0)).partition = 1;
+    assertThat(checks(1_000)).containsExactly(Check.I11);
+    assertThat(checks(auditSince(Topic.EXITED, 1, 100, 1_000))).isEmpty();
   }
 
   @Test
@@ -327,6 +332,14 @@ class CommandRuleTest extends OneUsersLog {
   }
 
   @Test
+  void i14IsNotJudgedWhereTheOutputOfAMisplacedExecIsNotKnown() {
+    exec(0, "e1");
+    exited(5, EventIds.exited(USER, "e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 2).partition = 1;
+    assertThat(checks(1_000)).containsExactly(Check.I14);
+    assertThat(checks(auditSince(Topic.OUTPUT, 1, 100, 1_000))).isEmpty();
+  }
+
+  @Test
   void outputMayBeRepeatedAndReadBehindTheAnswer() {
     exec(0, "e1");
     output(1, "e1", 0);
@@ -431,6 +444,37 @@ class CommandRuleTest extends OneUsersLog {
     Violation violation = audit(10_000).violations().getFirst();
     assertThat(violation.check()).isEqualTo(Check.I6);
     assertThat(violation.evidence()).containsExactly(exited.position, end.position);
+  }
+
+  @Test
+  void i6CommandsThatRetentionDeletedAreNoIdleness() {
+    ready(0, "e0", "c1", "w1");
+    exited(7_800, "e1", "c1", 7_799.9);
+    exited(8_000, "e2", "c1", 7_999.9);
+    assertThat(checks(8_100)).containsExactly(Check.I6);
+    assertThat(checksSince(Topic.EXITED, 7_800, 8_100)).as("still there").isEmpty();
+
+    TestLog.Entry end = reaped(8_300, 8_300, "c1", "w1", Reaped.Reason.IDLE, 8_000.0);
+    assertThat(checksSince(Topic.EXITED, 7_800, 8_400)).as("reaped").isEmpty();
+
+    log.entries.remove(end);
+    TestLog.Entry use = activity(8_000 + LONGEST_IDLE + 1, "a1");
+    assertThat(auditSince(Topic.EXITED, 0, 7_800, 8_500).violations())
+        .as("idle later on, when all is known")
+        .singleElement()
+        .satisfies(v -> assertThat(v.evidence()).endsWith(use.position));
+  }
+
+  @Test
+  void i6ACommandMayRunOfWhichRetentionDeletedTheExec() {
+    ready(0, "e0", "c1", "w1");
+    activity(100, "a1");
+    activity(100 + LONGEST_IDLE + 1, "a2");
+    assertThat(checks(600)).containsExactly(Check.I6);
+    assertThat(checksSince(Topic.EXEC, 50, 600)).as("used meanwhile").isEmpty();
+    log.entries.removeLast();
+    assertThat(checks(600)).containsExactly(Check.I6);
+    assertThat(checksSince(Topic.EXEC, 50, 600)).as("not used meanwhile").isEmpty();
   }
 
   /** Whoever answers `lost` does not know when the command ended, and neither does the audit. */

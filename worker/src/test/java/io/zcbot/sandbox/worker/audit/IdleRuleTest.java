@@ -205,6 +205,7 @@ class IdleRuleTest extends OneUsersLog {
         rules.ttl(),
         rules.interval(),
         rules.expiry(),
+        rules.maxTimeout(),
         rules.grace(),
         rules.skew(),
         rules.window(),

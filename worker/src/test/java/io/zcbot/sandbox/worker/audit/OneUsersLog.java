@@ -11,7 +11,9 @@ import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.Coverage;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.time.Duration;
@@ -34,6 +36,7 @@ abstract class OneUsersLog {
           Rules.DEFAULT.ttl(),
           Rules.DEFAULT.interval(),
           Rules.DEFAULT.expiry(),
+          Rules.DEFAULT.maxTimeout(),
           Rules.DEFAULT.grace(),
           Rules.DEFAULT.skew(),
           Rules.DEFAULT.window(),
@@ -133,6 +136,21 @@ abstract class OneUsersLog {
   }
 
   List<Check> checks(double end) {
-    return audit(end).violations().stream().map(Violation::check).toList();
+    return checks(audit(end));
+  }
+
+  /** The checks that fail if retention deleted what the topic had before a time. */
+  List<Check> checksSince(Topic cut, double since, double end) {
+    return checks(auditSince(cut, 0, since, end));
+  }
+
+  TestLog.Told auditSince(Topic cut, int partition, double since, double end) {
+    Coverage known = Coverage.ever();
+    known.cut(cut, partition, ms(since));
+    return TestLog.audit(Rules.DEFAULT, known, log.records(), ms(end));
+  }
+
+  static List<Check> checks(TestLog.Told told) {
+    return told.violations().stream().map(Violation::check).toList();
   }
 }

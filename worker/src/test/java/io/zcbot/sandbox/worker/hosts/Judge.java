@@ -172,6 +172,7 @@ final class Judge {
                 Trial.TTL,
                 Trial.REAPER_INTERVAL,
                 Rules.DEFAULT.expiry(),
+                Rules.DEFAULT.maxTimeout(),
                 trial.slack,
                 ONE_CLOCK,
                 Rules.DEFAULT.window(),

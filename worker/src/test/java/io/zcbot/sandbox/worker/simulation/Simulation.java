@@ -361,6 +361,7 @@ final class Simulation {
         TTL,
         Duration.ofSeconds(2),
         EXPIRY,
+        Rules.DEFAULT.maxTimeout(),
         calm ? Duration.ofSeconds(10) : ModelProducer.DELIVERY_TIMEOUT,
         Duration.ofSeconds(2),
         Duration.ofHours(1),

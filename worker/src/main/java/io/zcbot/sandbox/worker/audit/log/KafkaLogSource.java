@@ -65,13 +65,15 @@ public final class KafkaLogSource implements LogSource {
    *
    * @param consumer assigned and positioned, without a group; closed with this
    * @param kept since when a topic has lost no record, as far as it is known
+   * @param now by the brokers' clocks, up to when the log is known
    */
   public KafkaLogSource(
       Consumer<byte[], byte[]> consumer,
       String topicPrefix,
       Selection selection,
-      Map<Topic, Instant> kept) {
-    this(consumer, topicPrefix, selection, kept, QUIET);
+      Map<Topic, Instant> kept,
+      Instant now) {
+    this(consumer, topicPrefix, selection, kept, now, QUIET);
   }
 
   KafkaLogSource(
@@ -79,6 +81,7 @@ public final class KafkaLogSource implements LogSource {
       String topicPrefix,
       Selection selection,
       Map<Topic, Instant> kept,
+      Instant now,
       Duration quiet) {
     this.quiet = quiet;
     this.consumer = consumer;
@@ -88,7 +91,7 @@ public final class KafkaLogSource implements LogSource {
     Map<TopicPartition, Long> firsts =
         consumer.beginningOffsets(consumer.assignment(), CALL_TIMEOUT);
     Map<TopicPartition, Long> ends = ends(consumer, selection.to());
-    this.end = selection.end(Instant.now());
+    this.end = selection.end(now);
     this.coverage = new Coverage(selection.from());
     long all = 0;
     for (TopicPartition partition : consumer.assignment()) {

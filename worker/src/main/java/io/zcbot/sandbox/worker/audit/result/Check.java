@@ -68,8 +68,9 @@ public enum Check {
    * a reaped says in {@code last_active_at}, and the time in which a command ran; time within a
    * known outage ({@code Rules.outages}) and in the 30 s after it, in which the low watermark holds
    * still, doesn't count. Not judged where the session ended purged, lost, moved or by shutdown:
-   * then its worker was not there to reap it. Can't see what ran without an exec event and without
-   * activity, and takes it for idleness; nor can it tell a worker that is down.
+   * then its worker was not there to reap it. Not judged where retention may have deleted a use, or
+   * the exec of a command that may still have run. Can't see what ran without an exec event and
+   * without activity, and takes it for idleness; nor can it tell a worker that is down.
    */
   I6,
   /**

@@ -105,7 +105,8 @@ class KafkaLogSourceTest {
   void partitionsAreMergedByTimeEachInItsOrder() {
     List<LogRecord> records = new Histories(7, 6, 3, 3, 7_200_000).records();
     Broker broker = new Broker(records).open();
-    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of())) {
+    try (KafkaLogSource source =
+        new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of(), Instant.now())) {
       broker.deliver();
       assertThat(source.progress()).isZero();
       assertThat(read(source))
@@ -125,7 +126,8 @@ class KafkaLogSourceTest {
     Map<TopicPartition, Long> earlier = new HashMap<>();
     broker.ends.forEach((p, end) -> earlier.put(p, end / 2));
     broker.updateEndOffsets(earlier);
-    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of())) {
+    try (KafkaLogSource source =
+        new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of(), Instant.now())) {
       broker.updateEndOffsets(broker.ends);
       broker.deliver();
       assertThat(read(source))
@@ -142,7 +144,8 @@ class KafkaLogSourceTest {
     Instant from = Instant.ofEpochMilli(Histories.START + 600_000);
     Instant to = Instant.ofEpochMilli(Histories.START + 1_200_000);
     try (KafkaLogSource source =
-        new KafkaLogSource(broker, "sandbox.", new Selection(from, to, null), Map.of())) {
+        new KafkaLogSource(
+            broker, "sandbox.", new Selection(from, to, null), Map.of(), Instant.now())) {
       broker.deliver();
       assertThat(read(source))
           .hasSize(
@@ -161,7 +164,8 @@ class KafkaLogSourceTest {
     List<LogRecord> left =
         all.stream().filter(r -> r.topic() != Topic.READY || r.raw().offset() >= 5).toList();
     Broker broker = new Broker(left).open();
-    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of())) {
+    try (KafkaLogSource source =
+        new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of(), Instant.now())) {
       broker.deliver();
       assertThat(source.coverage().of(Topic.READY, 0))
           .isEqualTo(
@@ -175,6 +179,17 @@ class KafkaLogSourceTest {
     }
   }
 
+  /** The clock of the machine that reads it may be ahead of theirs. */
+  @Test
+  void theLogEndsNowByTheClockOfTheBrokers() {
+    Instant now = Instant.now().minus(Duration.ofMinutes(6));
+    Broker broker = new Broker(List.of());
+    try (KafkaLogSource source =
+        new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL, Map.of(), now)) {
+      assertThat(source.end()).isEqualTo(now);
+    }
+  }
+
   @Test
   void aPartitionWhoseRecordsAreAllDeletedIsNotKnown() {
     List<LogRecord> all = new Histories(10, 6, 2, 2, 7_200_000).records();
@@ -182,7 +197,7 @@ class KafkaLogSourceTest {
         all.stream().filter(r -> r.topic() != Topic.READY || r.raw().partition() != 0).toList();
     Broker broker = new Broker(left).withEmpty("sandbox.ready", 5);
     try (KafkaLogSource source =
-        new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL, Map.of())) {
+        new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL, Map.of(), Instant.now())) {
       broker.deliver();
       assertThat(source.coverage().of(Topic.READY, 0)).isEqualTo(source.end().toEpochMilli());
       assertThat(source.coverage().of(Topic.READY, 1)).isEqualTo(Long.MIN_VALUE);
@@ -194,7 +209,8 @@ class KafkaLogSourceTest {
     Broker broker = new Broker(List.of()).withEmpty("sandbox.failed", 5);
     Instant kept = Instant.now().minus(Duration.ofDays(7));
     try (KafkaLogSource source =
-        new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL, Map.of(Topic.FAILED, kept))) {
+        new KafkaLogSource(
+            broker.open(), "sandbox.", Selection.ALL, Map.of(Topic.FAILED, kept), Instant.now())) {
       assertThat(source.coverage().of(Topic.FAILED, 0)).isEqualTo(kept.toEpochMilli());
     }
   }
@@ -208,7 +224,8 @@ class KafkaLogSourceTest {
     Broker broker = new Broker(left).open();
     Instant to = Instant.ofEpochMilli(Histories.START - 30L * 24 * 3_600_000);
     try (KafkaLogSource source =
-        new KafkaLogSource(broker, "sandbox.", new Selection(null, to, null), Map.of())) {
+        new KafkaLogSource(
+            broker, "sandbox.", new Selection(null, to, null), Map.of(), Instant.now())) {
       broker.deliver();
       assertThat(source.coverage().of(Topic.READY, 0)).isEqualTo(to.toEpochMilli());
       assertThat(source.next()).isNull();
@@ -223,7 +240,8 @@ class KafkaLogSourceTest {
     Broker broker = new Broker(left).open();
     Instant from = Instant.ofEpochMilli(Histories.START);
     try (KafkaLogSource source =
-        new KafkaLogSource(broker, "sandbox.", new Selection(from, null, null), Map.of())) {
+        new KafkaLogSource(
+            broker, "sandbox.", new Selection(from, null, null), Map.of(), Instant.now())) {
       broker.deliver();
       assertThat(source.coverage().of(Topic.READY, 0))
           .isGreaterThan(from.toEpochMilli())
@@ -278,7 +296,8 @@ class KafkaLogSourceTest {
           }
         };
     broker.open().setMaxPollRecords(poll);
-    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of())) {
+    try (KafkaLogSource source =
+        new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of(), Instant.now())) {
       broker.deliver();
       while (source.next() != null) {
         read.incrementAndGet();
@@ -294,7 +313,8 @@ class KafkaLogSourceTest {
     List<LogRecord> records = outputs(3, new byte[(int) KafkaLogSource.HELD_BYTES + 1]);
     Broker broker = new Broker(records).open();
     broker.setMaxPollRecords(1);
-    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of())) {
+    try (KafkaLogSource source =
+        new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of(), Instant.now())) {
       broker.deliver();
       assertThat(read(source)).hasSameSizeAs(records);
     }
@@ -327,7 +347,7 @@ class KafkaLogSourceTest {
   void emptyTopics() {
     Broker broker = new Broker(List.of()).withEmpty("sandbox.ensure", 0);
     try (KafkaLogSource source =
-        new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL, Map.of())) {
+        new KafkaLogSource(broker.open(), "sandbox.", Selection.ALL, Map.of(), Instant.now())) {
       assertThat(source.coverage().from()).isEqualTo(Long.MIN_VALUE);
       assertThat(source.next()).isNull();
       assertThat(source.progress()).isEqualTo(1);
@@ -352,7 +372,8 @@ class KafkaLogSourceTest {
         };
     broker.open();
     try (KafkaLogSource source =
-        new KafkaLogSource(broker, "sandbox.", Selection.ALL, Map.of(), Duration.ofMillis(50))) {
+        new KafkaLogSource(
+            broker, "sandbox.", Selection.ALL, Map.of(), Instant.now(), Duration.ofMillis(50))) {
       assertThatThrownBy(source::next)
           .isInstanceOf(TimeoutException.class)
           .hasMessage("nobody answers");

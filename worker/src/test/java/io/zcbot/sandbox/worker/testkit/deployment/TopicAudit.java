@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.audit.result.Observation;
 import io.zcbot.sandbox.worker.audit.result.Summary;
 import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.io.IOException;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -41,7 +42,8 @@ public final class TopicAudit {
             new ByteArrayDeserializer());
     consumer.assign(all);
     consumer.seekToBeginning(all);
-    try (KafkaLogSource source = new KafkaLogSource(consumer, prefix, Selection.ALL, Map.of())) {
+    try (KafkaLogSource source =
+        new KafkaLogSource(consumer, prefix, Selection.ALL, Map.of(), Instant.now())) {
       summary = new Replay(rules, this::note, (_, _) -> {}).run(source);
     }
   }

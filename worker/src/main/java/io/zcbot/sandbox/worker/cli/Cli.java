@@ -270,6 +270,9 @@ public final class Cli {
       console.err().println("interrupted");
       return ExitCode.FAILED;
     }
+    if (e instanceof OutputLostException) {
+      return ExitCode.FAILED; // see requireWritten
+    }
     console
         .err()
         .println(EventText.lines("the program failed unexpectedly, please report this: " + e));

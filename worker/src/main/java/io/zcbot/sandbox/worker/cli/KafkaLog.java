@@ -24,6 +24,7 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.InvalidOffsetException;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -249,6 +250,16 @@ final class KafkaLog implements AutoCloseable {
   CommandException failed(String what, Throwable cause) {
     if (cause.getCause() instanceof UnknownTopicOrPartitionException) {
       return error(ExitCode.CONFIG, what, MISSING, cause); // still missing after the wait
+    }
+    if (cause instanceof InvalidOffsetException lost) {
+      return error(
+          ExitCode.UNAVAILABLE,
+          what,
+          "the brokers deleted records of "
+              + String.join(", ", lost.partitions().stream().map(String::valueOf).toList())
+              + " before they were read; run the command again, or let 'audit' and 'export' begin"
+              + " later, with --from",
+          cause);
     }
     boolean passing =
         cause instanceof RetriableException || cause.getCause() instanceof RetriableException;

@@ -34,10 +34,12 @@ final class LogOptions {
   /**
    * Consumer properties for a replay, which needs throughput where a watch needs low latency.
    * {@code PollBudget} bounds the bytes of a poll, whatever its number of records. A paused
-   * partition keeps what was fetched of it, so each fetch of a partition is small.
+   * partition keeps what was fetched of it, so each fetch of a partition is small. If brokers
+   * delete records before they are read, the replay fails instead of skipping them.
    */
   private static final Map<String, String> IN_BULK =
       Map.of(
+          "auto.offset.reset", "none",
           "max.poll.records", "20000",
           "max.partition.fetch.bytes", "65536",
           "fetch.min.bytes", "65536",

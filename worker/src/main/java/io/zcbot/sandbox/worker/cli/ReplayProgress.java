@@ -10,7 +10,7 @@ import java.util.function.LongSupplier;
 
 /**
  * Shows the progress of a replay on standard error: a bar on a terminal, otherwise a line for each
- * tenth. Shows nothing in the first 2 s.
+ * tenth. Shows nothing in the first 2 s. Ends a replay whose output can't be written any more.
  */
 final class ReplayProgress {
   private static final Duration SILENT = Duration.ofSeconds(2);
@@ -36,7 +36,15 @@ final class ReplayProgress {
     this.drawn = start;
   }
 
+  /**
+   * Notes the progress.
+   *
+   * @throws OutputLostException if what was printed so far was not written
+   */
   void at(double share, long records) {
+    if (console.out().checkError()) {
+      throw new OutputLostException();
+    }
     long now = nanos.getAsLong();
     if (now - start < SILENT.toNanos()) {
       return;

@@ -6,10 +6,6 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.List;
 import java.util.concurrent.Callable;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -21,8 +17,6 @@ import picocli.CommandLine.Option;
 /** The command {@code watch}: prints the records of all topics as they come. */
 @Command(name = "watch", description = "Print all events as they are published, until Ctrl-C.")
 final class WatchCommand implements Callable<Integer> {
-  private static final Duration POLL = Duration.ofMillis(500);
-
   private final CommandContext context;
 
   @Option(names = "--from-beginning", description = "Start with the oldest records.")
@@ -57,9 +51,10 @@ final class WatchCommand implements Callable<Integer> {
             .err()
             .println("watching " + log.config().bootstrapServers() + ", press Ctrl-C to" + " stop");
       }
+      FollowedTopics topics = new FollowedTopics(records, console.err(), System::nanoTime);
       int lines = 0;
       while (true) {
-        for (ConsumerRecord<byte[], byte[]> record : inOrder(records)) {
+        for (ConsumerRecord<byte[], byte[]> record : topics.next()) {
           if (user != null && !Records.key(record).equals(user.toString())) {
             continue;
           }
@@ -76,13 +71,5 @@ final class WatchCommand implements Callable<Integer> {
     } catch (KafkaException e) {
       throw log.failed("follow the topics", e);
     }
-  }
-
-  /** Polls a batch and sorts it by time, because topics are fetched concurrently. */
-  private static List<ConsumerRecord<byte[], byte[]>> inOrder(Consumer<byte[], byte[]> records) {
-    List<ConsumerRecord<byte[], byte[]>> batch = new ArrayList<>();
-    records.poll(POLL).forEach(batch::add);
-    batch.sort(Comparator.comparingLong(ConsumerRecord::timestamp));
-    return batch;
   }
 }

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -22,6 +23,8 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.events.WorkerRef;
 import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
@@ -105,6 +108,26 @@ class AuditCommandTest {
     assertThat(err.toString())
         .contains("log.jsonl, line 1, is not a record of an export: topic_prefix")
         .doesNotContain("\u001b");
+  }
+
+  /** As with {@code sandbox audit | head -1}. The last line shows whether all was read. */
+  @Test
+  void anAuditThatNobodyReadsEnds() throws Exception {
+    history();
+    for (int i = 0; i < 40_000; i++) {
+      log.add(new Activity("a" + i, USER, at(500), null));
+    }
+    log.add("not a record");
+    PrintStream closed = new PrintStream(OutputStream.nullOutputStream(), false, UTF_8);
+    closed.close();
+    Console console =
+        new Console(env, new PrintWriter(closed, true), new PrintWriter(err, true), false);
+    assertThat(Cli.commandLine(console).execute("audit", "--input", file()))
+        .isEqualTo(ExitCode.FAILED);
+    assertThat(err.toString().lines())
+        .singleElement()
+        .asString()
+        .startsWith("standard output could not be written");
   }
 
   @Test

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.within;
 
 import io.zcbot.sandbox.events.Activity;
@@ -92,7 +93,10 @@ class AuditIT {
   }
 
   private int sandbox(String... args) {
-    StringWriter outWriter = new StringWriter();
+    return sandbox(new StringWriter(), args);
+  }
+
+  private int sandbox(StringWriter outWriter, String... args) {
     StringWriter errWriter = new StringWriter();
     Map<String, String> env =
         Map.of(
@@ -331,6 +335,38 @@ class AuditIT {
     assertThat(Instant.parse(noted.group(1)))
         .as("the broker keeps records for a week")
         .isCloseTo(Instant.now().minus(Duration.ofDays(7)), within(10, ChronoUnit.MINUTES));
+  }
+
+  @Test
+  void anExportFailsIfRecordsAreDeletedBeforeItReadThem() throws Exception {
+    String topic = Topic.OUTPUT.named(prefix);
+    for (int i = 0; i < 200; i++) {
+      long time = at(i).toEpochMilli();
+      var _ = producer.send(new ProducerRecord<>(topic, 0, time, null, new byte[60_000]));
+    }
+    producer.flush();
+    StringWriter deleting =
+        new StringWriter() {
+          private boolean isDeleted;
+
+          @Override
+          public void write(char[] text, int from, int length) {
+            super.write(text, from, length);
+            if (!isDeleted) {
+              isDeleted = true;
+              assertThatCode(() -> delete(Topic.OUTPUT, 0, 150)).doesNotThrowAnyException();
+            }
+          }
+
+          @Override
+          public void write(String text, int from, int length) {
+            write(text.toCharArray(), from, length);
+          }
+        };
+    assertThat(sandbox(deleting, "export")).as(err).isEqualTo(69);
+    assertThat(err)
+        .contains("the brokers deleted records of " + topic + "-0 before they were read");
+    assertThat(out).contains("\"offset\":0,").doesNotContain("\"complete\"");
   }
 
   private void delete(Topic topic, int partition, long before) throws Exception {

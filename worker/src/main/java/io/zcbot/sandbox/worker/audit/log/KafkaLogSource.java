@@ -63,7 +63,8 @@ public final class KafkaLogSource implements LogSource {
   /**
    * Notes the end offsets.
    *
-   * @param consumer assigned and positioned, without a group; closed with this
+   * @param consumer assigned and positioned, without a group; closed with this. Without a policy of
+   *     resets, or what brokers delete meanwhile would be skipped
    * @param kept since when a topic has lost no record, as far as it is known
    * @param now by the brokers' clocks, up to when the log is known
    */

@@ -11,16 +11,22 @@ import io.zcbot.sandbox.events.UserId;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntConsumer;
+import java.util.function.IntSupplier;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.PartitionInfo;
@@ -35,10 +41,14 @@ class AnswerReaderIT {
   private static final List<Topic> TOPICS = List.of(Topic.EXITED, Topic.OUTPUT);
 
   /**
-   * No broker leads the second of two partitions of each topic, as if its leader were unavailable.
+   * Shows so many partitions of each topic. No broker leads those that there are not, as if their
+   * leader were unavailable.
+   *
+   * @param assigned called with the number of partitions that are read
    */
   @SuppressWarnings("unchecked")
-  private static Consumer<byte[], byte[]> halfAway(Consumer<byte[], byte[]> consumer) {
+  private static Consumer<byte[], byte[]> showing(
+      IntSupplier partitions, IntConsumer assigned, Consumer<byte[], byte[]> consumer) {
     return (Consumer<byte[], byte[]>)
         Proxy.newProxyInstance(
             Consumer.class.getClassLoader(),
@@ -46,7 +56,12 @@ class AnswerReaderIT {
             (proxy, method, arguments) -> {
               if (method.getName().equals("partitionsFor")) {
                 String topic = (String) arguments[0];
-                return List.of(partition(topic, 0), partition(topic, 1));
+                return IntStream.range(0, partitions.getAsInt())
+                    .mapToObj(number -> partition(topic, number))
+                    .toList();
+              }
+              if (method.getName().equals("assign")) {
+                assigned.accept(((Collection<?>) arguments[0]).size());
               }
               try {
                 return method.invoke(consumer, arguments);
@@ -60,9 +75,9 @@ class AnswerReaderIT {
     return new PartitionInfo(topic, number, null, null, null);
   }
 
-  private static UserId userOf(int partition) {
+  private static UserId userOf(int partition, int partitions) {
     PartitionMap map = new PartitionMap("sandbox.", null);
-    map.count("sandbox.exited", 2);
+    map.count("sandbox.exited", partitions);
     while (true) {
       UserId user = Samples.user();
       if (map.of(user, Topic.EXITED).contains(new TopicPartition("sandbox.exited", partition))) {
@@ -93,12 +108,14 @@ class AnswerReaderIT {
       try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
           AnswerReader reader =
               new AnswerReader(
-                  halfAway(kafka.consumer()), ClientOptions.defaults(), new Receiver(read))) {
+                  showing(() -> 2, assigned -> {}, kafka.consumer()),
+                  ClientOptions.defaults(),
+                  new Receiver(read))) {
         reader.start();
-        UserId user = userOf(0);
+        UserId user = userOf(0, 2);
         reader.follow(user, TOPICS, Deadline.in(Duration.ofSeconds(60))).close();
         Deadline late = Deadline.in(Duration.ofSeconds(15));
-        Future<?> waiting = threads.submit(() -> reader.follow(userOf(1), TOPICS, late));
+        Future<?> waiting = threads.submit(() -> reader.follow(userOf(1, 2), TOPICS, late));
         while (!waiting.isDone()) {
           bed.forge(Topic.EXITED, user.toString(), new byte[] {1});
           assertThat(read.poll(60, TimeUnit.SECONDS)).isNotNull();
@@ -108,6 +125,41 @@ class AnswerReaderIT {
             .failsWithin(Duration.ofSeconds(60))
             .withThrowableOfType(ExecutionException.class)
             .withCauseInstanceOf(NoAnswerException.class);
+      }
+    }
+  }
+
+  /** Kafka's consumer finds no offset by time in a partition that has no records. */
+  @Test
+  void aNewPartitionWithoutALeaderDelaysNoUserOfAnEmptyOne() throws Exception {
+    List<Topic> topics = List.of(Topic.EXITED);
+    AtomicInteger shown = new AtomicInteger(1);
+    CountDownLatch raised = new CountDownLatch(1);
+    IntConsumer assigned =
+        count -> {
+          if (count == 3) {
+            raised.countDown();
+          }
+        };
+    try (TestBed bed = TestBed.withoutSandboxes()) {
+      bed.createTopic("sandbox.exited", 2);
+      KafkaSettings kafka = new KafkaSettings(Map.of("bootstrap.servers", bed.bootstrapServers()));
+      try (AnswerReader reader =
+          new AnswerReader(
+              showing(shown::get, assigned, kafka.consumer()),
+              ClientOptions.defaults(),
+              new Receiver(new LinkedBlockingQueue<>()))) {
+        reader.start();
+        UserId user = userOf(1, 3);
+        AnswerReader.Following following =
+            reader.follow(user, topics, Deadline.in(Duration.ofSeconds(60)));
+        AnswerReader.Following unlucky =
+            reader.follow(userOf(2, 3), topics, Deadline.in(Duration.ofSeconds(60)));
+        shown.set(3);
+        assertThat(raised.await(60, TimeUnit.SECONDS)).isTrue();
+        reader.follow(user, topics, Deadline.in(Duration.ofSeconds(60))).close();
+        following.close();
+        unlucky.close();
       }
     }
   }

@@ -6,9 +6,8 @@ package io.zcbot.sandbox.worker.docker.api;
 
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
-import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
@@ -18,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * Thread-safe.
  */
 public final class SharedAttempts {
-  private final AtomicReference<@Nullable CompletableFuture<Optional<EngineException>>> running =
+  private final AtomicReference<@Nullable FutureTask<@Nullable Void>> running =
       new AtomicReference<>();
   private final Operation operation;
 
@@ -32,52 +31,35 @@ public final class SharedAttempts {
    * @throws EngineException the failure of the attempt, also of one that another thread made
    */
   public void run(Attempt attempt) throws EngineException {
-    CompletableFuture<Optional<EngineException>> mine = new CompletableFuture<>();
-    CompletableFuture<Optional<EngineException>> others = running.compareAndExchange(null, mine);
-    if (others != null) {
-      join(others);
-      return;
+    FutureTask<@Nullable Void> mine = new FutureTask<>(() -> call(attempt));
+    FutureTask<@Nullable Void> others = running.compareAndExchange(null, mine);
+    if (others == null) {
+      mine.run();
     }
     try {
-      attempt.run();
-      end(mine, Optional.empty());
-    } catch (EngineException e) {
-      end(mine, Optional.of(e));
-      throw e;
-    } finally {
-      if (!mine.isDone()) { // an unchecked exception was thrown
-        end(
-            mine,
-            Optional.of(
-                EngineErrors.exception(
-                    Kind.TRANSIENT,
-                    operation,
-                    "the shared attempt failed unexpectedly",
-                    "",
-                    null)));
-      }
-    }
-  }
-
-  private void end(
-      CompletableFuture<Optional<EngineException>> mine, Optional<EngineException> outcome) {
-    // before the outcome: a caller that gets it and tries again must start a new attempt
-    running.set(null);
-    mine.complete(outcome);
-  }
-
-  private void join(CompletableFuture<Optional<EngineException>> others) throws EngineException {
-    Optional<EngineException> failure;
-    try {
-      failure = others.get();
+      (others == null ? mine : others).get();
     } catch (ExecutionException e) {
-      throw new IllegalStateException("the shared attempt did not return a value", e);
+      switch (e.getCause()) {
+        case EngineException failure -> throw failure;
+        case RuntimeException bug when others == null -> throw bug;
+        case Error error when others == null -> throw error;
+        case null, default ->
+            throw EngineErrors.exception(
+                Kind.TRANSIENT, operation, "the shared attempt failed unexpectedly", "", null);
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw EngineErrors.unanswered(operation, "interrupted while waiting for the outcome", e);
     }
-    if (failure.isPresent()) {
-      throw failure.get();
+  }
+
+  private @Nullable Void call(Attempt attempt) throws EngineException {
+    try {
+      attempt.run();
+      return null;
+    } finally {
+      // before the outcome: a caller that gets it and tries again must start a new attempt
+      running.set(null);
     }
   }
 

@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param signal the number of the signal that ended the command; only with {@link Reason#SIGNALLED}
  * @param stdout the command's standard output; null if it was streamed or the command never started
  * @param stderr the command's standard error; null if it was streamed or the command never started
- * @param outputCount how many {@link Output}s the command had; 0 unless its output was streamed
+ * @param outputCount how many {@link Output}s the command had; 0 unless its output was streamed,
+ *     and 0 if the worker that ran it is gone ({@link Reason#LOST})
  * @param truncated whether output was dropped because of {@code max_output_bytes}
  * @param survivors how many processes of the command could not be killed
  * @param site the container in which the command ran; the worker that answers if it never started

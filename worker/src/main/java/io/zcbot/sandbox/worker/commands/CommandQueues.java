@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.commands;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
+import io.zcbot.sandbox.worker.sandbox.Time;
 import java.util.Collection;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -14,9 +15,11 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class CommandQueues implements SandboxCommands {
   private final ConcurrentHashMap<String, UserCommands> queues = new ConcurrentHashMap<>();
   private final CommandSetup setup;
+  private final Time time;
 
-  public CommandQueues(CommandSetup setup) {
+  public CommandQueues(CommandSetup setup, Time time) {
     this.setup = setup;
+    this.time = time;
   }
 
   CommandSetup setup() {
@@ -25,7 +28,8 @@ public final class CommandQueues implements SandboxCommands {
 
   UserCommands of(Sandbox sandbox) {
     return queues.computeIfAbsent(
-        sandbox.containerId(), _ -> new UserCommands(sandbox, setup.engine(), setup.limits()));
+        sandbox.containerId(),
+        _ -> new UserCommands(sandbox, setup.engine(), setup.limits(), time));
   }
 
   Collection<UserCommands> all() {

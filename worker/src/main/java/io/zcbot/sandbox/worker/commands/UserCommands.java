@@ -8,6 +8,7 @@ import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEngine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.LinkedHashSet;
@@ -34,7 +35,6 @@ final class UserCommands {
   private static final Duration LAST_ANSWERS = Duration.ofSeconds(4);
 
   private final Sandbox sandbox;
-  private final CommandEngine engine;
   private final CommandLimits limits;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
@@ -44,12 +44,13 @@ final class UserCommands {
   private volatile boolean gone;
 
   private final ReentrantLock opening = new ReentrantLock();
+  private final ChannelOpenings openings; // guarded by the lock
   private volatile @Nullable CommandChannel channel;
 
-  UserCommands(Sandbox sandbox, CommandEngine engine, CommandLimits limits) {
+  UserCommands(Sandbox sandbox, CommandEngine engine, CommandLimits limits, Time time) {
     this.sandbox = sandbox;
-    this.engine = engine;
     this.limits = limits;
+    this.openings = new ChannelOpenings(engine, sandbox.containerId(), time);
   }
 
   /** The result of waiting for a turn. */
@@ -173,14 +174,14 @@ final class UserCommands {
   /**
    * Returns the channel to the sandbox; opens it if there is no working one, which blocks.
    *
-   * @throws EngineException if the sandbox ended or the channel can't be opened
+   * @throws EngineException if the sandbox ended or the channel can't be opened, or may not be yet
    */
   CommandChannel channel() throws EngineException, InterruptedException {
     opening.lockInterruptibly();
     try {
       CommandChannel open = channel;
       if (open == null || !open.isOpen()) {
-        open = engine.open(sandbox.containerId());
+        open = openings.open();
         channel = open;
       }
       if (gone) {

@@ -101,7 +101,7 @@ public record Domain(
             time,
             ports.metrics(),
             newUsers::served);
-    CommandQueues queues = new CommandQueues(commandSetup);
+    CommandQueues queues = new CommandQueues(commandSetup, time);
     Termination termination =
         new Termination(
             engine, announcer, registry, queues, slots::release, settings.reapConcurrency());

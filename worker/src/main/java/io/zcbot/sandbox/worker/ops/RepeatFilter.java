@@ -4,37 +4,56 @@
  */
 package io.zcbot.sandbox.worker.ops;
 
+import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.filter.Filter;
 import ch.qos.logback.core.spi.FilterReply;
+import io.zcbot.sandbox.worker.sandbox.Recent;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Limits the Kafka clients' log to one line per minute for each logger and level. While brokers are
- * away, each client logs a line for each attempt to connect; the worker's own lines report the
- * outage. Thread-safe.
+ * Limits lines that repeat, in each minute and for each level. Of the Kafka clients' log, one line
+ * of each logger passes: while brokers are away, each client logs a line for each attempt to
+ * connect, and the worker's own lines report the outage. Of our own, a hundred lines about a user
+ * pass that differ in their arguments only, since an agent may cause a line with each record that
+ * it sends. Debug lines are not limited. Thread-safe.
  */
 final class RepeatFilter extends Filter<ILoggingEvent> {
+  static final int OF_USER = 100;
+
   private static final String LIBRARY = "org.apache.kafka.";
+  private static final int OF_LIBRARY = 1;
+  private static final int MOST_KINDS = 1000;
   private static final long INTERVAL_MS = Duration.ofMinutes(1).toMillis();
 
-  /** When the last line passed, by level and logger. Bounded by the number of Kafka's loggers. */
-  private final Map<String, Long> passed = new HashMap<>();
+  private final Map<String, Passed> passed = Recent.mapByUse(MOST_KINDS);
+
+  /** How many lines of one kind passed since a moment. */
+  private record Passed(long since, int lines) {}
 
   @Override
-  public synchronized FilterReply decide(ILoggingEvent event) {
-    if (!event.getLoggerName().startsWith(LIBRARY)) {
+  public FilterReply decide(ILoggingEvent event) {
+    String kind = event.getLevel() + " " + event.getLoggerName();
+    if (event.getLoggerName().startsWith(LIBRARY)) {
+      return limit(kind, OF_LIBRARY, event.getTimeStamp());
+    }
+    String user = event.getMDCPropertyMap().get("user");
+    return user == null || !event.getLevel().isGreaterOrEqual(Level.INFO)
+        ? FilterReply.NEUTRAL
+        : limit(kind + " " + user + " " + event.getMessage(), OF_USER, event.getTimeStamp());
+  }
+
+  private synchronized FilterReply limit(String kind, int most, long now) {
+    Passed before = passed.get(kind);
+    if (before == null || Math.abs(now - before.since) >= INTERVAL_MS) {
+      passed.put(kind, new Passed(now, 1));
       return FilterReply.NEUTRAL;
     }
-    long now = event.getTimeStamp();
-    String key = event.getLevel() + " " + event.getLoggerName();
-    Long last = passed.get(key);
-    if (last != null && Math.abs(now - last) < INTERVAL_MS) {
+    if (before.lines == most) {
       return FilterReply.DENY;
     }
-    passed.put(key, now);
+    passed.put(kind, new Passed(before.since, before.lines + 1));
     return FilterReply.NEUTRAL;
   }
 }

@@ -9,10 +9,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Exited.Reason;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.WorkerRef;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Sandboxes that die without the worker being told. */
@@ -93,5 +97,54 @@ class PlacementTest extends InACommandWorld {
     assertThat(answer("x").retryable()).isTrue();
     assertThat(run(Asked.of("y")).containerId).isEqualTo(ready.containerId());
     assertThat(world.reaped()).isEmpty();
+  }
+
+  /** An agent that stops its runner would hold up its partition for as long as it sends execs. */
+  @Test
+  void openingsThatTakeLongAndFailAreNotTriedForEachExec() throws Exception {
+    world.ready(ANNA);
+    openingsTake(Duration.ofSeconds(6));
+    world.commandEngine.failOpens.set(1);
+    for (String id : List.of("a", "b", "c")) {
+      exec(Asked.of(id));
+      assertThat(answer(id).reason()).isEqualTo(Reason.FAILED);
+      assertThat(answer(id).message()).contains("nothing answers");
+      assertThat(answer(id).retryable()).isTrue();
+    }
+    assertThat(world.commandEngine.opens).hasValue(1);
+    world.advance(Duration.ofSeconds(6));
+    run(Asked.of("d")).exit(0);
+    assertThat(answer("d").reason()).isEqualTo(Reason.EXITED);
+  }
+
+  /** The runner may as well answer late, and end once it is asked to run a command. */
+  @Test
+  void openingsThatTakeLongAndSucceedAreNotRepeatedForEachExec() throws Exception {
+    Ready ready = world.ready(ANNA);
+    openingsTake(Duration.ofSeconds(6));
+    run(Asked.of("a"));
+    world.commandEngine.channel(ready.containerId()).close();
+    assertThat(answer("a").reason()).isEqualTo(Reason.LOST);
+    exec(Asked.of("b"));
+    assertThat(answer("b").reason()).isEqualTo(Reason.FAILED);
+    assertThat(world.commandEngine.opens).hasValue(1);
+    world.advance(Duration.ofSeconds(6));
+    run(Asked.of("c")).exit(0);
+    assertThat(answer("c").reason()).isEqualTo(Reason.EXITED);
+  }
+
+  @Test
+  void theNextSandboxIsNotBlamedForTheOpeningsOfTheLast() throws Exception {
+    Ready ready = world.ready(ANNA);
+    openingsTake(Duration.ofSeconds(6));
+    world.commandEngine.failOpens.set(1);
+    exec(Asked.of("a"));
+    assertThat(answer("a").reason()).isEqualTo(Reason.FAILED);
+    world.domain.commands().release(new Release("r", ANNA, Instant.EPOCH, null, null, null), fence);
+    assertThat(run(Asked.of("b")).containerId).isNotEqualTo(ready.containerId());
+  }
+
+  private void openingsTake(Duration time) {
+    world.commandEngine.meanwhile = () -> world.advance(time);
   }
 }

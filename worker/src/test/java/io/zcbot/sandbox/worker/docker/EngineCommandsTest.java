@@ -226,7 +226,7 @@ class EngineCommandsTest extends AdapterTestCase {
 
     EngineException e = failure(() -> commands().open("c1"));
 
-    assertThat(e.kind()).isEqualTo(Kind.UNAVAILABLE);
+    assertThat(e.kind()).isEqualTo(Kind.TRANSIENT);
     assertThat(e.getMessage()).contains("does not answer", "exec failed: broken pipe");
   }
 

@@ -146,6 +146,29 @@ class LoggingTest {
     assertThat(lines()).filteredOn(line -> line.contains("another level")).hasSize(1);
   }
 
+  /** An agent can cause a line with each of its records. */
+  @Test
+  void linesAboutOneUserThatDifferInTheirArgumentsOnlyAreLimited() {
+    Logging.configure(new LogConfig(LogConfig.Format.TEXT, LogConfig.Level.DEBUG));
+    for (String user : List.of("u1", "u2")) {
+      MDC.put("user", user);
+      for (int i = 0; i < 2 * RepeatFilter.OF_USER; i++) {
+        own.info("release {} is too late", i);
+        own.debug("release {} was read", i);
+      }
+      own.warn("another line");
+    }
+    assertThat(lines())
+        .filteredOn(line -> line.contains("too late"))
+        .hasSize(2 * RepeatFilter.OF_USER)
+        .filteredOn(line -> line.contains("user=u2"))
+        .hasSize(RepeatFilter.OF_USER);
+    assertThat(lines())
+        .filteredOn(line -> line.contains("was read"))
+        .hasSize(4 * RepeatFilter.OF_USER);
+    assertThat(lines()).filteredOn(line -> line.contains("another line")).hasSize(2);
+  }
+
   @Test
   void aCommandIsSilentUnlessVerbose() {
     Logging.configureForCommand(false);

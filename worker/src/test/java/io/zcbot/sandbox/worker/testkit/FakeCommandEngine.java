@@ -37,6 +37,9 @@ public final class FakeCommandEngine implements CommandEngine {
   /** How many openings fail from now on. */
   public final AtomicInteger failOpens = new AtomicInteger();
 
+  /** Run by each opening, for example to let time pass. */
+  public volatile Runnable meanwhile = () -> {};
+
   /** Thrown by the next opening: a bug. */
   public final AtomicReference<@Nullable RuntimeException> bug = new AtomicReference<>();
 
@@ -51,12 +54,13 @@ public final class FakeCommandEngine implements CommandEngine {
   @Override
   public CommandChannel open(String containerId) throws EngineException {
     opens.incrementAndGet();
+    meanwhile.run();
     RuntimeException unexpected = bug.getAndSet(null);
     if (unexpected != null) {
       throw unexpected;
     }
     if (failOpens.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
-      throw failure("nothing answers");
+      throw new EngineException(EngineException.Kind.TRANSIENT, "open", "nothing answers", null);
     }
     if (engine.everything().stream()
         .noneMatch(c -> c.id().equals(containerId) && c.state() == Container.State.RUNNING)) {

@@ -118,7 +118,7 @@ public final class DockerCommands implements CommandEngine {
                 + " ZCBOT_SANDBOX_IMAGE",
             e)
         : EngineErrors.exception(
-            Kind.UNAVAILABLE,
+            Kind.TRANSIENT, // the engine has answered
             Operation.EXEC_START,
             "the runner in the sandbox does not answer: " + said,
             "check whether the image was built from sandbox-image",

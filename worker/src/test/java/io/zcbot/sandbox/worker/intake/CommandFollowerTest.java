@@ -799,7 +799,7 @@ class CommandFollowerTest {
     }
     await().until(() -> read("sandbox.input") == 1100);
     publishInput(ELSEWHERE, "x");
-    await().during(Duration.ofMillis(300)).until(() -> read("sandbox.input") == 1100);
+    await().during(Duration.ofSeconds(1)).until(() -> read("sandbox.input") == 1100);
     time.pass(DiversionTargets.PATIENCE);
     await().until(() -> diversionsDropped.get() == 1);
     assertThat(read("sandbox.input")).isEqualTo(1101);

@@ -10,11 +10,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Bounds what waits to be sent to all runners of a worker. If it is too much, the channel that has
- * had something to send for the longest time is broken off, because a runner that reads takes all
- * of it within milliseconds. Thread-safe.
+ * had much to send for the longest time is broken off, because a runner that reads takes all of it
+ * within milliseconds. Thread-safe.
  */
 final class Unsent {
   static final int MOST = 12 << 20;
+
+  /** A channel that the engine has not opened yet has a beginning of 16 KiB to send. */
+  private static final int LITTLE = 64 << 10;
 
   /** The bytes of channels that have some, in the order in which they last had none. */
   private final SequencedMap<RunnerChannel, Integer> waiting = new LinkedHashMap<>();
@@ -38,7 +41,12 @@ final class Unsent {
     if (total <= MOST) {
       return null;
     }
-    RunnerChannel stalest = waiting.sequencedKeySet().getFirst();
+    RunnerChannel stalest =
+        waiting.entrySet().stream()
+            .filter(channel -> channel.getValue() > LITTLE)
+            .findFirst()
+            .orElseGet(waiting::firstEntry)
+            .getKey();
     set(stalest, 0);
     return stalest;
   }

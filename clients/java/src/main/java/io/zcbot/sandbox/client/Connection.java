@@ -81,12 +81,23 @@ final class Connection implements AutoCloseable {
     }
   }
 
+  /**
+   * Closes it. In an interrupted thread, too, requests that are being published are waited for, in
+   * particular those that kill commands.
+   */
   @Override
   public void close() {
-    closed.countDown();
-    answers.close();
-    limits.close();
-    reader.close();
-    publisher.close();
+    boolean isInterrupted = Thread.interrupted();
+    try {
+      closed.countDown();
+      answers.close();
+      limits.close();
+      reader.close();
+      publisher.close();
+    } finally {
+      if (isInterrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
   }
 }

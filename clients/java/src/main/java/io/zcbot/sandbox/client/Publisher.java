@@ -51,8 +51,8 @@ final class Publisher implements AutoCloseable {
    * the producer, which never writes a record twice.
    *
    * @throws InvalidRequestException if no worker would accept the event
-   * @throws NoAnswerException if the log has not acknowledged the event by the deadline; it may be
-   *     there
+   * @throws NoAnswerException if the log has not acknowledged the event by the deadline, or the
+   *     producer has given it up ({@code delivery.timeout.ms}); it may be there
    */
   void publish(SandboxEvent event, Deadline deadline) throws InterruptedException {
     boolean unused = publish(event, deadline, () -> false);
@@ -217,6 +217,10 @@ final class Publisher implements AutoCloseable {
       Thread.currentThread().interrupt();
     }
     isClosed = true;
-    producer.close(Duration.ofNanos(deadline.nanosLeft()));
+    try {
+      producer.close(Duration.ofNanos(deadline.nanosLeft()));
+    } catch (InterruptException e) {
+      // It is closed, and its constructor has set the thread's flag again.
+    }
   }
 }

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Data;
@@ -67,6 +68,14 @@ class CommandCallTest {
           }
           CommandCallTest.this.published.add(decoded(published));
           return sent;
+        }
+
+        @Override
+        public void close(Duration timeout) {
+          super.close(timeout);
+          if (Thread.interrupted()) {
+            throw new InterruptException("while it was closed"); // as Kafka's does
+          }
         }
       };
   private final WaitingConsumer consumer = new WaitingConsumer();
@@ -213,6 +222,49 @@ class CommandCallTest {
     running.close();
     connection.close();
     assertThat(assertKilled(next())).isEqualTo(running.id());
+  }
+
+  /** It was interrupted while it waited for the command, and closes both on its way out. */
+  @Test
+  void aCommandIsKilledThoughItsClientIsClosedByAnInterruptedThread() throws Exception {
+    RunningCommand running = sandbox.start(Command.of("sleep", "3600"));
+    assertThat(next()).isInstanceOf(Exec.class);
+    inputs = new CountDownLatch(1);
+    FutureTask<Boolean> close =
+        new FutureTask<>(
+            () -> {
+              Thread.currentThread().interrupt();
+              running.close();
+              connection.close();
+              return Thread.interrupted();
+            });
+    Thread closer = Thread.ofPlatform().daemon().start(close);
+    awaitState(closer, Thread.State.TIMED_WAITING, Thread.State.TERMINATED);
+    inputs.countDown();
+    assertThat(close.get(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(assertKilled(next())).isEqualTo(running.id());
+  }
+
+  @Test
+  void whoeverInterruptsTheCloserOfAClientCausesNoException() throws Exception {
+    RunningCommand running = sandbox.start(Command.of("sleep", "3600"));
+    inputs = new CountDownLatch(1);
+    running.close();
+    FutureTask<Boolean> close =
+        new FutureTask<>(
+            () -> {
+              connection.close();
+              return Thread.interrupted();
+            });
+    Thread closer = Thread.ofPlatform().daemon().start(close);
+    awaitState(closer, Thread.State.TIMED_WAITING);
+    closer.interrupt();
+    assertThat(close.get(60, TimeUnit.SECONDS)).isTrue();
+    inputs.countDown();
+  }
+
+  private static void awaitState(Thread thread, Thread.State... states) {
+    await().atMost(Duration.ofSeconds(60)).until(() -> List.of(states).contains(thread.getState()));
   }
 
   @Test

@@ -22,7 +22,12 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.FilterInputStream;
+import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -30,6 +35,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
@@ -265,6 +271,46 @@ class CommandCallTest {
 
   private static void awaitState(Thread thread, Thread.State... states) {
     await().atMost(Duration.ofSeconds(60)).until(() -> List.of(states).contains(thread.getState()));
+  }
+
+  /** An interrupt closes the socket that a virtual thread reads. */
+  @Test
+  void theSocketThatIsItsInputIsOpenAfterTheEndOfACommand() throws Exception {
+    try (ServerSocket server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+        Socket socket = new Socket(server.getInetAddress(), server.getLocalPort());
+        Socket peer = server.accept()) {
+      WatchedStream stdin = new WatchedStream(socket.getInputStream());
+      RunningCommand running = sandbox.start(Command.of("cat").stdin(stdin));
+      assertThat(stdin.begun.await(60, TimeUnit.SECONDS)).isTrue();
+      answer(Samples.exited(user, running.id(), 0));
+      running.close();
+      peer.getOutputStream().write('x');
+      assertThat(stdin.read.get(60, TimeUnit.SECONDS)).isEqualTo(1);
+      assertThat(socket.isClosed()).isFalse();
+    }
+  }
+
+  /** Tells when it is read, and what came of it. */
+  private static final class WatchedStream extends FilterInputStream {
+    private final CountDownLatch begun = new CountDownLatch(1);
+    private final CompletableFuture<Integer> read = new CompletableFuture<>();
+
+    WatchedStream(InputStream watched) {
+      super(watched);
+    }
+
+    @Override
+    public int read(byte[] to, int from, int length) throws IOException {
+      begun.countDown();
+      try {
+        int count = super.read(to, from, length);
+        read.complete(count);
+        return count;
+      } catch (IOException e) {
+        read.completeExceptionally(e);
+        throw e;
+      }
+    }
   }
 
   @Test

@@ -87,7 +87,8 @@ class ReleaseTest {
     consumer.updateEndOffsets(Map.of(ENDS, 0L));
     consumer.updatePartitions(
         ENDS.topic(), List.of(new PartitionInfo(ENDS.topic(), 0, null, null, null)));
-    connection = new Connection(producer, consumer, ClientOptions.defaults().withMetrics(metrics));
+    connection =
+        new Connection(() -> producer, consumer, ClientOptions.defaults().withMetrics(metrics));
   }
 
   @AfterEach

@@ -65,7 +65,9 @@ public final class AuditJob {
   private final Map<UserId, Use> uses = new TreeMap<>((a, b) -> a.toString().compareTo(b.toString()));
 
   Map<UserId, Use> read(String bootstrapServers) {
-    Map<String, Object> settings = Map.of("bootstrap.servers", bootstrapServers);
+    // If retention removes what is being read, the job goes on with the oldest record that is left.
+    Map<String, Object> settings =
+        Map.of("bootstrap.servers", bootstrapServers, "auto.offset.reset", "earliest");
     try (KafkaConsumer<byte[], byte[]> consumer =
         new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
       List<TopicPartition> partitions =

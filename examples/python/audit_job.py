@@ -47,6 +47,8 @@ def records(brokers: str) -> Iterator[tuple[str, dict[str, Any]]]:
             "bootstrap.servers": brokers,
             "group.id": f"audit-{uuid.uuid4()}",
             "enable.auto.commit": False,
+            # If retention removes what is being read, the job goes on with the oldest record that is left.
+            "auto.offset.reset": "earliest",
             "enable.partition.eof": True,
         }
     )

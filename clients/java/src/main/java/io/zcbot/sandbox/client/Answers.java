@@ -99,7 +99,13 @@ final class Answers implements AnswerReader.Receiver {
 
   Registration listen(UserId user, Listener listener) {
     keys.merge(user.toString(), 1, Integer::sum);
-    listeners.computeIfAbsent(user, u -> ConcurrentHashMap.newKeySet()).add(listener);
+    listeners.compute(
+        user,
+        (u, known) -> { // in one step, so that no empty set is dropped meanwhile
+          Set<Listener> all = known == null ? ConcurrentHashMap.newKeySet() : known;
+          all.add(listener);
+          return all;
+        });
     if (isClosed) {
       listener.closed();
     }

@@ -149,9 +149,10 @@ public final class Command implements Cloneable {
   }
 
   /**
-   * Sets standard input to a stream, which is sent as it is read and is not closed. Such a command
-   * is not tried again, and can be started only once; a second start throws {@link
-   * IllegalStateException}.
+   * Sets standard input to a stream, which is sent as it is read and is not closed. A thread that
+   * waits in its {@code read} when the command ends stays there until there is more to read, which
+   * is lost, or the caller closes the stream. Such a command is not tried again, and can be started
+   * only once; a second start throws {@link IllegalStateException}.
    */
   public Command stdin(InputStream stream) {
     AtomicBoolean isTaken = new AtomicBoolean();

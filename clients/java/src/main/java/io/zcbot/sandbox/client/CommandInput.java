@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.UserId;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
@@ -32,8 +33,10 @@ final class CommandInput extends OutputStream {
   private final String execId;
   private final Transcript transcript;
   private final Deadline deadline;
-  private final byte[] piece = new byte[MAX_BYTES];
-  private int filled;
+
+  /** What was written and not published. It takes memory only once there is something. */
+  private final ByteArrayOutputStream piece = new ByteArrayOutputStream(0);
+
   private boolean isClosed;
   private boolean isBroken;
 
@@ -68,11 +71,10 @@ final class CommandInput extends OutputStream {
     requireWhole();
     int taken = 0;
     while (taken < length) {
-      int count = Math.min(length - taken, piece.length - filled);
-      System.arraycopy(from, at + taken, piece, filled, count);
+      int count = Math.min(length - taken, MAX_BYTES - piece.size());
+      piece.write(from, at + taken, count);
       taken += count;
-      filled += count;
-      if (filled == piece.length) {
+      if (piece.size() == MAX_BYTES) {
         flush();
       }
     }
@@ -82,9 +84,9 @@ final class CommandInput extends OutputStream {
   @Override
   public void flush() throws IOException {
     requireWhole();
-    if (filled > 0) {
-      Data bytes = Data.of(piece, 0, filled);
-      filled = 0;
+    if (piece.size() > 0) {
+      Data bytes = Data.of(piece.toByteArray());
+      piece.reset();
       publish(new Input.Content.Bytes(bytes));
     }
   }

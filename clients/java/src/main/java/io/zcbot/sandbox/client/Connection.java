@@ -9,6 +9,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
 
@@ -27,7 +28,9 @@ final class Connection implements AutoCloseable {
   }
 
   Connection(
-      Producer<byte[], byte[]> producer, Consumer<byte[], byte[]> consumer, ClientOptions options) {
+      Supplier<Producer<byte[], byte[]>> producer,
+      Consumer<byte[], byte[]> consumer,
+      ClientOptions options) {
     this.options = options;
     this.answers = new Answers(options);
     this.limits = new Limits(options);
@@ -81,12 +84,23 @@ final class Connection implements AutoCloseable {
     }
   }
 
+  /**
+   * Closes it. In an interrupted thread, too, requests that are being published are waited for, in
+   * particular those that kill commands.
+   */
   @Override
   public void close() {
-    closed.countDown();
-    answers.close();
-    limits.close();
-    reader.close();
-    publisher.close();
+    boolean isInterrupted = Thread.interrupted();
+    try {
+      closed.countDown();
+      answers.close();
+      limits.close();
+      reader.close();
+      publisher.close();
+    } finally {
+      if (isInterrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
   }
 }

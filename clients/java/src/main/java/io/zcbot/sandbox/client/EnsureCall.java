@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
@@ -47,7 +48,7 @@ final class EnsureCall {
       Backoff backoff = new Backoff(ThreadLocalRandom.current());
       Failed failed = null;
       while (true) {
-        publish();
+        publish(backoff);
         SandboxEvent answer = answers.take(deadline);
         if (answer instanceof Failed refusal) {
           failed = refusal;
@@ -63,6 +64,23 @@ final class EnsureCall {
           throw unanswered();
         }
         connection.metrics().repeated(Request.ENSURE);
+      }
+    }
+  }
+
+  /** Publishes the ensure, again if the producer gives it up while brokers are not reached. */
+  private void publish(Backoff backoff) throws InterruptedException {
+    while (true) {
+      try {
+        publish();
+        return;
+      } catch (NoAnswerException e) {
+        Duration pause = backoff.next();
+        if (pause.toNanos() >= deadline.nanosLeft()) {
+          throw e;
+        }
+        connection.metrics().repeated(Request.ENSURE);
+        connection.pause(pause);
       }
     }
   }

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.client;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -30,9 +31,11 @@ final class KafkaSettings {
     }
   }
 
-  Producer<byte[], byte[]> producer() {
-    return new KafkaProducer<>(
-        producerSettings(), new ByteArraySerializer(), new ByteArraySerializer());
+  /** Checks the settings of the producer, and returns what makes it. */
+  Supplier<Producer<byte[], byte[]>> producer() {
+    Map<String, Object> settings = producerSettings();
+    ProducerConfig unused = new ProducerConfig(settings);
+    return () -> new KafkaProducer<>(settings);
   }
 
   Consumer<byte[], byte[]> consumer() {
@@ -45,6 +48,8 @@ final class KafkaSettings {
     // All records of a user must be in the partition of murmur2, which is the default.
     settings.remove(ProducerConfig.PARTITIONER_CLASS_CONFIG);
     settings.put(ProducerConfig.PARTITIONER_IGNORE_KEYS_CONFIG, false);
+    settings.put(ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);
+    settings.put(ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);
     settings.put(ProducerConfig.ACKS_CONFIG, "all");
     settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
     settings.remove(ProducerConfig.TRANSACTIONAL_ID_CONFIG);

@@ -19,7 +19,9 @@ import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -29,19 +31,25 @@ import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.jspecify.annotations.Nullable;
 
-/** Publishes this client's requests. Safe for concurrent use. */
+/**
+ * Publishes this client's requests. The producer is made for the first of them: if brokers refuse
+ * its credentials before it has an id, it never publishes anything (KAFKA-20237), and most requests
+ * come here only after the brokers have let the reader of answers in. Safe for concurrent use.
+ */
 final class Publisher implements AutoCloseable {
   private static final Duration CLOSE = Duration.ofSeconds(2);
   private static final Duration PAUSE = Duration.ofMillis(200);
 
-  private final Producer<byte[], byte[]> producer;
+  private final Supplier<Producer<byte[], byte[]>> maker;
   private final ClientOptions options;
   private final EventCodec codec = new EventCodec();
   private final ExecutorService background = Executors.newVirtualThreadPerTaskExecutor();
+  private final ReentrantLock lock = new ReentrantLock();
+  private @Nullable Producer<byte[], byte[]> producer; // guarded by the lock
   private volatile boolean isClosed;
 
-  Publisher(Producer<byte[], byte[]> producer, ClientOptions options) {
-    this.producer = producer;
+  Publisher(Supplier<Producer<byte[], byte[]>> maker, ClientOptions options) {
+    this.maker = maker;
     this.options = options;
   }
 
@@ -51,8 +59,8 @@ final class Publisher implements AutoCloseable {
    * the producer, which never writes a record twice.
    *
    * @throws InvalidRequestException if no worker would accept the event
-   * @throws NoAnswerException if the log has not acknowledged the event by the deadline; it may be
-   *     there
+   * @throws NoAnswerException if the log has not acknowledged the event by the deadline, or the
+   *     producer has given it up ({@code delivery.timeout.ms}); it may be there
    */
   void publish(SandboxEvent event, Deadline deadline) throws InterruptedException {
     boolean unused = publish(event, deadline, () -> false);
@@ -140,11 +148,8 @@ final class Publisher implements AutoCloseable {
 
   private Future<RecordMetadata> send(
       ProducerRecord<byte[], byte[]> record, @Nullable Callback callback) {
-    if (isClosed) {
-      throw new ClientClosedException();
-    }
     try {
-      return producer.send(record, callback);
+      return producer().send(record, callback);
     } catch (InterruptException e) {
       throw e;
     } catch (KafkaException | IllegalStateException e) {
@@ -152,6 +157,21 @@ final class Publisher implements AutoCloseable {
         throw new ClientClosedException();
       }
       throw refused(record.topic(), e);
+    }
+  }
+
+  private Producer<byte[], byte[]> producer() {
+    lock.lock();
+    try {
+      if (isClosed) {
+        throw new ClientClosedException();
+      }
+      if (producer == null) {
+        producer = maker.get();
+      }
+      return producer;
+    } finally {
+      lock.unlock();
     }
   }
 
@@ -217,6 +237,15 @@ final class Publisher implements AutoCloseable {
       Thread.currentThread().interrupt();
     }
     isClosed = true;
-    producer.close(Duration.ofNanos(deadline.nanosLeft()));
+    lock.lock();
+    try {
+      if (producer != null) {
+        producer.close(Duration.ofNanos(deadline.nanosLeft()));
+      }
+    } catch (InterruptException e) {
+      // It is closed, and its constructor has set the thread's flag again.
+    } finally {
+      lock.unlock();
+    }
   }
 }

@@ -54,8 +54,8 @@ public final class RunningCommand implements AutoCloseable {
     this.isStdinOpen = command.isStdinOpen() && stdin == null;
     this.resources = resources;
     if (stdin != null) {
-      Thread pump = Thread.ofVirtual().name("zcbot-client-stdin").start(() -> pump(stdin));
-      resources.add(pump::interrupt);
+      // It is never interrupted: that would close the caller's stream if it is a socket's.
+      Thread.ofVirtual().name("zcbot-client-stdin").start(() -> pump(stdin));
     }
   }
 
@@ -64,7 +64,7 @@ public final class RunningCommand implements AutoCloseable {
       input.pipe(stdin);
     } catch (Exception e) {
       // At the deadline, the error is that there was no answer.
-      if (!transcript.isOver() && !deadline.isOver() && !Thread.currentThread().isInterrupted()) {
+      if (!transcript.isOver() && !deadline.isOver()) {
         CommandInput.kill(connection.publisher(), user, id);
         transcript.fail(
             new SandboxException(

@@ -175,10 +175,10 @@ public final class Sandbox implements AutoCloseable {
    * @throws NoAnswerException if the log has not acknowledged the report
    */
   public void release() throws InterruptedException {
-    publishRelease(Duration.ofSeconds(60));
+    publishRelease(Deadline.in(Duration.ofSeconds(60)));
   }
 
-  private void publishRelease(Duration within) throws InterruptedException {
+  private void publishRelease(Deadline deadline) throws InterruptedException {
     connection
         .publisher()
         .publish(
@@ -187,9 +187,9 @@ public final class Sandbox implements AutoCloseable {
                 user,
                 Connection.now(),
                 connection.options().requestedBy(),
-                Connection.now().plus(within),
+                Connection.now().plusNanos(deadline.nanosLeft()),
                 null),
-            Deadline.in(within));
+            deadline);
   }
 
   /**
@@ -215,7 +215,7 @@ public final class Sandbox implements AutoCloseable {
     try (AnswerReader.Following following =
             connection.reader().follow(user, List.of(Topic.REAPED), deadline);
         Answers.Registration waiting = connection.answers().listen(user, end)) {
-      publishRelease(within);
+      publishRelease(deadline);
       return Optional.ofNullable(end.mailbox.take(deadline));
     }
   }

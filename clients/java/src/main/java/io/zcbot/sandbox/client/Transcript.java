@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class Transcript {
   /**
-   * How long output may arrive after the end. It is in the log before the end, so it is read within
-   * moments.
+   * How long to wait for the next piece of output after the end. All pieces are in the log before
+   * the end, so each is read soon after the one before it, but all of them can take longer.
    */
   static final Duration LATE_OUTPUT = Duration.ofSeconds(10);
 
@@ -47,7 +47,10 @@ final class Transcript {
   private int bytes;
   private long next;
   private @Nullable Exited exited;
-  private long exitedAt;
+
+  /** When the end or the last piece came. */
+  private long progressed;
+
   private @Nullable SandboxException failure;
 
   /**
@@ -74,6 +77,7 @@ final class Transcript {
       }
       bytes += length;
       early.put(output.seq(), output);
+      progressed = clock.getAsLong();
       while (!early.isEmpty() && early.firstKey() == next) {
         Output taken = early.pollFirstEntry().getValue();
         pieces.add(new Piece(taken.stream(), taken.data()));
@@ -100,7 +104,7 @@ final class Transcript {
       add(OutputStreamName.STDOUT, end.stdout());
       add(OutputStreamName.STDERR, end.stderr());
       exited = end;
-      exitedAt = clock.getAsLong();
+      progressed = clock.getAsLong();
       changed.signalAll();
       return true;
     } finally {
@@ -166,7 +170,7 @@ final class Transcript {
     if (next >= exited.outputCount() || exited.reason() == Exited.Reason.LOST) {
       return 0;
     }
-    return Math.max(0, LATE_OUTPUT.toNanos() - (clock.getAsLong() - exitedAt));
+    return Math.max(0, LATE_OUTPUT.toNanos() - (clock.getAsLong() - progressed));
   }
 
   /**

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.client.ClientMetrics.RecordUse;
 import io.zcbot.sandbox.events.EventCodec;
@@ -16,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.Test;
 
@@ -103,6 +105,55 @@ class AnswersTest {
     assertThat(read(Samples.output(user, "x1", 0, "a"))).isEqualTo(RecordUse.UNUSABLE);
     assertThat(read(Samples.exited(user, "x1", 1))).isEqualTo(RecordUse.OWN);
     assertThat(transcript.isOver()).isTrue();
+  }
+
+  @Test
+  void aListenerHearsOfTheUserWhoseLastOneLeavesMeanwhile() {
+    Answers.Registration leaving = answers.listen(user, new Heard());
+    Heard heard = new LateHeard(leaving);
+    answers.listen(user, heard);
+    assertThat(read(Samples.reaped(user, "e"))).isEqualTo(RecordUse.OWN);
+    assertThat(heard.events).hasSize(1);
+  }
+
+  private static class Heard implements Answers.Listener {
+    final List<SandboxEvent> events = new ArrayList<>();
+
+    @Override
+    public void heard(SandboxEvent event) {
+      events.add(event);
+    }
+
+    @Override
+    public void closed() {}
+  }
+
+  /** While it is added to a set, another one leaves, or waits until it is added. */
+  private static final class LateHeard extends Heard {
+    private final Thread leaver;
+
+    LateHeard(Answers.Registration leaving) {
+      leaver = Thread.ofPlatform().daemon().unstarted(leaving::close);
+    }
+
+    @Override
+    public int hashCode() {
+      if (leaver.getState() == Thread.State.NEW) {
+        leaver.start();
+        await()
+            .atMost(Duration.ofSeconds(60))
+            .until(
+                () ->
+                    Set.of(Thread.State.BLOCKED, Thread.State.TERMINATED)
+                        .contains(leaver.getState()));
+      }
+      return 1;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return this == other;
+    }
   }
 
   @Test

@@ -30,6 +30,8 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.Test;
@@ -41,7 +43,7 @@ class ClientRulesTest {
       new MockProducer<>(false, null, new ByteArraySerializer(), new ByteArraySerializer());
 
   private Publisher publisher(ClientOptions options) {
-    return new Publisher(producer, options);
+    return new Publisher(() -> producer, options);
   }
 
   private Exec exec(Command command) {
@@ -101,6 +103,47 @@ class ClientRulesTest {
     assertThatThrownBy(() -> ClientOptions.defaults().withReplyTopic("sandbox.ready"))
         .isInstanceOf(InvalidRequestException.class)
         .hasMessageContaining("sandbox.reply.");
+  }
+
+  /** Brokers may refuse the credentials until then, and a producer would not get over that. */
+  @Test
+  void aProducerIsMadeOnceThereIsSomethingToPublish() {
+    List<Producer<byte[], byte[]>> made = new ArrayList<>();
+    Publisher publisher =
+        new Publisher(
+            () -> {
+              made.add(producer);
+              return producer;
+            },
+            ClientOptions.defaults());
+    assertThat(made).isEmpty();
+    publisher.publishLater(exec(Command.of("true")), (metadata, e) -> {});
+    publisher.publishLater(exec(Command.of("true")), (metadata, e) -> {});
+    assertThat(made).hasSize(1);
+    publisher.close();
+    assertThat(producer.closed()).isTrue();
+  }
+
+  @Test
+  void noProducerIsMadeOnceTheClientIsClosed() {
+    Publisher publisher =
+        new Publisher(
+            () -> {
+              throw new AssertionError("a producer that nobody closes");
+            },
+            ClientOptions.defaults());
+    publisher.close();
+    assertThatThrownBy(() -> publisher.publishLater(exec(Command.of("true")), (metadata, e) -> {}))
+        .isInstanceOf(ClientClosedException.class);
+  }
+
+  @Test
+  void settingsThatTheProducerRefusesAreRefusedAtOnce() {
+    KafkaSettings settings =
+        new KafkaSettings(Map.of("bootstrap.servers", "h:1", "compression.type", "x"));
+    assertThatThrownBy(settings::producer)
+        .isInstanceOf(KafkaException.class)
+        .hasMessageContaining("compression.type");
   }
 
   @Test

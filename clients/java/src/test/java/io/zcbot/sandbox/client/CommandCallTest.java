@@ -6,6 +6,7 @@ package io.zcbot.sandbox.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Data;
@@ -21,7 +22,12 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.FilterInputStream;
+import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -29,6 +35,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
@@ -68,6 +75,14 @@ class CommandCallTest {
           CommandCallTest.this.published.add(decoded(published));
           return sent;
         }
+
+        @Override
+        public void close(Duration timeout) {
+          super.close(timeout);
+          if (Thread.interrupted()) {
+            throw new InterruptException("while it was closed"); // as Kafka's does
+          }
+        }
       };
   private final WaitingConsumer consumer = new WaitingConsumer();
   private final UserId user = Samples.user();
@@ -88,7 +103,7 @@ class CommandCallTest {
       consumer.updateEndOffsets(Map.of(new TopicPartition(name, 0), 0L));
       consumer.updatePartitions(name, List.of(new PartitionInfo(name, 0, null, null, null)));
     }
-    connection = new Connection(producer, consumer, ClientOptions.defaults());
+    connection = new Connection(() -> producer, consumer, ClientOptions.defaults());
     sandbox = new Sandbox(connection, user);
   }
 
@@ -213,6 +228,89 @@ class CommandCallTest {
     running.close();
     connection.close();
     assertThat(assertKilled(next())).isEqualTo(running.id());
+  }
+
+  /** It was interrupted while it waited for the command, and closes both on its way out. */
+  @Test
+  void aCommandIsKilledThoughItsClientIsClosedByAnInterruptedThread() throws Exception {
+    RunningCommand running = sandbox.start(Command.of("sleep", "3600"));
+    assertThat(next()).isInstanceOf(Exec.class);
+    inputs = new CountDownLatch(1);
+    FutureTask<Boolean> close =
+        new FutureTask<>(
+            () -> {
+              Thread.currentThread().interrupt();
+              running.close();
+              connection.close();
+              return Thread.interrupted();
+            });
+    Thread closer = Thread.ofPlatform().daemon().start(close);
+    awaitState(closer, Thread.State.TIMED_WAITING, Thread.State.TERMINATED);
+    inputs.countDown();
+    assertThat(close.get(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(assertKilled(next())).isEqualTo(running.id());
+  }
+
+  @Test
+  void whoeverInterruptsTheCloserOfAClientCausesNoException() throws Exception {
+    RunningCommand running = sandbox.start(Command.of("sleep", "3600"));
+    inputs = new CountDownLatch(1);
+    running.close();
+    FutureTask<Boolean> close =
+        new FutureTask<>(
+            () -> {
+              connection.close();
+              return Thread.interrupted();
+            });
+    Thread closer = Thread.ofPlatform().daemon().start(close);
+    awaitState(closer, Thread.State.TIMED_WAITING);
+    closer.interrupt();
+    assertThat(close.get(60, TimeUnit.SECONDS)).isTrue();
+    inputs.countDown();
+  }
+
+  private static void awaitState(Thread thread, Thread.State... states) {
+    await().atMost(Duration.ofSeconds(60)).until(() -> List.of(states).contains(thread.getState()));
+  }
+
+  /** An interrupt closes the socket that a virtual thread reads. */
+  @Test
+  void theSocketThatIsItsInputIsOpenAfterTheEndOfACommand() throws Exception {
+    try (ServerSocket server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+        Socket socket = new Socket(server.getInetAddress(), server.getLocalPort());
+        Socket peer = server.accept()) {
+      WatchedStream stdin = new WatchedStream(socket.getInputStream());
+      RunningCommand running = sandbox.start(Command.of("cat").stdin(stdin));
+      assertThat(stdin.begun.await(60, TimeUnit.SECONDS)).isTrue();
+      answer(Samples.exited(user, running.id(), 0));
+      running.close();
+      peer.getOutputStream().write('x');
+      assertThat(stdin.read.get(60, TimeUnit.SECONDS)).isEqualTo(1);
+      assertThat(socket.isClosed()).isFalse();
+    }
+  }
+
+  /** Tells when it is read, and what came of it. */
+  private static final class WatchedStream extends FilterInputStream {
+    private final CountDownLatch begun = new CountDownLatch(1);
+    private final CompletableFuture<Integer> read = new CompletableFuture<>();
+
+    WatchedStream(InputStream watched) {
+      super(watched);
+    }
+
+    @Override
+    public int read(byte[] to, int from, int length) throws IOException {
+      begun.countDown();
+      try {
+        int count = super.read(to, from, length);
+        read.complete(count);
+        return count;
+      } catch (IOException e) {
+        read.completeExceptionally(e);
+        throw e;
+      }
+    }
   }
 
   @Test

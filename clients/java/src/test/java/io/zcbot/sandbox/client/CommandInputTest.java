@@ -7,6 +7,7 @@ package io.zcbot.sandbox.client;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.management.ThreadMXBean;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Input;
@@ -17,6 +18,7 @@ import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.OutputStream;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -52,7 +54,7 @@ class CommandInputTest {
           return sent;
         }
       };
-  private final Publisher publisher = new Publisher(producer, ClientOptions.defaults());
+  private final Publisher publisher = new Publisher(() -> producer, ClientOptions.defaults());
   private final UserId user = Samples.user();
   private final Transcript transcript = new Transcript(100, System::nanoTime);
   private final CommandInput input =
@@ -91,6 +93,19 @@ class CommandInputTest {
     input.close();
     input.close();
     assertThat(sent()).containsExactly("a", "b", "END");
+  }
+
+  /** A client has thousands of commands, and few of them read any input. */
+  @Test
+  void inputThatNobodyWritesTakesNoMemory() {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    List<CommandInput> inputs = new ArrayList<>();
+    long before = threads.getCurrentThreadAllocatedBytes();
+    for (int i = 0; i < 100; i++) {
+      inputs.add(
+          new CommandInput(publisher, user, "x", transcript, Deadline.in(Duration.ofHours(1))));
+    }
+    assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(inputs.size() * 4096L);
   }
 
   @Test

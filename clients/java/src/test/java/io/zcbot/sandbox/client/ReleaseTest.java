@@ -8,10 +8,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Release;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -23,6 +27,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
@@ -50,7 +56,20 @@ class ReleaseTest {
           return sent;
         }
       };
-  private final WaitingConsumer consumer = new WaitingConsumer();
+  private final WaitingConsumer consumer =
+      new WaitingConsumer() {
+        @Override
+        public List<PartitionInfo> partitionsFor(String topic, Duration timeout) {
+          asked.compareAndSet(null, Instant.now());
+          LockSupport.parkNanos(delay.toNanos());
+          return super.partitionsFor(topic, timeout);
+        }
+      };
+  private final AtomicReference<Instant> asked = new AtomicReference<>();
+
+  /** How long brokers take to tell the partitions of a topic. */
+  private volatile Duration delay = Duration.ZERO;
+
   private final UserId user = Samples.user();
   private final List<String> ended = new CopyOnWriteArrayList<>();
   private final ClientMetrics metrics =
@@ -68,7 +87,8 @@ class ReleaseTest {
     consumer.updateEndOffsets(Map.of(ENDS, 0L));
     consumer.updatePartitions(
         ENDS.topic(), List.of(new PartitionInfo(ENDS.topic(), 0, null, null, null)));
-    connection = new Connection(producer, consumer, ClientOptions.defaults().withMetrics(metrics));
+    connection =
+        new Connection(() -> producer, consumer, ClientOptions.defaults().withMetrics(metrics));
   }
 
   @AfterEach
@@ -103,6 +123,24 @@ class ReleaseTest {
   void withoutASandboxThereIsNoEndInThatTime() throws Exception {
     assertThat(release(Duration.ofSeconds(10)).get(60, TimeUnit.SECONDS)).isEmpty();
     assertThat(ended).containsExactly("RELEASE none");
+  }
+
+  /** However long the brokers take before it is published. */
+  @Test
+  void aReleaseExpiresWhenNobodyWaitsForItAnyMore() throws Exception {
+    Duration within = Duration.ofSeconds(50);
+    delay = Duration.ofSeconds(2);
+    var _ = threads.submit(() -> new Sandbox(connection, user).release(within));
+    ProducerRecord<byte[], byte[]> record = published.poll(60, TimeUnit.SECONDS);
+    Release release =
+        (Release)
+            new EventCodec()
+                .decode(
+                    Topic.RELEASE,
+                    record.key(),
+                    record.value(),
+                    new Origin(record.topic(), 0, 0, Samples.NOW));
+    assertThat(release.expiresAt()).isBefore(asked.get().plus(within).plusSeconds(1));
   }
 
   @Test

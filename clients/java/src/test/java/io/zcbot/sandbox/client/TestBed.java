@@ -132,7 +132,7 @@ final class TestBed implements AutoCloseable {
   /** Publishes a record that nobody should publish. */
   void forge(Topic topic, String key, byte[] value) throws Exception {
     try (Producer<byte[], byte[]> producer =
-        new KafkaSettings(Map.of("bootstrap.servers", bootstrapServers())).producer()) {
+        new KafkaSettings(Map.of("bootstrap.servers", bootstrapServers())).producer().get()) {
       producer
           .send(new ProducerRecord<>(topic.named("sandbox."), key.getBytes("UTF-8"), value))
           .get(60, TimeUnit.SECONDS);

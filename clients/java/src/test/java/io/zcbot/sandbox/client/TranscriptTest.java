@@ -73,6 +73,24 @@ class TranscriptTest {
             OutputLostException.class, e -> assertThat(e.result().stdout()).isEqualTo("a"));
   }
 
+  /** Megabytes of it, read through a slow link. */
+  @Test
+  void outputThatKeepsComingAfterTheEndIsAwaited() throws Exception {
+    Duration almost = Transcript.LATE_OUTPUT.minusSeconds(1);
+    Deadline over = Deadline.in(Duration.ZERO, time::get);
+    transcript.end(Samples.exited(user, ID, 3));
+    take(0, "a");
+    time.addAndGet(almost.toNanos());
+    take(1, "b");
+    time.addAndGet(almost.toNanos());
+    assertThatThrownBy(() -> transcript.piece(2, over)) // it would be awaited
+        .isInstanceOf(NoAnswerException.class);
+    take(2, "c");
+    assertThat(transcript.awaitEnd(later).outputCount()).isEqualTo(3);
+    assertThat(transcript.missing()).isZero();
+    assertThat(written()).isEqualTo("abc");
+  }
+
   @Test
   void theOutputOfALostCommandIsNotAwaited() throws Exception {
     take(0, "a");

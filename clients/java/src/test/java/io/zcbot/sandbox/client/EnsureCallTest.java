@@ -1,0 +1,116 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.zcbot.sandbox.events.Ensure;
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.Callback;
+import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Ensures while no broker is reached. */
+class EnsureCallTest {
+  private final EventCodec codec = new EventCodec();
+  private final BlockingQueue<ProducerRecord<byte[], byte[]>> published =
+      new LinkedBlockingQueue<>();
+  private final MockProducer<byte[], byte[]> producer =
+      new MockProducer<>(false, null, new ByteArraySerializer(), new ByteArraySerializer()) {
+        @Override
+        public Future<RecordMetadata> send(
+            ProducerRecord<byte[], byte[]> published, Callback callback) {
+          Future<RecordMetadata> sent = super.send(published, callback);
+          EnsureCallTest.this.published.add(published);
+          return sent;
+        }
+      };
+  private final UserId user = Samples.user();
+  private Connection connection;
+
+  @BeforeEach
+  void start() {
+    WaitingConsumer consumer = new WaitingConsumer();
+    for (Topic topic : List.of(Topic.READY, Topic.FAILED)) {
+      String name = topic.named("sandbox.");
+      consumer.updateEndOffsets(Map.of(new TopicPartition(name, 0), 0L));
+      consumer.updatePartitions(name, List.of(new PartitionInfo(name, 0, null, null, null)));
+    }
+    connection = new Connection(() -> producer, consumer, ClientOptions.defaults());
+  }
+
+  @AfterEach
+  void stop() {
+    connection.close();
+  }
+
+  private Ready ensure(Duration within) throws InterruptedException {
+    return new Sandbox(connection, user).ensure(EnsureOptions.DEFAULT.within(within));
+  }
+
+  private Ensure next() throws Exception {
+    ProducerRecord<byte[], byte[]> next = published.poll(60, TimeUnit.SECONDS);
+    assertThat(next).isNotNull();
+    Origin origin = new Origin(next.topic(), 0, 0, Samples.NOW);
+    return (Ensure) codec.decode(Topic.ENSURE, next.key(), next.value(), origin);
+  }
+
+  private void answer(Ready ready) {
+    byte[] key = user.toString().getBytes(StandardCharsets.UTF_8);
+    connection
+        .answers()
+        .accept(new ConsumerRecord<>("sandbox.ready", 0, 0, key, codec.encode(ready)));
+  }
+
+  /** It does so after two minutes, however long the caller wants to wait. */
+  @Test
+  void anEnsureThatTheProducerGivesUpIsPublishedAgain() throws Exception {
+    FutureTask<Ready> ensure = new FutureTask<>(() -> ensure(Duration.ofMinutes(10)));
+    Thread caller = Thread.ofPlatform().daemon().start(ensure);
+    Ensure first = next();
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .until(() -> caller.getState() == Thread.State.TIMED_WAITING);
+    producer.errorNext(new TimeoutException("expired"));
+    Ensure second = next();
+    assertThat(second.eventId()).isEqualTo(first.eventId());
+    assertThat(second.expiresAt()).isEqualTo(first.expiresAt());
+    producer.completeNext();
+    Ready ready = Samples.ready(user, first.eventId());
+    answer(ready);
+    assertThat(ensure.get(60, TimeUnit.SECONDS)).isEqualTo(ready);
+  }
+
+  @Test
+  void anEnsureThatIsNotAcknowledgedByItsDeadlineSaysSo() {
+    assertThatThrownBy(() -> ensure(Duration.ofSeconds(2)))
+        .isInstanceOf(NoAnswerException.class)
+        .hasMessageContaining("did not acknowledge");
+  }
+}

@@ -15,7 +15,8 @@ package io.zcbot.sandbox.worker.commands;
  */
 record CommandMemory(
     MemoryBudget outputs, MemoryBudget streams, MemoryBudget inputs, MemoryBudget laterInputs) {
-  private static final int OUTPUT_BYTES = 16 * 1024 * 1024;
+  /** While an answer waits for a place in the producer, its JSON takes four thirds of this. */
+  private static final int OUTPUT_BYTES = 7 * 1024 * 1024;
 
   /**
    * At most half of the producer's buffer, which all answers share: records may be a third longer

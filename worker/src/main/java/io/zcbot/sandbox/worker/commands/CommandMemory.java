@@ -15,12 +15,10 @@ package io.zcbot.sandbox.worker.commands;
  */
 record CommandMemory(
     MemoryBudget outputs, MemoryBudget streams, MemoryBudget inputs, MemoryBudget laterInputs) {
-  private static final int OUTPUT_BYTES = 16 * 1024 * 1024;
+  /** While an answer waits for a place in the producer, its JSON takes four thirds of this. */
+  private static final int OUTPUT_BYTES = 7 * 1024 * 1024;
 
-  /**
-   * At most half of the producer's buffer, which all answers share: records may be a third longer
-   * than these bytes.
-   */
+  /** As much as may be on its way at once, in records that may be a third longer. */
   private static final int STREAM_BYTES = 3 * 1024 * 1024;
 
   private static final int INPUT_BYTES = 8 * 1024 * 1024;

@@ -18,8 +18,11 @@ import org.jspecify.annotations.Nullable;
  * which may overtake each other. Guarded by the lock of {@link InputBuffer}.
  */
 final class ForwardedInputs {
-  /** Room for 16 original partitions with six kinds each; clients that hash keys alike use one. */
-  private static final int MAX_SOURCES = 96;
+  /**
+   * Room for two original partitions with six kinds each; clients that hash keys alike use one.
+   * Anybody can make up others, which take memory.
+   */
+  private static final int MAX_SOURCES = 12;
 
   private final Map<Source, Long> taken = Recent.map(MAX_SOURCES);
 

@@ -22,8 +22,11 @@ import org.jspecify.annotations.Nullable;
 final class InputBuffer {
   static final int MAX_BYTES = 256 * 1024;
 
-  /** What each command may keep without the shared budget. */
+  /** What each command that runs may keep without the shared budget. */
   private static final int WINDOW = 16 * 1024;
+
+  /** What it may keep before its start: far more commands wait than run. */
+  private static final int EARLY = 1024;
 
   private final ByteQueue bytes = new ByteQueue();
   private final ForwardedInputs forwarded = new ForwardedInputs();
@@ -52,7 +55,7 @@ final class InputBuffer {
     this.read = read;
     this.budget = budget;
     bytes.add(exec.stdin(), exec.stdin().length());
-    unpaid = WINDOW + exec.stdin().length();
+    unpaid = EARLY + exec.stdin().length();
     endsBehind = !exec.inputFollows();
   }
 
@@ -116,6 +119,7 @@ final class InputBuffer {
     change(
         () -> {
           command = started;
+          unpaid += WINDOW - EARLY;
           if (size != null) {
             started.resize(size);
           }

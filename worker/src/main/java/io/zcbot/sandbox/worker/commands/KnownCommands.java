@@ -6,11 +6,14 @@ package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.worker.sandbox.Recent;
+import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,8 +24,14 @@ import org.jspecify.annotations.Nullable;
 final class KnownCommands {
   private static final int MAX_REMEMBERED = 20_000;
 
-  /** About 14 MiB: the commands of a minute, or of an outage of the commits. */
+  /** The commands of a minute, or of an outage of the commits. */
   static final int MAX_UNCOMMITTED = 40_000;
+
+  /** Fewer than that, if their ids are long. */
+  private static final int MAX_UNCOMMITTED_BYTES = 16 << 20;
+
+  /** The memory of an entry besides its texts, in bytes. */
+  private static final int ENTRY = 300;
 
   private static final Instant NEVER = Instant.MIN;
 
@@ -46,6 +55,9 @@ final class KnownCommands {
   private static final class Partition {
     /** Commands that this worker entered. */
     final Map<CommandKey, CommandEntry> answered = new HashMap<>();
+
+    /** The memory that these take. */
+    long bytes;
 
     /** Answered commands of former owners, as far as the table can be trusted. */
     final Map<CommandKey, CommandEntry> left = new HashMap<>();
@@ -159,8 +171,16 @@ final class KnownCommands {
     if (entry.offset() < partition.committed) {
       return true;
     }
-    (isLeft ? partition.left : partition.answered).put(key, entry);
+    if (isLeft) {
+      partition.left.put(key, entry);
+    } else {
+      partition.bytes += memoryOf(entry) - memoryOf(partition.answered.put(key, entry));
+    }
     return false;
+  }
+
+  private static long memoryOf(@Nullable CommandEntry entry) {
+    return entry == null ? 0 : ENTRY + TextMemory.of(entry.execId(), entry.replyTo());
   }
 
   /**
@@ -169,8 +189,9 @@ final class KnownCommands {
    * committed.
    */
   synchronized boolean isFull() {
-    return partitions.values().stream().mapToInt(each -> each.answered.size()).sum()
-        >= MAX_UNCOMMITTED;
+    Collection<Partition> all = partitions.values();
+    return all.stream().mapToInt(each -> each.answered.size()).sum() >= MAX_UNCOMMITTED
+        || all.stream().mapToLong(each -> each.bytes).sum() >= MAX_UNCOMMITTED_BYTES;
   }
 
   /** Removes entries of execs below an offset, which are not read again. */
@@ -184,9 +205,10 @@ final class KnownCommands {
     Partition partition = partitions.computeIfAbsent(number, _ -> new Partition());
     partition.committed = offset;
     List<CommandEntry> committed = new ArrayList<>();
-    for (Map<CommandKey, CommandEntry> entries : List.of(partition.answered, partition.left)) {
-      entries.values().removeIf(entry -> entry.offset() < offset && committed.add(entry));
-    }
+    Predicate<CommandEntry> isCommitted = entry -> entry.offset() < offset && committed.add(entry);
+    partition.answered.values().removeIf(isCommitted);
+    committed.forEach(entry -> partition.bytes -= memoryOf(entry));
+    partition.left.values().removeIf(isCommitted);
     return committed;
   }
 

@@ -169,11 +169,6 @@ final class StreamedOutput extends CommandOutput {
   }
 
   private void publish(Chunk chunk) throws FencedException, InterruptedException {
-    fence.pass(); // first: while it waits, records may fail, which none may overtake
-    if (hasFailed()) {
-      settle();
-      fence.pass();
-    }
     Output event =
         new Output(
             EventIds.output(key.user(), key.execId(), seq),
@@ -183,7 +178,8 @@ final class StreamedOutput extends CommandOutput {
             seq++,
             chunk.stream(),
             chunk.data());
-    inFlight.add(new Sent(event, sink.publishAsync(event)));
+    // While it waits, records may fail, which none may overtake: it fails then as well.
+    inFlight.add(new Sent(event, sink.publishAsync(event, fence, this::hasFailed)));
     CompletableFuture<Void> acknowledged = inFlight.getLast().acknowledged();
     var _ = acknowledged.whenComplete((_, failure) -> ended(chunk.data().length(), failure));
     while (!inFlight.isEmpty() && inFlight.getFirst().acknowledged().isDone()) {

@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Headers;
@@ -64,6 +65,16 @@ final class CopyingSink implements EventSink {
         .thenCompose(_ -> replies.copy(replyTo, sizeOf(event), copy));
   }
 
+  @Override
+  public CompletableFuture<Void> publishAsync(
+      SandboxEvent event, Fence fence, BooleanSupplier isVain)
+      throws FencedException, InterruptedException {
+    Supplier<ProducerRecord<byte[], byte[]>> copy = copyOf(event);
+    return publisher
+        .publishAsync(event, fence, isVain)
+        .thenCompose(_ -> replies.copy(replyTo, sizeOf(event), copy));
+  }
+
   private static void await(CompletableFuture<Void> copied) {
     try {
       copied.get();
@@ -94,7 +105,8 @@ final class CopyingSink implements EventSink {
    */
   private Supplier<ProducerRecord<byte[], byte[]>> copyOf(SandboxEvent event) {
     Headers headers = publisher.headersOf(event);
-    headers.add(ReplyTo.COPY_OF_HEADER, publisher.nameOf(event).getBytes(StandardCharsets.UTF_8));
+    headers.add(
+        ReplyTo.COPY_OF_HEADER, publisher.nameOf(event.topic()).getBytes(StandardCharsets.UTF_8));
     return () ->
         new ProducerRecord<>(replyTo, null, codec.key(event), codec.encode(event), headers);
   }

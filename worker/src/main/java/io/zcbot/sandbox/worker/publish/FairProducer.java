@@ -43,10 +43,10 @@ final class FairProducer {
   /** For all partitions of which a record failed since the log last had one. */
   private static final int OF_FAILING = 1024 * 1024;
 
-  /**
-   * The rest of the producer's buffer is for streamed output, which has a budget of its own, and
-   * for small answers.
-   */
+  /** For streamed output of all partitions. */
+  private static final int OF_STREAMS = 4 * 1024 * 1024;
+
+  /** For all else. The rest of the producer's buffer is for small answers. */
   private static final int OF_ALL = 3 * 1024 * 1024;
 
   /** What a batch takes besides the content of its first record, roughly. */
@@ -60,6 +60,7 @@ final class FairProducer {
   private final Map<TopicPartition, Share> shares = new ConcurrentHashMap<>();
   private final Semaphore failing = new Semaphore(OF_FAILING, true);
   private final Semaphore all = new Semaphore(OF_ALL, true);
+  private final Semaphore streams = new Semaphore(OF_STREAMS, true);
 
   FairProducer(Producer<byte[], byte[]> producer, KeyPartitions partitions) {
     this.producer = producer;
@@ -94,12 +95,7 @@ final class FairProducer {
       throws FencedException, InterruptedException {
     fence.pass(); // it may wait for the group for long: not with a place
     Place place = placeFor(record);
-    try {
-      fence.pass();
-    } catch (Throwable e) {
-      place.leave();
-      throw e;
-    }
+    place.pass(fence);
     return place.send(record, (_, _) -> {});
   }
 
@@ -110,7 +106,24 @@ final class FairProducer {
    */
   CompletableFuture<Void> sendOnceInTurn(
       ProducerRecord<byte[], byte[]> record, BooleanSupplier isVain) throws InterruptedException {
-    Place place = placeFor(record);
+    return once(record, placeFor(record), isVain);
+  }
+
+  /**
+   * As {@link #sendOnceInTurn}, for streamed output, of any size: all commands of a worker have
+   * much of it together. The fence is passed behind the wait.
+   */
+  CompletableFuture<Void> sendStreamed(
+      ProducerRecord<byte[], byte[]> record, Fence fence, BooleanSupplier isVain)
+      throws FencedException, InterruptedException {
+    fence.pass(); // as for an answer
+    Place place = placeFor(record, streams, OF_STREAMS);
+    place.pass(fence);
+    return once(record, place, isVain);
+  }
+
+  private static CompletableFuture<Void> once(
+      ProducerRecord<byte[], byte[]> record, Place place, BooleanSupplier isVain) {
     if (isVain.getAsBoolean()) {
       place.leave();
       return CompletableFuture.failedFuture(new IllegalStateException("it would be in vain"));
@@ -150,11 +163,16 @@ final class FairProducer {
     return sent;
   }
 
+  private Place placeFor(ProducerRecord<byte[], byte[]> record) throws InterruptedException {
+    return placeFor(record, all, OF_ALL);
+  }
+
   /**
    * Waits for a place. Those before it in the same partition come first, then those of other
    * partitions that fail as well, if it fails, and then all.
    */
-  private Place placeFor(ProducerRecord<byte[], byte[]> record) throws InterruptedException {
+  private Place placeFor(ProducerRecord<byte[], byte[]> record, Semaphore ofAll, int most)
+      throws InterruptedException {
     Share share = shares.computeIfAbsent(partitionOf(record), _ -> new Share());
     Place place = new Place(share, sizeOf(record));
     try {
@@ -162,7 +180,7 @@ final class FairProducer {
       if (share.isFailing) {
         place.take(failing, OF_FAILING);
       }
-      place.take(all, OF_ALL);
+      place.take(ofAll, most);
     } catch (InterruptedException e) {
       place.leave();
       throw e;
@@ -223,6 +241,16 @@ final class FairProducer {
       from.acquire(permits);
       synchronized (taken) {
         taken.add(() -> from.release(permits));
+      }
+    }
+
+    /** Passes a fence; gives the place back if that fails. */
+    void pass(Fence fence) throws FencedException, InterruptedException {
+      try {
+        fence.pass();
+      } catch (Throwable e) {
+        leave();
+        throw e;
       }
     }
 

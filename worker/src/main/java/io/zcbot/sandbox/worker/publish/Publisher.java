@@ -35,6 +35,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -139,6 +140,13 @@ public final class Publisher
   }
 
   @Override
+  public CompletableFuture<Void> publishAsync(
+      SandboxEvent event, Fence fence, BooleanSupplier isVain)
+      throws FencedException, InterruptedException {
+    return producer.sendStreamed(record(event), fence, isVain);
+  }
+
+  @Override
   public EventSink answering(RequestContext request) {
     String topic = request.replyTo();
     // Checked again, since the name may come from an entry of the command table, which may be
@@ -191,7 +199,7 @@ public final class Publisher
 
   private ProducerRecord<byte[], byte[]> record(SandboxEvent event) {
     return new ProducerRecord<>(
-        nameOf(event), null, codec.key(event), codec.encode(event), headersOf(event));
+        nameOf(event.topic()), null, codec.key(event), codec.encode(event), headersOf(event));
   }
 
   /** The headers of an event: CloudEvents and trace. */
@@ -201,11 +209,6 @@ public final class Publisher
         .forEach((name, value) -> headers.add(name, value.getBytes(StandardCharsets.UTF_8)));
     Trace.addTo(headers);
     return headers;
-  }
-
-  /** The name of an event's topic. */
-  String nameOf(SandboxEvent event) {
-    return nameOf(event.topic());
   }
 
   String nameOf(Topic topic) {
@@ -278,11 +281,8 @@ public final class Publisher
       if (cause instanceof RecordTooLargeException) {
         throw cause;
       }
-      String message =
-          "publishing to "
-              + record.topic()
-              + " failed: "
-              + Denials.reason(AclOperation.WRITE, cause, cause.toString());
+      String reason = Denials.reason(AclOperation.WRITE, cause, cause.toString());
+      String message = "publishing to " + record.topic() + " failed: " + reason;
       if (tries.failed(message) && !closed) {
         log.warn("{}; will be tried again until it succeeds", message);
       }

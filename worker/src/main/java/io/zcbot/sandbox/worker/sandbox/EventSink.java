@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.SandboxEvent;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
 
 /** Publishes result events. Thread-safe. */
 @FunctionalInterface
@@ -53,5 +54,21 @@ public interface EventSink {
     } catch (RuntimeException e) {
       return CompletableFuture.failedFuture(e);
     }
+  }
+
+  /**
+   * As {@link #publishAsync(SandboxEvent)}, for one of many events, which only the owner of the
+   * user's partition may publish: waits while too many are on their way. The fence is passed behind
+   * that wait.
+   *
+   * @param isVain looked at last; if it is true, the result fails and nothing is sent
+   */
+  default CompletableFuture<Void> publishAsync(
+      SandboxEvent event, Fence fence, BooleanSupplier isVain)
+      throws FencedException, InterruptedException {
+    fence.pass();
+    return isVain.getAsBoolean()
+        ? CompletableFuture.failedFuture(new IllegalStateException("it would be in vain"))
+        : publishAsync(event);
   }
 }

@@ -14,8 +14,10 @@ import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** Output that is kept until the answer, and the memory that it takes. */
@@ -117,6 +119,18 @@ class InlineOutputTest {
     outputs.get(2).release(); // it ended meanwhile
     outputs.get(1).release();
     assertThat(others.tryTake(1 << 20)).as("all is back").isEqualTo(STEP);
+  }
+
+  /** Both are in memory while the answer waits for a place in the producer. */
+  @Test
+  void whatIsKeptForAnswersFitsTogetherWithItsJson() {
+    MemoryBudget budget = new CommandMemory().outputs();
+    int kept =
+        IntStream.range(0, 8)
+            .map(user -> budget.of(World.user(user)).tryTake(Integer.MAX_VALUE))
+            .sum();
+    int json = Base64.getEncoder().encode(new byte[kept]).length;
+    assertThat(kept + json).isBetween(16 << 20, 17 << 20);
   }
 
   /** As of programs that fill what they may and then sleep. */

@@ -124,6 +124,19 @@ class InputBufferTest extends InACommandWorld {
     assertThat(command.signals).containsExactly(CommandSignal.INT);
   }
 
+  /** Anybody can write the header: made up partitions would take memory, of each command. */
+  @Test
+  void fewPartitionsAreRememberedFromWhichInputsWereForwarded() throws Exception {
+    FakeCommandEngine.Command command = run(Asked.of("x").reading(""));
+    command.wants(100);
+    for (char partition = 'a'; partition <= 'm'; partition++) {
+      forwarded(partition, 7, bytes(String.valueOf(partition)));
+    }
+    forwarded('m', 7, bytes("m"));
+    forwarded('a', 7, bytes("a"));
+    until(() -> command.stdin.toString().equals("abcdefghijklma"));
+  }
+
   /** Those that are read again by a detour are passed by those that were read behind them. */
   @Test
   void aSignalIsTakenThoughASizeOrAnotherSignalPassedIt() throws Exception {
@@ -294,6 +307,30 @@ class InputBufferTest extends InACommandWorld {
     until(() -> command.stdinEnded);
     assertThat(command.stdin.toString()).isEqualTo("ab");
     assertThat(command.signals).containsExactly(CommandSignal.TERM);
+  }
+
+  /** Far more of them can wait than run: the log keeps what they may not keep yet. */
+  @Test
+  void commandsThatWaitKeepLittleAndGetTheRestOnceTheyStart() throws Exception {
+    for (int i = 0; i < 8; i++) {
+      run(Asked.of("r" + i).reading(""));
+    }
+    for (int i = 0; i < 5; i++) {
+      assertThat(input("r" + i, LARGE)).isEqualTo(Taken.TAKEN);
+    }
+    assertThat(input("r5", LARGE)).as("the user's share is used up").isEqualTo(Taken.FULL);
+    exec(Asked.of("x").reading(""));
+    assertThat(input("x", bytes("a".repeat(1_000)))).isEqualTo(Taken.TAKEN);
+    Input.Content.Bytes more = bytes("b".repeat(10_000));
+    assertThat(input("x", more)).isEqualTo(Taken.FULL);
+    assertThat(hasRoom(ANNA, "x")).isFalse();
+
+    command("r7").exit(0);
+    FakeCommandEngine.Command command = command("x");
+    until(() -> hasRoom(ANNA, "x"));
+    assertThat(input("x", more)).isEqualTo(Taken.TAKEN);
+    command.wants(20_000);
+    until(() -> command.stdin.toString().equals("a".repeat(1_000) + "b".repeat(10_000)));
   }
 
   /** As of a window that is dragged while its command waits, and then closed. */

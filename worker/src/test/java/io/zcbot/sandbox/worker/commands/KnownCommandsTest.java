@@ -57,6 +57,29 @@ class KnownCommandsTest {
     assertThat(removed).containsExactlyInAnyOrder("1-0", "1-1", "1-2");
   }
 
+  /** As of users who give their commands long ids in another script. */
+  @Test
+  void areFullEarlierIfTheirIdsAreLong() {
+    for (int offset = 0; offset < 20_000; offset++) {
+      known.answered(longEntry(offset));
+      known.answered(longEntry(offset));
+    }
+    assertThat(known.isFull()).isTrue();
+    known.committed(0, 10_000);
+    assertThat(known.isFull()).isFalse();
+    known.committed(0, 20_000);
+    for (int offset = 20_000; offset < 30_000; offset++) {
+      known.answered(longEntry(offset));
+    }
+    assertThat(known.isFull()).as("what was committed takes nothing").isFalse();
+  }
+
+  private static CommandEntry longEntry(long offset) {
+    String id = "я".repeat(250) + offset;
+    return new CommandEntry(
+        ANNA, id, 0, offset, SANDBOX, Instant.EPOCH, false, "sandbox.reply." + "r".repeat(200));
+  }
+
   @Test
   void whatAnotherWorkerAnswersFromNowOnTakesNoRoom() {
     for (int offset = 0; offset < KnownCommands.MAX_UNCOMMITTED; offset++) {

@@ -38,6 +38,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -410,6 +411,71 @@ class FairProducerTest {
     log.bringBack();
     assertDone(forwarding);
     assertThat(log.taken("sandbox.input")).isEqualTo(2);
+  }
+
+  private FutureTask<Void> streamed(int partition, int size) {
+    return streamed(partition, size, Fence.OPEN, () -> false);
+  }
+
+  private FutureTask<Void> streamed(int partition, int size, Fence fence, BooleanSupplier isVain) {
+    Output output = output(partition, size);
+    return later(() -> publisher.publishAsync(output, fence, isVain).get());
+  }
+
+  /** Each command has a window of it that no budget counts, and there are hundreds. */
+  @Test
+  void streamedOutputLeavesRoomForWhatOthersWrite() throws Exception {
+    log.lose("sandbox.output", 0, 1, 2, 3, 4, 5, 6);
+    List<FutureTask<Void>> waiting =
+        IntStream.range(0, 400).mapToObj(i -> streamed(i % 7, 16 * 1024)).toList();
+    await().until(() -> log.bytes() > 3 * MEGABYTE);
+    await().during(A_WHILE).until(() -> log.bytes() <= MOST);
+    assertPublished(smallAnswer(3));
+    assertPublished(output(7, MEGABYTE));
+    log.bringBack();
+    assertAllDone(waiting);
+  }
+
+  @Test
+  void streamedOutputForAPartitionThatTakesNothingLeavesRoomForOther() throws Exception {
+    log.lose("sandbox.output", 3);
+    List<FutureTask<Void>> waiting =
+        IntStream.range(0, 400).mapToObj(_ -> streamed(3, 16 * 1024)).toList();
+    await().until(() -> log.count() > 0);
+    await().during(A_WHILE).until(() -> log.bytes() <= 1 << 20);
+    assertDone(streamed(4, MEGABYTE));
+    log.bringBack();
+    assertAllDone(waiting);
+  }
+
+  @Test
+  void streamedOutputThatNeedNotBeSentAnyMoreTakesNoRoom() throws Exception {
+    log.lose("sandbox.output", 3);
+    FutureTask<Void> first = streamed(3, 8 * MEGABYTE);
+    await().until(() -> log.count() == 1);
+    CompletableFuture<Void> isAnothers = new CompletableFuture<>();
+    Fence fence =
+        () -> {
+          if (isAnothers.isDone()) {
+            throw new FencedException("another worker's by now");
+          }
+        };
+    FutureTask<Void> fenced = streamed(3, MEGABYTE, fence, () -> false);
+    FutureTask<Void> vain = streamed(3, MEGABYTE, Fence.OPEN, () -> true);
+    FutureTask<Void> interrupted = streamed(3, MEGABYTE);
+    await().during(A_WHILE).until(() -> log.count() == 1 && !vain.isDone());
+    isAnothers.complete(null);
+    threads.getLast().interrupt();
+    assertThatThrownBy(() -> interrupted.get(60, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(InterruptedException.class);
+    log.bringBack();
+    assertDone(first);
+    assertThatThrownBy(() -> fenced.get(60, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(FencedException.class);
+    assertThatThrownBy(() -> vain.get(60, TimeUnit.SECONDS))
+        .hasRootCauseInstanceOf(IllegalStateException.class);
+    assertThat(log.taken("sandbox.output")).isOne();
+    assertDone(streamed(3, 8 * MEGABYTE));
   }
 
   @Test

@@ -58,6 +58,7 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 
 /** A worker's process: the parts that {@code Parts} and {@code Worker} assemble, over models. */
@@ -296,6 +297,13 @@ final class SimulatedWorker {
     @Override
     public CompletableFuture<Void> publishAsync(SandboxEvent event) {
       return publisher.publishAsync(event);
+    }
+
+    @Override
+    public CompletableFuture<Void> publishAsync(
+        SandboxEvent event, Fence fence, BooleanSupplier isVain)
+        throws FencedException, InterruptedException {
+      return publisher.publishAsync(event, fence, isVain);
     }
 
     @Override

@@ -15,6 +15,7 @@ import java.io.InterruptedIOException;
 import java.io.OutputStream;
 import java.time.Duration;
 import java.util.UUID;
+import java.util.function.BooleanSupplier;
 
 /**
  * The standard input of a running command. A piece is published only after the log has the previous
@@ -31,7 +32,7 @@ final class CommandInput extends OutputStream {
   private final Publisher publisher;
   private final UserId user;
   private final String execId;
-  private final Transcript transcript;
+  private final BooleanSupplier isOver;
   private final Deadline deadline;
 
   /** What was written and not published. It takes memory only once there is something. */
@@ -41,11 +42,11 @@ final class CommandInput extends OutputStream {
   private boolean isBroken;
 
   CommandInput(
-      Publisher publisher, UserId user, String execId, Transcript transcript, Deadline deadline) {
+      Publisher publisher, UserId user, String execId, BooleanSupplier isOver, Deadline deadline) {
     this.publisher = publisher;
     this.user = user;
     this.execId = execId;
-    this.transcript = transcript;
+    this.isOver = isOver;
     this.deadline = deadline;
   }
 
@@ -129,8 +130,7 @@ final class CommandInput extends OutputStream {
     isBroken = true; // until the log has it, or nobody will read it
     try {
       boolean isStored =
-          publisher.publish(
-              event(user, execId, content), deadline.atMost(PUBLISH), transcript::isOver);
+          publisher.publish(event(user, execId, content), deadline.atMost(PUBLISH), isOver);
       isBroken = false;
       if (!isStored && !(content instanceof Input.Content.End)) {
         throw new IOException("the command has ended, or was closed");

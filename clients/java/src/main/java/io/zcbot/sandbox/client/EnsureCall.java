@@ -86,17 +86,16 @@ final class EnsureCall {
   }
 
   private void publish() throws InterruptedException {
-    connection
-        .publisher()
-        .publish(
-            new Ensure(
-                id,
-                user,
-                Connection.now(),
-                connection.options().requestedBy(),
-                expiresAt,
-                options.idleTtl()),
-            deadline);
+    Ensure ensure =
+        new Ensure(
+            id,
+            user,
+            Connection.now(),
+            connection.options().requestedBy(),
+            expiresAt,
+            options.idleTtl());
+    // its answer may come before its acknowledgement
+    boolean unused = connection.publisher().publish(ensure, deadline, () -> !answers.isEmpty());
   }
 
   private NoAnswerException unanswered() {

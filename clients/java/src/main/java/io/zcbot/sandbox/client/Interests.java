@@ -103,6 +103,10 @@ final class Interests {
     boolean isKnown = map.counted().contains(topic);
     boolean isOther = map.count(topic, partitions);
     if (!isKnown || isOther) {
+      // answers may still come where they were needed until now
+      long now = clock.getAsLong();
+      read.replaceAll(
+          (partition, then) -> needed.containsKey(partition) ? Long.valueOf(now) : then);
       needed.clear();
       interests.forEach(
           (interest, count) -> {

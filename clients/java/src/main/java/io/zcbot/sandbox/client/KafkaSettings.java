@@ -13,8 +13,10 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The properties of this client's producer and consumer: the caller's, and those that the contract
@@ -34,8 +36,29 @@ final class KafkaSettings {
   /** Checks the settings of the producer, and returns what makes it. */
   Supplier<Producer<byte[], byte[]>> producer() {
     Map<String, Object> settings = producerSettings();
-    ProducerConfig unused = new ProducerConfig(settings);
-    return () -> new KafkaProducer<>(settings);
+    ProducerConfig checked = new ProducerConfig(settings);
+    long least =
+        checked.getLong(ProducerConfig.LINGER_MS_CONFIG)
+            + checked.getInt(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG);
+    if (settings.containsKey(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG)
+        && checked.getInt(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG) < least) {
+      throw new ConfigException(
+          "delivery.timeout.ms must be at least linger.ms + request.timeout.ms, which is " + least);
+    }
+    ClassLoader loader = Thread.currentThread().getContextClassLoader();
+    return () -> withClassLoader(loader, () -> new KafkaProducer<>(settings));
+  }
+
+  /** The first request may be made in a thread whose class loader does not know Kafka's classes. */
+  private static <T> T withClassLoader(@Nullable ClassLoader loader, Supplier<T> maker) {
+    Thread thread = Thread.currentThread();
+    ClassLoader own = thread.getContextClassLoader();
+    thread.setContextClassLoader(loader);
+    try {
+      return maker.get();
+    } finally {
+      thread.setContextClassLoader(own);
+    }
   }
 
   Consumer<byte[], byte[]> consumer() {

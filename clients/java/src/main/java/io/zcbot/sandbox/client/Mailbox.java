@@ -30,6 +30,10 @@ final class Mailbox<E> {
     return letters.offer(new Letter<>(content));
   }
 
+  boolean isEmpty() {
+    return letters.isEmpty();
+  }
+
   /** Tells the caller that no more events will come, because the client is closed. */
   void close() {
     isClosed = true;

@@ -114,7 +114,7 @@ final class Positions {
           .forEach(
               (partition, first) -> {
                 if (first != null) {
-                  consumer.seek(partition, first.offset());
+                  consumer.seek(partition, Math.min(first.offset(), consumer.position(partition)));
                 }
               });
       consumer.resume(times.keySet());

@@ -218,11 +218,15 @@ final class Publisher implements AutoCloseable {
   }
 
   private static SandboxException refused(String topic, @Nullable Throwable cause) {
+    Throwable root = cause;
+    while (root != null && root.getCause() != null) {
+      root = root.getCause();
+    }
     return new SandboxException(
         "could not publish to "
             + topic
             + ": "
-            + (cause == null ? "unknown" : cause.getMessage())
+            + (root == null ? "unknown" : root.getMessage())
             + "; check the client's settings and permissions",
         cause);
   }

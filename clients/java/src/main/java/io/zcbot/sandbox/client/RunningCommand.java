@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.EnumMap;
 import java.util.Map;
@@ -50,28 +51,44 @@ public final class RunningCommand implements AutoCloseable {
     this.id = id;
     this.deadline = deadline;
     this.transcript = transcript;
-    this.input = new CommandInput(connection.publisher(), user, id, transcript, deadline);
+    this.input = new CommandInput(connection.publisher(), user, id, transcript.over(), deadline);
     this.isStdinOpen = command.isStdinOpen() && stdin == null;
     this.resources = resources;
     if (stdin != null) {
-      // It is never interrupted: that would close the caller's stream if it is a socket's.
-      Thread.ofVirtual().name("zcbot-client-stdin").start(() -> pump(stdin));
+      // It is never interrupted: that would close the caller's stream if it is a socket's. So it
+      // may
+      // wait for the stream long after the command's end, and must not keep the output.
+      Runnable pump = pump(stdin, input, deadline, new WeakReference<>(this));
+      Thread.ofVirtual().name("zcbot-client-stdin").start(pump);
     }
   }
 
-  private void pump(InputStream stdin) {
-    try {
-      input.pipe(stdin);
-    } catch (Exception e) {
-      // At the deadline, the error is that there was no answer.
-      if (!transcript.isOver() && !deadline.isOver()) {
-        CommandInput.kill(connection.publisher(), user, id);
-        transcript.fail(
-            new SandboxException(
-                "the command was killed, because its standard input could not be passed on: "
-                    + e.getMessage(),
-                e));
+  private static Runnable pump(
+      InputStream stdin,
+      CommandInput input,
+      Deadline deadline,
+      WeakReference<RunningCommand> reference) {
+    return () -> {
+      try {
+        input.pipe(stdin);
+      } catch (Exception e) {
+        RunningCommand command = reference.get();
+        // At the deadline, the error is that there was no answer.
+        if (command != null && !deadline.isOver()) {
+          command.failInput(e);
+        }
       }
+    };
+  }
+
+  private void failInput(Exception e) {
+    if (!transcript.isOver()) {
+      CommandInput.kill(connection.publisher(), user, id);
+      transcript.fail(
+          new SandboxException(
+              "the command was killed, because its standard input could not be passed on: "
+                  + e.getMessage(),
+              e));
     }
   }
 

@@ -13,8 +13,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +40,10 @@ final class Transcript {
 
   private final int bound;
   private final LongSupplier clock;
+
+  /** Whether the end, or that there will be none, is known. Keeps nothing of the output. */
+  private final AtomicBoolean over = new AtomicBoolean();
+
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
 
@@ -104,6 +110,7 @@ final class Transcript {
       add(OutputStreamName.STDOUT, end.stdout());
       add(OutputStreamName.STDERR, end.stderr());
       exited = end;
+      over.set(true);
       progressed = clock.getAsLong();
       changed.signalAll();
       return true;
@@ -130,6 +137,7 @@ final class Transcript {
     try {
       if (failure == null && exited == null) {
         failure = e;
+        over.set(true);
         changed.signalAll();
       }
     } finally {
@@ -138,12 +146,12 @@ final class Transcript {
   }
 
   boolean isOver() {
-    lock.lock();
-    try {
-      return exited != null || failure != null;
-    } finally {
-      lock.unlock();
-    }
+    return over.get();
+  }
+
+  /** Returns what answers as {@link #isOver}, for those who may outlive the transcript. */
+  BooleanSupplier over() {
+    return over::get;
   }
 
   /**

@@ -19,6 +19,8 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.io.InputStream;
 import java.lang.management.ManagementFactory;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -29,6 +31,7 @@ import java.util.Random;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.KafkaException;
@@ -144,6 +147,29 @@ class ClientRulesTest {
     assertThatThrownBy(settings::producer)
         .isInstanceOf(KafkaException.class)
         .hasMessageContaining("compression.type");
+    settings =
+        new KafkaSettings(Map.of("bootstrap.servers", "h:1", "delivery.timeout.ms", "20000"));
+    assertThatThrownBy(settings::producer)
+        .isInstanceOf(KafkaException.class)
+        .hasMessageContaining("delivery.timeout.ms");
+  }
+
+  /** As in a pool that has been made before the service's class loader. */
+  @Test
+  void theFirstRequestMayBeMadeInAThreadWithAnotherClassLoader() throws Exception {
+    Supplier<Producer<byte[], byte[]>> maker =
+        new KafkaSettings(Map.of("bootstrap.servers", "127.0.0.1:1")).producer();
+    FutureTask<Boolean> first =
+        new FutureTask<>(
+            () -> {
+              try (Producer<byte[], byte[]> producer = maker.get()) {
+                return producer != null;
+              }
+            });
+    Thread thread = new Thread(first);
+    thread.setContextClassLoader(new URLClassLoader(new URL[0], null));
+    thread.start();
+    assertThat(first.get(60, TimeUnit.SECONDS)).isTrue();
   }
 
   @Test

@@ -58,7 +58,7 @@ class CommandInputTest {
   private final UserId user = Samples.user();
   private final Transcript transcript = new Transcript(100, System::nanoTime);
   private final CommandInput input =
-      new CommandInput(publisher, user, "x", transcript, Deadline.in(Duration.ofHours(1)));
+      new CommandInput(publisher, user, "x", transcript.over(), Deadline.in(Duration.ofHours(1)));
   private boolean isFailing;
   private volatile boolean isSilent;
   private final CountDownLatch wasSent = new CountDownLatch(1);
@@ -103,7 +103,8 @@ class CommandInputTest {
     long before = threads.getCurrentThreadAllocatedBytes();
     for (int i = 0; i < 100; i++) {
       inputs.add(
-          new CommandInput(publisher, user, "x", transcript, Deadline.in(Duration.ofHours(1))));
+          new CommandInput(
+              publisher, user, "x", transcript.over(), Deadline.in(Duration.ofHours(1))));
     }
     assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(inputs.size() * 4096L);
   }

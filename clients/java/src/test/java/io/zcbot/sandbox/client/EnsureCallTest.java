@@ -108,7 +108,20 @@ class EnsureCallTest {
   }
 
   @Test
-  void anEnsureThatIsNotAcknowledgedByItsDeadlineSaysSo() {
+  void anAnswerCountsThoughItsEnsureIsNotAcknowledged() throws Exception {
+    FutureTask<Ready> ensure = new FutureTask<>(() -> ensure(Duration.ofMinutes(10)));
+    Thread.ofPlatform().daemon().start(ensure);
+    Ready ready = Samples.ready(user, next().eventId());
+    answer(ready);
+    assertThat(ensure.get(60, TimeUnit.SECONDS)).isEqualTo(ready);
+  }
+
+  @Test
+  void anEnsureThatIsNotAcknowledgedByItsDeadlineSaysSo() throws Exception {
+    connection
+        .reader()
+        .follow(user, List.of(Topic.READY, Topic.FAILED), Deadline.in(Duration.ofSeconds(60)))
+        .close(); // they stay read for a while
     assertThatThrownBy(() -> ensure(Duration.ofSeconds(2)))
         .isInstanceOf(NoAnswerException.class)
         .hasMessageContaining("did not acknowledge");

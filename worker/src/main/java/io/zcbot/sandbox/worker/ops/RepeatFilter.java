@@ -10,6 +10,7 @@ import ch.qos.logback.core.filter.Filter;
 import ch.qos.logback.core.spi.FilterReply;
 import io.zcbot.sandbox.worker.sandbox.Recent;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.Map;
 
 /**
@@ -27,7 +28,8 @@ final class RepeatFilter extends Filter<ILoggingEvent> {
   private static final int MOST_KINDS = 1000;
   private static final long INTERVAL_MS = Duration.ofMinutes(1).toMillis();
 
-  private final Map<String, Passed> passed = Recent.mapByUse(MOST_KINDS);
+  private final Map<String, Passed> ofLibrary = new HashMap<>();
+  private final Map<String, Passed> ofUsers = Recent.mapByUse(MOST_KINDS);
 
   /** How many lines of one kind passed since a moment. */
   private record Passed(long since, int lines) {}
@@ -36,15 +38,17 @@ final class RepeatFilter extends Filter<ILoggingEvent> {
   public FilterReply decide(ILoggingEvent event) {
     String kind = event.getLevel() + " " + event.getLoggerName();
     if (event.getLoggerName().startsWith(LIBRARY)) {
-      return limit(kind, OF_LIBRARY, event.getTimeStamp());
+      return limit(ofLibrary, kind, OF_LIBRARY, event);
     }
     String user = event.getMDCPropertyMap().get("user");
     return user == null || !event.getLevel().isGreaterOrEqual(Level.INFO)
         ? FilterReply.NEUTRAL
-        : limit(kind + " " + user + " " + event.getMessage(), OF_USER, event.getTimeStamp());
+        : limit(ofUsers, kind + " " + user + " " + event.getMessage(), OF_USER, event);
   }
 
-  private synchronized FilterReply limit(String kind, int most, long now) {
+  private synchronized FilterReply limit(
+      Map<String, Passed> passed, String kind, int most, ILoggingEvent event) {
+    long now = event.getTimeStamp();
     Passed before = passed.get(kind);
     if (before == null || Math.abs(now - before.since) >= INTERVAL_MS) {
       passed.put(kind, new Passed(now, 1));

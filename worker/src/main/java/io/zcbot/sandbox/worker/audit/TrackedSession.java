@@ -37,6 +37,11 @@ final class TrackedSession {
 
   /** A ready event that names the container. */
   record Announced(long time, Ready.Outcome outcome, RecordPosition position) {
+    /** Whether the user got the container only now. */
+    boolean isBeginning() {
+      return outcome != Ready.Outcome.REUSED;
+    }
+
     /** Whether this came first: by offset in the same partition, else by time. */
     boolean isBefore(Announced other) {
       return position.isComparableTo(other.position)
@@ -98,11 +103,11 @@ final class TrackedSession {
   }
 
   /**
-   * The last time that it was idle for too long but was used again; null if never. Retention, which
-   * makes earlier ones up, is the least likely to have made it up.
+   * The last time that it was idle for too long but was used again, until a time; null if never.
+   * Retention, which makes earlier ones up, is the least likely to have made it up.
    */
-  @Nullable Gap gap() {
-    return gap;
+  @Nullable Gap gapUntil(long time) {
+    return gap == null || gap.to().time() <= time ? gap : null;
   }
 
   /**

@@ -25,6 +25,7 @@ final class TrackedSession {
   private @Nullable Announced lastReady;
   private @Nullable End end;
   private @Nullable Gap gap;
+  private @Nullable Gap earlierGap;
   private long busyUntil = Long.MIN_VALUE;
   private @Nullable Announced successor;
   private int ensures;
@@ -104,10 +105,12 @@ final class TrackedSession {
 
   /**
    * The last time that it was idle for too long but was used again, until a time; null if never.
-   * Retention, which makes earlier ones up, is the least likely to have made it up.
+   * Retention, which makes earlier ones up, is the least likely to have made it up. The last two
+   * are remembered, because one may end with a use after the session's end.
    */
   @Nullable Gap gapUntil(long time) {
-    return gap == null || gap.to().time() <= time ? gap : null;
+    Gap last = gap == null || gap.to().time() <= time ? gap : earlierGap;
+    return last == null || last.to().time() <= time ? last : null;
   }
 
   /**
@@ -191,6 +194,7 @@ final class TrackedSession {
   private void use(long time, RecordPosition position) {
     UsageWindow.Use last = uses.last();
     if (rules.agedBetween(Math.max(last.time(), busyUntil), time) > rules.longestIdle(idleTtl)) {
+      earlierGap = gap;
       gap = new Gap(last, new UsageWindow.Use(time, position));
     }
     uses.add(time, position);

@@ -137,6 +137,22 @@ class IdleRuleTest extends OneUsersLog {
     assertThat(violation.evidence()).containsExactly(ready.position, use.position);
   }
 
+  /** Kafka was away when it was reaped, so a use was read that came after its end. */
+  @Test
+  void i6AUseAfterTheEndHidesNoGapBeforeIt() {
+    TestLog.Entry ready = ready(0, "e1", "c1", "w1");
+    TestLog.Entry use = activity(LONGEST_IDLE + 1, "a1");
+    activity(2 * (LONGEST_IDLE + 1), "a2");
+    reaped(700, LONGEST_IDLE + 1 + TTL, "c1", "w1", Reaped.Reason.IDLE, null);
+    assertThat(audit(1_000).violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.I6);
+              assertThat(v.evidence()).containsExactly(ready.position, use.position);
+            });
+  }
+
   /** As where topics of commands are kept for an hour. */
   @Test
   void i6IsCountedWhileEachUseIsKnown() {

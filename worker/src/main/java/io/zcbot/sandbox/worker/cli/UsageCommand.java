@@ -120,7 +120,7 @@ final class UsageCommand implements Callable<Integer> {
   private int ofTopics(WorkerConfig config)
       throws CommandException, IOException, InterruptedException {
     try (KafkaLog log = LogOptions.log(config.kafka());
-        LogSource source = LogOptions.open(log, selection())) {
+        LogSource source = LogOptions.open(log, selection(), context.console().err())) {
       try {
         return report(source, config);
       } catch (KafkaException e) {

@@ -29,18 +29,23 @@ final class Home {
     }
   }
 
+  /** Whether all that the topic has about the user was read from this time on. */
+  boolean isKnown(Topic topic, RecordPosition near, long time) {
+    return time >= knownSince(topic, near);
+  }
+
   /**
-   * Whether all that the topic has about the user was read from this time on, allowing for clock
-   * skew.
+   * The time from which on all that the topic has about the user was read, allowing for clock skew;
+   * {@code Long.MIN_VALUE} if nothing is missing.
    *
    * @param near a record of the user: its partition counts too, as the user may have moved since
    */
-  boolean isKnown(Topic topic, RecordPosition near, long time) {
+  long knownSince(Topic topic, RecordPosition near) {
     long since =
         partition == UNKNOWN
             ? context.known().of(topic)
             : Math.max(
                 context.known().of(topic, partition), context.known().of(topic, near.partition()));
-    return since == Long.MIN_VALUE || time - since > context.rules().skew().toMillis();
+    return since == Long.MIN_VALUE ? since : since + context.rules().skew().toMillis() + 1;
   }
 }

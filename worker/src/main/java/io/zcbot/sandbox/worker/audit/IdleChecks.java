@@ -28,7 +28,9 @@ record IdleChecks(FoldContext context, UserId user, Home home, LongPredicate may
       UsageWindow.Use last = before == null ? session.lastUse() : before;
       long from =
           end.lastActiveAt() == null ? last.time() : Math.max(last.time(), end.lastActiveAt());
-      judgeTooLate(session, from, end.at(), last.position(), end.position());
+      // A worker reaps no sandbox as idle while a command runs in it.
+      boolean isTold = end.reason() == Reaped.Reason.IDLE && end.lastActiveAt() != null;
+      judgeTooLate(session, from, end.at(), isTold, last.position(), end.position());
     }
   }
 
@@ -37,7 +39,7 @@ record IdleChecks(FoldContext context, UserId user, Home home, LongPredicate may
       return;
     }
     UsageWindow.Use last = session.lastUse();
-    judgeTooLate(session, last.time(), end, last.position());
+    judgeTooLate(session, last.time(), end, false, last.position());
   }
 
   /** Otherwise only its end tells when a sandbox was used last. */
@@ -77,36 +79,61 @@ record IdleChecks(FoldContext context, UserId user, Home home, LongPredicate may
     };
   }
 
+  /**
+   * Judges whether a sandbox was idle for too long.
+   *
+   * @param isTold whether the worker itself says since when it was idle; else this is counted only
+   *     while the log has every use, since retention may have cut commands long before activity
+   */
   private void judgeTooLate(
-      TrackedSession session, long from, long to, RecordPosition... evidence) {
-    Rules rules = context.rules();
-    TrackedSession.Gap gap = isEachUseRecorded() ? session.gap() : null;
-    long idle = rules.agedBetween(Math.max(from, session.busyUntil()), to);
+      TrackedSession session, long from, long to, boolean isTold, RecordPosition... evidence) {
     if (mayBeRunning.test(to)) {
       return; // the last command is not answered yet
     }
-    if (idle > rules.longestIdle(session.idleTtl()) && areUsesKnown(evidence[0], from, to)) {
+    Rules rules = context.rules();
+    long counted = isTold ? from : Math.max(from, usesKnownSince(evidence[0]));
+    long idle = rules.agedBetween(Math.max(counted, session.busyUntil()), to);
+    if (idle > rules.longestIdle(session.idleTtl())
+        && (isTold || areExecsKnown(session, evidence[0], to))) {
       tooLate(session, idle, evidence);
-    } else if (gap != null
-        && gap.to().time() <= to
-        && areUsesKnown(gap.from().position(), gap.from().time(), gap.to().time())) {
-      tooLate(
-          session,
-          rules.agedBetween(gap.from().time(), gap.to().time()),
-          gap.from().position(),
-          gap.to().position());
+    } else if (isEachUseRecorded()) {
+      judgeGap(session, to);
     }
   }
 
+  private void judgeGap(TrackedSession session, long until) {
+    TrackedSession.Gap gap = session.gapUntil(until);
+    if (gap == null) {
+      return;
+    }
+    long from = gap.from().time();
+    long to = gap.to().time();
+    RecordPosition near = gap.from().position();
+    if (from >= usesKnownSince(near) && areExecsKnown(session, near, to)) {
+      tooLate(session, context.rules().agedBetween(from, to), near, gap.to().position());
+    }
+  }
+
+  /** Since when the log has every use, apart from commands that have not ended. */
+  private long usesKnownSince(RecordPosition near) {
+    long withoutCommands =
+        Math.max(home.knownSince(Topic.ACTIVITY, near), home.knownSince(Topic.READY, near));
+    return Math.max(withoutCommands, home.knownSince(Topic.EXITED, near));
+  }
+
   /**
-   * Whether the log has every use in a time: retention may have cut commands long before activity.
-   * One that still ran at the end of the time shows only in its exec.
+   * Whether the log has the exec of each command that may still run at a time. None runs that was
+   * due before, or that can't have waited for the sandbox to begin.
    */
-  private boolean areUsesKnown(RecordPosition near, long from, long to) {
-    return home.isKnown(Topic.ACTIVITY, near, from)
-        && home.isKnown(Topic.READY, near, from)
-        && home.isKnown(Topic.EXITED, near, from)
-        && home.isKnown(Topic.EXEC, near, to - context.rules().longestCommand());
+  private boolean areExecsKnown(TrackedSession session, RecordPosition near, long time) {
+    Rules rules = context.rules();
+    TrackedSession.Announced start = session.start();
+    long due = time - rules.longestCommand();
+    long first =
+        start != null && start.isBeginning()
+            ? Math.max(due, start.time() - rules.longestWait())
+            : due;
+    return home.isKnown(Topic.EXEC, near, first);
   }
 
   private void tooLate(TrackedSession session, long idle, RecordPosition... evidence) {

@@ -114,7 +114,12 @@ public record Rules(
 
   /** The longest time from the record of an exec until its answer is due, in milliseconds. */
   long longestCommand() {
-    return answerDue(0, Long.MAX_VALUE) + maxTimeout.plus(COMMAND_END).toMillis();
+    return longestWait() + maxTimeout.plus(COMMAND_END).toMillis();
+  }
+
+  /** The longest time that an ensure or an exec waits for its sandbox, in milliseconds. */
+  long longestWait() {
+    return answerDue(0, Long.MAX_VALUE);
   }
 
   /** The time by which an ensure must be answered, in milliseconds since 1970 (I2). */

@@ -25,6 +25,7 @@ final class TrackedSession {
   private @Nullable Announced lastReady;
   private @Nullable End end;
   private @Nullable Gap gap;
+  private @Nullable Gap earlierGap;
   private long busyUntil = Long.MIN_VALUE;
   private @Nullable Announced successor;
   private int ensures;
@@ -37,6 +38,11 @@ final class TrackedSession {
 
   /** A ready event that names the container. */
   record Announced(long time, Ready.Outcome outcome, RecordPosition position) {
+    /** Whether the user got the container only now. */
+    boolean isBeginning() {
+      return outcome != Ready.Outcome.REUSED;
+    }
+
     /** Whether this came first: by offset in the same partition, else by time. */
     boolean isBefore(Announced other) {
       return position.isComparableTo(other.position)
@@ -98,11 +104,13 @@ final class TrackedSession {
   }
 
   /**
-   * The last time that it was idle for too long but was used again; null if never. Retention, which
-   * makes earlier ones up, is the least likely to have made it up.
+   * The last time that it was idle for too long but was used again, until a time; null if never.
+   * Retention, which makes earlier ones up, is the least likely to have made it up. The last two
+   * are remembered, because one may end with a use after the session's end.
    */
-  @Nullable Gap gap() {
-    return gap;
+  @Nullable Gap gapUntil(long time) {
+    Gap last = gap == null || gap.to().time() <= time ? gap : earlierGap;
+    return last == null || last.to().time() <= time ? last : null;
   }
 
   /**
@@ -186,6 +194,7 @@ final class TrackedSession {
   private void use(long time, RecordPosition position) {
     UsageWindow.Use last = uses.last();
     if (rules.agedBetween(Math.max(last.time(), busyUntil), time) > rules.longestIdle(idleTtl)) {
+      earlierGap = gap;
       gap = new Gap(last, new UsageWindow.Use(time, position));
     }
     uses.add(time, position);

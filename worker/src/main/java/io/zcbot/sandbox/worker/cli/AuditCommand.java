@@ -132,7 +132,7 @@ final class AuditCommand implements Callable<Integer> {
   private long replayTopics(WorkerConfig config, boolean supposes)
       throws CommandException, InterruptedException {
     try (KafkaLog log = LogOptions.log(config.kafka());
-        LogSource source = wanted.open(log)) {
+        LogSource source = wanted.open(log, context.console().err())) {
       try {
         return replay(source, config, supposes);
       } catch (KafkaException e) {

@@ -52,7 +52,7 @@ final class ExportCommand implements Callable<Integer> {
   @Override
   public Integer call() throws CommandException, InterruptedException {
     try (KafkaLog log = LogOptions.log(context.config().kafka());
-        LogSource source = wanted.open(log)) {
+        LogSource source = wanted.open(log, context.console().err())) {
       try {
         long records = export(source);
         if (output != null) {

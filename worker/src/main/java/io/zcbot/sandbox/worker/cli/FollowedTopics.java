@@ -21,12 +21,17 @@ import org.apache.kafka.common.errors.TimeoutException;
 
 /**
  * The topics that a consumer reads, as they grow. A poll tells neither of brokers that are away nor
- * of new partitions: this asks for both.
+ * of new partitions: this asks for both. The consumer knows of new partitions once it renewed its
+ * metadata ({@code metadata.max.age.ms}, 5 minutes by default).
  */
 final class FollowedTopics {
   private static final Duration POLL = Duration.ofMillis(500);
   private static final Duration ASK_EVERY = Duration.ofSeconds(5);
-  private static final Duration ANSWER = Duration.ofSeconds(8);
+
+  /** Each question without an answer holds up the records of partitions that have a leader. */
+  private static final Duration ASK_AGAIN = Duration.ofSeconds(30);
+
+  private static final Duration ANSWER = Duration.ofSeconds(2);
 
   private final Consumer<byte[], byte[]> consumer;
   private final Set<String> topics;
@@ -53,7 +58,8 @@ final class FollowedTopics {
 
   /** Polls a batch and sorts it by time, because topics are fetched concurrently. */
   List<ConsumerRecord<byte[], byte[]>> next() {
-    if (nanos.getAsLong() - asked >= ASK_EVERY.toNanos()) {
+    Duration every = isAway ? ASK_AGAIN : ASK_EVERY;
+    if (nanos.getAsLong() - asked >= every.toNanos()) {
       ask();
       asked = nanos.getAsLong();
     }
@@ -74,8 +80,8 @@ final class FollowedTopics {
     } catch (TimeoutException _) {
       if (!isAway) {
         err.println(
-            "Kafka does not answer, or not for all partitions; what was published is printed once"
-                + " it does");
+            "Kafka does not answer, or not for all partitions; what was published there is printed"
+                + " once it does");
       }
       isAway = true;
     }

@@ -74,18 +74,22 @@ final class LogOptions {
     return new KafkaLog(config.withProperties(properties));
   }
 
-  /** Opens all topics, from the first selected record to their present ends. */
-  LogSource open(KafkaLog log) throws CommandException, InterruptedException {
-    return open(log, selection());
+  /**
+   * Opens all topics, from the first selected record to their present ends.
+   *
+   * @param notes is told if the clock that judges them is this machine's
+   */
+  LogSource open(KafkaLog log, PrintWriter notes) throws CommandException, InterruptedException {
+    return open(log, selection(), notes);
   }
 
-  static LogSource open(KafkaLog log, Selection selection)
+  static LogSource open(KafkaLog log, Selection selection, PrintWriter notes)
       throws CommandException, InterruptedException {
     String prefix = log.config().topicPrefix();
     Instant now;
     Map<Topic, Instant> kept;
     try (Admin admin = log.admin("read the topics")) {
-      now = now(admin);
+      now = now(admin, notes);
       kept = Retention.kept(admin, prefix, now, Topic.history());
     }
     Instant from = selection.from();
@@ -100,13 +104,21 @@ final class LogOptions {
   }
 
   /** The time by the clocks that date the records; by this machine's if they are not told. */
-  private static Instant now(Admin admin) throws InterruptedException {
+  static Instant now(Admin admin, PrintWriter notes) throws InterruptedException {
+    String problem = "it reports none";
     try {
       Instant theirs = BrokerClock.time(admin);
-      return theirs == null ? Instant.now() : theirs;
-    } catch (ExecutionException _) {
-      return Instant.now(); // not permitted
+      if (theirs != null) {
+        return theirs;
+      }
+    } catch (ExecutionException e) {
+      problem = String.valueOf(e.getCause());
     }
+    notes.println(
+        "noted: Kafka did not tell its time ("
+            + EventText.plain(problem)
+            + "), so the log ends at the time of this machine's clock");
+    return Instant.now();
   }
 
   /** Prints which export files may lack their end. */

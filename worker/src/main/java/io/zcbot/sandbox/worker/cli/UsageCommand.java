@@ -120,7 +120,7 @@ final class UsageCommand implements Callable<Integer> {
   private int ofTopics(WorkerConfig config)
       throws CommandException, IOException, InterruptedException {
     try (KafkaLog log = LogOptions.log(config.kafka());
-        LogSource source = LogOptions.open(log, selection())) {
+        LogSource source = LogOptions.open(log, selection(), context.console().err())) {
       try {
         return report(source, config);
       } catch (KafkaException e) {
@@ -163,8 +163,7 @@ final class UsageCommand implements Callable<Integer> {
       throws CommandException, IOException, InterruptedException {
     ReplayProgress progress = new ReplayProgress(context.console());
     try (UsageSums sums = new UsageSums(SUMS_IN_MEMORY)) {
-      Instant before = to == null ? Instant.now() : to;
-      UsageFold fold = new UsageFold(by, from, before, source::end, sums);
+      UsageFold fold = new UsageFold(by, from, before(source), source::end, sums);
       UsageProof proof = new UsageProof(from);
       Consumer<Observation> found = fold::found;
       Summary summary;
@@ -182,6 +181,16 @@ final class UsageCommand implements Callable<Integer> {
       context.console().err().flush();
       return proof.unproved().isEmpty() ? ExitCode.OK : ExitCode.FAILED;
     }
+  }
+
+  /** The log ends by the brokers' clocks, and this machine's clock may be behind them. */
+  private Instant before(LogSource source) {
+    if (to != null) {
+      return to;
+    }
+    Instant now = Instant.now();
+    Instant end = source.end();
+    return end.isBefore(now) ? now : end;
   }
 
   private UsageReport report() {

@@ -120,13 +120,15 @@ class AuditFoldTest extends OneUsersLog {
     assertThat(checksSince(Topic.FAILED, -5, 900)).containsExactly(Check.I2, Check.I4, Check.I6);
     assertThat(checksSince(Topic.REAPED, 150, 900)).containsExactly(Check.I2, Check.I6);
     assertThat(checksSince(Topic.REAPED, 250, 900)).containsExactly(Check.I2);
-    assertThat(checksSince(Topic.ACTIVITY, 250, 900)).containsExactly(Check.I2, Check.I4);
-    assertThat(checksSince(Topic.EXITED, 250, 900)).containsExactly(Check.I2, Check.I4);
-    assertThat(checksSince(Topic.EXITED, 150, 900)).containsExactly(Check.I2, Check.I4, Check.I6);
-    assertThat(checksSince(Topic.READY, 250, 900)).containsExactly(Check.I4);
-    double longest = Rules.DEFAULT.longestCommand() / 1000.0;
-    assertThat(checksSince(Topic.EXEC, 900 - longest, 900)).containsExactly(Check.I2, Check.I4);
-    assertThat(checksSince(Topic.EXEC, 897 - longest, 900))
+    double late = 900 - LONGEST_IDLE - 2;
+    assertThat(checksSince(Topic.ACTIVITY, late, 900)).containsExactly(Check.I2, Check.I4);
+    assertThat(checksSince(Topic.EXITED, late, 900)).containsExactly(Check.I2, Check.I4);
+    assertThat(checksSince(Topic.EXITED, late - 1, 900))
+        .containsExactly(Check.I2, Check.I4, Check.I6);
+    assertThat(checksSince(Topic.READY, late, 900)).containsExactly(Check.I4);
+    double first = 200 - Rules.DEFAULT.longestWait() / 1000.0;
+    assertThat(checksSince(Topic.EXEC, first, 900)).containsExactly(Check.I2, Check.I4);
+    assertThat(checksSince(Topic.EXEC, first - 3, 900))
         .containsExactly(Check.I2, Check.I4, Check.I6);
   }
 

@@ -6,7 +6,9 @@ package io.zcbot.sandbox.worker.audit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.time.Duration;
@@ -133,6 +135,70 @@ class IdleRuleTest extends OneUsersLog {
     Violation violation = audit(1_000).violations().getFirst();
     assertThat(violation.check()).isEqualTo(Check.I6);
     assertThat(violation.evidence()).containsExactly(ready.position, use.position);
+  }
+
+  /** Kafka was away when it was reaped, so a use was read that came after its end. */
+  @Test
+  void i6AUseAfterTheEndHidesNoGapBeforeIt() {
+    TestLog.Entry ready = ready(0, "e1", "c1", "w1");
+    TestLog.Entry use = activity(LONGEST_IDLE + 1, "a1");
+    activity(2 * (LONGEST_IDLE + 1), "a2");
+    reaped(700, LONGEST_IDLE + 1 + TTL, "c1", "w1", Reaped.Reason.IDLE, null);
+    assertThat(audit(1_000).violations())
+        .singleElement()
+        .satisfies(
+            v -> {
+              assertThat(v.check()).isEqualTo(Check.I6);
+              assertThat(v.evidence()).containsExactly(ready.position, use.position);
+            });
+  }
+
+  /** As where topics of commands are kept for an hour. */
+  @Test
+  void i6IsCountedWhileEachUseIsKnown() {
+    ready(0, "e1", "c1", "w1");
+    for (Topic cut : List.of(Topic.ACTIVITY, Topic.READY, Topic.EXITED)) {
+      assertThat(checksSince(cut, 7_200, 7_202 + LONGEST_IDLE)).isEmpty();
+      assertThat(checksSince(cut, 7_200, 7_202.002 + LONGEST_IDLE)).containsExactly(Check.I6);
+    }
+  }
+
+  @Test
+  void i6NeedsNoLogIfTheWorkerSaysWhenAnIdleSandboxWasUsedLast() {
+    ready(0, "e1", "c1", "w1");
+    TestLog.Entry end = reaped(900, 900, "c1", "w1", Reaped.Reason.IDLE, 500.0);
+    for (Topic cut : List.of(Topic.ACTIVITY, Topic.READY, Topic.EXITED, Topic.EXEC)) {
+      assertThat(checksSince(cut, 890, 1_000)).as("%s", cut).containsExactly(Check.I6);
+    }
+    log.entries.remove(end);
+    reaped(900, 900, "c1", "w1", Reaped.Reason.DIED, 500.0);
+    assertThat(checksSince(Topic.EXEC, 890, 1_000)).as("a command may have run").isEmpty();
+    log.entries.removeLast();
+    reaped(900, "c1", "w1", Reaped.Reason.IDLE);
+    assertThat(checksSince(Topic.EXEC, 890, 1_000)).as("last use not told").isEmpty();
+  }
+
+  /** A command of before may still run in a sandbox that was there before. */
+  @Test
+  void i6ExecsOfLongBeforeASandboxDoNotMatter() {
+    TestLog.Entry ready = ready(0, "e1", "c1", "w1");
+    double first = -Rules.DEFAULT.longestWait() / 1000.0;
+    assertThat(checksSince(Topic.EXEC, first, 1_000)).isEmpty();
+    assertThat(checksSince(Topic.EXEC, first - 3, 1_000)).containsExactly(Check.I6);
+    Ready created = (Ready) ready.event;
+    ready.event =
+        new Ready(
+            created.eventId(),
+            created.userId(),
+            created.ensureId(),
+            created.readyAt(),
+            created.container(),
+            Ready.Outcome.REUSED,
+            created.environment(),
+            created.tookMs());
+    assertThat(checksSince(Topic.EXEC, first - 3, 1_000)).isEmpty();
+    double longest = Rules.DEFAULT.longestCommand() / 1000.0;
+    assertThat(checksSince(Topic.EXEC, 997 - longest, 1_000)).containsExactly(Check.I6);
   }
 
   @Test

@@ -29,8 +29,9 @@ class FollowedTopicsTest {
   private long now = 1_000;
 
   /** Brokers that may be away: then a poll returns nothing, and a question gets no answer. */
-  private static final class Brokers extends MockConsumer<byte[], byte[]> {
+  private final class Brokers extends MockConsumer<byte[], byte[]> {
     boolean areAway;
+    private Duration waited = Duration.ZERO;
 
     Brokers() {
       super("earliest");
@@ -57,11 +58,13 @@ class FollowedTopicsTest {
 
     @Override
     public synchronized Map<TopicPartition, Long> endOffsets(
-        Collection<TopicPartition> partitions) {
+        Collection<TopicPartition> partitions, Duration timeout) {
       if (areAway) {
+        waited = waited.plus(timeout);
+        pass(timeout);
         throw new TimeoutException("nobody answers");
       }
-      return super.endOffsets(partitions);
+      return super.endOffsets(partitions, timeout);
     }
   }
 
@@ -88,7 +91,7 @@ class FollowedTopicsTest {
     assertThat(topics.next()).isEmpty();
     assertThat(err.toString()).isEmpty();
     for (int i = 0; i < 3; i++) {
-      pass(Duration.ofSeconds(5));
+      pass(Duration.ofSeconds(30));
       assertThat(topics.next()).isEmpty();
     }
     assertThat(err.toString().lines())
@@ -97,9 +100,22 @@ class FollowedTopicsTest {
         .startsWith("Kafka does not answer");
     brokers.areAway = false;
     brokers.publish(0, 0);
-    pass(Duration.ofSeconds(5));
+    pass(Duration.ofSeconds(30));
     assertThat(topics.next()).hasSize(1);
     assertThat(err.toString().lines()).hasSize(2).last().isEqualTo("Kafka answers again");
+  }
+
+  /** The question asks for all partitions, and is not answered while one has no leader. */
+  @Test
+  void aPartitionWithoutALeaderHoldsUpTheOthersLittle() {
+    FollowedTopics topics = followed();
+    brokers.areAway = true;
+    for (int i = 0; i < 300; i++) {
+      brokers.publish(0, i);
+      assertThat(topics.next()).hasSize(1);
+      pass(Duration.ofSeconds(1));
+    }
+    assertThat(brokers.waited).isBetween(Duration.ofSeconds(10), Duration.ofSeconds(25));
   }
 
   @Test

@@ -209,6 +209,20 @@ class UsageCommandTest {
     assertThat(err.toString()).isEmpty();
   }
 
+  /** The brokers' clocks date the records, and the end that the report names. */
+  @Test
+  void theSumsReachTheEndOfALogThatIsAheadOfThisMachinesClock() throws Exception {
+    double now = Duration.between(NOON, Instant.now()).toSeconds();
+    long end = at(now + 360).toEpochMilli();
+    log.add("{\"format\":\"sandbox-export-1\",\"end\":%d}".formatted(end));
+    ready(ONE, now + 120, "c1", Ready.Outcome.CREATED);
+    reaped(ONE, now + 240, "c1");
+    ready(ONE, now + 300, "c2", Ready.Outcome.CREATED);
+    assertThat(sandbox("usage", "--json", "--input", log.in(dir))).as("%s", out).isZero();
+    assertThat(total().path("to").asText()).isEqualTo(Instant.ofEpochMilli(end).toString());
+    assertThat(total().path("sandbox_seconds").decimalValue()).isEqualByComparingTo("180");
+  }
+
   @Test
   void processorTimesThatNoCommandCanHaveAddUp() throws Exception {
     ready(ONE, 0, "c1", Ready.Outcome.CREATED);

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.within;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.Ensure;
@@ -30,6 +31,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
@@ -37,6 +39,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.GroupListing;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -45,6 +49,8 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -291,6 +297,8 @@ class AuditIT {
             .getKey()
             .partition();
     // The topics are cut at different places, as segments are.
+    limitSize(Topic.REAPED);
+    limitSize(Topic.READY);
     delete(Topic.REAPED, partition, 2);
     delete(Topic.READY, partition, 1);
     assertThat(sandbox("audit")).isZero();
@@ -367,6 +375,21 @@ class AuditIT {
     assertThat(err)
         .contains("the brokers deleted records of " + topic + "-0 before they were read");
     assertThat(out).contains("\"offset\":0,").doesNotContain("\"complete\"");
+  }
+
+  /** The size is far from being reached, but the age no longer tells what is deleted. */
+  private void limitSize(Topic topic) throws Exception {
+    ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic.named(prefix));
+    ConfigEntry size = new ConfigEntry(TopicConfig.RETENTION_BYTES_CONFIG, "1000000000");
+    AlterConfigOp set = new AlterConfigOp(size, AlterConfigOp.OpType.SET);
+    admin.incrementalAlterConfigs(Map.of(resource, List.of(set))).all().get();
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .untilAsserted(
+            () ->
+                assertThat(admin.describeConfigs(List.of(resource)).all().get().get(resource))
+                    .extracting(config -> config.get(size.name()).value())
+                    .isEqualTo(size.value()));
   }
 
   private void delete(Topic topic, int partition, long before) throws Exception {

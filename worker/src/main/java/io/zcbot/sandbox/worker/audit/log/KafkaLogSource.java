@@ -189,17 +189,17 @@ public final class KafkaLogSource implements LogSource {
     }
   }
 
-  /** What a partition has lost that has no record left is older than what its topic has kept. */
   private void noteAllCut(PartitionStream stream) {
-    Instant since = kept.get(stream.topic);
-    noteCut(stream, (since != null && since.isBefore(end) ? since : end).toEpochMilli());
+    noteCut(stream, end.toEpochMilli());
   }
 
-  /** A partition is known since its first record. */
-  private void noteCut(PartitionStream stream, long time) {
+  /** What a partition has lost is older than its first record, and than what its topic keeps. */
+  private void noteCut(PartitionStream stream, long first) {
     if (stream.isCut) {
       stream.isCut = false;
-      coverage.cut(stream.topic, stream.partition.partition(), time);
+      Instant since = kept.get(stream.topic);
+      long known = since == null ? first : Math.min(first, since.toEpochMilli());
+      coverage.cut(stream.topic, stream.partition.partition(), known);
     }
   }
 
@@ -247,9 +247,9 @@ public final class KafkaLogSource implements LogSource {
   }
 
   /**
-   * Where a partition doesn't begin at offset 0, its first record tells how far back it reaches.
-   * One that has none left, although it had some, is known for as long as its topic keeps records,
-   * or if nobody knows how long that is, since the end.
+   * Where a partition doesn't begin at offset 0, its first record tells how far back it reaches, or
+   * if it has none left, the end. It is known at least for as long as its topic keeps records, if
+   * somebody knows how long that is.
    */
   @Override
   public Coverage coverage() {

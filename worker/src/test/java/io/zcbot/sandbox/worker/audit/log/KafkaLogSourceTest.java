@@ -179,6 +179,25 @@ class KafkaLogSourceTest {
     }
   }
 
+  /** Its first record may be new, if records are rare. */
+  @Test
+  void aPartitionThatBeginsLateIsKnownAtLeastForAsLongAsItsTopicKeepsRecords() {
+    List<LogRecord> left =
+        new Histories(10, 6, 2, 2, 7_200_000)
+            .records().stream().filter(r -> r.raw().offset() >= 5).toList();
+    Instant before = Instant.ofEpochMilli(Histories.START).minus(Duration.ofDays(1));
+    Instant now = Instant.ofEpochMilli(Histories.START).plus(Duration.ofDays(1));
+    Map<Topic, Instant> kept = Map.of(Topic.READY, before, Topic.REAPED, now);
+    Broker broker = new Broker(left).open();
+    try (KafkaLogSource source = new KafkaLogSource(broker, "sandbox.", Selection.ALL, kept, now)) {
+      broker.deliver();
+      assertThat(source.coverage().of(Topic.READY, 0)).isEqualTo(before.toEpochMilli());
+      assertThat(source.coverage().of(Topic.REAPED, 0))
+          .as("kept for longer than it has to be")
+          .isBetween(Histories.START, now.toEpochMilli() - 1);
+    }
+  }
+
   /** The clock of the machine that reads it may be ahead of theirs. */
   @Test
   void theLogEndsNowByTheClockOfTheBrokers() {

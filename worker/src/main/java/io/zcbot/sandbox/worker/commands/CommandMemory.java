@@ -16,7 +16,10 @@ package io.zcbot.sandbox.worker.commands;
 record CommandMemory(
     MemoryBudget outputs, MemoryBudget streams, MemoryBudget inputs, MemoryBudget laterInputs) {
   /** While an answer waits for a place in the producer, its JSON takes four thirds of this. */
-  private static final int OUTPUT_BYTES = 7 * 1024 * 1024;
+  private static final int OUTPUT_BYTES = 12 * 1024 * 1024;
+
+  /** For eight commands with the longest answers, so that one user's do not wait for each other. */
+  private static final int OUTPUT_BYTES_OF_USER = 4 * 1024 * 1024;
 
   /** As much as may be on its way at once, in records that may be a third longer. */
   private static final int STREAM_BYTES = 3 * 1024 * 1024;
@@ -26,7 +29,7 @@ record CommandMemory(
 
   CommandMemory() {
     this(
-        new MemoryBudget(OUTPUT_BYTES),
+        new MemoryBudget(OUTPUT_BYTES, OUTPUT_BYTES_OF_USER),
         new MemoryBudget(STREAM_BYTES),
         new MemoryBudget(INPUT_BYTES),
         new MemoryBudget(LATER_INPUT_BYTES));

@@ -24,7 +24,7 @@ final class ForwardedInputs {
    */
   private static final int MAX_SOURCES = 12;
 
-  private final Map<Source, Long> taken = Recent.map(MAX_SOURCES);
+  private final Map<Source, Long> taken = Recent.mapByUse(MAX_SOURCES);
 
   private record Source(int partition, boolean isOfStream, @Nullable CommandSignal signal) {
     static Source of(ReadInput input, Origin from) {

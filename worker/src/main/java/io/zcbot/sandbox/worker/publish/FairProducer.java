@@ -94,9 +94,15 @@ final class FairProducer {
   Future<RecordMetadata> sendInTurn(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
     fence.pass(); // it may wait for the group for long: not with a place
-    Place place = placeFor(record);
+    Place place = placeFor(record, sizeOf(record), all, OF_ALL);
     place.pass(fence);
     return place.send(record, (_, _) -> {});
+  }
+
+  /** As {@link #sendInTurn}, for streamed output. */
+  Future<RecordMetadata> sendStreamedInTurn(ProducerRecord<byte[], byte[]> record, Fence fence)
+      throws FencedException, InterruptedException {
+    return placeForStreamed(record, fence).send(record, (_, _) -> {});
   }
 
   /**
@@ -106,7 +112,7 @@ final class FairProducer {
    */
   CompletableFuture<Void> sendOnceInTurn(
       ProducerRecord<byte[], byte[]> record, BooleanSupplier isVain) throws InterruptedException {
-    return once(record, placeFor(record), isVain);
+    return once(record, placeFor(record, sizeOf(record), all, OF_ALL), isVain);
   }
 
   /**
@@ -116,10 +122,16 @@ final class FairProducer {
   CompletableFuture<Void> sendStreamed(
       ProducerRecord<byte[], byte[]> record, Fence fence, BooleanSupplier isVain)
       throws FencedException, InterruptedException {
+    return once(record, placeForStreamed(record, fence), isVain);
+  }
+
+  private Place placeForStreamed(ProducerRecord<byte[], byte[]> record, Fence fence)
+      throws FencedException, InterruptedException {
     fence.pass(); // as for an answer
-    Place place = placeFor(record, streams, OF_STREAMS);
+    // Each may take a batch of its own.
+    Place place = placeFor(record, Math.max(SMALL, sizeOf(record)), streams, OF_STREAMS);
     place.pass(fence);
-    return once(record, place, isVain);
+    return place;
   }
 
   private static CompletableFuture<Void> once(
@@ -163,18 +175,14 @@ final class FairProducer {
     return sent;
   }
 
-  private Place placeFor(ProducerRecord<byte[], byte[]> record) throws InterruptedException {
-    return placeFor(record, all, OF_ALL);
-  }
-
   /**
    * Waits for a place. Those before it in the same partition come first, then those of other
    * partitions that fail as well, if it fails, and then all.
    */
-  private Place placeFor(ProducerRecord<byte[], byte[]> record, Semaphore ofAll, int most)
+  private Place placeFor(ProducerRecord<byte[], byte[]> record, int size, Semaphore ofAll, int most)
       throws InterruptedException {
     Share share = shares.computeIfAbsent(partitionOf(record), _ -> new Share());
-    Place place = new Place(share, sizeOf(record));
+    Place place = new Place(share, size);
     try {
       place.take(share.own, OF_PARTITION);
       if (share.isFailing) {

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.CloudEvents;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
@@ -131,7 +132,8 @@ public final class Publisher
   public void publish(SandboxEvent event, Fence fence)
       throws FencedException, InterruptedException {
     Trace.answered(event);
-    send(record(event), fence);
+    boolean isStreamed = event instanceof Output;
+    send(record(event), fence, isStreamed ? producer::sendStreamedInTurn : producer::send);
   }
 
   @Override
@@ -202,7 +204,6 @@ public final class Publisher
         nameOf(event.topic()), null, codec.key(event), codec.encode(event), headersOf(event));
   }
 
-  /** The headers of an event: CloudEvents and trace. */
   Headers headersOf(SandboxEvent event) {
     Headers headers = new RecordHeaders();
     CloudEvents.headers(event, source)

@@ -130,7 +130,16 @@ class InlineOutputTest {
             .map(user -> budget.of(World.user(user)).tryTake(Integer.MAX_VALUE))
             .sum();
     int json = Base64.getEncoder().encode(new byte[kept]).length;
-    assertThat(kept + json).isBetween(16 << 20, 17 << 20);
+    assertThat(kept + json).isBetween(27 << 20, 29 << 20);
+  }
+
+  @Test
+  void theCommandsOfOneUserDoNotWaitForEachOther() {
+    MemoryBudget.Share share = new CommandMemory().outputs().of(World.user(1));
+    int ofAnswer = 512 << 10;
+    for (int taken = 0; taken < 8 * (ofAnswer - CommandOutput.WINDOW); taken += STEP) {
+      assertThat(share.tryTakeAll(STEP)).as("after %d bytes", taken).isTrue();
+    }
   }
 
   /** As of programs that fill what they may and then sleep. */

@@ -436,6 +436,22 @@ class FairProducerTest {
     assertAllDone(waiting);
   }
 
+  /** The producer takes a batch of 16 KiB for each that has no room in another's. */
+  @Test
+  void smallStreamedOutputThatIsTriedAgainLeavesRoomForWhatOthersWrite() throws Exception {
+    log.lose("sandbox.output", 0, 1, 2, 3, 4, 5, 6);
+    List<FutureTask<Void>> waiting =
+        IntStream.range(0, 400)
+            .mapToObj(i -> output(i % 7, 9 * 1024))
+            .map(output -> later(() -> publisher.publish(output, Fence.OPEN)))
+            .toList();
+    await().until(() -> log.count() > 200);
+    await().during(A_WHILE).until(() -> log.count() <= MOST / (16 * 1024));
+    assertPublished(smallAnswer(3));
+    log.bringBack();
+    assertAllDone(waiting);
+  }
+
   @Test
   void streamedOutputForAPartitionThatTakesNothingLeavesRoomForOther() throws Exception {
     log.lose("sandbox.output", 3);

@@ -188,6 +188,19 @@ class PlacementTest extends InACommandWorld {
   }
 
   @Test
+  void aSandboxThatDiesUnnoticedAfterALongOpeningIsReplaced() throws Exception {
+    Ready dead = world.ready(ANNA);
+    openingsTake(Duration.ofSeconds(6));
+    world.commandEngine.failOpens.set(1);
+    exec(Asked.of("a"));
+    assertThat(answer("a").reason()).isEqualTo(Reason.FAILED);
+    world.engine.die(dead.containerId(), 137);
+    run(Asked.of("b")).exit(0);
+    assertThat(answer("b").reason()).isEqualTo(Reason.EXITED);
+    assertReaped(dead);
+  }
+
+  @Test
   void theNextSandboxIsNotBlamedForTheOpeningsOfTheLast() throws Exception {
     Ready ready = world.ready(ANNA);
     openingsTake(Duration.ofSeconds(6));

@@ -14,24 +14,28 @@ import java.time.Duration;
  * Opens the channels to one container. An agent can stop or kill the runner in its sandbox, so that
  * every opening is slow, and the user's lane waits for each. So none begins until the one before is
  * as long ago as it took, whether or not it succeeded. One that failed because of the engine does
- * not count. Not thread-safe.
+ * not count. Not thread-safe, except for {@link #isResting}.
  */
 final class ChannelOpenings {
   /** A process that was suspended meanwhile would find that an opening took hours. */
-  private static final Duration LONGEST_REST = Duration.ofSeconds(10);
+  static final Duration LONGEST_REST = Duration.ofSeconds(10);
 
   private final CommandEngine engine;
   private final String containerId;
   private final Time time;
   private EngineException result = broken();
-  private long end;
-  private long rest;
+  private volatile long restsUntil;
 
   ChannelOpenings(CommandEngine engine, String containerId, Time time) {
     this.engine = engine;
     this.containerId = containerId;
     this.time = time;
-    this.end = time.nanos();
+    this.restsUntil = time.nanos();
+  }
+
+  /** Whether nobody may try it yet. */
+  boolean isResting() {
+    return restsUntil - time.nanos() > 0;
   }
 
   /**
@@ -40,7 +44,7 @@ final class ChannelOpenings {
    * @throws EngineException if it can't be opened, or nobody may try it yet
    */
   CommandChannel open() throws EngineException {
-    if (time.nanos() - end < rest) {
+    if (isResting()) {
       throw result;
     }
     long begin = time.nanos();
@@ -58,8 +62,8 @@ final class ChannelOpenings {
 
   private void ended(long begin, EngineException why) {
     result = why;
-    end = time.nanos();
-    rest = Math.min(end - begin, LONGEST_REST.toNanos());
+    long end = time.nanos();
+    restsUntil = end + Math.min(end - begin, LONGEST_REST.toNanos());
   }
 
   private static EngineException broken() {

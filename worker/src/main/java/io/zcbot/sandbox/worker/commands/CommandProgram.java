@@ -101,7 +101,8 @@ final class CommandProgram implements CommandObserver {
       running = open.start(request, this);
     } catch (EngineException e) { // nothing was started, so another try is safe
       log.info("the channel to the sandbox is opened again: {}", e.getMessage());
-      CommandChannel next = others.channel();
+      CommandChannel next = others.awaitChannel();
+      starts(); // that may have taken long
       channel = next;
       running = next.start(request, this);
     }

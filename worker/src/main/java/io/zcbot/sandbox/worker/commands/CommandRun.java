@@ -250,7 +250,7 @@ final class CommandRun implements Runnable {
     entry = entering;
     done.run();
     try {
-      CommandChannel channel = queue.channel();
+      CommandChannel channel = queue.awaitChannel();
       fence.pass(); // waiting for the log or the sandbox may have taken long
       if (isExpired()) {
         return Ending.expired();

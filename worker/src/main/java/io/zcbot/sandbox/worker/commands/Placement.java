@@ -77,7 +77,7 @@ final class Placement {
       if (closed == null) {
         return new Place.In(commands);
       }
-      if (!isOfTheDead(closed) || !loss.isDead(sandbox)) {
+      if (closed.kind() == EngineException.Kind.UNAVAILABLE || !loss.isDead(sandbox)) {
         return new Place.Nowhere(Ending.unstartable(closed));
       }
       log.info("{} is found dead: {}", sandbox.containerId(), closed.getMessage());
@@ -106,20 +106,5 @@ final class Placement {
     } catch (EngineException e) {
       return e;
     }
-  }
-
-  private static boolean isOfTheDead(EngineException why) {
-    return switch (why.kind()) {
-      case ABSENT, CONFLICT -> true;
-      case UNAVAILABLE,
-          TRANSIENT,
-          WORKSPACE,
-          CAPACITY,
-          IMAGE_MISSING,
-          REJECTED,
-          FIREWALL,
-          UNPROTECTED ->
-          false;
-    };
   }
 }

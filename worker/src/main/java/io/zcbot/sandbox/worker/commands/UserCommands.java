@@ -44,7 +44,7 @@ final class UserCommands {
   private volatile boolean gone;
 
   private final ReentrantLock opening = new ReentrantLock();
-  private final ChannelOpenings openings; // guarded by the lock
+  private final ChannelOpenings openings; // open() is guarded by the lock
   private volatile @Nullable CommandChannel channel;
 
   UserCommands(Sandbox sandbox, CommandEngine engine, CommandLimits limits, Time time) {
@@ -196,11 +196,25 @@ final class UserCommands {
   }
 
   /**
+   * Like {@link #channel}, but waits if it may not be opened yet. For the commands' own threads:
+   * the user's lane must not wait.
+   */
+  CommandChannel awaitChannel() throws EngineException, InterruptedException {
+    var _ = await(ChannelOpenings.LONGEST_REST, () -> gone || isOpen() || !openings.isResting());
+    return channel();
+  }
+
+  private boolean isOpen() {
+    CommandChannel open = channel;
+    return open != null && open.isOpen();
+  }
+
+  /**
    * Opens the channel if it is broken, which kills what the broken one left; false if that fails.
    */
   boolean reconnect() throws InterruptedException {
     try {
-      channel();
+      awaitChannel();
       return true;
     } catch (EngineException e) {
       log.warn("could not reach the commands of {}: {}", sandbox.containerId(), e.getMessage());

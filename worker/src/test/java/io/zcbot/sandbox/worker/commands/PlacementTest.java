@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.commands;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Exited.Reason;
 import io.zcbot.sandbox.events.Ready;
@@ -16,6 +17,7 @@ import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -124,13 +126,78 @@ class PlacementTest extends InACommandWorld {
     openingsTake(Duration.ofSeconds(6));
     run(Asked.of("a"));
     world.commandEngine.channel(ready.containerId()).close();
-    assertThat(answer("a").reason()).isEqualTo(Reason.LOST);
     exec(Asked.of("b"));
     assertThat(answer("b").reason()).isEqualTo(Reason.FAILED);
     assertThat(world.commandEngine.opens).hasValue(1);
-    world.advance(Duration.ofSeconds(6));
+    pass(Duration.ofSeconds(6));
+    assertThat(answer("a").reason()).isEqualTo(Reason.LOST);
     run(Asked.of("c")).exit(0);
     assertThat(answer("c").reason()).isEqualTo(Reason.EXITED);
+  }
+
+  /** Only the lane must not wait for the rest: it works for other users as well. */
+  @Test
+  void commandsWhoseChannelBreaksSoonAreKilledAndThoseThatWaitForThemRun() throws Exception {
+    Ready ready = world.ready(ANNA);
+    openingsTake(Duration.ofSeconds(6));
+    List<FakeCommandEngine.Command> running = new ArrayList<>();
+    for (int i = 0; i < CommandLimits.DEFAULT.perSandbox(); i++) {
+      running.add(run(Asked.of("r" + i)));
+    }
+    exec(Asked.of("w1"));
+    exec(Asked.of("w2"));
+    world.commandEngine.channel(ready.containerId()).close();
+    assertNothingIsAnsweredYet();
+    pass(Duration.ofSeconds(6));
+    for (FakeCommandEngine.Command each : running) {
+      assertThat(answer(each.program()).reason()).isEqualTo(Reason.LOST);
+      assertThat(each.over).as("nothing runs on unwatched").isTrue();
+    }
+    command("w1").exit(0);
+    command("w2").exit(0);
+    assertThat(answer("w1").reason()).isEqualTo(Reason.EXITED);
+    assertThat(answer("w2").reason()).isEqualTo(Reason.EXITED);
+    assertThat(world.commandEngine.opens).as("they share an opening").hasValue(2);
+  }
+
+  @Test
+  void aCommandWhoseChannelBreaksBeforeItsStartWaitsForTheNext() throws Exception {
+    Ready ready = world.ready(ANNA);
+    openingsTake(Duration.ofSeconds(6));
+    world.commandTable.log.drainPermits();
+    exec(Asked.of("a"));
+    world.commandEngine.channel(ready.containerId()).close();
+    world.commandTable.log.release(Integer.MAX_VALUE);
+    assertNothingIsAnsweredYet();
+    pass(Duration.ofSeconds(6));
+    command("a").exit(0);
+    assertThat(answer("a").reason()).isEqualTo(Reason.EXITED);
+  }
+
+  @Test
+  void aCommandWhoseChannelBreaksAtItsStartWaitsForTheNext() throws Exception {
+    world.ready(ANNA);
+    openingsTake(Duration.ofSeconds(6));
+    world.commandEngine.failStarts.set(1);
+    exec(Asked.of("a"));
+    assertNothingIsAnsweredYet();
+    pass(Duration.ofSeconds(6));
+    command("a").exit(0);
+    assertThat(answer("a").reason()).isEqualTo(Reason.EXITED);
+    assertThat(answer("a").tookMs()).as("it did not run while it waited").isZero();
+  }
+
+  @Test
+  void aSandboxThatDiesUnnoticedAfterALongOpeningIsReplaced() throws Exception {
+    Ready dead = world.ready(ANNA);
+    openingsTake(Duration.ofSeconds(6));
+    world.commandEngine.failOpens.set(1);
+    exec(Asked.of("a"));
+    assertThat(answer("a").reason()).isEqualTo(Reason.FAILED);
+    world.engine.die(dead.containerId(), 137);
+    run(Asked.of("b")).exit(0);
+    assertThat(answer("b").reason()).isEqualTo(Reason.EXITED);
+    assertReaped(dead);
   }
 
   @Test
@@ -142,6 +209,10 @@ class PlacementTest extends InACommandWorld {
     assertThat(answer("a").reason()).isEqualTo(Reason.FAILED);
     world.domain.commands().release(new Release("r", ANNA, Instant.EPOCH, null, null, null), fence);
     assertThat(run(Asked.of("b")).containerId).isNotEqualTo(ready.containerId());
+  }
+
+  private void assertNothingIsAnsweredYet() {
+    await().during(Duration.ofMillis(600)).until(() -> answers().isEmpty());
   }
 
   private void openingsTake(Duration time) {

@@ -114,7 +114,8 @@ final class Positions {
           .forEach(
               (partition, first) -> {
                 if (first != null) {
-                  consumer.seek(partition, Math.min(first.offset(), consumer.position(partition)));
+                  consumer.seek(
+                      partition, Math.min(first.offset(), consumer.position(partition, CALL)));
                 }
               });
       consumer.resume(times.keySet());

@@ -218,17 +218,25 @@ final class Publisher implements AutoCloseable {
   }
 
   private static SandboxException refused(String topic, @Nullable Throwable cause) {
-    Throwable root = cause;
-    while (root != null && root.getCause() != null) {
-      root = root.getCause();
-    }
     return new SandboxException(
         "could not publish to "
             + topic
             + ": "
-            + (root == null ? "unknown" : root.getMessage())
+            + reason(cause)
             + "; check the client's settings and permissions",
         cause);
+  }
+
+  /** The message of a failure, and what is at its root: Kafka's say little of it. */
+  private static String reason(@Nullable Throwable failure) {
+    if (failure == null) {
+      return "unknown";
+    }
+    Throwable root = failure;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return root == failure ? failure.getMessage() : failure.getMessage() + ": " + root;
   }
 
   @Override

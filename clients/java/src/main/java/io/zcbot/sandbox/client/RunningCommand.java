@@ -55,41 +55,39 @@ public final class RunningCommand implements AutoCloseable {
     this.isStdinOpen = command.isStdinOpen() && stdin == null;
     this.resources = resources;
     if (stdin != null) {
-      // It is never interrupted: that would close the caller's stream if it is a socket's. So it
-      // may
-      // wait for the stream long after the command's end, and must not keep the output.
-      Runnable pump = pump(stdin, input, deadline, new WeakReference<>(this));
+      Publisher publisher = connection.publisher();
+      Runnable kill = () -> CommandInput.kill(publisher, user, id);
+      Runnable pump = pump(stdin, input, deadline, kill, new WeakReference<>(transcript));
       Thread.ofVirtual().name("zcbot-client-stdin").start(pump);
     }
   }
 
+  /**
+   * Passes the caller's stream on. It may wait for it long after the command's end, so it does not
+   * keep the output. It is never interrupted: that would close the stream if it is a socket's.
+   */
   private static Runnable pump(
       InputStream stdin,
       CommandInput input,
       Deadline deadline,
-      WeakReference<RunningCommand> reference) {
+      Runnable kill,
+      WeakReference<Transcript> reference) {
     return () -> {
       try {
         input.pipe(stdin);
       } catch (Exception e) {
-        RunningCommand command = reference.get();
+        Transcript transcript = reference.get();
         // At the deadline, the error is that there was no answer.
-        if (command != null && !deadline.isOver()) {
-          command.failInput(e);
+        if (transcript != null && !transcript.isOver() && !deadline.isOver()) {
+          kill.run();
+          transcript.fail(
+              new SandboxException(
+                  "the command was killed, because its standard input could not be passed on: "
+                      + e.getMessage(),
+                  e));
         }
       }
     };
-  }
-
-  private void failInput(Exception e) {
-    if (!transcript.isOver()) {
-      CommandInput.kill(connection.publisher(), user, id);
-      transcript.fail(
-          new SandboxException(
-              "the command was killed, because its standard input could not be passed on: "
-                  + e.getMessage(),
-              e));
-    }
   }
 
   /** Returns the exec's {@code event_id}. */

@@ -17,15 +17,18 @@ final class Home {
 
   private final FoldContext context;
   private int partition = UNKNOWN;
+  private boolean isProven;
 
   Home(FoldContext context) {
     this.context = context;
   }
 
-  /** Notes a record of the user. */
+  /** Notes a record of the user. Anybody may claim that one was forwarded. */
   void read(LogRecord record) {
-    if (!record.topic().isInput() || record.isForwarded()) {
+    boolean isOfWorker = !record.topic().isInput();
+    if (isOfWorker || (!isProven && record.isForwarded())) {
       partition = record.position().partition();
+      isProven |= isOfWorker;
     }
   }
 

@@ -22,7 +22,8 @@ import org.apache.kafka.common.errors.TimeoutException;
 /**
  * The topics that a consumer reads, as they grow. A poll tells neither of brokers that are away nor
  * of new partitions: this asks for both. The consumer knows of new partitions once it renewed its
- * metadata ({@code metadata.max.age.ms}, 5 minutes by default).
+ * metadata ({@code metadata.max.age.ms}, 5 minutes by default), and begins them when all partitions
+ * have a leader.
  */
 final class FollowedTopics {
   private static final Duration POLL = Duration.ofMillis(500);

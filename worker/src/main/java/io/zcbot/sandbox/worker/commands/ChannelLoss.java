@@ -42,7 +42,10 @@ final class ChannelLoss {
     if (!runs(sandbox) || commands.awaitGone(NEWS) || !runs(sandbox)) {
       return Ending.sandboxGone();
     }
-    commands.reconnect(); // kills what the broken channel left running
+    // kills what the broken channel left running
+    if (!commands.reconnect() && commands.isGone()) {
+      return Ending.sandboxGone();
+    }
     return Ending.lost("the connection to the sandbox's commands broke: " + why);
   }
 
@@ -62,6 +65,9 @@ final class ChannelLoss {
   Ending unreported(UserCommands commands, Duration timeout) throws InterruptedException {
     if (commands.reconnect()) {
       return Ending.unreported(timeout, "it was killed");
+    }
+    if (commands.isGone()) {
+      return Ending.unreported(timeout, "the sandbox ended");
     }
     try {
       engine.ping();

@@ -14,11 +14,11 @@ import java.time.Duration;
  * Opens the channels to one container. An agent can stop or kill the runner in its sandbox, so that
  * every opening is slow, and the user's lane waits for each. So none begins until the one before is
  * as long ago as it took, whether or not it succeeded. One that failed because of the engine does
- * not count. Not thread-safe, except for {@link #isResting}.
+ * not count. Not thread-safe, except for {@link #rest} and {@link #isResting}.
  */
 final class ChannelOpenings {
   /** A process that was suspended meanwhile would find that an opening took hours. */
-  static final Duration LONGEST_REST = Duration.ofSeconds(10);
+  private static final Duration LONGEST_REST = Duration.ofSeconds(10);
 
   private final CommandEngine engine;
   private final String containerId;
@@ -33,9 +33,13 @@ final class ChannelOpenings {
     this.restsUntil = time.nanos();
   }
 
-  /** Whether nobody may try it yet. */
+  /** For how long nobody may try it yet; not positive if somebody may. */
+  Duration rest() {
+    return Duration.ofNanos(restsUntil - time.nanos());
+  }
+
   boolean isResting() {
-    return restsUntil - time.nanos() > 0;
+    return rest().isPositive();
   }
 
   /**

@@ -18,7 +18,9 @@ record CommandMemory(
   /** While an answer waits for a place in the producer, its JSON takes four thirds of this. */
   private static final int OUTPUT_BYTES = 12 * 1024 * 1024;
 
-  /** For eight commands with the longest answers, so that one user's do not wait for each other. */
+  /**
+   * So that eight commands with the longest answers, the default limit, don't wait for each other.
+   */
   private static final int OUTPUT_BYTES_OF_USER = 4 * 1024 * 1024;
 
   /** As much as may be on its way at once, in records that may be a third longer. */

@@ -101,8 +101,7 @@ final class CommandProgram implements CommandObserver {
       running = open.start(request, this);
     } catch (EngineException e) { // nothing was started, so another try is safe
       log.info("the channel to the sandbox is opened again: {}", e.getMessage());
-      CommandChannel next = others.awaitChannel();
-      starts(); // that may have taken long
+      CommandChannel next = others.channel(); // does not wait behind the fence
       channel = next;
       running = next.start(request, this);
     }

@@ -130,14 +130,14 @@ final class SandboxEnds {
 
   private void tryRelease(Release release) throws EngineException, InterruptedException {
     if (isExpired(release)) {
-      log.info("release {} expired; the sandbox stays", release.eventId());
+      log.debug("release {} expired; the sandbox stays", release.eventId());
       metrics.releaseExpired();
       return;
     }
     Sandbox sandbox = registry.get(release.userId());
     String meant = release.containerId();
     if (sandbox == null || (meant != null && !meant.equals(sandbox.containerId()))) {
-      log.info("there is no such sandbox to release");
+      log.debug("there is no such sandbox to release");
       return;
     }
     termination.end(TerminationTarget.of(sandbox, Reaped.Reason.REQUESTED));

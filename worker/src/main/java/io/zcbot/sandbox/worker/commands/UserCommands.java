@@ -200,7 +200,7 @@ final class UserCommands {
    * the user's lane must not wait.
    */
   CommandChannel awaitChannel() throws EngineException, InterruptedException {
-    var _ = await(ChannelOpenings.LONGEST_REST, () -> gone || isOpen() || !openings.isResting());
+    var _ = await(openings.rest(), () -> gone || isOpen() || !openings.isResting());
     return channel();
   }
 

@@ -31,7 +31,7 @@ class TrackedPartitions {
   /**
    * How many records of all partitions may be complete behind others that are not, once a partition
    * is at its own bound. They take 2 MB here. The commands among them stay known until they are
-   * committed, which has a bound as well (40,000, at which no further exec is read).
+   * committed, which has a bound as well (40,000 or 16 MiB, at which no further exec is read).
    */
   private static final int MAX_COMPLETE = 10_000;
 

@@ -93,6 +93,15 @@ class AnswerRuleTest extends OneUsersLog {
     assertThat(checks(auditSince(Topic.READY, 2, 50, 100))).containsExactly(Check.I2);
   }
 
+  /** Anybody may write its header, with another user's key and to any partition. */
+  @Test
+  void aForgedForwardedRecordDoesNotKeepI2FromBeingJudged() {
+    failed(0, "e0");
+    ensure(1, "e1");
+    activity(2, "a1").header("zcbot_forwarded", "0-0@" + ms(2)).partition = 1;
+    assertThat(checks(auditSince(Topic.READY, 1, 50, 100))).containsExactly(Check.I2);
+  }
+
   private static byte[] bytes(String text) {
     return text.getBytes(StandardCharsets.UTF_8);
   }

@@ -174,17 +174,26 @@ class PlacementTest extends InACommandWorld {
     assertThat(answer("a").reason()).isEqualTo(Reason.EXITED);
   }
 
+  /** It has passed its fence by then, and must not wait behind it. */
   @Test
-  void aCommandWhoseChannelBreaksAtItsStartWaitsForTheNext() throws Exception {
+  void aCommandWhoseChannelBreaksAtItsStartIsRefused() throws Exception {
     world.ready(ANNA);
     openingsTake(Duration.ofSeconds(6));
     world.commandEngine.failStarts.set(1);
     exec(Asked.of("a"));
+    assertThat(answer("a").reason()).isEqualTo(Reason.FAILED);
+    assertThat(answer("a").retryable()).isTrue();
+  }
+
+  @Test
+  void aCommandWhoseSandboxEndsWhileItsChannelMayNotBeOpenedEndsWithIt() throws Exception {
+    Ready ready = world.ready(ANNA);
+    openingsTake(Duration.ofSeconds(6));
+    run(Asked.of("a"));
+    world.commandEngine.channel(ready.containerId()).close();
     assertNothingIsAnsweredYet();
-    pass(Duration.ofSeconds(6));
-    command("a").exit(0);
-    assertThat(answer("a").reason()).isEqualTo(Reason.EXITED);
-    assertThat(answer("a").tookMs()).as("it did not run while it waited").isZero();
+    world.domain.commands().release(new Release("r", ANNA, Instant.EPOCH, null, null, null), fence);
+    assertThat(answer("a").reason()).isEqualTo(Reason.SANDBOX_GONE);
   }
 
   @Test

@@ -4,7 +4,9 @@
  */
 package io.zcbot.sandbox.worker.docker.command;
 
+import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
 
@@ -16,8 +18,8 @@ import org.jspecify.annotations.Nullable;
 final class Unsent {
   static final int MOST = 12 << 20;
 
-  /** A channel that the engine has not opened yet has a beginning of 16 KiB to send. */
-  private static final int LITTLE = 64 << 10;
+  /** More than eight commands of a runner that reads can have to be sent, 64 KiB of input each. */
+  private static final int LITTLE = 640 << 10;
 
   /** The bytes of channels that have some, in the order in which they last had none. */
   private final SequencedMap<RunnerChannel, Integer> waiting = new LinkedHashMap<>();
@@ -45,7 +47,7 @@ final class Unsent {
         waiting.entrySet().stream()
             .filter(channel -> channel.getValue() > LITTLE)
             .findFirst()
-            .orElseGet(waiting::firstEntry)
+            .orElseGet(() -> Collections.max(waiting.entrySet(), Map.Entry.comparingByValue()))
             .getKey();
     set(stalest, 0);
     return stalest;

@@ -47,7 +47,6 @@ record PackageUses(SortedSet<String> packages, SortedSet<String> libraries) {
           Map.entry("picocli", "picocli"),
           Map.entry("java.lang.foreign", "libc"),
           Map.entry("org.HdrHistogram", "HdrHistogram"),
-          Map.entry("com.sun.management", "JDK management"),
           Map.entry("com.sun.net.httpserver", "JDK HTTP server"),
           Map.entry("jdk.net", "JDK socket options"));
 

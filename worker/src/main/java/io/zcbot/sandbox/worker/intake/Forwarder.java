@@ -35,7 +35,8 @@ final class Forwarder implements AutoCloseable {
 
   private final Publication publication;
   private final DiversionTargets targets;
-  private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  private final ExecutorService threads =
+      Executors.newThreadPerTaskExecutor(task -> Threads.virtual("forwarder", task));
 
   /**
    * The records that wait behind others of their key. A key has an entry, maybe an empty one,

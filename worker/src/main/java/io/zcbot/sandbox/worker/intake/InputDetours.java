@@ -37,7 +37,8 @@ class InputDetours implements AutoCloseable {
   private final Places places;
   private final ReadingTurns turns;
   private final CountDownLatch closed = new CountDownLatch(1);
-  private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  private final ExecutorService threads =
+      Executors.newThreadPerTaskExecutor(task -> Threads.virtual("input-detour", task));
 
   /**
    * Starts without detours.

@@ -4,10 +4,9 @@
  */
 package io.zcbot.sandbox.worker.ops;
 
-import com.sun.management.HotSpotDiagnosticMXBean;
-import com.sun.management.HotSpotDiagnosticMXBean.ThreadDumpFormat;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -18,7 +17,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Writes a dump of all threads, including the virtual threads of users' lanes, to a file that only
- * the worker's user can read. Hosts without a JDK have no tool for that. Thread-safe.
+ * the worker's user can read. Hosts without a JDK have no tool for that, and the one of JDK 25
+ * ({@code HotSpotDiagnosticMXBean.dumpThreads}, also behind {@code jcmd Thread.dump_to_file}) may
+ * crash the JVM while virtual threads park (JDK-8364343). Thread-safe.
  */
 public final class ThreadDump {
   private static final Logger log = LoggerFactory.getLogger(ThreadDump.class);
@@ -74,8 +75,7 @@ public final class ThreadDump {
       // have taken its name.
       Path directory = Files.createTempDirectory(parent, "zcbot-threads-");
       Path file = directory.toAbsolutePath().resolve("threads.txt");
-      ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class)
-          .dumpThreads(file.toString(), ThreadDumpFormat.TEXT_PLAIN);
+      writeTo(file);
       log.warn("the worker makes no progress; {} has a dump of all its threads", file);
     } catch (IOException | RuntimeException e) {
       log.warn(
@@ -83,5 +83,25 @@ public final class ThreadDump {
           parent,
           e.toString());
     }
+  }
+
+  static void writeTo(Path file) throws IOException {
+    try (PrintWriter out = new PrintWriter(Files.newBufferedWriter(file))) {
+      Thread.getAllStackTraces().forEach((thread, stack) -> print(thread, stack, out));
+      Threads.running().forEach(thread -> print(thread, thread.getStackTrace(), out));
+      if (out.checkError()) {
+        throw new IOException("the file could not be written");
+      }
+    }
+  }
+
+  private static void print(Thread thread, StackTraceElement[] stack, PrintWriter out) {
+    String kind = thread.isVirtual() ? "virtual " : "";
+    out.println(
+        "\"" + thread.getName() + "\" #" + thread.threadId() + " " + kind + thread.getState());
+    for (StackTraceElement frame : stack) {
+      out.println("\tat " + frame);
+    }
+    out.println();
   }
 }

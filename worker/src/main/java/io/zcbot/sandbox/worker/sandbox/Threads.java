@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -18,11 +20,33 @@ public final class Threads {
 
   private static final int OUT_OF_MEMORY = 3;
 
+  private static final Set<Thread> running = ConcurrentHashMap.newKeySet();
+
   private Threads() {}
+
+  /** Returns the virtual threads of this class that run. The JVM lists platform threads only. */
+  public static Set<Thread> running() {
+    return Set.copyOf(running);
+  }
+
+  /** Returns a new virtual thread, which is not started yet. */
+  public static Thread virtual(String name, Runnable task) {
+    return Thread.ofVirtual()
+        .name(name)
+        .unstarted(
+            () -> {
+              running.add(Thread.currentThread());
+              try {
+                task.run();
+              } finally {
+                running.remove(Thread.currentThread());
+              }
+            });
+  }
 
   /** Starts a new virtual thread with a task, or ends the process. */
   public static Thread start(String name, Runnable task) {
-    return start(Thread.ofVirtual().name(name).unstarted(task));
+    return start(virtual(name, task));
   }
 
   /** Starts a thread, or ends the process. */

@@ -9,6 +9,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.lanes.Lanes;
+import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,8 +19,11 @@ import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -70,6 +74,31 @@ class ThreadDumpTest {
       assertThat(end.await(60, TimeUnit.SECONDS)).isTrue();
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  /** The JVM's own dump ends the process then, within some hundred tries (JDK-8364343). */
+  @Test
+  void aDumpDoesNotEndTheProcessWhileThreadsPark() throws Exception {
+    AtomicBoolean isOver = new AtomicBoolean();
+    List<Thread> threads =
+        IntStream.range(0, 100)
+            .mapToObj(i -> Threads.start("parks-" + i, () -> park(isOver)))
+            .toList();
+    Path file = temporary.resolve("threads.txt");
+    for (int i = 0; i < 300; i++) {
+      ThreadDump.writeTo(file);
+    }
+    assertThat(Files.readString(file)).contains("\"parks-7\"", "ThreadDumpTest.park");
+    isOver.set(true);
+    for (Thread thread : threads) {
+      assertThat(thread.join(Duration.ofSeconds(60))).isTrue();
+    }
+  }
+
+  private static void park(AtomicBoolean isOver) {
+    for (int i = 0; !isOver.get(); i++) {
+      LockSupport.parkNanos(1000 * (i % 50));
     }
   }
 

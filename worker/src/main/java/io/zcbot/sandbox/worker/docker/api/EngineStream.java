@@ -27,16 +27,15 @@ public final class EngineStream<T> implements AutoCloseable {
     this.calls = calls;
     this.connection = calls.connection(operation);
     this.thread =
-        Thread.ofVirtual()
-            .name("engine-" + operation.label())
-            .unstarted(
-                () -> {
-                  try {
-                    run(source, reader);
-                  } finally {
-                    connection.release();
-                  }
-                });
+        Threads.virtual(
+            "engine-" + operation.label(),
+            () -> {
+              try {
+                run(source, reader);
+              } finally {
+                connection.release();
+              }
+            });
   }
 
   /**

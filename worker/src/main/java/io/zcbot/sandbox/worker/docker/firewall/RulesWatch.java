@@ -30,7 +30,7 @@ public final class RulesWatch implements AutoCloseable {
 
   private final HostFirewall firewall;
   private final CountDownLatch closed = new CountDownLatch(1);
-  private final Thread thread = Thread.ofVirtual().name("firewall-watch").unstarted(this::run);
+  private final Thread thread = Threads.virtual("firewall-watch", this::run);
 
   private RulesWatch(HostFirewall firewall) {
     this.firewall = firewall;

@@ -232,11 +232,14 @@ final class Publisher implements AutoCloseable {
     if (failure == null) {
       return "unknown";
     }
-    Throwable root = failure;
+    Throwable root = failure.getCause();
+    if (root == null) {
+      return String.valueOf(failure.getMessage());
+    }
     while (root.getCause() != null) {
       root = root.getCause();
     }
-    return root == failure ? failure.getMessage() : failure.getMessage() + ": " + root;
+    return failure.getMessage() + ": " + root;
   }
 
   @Override

@@ -102,6 +102,10 @@ final class CommandProgram implements CommandObserver {
     } catch (EngineException e) { // nothing was started, so another try is safe
       log.info("the channel to the sandbox is opened again: {}", e.getMessage());
       CommandChannel next = others.channel(); // does not wait behind the fence
+      if (end.get() != null) {
+        throw e; // it was given up meanwhile
+      }
+      starts(); // opening it may have taken long
       channel = next;
       running = next.start(request, this);
     }

@@ -4,8 +4,9 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
+import java.util.Collections;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.WeakHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,28 +21,32 @@ public final class Threads {
 
   private static final int OUT_OF_MEMORY = 3;
 
-  private static final Set<Thread> running = ConcurrentHashMap.newKeySet();
+  /** Weak, for threads that will never run again, as those of a simulated machine that died. */
+  private static final Set<Thread> running =
+      Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
 
   private Threads() {}
 
-  /** Returns the virtual threads of this class that run. The JVM lists platform threads only. */
+  /** Returns the virtual threads of this class that have not ended. The JVM lists others only. */
   public static Set<Thread> running() {
-    return Set.copyOf(running);
+    synchronized (running) {
+      return Set.copyOf(running);
+    }
   }
 
   /** Returns a new virtual thread, which is not started yet. */
   public static Thread virtual(String name, Runnable task) {
-    return Thread.ofVirtual()
-        .name(name)
-        .unstarted(
-            () -> {
-              running.add(Thread.currentThread());
-              try {
-                task.run();
-              } finally {
-                running.remove(Thread.currentThread());
-              }
-            });
+    Runnable ending =
+        () -> {
+          try {
+            task.run();
+          } finally {
+            running.remove(Thread.currentThread());
+          }
+        };
+    Thread thread = Thread.ofVirtual().name(name).unstarted(ending);
+    running.add(thread);
+    return thread;
   }
 
   /** Starts a new virtual thread with a task, or ends the process. */

@@ -4,9 +4,9 @@
  */
 package io.zcbot.sandbox.worker.docker.command;
 
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
 
@@ -19,7 +19,10 @@ final class Unsent {
   static final int MOST = 12 << 20;
 
   /** More than eight commands of a runner that reads can have to be sent, 64 KiB of input each. */
-  private static final int LITTLE = 640 << 10;
+  private static final int MUCH = 640 << 10;
+
+  /** A channel that the engine has not opened yet has 16 KiB to send. */
+  private static final int LITTLE = 64 << 10;
 
   /** The bytes of channels that have some, in the order in which they last had none. */
   private final SequencedMap<RunnerChannel, Integer> waiting = new LinkedHashMap<>();
@@ -44,12 +47,17 @@ final class Unsent {
       return null;
     }
     RunnerChannel stalest =
-        waiting.entrySet().stream()
-            .filter(channel -> channel.getValue() > LITTLE)
-            .findFirst()
-            .orElseGet(() -> Collections.max(waiting.entrySet(), Map.Entry.comparingByValue()))
-            .getKey();
+        stalestOver(MUCH)
+            .or(() -> stalestOver(LITTLE))
+            .orElseGet(() -> waiting.sequencedKeySet().getFirst());
     set(stalest, 0);
     return stalest;
+  }
+
+  private Optional<RunnerChannel> stalestOver(int bytes) {
+    return waiting.entrySet().stream()
+        .filter(channel -> channel.getValue() > bytes)
+        .findFirst()
+        .map(Map.Entry::getKey);
   }
 }

@@ -414,6 +414,21 @@ class RunnerChannelTest {
     assertThat(reads.isOpen()).as("what was closed counts no more").isTrue();
   }
 
+  /** As of many sandboxes that leave a little of what they are sent. */
+  @Test
+  void whoLeavesALittleUnreadTakesNoMemoryFromThoseWhoReadMore() throws Exception {
+    Unsent all = new Unsent();
+    RunnerChannel first = channel(all);
+    first.start(LARGE, new Witness());
+    List<RunnerChannel> others = new ArrayList<>();
+    while (first.isOpen()) {
+      RunnerChannel other = channel(all);
+      other.start(LARGE, new Witness());
+      others.add(other);
+    }
+    assertThat(others).hasSizeGreaterThan(20).allMatch(RunnerChannel::isOpen);
+  }
+
   /** A channel in which nearly a megabyte waits. */
   private RunnerChannel stuck(Unsent all) throws EngineException {
     RunnerChannel channel = channel(all);

@@ -27,7 +27,10 @@ public final class Threads {
 
   private Threads() {}
 
-  /** Returns the virtual threads of this class that have not ended. The JVM lists others only. */
+  /**
+   * Returns the virtual threads of this class that have not ended. {@link Thread#getAllStackTraces}
+   * has platform threads only.
+   */
   public static Set<Thread> running() {
     synchronized (running) {
       return Set.copyOf(running);

@@ -193,7 +193,7 @@ class LatencyIT extends Attacks {
     return worst;
   }
 
-  /** Whether nothing else uses more than a quarter of the processors. */
+  /** Whether nothing else uses more than a quarter of the processors, for a second. */
   private static boolean isIdle() throws Exception {
     long[] before = processorTime();
     Thread.sleep(1000);

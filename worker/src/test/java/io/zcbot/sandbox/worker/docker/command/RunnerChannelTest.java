@@ -421,8 +421,9 @@ class RunnerChannelTest {
     RunnerChannel first = channel(all);
     first.start(LARGE, new Witness());
     List<RunnerChannel> others = new ArrayList<>();
-    while (first.isOpen()) {
+    while (first.isOpen() && others.stream().allMatch(RunnerChannel::isOpen)) {
       RunnerChannel other = channel(all);
+      other.start(LARGE, new Witness());
       other.start(LARGE, new Witness());
       others.add(other);
     }

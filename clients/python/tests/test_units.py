@@ -695,13 +695,13 @@ def test_output_that_is_lost_is_an_error_with_what_is_left(
 
 def test_output_that_is_still_arriving_is_not_lost(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     """Much output takes longer on a slow connection than one record may."""
-    monkeypatch.setattr(inflight, "LATE_OUTPUT_SECONDS", 2.0)
+    monkeypatch.setattr(inflight, "LATE_OUTPUT_SECONDS", 5.0)
     log, user = log_of(core), new_user()
     call = command(user, stream=True)
     core.begin(call)
     log.exited(user, call.id, "exited", exit_code=0, output_count=8)
     for seq in range(8):
-        time.sleep(0.5)
+        time.sleep(0.8)
         log.answer("output", user, exec_id=call.id, seq=seq, stream="stdout", data=f"{seq}")
     assert Run(core, call, None).result().stdout == b"01234567"
 

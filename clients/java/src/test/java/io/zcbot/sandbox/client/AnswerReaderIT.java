@@ -114,12 +114,12 @@ class AnswerReaderIT {
         reader.start();
         UserId user = userOf(0, 2);
         reader.follow(user, TOPICS, Deadline.in(Duration.ofSeconds(60))).close();
-        Deadline late = Deadline.in(Duration.ofSeconds(15));
+        Deadline late = Deadline.in(Duration.ofSeconds(40));
         Future<?> waiting = threads.submit(() -> reader.follow(userOf(1, 2), TOPICS, late));
         while (!waiting.isDone()) {
           bed.forge(Topic.EXITED, user.toString(), new byte[] {1});
           assertThat(read.poll(60, TimeUnit.SECONDS)).isNotNull();
-          reader.follow(user, List.of(Topic.READY), Deadline.in(Duration.ofSeconds(10))).close();
+          reader.follow(user, List.of(Topic.READY), Deadline.in(Duration.ofSeconds(30))).close();
         }
         assertThat(waiting)
             .failsWithin(Duration.ofSeconds(60))

@@ -269,7 +269,7 @@ class AnswerReaderTest {
   void theDeadlineOfSomebodyWhosePartitionHasNoLeaderSaysWhich() {
     Set<TopicPartition> partitions = partitionsOf(user);
     leaderless.addAll(partitions);
-    assertThatThrownBy(() -> reader.follow(user, TOPICS, Deadline.in(Duration.ofSeconds(2))))
+    assertThatThrownBy(() -> reader.follow(user, TOPICS, Deadline.in(Duration.ofSeconds(10))))
         .isInstanceOf(NoAnswerException.class)
         .rootCause()
         .message()

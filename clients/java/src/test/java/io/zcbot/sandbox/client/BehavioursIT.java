@@ -75,7 +75,7 @@ class BehavioursIT {
 
   @BeforeAll
   void start() throws Exception {
-    bed = TestBed.onTheEngine().with("ZCBOT_SANDBOX_NOTICE", "5s").start();
+    bed = TestBed.onTheEngine().with("ZCBOT_SANDBOX_NOTICE", "15s").start();
     client = bed.client();
   }
 
@@ -411,7 +411,7 @@ class BehavioursIT {
       // Both run before the idle TTL of one of them is short.
       other.ensure();
       Ready ready = sandbox.ensure();
-      EnsureOptions brief = EnsureOptions.DEFAULT.withIdleTtl(Duration.ofSeconds(10));
+      EnsureOptions brief = EnsureOptions.DEFAULT.withIdleTtl(Duration.ofSeconds(20));
       CompletableFuture<Reaped> end = new CompletableFuture<>();
       CompletableFuture<Expiring> notice = new CompletableFuture<>();
       other.onReaped(end::complete);

@@ -122,7 +122,7 @@ class EnsureCallTest {
         .reader()
         .follow(user, List.of(Topic.READY, Topic.FAILED), Deadline.in(Duration.ofSeconds(60)))
         .close(); // they stay read for a while
-    assertThatThrownBy(() -> ensure(Duration.ofSeconds(2)))
+    assertThatThrownBy(() -> ensure(Duration.ofSeconds(10)))
         .isInstanceOf(NoAnswerException.class)
         .hasMessageContaining("did not acknowledge");
   }

@@ -102,7 +102,7 @@ record CommandTrials(CommandChannel channel, String user) {
   private void aTimeOutTakesAll() throws Exception {
     Trial trial =
         Trial.start(
-            channel, Trial.request(Duration.ofSeconds(1), 1 << 20, null, "bash", "-c", DAEMONS));
+            channel, Trial.request(Duration.ofSeconds(10), 1 << 20, null, "bash", "-c", DAEMONS));
     trial.awaitOutput("on");
     assertThat(trial.end())
         .isInstanceOfSatisfying(

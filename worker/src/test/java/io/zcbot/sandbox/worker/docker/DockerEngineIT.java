@@ -307,7 +307,7 @@ class DockerEngineIT {
     String sleeping =
         fixture.image(directory, "ENTRYPOINT [\"sh\", \"-c\", \"exec sleep infinity\"]");
     try (EngineFixture hasty =
-        new EngineFixture(directory.resolve("workspaces"), Duration.ofSeconds(1))) {
+        new EngineFixture(directory.resolve("workspaces"), Duration.ofSeconds(15))) {
       String id = hasty.create(hasty.withImage(sleeping), EngineFixture.user());
 
       EngineException e = failure(() -> hasty.start(id));
@@ -376,6 +376,7 @@ class DockerEngineIT {
     assertThat(connected.await(90, TimeUnit.SECONDS)).isTrue();
 
     fixture.bash(sandbox.id(), "true");
+    await().until(() -> of(sandbox, seen).size() == 2); // its end may be told late
     fixture.docker.pauseContainerCmd(sandbox.id()).exec();
     fixture.docker.unpauseContainerCmd(sandbox.id()).exec();
     fixture

@@ -128,7 +128,7 @@ class EngineCommandsTest extends AdapterTestCase {
   /** It may take 2 s to kill what an earlier command left, on a machine that is not busy. */
   @Test
   void aRunnerThatIsSlowToAnswerIsWaitedFor() throws Exception {
-    fake.on("POST", ATTACH, runner(Duration.ofSeconds(4)))
+    fake.on("POST", ATTACH, runner(Duration.ofMillis(2_500)))
         .on("GET", INSPECT, status(200, "{\"State\":{\"Running\":true}}"));
 
     assertRuns(commands().open("c1"));

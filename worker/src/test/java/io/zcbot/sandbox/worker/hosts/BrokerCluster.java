@@ -152,6 +152,7 @@ final class BrokerCluster implements AutoCloseable {
     all.put("group.consumer.assignment.interval.ms", "0");
     all.put("group.consumer.min.session.timeout.ms", "5000");
     all.put("group.consumer.session.timeout.ms", "8000");
+    all.put("group.consumer.max.session.timeout.ms", "180000");
     all.put("group.consumer.min.heartbeat.interval.ms", "500");
     all.put("group.consumer.heartbeat.interval.ms", "1000");
     all.put("num.network.threads", "2");

@@ -125,7 +125,7 @@ final class PollBounds {
     Map<Integer, Integer> next = new HashMap<>();
     long largest = 0;
     for (int left = PARTITIONS * RECORDS; left > 0; ) {
-      ConsumerRecords<byte[], byte[]> records = consumer.poll(Duration.ofSeconds(10));
+      ConsumerRecords<byte[], byte[]> records = consumer.poll(Duration.ofSeconds(60));
       assertThat(records.isEmpty()).as("%d records are missing", left).isFalse();
       left -= records.count();
       largest = Math.max(largest, size(records));
@@ -183,7 +183,7 @@ final class PollBounds {
     Consumer<byte[], byte[]> consumer = assigned(clients(count).freeConsumer("log"), BACKLOG);
     try (consumer) {
       for (int records = 0; records < PARTITIONS * 190; ) {
-        records += consumer.poll(Duration.ofSeconds(10)).count();
+        records += consumer.poll(Duration.ofSeconds(60)).count();
       }
       return metric(consumer, "fetch-size-max");
     }

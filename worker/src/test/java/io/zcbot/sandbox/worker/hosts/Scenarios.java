@@ -106,7 +106,7 @@ final class Scenarios {
     if (mode.equals("adopt")) {
       trial
           .topics()
-          .sessionTimeout(Duration.ofSeconds(60)); // a busy machine starts a JVM in its own time
+          .sessionTimeout(Duration.ofSeconds(180)); // a busy machine starts a JVM in its own time
     }
     trial.startAll("a", "b", "c");
     trial.agent().load();

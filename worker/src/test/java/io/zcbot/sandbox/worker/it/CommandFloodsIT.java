@@ -50,10 +50,10 @@ class CommandFloodsIT {
 
   @BeforeAll
   void deploy() throws Exception {
-    // The session time-out that is recommended: a pause within it takes no partitions away.
+    // A pause within it takes no partitions away.
     kafka =
         KafkaForTests.create()
-            .withEnv("KAFKA_GROUP_CONSUMER_SESSION_TIMEOUT_MS", "10000")
+            .withEnv("KAFKA_GROUP_CONSUMER_SESSION_TIMEOUT_MS", "30000")
             .withEnv("KAFKA_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS", "3000");
     kafka.start();
     deployment = new Deployment(kafka.getBootstrapServers()).withOps();

@@ -252,7 +252,7 @@ class CommandKillsIT {
     Ready ready = deployment.agent().ensured(entering);
     assertThat(run(entering).reason()).isEqualTo(Exited.Reason.EXITED); // its channel is open
     Commands.signal(deployment.host().inspect(ready.containerId()).getState().getPidLong(), "STOP");
-    String entered = publish(entering, "");
+    String entered = publish(entering, "", ",'timeout_seconds':600");
     deployment.log().await("entry of " + entered, Deployment.SOON, () -> isEntered(entered));
     List<String> running = new ArrayList<>();
     running.add(
@@ -291,9 +291,9 @@ class CommandKillsIT {
     }
   }
 
-  /** Publishes an exec of a command that ends after a second, and waits until it runs. */
+  /** Publishes an exec of a command that ends after a while, and waits until it runs. */
   private String begunFor(UserId user) throws Exception {
-    String id = publish(user, "; sleep 1; touch /workspace/ended");
+    String id = publish(user, "; sleep 5; touch /workspace/ended");
     awaitRun(user, id);
     return id;
   }

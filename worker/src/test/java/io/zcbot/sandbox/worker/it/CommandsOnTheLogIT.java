@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
@@ -261,7 +262,7 @@ class CommandsOnTheLogIT {
   void atItsTimeoutTheWholeTreeGoes() throws Exception {
     UserId user = Deployment.newUser();
     Exited exited =
-        run(user, "'shell':'setsid sleep 200 & echo begun; sleep 200','timeout_seconds':5");
+        run(user, "'shell':'setsid sleep 200 & echo begun; sleep 200','timeout_seconds':10");
     assertThat(exited.reason()).isEqualTo(Exited.Reason.TIMEOUT);
     assertThat(exited.survivors()).isZero();
     assertThat(text(exited)).isEqualTo("begun\n");
@@ -467,6 +468,7 @@ class CommandsOnTheLogIT {
       own.log().awaitExited("before");
       Ready dead = own.log().awaitReady(user, 1);
       own.host().docker().killContainerCmd(dead.containerId()).exec();
+      TimeUnit.SECONDS.sleep(5); // the worker sees its channel end
 
       own.agent().exec(user, "after", "'command':['echo','hello']");
 

@@ -21,6 +21,7 @@ import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.machine.EngineProxy;
 import io.zcbot.sandbox.worker.testkit.machine.HungFileSystem;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -57,11 +58,7 @@ class EngineFaultsIT {
   void deploy() throws Exception {
     proxy = new EngineProxy();
     deployment =
-        new Deployment()
-            .withEngineAt(proxy.address())
-            .withOps()
-            .with("ZCBOT_ENSURE_EXPIRY", "60s")
-            .with("ZCBOT_ENGINE_TIMEOUT", "5s");
+        new Deployment().withEngineAt(proxy.address()).withOps().with("ZCBOT_ENGINE_TIMEOUT", "5s");
     deployment.start("a");
   }
 
@@ -217,9 +214,12 @@ class EngineFaultsIT {
     assertUnavailable("away-impatient");
 
     int before = proxy.connections();
+    long begun = System.nanoTime();
     TimeUnit.SECONDS.sleep(4);
+    int tried = proxy.connections() - before;
+    long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - begun);
     // Two ensures, a reconciliation every 2 s, a ping, the event stream; each may try twice.
-    assertThat(proxy.connections() - before).isBetween(1, 40);
+    assertThat(tried).isBetween(1, (int) (10 * seconds));
     assertThat(deployment.log().answers("away-hot")).isEmpty();
     assertThat(deployment.log().answers("away-cold")).isEmpty();
     assertThat(deployment.log().reaped(hot)).isEmpty();
@@ -335,6 +335,7 @@ class EngineFaultsIT {
       CompletableFuture<Throwable> ended = starting(early, given);
       await("health says what the start waits for")
           .atMost(NOTICED)
+          .ignoreExceptionsInstanceOf(IOException.class) // until it listens
           .until(
               () ->
                   String.valueOf(early.ops().notReadyBecause().get("start"))
@@ -344,7 +345,10 @@ class EngineFaultsIT {
 
       Worker worker = early.worker("a");
       CompletableFuture<Throwable> started = starting(early, worker);
-      await().atMost(NOTICED).until(() -> early.ops().notReadyBecause().containsKey("start"));
+      await()
+          .atMost(NOTICED)
+          .ignoreExceptionsInstanceOf(IOException.class)
+          .until(() -> early.ops().notReadyBecause().containsKey("start"));
       away.heal();
       assertThat(started.get(180, TimeUnit.SECONDS)).isNull();
       early.watch();
@@ -358,7 +362,8 @@ class EngineFaultsIT {
   void aWorkerThatStopsEndsTwiceAsManySandboxesAtOnce() throws Exception {
     try (EngineProxy slow = new EngineProxy();
         Deployment full = new Deployment().withEngineAt(slow.address())) {
-      Worker worker = full.with("ZCBOT_REAP_CONCURRENCY", "2").start("a");
+      Worker worker =
+          full.with("ZCBOT_REAP_CONCURRENCY", "2").with("ZCBOT_STOP_TIMEOUT", "120s").start("a");
       for (int i = 0; i < 6; i++) {
         full.agent().ensured(Deployment.newUser());
       }

@@ -98,7 +98,7 @@ class IdleLimitsIT {
     // Nobody is to be reaped while somebody else's sandbox is made.
     shared.agent().ensured(active, LONG);
     Ready ready = shared.agent().ensured(atWork, LONG);
-    Duration ttl = Duration.ofSeconds(10); // the next steps take less, also on a busy machine
+    Duration ttl = Duration.ofSeconds(20); // the next steps take less, also on a busy machine
     shared.agent().ensured(active, ttl);
     shared.agent().ensured(atWork, ttl);
     // An answer can be read before its own worker counts it as a use.
@@ -190,10 +190,10 @@ class IdleLimitsIT {
 
   @Test
   void anEndIsAnnouncedBeforeItComesAndAgainAfterUse() throws Exception {
-    Duration notice = Duration.ofSeconds(8);
+    Duration notice = Duration.ofSeconds(20);
     try (Deployment deployment =
         choosing()
-            .with("ZCBOT_SANDBOX_IDLE_TTL", "12s")
+            .with("ZCBOT_SANDBOX_IDLE_TTL", "24s")
             .with("ZCBOT_SANDBOX_NOTICE", String.valueOf(notice.toSeconds()))) {
       deployment.start("a");
       UserId user = Deployment.newUser();

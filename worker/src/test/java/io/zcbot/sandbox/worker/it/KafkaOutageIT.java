@@ -52,7 +52,7 @@ class KafkaOutageIT {
     kafka =
         KafkaForTests.create()
             .withEnv("KAFKA_GROUP_CONSUMER_SESSION_TIMEOUT_MS", "10000")
-            .withEnv("KAFKA_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS", "3000");
+            .withEnv("KAFKA_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS", "1000");
     kafka.setPortBindings(List.of(port + ":9092"));
     kafka.start();
   }
@@ -165,8 +165,8 @@ class KafkaOutageIT {
     await().atMost(Deployment.SOON).until(() -> !deployment.log().outputs("streams").isEmpty());
     kafka.getDockerClient().pauseContainerCmd(kafka.getContainerId()).exec();
     // Longer than records may wait, and shorter than the group waits for a member: 10 s from the
-    // last heartbeat, which was up to 3 s before.
-    TimeUnit.SECONDS.sleep(6);
+    // last heartbeat, which was up to 1 s before.
+    TimeUnit.MILLISECONDS.sleep(4_500);
     kafka.getDockerClient().unpauseContainerCmd(kafka.getContainerId()).exec();
     Exited exited = deployment.log().awaitExited("streams");
     assertThat(exited.reason()).isEqualTo(Exited.Reason.EXITED);

@@ -243,8 +243,9 @@ class LifecycleIT {
       UserId second = Deployment.newUser();
       Ready firsts = small.agent().ensured(first);
       Ready seconds = small.agent().ensured(second);
-      // The first is older, but the second has been idle for longer.
-      TimeUnit.MILLISECONDS.sleep(500);
+      // The first is older, but the second has been idle for longer. An answer can be read before
+      // its own worker counts it as a use.
+      TimeUnit.SECONDS.sleep(3);
       small.agent().activity(first);
       TimeUnit.SECONDS.sleep(4);
       UserId third = Deployment.newUser();

@@ -64,12 +64,12 @@ class OldestBrokerIT {
 
   @Test
   void aSandboxLivesFromItsEnsureToItsIdleReap() throws Exception {
-    deployment.with("ZCBOT_SANDBOX_IDLE_TTL", "8s").start("a");
+    deployment.with("ZCBOT_SANDBOX_IDLE_TTL", "12s").start("a");
     UserId user = Deployment.newUser();
     Ready created = deployment.agent().ensured(user);
     assertThat(created.outcome()).isEqualTo(Ready.Outcome.CREATED);
     assertThat(deployment.agent().ensured(user).containerId()).isEqualTo(created.containerId());
-    for (int i = 0; i < 18; i++) {
+    for (int i = 0; i < 26; i++) {
       deployment.agent().activity(user);
       TimeUnit.MILLISECONDS.sleep(500);
     }

@@ -137,7 +137,7 @@ class OpsSurfaceIT {
   private static void assertSlowClientIsCutOff(int port) throws IOException {
     try (Socket slow = new Socket(InetAddress.getLoopbackAddress(), port)) {
       slow.getOutputStream().write("GET / HTTP/1.1\r\nX: ".getBytes(StandardCharsets.UTF_8));
-      slow.setSoTimeout(30_000);
+      slow.setSoTimeout(90_000);
       assertThat(slow.getInputStream().read()).as("end of the connection").isEqualTo(-1);
     }
   }

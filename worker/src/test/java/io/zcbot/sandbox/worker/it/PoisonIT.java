@@ -179,11 +179,11 @@ class PoisonIT {
     for (UserId user : users) {
       deployment.agent().ensured(user, LONG);
     }
-    for (UserId user : users) {
-      deployment.agent().ensured(user);
-    }
     Map<UserId, Integer> reaped = new HashMap<>();
     users.forEach(user -> reaped.put(user, deployment.log().reaped(user).size()));
+    for (UserId user : users) {
+      deployment.agent().ensure(user);
+    }
     for (int i = 0; i < 12; i++) {
       TimeUnit.SECONDS.sleep(1);
       for (UserId user : users) {

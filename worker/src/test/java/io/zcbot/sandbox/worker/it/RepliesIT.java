@@ -251,7 +251,7 @@ class RepliesIT {
     long asked = System.nanoTime();
     Ready ready = deployment.agent().ensured(other);
     assertThat(ready.outcome()).isNotNull();
-    assertThat(Duration.ofNanos(System.nanoTime() - asked)).isLessThan(Duration.ofSeconds(60));
+    assertThat(Duration.ofNanos(System.nanoTime() - asked)).isLessThan(Duration.ofSeconds(120));
     deployment.log().awaitAnswer(last, Deployment.SOON);
     await()
         .atMost(Deployment.SOON)

@@ -478,7 +478,10 @@ class SecureClusterIT {
 
   @Test
   void theDoctorComparesWhatIsInForceWithTheRoles() throws Exception {
-    assertThat(acls("operator")).contains("OK").contains("agent, worker, commander");
+    await()
+        .atMost(Deployment.SOON)
+        .untilAsserted(
+            () -> assertThat(acls("operator")).contains("OK").contains("agent, worker, commander"));
     AclBinding more =
         SecureCluster.binding(
             "agent",
@@ -496,7 +499,10 @@ class SecureClusterIT {
                     .contains("User:agent")
                     .contains("Write on " + deployment.topic(Topic.LIVE)));
     cluster.forbid(more);
-    assertThat(acls("worker")).contains("no permission Describe on the cluster");
+    await()
+        .atMost(Deployment.SOON)
+        .untilAsserted(
+            () -> assertThat(acls("worker")).contains("no permission Describe on the cluster"));
   }
 
   private String acls(String role) {

@@ -40,7 +40,11 @@ class WarmIT {
 
   @BeforeEach
   void setUp() throws IOException {
-    deployment = new Deployment().with("ZCBOT_SANDBOX_WARM", "2").withOps();
+    deployment =
+        new Deployment()
+            .with("ZCBOT_SANDBOX_WARM", "2")
+            .with("ZCBOT_STOP_TIMEOUT", "120s")
+            .withOps();
   }
 
   @AfterEach
@@ -119,7 +123,7 @@ class WarmIT {
     Worker first = deployment.start("one");
     awaitParked(1);
     assertThat(deployment.ops().get("/").body()).contains("1 of 1, by demand: 1 to 5");
-    List<UserId> users = Stream.generate(Deployment::newUser).limit(4).toList();
+    List<UserId> users = Stream.generate(Deployment::newUser).limit(8).toList();
     for (UserId user : users) {
       deployment.agent().ensure(user);
     }

@@ -108,6 +108,7 @@ class WorkerContainerIT {
   @Test
   void theDemosSandboxIsOnTheConsolesPage() throws Exception {
     composition.start(deployment, "");
+    awaitServing();
     composition.startDemo();
 
     await("the command's output")
@@ -161,6 +162,7 @@ class WorkerContainerIT {
   @Test
   void withoutChownItSaysWhatIsMissing() throws Exception {
     composition.start(deployment, "cap_add: !override [FOWNER]");
+    awaitPartitions();
 
     UserId user = Deployment.newUser();
     deployment.agent().ensure(user);
@@ -180,6 +182,7 @@ class WorkerContainerIT {
     Files.setAttribute(workspace, "unix:gid", 1000);
     Files.setPosixFilePermissions(workspace, PosixFilePermissions.fromString("rwxr-xr-x"));
     composition.start(deployment, "cap_add: !override [CHOWN]");
+    awaitPartitions();
 
     deployment.agent().ensure(user);
     Failed failed = deployment.log().awaitFailed(user);
@@ -222,6 +225,7 @@ class WorkerContainerIT {
     assertWorkspaceIsUsed(ready);
     assertThat(deployment.agent().ensured(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
 
+    awaitParked(); // a slot that is being made would have to be finished in the time for all slots
     assertItStopsAsItShould(worker, user);
     assertThat(Mounts.beneath(deployment.workspaces()))
         .as("only the shared root is left")
@@ -288,11 +292,19 @@ class WorkerContainerIT {
     assertThat(after.outcome()).isEqualTo(Ready.Outcome.CLAIMED);
     assertThat(deployment.host().exec(after.containerId(), "cat", "hello").output()).isEqualTo("x");
 
+    awaitParked(); // a slot that is being made would have to be finished in the time for all slots
     assertItStopsAsItShould(worker, user);
     assertThat(Mounts.beneath(deployment.workspaces()))
         .as("no user's is left, only the shared root and what the killed worker made of it")
         .hasSize(2)
         .noneMatch(line -> line.contains("/.slots/"));
+  }
+
+  private void awaitPartitions() {
+    await("the worker's partitions")
+        .atMost(Deployment.SOON)
+        .ignoreExceptions() // there is no group at first
+        .until(() -> !deployment.group().assignment().isEmpty());
   }
 
   private void awaitServing() {

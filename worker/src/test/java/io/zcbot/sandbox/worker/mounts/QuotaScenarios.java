@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.mounts;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
@@ -16,6 +17,7 @@ import io.zcbot.sandbox.worker.testkit.machine.Commands.Result;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -172,6 +174,9 @@ final class QuotaScenarios {
       Future<Path> prepared;
       try (RootLock _ = RootLock.take(root)) {
         prepared = lane.submit(() -> prepare(anna, quota));
+        await()
+            .atMost(Duration.ofSeconds(90))
+            .until(() -> Files.isDirectory(root.resolve(anna.toString())));
         assertThatThrownBy(() -> prepared.get(500, TimeUnit.MILLISECONDS))
             .isInstanceOf(TimeoutException.class);
         assertThat(mark(root.resolve(anna.toString())).id()).isZero();

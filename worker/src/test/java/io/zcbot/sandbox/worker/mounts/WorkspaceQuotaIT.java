@@ -49,7 +49,7 @@ class WorkspaceQuotaIT {
             disks,
             List.of("quota_tree", "quota_v2"),
             QuotaGuest.class.getName(),
-            Duration.ofMinutes(5));
+            Duration.ofMinutes(10));
   }
 
   private static void assertPassed(QuotaDisk disk, String scenario) throws Exception {

@@ -146,7 +146,7 @@ final class Lab implements AutoCloseable {
             original,
             "zcbot-control-" + UUID.randomUUID(),
             Map.of("zcbot.worker", fixture.worker))) {
-      command.withEntrypoint("sleep", "600").withCmd();
+      command.withEntrypoint("sleep", "3600").withCmd();
       change.accept(command);
       String id = command.exec().getId();
       start(id, of);

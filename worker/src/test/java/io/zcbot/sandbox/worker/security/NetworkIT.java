@@ -463,7 +463,7 @@ class NetworkIT extends Attacks {
     applies(27);
     String slow =
         lab.image(
-            "ENTRYPOINT [\"bash\", \"-c\", \"sleep 6; exec /usr/local/sbin/zcbot-init \\\"$@\\\"\", \"slow\"]");
+            "ENTRYPOINT [\"bash\", \"-c\", \"sleep 12; exec /usr/local/sbin/zcbot-init \\\"$@\\\"\", \"slow\"]");
     UserId user = EngineFixture.user();
     String id = lab.fixture.create(lab.withImage(slow), user);
     String address = elsewhere.privates().getFirst();

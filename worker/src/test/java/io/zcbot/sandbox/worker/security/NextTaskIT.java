@@ -115,7 +115,7 @@ class NextTaskIT extends Attacks {
       watching.awaitOutput("on");
       next.add(run(channel, secret, "sleep", "60"));
       assertThat(watching.said()).as("in its own sandbox").contains("SECRET=of-the-next-task");
-      assertThat(Trial.bash(other, watch.replace("600", "20")).end())
+      assertThat(Trial.bash(other, watch.replace("600", "5")).end())
           .as("in another one, while the secret is there")
           .isInstanceOfSatisfying(
               CommandEnd.Exited.class, end -> assertThat(end.code()).isEqualTo(9));

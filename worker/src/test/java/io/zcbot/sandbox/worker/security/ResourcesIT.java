@@ -174,7 +174,7 @@ class ResourcesIT extends Attacks {
                 os.waitpid(child, 0)
             time.sleep(0.4)
         # On a busy machine they end later, and are reaped later.
-        zombies, deadline = -1, time.monotonic() + 30
+        zombies, deadline = -1, time.monotonic() + 60
         while zombies != %d and time.monotonic() < deadline:
             time.sleep(0.1)
             zombies = 0

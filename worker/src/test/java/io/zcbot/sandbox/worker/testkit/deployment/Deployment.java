@@ -79,6 +79,7 @@ public final class Deployment implements AutoCloseable {
     // Requests and stops wait for a worker that is slow because of other tests.
     settings.put("ZCBOT_ENSURE_EXPIRY", "170s");
     settings.put("ZCBOT_STOP_TIMEOUT", "40s");
+    settings.put("ZCBOT_REVOKE_TIMEOUT", "50s");
     // The host is busy with other tests, and a sandbox that is too slow for one would be made anew.
     settings.put("ZCBOT_READY_TIMEOUT", "60s");
     // The tests count containers.

@@ -61,7 +61,7 @@ public final class WorkerOps implements AutoCloseable {
   public HttpResponse<String> get(String path) throws Exception {
     return http.send(
         HttpRequest.newBuilder(URI.create("http://" + address() + path))
-            .timeout(Duration.ofSeconds(30))
+            .timeout(Duration.ofSeconds(90))
             .build(),
         HttpResponse.BodyHandlers.ofString());
   }

@@ -30,7 +30,7 @@ public final class Commands {
 
   /** Runs a command to its end, whatever that is. */
   public static Result tryRun(String... command) throws IOException, InterruptedException {
-    return tryRun(new ProcessBuilder(command), Duration.ofSeconds(120));
+    return tryRun(new ProcessBuilder(command), Duration.ofSeconds(300));
   }
 
   /** Runs a command to its end, whatever that is. */

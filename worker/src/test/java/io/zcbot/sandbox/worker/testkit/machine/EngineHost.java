@@ -129,8 +129,8 @@ public final class EngineHost {
   /** Stops the engine and starts it again. */
   public void restart() throws IOException, InterruptedException {
     engine.destroy();
-    if (!engine.waitFor(30, TimeUnit.SECONDS)) {
-      throw new IOException("the engine of " + name + " did not stop within 30 s");
+    if (!engine.waitFor(120, TimeUnit.SECONDS)) {
+      throw new IOException("the engine of " + name + " did not stop within 120 s");
     }
     engine = launch(directory, command);
     awaitEngine();

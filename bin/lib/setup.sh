@@ -309,8 +309,9 @@ build_image() { # tag, context, dockerfile, inputs...
   # shellcheck disable=SC2086 # options, one word each
   logged "image-${tag%%:*}" docker buildx build --load --progress=plain --label "zcbot.inputs=$inputs" \
     ${fresh:+--no-cache} ${build_options-} -t "$tag" -f "$root/$dockerfile" "$root/$context" || die 70 "Image $tag could not be built."
-  # Removes the replaced image, which has no name any more. That fails while it is in use.
-  [[ -z $old || $old == "$(docker image inspect -f '{{.Id}}' "$tag")" ]] || docker image rm "$old" >/dev/null 2>&1 || :
+  # Removes the replaced image unless it has another name. That fails while it is in use.
+  [[ -z $old || -n $(docker image inspect -f '{{join .RepoTags " "}}' "$old" 2>/dev/null) ]] ||
+    docker image rm "$old" >/dev/null 2>&1 || :
   end "built"
 }
 
@@ -393,7 +394,7 @@ setup_jars() { # module, directories of libraries (words), inputs...
   inputs=$(inputs_of_jars "$@")
   # The outputs count too: Maven may have been run by hand on other sources since then.
   outputs() {
-    (cd "$root" && for lib in "$module/target" "${libs[@]}"; do stat -c '%n %s %Y' "$lib"/*.jar || :; done) 2>&1 | sha256sum
+    (export LC_ALL=C && cd "$root" && for lib in "$module/target" "${libs[@]}"; do stat -c '%n %s %Y' "$lib"/*.jar || :; done) 2>&1 | sha256sum
   }
   if [[ -r $stamp && $(<"$stamp") == "$inputs $(outputs)" ]]; then
     return
@@ -402,7 +403,8 @@ setup_jars() { # module, directories of libraries (words), inputs...
     setup_maven
     begin "Jars of $module"
     # otherwise jars of earlier versions would stay on the class path
-    rm -rf "$stamp" "${libs[@]/#/$root/}" "$root/$module/target/$module"-*.jar
+    rm -rf "$stamp" "${libs[@]/#/$root/}"
+    jars_of_modules "$module/target/lib" "${libs[@]}" | xargs -0 rm -f
     : >"$setup_dir/$module.building" # stays if this is killed, and tells that the jars may be incomplete
     logged "maven-$module" maven -q -Dmaven.test.skip=true -Dspotless.check.skip=true -pl "$module" -am package ||
       die 70 "The build failed. Its output is in ${setup_dir#"$root"/}/maven-$module.log"
@@ -410,6 +412,16 @@ setup_jars() { # module, directories of libraries (words), inputs...
   fi
   rm -f "$setup_dir/$module.building"
   printf '%s\n' "$inputs $(outputs)" >"$stamp"
+}
+
+# Prints the modules' own jars, each followed by a NUL.
+jars_of_modules() { # directories of their libraries
+  local lib target jars
+  for lib in "$@"; do
+    target=${lib%/lib}
+    jars=("$root/$target/${target%/target}"-*.jar)
+    printf '%s\0' "${jars[@]}"
+  done
 }
 
 inputs_of_jars() { # files and directories

@@ -164,7 +164,7 @@ probe_seal() {
   done 2>/dev/null
   exec 3>&- 4>&-
   [[ $seen == *': Operation not permitted' ]] ||
-    fail host-rules "the network namespace was not sealed: probe of $engine_resolver: expected 'Operation not permitted', but got '${seen:-no error}'"
+    fail host-rules "the network namespace was not sealed: probe of $engine_resolver: expected 'Operation not permitted', but got '${seen:-no error}' (a runtime with a network stack of its own can't be sealed: gVisor needs --network=host)"
 }
 
 if [[ $firewall != container ]]; then

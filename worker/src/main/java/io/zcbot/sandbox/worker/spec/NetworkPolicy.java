@@ -55,7 +55,8 @@ public record NetworkPolicy(
         "smtp=" + traffic.smtp());
   }
 
-  private static String sorted(String list) {
+  /** The elements of a list that are separated by commas, in the order that the hash is made of. */
+  public static String sorted(String list) {
     return String.join(",", List.of(list.split(",")).stream().sorted().toList());
   }
 }

@@ -15,9 +15,15 @@ import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.spec.Dns;
+import io.zcbot.sandbox.worker.spec.Egress;
+import io.zcbot.sandbox.worker.spec.FirewallMode;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -37,6 +43,26 @@ class HostFirewallTest extends HostRulesTestCase {
 
   private void helperSays(String line) {
     fake.on("POST", "/containers/c1/attach", openStream(frame(1, line + "\n")));
+  }
+
+  /** Or each would replace the rules of the other for ever, as they compare texts. */
+  @Test
+  void workersWhoseListsAreInAnotherOrderSetTheSameRules() {
+    for (String pgIps : List.of("198.51.100.0/24,203.0.113.7", "203.0.113.7,198.51.100.0/24")) {
+      NetworkPolicy policy =
+          new NetworkPolicy(
+              FirewallMode.HOST, new Egress.Public(), new Dns.Off(), List.of(pgIps.split(",")));
+      engine
+          .sandboxes(new SandboxSpec(SPEC.image(), null, SPEC.limits(), SPEC.network(), policy))
+          .checkFirewall();
+    }
+
+    assertThat(fake.asked("POST", "/containers/create"))
+        .hasSize(2)
+        .allSatisfy(
+            request ->
+                assertThat(request.body())
+                    .contains("\"ZCBOT_PG_IPS=198.51.100.0/24,203.0.113.7\""));
   }
 
   @Test

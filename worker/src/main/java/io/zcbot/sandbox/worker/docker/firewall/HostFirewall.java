@@ -199,22 +199,25 @@ public final class HostFirewall {
     }
   }
 
+  /** Lists are in one order, or workers of one policy would replace each other's rules for ever. */
   private Map<String, String> set() throws EngineException {
     EngineFacts facts = EngineFacts.read(calls);
     Bridge bridge = bridge();
+    String asked = String.join(",", resolvers.get(job -> run(job, facts)));
     List<String> both =
         List.of(
             "ZCBOT_SUBNETS=" + String.join(",", bridge.subnets()),
-            "ZCBOT_RESOLVERS=" + String.join(",", resolvers.get(job -> run(job, facts))),
             "ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"));
     List<String> rules = new ArrayList<>(both);
+    rules.add("ZCBOT_RESOLVERS=" + NetworkPolicy.sorted(asked));
     rules.add("ZCBOT_BRIDGE=" + bridge.device());
-    rules.add("ZCBOT_EGRESS=" + policy.egress().text());
-    rules.add("ZCBOT_PG_IPS=" + String.join(",", policy.pgIps()));
+    rules.add("ZCBOT_EGRESS=" + NetworkPolicy.sorted(policy.egress().text()));
+    rules.add("ZCBOT_PG_IPS=" + NetworkPolicy.sorted(String.join(",", policy.pgIps())));
     rules.add("ZCBOT_SMTP=" + (policy.traffic().smtp() ? "on" : "off"));
     rules.add("ZCBOT_POLICY=" + policy.hash());
     rules.add("ZCBOT_OWNER=" + workerId);
     List<String> inside = new ArrayList<>(both);
+    inside.add("ZCBOT_RESOLVERS=" + asked);
     inside.add("ZCBOT_FLOWS=" + policy.traffic().flows());
     inside.add("ZCBOT_FLOW_RATE=" + policy.traffic().newFlowsPerSecond());
     sealRules = List.copyOf(inside);

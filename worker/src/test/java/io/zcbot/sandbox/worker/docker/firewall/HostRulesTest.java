@@ -196,6 +196,17 @@ class HostRulesTest {
     assertThat(print()).startsWith("zcbot-sandbox failed settings: " + problem);
   }
 
+  /** More can't be in a rule's comment. */
+  @Test
+  void aLongWorkerIdIsCutInTheComment() throws Exception {
+    settings.put("ZCBOT_POLICY", "0123456789abcdef0123456789abcdef");
+    settings.put("ZCBOT_OWNER", "w".repeat(128));
+
+    assertThat(chain("about").getFirst())
+        .hasSize("return comment \"\"".length() + 128)
+        .contains(" owner=www");
+  }
+
   /** The rules of one chain of the inet table. */
   private List<String> chain(String name) throws Exception {
     return chain(print(), name);

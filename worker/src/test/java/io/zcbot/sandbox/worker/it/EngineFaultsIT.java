@@ -47,7 +47,7 @@ import org.junit.jupiter.api.TestInstance;
 @Tag("engine")
 @Tag("kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Order(16)
+@Order(9)
 class EngineFaultsIT {
   private static final Duration NOTICED = Deployment.SOON;
 

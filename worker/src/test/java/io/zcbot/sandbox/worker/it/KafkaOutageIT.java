@@ -36,7 +36,7 @@ import org.testcontainers.kafka.KafkaContainer;
 @Tag("engine")
 @Tag("kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Order(15)
+@Order(8)
 class KafkaOutageIT {
   private static final Duration TTL = Duration.ofSeconds(10);
   private static final Duration LONG = Duration.ofMinutes(10);

@@ -26,9 +26,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.awaitility.core.ThrowingRunnable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 
 /** Calls that hang wait for a latch and heed no interrupt, as in the kernel. */
+@Order(1)
 class FileCallsTest {
   private static final Path ONE = Path.of("/workspaces/1");
   private static final Path TWO = Path.of("/workspaces/2");
@@ -37,7 +39,7 @@ class FileCallsTest {
   private static final Duration LONG = Duration.ofSeconds(60);
 
   /** A thread may begin late on a busy machine, and a call that has no thread is not made. */
-  private static final Duration A_WHILE = Duration.ofSeconds(8);
+  private static final Duration A_WHILE = Duration.ofSeconds(4);
 
   private final FileCalls files = new FileCalls(2, 2, SHORT);
   private final FileCalls patient = new FileCalls(2, 2, LONG);

@@ -145,7 +145,7 @@ public record Domain(
     Commands commands =
         new Commands(
             queues,
-            new ExecSandboxes(ensurer),
+            new ExecSandboxes(ensurer, time, ports.metrics()),
             new CommandPorts(
                 engine,
                 ports.sink(),

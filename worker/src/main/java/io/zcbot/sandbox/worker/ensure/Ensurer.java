@@ -98,7 +98,7 @@ public final class Ensurer {
     }
   }
 
-  /** As {@link #ensure}, but the caller announces a failure. */
+  /** As {@link #ensure}, but the caller announces and counts a failure. */
   Result provide(EnsureRequest request) throws FencedException, InterruptedException {
     Result result = result(request);
     if (result instanceof Result.Served served) {

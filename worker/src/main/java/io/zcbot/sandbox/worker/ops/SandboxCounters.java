@@ -153,8 +153,8 @@ final class SandboxCounters implements SandboxMetrics {
   private Timer ensures(String answer) {
     return Timer.builder("zcbot.ensure")
         .description(
-            "Time from an ensure's arrival to its answer; the answer is the outcome of"
-                + " ready or the reason of failed")
+            "Time until an ensure, or an exec whose user has no sandbox, gets one or is refused;"
+                + " the answer is the outcome of ready or the reason of failed")
         .tag("answer", answer)
         .serviceLevelObjectives(ENSURE_BUCKETS)
         .register(registry);

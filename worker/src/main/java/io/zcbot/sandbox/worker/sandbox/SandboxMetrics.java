@@ -11,7 +11,10 @@ import java.time.Duration;
 
 /** Metrics of the domain and the engine adapter. Thread-safe; no method blocks. */
 public interface SandboxMetrics {
-  /** An ensure was answered; {@code answer} is a ready's outcome or a failed's reason. */
+  /**
+   * An ensure, or an exec whose user has no sandbox, got one or was refused; {@code answer} is a
+   * ready's outcome or a failed's reason.
+   */
   default void ensured(String answer, Duration took) {}
 
   default void reaped(Reaped.Reason reason) {}

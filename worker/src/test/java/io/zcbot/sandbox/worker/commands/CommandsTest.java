@@ -30,6 +30,7 @@ import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.OutputWay;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
+import io.zcbot.sandbox.worker.testkit.RecordedMetrics.Ensured;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
 import java.time.Instant;
@@ -105,6 +106,19 @@ class CommandsTest extends InACommandWorld {
     assertThat(exited.site()).isEqualTo(new WorkerRef("host", "me"));
     assertThat(world.log).hasSize(1);
     assertThat(done).contains("x");
+  }
+
+  /** Otherwise nobody is alerted while agents send execs only. */
+  @Test
+  void anExecWhoseSandboxCannotBeMadeCountsAsAnEnsureThatFailed() throws Exception {
+    world.engine.faults.failNext(
+        new EngineFaults.Fault("create", EngineException.Kind.IMAGE_MISSING, false));
+    ExecRequest request = request(Asked.of("x"));
+    world.advance(Duration.ofSeconds(2));
+    world.domain.commands().exec(request);
+    answer("x");
+    assertThat(world.metrics.ensured)
+        .containsExactly(new Ensured("image_missing", Duration.ofSeconds(2)));
   }
 
   @Test

@@ -18,10 +18,12 @@ import java.util.Map;
  * of each logger passes: while brokers are away, each client logs a line for each attempt to
  * connect, and the worker's own lines report the outage. Of our own, a hundred lines about a user
  * pass that differ in their arguments only, since an agent may cause a line with each record that
- * it sends. Debug lines are not limited. Thread-safe.
+ * it sends, and a thousand that are about no user, as those about dead letters. Debug lines are not
+ * limited. Thread-safe.
  */
 final class RepeatFilter extends Filter<ILoggingEvent> {
   static final int OF_USER = 100;
+  static final int OF_NOBODY = 1000;
 
   private static final String LIBRARY = "org.apache.kafka.";
   private static final int OF_LIBRARY = 1;
@@ -30,6 +32,7 @@ final class RepeatFilter extends Filter<ILoggingEvent> {
 
   private final Map<String, Passed> ofLibrary = new HashMap<>();
   private final Map<String, Passed> ofUsers = Recent.mapByUse(MOST_KINDS);
+  private final Map<String, Passed> ofNobody = Recent.mapByUse(MOST_KINDS);
 
   /** How many lines of one kind passed since a moment. */
   private record Passed(long since, int lines) {}
@@ -40,9 +43,12 @@ final class RepeatFilter extends Filter<ILoggingEvent> {
     if (event.getLoggerName().startsWith(LIBRARY)) {
       return limit(ofLibrary, kind, OF_LIBRARY, event);
     }
+    if (!event.getLevel().isGreaterOrEqual(Level.INFO)) {
+      return FilterReply.NEUTRAL;
+    }
     String user = event.getMDCPropertyMap().get("user");
-    return user == null || !event.getLevel().isGreaterOrEqual(Level.INFO)
-        ? FilterReply.NEUTRAL
+    return user == null
+        ? limit(ofNobody, kind + " " + event.getMessage(), OF_NOBODY, event)
         : limit(ofUsers, kind + " " + user + " " + event.getMessage(), OF_USER, event);
   }
 

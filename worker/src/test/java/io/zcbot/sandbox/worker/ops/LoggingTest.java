@@ -169,6 +169,29 @@ class LoggingTest {
     assertThat(lines()).filteredOn(line -> line.contains("another line")).hasSize(2);
   }
 
+  /** A record that is not a valid event has no user, and whoever may write can send many. */
+  @Test
+  void linesAboutNoUserThatDifferInTheirArgumentsOnlyAreLimited() {
+    Logging.configure(new LogConfig(LogConfig.Format.TEXT, LogConfig.Level.DEBUG));
+    for (int i = 0; i < 2 * RepeatFilter.OF_NOBODY; i++) {
+      own.warn("record {} is not a valid ensure", i);
+      own.debug("record {} was read", i);
+    }
+    own.error("record {} is not a valid ensure", "another level");
+    own.warn("another line");
+    MDC.put("user", "u1");
+    own.warn("record {} is not a valid ensure", "of a user");
+    assertThat(lines())
+        .filteredOn(line -> line.matches(".* record \\d+ is not .*"))
+        .hasSize(RepeatFilter.OF_NOBODY);
+    assertThat(lines())
+        .filteredOn(line -> line.contains("was read"))
+        .hasSize(2 * RepeatFilter.OF_NOBODY);
+    assertThat(lines())
+        .filteredOn(line -> line.contains("another l") || line.contains("of a user"))
+        .hasSize(3);
+  }
+
   @Test
   void aCommandIsSilentUnlessVerbose() {
     Logging.configureForCommand(false);

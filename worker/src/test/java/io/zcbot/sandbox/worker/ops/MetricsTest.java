@@ -193,6 +193,7 @@ class MetricsTest {
     assertThat(metrics.scrape())
         .contains("jvm_memory_used_bytes")
         .contains("process_uptime_seconds")
+        .contains("process_start_time_seconds") // of an alert
         .contains("logback_events_total");
   }
 

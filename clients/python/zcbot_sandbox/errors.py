@@ -83,7 +83,7 @@ class CommandTimeoutError(CommandError, TimeoutError):
 
 
 class CommandLostError(CommandError):
-    """The command may have run, and its end is unknown, because its worker or host is gone."""
+    """The command may have run, and its end is unknown: its worker is gone, or lost its connection to the sandbox."""
 
 
 class SandboxGoneError(CommandError):

@@ -65,7 +65,10 @@ public record Exited(
     SIGNALLED,
     /** The command's sandbox ended. */
     SANDBOX_GONE,
-    /** The worker or its host is gone: the command may have started, and its end is not known. */
+    /**
+     * The command may have started, and its end is not known: its worker or host is gone, or the
+     * worker's connection to the sandbox broke.
+     */
     LOST,
     /** The exec expired before the command could start. */
     EXPIRED,

@@ -8,7 +8,8 @@ import io.zcbot.sandbox.events.Exited;
 
 /**
  * Thrown when a command was started, or may have been, and its end is unknown because its sandbox
- * or its worker ended. Only the caller can decide whether it is safe to run the command again.
+ * or its worker ended, or the connection between them broke. Only the caller can decide whether it
+ * is safe to run the command again.
  */
 public final class CommandLostException extends SandboxException {
   private static final long serialVersionUID = 1L;
@@ -27,8 +28,8 @@ public final class CommandLostException extends SandboxException {
   }
 
   /**
-   * Returns why the end is unknown: {@code LOST} if the command's worker ended, {@code
-   * SANDBOX_GONE} if its sandbox ended.
+   * Returns why the end is unknown: {@code LOST} if the command's worker ended or its connection to
+   * the sandbox broke, {@code SANDBOX_GONE} if its sandbox ended.
    */
   public Exited.Reason reason() {
     return reason;

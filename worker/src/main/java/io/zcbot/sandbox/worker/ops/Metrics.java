@@ -196,7 +196,7 @@ public final class Metrics implements AutoCloseable {
   /** Adds a constant whose labels describe this worker. */
   public void bindInfo(String version, String workerId, String host) {
     Gauge.builder("zcbot.worker.info", () -> 1)
-        .description("Constant 1; the labels describe the worker and the engine")
+        .description("Constant 1; the labels describe the worker")
         .tags("version", version, "worker_id", workerId, "host", host)
         .register(registry);
   }

@@ -27,7 +27,7 @@ class MountInfoTest {
     assertThat(mounts)
         .containsExactly(
             new MountInfo(27, "/", Set.of("rw", "relatime"), false, false),
-            new MountInfo(44, "/a\\040b", Set.of("rw", "nosuid", "nodev", "relatime"), true, false),
+            new MountInfo(44, "/a b", Set.of("rw", "nosuid", "nodev", "relatime"), true, false),
             new MountInfo(61, "/s", Set.of("rw", "nosuid", "relatime"), true, true),
             new MountInfo(62, "/dev", Set.of("rw", "nodev"), false, true));
     assertThat(mounts)
@@ -36,6 +36,20 @@ class MountInfoTest {
     assertThat(mounts)
         .extracting(MountInfo::isSharedBothWays)
         .containsExactly(false, true, false, false);
+  }
+
+  /** A view that a killed worker left is found by its path, which is that of the root. */
+  @Test
+  void aPathIsAsItIsElsewhere() throws Exception {
+    assertThat(pointOf("/srv/my\\040data/t\\011n\\012b\\134040$1"))
+        .isEqualTo("/srv/my data/t\tn\nb\\040$1");
+    assertThat(pointOf("/srv/B\u00c3\u00a4r")).as("bytes of UTF-8").isEqualTo("/srv/B\u00e4r");
+  }
+
+  private static String pointOf(String written) throws IOException {
+    return MountInfo.parse("27 1 254:0 / " + written + " rw - ext4 /dev/vda rw\n")
+        .getFirst()
+        .point();
   }
 
   @Test

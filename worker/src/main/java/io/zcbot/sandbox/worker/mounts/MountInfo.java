@@ -20,12 +20,23 @@ import java.util.regex.Pattern;
  * A mount of this process's mount namespace, from {@code /proc/self/mountinfo}.
  *
  * @param id as in {@code fdinfo} of an open file
+ * @param parent the id of the mount on which it is mounted
+ * @param device of its file system
+ * @param root the directory of the file system that it shows
  * @param point where it is mounted
  * @param options of this mount, not of its file system
  * @param isShared whether mounts beneath it propagate to its copies
  * @param isReceiving whether mounts propagate to it from another one, but not back
  */
-record MountInfo(int id, String point, Set<String> options, boolean isShared, boolean isReceiving) {
+record MountInfo(
+    int id,
+    int parent,
+    String device,
+    String root,
+    String point,
+    Set<String> options,
+    boolean isShared,
+    boolean isReceiving) {
   private static final Path SELF = Path.of("/proc/self/mountinfo");
 
   /** How the kernel writes spaces, tabs, line feeds and backslashes of a path. */
@@ -67,6 +78,29 @@ record MountInfo(int id, String point, Set<String> options, boolean isShared, bo
   }
 
   /**
+   * Whether it shows the very directory on which it is mounted, so that without it the same files
+   * are there.
+   *
+   * @param all the mounts of this process's mount namespace
+   */
+  boolean isOnItself(List<MountInfo> all) {
+    return all.stream().anyMatch(below -> below.id == parent && shows(below));
+  }
+
+  /** Whether it shows what a mount below shows at the same place. */
+  private boolean shows(MountInfo below) {
+    String belowPoint = withoutSlash(below.point);
+    return device.equals(below.device)
+        && point.startsWith(belowPoint)
+        && withoutSlash(root)
+            .equals(withoutSlash(below.root) + withoutSlash(point).substring(belowPoint.length()));
+  }
+
+  private static String withoutSlash(String path) {
+    return path.equals("/") ? "" : path;
+  }
+
+  /**
    * Parses the file.
    *
    * @param text the file as Latin-1, because paths may contain any bytes
@@ -96,6 +130,9 @@ record MountInfo(int id, String point, Set<String> options, boolean isShared, bo
     }
     return new MountInfo(
         Integer.parseInt(fields[0]),
+        Integer.parseInt(fields[1]),
+        fields[2],
+        path(fields[3]),
         path(fields[4]),
         Set.of(fields[5].split(",")),
         shared,

@@ -132,8 +132,8 @@ public final class WorkspaceMount implements Closeable {
   }
 
   /**
-   * Unmounts the root if a worker mounted it and nothing uses it; blocks for up to 1 s if something
-   * does. May be called again if something did.
+   * Unmounts the root if a worker mounted it on itself and nothing uses it; blocks for up to 1 s if
+   * something does. May be called again if something did.
    */
   @Override
   public void close() {
@@ -144,13 +144,23 @@ public final class WorkspaceMount implements Closeable {
       top.close();
     }
     Path marker = slots(root).resolve(MARKER);
-    if (Files.exists(marker)) {
-      try {
+    try {
+      if (Files.exists(marker) && isOnItself()) {
         unmount();
         Files.deleteIfExists(marker);
-      } catch (IOException e) {
-        log.info("{} could not be unmounted from itself: {}", root, e.getMessage());
       }
+    } catch (IOException e) {
+      log.info("{} could not be unmounted from itself: {}", root, e.getMessage());
+    }
+  }
+
+  /**
+   * Whether the same files are there without the topmost mount of the root. The marker does not say
+   * so: it outlives a worker that is killed, and then an administrator may mount a disk there.
+   */
+  private boolean isOnItself() throws IOException {
+    try (Descriptor opened = Kernel.openDirectory(root)) {
+      return MountInfo.of(opened).isOnItself(MountInfo.all());
     }
   }
 

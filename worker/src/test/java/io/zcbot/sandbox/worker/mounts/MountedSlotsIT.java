@@ -103,6 +103,24 @@ class MountedSlotsIT {
     mount = WorkspaceMount.prepare(root);
   }
 
+  /** Of a worker that was killed, or whose host was. */
+  @Test
+  void aMarkerThatWasLeftIsNoReasonToUnmountTheAdministratorsDisk() throws Exception {
+    mount.close();
+    run("mount", "-t", "tmpfs", "-o", "nosuid,nodev", "none", root.toString());
+    run("mount", "--make-shared", root.toString());
+    Path file = Files.writeString(root.resolve("file"), "a user's");
+    RootLock.take(root).close();
+    Files.createFile(root.resolve(".slots/.mounted"));
+
+    WorkspaceMount.prepare(root).close();
+
+    assertThat(Mounts.beneath(root)).hasSize(1);
+    assertThat(file).hasContent("a user's");
+    run("umount", root.toString());
+    mount = WorkspaceMount.prepare(root);
+  }
+
   /** Else nobody would take off what it made, and its worker would be without it for good. */
   @Test
   void aRootThatIsFullIsMountedOnceItIsNot() throws Exception {

@@ -110,8 +110,9 @@ public final class WorkspaceMount implements Closeable {
           Kernel.move(tree, seen);
           log.info("mounted {} on itself as shared, nosuid, nodev", root);
         }
+        // While the others are open, with which a worker that stops can't unmount the root.
+        return Kernel.openDirectory(root);
       }
-      return Kernel.openDirectory(root);
     }
   }
 

@@ -67,6 +67,11 @@ record MountInfo(
     return parse(Files.readString(SELF, ISO_8859_1));
   }
 
+  /** Whether anything is mounted beneath a directory. */
+  static boolean isAnyBeneath(Path directory) throws IOException {
+    return all().stream().anyMatch(mount -> mount.point.startsWith(directory + "/"));
+  }
+
   /** Whether it maps the owners of files. */
   boolean mapsIds() {
     return options.contains("idmapped");

@@ -180,15 +180,11 @@ public final class WorkspaceMount implements Closeable {
         if (!e.errno().equals(Errno.EBUSY)
             || System.nanoTime() - deadline > 0
             || Thread.currentThread().isInterrupted()
-            || hasMountsBeneath()) {
+            || MountInfo.isAnyBeneath(root)) {
           throw e;
         }
         LockSupport.parkNanos(BUSY_INTERVAL_NANOS);
       }
     }
-  }
-
-  private boolean hasMountsBeneath() throws IOException {
-    return MountInfo.all().stream().anyMatch(mount -> mount.point().startsWith(root + "/"));
   }
 }

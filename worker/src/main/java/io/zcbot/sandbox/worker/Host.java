@@ -71,8 +71,14 @@ record Host(
     Path configured = config.workspaces().root;
     Workspaces workspaces = files.at(configured, () -> Workspaces.open(configured)).calledBy(files);
     Path root = workspaces.root();
-    @Nullable String unseen = files.at(root, () -> MountReach.problem(root));
-    WorkspaceMount mount = open(files, root, () -> WorkspaceMount.prepare(root), closer);
+    @Nullable String unseen =
+        retry.whileShort(
+            "look at the mount of the workspace root",
+            () -> files.at(root, () -> MountReach.problem(root)));
+    WorkspaceMount mount =
+        retry.whileShort(
+            "mount the workspace root",
+            () -> open(files, root, () -> WorkspaceMount.prepare(root), closer));
     WorkspaceLimit limit = config.workspaces().limit;
     WorkspaceQuota quota =
         limit == null ? WorkspaceQuota.NONE : files.at(root, () -> ProjectQuotas.of(root, limit));
@@ -91,7 +97,7 @@ record Host(
                 Advisories.in(config.engine().advisories),
                 config.capacity().uids,
                 root,
-                unseen,
+                unseen == null ? mount.problem() : unseen,
                 files)
             .run(retry);
     IdMaps maps = closer.add(new IdMaps(fit.owner(), fit.ownKernel()));

@@ -96,9 +96,10 @@ final class PurgeCommand {
             .filter(c -> workerId.equals(c.ownership().workerId()))
             .toList();
     if (sandboxes.isEmpty()) {
+      boolean released = releaseLeftSlots(workerId, force);
       boolean cleared = clearViews(workerId, force);
       console.out().println("no container of worker " + workerId + " is on this engine");
-      return cleared ? ExitCode.OK : ExitCode.FAILED;
+      return released && cleared ? ExitCode.OK : ExitCode.FAILED;
     }
     if (!force) {
       refuseIfAlive(workerId);
@@ -227,18 +228,54 @@ final class PurgeCommand {
     }
   }
 
-  private boolean releaseSlots(String workerId) {
-    SlotMounts slots = new MountedSlots(root, maps(), workerId, files);
+  /** Unmounts users' files from slots whose containers somebody else removed. */
+  private boolean releaseLeftSlots(String workerId, boolean force)
+      throws CommandException, InterruptedException {
     try {
-      for (String slot : slots.left()) {
-        slots.release(slot);
+      if (!slots(workerId).areMounted()) {
+        return true;
       }
-      return true;
     } catch (IOException e) {
-      Path directory = SlotMounts.directory(config.workspaces().root, workerId);
-      tellLeft("slots", e, "unmount what is beneath " + directory + " as root on its host");
+      tellSlotsLeft(workerId, e);
       return false;
     }
+    if (!force) {
+      refuseIfAlive(workerId);
+    }
+    return releaseSlots(workerId);
+  }
+
+  private boolean releaseSlots(String workerId) {
+    MountedSlots slots = slots(workerId);
+    boolean released = true;
+    try {
+      for (String slot : slots.left()) {
+        released &= release(slots, slot, workerId);
+      }
+    } catch (IOException e) {
+      tellSlotsLeft(workerId, e);
+      return false;
+    }
+    return released;
+  }
+
+  private boolean release(MountedSlots slots, String slot, String workerId) {
+    try {
+      slots.release(slot);
+      return true;
+    } catch (IOException e) {
+      tellSlotsLeft(workerId, e);
+      return false;
+    }
+  }
+
+  private MountedSlots slots(String workerId) {
+    return new MountedSlots(root, maps(), workerId, files);
+  }
+
+  private void tellSlotsLeft(String workerId, IOException failure) {
+    Path directory = SlotMounts.directory(config.workspaces().root, workerId);
+    tellLeft("slots", failure, "unmount what is beneath " + directory + " as root on its host");
   }
 
   private void tellLeft(String what, IOException failure, String fix) {

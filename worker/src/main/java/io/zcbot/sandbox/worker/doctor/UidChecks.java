@@ -48,7 +48,8 @@ public final class UidChecks {
    *
    * @param wanted the configured range; empty for a range if that is possible
    * @param directory an existing directory on the workspaces' file system
-   * @param unseen why the engine does not see mounts of this process there; null if it does
+   * @param mountProblem why this process can't mount anything there, or why the engine does not see
+   *     it; null if neither
    * @throws IOException if what is possible can't be told now, for a reason that may pass. To share
    *     a user then would end all sandboxes that have one of their own.
    */
@@ -58,13 +59,13 @@ public final class UidChecks {
       EngineFacts facts,
       SandboxSpec spec,
       Path directory,
-      @Nullable String unseen)
+      @Nullable String mountProblem)
       throws IOException {
     if (wanted.isPresent() && wanted.get().isShared()) {
       return shared("as configured", "unset ZCBOT_SANDBOX_UIDS");
     }
     SandboxUids range = wanted.orElse(facts.remapsUsers() ? DEFAULT_REMAPPED : DEFAULT);
-    String problem = problem(range, engine, facts, spec, directory, unseen);
+    String problem = problem(range, engine, facts, spec, directory, mountProblem);
     if (problem == null) {
       return new Choice(
           range, Finding.ok(CHECK, "each sandbox has a user of its own, one of " + range));
@@ -106,7 +107,7 @@ public final class UidChecks {
       EngineFacts facts,
       SandboxSpec spec,
       Path directory,
-      @Nullable String unseen)
+      @Nullable String mountProblem)
       throws IOException {
     if (spec.policy().rulesInSandbox()) {
       return "in the firewall mode "
@@ -129,7 +130,7 @@ public final class UidChecks {
       }
       try (IdMaps maps = new IdMaps(facts.workspaceOwner(), facts.hasOwnKernel(spec))) {
         String problem = maps.problem(directory, range.first());
-        return problem == null ? unseen : problem;
+        return problem == null ? mountProblem : problem;
       }
     } catch (IOException e) {
       if (HostShortage.mayPass(e)) {

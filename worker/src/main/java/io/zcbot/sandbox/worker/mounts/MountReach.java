@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.mounts;
 
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
+import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,8 +23,10 @@ public final class MountReach {
   /**
    * Returns why the engine does not see mounts in a directory; null if it does, as far as this
    * process can tell. Call it before anything is mounted on the directory.
+   *
+   * @throws IOException if it can't be told now, for a reason that may pass
    */
-  public static @Nullable String problem(Path directory) {
+  public static @Nullable String problem(Path directory) throws IOException {
     try (Descriptor opened = Kernel.openDirectory(directory)) {
       return MountInfo.of(opened).isSharedBothWays() || isWithAnEngine()
           ? null
@@ -31,6 +34,9 @@ public final class MountReach {
               + directory
               + ", which is no shared mount of the host";
     } catch (IOException e) {
+      if (HostShortage.mayPass(e)) {
+        throw e;
+      }
       return e.getMessage();
     } catch (LinkageError e) {
       return "this system has no mount system calls: " + e;

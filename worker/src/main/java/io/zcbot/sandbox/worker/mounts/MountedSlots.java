@@ -102,6 +102,12 @@ public final class MountedSlots implements SlotMounts {
     }
   }
 
+  /** Whether anything is mounted in a slot's directory on this host. Needs no permission. */
+  public boolean areMounted() throws IOException {
+    return files.at(
+        directory, () -> !Files.notExists(directory) && MountInfo.isAnyBeneath(directory));
+  }
+
   @Override
   public void release(String slotId) throws IOException {
     Path path = directory.resolve(slotId);

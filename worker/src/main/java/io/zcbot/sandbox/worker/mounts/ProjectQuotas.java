@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.mounts;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
+import io.zcbot.sandbox.worker.mounts.Projects.Account;
 import io.zcbot.sandbox.worker.mounts.Projects.Mark;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
@@ -72,7 +73,7 @@ public final class ProjectQuotas implements WorkspaceQuota {
     try (Descriptor directory = Kernel.openDirectory(root)) {
       requireLimits(directory);
       // reading an account requires the right to set quotas, which reading the state does not
-      Projects.Account _ = Projects.account(directory, ProjectIds.FIRST);
+      Account _ = Projects.account(directory, ProjectIds.FIRST);
       return null;
     } catch (KernelException e) {
       return explained(e);
@@ -123,36 +124,60 @@ public final class ProjectQuotas implements WorkspaceQuota {
   }
 
   /**
-   * Gives a directory one of its user's ids that nothing else has, whatever id it had before. The
-   * directory's owner, the sandbox, may have changed the id, and must not be able to lock the user
-   * out. The lock keeps two workers from choosing the same unused id.
+   * Gives a directory one of its user's ids, whatever id it had before. The directory's owner, the
+   * sandbox, may have changed the id, and must not be able to lock the user out. The lock keeps two
+   * workers from choosing the same unused id.
    */
   private void number(Descriptor directory, Mark before, List<Integer> own) throws IOException {
     try (RootLock _ = RootLock.take(root)) {
-      for (int id : own) {
-        if (Projects.account(directory, id).isUnused()) {
-          // before the mark, so that the directory is never without a limit
-          Projects.limit(directory, id, limit);
-          Projects.mark(directory, id);
-          if (before.id() != 0) {
-            log.warn("{} had the project id {}, now {}", directory.about(), before.id(), id);
-          }
-          if (!isEmpty(directory)) {
-            log.warn(
-                "{} has the project id {} from now on; existing files, and new files in existing"
-                    + " directories, are not counted until they get the same id"
-                    + " (docs/operations.md, Workspace quotas)",
-                directory.about(),
-                id);
-          }
-          return;
-        }
+      Integer unused = unused(directory, own);
+      int id = unused == null ? own.getFirst() : unused;
+      if (unused == null) {
+        share(directory, id);
+      } else {
+        // before the mark, so that the directory is never without a limit
+        Projects.limit(directory, id, limit);
+        Projects.mark(directory, id);
+      }
+      if (before.id() != 0) {
+        log.warn("{} had the project id {}, now {}", directory.about(), before.id(), id);
+      }
+      if (!isEmpty(directory)) {
+        log.warn(
+            "{} has the project id {} from now on; existing files, and new files in existing"
+                + " directories, are not counted until they get the same id"
+                + " (docs/operations.md, Workspace quotas)",
+            directory.about(),
+            id);
       }
     }
-    throw new IOException(
-        "other directories use all its project ids "
-            + own
-            + "; find these directories (lsattr -pd) and clear the id of one (chattr -p 0)");
+  }
+
+  /** Returns the first id that nothing has; null if there is none. */
+  private static @Nullable Integer unused(Descriptor directory, List<Integer> ids)
+      throws KernelException {
+    for (int id : ids) {
+      if (Projects.account(directory, id).isUnused()) {
+        return id;
+      }
+    }
+    return null;
+  }
+
+  /**
+   * Gives a directory an id that something else has. That happens if the sandbox used up all ids of
+   * its user, with those of its files.
+   */
+  private void share(Descriptor directory, int id) throws KernelException {
+    log.warn(
+        "{} gets the project id {} though other files have it, as they have all its ids: its limit"
+            + " counts them as well",
+        directory.about(),
+        id);
+    // An id whose limit is reached could not be given.
+    Projects.limit(directory, id, Account.NEW.limit());
+    Projects.mark(directory, id);
+    Projects.limit(directory, id, limit);
   }
 
   /**

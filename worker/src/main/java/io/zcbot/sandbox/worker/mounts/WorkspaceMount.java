@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.mounts;
 
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
+import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -43,19 +44,28 @@ public final class WorkspaceMount implements Closeable {
   }
 
   /**
-   * Mounts the root on itself unless it is such a mount already. Never throws for a failed mount;
-   * see {@link #problem}.
+   * Mounts the root on itself unless it is such a mount already. If that is not possible, {@link
+   * #problem} says why.
    *
    * @param root the workspace root, an existing directory
+   * @throws IOException if it failed for a reason that may pass, such as a shortage of the host
    */
-  public static WorkspaceMount prepare(Path root) {
+  public static WorkspaceMount prepare(Path root) throws IOException {
     try {
       return new WorkspaceMount(root, makeUnlessMade(root), null);
     } catch (IOException e) {
-      return new WorkspaceMount(root, null, explained(e));
+      return unmountable(root, e);
     } catch (LinkageError e) {
       return new WorkspaceMount(root, null, "this system has no mount system calls: " + e);
     }
+  }
+
+  /** Returns the root without a mount; throws why that failed if it may pass. */
+  static WorkspaceMount unmountable(Path root, IOException failure) throws IOException {
+    if (HostShortage.mayPass(failure)) {
+      throw failure;
+    }
+    return new WorkspaceMount(root, null, explained(failure));
   }
 
   /** Returns the root without mounting it, only to undo mounts that were made beneath it. */
@@ -95,12 +105,14 @@ public final class WorkspaceMount implements Closeable {
           // mount that it lies in, all mounts would show as well.
           Kernel.set(tree, Kernel.NOSUID | Kernel.NODEV, Kernel.PRIVATE);
           Kernel.set(tree, 0, Kernel.SHARED);
-          Kernel.move(tree, seen);
+          // First, since a disk may be too full for it: nobody would take off what has none.
           Files.writeString(slots(root).resolve(MARKER), "");
+          Kernel.move(tree, seen);
           log.info("mounted {} on itself as shared, nosuid, nodev", root);
         }
+        // While the others are open, with which a worker that stops can't unmount the root.
+        return Kernel.openDirectory(root);
       }
-      return Kernel.openDirectory(root);
     }
   }
 
@@ -121,8 +133,8 @@ public final class WorkspaceMount implements Closeable {
   }
 
   /**
-   * Unmounts the root if a worker mounted it and nothing uses it; blocks for up to 1 s if something
-   * does. May be called again if something did.
+   * Unmounts the root if a worker mounted it on itself and nothing uses it; blocks for up to 1 s if
+   * something does. May be called again if something did.
    */
   @Override
   public void close() {
@@ -133,13 +145,23 @@ public final class WorkspaceMount implements Closeable {
       top.close();
     }
     Path marker = slots(root).resolve(MARKER);
-    if (Files.exists(marker)) {
-      try {
+    try {
+      if (Files.exists(marker) && isOnItself()) {
         unmount();
         Files.deleteIfExists(marker);
-      } catch (IOException e) {
-        log.info("{} could not be unmounted from itself: {}", root, e.getMessage());
       }
+    } catch (IOException e) {
+      log.info("{} could not be unmounted from itself: {}", root, e.getMessage());
+    }
+  }
+
+  /**
+   * Whether the same files are there without the topmost mount of the root. The marker does not say
+   * so: it outlives a worker that is killed, and then an administrator may mount a disk there.
+   */
+  private boolean isOnItself() throws IOException {
+    try (Descriptor opened = Kernel.openDirectory(root)) {
+      return MountInfo.of(opened).isOnItself(MountInfo.all());
     }
   }
 
@@ -158,15 +180,11 @@ public final class WorkspaceMount implements Closeable {
         if (!e.errno().equals(Errno.EBUSY)
             || System.nanoTime() - deadline > 0
             || Thread.currentThread().isInterrupted()
-            || hasMountsBeneath()) {
+            || MountInfo.isAnyBeneath(root)) {
           throw e;
         }
         LockSupport.parkNanos(BUSY_INTERVAL_NANOS);
       }
     }
-  }
-
-  private boolean hasMountsBeneath() throws IOException {
-    return MountInfo.all().stream().anyMatch(mount -> mount.point().startsWith(root + "/"));
   }
 }

@@ -14,7 +14,6 @@ import io.zcbot.sandbox.worker.doctor.UidChecks;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.FileCalls;
-import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
@@ -38,7 +37,7 @@ public final class Preflight {
   private final Advisories advisories;
   private final Optional<SandboxUids> wanted;
   private final Path root;
-  private final @Nullable String unseen;
+  private final @Nullable String mountProblem;
   private final FileCalls files;
 
   /**
@@ -47,7 +46,8 @@ public final class Preflight {
    * @param limit of each workspace; null for none
    * @param wanted the users of the sandboxes; empty for one user per sandbox where that is possible
    * @param root of the workspaces, an existing directory
-   * @param unseen why the engine does not see what this process mounts there; null if it does
+   * @param mountProblem why this process can't mount workspaces there, or why the engine does not
+   *     see them; null if neither
    * @param files how that directory is accessed
    */
   public Preflight(
@@ -57,7 +57,7 @@ public final class Preflight {
       Advisories advisories,
       Optional<SandboxUids> wanted,
       Path root,
-      @Nullable String unseen,
+      @Nullable String mountProblem,
       FileCalls files) {
     this.engine = engine;
     this.spec = spec;
@@ -65,7 +65,7 @@ public final class Preflight {
     this.advisories = advisories;
     this.wanted = wanted;
     this.root = root;
-    this.unseen = unseen;
+    this.mountProblem = mountProblem;
     this.files = files;
   }
 
@@ -96,10 +96,11 @@ public final class Preflight {
     EngineFacts facts =
         retry.untilItWorks("check the engine", engine::facts, EngineException.class::isInstance);
     UidChecks.Choice uids =
-        retry.untilItWorks(
+        retry.whileShort(
             "look for users of sandboxes",
-            () -> files.at(root, () -> UidChecks.choose(wanted, engine, facts, spec, root, unseen)),
-            e -> e instanceof IOException failure && HostShortage.isBehind(failure));
+            () ->
+                files.at(
+                    root, () -> UidChecks.choose(wanted, engine, facts, spec, root, mountProblem)));
     List<Finding> findings = new ArrayList<>(EngineChecks.of(facts, spec, limit, advisories));
     findings.add(uids.finding());
     List<String> faults = texts(findings, Level.FAIL);

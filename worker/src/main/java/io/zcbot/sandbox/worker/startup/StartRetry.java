@@ -10,6 +10,7 @@ import io.github.resilience4j.retry.RetryConfig;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.OutageLog;
 import io.zcbot.sandbox.worker.publish.TopicsException;
+import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.io.IOException;
@@ -31,7 +32,7 @@ public final class StartRetry {
   private final BooleanSupplier stopping;
   private final Map<Object, String> problems = new ConcurrentHashMap<>();
 
-  public interface Attempt<T> {
+  public interface Attempt<T extends @Nullable Object> {
     T run() throws Exception;
   }
 
@@ -46,6 +47,13 @@ public final class StartRetry {
         : problems.values().stream().distinct().sorted().collect(Collectors.joining("; "));
   }
 
+  /** Repeats an attempt while this host is short of something; see {@link #untilItWorks}. */
+  public <T extends @Nullable Object> T whileShort(String what, Attempt<T> attempt)
+      throws IOException, TopicsException, InterruptedException {
+    return untilItWorks(
+        what, attempt, e -> e instanceof IOException failure && HostShortage.isBehind(failure));
+  }
+
   /**
    * Runs an attempt until it succeeds. Blocks.
    *
@@ -54,7 +62,8 @@ public final class StartRetry {
    * @throws StoppedException if the worker stops first
    * @throws InterruptedException if the attempt itself is interrupted
    */
-  public <T> T untilItWorks(String what, Attempt<T> attempt, Predicate<Throwable> passing)
+  public <T extends @Nullable Object> T untilItWorks(
+      String what, Attempt<T> attempt, Predicate<Throwable> passing)
       throws IOException, TopicsException, InterruptedException {
     OutageLog outage = new OutageLog(log, Time.system());
     Object attempts = new Object();

@@ -18,7 +18,10 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import io.zcbot.sandbox.worker.mounts.IdMaps;
 import io.zcbot.sandbox.worker.mounts.MappedWorkspaces;
+import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
+import io.zcbot.sandbox.worker.pool.SlotMounts;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.machine.Mounts;
@@ -327,6 +330,38 @@ class CommandLineIT {
     assertThat(Mounts.beneath(workspace)).isEmpty();
     assertThat(deployment.workspaces().resolve(".slots/.views/" + gone)).isEmptyDirectory();
     var _ = deployment.agent().ensured(user);
+  }
+
+  /** Somebody removed its containers by hand. One slot has a file that is nobody's to delete. */
+  @Test
+  void aPurgeUnmountsSlotsWhoseContainersAreGone() throws Exception {
+    String gone = deployment.workerId("gone");
+    UserId user = Deployment.newUser();
+    Path workspace = Workspaces.open(deployment.workspaces()).prepare(user);
+    Path hers = Files.writeString(workspace.resolve("file"), "hers");
+    Path slots = SlotMounts.directory(deployment.workspaces(), gone);
+    Path kept = slots.resolve("s0").resolve("file");
+    try (WorkspaceMount root = WorkspaceMount.prepare(deployment.workspaces());
+        IdMaps maps = new IdMaps(Workspaces.Owner.UNMAPPED, false)) {
+      MountedSlots left = new MountedSlots(root, maps, gone, FileCalls.DIRECT);
+      for (int i = 0; i < 4; i++) {
+        try (SlotMounts.Directory slot = left.create("s" + i)) {
+          slot.mount(user);
+        }
+      }
+    }
+    Files.writeString(kept, "somebody's");
+    assertThat(Mounts.beneath(slots)).hasSize(4);
+
+    Ran purge = sandbox("purge", "--yes", "--worker", gone);
+
+    assertThat(purge.err()).contains("some slots may stay mounted", "/s0");
+    assertThat(purge.exitCode()).isEqualTo(ExitCode.FAILED);
+    assertThat(Mounts.beneath(slots)).isEmpty();
+    assertThat(Mounts.slots(deployment.workspaces(), gone)).containsExactly(slots.resolve("s0"));
+    assertThat(hers).hasContent("hers");
+    assertThat(kept).hasContent("somebody's");
+    Files.delete(kept);
   }
 
   /** A container of a user, with another name than that of the user's sandbox. */

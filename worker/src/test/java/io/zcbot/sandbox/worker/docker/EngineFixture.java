@@ -38,6 +38,7 @@ import io.zcbot.sandbox.worker.testkit.machine.Execs;
 import io.zcbot.sandbox.worker.testkit.machine.Execs.Outcome;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -248,7 +249,11 @@ public final class EngineFixture implements AutoCloseable {
   /** The directory of the workspaces. */
   public synchronized WorkspaceMount mount() {
     if (mount == null) {
-      mount = WorkspaceMount.prepare(workspaces);
+      try {
+        mount = WorkspaceMount.prepare(workspaces);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
       assertThat(mount.problem()).as("why nothing can be mounted").isNull();
     }
     return mount;

@@ -97,6 +97,22 @@ class MappedWorkspacesIT {
     left.close(); // which finds nothing, and says so
   }
 
+  @Test
+  void whatWasLeftInARootWithASpaceIsClearedAwayToo() throws Exception {
+    Path spaced = Files.createDirectory(root.resolve("my data"));
+    try (WorkspaceMount itsMount = WorkspaceMount.prepare(spaced)) {
+      MappedWorkspaces itsViews = new MappedWorkspaces(itsMount, maps, "me");
+      Path itsWorkspace = Workspaces.open(spaced).shownBy(itsViews).prepare(ANNA);
+      WorkspaceViews.View left = itsViews.show(ANNA, OWN);
+      assertThat(owner(itsWorkspace)).isEqualTo(OWN);
+
+      itsViews.clear();
+
+      assertThat(owner(itsWorkspace)).isEqualTo(Workspaces.SANDBOX_ID);
+      left.close();
+    }
+  }
+
   /** Another worker starts a sandbox there while this one begins. */
   @Test
   void whatAnotherWorkerOfTheRootShowsIsLeftAlone() throws Exception {

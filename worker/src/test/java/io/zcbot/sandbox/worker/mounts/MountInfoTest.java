@@ -26,16 +26,60 @@ class MountInfoTest {
 
     assertThat(mounts)
         .containsExactly(
-            new MountInfo(27, "/", Set.of("rw", "relatime"), false, false),
-            new MountInfo(44, "/a\\040b", Set.of("rw", "nosuid", "nodev", "relatime"), true, false),
-            new MountInfo(61, "/s", Set.of("rw", "nosuid", "relatime"), true, true),
-            new MountInfo(62, "/dev", Set.of("rw", "nodev"), false, true));
+            new MountInfo(27, 1, "254:0", "/", "/", Set.of("rw", "relatime"), false, false),
+            new MountInfo(
+                44,
+                27,
+                "254:0",
+                "/a b",
+                "/a b",
+                Set.of("rw", "nosuid", "nodev", "relatime"),
+                true,
+                false),
+            new MountInfo(
+                61, 44, "254:0", "/u", "/s", Set.of("rw", "nosuid", "relatime"), true, true),
+            new MountInfo(62, 44, "0:5", "/", "/dev", Set.of("rw", "nodev"), false, true));
     assertThat(mounts)
         .extracting(MountInfo::hasNoSuidNorDevices)
         .containsExactly(false, true, false, false);
     assertThat(mounts)
         .extracting(MountInfo::isSharedBothWays)
         .containsExactly(false, true, false, false);
+  }
+
+  @Test
+  void onItselfIsWhatShowsTheSameFilesAsWithoutIt() throws Exception {
+    List<MountInfo> all =
+        MountInfo.parse(
+            """
+            1 0 254:0 / / rw - ext4 /dev/vda rw
+            2 1 254:0 /w /w rw shared:2 - ext4 /dev/vda rw
+            3 1 254:1 / /disk rw - ext4 /dev/vdb rw
+            4 3 254:1 / /disk rw shared:3 - ext4 /dev/vdb rw
+            5 3 254:1 /a/w /disk/a/w rw shared:4 - ext4 /dev/vdb rw
+            6 1 254:1 /sub /bound rw - ext4 /dev/vdb rw
+            7 6 254:1 /sub/w /bound/w rw shared:5 - ext4 /dev/vdb rw
+            8 1 254:0 /elsewhere /v rw shared:6 - ext4 /dev/vda rw
+            9 2 254:1 / /w rw shared:7 - ext4 /dev/vdb rw
+            10 99 254:0 /u /u rw - ext4 /dev/vda rw
+            """);
+
+    assertThat(all.stream().filter(mount -> mount.isOnItself(all)).map(MountInfo::id))
+        .containsExactly(2, 4, 5, 7);
+  }
+
+  /** A view that a killed worker left is found by its path, which is that of the root. */
+  @Test
+  void aPathIsAsItIsElsewhere() throws Exception {
+    assertThat(pointOf("/srv/my\\040data/t\\011n\\012b\\134040$1"))
+        .isEqualTo("/srv/my data/t\tn\nb\\040$1");
+    assertThat(pointOf("/srv/B\u00c3\u00a4r")).as("bytes of UTF-8").isEqualTo("/srv/B\u00e4r");
+  }
+
+  private static String pointOf(String written) throws IOException {
+    return MountInfo.parse("27 1 254:0 / " + written + " rw - ext4 /dev/vda rw\n")
+        .getFirst()
+        .point();
   }
 
   @Test

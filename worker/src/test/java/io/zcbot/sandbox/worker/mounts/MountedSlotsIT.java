@@ -16,10 +16,13 @@ import io.zcbot.sandbox.worker.testkit.machine.HungFileSystem;
 import io.zcbot.sandbox.worker.testkit.machine.Mounts;
 import java.io.IOException;
 import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -98,6 +101,59 @@ class MountedSlotsIT {
     assertThat(Mounts.beneath(root)).hasSize(1);
     run("umount", root.toString());
     mount = WorkspaceMount.prepare(root);
+  }
+
+  /** Of a worker that was killed, or whose host was. */
+  @Test
+  void aMarkerThatWasLeftIsNoReasonToUnmountTheAdministratorsDisk() throws Exception {
+    mount.close();
+    run("mount", "-t", "tmpfs", "-o", "nosuid,nodev", "none", root.toString());
+    run("mount", "--make-shared", root.toString());
+    Path file = Files.writeString(root.resolve("file"), "a user's");
+    RootLock.take(root).close();
+    Files.createFile(root.resolve(".slots/.mounted"));
+
+    WorkspaceMount.prepare(root).close();
+
+    assertThat(Mounts.beneath(root)).hasSize(1);
+    assertThat(file).hasContent("a user's");
+    run("umount", root.toString());
+    mount = WorkspaceMount.prepare(root);
+  }
+
+  /** Else nobody would take off what it made, and its worker would be without it for good. */
+  @Test
+  void aRootThatIsFullIsMountedOnceItIsNot() throws Exception {
+    mount.close();
+    run("mount", "-t", "tmpfs", "-o", "nr_inodes=64", "none", root.toString());
+    RootLock.take(root).close(); // as a worker before did
+    List<Path> fill = fillWithFiles();
+
+    assertThatThrownBy(() -> WorkspaceMount.prepare(root))
+        .isInstanceOf(FileSystemException.class)
+        .hasMessageContaining("No space left");
+    assertThat(Mounts.beneath(root)).hasSize(1);
+
+    Files.delete(fill.getFirst());
+    mount = WorkspaceMount.prepare(root);
+    assertThat(mount.problem()).isNull();
+    assertThat(Mounts.beneath(root)).hasSize(2);
+    mount.close();
+    assertThat(Mounts.beneath(root)).hasSize(1);
+    run("umount", root.toString());
+    mount = WorkspaceMount.prepare(root);
+  }
+
+  private List<Path> fillWithFiles() throws IOException {
+    List<Path> files = new ArrayList<>();
+    while (files.size() < 64) {
+      try {
+        files.add(Files.createFile(root.resolve("fill" + files.size())));
+      } catch (FileSystemException _) {
+        return files;
+      }
+    }
+    throw new IllegalStateException("a disk for 64 files takes more of them");
   }
 
   @Test

@@ -125,17 +125,23 @@ final class QuotaScenarios {
     assertThat(mark(workspace).id()).as("it keeps what it has").isEqualTo(ids.get(1));
   }
 
-  void whereAllIdsAreTakenNothingIsMarked() throws Exception {
-    for (int id : ProjectIds.ALL.of(anna)) {
-      Path taken = Files.createDirectory(root.resolve("taken" + id));
-      Commands.run("chattr", "-p", Integer.toString(id), taken.toString());
+  /** A sandbox can bring that about unless it is in a user namespace. */
+  void whoHasUsedUpAllIdsIsNotLockedOut() throws Exception {
+    List<Integer> ids = ProjectIds.ALL.of(anna);
+    Path workspace = prepare(anna, limited(LIMIT));
+    for (int id : ids) {
+      assertWorks(as(workspace, "echo > file" + id + " && chattr -p " + id + " file" + id));
     }
+    assertIsFull(write(workspace, "fill", 64));
+    assertWorks(as(workspace, "chattr -p 0 -P ."));
 
-    assertThatThrownBy(() -> prepare(anna, limited(LIMIT)))
-        .isInstanceOf(IOException.class)
-        .hasMessageContaining("other directories use all its project ids")
-        .hasMessageContaining("chattr -p 0");
-    assertThat(mark(root.resolve(anna.toString())).id()).isZero();
+    prepare(anna, limited(LIMIT));
+
+    assertThat(mark(workspace)).isEqualTo(new Projects.Mark(ids.getFirst(), true));
+    assertThat(account(workspace).limit()).isEqualTo(LIMIT);
+    assertIsFull(write(workspace, "more", 1));
+    assertWorks(as(workspace, "rm fill"));
+    assertWorks(write(workspace, "again", 1));
   }
 
   void whoWantTheSameIdAtOnceGetIdsOfTheirOwn() throws Exception {
@@ -297,7 +303,8 @@ final class QuotaScenarios {
           id=$(lsattr -pd "$d" | awk '{print $1}')
           [ "$id" -eq 0 ] || find "$d" -xdev -type d -exec chattr -p "$id" +P {} + \\
             -o -type f -exec chattr -p "$id" {} +
-        done""",
+        done\
+        """,
         "sh",
         root.toString());
 

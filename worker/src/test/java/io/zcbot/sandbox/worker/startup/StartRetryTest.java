@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -54,6 +55,31 @@ class StartRetryTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("never");
     assertThat(retry.problem()).isNull();
+  }
+
+  @Test
+  void waitsWhileTheHostIsShortOfSomethingAndForNothingElse() throws Exception {
+    AtomicInteger attempts = new AtomicInteger();
+    String result =
+        retry.whileShort(
+            "mount it",
+            () -> {
+              if (attempts.incrementAndGet() < 3) {
+                throw new FileSystemException("/w", null, "No space left on device");
+              }
+              return "mounted";
+            });
+    assertThat(result).isEqualTo("mounted");
+    assertThat(attempts).hasValue(3);
+
+    assertThatThrownBy(
+            () ->
+                retry.whileShort(
+                    "mount it",
+                    () -> {
+                      throw new FileSystemException("/w", null, "Stale file handle");
+                    }))
+        .isInstanceOf(FileSystemException.class);
   }
 
   @Test

@@ -19,6 +19,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -194,6 +195,22 @@ class ConsoleIT {
         .describedAs("milliseconds of a frame")
         .isLessThan(50);
     awaitText("#status", "all until");
+  }
+
+  @Test
+  void placesOfAHostWhoseWorkerIsGoneAreNotFree() throws Exception {
+    TestFleet known = new TestFleet();
+    known.live(1, 100);
+    known.fleet.group(new GroupState(Map.of("w1", 4), 0, ""));
+    InetSocketAddress anywhere = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
+    try (ConsoleServer server = ConsoleServer.start(anywhere, null, known.fleet);
+        Browser page = new Browser()) {
+      page.open("http://127.0.0.1:" + server.address().getPort() + "/");
+      awaitText(page, "#card-places .value", "63");
+      known.fleet.group(new GroupState(Map.of("w2", 4), 0, ""));
+      awaitText(page, "#card-lag", "1 gone");
+      assertThat(page.text("#card-places .value")).isEqualTo("0");
+    }
   }
 
   /** A use of that sandbox and an answer to that ensure may be in the partition. */

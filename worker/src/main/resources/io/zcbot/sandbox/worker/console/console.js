@@ -92,7 +92,7 @@ const tables = {
     columns: [
       {title: 'host', width: 'minmax(100px, 2fr)', value: r => r.host, text: r => r.host},
       {title: 'worker', width: 'minmax(100px, 2fr)', value: r => r.worker, text: r => r.worker},
-      {title: 'in the group', width: '130px', value: r => r.partitions, text: membership, style: r => (r.partitions < 0 && !fleet.groupProblem ? 'bad' : '')},
+      {title: 'in the group', width: '130px', value: r => r.partitions, text: membership, style: r => (isGone(r) ? 'bad' : '')},
       {title: 'used', width: '60px', value: r => r.used, text: r => count(r.used), style: () => 'number'},
       {title: 'free', width: '60px', value: r => free(r), text: r => (r.places ? count(free(r)) : '?'), style: r => 'number ' + (r.places && free(r) === 0 ? 'bad' : '')},
       {title: 'places', width: '60px', value: r => r.places, text: r => (r.places ? count(r.places) : '?'), style: () => 'number dim'},
@@ -101,7 +101,8 @@ const tables = {
     ],
   },
 };
-const free = host => Math.max(0, host.places - host.used);
+const isGone = host => host.partitions < 0 && !fleet.groupProblem;
+const free = host => (isGone(host) ? 0 : Math.max(0, host.places - host.used));
 
 function membership(host) {
   if (fleet.groupProblem) return '?';
@@ -223,7 +224,7 @@ function showCards() {
   put('failures', count(fleet.failures), lists.failures.length ? 'last: ' + lists.failures[0].reason : 'none', fleet.failures ? 'warn' : '');
   put('letters', count(fleet.letters), lists.letters.length ? 'last: ' + lists.letters[0].reason : 'none', fleet.letters ? 'warn' : '');
   const workers = Object.keys(fleet.workers).length;
-  const missing = fleet.groupProblem ? 0 : lists.hosts.filter(host => host.partitions < 0 && host.used > 0).length;
+  const missing = lists.hosts.filter(host => isGone(host) && host.used > 0).length;
   put('lag', fleet.lag < 0 ? '?' : count(fleet.lag), fleet.groupProblem || workers + ' workers' + (missing ? ', ' + missing + ' gone' : ''),
     fleet.groupProblem ? '' : workers === 0 || missing ? 'bad' : fleet.lag > 1000 ? 'warn' : '');
   const oldest = isKnown() && fleet.oldestEnsure ? fleet.upTo - fleet.oldestEnsure : 0;

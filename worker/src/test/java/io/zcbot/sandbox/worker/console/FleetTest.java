@@ -12,6 +12,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
@@ -231,6 +232,20 @@ class FleetTest {
     fleet.running(2, "e1", 5, false);
     JsonNode host = fleet.overview().get("hosts").get(0);
     assertThat(host).hasToString("[\"h1\",\"w1\",2,64,1," + ago(50).toEpochMilli() + "]");
+  }
+
+  /** The worker that took its users over names that host, and itself as the worker. */
+  @Test
+  void aHostThatIsGoneIsNotHeardOfWhenAnotherWorkerTellsWhatWasLostOnIt() throws Exception {
+    fleet.live(1, 100);
+    String before = fleet.overview().get("hosts").toString();
+    ContainerRef lost = new ContainerRef("sandbox-1", "id-1", "h1", "w2");
+    fleet.event(SampleEvents.reaped(user(1), ago(5), lost, Reaped.Reason.LOST), ago(5));
+    fleet.event(exited("a", Exited.Reason.LOST, null), ago(4));
+    assertThat(fleet.overview().get("hosts")).hasToString(before);
+    fleet.event(exited("b", Exited.Reason.EXITED, 0), ago(3));
+    assertThat(fleet.overview().get("hosts").toString())
+        .contains("\"w1\"", String.valueOf(ago(3).toEpochMilli()));
   }
 
   @Test

@@ -160,7 +160,7 @@ final class FleetEvents {
   private void expiring(Expiring expiring, long time) {
     SandboxRow row = sandboxes.of(expiring.containerId());
     if (row != null) {
-      row.expiring(expiring);
+      row.expiring(expiring, time);
       sandboxes.changed(row);
     }
     note(expiring, time, "expiring", expiring.reason().wire() + " at " + expiring.endsAt());

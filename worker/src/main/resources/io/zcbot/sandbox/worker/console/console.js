@@ -21,7 +21,7 @@ const reapAt = row => (row.commands > 0 ? Infinity : row.lastUse + row.idleTtl);
 
 function stateOf(row, at) {
   if (row.commands > 0) return 'running';
-  if (row.expiringAt > at && row.expiringAt > row.lastUse + 1000) return 'expiring';
+  if (row.expiringAt > at) return 'expiring';
   if (fleet && fleet.upTo - reapAt(row) > OVERDUE_AFTER) return 'overdue'; // later, it may have been used unnoticed
   if (at >= reapAt(row)) return 'due';
   return at - row.lastUse > IDLE_AFTER ? 'idle' : 'active';

@@ -379,10 +379,35 @@ class FleetTest {
   @Test
   void aNoticeTellsWhenASandboxWillBeReaped() throws Exception {
     fleet.live(1, 100);
-    fleet.event(
-        new Expiring("x", user(1), ago(2), "id-1", NOW.plusSeconds(30), Expiring.Reason.IDLE),
-        ago(2));
+    expiring(Expiring.Reason.IDLE, 2);
     assertThat(row().get(EXPIRING_AT).asLong()).isEqualTo(NOW.plusSeconds(30).toEpochMilli());
+  }
+
+  @Test
+  void aSandboxThatIsUsedAfterTheNoticeOfAnIdleEndDoesNotExpire() throws Exception {
+    fleet.live(1, 100);
+    expiring(Expiring.Reason.IDLE, 20);
+    fleet.activity(1, 30); // read late
+    assertThat(row().get(EXPIRING_AT).asLong()).isPositive();
+    fleet.activity(1, 10);
+    assertThat(row().get(EXPIRING_AT).asLong()).isZero();
+    expiring(Expiring.Reason.IDLE, 15); // read late
+    assertThat(row().get(EXPIRING_AT).asLong()).isZero();
+    expiring(Expiring.Reason.IDLE, 5);
+    assertThat(row().get(EXPIRING_AT).asLong()).isPositive();
+  }
+
+  @Test
+  void aSandboxAtTheEndOfItsLifetimeExpiresHoweverMuchItIsUsed() throws Exception {
+    fleet.live(1, 100);
+    expiring(Expiring.Reason.LIFETIME, 20);
+    fleet.activity(1, 10);
+    assertThat(row().get(EXPIRING_AT).asLong()).isPositive();
+  }
+
+  private void expiring(Expiring.Reason reason, int ago) {
+    fleet.event(
+        new Expiring("x" + ago, user(1), ago(ago), "id-1", NOW.plusSeconds(30), reason), ago(ago));
   }
 
   @Test

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.console;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.kafka.LogRange;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -145,9 +146,10 @@ final class FleetFollower implements AutoCloseable {
     List<TopicPartition> tables = all.stream().filter(isTable).toList();
     List<TopicPartition> others = all.stream().filter(isTable.negate()).toList();
     LogRange whole = LogRange.all(consumer, tables, ANSWER);
-    LogRange recent = LogRange.since(consumer, others, clock.instant().minus(history), ANSWER);
+    Instant since = clock.instant().minus(history);
+    LogRange recent = LogRange.since(consumer, others, since, ANSWER);
     // Only now: if Kafka does not tell the positions, what is known is still shown.
-    fleet.begin((int) found.all().filter(each -> topic(each.topic()) == Topic.LIVE).count());
+    fleet.begin((int) found.all().filter(each -> topic(each.topic()) == Topic.LIVE).count(), since);
     state = FollowState.STARTING;
     consumer.assign(tables);
     whole.starts().forEach(consumer::seek);

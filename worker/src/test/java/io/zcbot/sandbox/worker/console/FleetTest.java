@@ -168,7 +168,7 @@ class FleetTest {
   void aPageThatKnewAnEarlierReadingIsSentEverything() throws Exception {
     fleet.live(1, 100);
     long seen = fleet.fleet.sandboxes(0, 0).version();
-    fleet.fleet.begin(TestFleet.PARTITIONS);
+    fleet.begin();
     fleet.live(2, 100);
     JsonNode news = fleet.sandboxes(seen);
     assertThat(news.get("reset").asBoolean()).isTrue();
@@ -246,6 +246,11 @@ class FleetTest {
     fleet.event(exited("b", Exited.Reason.EXITED, 0), ago(3));
     assertThat(fleet.overview().get("hosts").toString())
         .contains("\"w1\"", String.valueOf(ago(3).toEpochMilli()));
+  }
+
+  @Test
+  void aPageLearnsFromWhenOnUsesAreKnown() throws Exception {
+    assertThat(fleet.overview().get("since").asLong()).isEqualTo(ago(3600).toEpochMilli());
   }
 
   @Test

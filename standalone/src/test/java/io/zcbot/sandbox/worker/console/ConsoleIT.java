@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
@@ -19,6 +20,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -194,6 +196,47 @@ class ConsoleIT {
         .describedAs("milliseconds of a frame")
         .isLessThan(50);
     awaitText("#status", "all until");
+  }
+
+  @Test
+  void whatWasNotReadIsNoReasonToCallASandboxOverdue() throws Exception {
+    TestFleet known = new TestFleet();
+    known.live(
+        new LiveSandbox(
+            TestFleet.user(1),
+            "id-1",
+            "h1",
+            "w1",
+            TestFleet.ago(3 * 3600),
+            Duration.ofHours(2),
+            null));
+    InetSocketAddress anywhere = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
+    try (ConsoleServer server = ConsoleServer.start(anywhere, null, known.fleet);
+        Browser page = new Browser()) {
+      page.open("http://127.0.0.1:" + server.address().getPort() + "/");
+      awaitText(page, ".row", "idle");
+      assertThat(page.text(".row")).doesNotContain("due");
+      known.pass(Duration.ofMinutes(61));
+      known.fleet.following(
+          new FollowState(TestFleet.NOW.plus(Duration.ofMinutes(61)).toEpochMilli(), 0, ""));
+      awaitText(page, ".row", "overdue");
+    }
+  }
+
+  @Test
+  void placesOfAHostWhoseWorkerIsGoneAreNotFree() throws Exception {
+    TestFleet known = new TestFleet();
+    known.live(1, 100);
+    known.fleet.group(new GroupState(Map.of("w1", 4), 0, ""));
+    InetSocketAddress anywhere = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
+    try (ConsoleServer server = ConsoleServer.start(anywhere, null, known.fleet);
+        Browser page = new Browser()) {
+      page.open("http://127.0.0.1:" + server.address().getPort() + "/");
+      awaitText(page, "#card-places .value", "63");
+      known.fleet.group(new GroupState(Map.of("w2", 4), 0, ""));
+      awaitText(page, "#card-lag", "1 gone");
+      assertThat(page.text("#card-places .value")).isEqualTo("0");
+    }
   }
 
   /** A use of that sandbox and an answer to that ensure may be in the partition. */

@@ -9,7 +9,6 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import org.apache.kafka.common.header.Header;
 
 /**
  * Holds selected dead letters with their records, up to {@link #MOST_BYTES}, because records may be
@@ -17,9 +16,6 @@ import org.apache.kafka.common.header.Header;
  */
 final class HeldDeadLetters {
   static final long MOST_BYTES = 32L << 20;
-
-  /** Estimated memory of a record, and of each of its headers, besides their bytes. */
-  private static final int OVERHEAD = 200;
 
   private final Set<String> ids;
   private final Set<String> missing;
@@ -42,24 +38,12 @@ final class HeldDeadLetters {
       return;
     }
     missing.remove(letter.id());
-    bytes += size(letter);
+    bytes += Records.memory(letter.record());
     if (bytes <= MOST_BYTES || letters.isEmpty()) {
       letters.add(letter);
     } else {
       isTooMuch = true;
     }
-  }
-
-  private static long size(DeadLetter letter) {
-    long size =
-        OVERHEAD
-            + Math.max(0L, letter.record().serializedKeySize())
-            + Math.max(0L, letter.record().serializedValueSize());
-    for (Header header : letter.record().headers()) {
-      size +=
-          OVERHEAD + header.key().length() + (header.value() == null ? 0 : header.value().length);
-    }
-    return size;
   }
 
   /**

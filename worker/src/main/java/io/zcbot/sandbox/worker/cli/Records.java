@@ -19,6 +19,9 @@ import org.jspecify.annotations.Nullable;
 final class Records {
   private static final EventCodec CODEC = new EventCodec();
 
+  /** Estimated memory of a record, and of each of its headers, besides their bytes. */
+  private static final int OVERHEAD = 200;
+
   private Records() {}
 
   /**
@@ -68,6 +71,19 @@ final class Records {
   /** Returns the key as text, also if it is not UTF-8; empty if there is none. */
   static String key(ConsumerRecord<byte[], byte[]> record) {
     return record.key() == null ? "" : new String(record.key(), StandardCharsets.UTF_8);
+  }
+
+  /** Estimates the memory of a record, in bytes. */
+  static long memory(ConsumerRecord<byte[], byte[]> record) {
+    long bytes = OVERHEAD + (long) length(record.key()) + length(record.value());
+    for (Header header : record.headers()) {
+      bytes += OVERHEAD + header.key().length() + length(header.value());
+    }
+    return bytes;
+  }
+
+  private static int length(byte @Nullable [] bytes) {
+    return bytes == null ? 0 : bytes.length;
   }
 
   private static Topic topic(ConsumerRecord<byte[], byte[]> record, String topicPrefix) {

@@ -45,10 +45,11 @@ record UserDescription(
     return live != null;
   }
 
-  /** Returns the sandbox's idle TTL; null if it is in no ready event that was read. */
+  /** Returns the sandbox's idle TTL; null if neither a ready that was read nor its entry has it. */
   static @Nullable Duration idleTtl(@Nullable LiveSandbox live, UserHistory history) {
     Ready ready = live == null ? null : history.ready(live.containerId());
-    return ready == null ? null : ready.environment().idleTtl();
+    Duration told = ready == null ? null : ready.environment().idleTtl();
+    return told == null && live != null ? live.idleTtl() : told;
   }
 
   String text(RecordFormat format) {
@@ -109,7 +110,12 @@ record UserDescription(
     if (!isLastUseKnown) {
       return "not known, " + LastUses.WHY_UNKNOWN;
     }
-    return lastUse == null ? "none within the idle TTL" : time(lastUse);
+    if (lastUse != null) {
+      return time(lastUse);
+    }
+    return idleTtl(live, history) == null
+        ? "none that was read; the idle TTL is not known"
+        : "none within the idle TTL";
   }
 
   private String idle() {

@@ -142,12 +142,12 @@ record UserHistory(Instant since, List<Entry> entries) {
       for (Duration step : STEPS) {
         LogRange range = reader.since(now.minus(step), partitions);
         // records behind the end were read in the previous step
-        List<Entry> older = read(new LogRange(range.starts(), ends == null ? range.ends() : ends));
+        HeldEntries older = read(new LogRange(range.starts(), ends == null ? range.ends() : ends));
         if (older == null) {
           break;
         }
-        found.addAll(older);
-        since = now.minus(step);
+        found.addAll(older.newest());
+        since = older.isWhole() ? now.minus(step) : older.oldest();
         ends = range.starts();
         if (found.size() >= WANTED) {
           break;
@@ -160,8 +160,8 @@ record UserHistory(Instant since, List<Entry> entries) {
     }
 
     /** Reads the user's entries in a range; null if time runs out. */
-    private @Nullable List<Entry> read(LogRange range) {
-      List<Entry> found = new ArrayList<>();
+    private @Nullable HeldEntries read(LogRange range) {
+      HeldEntries found = new HeldEntries();
       boolean isWhole =
           reader.read(
               range,

@@ -26,6 +26,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
@@ -57,6 +58,7 @@ final class Fleet {
   private GroupState group = GroupState.UNKNOWN;
   private final String run = Long.toHexString(new SecureRandom().nextLong());
   private long records;
+  private Instant since = Instant.EPOCH;
 
   private interface Writing {
     void to(JsonGenerator json) throws IOException;
@@ -74,8 +76,13 @@ final class Fleet {
     this.events = new FleetEvents(sandboxes, new Hosts(), names, 0);
   }
 
-  /** Forgets everything, before the topics are read anew. */
-  synchronized void begin(int partitionCount) {
+  /**
+   * Forgets everything, before the topics are read anew.
+   *
+   * @param from the time from which on events will be read
+   */
+  synchronized void begin(int partitionCount, Instant from) {
+    since = from;
     partitions = new KeyPartitions(partitionCount);
     sandboxes = new Sandboxes(usualTtl, names, sandboxes.version() + 1);
     commands = new RunningCommands(names, commands.version());
@@ -257,6 +264,7 @@ final class Fleet {
         out -> {
           out.writeStartObject();
           out.writeNumberField("now", now);
+          out.writeNumberField("since", since.toEpochMilli());
           out.writeNumberField("records", records);
           out.writeNumberField("sandboxes", sandboxes.all().size());
           out.writeNumberField("omitted", sandboxes.omitted());

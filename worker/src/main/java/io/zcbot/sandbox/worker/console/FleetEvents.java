@@ -110,7 +110,9 @@ final class FleetEvents {
   }
 
   private void reaped(Reaped reaped, long time) {
-    hosts.seen(reaped.container().host(), reaped.workerId(), time);
+    if (reaped.reason() != Reaped.Reason.LOST) { // another worker tells of a host that is gone
+      hosts.seen(reaped.container().host(), reaped.workerId(), time);
+    }
     String reason = reaped.reason().wire();
     String text =
         reason
@@ -136,7 +138,9 @@ final class FleetEvents {
     var _ = execs.answered(exited.userId(), exited.execId(), time);
     ContainerRef container = exited.container();
     if (container != null) {
-      hosts.seen(container.host(), container.workerId(), time);
+      if (exited.reason() != Exited.Reason.LOST) { // its worker may be gone
+        hosts.seen(container.host(), container.workerId(), time);
+      }
       used(exited.userId(), exited.exitedAt().toEpochMilli(), "command");
     }
     String reason = exited.reason().wire();
@@ -156,7 +160,7 @@ final class FleetEvents {
   private void expiring(Expiring expiring, long time) {
     SandboxRow row = sandboxes.of(expiring.containerId());
     if (row != null) {
-      row.expiring(expiring);
+      row.expiring(expiring, time);
       sandboxes.changed(row);
     }
     note(expiring, time, "expiring", expiring.reason().wire() + " at " + expiring.endsAt());

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.console;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.kafka.LogRange;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -44,6 +45,7 @@ final class FleetFollower implements AutoCloseable {
   private static final Duration STOP = Duration.ofSeconds(10);
   private static final Duration PROBE_EVERY = Duration.ofSeconds(1);
   private static final Duration PROBE_AGAIN = Duration.ofSeconds(30);
+  private static final Duration LONGEST_SILENCE = Duration.ofSeconds(30);
   private static final Duration COUNT_EVERY = Duration.ofSeconds(30);
 
   /** The tables keep for an hour what tells that something ended. */
@@ -63,11 +65,6 @@ final class FleetFollower implements AutoCloseable {
   private final Thread thread;
   private final CountDownLatch stop = new CountDownLatch(1);
   private FollowState state = FollowState.STARTING;
-
-  /**
-   * The ends of the partitions at a time. Once they are reached, everything until then is known.
-   */
-  private record Probe(long at, Map<TopicPartition, Long> ends) {}
 
   /**
    * Begins to read.
@@ -145,20 +142,35 @@ final class FleetFollower implements AutoCloseable {
     List<TopicPartition> tables = all.stream().filter(isTable).toList();
     List<TopicPartition> others = all.stream().filter(isTable.negate()).toList();
     LogRange whole = LogRange.all(consumer, tables, ANSWER);
-    LogRange recent = LogRange.since(consumer, others, clock.instant().minus(history), ANSWER);
+    Instant since = clock.instant().minus(history);
+    LogRange recent = LogRange.since(consumer, others, since, ANSWER);
     // Only now: if Kafka does not tell the positions, what is known is still shown.
-    fleet.begin((int) found.all().filter(each -> topic(each.topic()) == Topic.LIVE).count());
+    fleet.begin((int) found.all().filter(each -> topic(each.topic()) == Topic.LIVE).count(), since);
     state = FollowState.STARTING;
     consumer.assign(tables);
     whole.starts().forEach(consumer::seek);
-    while (isWanted() && behind(consumer, whole.ends()) > 0) {
-      take(consumer);
-    }
+    readTables(consumer, new Probe(begun, whole.ends()));
     Map<TopicPartition, Long> starts = new HashMap<>(recent.starts());
     tables.forEach(table -> starts.put(table, consumer.position(table, ANSWER)));
     consumer.assign(all);
     starts.forEach(consumer::seek);
     followOn(consumer, found, begun);
+  }
+
+  /** Reads the tables to their ends; throws if no more of them comes, as without a leader. */
+  private void readTables(Consumer<byte[], byte[]> consumer, Probe whole) {
+    long left = whole.behind(consumer, ANSWER);
+    long heard = nanos.getAsLong();
+    while (isWanted() && left > 0) {
+      take(consumer);
+      long behind = whole.behind(consumer, ANSWER);
+      long now = nanos.getAsLong();
+      heard = behind == left ? heard : now;
+      left = behind;
+      if (now - heard >= LONGEST_SILENCE.toNanos()) {
+        throw new TimeoutException("Kafka sends no more of the tables");
+      }
+    }
   }
 
   private void followOn(Consumer<byte[], byte[]> consumer, Partitions found, long begun) {
@@ -185,7 +197,7 @@ final class FleetFollower implements AutoCloseable {
         probeAt = nanos.getAsLong() + pause.toNanos();
       }
       if (probe != null) {
-        long behind = behind(consumer, probe.ends);
+        long behind = probe.behind(consumer, ANSWER);
         if (behind < left) { // heard: a new probe, or records on the way to it
           long at = clock.millis();
           if (at - heard > LONGEST_AWAY.toMillis()) {
@@ -196,7 +208,7 @@ final class FleetFollower implements AutoCloseable {
           left = behind;
         }
         boolean isAllKnown = behind == 0 && found.leaderless().isEmpty();
-        state = new FollowState(isAllKnown ? probe.at : state.upTo(), behind, found.problem());
+        state = new FollowState(isAllKnown ? probe.at() : state.upTo(), behind, found.problem());
         fleet.following(state);
         probe = behind == 0 ? null : probe;
       }
@@ -233,14 +245,6 @@ final class FleetFollower implements AutoCloseable {
       all.addAll(found);
     }
     return Partitions.of(all);
-  }
-
-  private static long behind(Consumer<byte[], byte[]> consumer, Map<TopicPartition, Long> ends) {
-    long behind = 0;
-    for (Map.Entry<TopicPartition, Long> end : ends.entrySet()) {
-      behind += Math.max(0, end.getValue() - consumer.position(end.getKey(), ANSWER));
-    }
-    return behind;
   }
 
   /**

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.console;
 
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.util.HashSet;
@@ -19,7 +20,8 @@ final class OwnNames {
   private static final Pattern HOST =
       Pattern.compile("(\\[[0-9a-f:.]+]|[a-z0-9._-]+)(?::\\d{1,5})?");
 
-  private final Set<String> names = new HashSet<>(Set.of("localhost", "127.0.0.1", "[::1]"));
+  private final Set<String> names =
+      new HashSet<>(Set.of("localhost", "127.0.0.1", written("[::1]")));
 
   OwnNames(InetSocketAddress address, @Nullable URI url) {
     if (!address.getAddress().isAnyLocalAddress()) {
@@ -27,7 +29,20 @@ final class OwnNames {
       names.add(literal.contains(":") ? "[" + literal + "]" : literal);
     }
     if (url != null && url.getHost() != null) {
-      names.add(url.getHost().toLowerCase(Locale.ROOT));
+      names.add(written(url.getHost()));
+    }
+  }
+
+  /** A name as it is compared: browsers write IPv6 addresses in the short form, Java does not. */
+  private static String written(String name) {
+    if (!name.startsWith("[")) {
+      return name.toLowerCase(Locale.ROOT);
+    }
+    try {
+      String literal = name.substring(1, name.length() - 1);
+      return "[" + InetAddress.ofLiteral(literal).getHostAddress() + "]";
+    } catch (IllegalArgumentException _) {
+      return name;
     }
   }
 
@@ -37,6 +52,6 @@ final class OwnNames {
       return false;
     }
     Matcher host = HOST.matcher(headers.getFirst().toLowerCase(Locale.ROOT));
-    return host.matches() && names.contains(host.group(1));
+    return host.matches() && names.contains(written(host.group(1)));
   }
 }

@@ -24,6 +24,7 @@ final class SandboxRow {
   private String use = "";
   private String outcome = "";
   private String image = "";
+  private long noticedAt;
   private long expiringAt;
   private String expiringReason = "";
   int commands;
@@ -58,9 +59,16 @@ final class SandboxRow {
     var _ = used(time, "ensure");
   }
 
-  void expiring(Expiring notice) {
+  /** Adds a notice of an end, and the time of its record. */
+  void expiring(Expiring notice, long time) {
+    noticedAt = time;
     expiringAt = notice.endsAt().toEpochMilli();
     expiringReason = notice.reason().wire();
+  }
+
+  /** Whether the last notice still holds. A use revokes that of an idle end. */
+  private boolean isExpiring() {
+    return lastUse <= noticedAt || !expiringReason.equals(Expiring.Reason.IDLE.wire());
   }
 
   /** Writes the row as an array, to save space; console.js names the columns. */
@@ -77,7 +85,7 @@ final class SandboxRow {
     json.writeNumber(commands);
     json.writeString(outcome);
     json.writeString(image);
-    json.writeNumber(expiringAt);
+    json.writeNumber(isExpiring() ? expiringAt : 0);
     json.writeString(expiringReason);
     json.writeEndArray();
   }

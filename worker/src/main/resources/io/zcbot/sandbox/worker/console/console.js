@@ -18,12 +18,19 @@ const now = () => Date.now() + ahead;
 // --- what each table shows
 
 const reapAt = row => (row.commands > 0 ? Infinity : row.lastUse + row.idleTtl);
+// A use before the time that was read is not known.
+const dueAt = row => Math.max(reapAt(row), (fleet ? fleet.since : 0) + row.idleTtl);
+
+function reapedIn(row, at) {
+  if (reapAt(row) > at) return duration(reapAt(row) - at);
+  return at >= dueAt(row) ? 'due' : '?';
+}
 
 function stateOf(row, at) {
   if (row.commands > 0) return 'running';
-  if (row.expiringAt > at && row.expiringAt > row.lastUse + 1000) return 'expiring';
-  if (fleet && fleet.upTo - reapAt(row) > OVERDUE_AFTER) return 'overdue'; // later, it may have been used unnoticed
-  if (at >= reapAt(row)) return 'due';
+  if (row.expiringAt > at) return 'expiring';
+  if (fleet && fleet.upTo - dueAt(row) > OVERDUE_AFTER) return 'overdue'; // later, it may have been used unnoticed
+  if (at >= dueAt(row)) return 'due';
   return at - row.lastUse > IDLE_AFTER ? 'idle' : 'active';
 }
 const STATE_STYLE = {running: 'strong', active: 'good', idle: 'dim', expiring: 'warn', due: 'warn', overdue: 'bad'};
@@ -43,8 +50,8 @@ const tables = {
       {title: 'state', width: '78px', value: r => stateOf(r, now()), text: stateOf, style: (r, at) => STATE_STYLE[stateOf(r, at)]},
       {title: 'age', optional: true, width: '88px', value: r => -r.openedAt, text: (r, at) => duration(at - r.openedAt)},
       {title: 'last use', width: '154px', value: r => r.lastUse, text: (r, at) => duration(at - r.lastUse) + ' ago' + (r.use ? ', ' + r.use : '')},
-      {title: 'reaped in', width: '88px', value: reapAt, style: (r, at) => (reapAt(r) - at < 30000 ? 'warn' : ''),
-        text: (r, at) => (r.commands > 0 ? 'in use' : reapAt(r) > at ? duration(reapAt(r) - at) : 'due')},
+      {title: 'reaped in', width: '88px', value: reapAt, style: (r, at) => (dueAt(r) - at < 30000 ? 'warn' : ''),
+        text: (r, at) => (r.commands > 0 ? 'in use' : reapedIn(r, at))},
       {title: 'commands', width: '92px', value: r => r.commands, text: r => (r.commands ? String(r.commands) : ''), style: () => 'number strong'},
       {title: 'made', optional: true, width: '78px', value: r => r.outcome, text: r => r.outcome, style: () => 'dim'},
       {title: 'container', optional: true, width: '108px', value: r => r.key, text: r => r.key.slice(0, 12), style: () => 'mono dim'},
@@ -92,7 +99,7 @@ const tables = {
     columns: [
       {title: 'host', width: 'minmax(100px, 2fr)', value: r => r.host, text: r => r.host},
       {title: 'worker', width: 'minmax(100px, 2fr)', value: r => r.worker, text: r => r.worker},
-      {title: 'in the group', width: '130px', value: r => r.partitions, text: membership, style: r => (r.partitions < 0 && !fleet.groupProblem ? 'bad' : '')},
+      {title: 'in the group', width: '130px', value: r => r.partitions, text: membership, style: r => (isGone(r) ? 'bad' : '')},
       {title: 'used', width: '60px', value: r => r.used, text: r => count(r.used), style: () => 'number'},
       {title: 'free', width: '60px', value: r => free(r), text: r => (r.places ? count(free(r)) : '?'), style: r => 'number ' + (r.places && free(r) === 0 ? 'bad' : '')},
       {title: 'places', width: '60px', value: r => r.places, text: r => (r.places ? count(r.places) : '?'), style: () => 'number dim'},
@@ -101,7 +108,8 @@ const tables = {
     ],
   },
 };
-const free = host => Math.max(0, host.places - host.used);
+const isGone = host => host.partitions < 0 && !fleet.groupProblem;
+const free = host => (isGone(host) ? 0 : Math.max(0, host.places - host.used));
 
 function membership(host) {
   if (fleet.groupProblem) return '?';
@@ -223,7 +231,7 @@ function showCards() {
   put('failures', count(fleet.failures), lists.failures.length ? 'last: ' + lists.failures[0].reason : 'none', fleet.failures ? 'warn' : '');
   put('letters', count(fleet.letters), lists.letters.length ? 'last: ' + lists.letters[0].reason : 'none', fleet.letters ? 'warn' : '');
   const workers = Object.keys(fleet.workers).length;
-  const missing = fleet.groupProblem ? 0 : lists.hosts.filter(host => host.partitions < 0 && host.used > 0).length;
+  const missing = lists.hosts.filter(host => isGone(host) && host.used > 0).length;
   put('lag', fleet.lag < 0 ? '?' : count(fleet.lag), fleet.groupProblem || workers + ' workers' + (missing ? ', ' + missing + ' gone' : ''),
     fleet.groupProblem ? '' : workers === 0 || missing ? 'bad' : fleet.lag > 1000 ? 'warn' : '');
   const oldest = isKnown() && fleet.oldestEnsure ? fleet.upTo - fleet.oldestEnsure : 0;
@@ -344,7 +352,7 @@ function showUser(data) {
   for (const row of own) {
     facts.push(['state', stateOf(row, at) + (row.expiringReason && row.expiringAt > at ? ' (' + row.expiringReason + ')' : '')],
       ['on', row.host + ', worker ' + row.worker], ['age', duration(at - row.openedAt)],
-      ['reaped in', row.commands > 0 ? 'in use' : duration(reapAt(row) - at) + ', TTL ' + duration(row.idleTtl)],
+      ['reaped in', row.commands > 0 ? 'in use' : reapedIn(row, at) + ', TTL ' + duration(row.idleTtl)],
       ['container', row.key.slice(0, 12)], ['image', row.image || '?']);
   }
   if (!own.length) facts.push(['state', 'no sandbox']);

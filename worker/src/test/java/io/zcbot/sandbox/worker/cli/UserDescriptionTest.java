@@ -139,6 +139,24 @@ class UserDescriptionTest {
   }
 
   @Test
+  void withoutItsReadyTheTtlIsThatOfTheSandboxesEntry() {
+    LiveSandbox live =
+        new LiveSandbox(
+            USER, "id", "h1", "w1", NOW.minusSeconds(90_000), Duration.ofHours(48), null);
+    assertThat(text(live, NOW.minus(Duration.ofHours(1))))
+        .contains("Idle TTL:     2d, at least 1d23h left\n");
+  }
+
+  @Test
+  void noUseIsSaidToBeOutsideATtlThatIsNotKnown() {
+    LiveSandbox live = new LiveSandbox(USER, "id", "h1", "w1", NOW.minusSeconds(90_000));
+    assertThat(text(live, null))
+        .contains(
+            "Last use:     none that was read; the idle TTL is not known\n",
+            "Idle TTL:     not known, no ready since");
+  }
+
+  @Test
   void onlyTheLastTenEventsAreListed() {
     for (int i = 11; i >= 1; i--) {
       happened(Duration.ofMinutes(i), new Ensure("e" + i, USER, NOW, null, null));

@@ -186,6 +186,36 @@ class FleetFollowerTest {
     }
   }
 
+  /** Otherwise the page would say for ever that the topics are read. */
+  @Test
+  void aTableThatLosesItsLeaderWhileItIsReadIsLeftOutUntilItHasOne() throws Exception {
+    class StuckTable extends EmptyTopics {
+      @Override
+      public synchronized Map<TopicPartition, Long> endOffsets(
+          Collection<TopicPartition> partitions, Duration timeout) {
+        return super.endOffsets(partitions, timeout).keySet().stream()
+            .collect(Collectors.toMap(each -> each, each -> each.equals(LIVE) ? 1L : 0L));
+      }
+
+      @Override
+      public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+        leaderless = Set.of(LIVE);
+        nanos.addAndGet(Duration.ofSeconds(1).toNanos());
+        return super.poll(timeout);
+      }
+    }
+    TestFleet fleet = new TestFleet();
+    fleet.fleet.following(FollowState.STARTING);
+    try (FleetFollower _ = following(fleet, StuckTable::new)) {
+      await()
+          .atMost(LIMIT)
+          .untilAsserted(
+              () ->
+                  assertThat(fleet.overview().get("problem").asText())
+                      .contains("left out", LIVE.toString()));
+    }
+  }
+
   /** Read anew at once, the topics would be read without that partition. */
   @Test
   void whatIsKnownOfAPartitionThatLostItsLeaderIsNotForgotten() throws Exception {

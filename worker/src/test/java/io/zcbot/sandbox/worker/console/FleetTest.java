@@ -12,6 +12,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
@@ -167,7 +168,7 @@ class FleetTest {
   void aPageThatKnewAnEarlierReadingIsSentEverything() throws Exception {
     fleet.live(1, 100);
     long seen = fleet.fleet.sandboxes(0, 0).version();
-    fleet.fleet.begin(TestFleet.PARTITIONS);
+    fleet.begin();
     fleet.live(2, 100);
     JsonNode news = fleet.sandboxes(seen);
     assertThat(news.get("reset").asBoolean()).isTrue();
@@ -231,6 +232,25 @@ class FleetTest {
     fleet.running(2, "e1", 5, false);
     JsonNode host = fleet.overview().get("hosts").get(0);
     assertThat(host).hasToString("[\"h1\",\"w1\",2,64,1," + ago(50).toEpochMilli() + "]");
+  }
+
+  /** The worker that took its users over names that host, and itself as the worker. */
+  @Test
+  void aHostThatIsGoneIsNotHeardOfWhenAnotherWorkerTellsWhatWasLostOnIt() throws Exception {
+    fleet.live(1, 100);
+    String before = fleet.overview().get("hosts").toString();
+    ContainerRef lost = new ContainerRef("sandbox-1", "id-1", "h1", "w2");
+    fleet.event(SampleEvents.reaped(user(1), ago(5), lost, Reaped.Reason.LOST), ago(5));
+    fleet.event(exited("a", Exited.Reason.LOST, null), ago(4));
+    assertThat(fleet.overview().get("hosts")).hasToString(before);
+    fleet.event(exited("b", Exited.Reason.EXITED, 0), ago(3));
+    assertThat(fleet.overview().get("hosts").toString())
+        .contains("\"w1\"", String.valueOf(ago(3).toEpochMilli()));
+  }
+
+  @Test
+  void aPageLearnsFromWhenOnUsesAreKnown() throws Exception {
+    assertThat(fleet.overview().get("since").asLong()).isEqualTo(ago(3600).toEpochMilli());
   }
 
   @Test
@@ -364,10 +384,35 @@ class FleetTest {
   @Test
   void aNoticeTellsWhenASandboxWillBeReaped() throws Exception {
     fleet.live(1, 100);
-    fleet.event(
-        new Expiring("x", user(1), ago(2), "id-1", NOW.plusSeconds(30), Expiring.Reason.IDLE),
-        ago(2));
+    expiring(Expiring.Reason.IDLE, 2);
     assertThat(row().get(EXPIRING_AT).asLong()).isEqualTo(NOW.plusSeconds(30).toEpochMilli());
+  }
+
+  @Test
+  void aSandboxThatIsUsedAfterTheNoticeOfAnIdleEndDoesNotExpire() throws Exception {
+    fleet.live(1, 100);
+    expiring(Expiring.Reason.IDLE, 20);
+    fleet.activity(1, 30); // read late
+    assertThat(row().get(EXPIRING_AT).asLong()).isPositive();
+    fleet.activity(1, 10);
+    assertThat(row().get(EXPIRING_AT).asLong()).isZero();
+    expiring(Expiring.Reason.IDLE, 15); // read late
+    assertThat(row().get(EXPIRING_AT).asLong()).isZero();
+    expiring(Expiring.Reason.IDLE, 5);
+    assertThat(row().get(EXPIRING_AT).asLong()).isPositive();
+  }
+
+  @Test
+  void aSandboxAtTheEndOfItsLifetimeExpiresHoweverMuchItIsUsed() throws Exception {
+    fleet.live(1, 100);
+    expiring(Expiring.Reason.LIFETIME, 20);
+    fleet.activity(1, 10);
+    assertThat(row().get(EXPIRING_AT).asLong()).isPositive();
+  }
+
+  private void expiring(Expiring.Reason reason, int ago) {
+    fleet.event(
+        new Expiring("x" + ago, user(1), ago(ago), "id-1", NOW.plusSeconds(30), reason), ago(ago));
   }
 
   @Test

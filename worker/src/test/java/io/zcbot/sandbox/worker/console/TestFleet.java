@@ -43,8 +43,12 @@ final class TestFleet {
   private long offset;
 
   TestFleet() {
-    fleet.begin(PARTITIONS);
+    begin();
     fleet.following(new FollowState(NOW.toEpochMilli(), 0, ""));
+  }
+
+  void begin() {
+    fleet.begin(PARTITIONS, ago(3600));
   }
 
   void pass(Duration time) {

@@ -36,10 +36,21 @@ import org.junit.jupiter.params.provider.CsvSource;
 class BuildFilesTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
   private static final Pattern FROM = Pattern.compile("(?m)^FROM (\\S+)(?: AS (\\S+))?$");
-  private static final Pattern COPY = Pattern.compile("(?m)^COPY (?!--from)(.+)$");
+  private static final Pattern COPY =
+      Pattern.compile("(?m)^COPY (?!--from)(?:--chmod=\\d+ )?(.+)$");
   private static final Pattern SETTING = Pattern.compile("(?m)^ +(ZCBOT_\\w+): (.+)$");
   private static final Pattern HEALTH = Pattern.compile("(?m)^HEALTHCHECK .*? CMD (.+)$");
   private static final Pattern MODULE = Pattern.compile("<module>(.+)</module>");
+
+  /** Or users other than root can't read what comes from a checkout with the umask 077. */
+  @Test
+  void theWorkersImageGivesItsProgramAMode() throws IOException {
+    assertThat(Files.readString(REPOSITORY.resolve("worker/Dockerfile")).lines())
+        .filteredOn(line -> line.startsWith("COPY") && line.contains(" /opt/zcbot/"))
+        .filteredOn(line -> !line.contains("--from=training "))
+        .hasSize(3)
+        .allSatisfy(line -> assertThat(line).contains("--chmod=0755"));
+  }
 
   @Test
   void theWorkersImageNeedsNothingThatACleanCloneLacks() throws IOException {

@@ -61,7 +61,8 @@ make_rules() {
   [[ $bridge =~ ^[A-Za-z0-9_.-]{1,15}$ ]] || fail settings "ZCBOT_BRIDGE: '$bridge' is not the name of an interface"
   [[ ${ZCBOT_POLICY-} =~ ^[A-Za-z0-9]{1,64}$ ]] || fail settings "ZCBOT_POLICY: '${ZCBOT_POLICY-}' is not a name"
   [[ ${ZCBOT_OWNER-} =~ ^[A-Za-z0-9._-]{1,128}$ ]] || fail settings "ZCBOT_OWNER: '${ZCBOT_OWNER-}' is not a worker's id"
-  ZCBOT_OWNER=${ZCBOT_OWNER:0:82} # with the policy, a comment may have 128 characters
+  # With the policy, a comment may have 128 characters. Ids that are longer differ at one end or the other.
+  ((${#ZCBOT_OWNER} <= 82)) || ZCBOT_OWNER=${ZCBOT_OWNER:0:41}${ZCBOT_OWNER: -41}
   table=zcbot_${bridge//[!A-Za-z0-9]/_}
 
   split "$ZCBOT_SUBNETS"

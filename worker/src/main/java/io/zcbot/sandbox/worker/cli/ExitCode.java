@@ -62,7 +62,8 @@ public final class ExitCode {
     meanings.put(
         Integer.toString(UNKNOWN_END),
         "Nobody knows how the command ended: no answer came, Kafka failed after the exec was sent,"
-            + " its worker was lost, or its sandbox ended. It may have run.");
+            + " its worker or the connection to its sandbox was lost, or its sandbox ended. It may"
+            + " have run.");
     meanings.put(Integer.toString(TIMED_OUT), "The command ran into its time-out and was killed.");
     meanings.put(Integer.toString(NOT_RUN), "The command did not run.");
     meanings.put("128+N", "Signal N ended the command.");

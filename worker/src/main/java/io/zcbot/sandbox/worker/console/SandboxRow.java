@@ -59,16 +59,33 @@ final class SandboxRow {
     var _ = used(time, "ensure");
   }
 
-  /** Adds a notice of an end, and the time of its record. */
+  /**
+   * Adds a notice of an end, and the time of its record. That of a lifetime's end comes once, and
+   * no notice of an idle end replaces it.
+   */
   void expiring(Expiring notice, long time) {
+    if (notice.reason() == Expiring.Reason.IDLE && isNoticed(Expiring.Reason.LIFETIME)) {
+      return;
+    }
     noticedAt = time;
     expiringAt = notice.endsAt().toEpochMilli();
     expiringReason = notice.reason().wire();
   }
 
+  /** Takes over the notice of an earlier row of the same sandbox. */
+  void keepNotice(SandboxRow before) {
+    noticedAt = before.noticedAt;
+    expiringAt = before.expiringAt;
+    expiringReason = before.expiringReason;
+  }
+
   /** Whether the last notice still holds. A use revokes that of an idle end. */
   private boolean isExpiring() {
-    return lastUse <= noticedAt || !expiringReason.equals(Expiring.Reason.IDLE.wire());
+    return lastUse <= noticedAt || !isNoticed(Expiring.Reason.IDLE);
+  }
+
+  private boolean isNoticed(Expiring.Reason reason) {
+    return expiringReason.equals(reason.wire());
   }
 
   /** Writes the row as an array, to save space; console.js names the columns. */

@@ -63,6 +63,9 @@ final class Sandboxes {
       return null;
     }
     SandboxRow row = new SandboxRow(live, usualTtl, names);
+    if (before != null) {
+      row.keepNotice(before);
+    }
     gone.removeIf(each -> each.container.equals(row.container));
     SandboxRow other = newest.get(row.user);
     if (other == null || other.openedAt <= row.openedAt) {

@@ -176,8 +176,11 @@ public final class ProjectQuotas implements WorkspaceQuota {
         id);
     // An id whose limit is reached could not be given.
     Projects.limit(directory, id, Account.NEW.limit());
-    Projects.mark(directory, id);
-    Projects.limit(directory, id, limit);
+    try {
+      Projects.mark(directory, id);
+    } finally {
+      Projects.limit(directory, id, limit);
+    }
   }
 
   /**

@@ -66,6 +66,16 @@ class LocaleTest {
     assertThat(run(Map.of("LANG", "C.UTF-8"), bash).output).isEqualTo("unset");
   }
 
+  /**
+   * It tells shortages of its host from other errors by texts, such as "No space left on device".
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"../bin/sandbox", "../packaging/sandbox"})
+  void aWorkerDoesNotGetTheSystemsErrorsInAnotherLanguage(String script) throws Exception {
+    assertThat(Files.readString(Path.of(script)))
+        .containsPattern("\n  run( \\| standalone)?\\)\n    export LC_ALL=C.UTF-8 ");
+  }
+
   @Test
   void theWorkersImageHasALocale() throws Exception {
     String dockerfile = Files.readString(Path.of("Dockerfile"));

@@ -406,7 +406,10 @@ class FleetTest {
   void aSandboxAtTheEndOfItsLifetimeExpiresHoweverMuchItIsUsed() throws Exception {
     fleet.live(1, 100);
     expiring(Expiring.Reason.LIFETIME, 20);
+    expiring(Expiring.Reason.IDLE, 15);
     fleet.activity(1, 10);
+    assertThat(row().get(EXPIRING_AT).asLong()).isPositive();
+    fleet.live(1, 100); // as when an ensure changes the idle TTL
     assertThat(row().get(EXPIRING_AT).asLong()).isPositive();
   }
 

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
@@ -69,13 +70,15 @@ class OldestBrokerIT {
     Ready created = deployment.agent().ensured(user);
     assertThat(created.outcome()).isEqualTo(Ready.Outcome.CREATED);
     assertThat(deployment.agent().ensured(user).containerId()).isEqualTo(created.containerId());
+    Instant last = Instant.now();
     for (int i = 0; i < 26; i++) {
+      last = Instant.now();
       deployment.agent().activity(user);
       TimeUnit.MILLISECONDS.sleep(500);
     }
-    assertThat(deployment.log().reaped(user)).as("in use for longer than the TTL").isEmpty();
-    assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
-        .isEqualTo(Reaped.Reason.IDLE);
+    Reaped reaped = deployment.log().awaitReaped(user, Deployment.SOON);
+    assertThat(reaped.reason()).isEqualTo(Reaped.Reason.IDLE);
+    assertThat(reaped.reapedAt()).as("a TTL after the last use").isAfter(last.plusSeconds(11));
     await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
   }
 

@@ -16,6 +16,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -184,8 +185,10 @@ class PoisonIT {
     for (UserId user : users) {
       deployment.agent().ensure(user);
     }
+    Instant last = Instant.now();
     for (int i = 0; i < 12; i++) {
       TimeUnit.SECONDS.sleep(1);
+      last = Instant.now();
       for (UserId user : users) {
         deployment
             .agent()
@@ -203,7 +206,9 @@ class PoisonIT {
       await("idle reap of " + user)
           .atMost(Deployment.SOON)
           .until(() -> deployment.log().reaped(user).size() == reaped.get(user) + 1);
-      assertThat(deployment.log().reaped(user).getLast().reason()).isEqualTo(Reaped.Reason.IDLE);
+      Reaped idle = deployment.log().reaped(user).getLast();
+      assertThat(idle.reason()).isEqualTo(Reaped.Reason.IDLE);
+      assertThat(idle.reapedAt()).as("a TTL after the last use").isAfter(last.plusSeconds(9));
     }
   }
 

@@ -116,7 +116,7 @@ class WarmIT {
     awaitParked(2);
   }
 
-  /** Users who come at once find slots when as many come again, also after a restart. */
+  /** Users who come at once let the pool grow to its limit, also after a restart. */
   @Test
   void thePoolGrowsByDemandAndARestartRemembersIt() throws Exception {
     deployment.with("ZCBOT_SANDBOX_WARM", "1-5");

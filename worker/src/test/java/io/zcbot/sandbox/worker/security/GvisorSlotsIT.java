@@ -186,7 +186,7 @@ class GvisorSlotsIT {
 
   /**
    * In one run, on one engine, taking turns. This machine has more to do than this, which may hit
-   * one of them alone: the best of three trials counts.
+   * one of them alone: the best of six trials counts.
    */
   @Test
   void aClaimTakesAboutAsLongAsOnRunc() throws Exception {

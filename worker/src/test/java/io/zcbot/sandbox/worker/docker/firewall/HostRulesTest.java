@@ -200,11 +200,11 @@ class HostRulesTest {
   @Test
   void aLongWorkerIdIsCutInTheComment() throws Exception {
     settings.put("ZCBOT_POLICY", "0123456789abcdef0123456789abcdef");
-    settings.put("ZCBOT_OWNER", "w".repeat(128));
+    settings.put("ZCBOT_OWNER", "w".repeat(120) + "-europe1");
 
     assertThat(chain("about").getFirst())
         .hasSize("return comment \"\"".length() + 128)
-        .contains(" owner=www");
+        .contains(" owner=www", "www-europe1\"");
   }
 
   /** The rules of one chain of the inet table. */

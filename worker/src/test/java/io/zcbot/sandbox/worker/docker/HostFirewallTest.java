@@ -48,10 +48,10 @@ class HostFirewallTest extends HostRulesTestCase {
   /** Or each would replace the rules of the other for ever, as they compare texts. */
   @Test
   void workersWhoseListsAreInAnotherOrderSetTheSameRules() {
-    for (String pgIps : List.of("198.51.100.0/24,203.0.113.7", "203.0.113.7,198.51.100.0/24")) {
+    List<String> addresses = List.of("198.51.100.0/24", "203.0.113.7");
+    for (List<String> list : List.of(addresses, addresses.reversed())) {
       NetworkPolicy policy =
-          new NetworkPolicy(
-              FirewallMode.HOST, new Egress.Public(), new Dns.Off(), List.of(pgIps.split(",")));
+          new NetworkPolicy(FirewallMode.HOST, new Egress.Only(list), new Dns.Off(), list);
       engine
           .sandboxes(new SandboxSpec(SPEC.image(), null, SPEC.limits(), SPEC.network(), policy))
           .checkFirewall();
@@ -62,7 +62,9 @@ class HostFirewallTest extends HostRulesTestCase {
         .allSatisfy(
             request ->
                 assertThat(request.body())
-                    .contains("\"ZCBOT_PG_IPS=198.51.100.0/24,203.0.113.7\""));
+                    .contains(
+                        "\"ZCBOT_PG_IPS=198.51.100.0/24,203.0.113.7\"",
+                        "\"ZCBOT_EGRESS=198.51.100.0/24,203.0.113.7\""));
   }
 
   @Test

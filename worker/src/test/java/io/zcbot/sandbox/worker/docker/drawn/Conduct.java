@@ -14,10 +14,14 @@ import java.io.ByteArrayOutputStream;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /** Runs a generated command, and compares its behaviour with the expected one. */
 final class Conduct implements CommandObserver {
+  /** The commands of which a process had not ended two seconds after it was killed. */
+  static final AtomicInteger SLOWLY_KILLED = new AtomicInteger();
+
   private final DrawnCommand drawn;
   private final byte[] input;
   private final ByteArrayOutputStream stdout = new ByteArrayOutputStream();
@@ -43,6 +47,9 @@ final class Conduct implements CommandObserver {
     Conduct conduct = new Conduct(drawn);
     conduct.attach(channel.start(drawn.request(), conduct));
     CommandEnd how = conduct.end.get(90, TimeUnit.SECONDS);
+    if (how instanceof CommandEnd.Killed killed && killed.survivors() > 0) {
+      SLOWLY_KILLED.incrementAndGet();
+    }
     return conduct.compare(how);
   }
 

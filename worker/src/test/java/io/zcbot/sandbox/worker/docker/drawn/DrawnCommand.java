@@ -124,9 +124,7 @@ final class DrawnCommand {
     return switch (end) {
       case CommandEnd.Exited exited -> "exited " + exited.code();
       case CommandEnd.Signalled signalled -> "signalled " + signalled.number();
-      case CommandEnd.Killed killed ->
-          (killed.timedOut() ? "timed out" : "killed")
-              + (killed.survivors() == 0 ? "" : ", " + killed.survivors() + " survive");
+      case CommandEnd.Killed killed -> killed.timedOut() ? "timed out" : "killed";
       case CommandEnd.NotStarted no -> "not started" + (no.retryable() ? ", retryable" : "");
       case CommandEnd.Broken broken -> "broken: " + broken.why();
     };

@@ -71,6 +71,9 @@ class DrawnCommandsIT {
         lane.get(12, TimeUnit.MINUTES);
       }
       System.out.printf("they took %d ms%n", (System.nanoTime() - begun) / 1_000_000);
+      assertThat(Conduct.SLOWLY_KILLED.get())
+          .as("commands of which processes were left, which is rare even on a busy machine")
+          .isLessThan(COUNT / 100);
       for (CommandChannel channel : channels) {
         await("nothing is left but what was left in the background, and that ends")
             .atMost(Duration.ofSeconds(90))

@@ -167,7 +167,7 @@ final class Activities implements Experiment {
         };
     try (ActivityFollower follower =
         new ActivityFollower(
-            () -> kafka.clients(PREFIX, "ours").freeConsumer("activity"),
+            () -> kafka.clients(PREFIX, "ours").freeRequestConsumer("activity"),
             _ -> PartitionState.OWNED,
             new ActivityFollower.Settings(
                 PREFIX + "activity", PARTITIONS, () -> Duration.ofHours(1), Duration.ofSeconds(1)),

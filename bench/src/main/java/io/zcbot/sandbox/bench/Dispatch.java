@@ -198,7 +198,7 @@ final class Dispatch implements Experiment {
   private double bare(Kafka kafka, boolean decode) throws Exception {
     String id = nextGroup(PREFIX);
     Meter meter = new Meter(RECORDS);
-    try (Consumer<byte[], byte[]> consumer = kafka.clients(PREFIX, id).groupConsumer(500, id)) {
+    try (Consumer<byte[], byte[]> consumer = kafka.plainMember(id)) {
       consumer.subscribe(List.of(PREFIX + "ensure"));
       while (!meter.isOver()) {
         var records = consumer.poll(Duration.ofMillis(100));

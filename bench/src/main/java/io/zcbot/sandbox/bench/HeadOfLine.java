@@ -135,8 +135,7 @@ final class HeadOfLine implements Experiment {
   /** How it is commonly done. */
   private static void oneAtATime(
       Kafka kafka, String prefix, LocalWorker worker, AtomicBoolean over) {
-    try (Consumer<byte[], byte[]> consumer =
-        kafka.clients(prefix, prefix + "plain").groupConsumer(500, prefix + "plain")) {
+    try (Consumer<byte[], byte[]> consumer = kafka.plainMember(prefix + "plain")) {
       consumer.subscribe(List.of(prefix + "ensure"));
       while (!over.get()) {
         for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(100))) {

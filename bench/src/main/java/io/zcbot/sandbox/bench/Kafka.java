@@ -24,10 +24,12 @@ import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** The broker, and what the measurements put into it. */
@@ -42,6 +44,24 @@ record Kafka(String servers) {
   /** The worker's own clients, in a group of their own. */
   KafkaClients clients(String prefix, String group) {
     return new KafkaClients(config(prefix, group, 1), group);
+  }
+
+  /** A member of a group that reads as Kafka's client does by itself. */
+  Consumer<byte[], byte[]> plainMember(String group) {
+    return new KafkaConsumer<>(
+        Map.of(
+            "bootstrap.servers",
+            servers,
+            "group.id",
+            group,
+            "group.protocol",
+            "consumer",
+            "auto.offset.reset",
+            "earliest",
+            "enable.auto.commit",
+            "false"),
+        new ByteArrayDeserializer(),
+        new ByteArrayDeserializer());
   }
 
   /** The contract's topics, under a prefix of their own. */

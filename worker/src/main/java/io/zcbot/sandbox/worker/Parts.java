@@ -63,6 +63,7 @@ final class Parts {
   final KeyPartitions keyPartitions;
   final Publisher publisher;
   final LogReader reader;
+  final LogReader requestReader;
   final SandboxLog sandboxLog;
   final Lanes lanes;
   final Assignment assignment;
@@ -116,6 +117,7 @@ final class Parts {
                         time,
                         exposure.metrics().replies()))));
     reader = new LogReader(() -> host.kafka().freeConsumer("log"));
+    requestReader = new LogReader(() -> host.kafka().freeRequestConsumer("log"));
     sandboxLog =
         new KafkaSandboxLog(
             reader, config.kafka().topicPrefix(), keyPartitions, KafkaSandboxLog.MAX_BYTES);
@@ -160,7 +162,7 @@ final class Parts {
 
   private ActivityFollower follower() {
     return new ActivityFollower(
-        exposure.metrics().eachMeasured(() -> host.kafka().freeConsumer("activity")),
+        exposure.metrics().eachMeasured(() -> host.kafka().freeRequestConsumer("activity")),
         assignment,
         new ActivityFollower.Settings(
             config.kafka().topic(Topic.ACTIVITY),
@@ -230,7 +232,7 @@ final class Parts {
                     () ->
                         host.kafka()
                             .committingConsumer("commands", config.kafka().commandsGroupId())),
-            () -> host.kafka().freeConsumer("input")),
+            () -> host.kafka().oneOfManyRequestConsumers("input")),
         new CommandFollower.Owned(
             intake.holdings(),
             new CommandTakeovers(

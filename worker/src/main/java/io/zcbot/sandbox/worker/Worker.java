@@ -98,7 +98,7 @@ public final class Worker implements AutoCloseable {
             config,
             parts.domain,
             parts.registry,
-            parts.reader,
+            parts.requestReader,
             parts.sandboxLog,
             parts.keyPartitions,
             parts.time)

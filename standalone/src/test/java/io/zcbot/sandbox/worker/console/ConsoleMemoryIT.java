@@ -69,6 +69,11 @@ class ConsoleMemoryIT {
             "the console's process: %s; all was read after %s, processor time %s%n",
             memory(console), read, console.info().totalCpuDuration().orElseThrow());
         assertThat(kib(console, "VmHWM")).describedAs(memory(console)).isLessThan(MOST_KIB);
+        long all = settledRecords() + fleet.headerBombs();
+        fleet.flush();
+        await().atMost(DEADLINE).until(() -> !console.isAlive() || last("records") >= all);
+        assertThat(console.isAlive()).describedAs("%s", Files.readString(said)).isTrue();
+        System.out.printf("behind records of very many headers: %s%n", memory(console));
       } finally {
         console.destroy();
         assertThat(console.waitFor(60, TimeUnit.SECONDS)).isTrue();
@@ -176,6 +181,16 @@ class ConsoleMemoryIT {
     return line.isEmpty()
         ? -1
         : JSON.readTree(line.substring("data: ".length())).get(name).asLong();
+  }
+
+  /** The number of records that the console has read, once it stands still. */
+  private long settledRecords() throws IOException, InterruptedException {
+    for (long before = -1; ; before = last("records")) {
+      Thread.sleep(Duration.ofSeconds(3));
+      if (last("records") == before) {
+        return before;
+      }
+    }
   }
 
   private static long kib(Process process, String name) throws IOException {

@@ -31,10 +31,13 @@ import java.io.StringWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 
 /** A broker, and the events of the workers and agents of a large fleet. */
@@ -43,6 +46,8 @@ final class PlayedFleet implements AutoCloseable {
   private static final int HOSTS = 32;
   private static final EventCodec CODEC = new EventCodec();
   private static final KeyPartitions KEYS = new KeyPartitions(PARTITIONS);
+
+  private static final Header EMPTY = new RecordHeader("", new byte[0]);
 
   private final Instant start = Instant.now().minusSeconds(60);
   private final EmbeddedBroker broker;
@@ -176,6 +181,23 @@ final class PlayedFleet implements AutoCloseable {
         producer.send(
             new ProducerRecord<>(
                 event.topic().named(Topic.DEFAULT_PREFIX), CODEC.key(event), CODEC.encode(event)));
+  }
+
+  /** Records of 1 MiB that take 77 MiB in memory; returns how many. */
+  int headerBombs() {
+    int count = 0;
+    for (Topic topic : List.of(Topic.ENSURE, Topic.ACTIVITY, Topic.EXEC)) {
+      for (int partition = 0; partition < PARTITIONS; partition++) {
+        ProducerRecord<byte[], byte[]> bomb =
+            new ProducerRecord<>(topic.named(Topic.DEFAULT_PREFIX), partition, null, null);
+        for (int i = 0; i < 520_000; i++) {
+          bomb.headers().add(EMPTY);
+        }
+        var _ = producer.send(bomb);
+        count++;
+      }
+    }
+    return count;
   }
 
   private void table(Topic topic, UserId user, byte[] key, byte[] value, RecordHeaders headers) {

@@ -43,7 +43,7 @@ final class ConsoleCommand implements Callable<Integer> {
   }
 
   private int serve(KafkaLog log, WorkerConfig config) throws IOException, InterruptedException {
-    try (HeapWatch _ = HeapWatch.start();
+    try (HeapWatch _ = HeapWatch.start(0);
         FleetConsole served =
             FleetConsole.start(
                 log.clients(), log.config(), config.ops().console, config.reaper().idleTtl)) {

@@ -9,20 +9,32 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Collects the heap whenever it has grown a little, to keep the console's memory small. The serial
- * collector would let the heap grow to its limit first, which is set for much more than is usually
- * kept, and collecting a heap of that size takes a tenth of a second.
+ * Collects the heap whenever it has grown a little, to keep a process small. The serial collector
+ * would let the heap grow to its limit first, which is set for much more than is usually kept.
  */
 final class HeapWatch implements AutoCloseable {
   private static final Duration EVERY = Duration.ofMillis(50);
   private static final long LEAST_GROWTH_BYTES = 1L << 20;
+  private static final Duration AT_LEAST_EVERY = Duration.ofMinutes(1);
 
   private final CountDownLatch stop = new CountDownLatch(1);
+  private final long from;
   private long before = size();
+  private long collected = System.nanoTime();
 
-  static HeapWatch start() {
-    HeapWatch watch = new HeapWatch();
-    Thread.ofPlatform().name("console-heap").daemon().start(watch::run);
+  private HeapWatch(long from) {
+    this.from = from;
+  }
+
+  /**
+   * Begins to watch.
+   *
+   * @param from the size in bytes up to which the heap grows without being collected. While it is
+   *     larger, it is also collected every minute, because it may have been large for a moment only
+   */
+  static HeapWatch start(long from) {
+    HeapWatch watch = new HeapWatch(from);
+    Thread.ofPlatform().name("heap").daemon().start(watch::run);
     return watch;
   }
 
@@ -30,9 +42,12 @@ final class HeapWatch implements AutoCloseable {
     try {
       while (!stop.await(EVERY.toMillis(), TimeUnit.MILLISECONDS)) {
         // A sixteenth: the more is kept, the longer a collection takes, so the rarer it must be.
-        if (size() > before + Math.max(LEAST_GROWTH_BYTES, before / 16)) {
+        boolean hasGrown = size() > before + Math.max(LEAST_GROWTH_BYTES, before / 16);
+        boolean isDue = System.nanoTime() - collected > AT_LEAST_EVERY.toNanos();
+        if (size() > from && (hasGrown || (from > 0 && isDue))) {
           System.gc();
           before = size();
+          collected = System.nanoTime();
         }
       }
     } catch (InterruptedException _) {

@@ -12,6 +12,12 @@ import picocli.CommandLine.Command;
 /** The command {@code run}: runs this host's worker. */
 @Command(name = "run", description = "Run this host's worker until SIGTERM or Ctrl-C.")
 final class RunCommand implements Callable<Integer> {
+  /**
+   * The heap that suffices without an attack. Its maximum in {@code jvm.options} is for all that
+   * users can fill at once.
+   */
+  private static final long USUAL_HEAP_BYTES = 88L << 20;
+
   private final CommandContext context;
 
   RunCommand(CommandContext context) {
@@ -22,6 +28,8 @@ final class RunCommand implements Callable<Integer> {
   public Integer call() throws CommandException {
     WorkerConfig config = context.config();
     Logging.configure(config.ops().log);
-    return WorkerProcess.run(config, () -> {});
+    try (HeapWatch _ = HeapWatch.start(USUAL_HEAP_BYTES)) {
+      return WorkerProcess.run(config, () -> {});
+    }
   }
 }

@@ -36,7 +36,7 @@ public final class FleetConsole implements AutoCloseable {
     ConsoleServer server = ConsoleServer.start(config.address, config.url, fleet);
     return new FleetConsole(
         FleetFollower.start(
-            () -> clients.smallFreeConsumer("console"),
+            () -> clients.smallRequestConsumer("console"),
             kafka.topicPrefix(),
             HISTORY,
             fleet,

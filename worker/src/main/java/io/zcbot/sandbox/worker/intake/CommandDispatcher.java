@@ -209,7 +209,7 @@ final class CommandDispatcher implements AutoCloseable {
     Instant published = expiry.published(origin, record.timestamp());
     boolean isOfBefore = record.offset() < followed.firstOfAssignment();
     inputs.expect(key);
-    // The task must not capture the record: its bytes are not counted while the task waits.
+    // The task must capture neither the record nor its origin: their bytes are not counted.
     lanes.submit(
         record,
         exec.userId(),
@@ -221,7 +221,7 @@ final class CommandDispatcher implements AutoCloseable {
           held.shrinkTo(ExecMemory.uncounted(exec) + trace);
           if (isRepeated) {
             inputs.known(key);
-          } else if (isOfBefore && (exec.inputFollows() || isOlderThanWindow(origin))) {
+          } else if (isOfBefore && (exec.inputFollows() || isOlderThanWindow(published))) {
             inputs.knownOfBefore(key, inputsFrom, published);
           } else {
             inputs.known(key, inputsFrom, published);
@@ -239,8 +239,8 @@ final class CommandDispatcher implements AutoCloseable {
    * Whether an exec from before the assignment is old enough that the follower may have missed a
    * signal for it. Other execs need no look at the log, which each would cause after a rebalance.
    */
-  private boolean isOlderThanWindow(Origin exec) {
-    return exec.timestamp().isBefore(time.now().minus(CommandPartitions.INPUT_WINDOW));
+  private boolean isOlderThanWindow(Instant published) {
+    return published.isBefore(time.now().minus(CommandPartitions.INPUT_WINDOW));
   }
 
   /** Takes an input; never blocks. Poll thread only. */

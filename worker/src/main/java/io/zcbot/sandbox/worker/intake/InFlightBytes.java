@@ -4,10 +4,9 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.kafka.HeaderLimit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.header.Header;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Counts the bytes of the requests in flight. A bound on the number of records would not suffice,
@@ -71,17 +70,6 @@ final class InFlightBytes {
 
   /** The memory that a record takes, in bytes. */
   static long sizeOf(ConsumerRecord<byte[], byte[]> record) {
-    long size = OVERHEAD;
-    size += length(record.key());
-    size += length(record.value());
-    for (Header header : record.headers()) {
-      size += header.key().length();
-      size += length(header.value());
-    }
-    return size;
-  }
-
-  private static int length(byte @Nullable [] part) {
-    return part == null ? 0 : part.length;
+    return OVERHEAD + HeaderLimit.sizeOf(record);
   }
 }

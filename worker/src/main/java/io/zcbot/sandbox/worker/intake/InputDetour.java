@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.ReadInput;
 import io.zcbot.sandbox.worker.commands.Taken;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
+import io.zcbot.sandbox.worker.kafka.HeaderLimit;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -217,6 +218,9 @@ final class InputDetour {
         if (isOver(turn, began, TURN)) {
           return End.OVER;
         }
+      }
+      if (HeaderLimit.isAnyCut(records)) {
+        return End.OVER; // the consumer has closed
       }
       long position = consumer.position(partition, CALL_TIMEOUT);
       next = position;

@@ -6,11 +6,16 @@ package io.zcbot.sandbox.worker.kafka;
 
 import java.time.Duration;
 import java.util.Map;
+import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 
-/** A consumer whose polls are bounded by the decompressed size of their records. */
-class BoundedConsumer extends KafkaConsumer<byte[], byte[]> {
+/**
+ * A consumer outside of a group whose polls are bounded by the decompressed size of their records.
+ * It is closed at once: Kafka's own close waits for the pending fetch, up to {@code
+ * fetch.max.wait.ms}, to end its session in good order; nothing here depends on that.
+ */
+final class BoundedConsumer extends KafkaConsumer<byte[], byte[]> {
   /** A poll returns at most this much, or one record if that is larger. */
   static final int MOST_BYTES_OF_A_POLL = 2 * 1024 * 1024;
 
@@ -29,5 +34,10 @@ class BoundedConsumer extends KafkaConsumer<byte[], byte[]> {
   public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
     budget.renew();
     return super.poll(timeout);
+  }
+
+  @Override
+  public void close() {
+    close(CloseOptions.timeout(Duration.ZERO));
   }
 }

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * to derive them from there, or an answer seems to be to another request.
  */
 public final class ForwardedFrom {
-  private static final String HEADER = "zcbot_forwarded";
+  static final String HEADER = "zcbot_forwarded";
 
   /** Partition, offset and time in milliseconds. */
   private static final Pattern VALUE = Pattern.compile("(\\d{1,9})-(\\d{1,18})@(\\d{1,15})");

@@ -5,14 +5,13 @@
 package io.zcbot.sandbox.worker.kafka;
 
 import io.zcbot.sandbox.worker.config.KafkaConfig;
-import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.Semaphore;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
-import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
@@ -60,6 +59,7 @@ public final class KafkaClients {
   private final String groupId;
   private final String clientId;
   private final FetchSize fetchSize = new FetchSize();
+  private final Semaphore turn = new Semaphore(1, true);
 
   /** Creates clients whose client ids begin with {@code clientId}. */
   public KafkaClients(KafkaConfig config, String clientId) {
@@ -76,6 +76,7 @@ public final class KafkaClients {
   /**
    * Creates a member of the workers' group.
    *
+   * @param maxPollRecords how many records a poll returns at most
    * @param instanceId the id of a static member, which keeps its partitions across a short absence
    */
   public Consumer<byte[], byte[]> groupConsumer(int maxPollRecords, String instanceId) {
@@ -83,7 +84,6 @@ public final class KafkaClients {
     settings.put(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG, instanceId);
     settings.put(ConsumerConfig.GROUP_ID_CONFIG, groupId);
     settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
-    settings.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, maxPollRecords);
     settings.putIfAbsent(ConsumerConfig.GROUP_PROTOCOL_CONFIG, "consumer");
     Object protocol = settings.get(ConsumerConfig.GROUP_PROTOCOL_CONFIG);
     if ("consumer".equalsIgnoreCase(String.valueOf(protocol))) {
@@ -96,7 +96,7 @@ public final class KafkaClients {
           CooperativeStickyAssignor.class.getName());
     }
     settings.putIfAbsent(ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG, LONGEST_POLL_GAP_MS);
-    return new BoundedConsumer(known(settings));
+    return RequestConsumer.inGroup(known(settings), maxPollRecords);
   }
 
   /** The client id of this worker's group member. */
@@ -110,7 +110,8 @@ public final class KafkaClients {
   }
 
   /**
-   * Creates a consumer that assigns itself partitions, and commits in a group that nobody joins.
+   * Creates a consumer of requests that assigns itself partitions, and commits in a group that
+   * nobody joins.
    *
    * @param groupId that group
    */
@@ -119,20 +120,33 @@ public final class KafkaClients {
     settings.keySet().removeAll(OF_GROUP_MEMBERS);
     settings.put(ConsumerConfig.GROUP_ID_CONFIG, groupId);
     settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
-    return new BoundedConsumer(known(settings));
+    return RequestConsumer.committing(known(settings));
+  }
+
+  /** Creates a consumer of requests that assigns itself partitions, and commits nothing. */
+  public Consumer<byte[], byte[]> freeRequestConsumer(String role) {
+    return RequestConsumer.free(known(free(role)));
   }
 
   /** Creates a consumer that assigns itself partitions, and commits nothing. */
   public Consumer<byte[], byte[]> freeConsumer(String role) {
-    return new FreeConsumer(known(free(role)));
+    return new BoundedConsumer(known(free(role)));
   }
 
-  /** Creates a free consumer that takes little memory, but reads a backlog more slowly. */
-  public Consumer<byte[], byte[]> smallFreeConsumer(String role) {
+  /** Creates one of many consumers like {@link #freeRequestConsumer}. */
+  public Consumer<byte[], byte[]> oneOfManyRequestConsumers(String role) {
+    return RequestConsumer.oneOfMany(known(free(role)), turn);
+  }
+
+  /**
+   * Creates a consumer like {@link #freeRequestConsumer} that takes little memory, but reads a
+   * backlog more slowly.
+   */
+  public Consumer<byte[], byte[]> smallRequestConsumer(String role) {
     Map<String, Object> settings = free(role);
     settings.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FetchSize.SMALLEST);
     settings.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, FetchSize.SMALLEST);
-    return new FreeConsumer(known(settings));
+    return RequestConsumer.free(known(settings));
   }
 
   /**
@@ -143,7 +157,7 @@ public final class KafkaClients {
   public Consumer<byte[], byte[]> rangeConsumer(String role) {
     Map<String, Object> settings = free(role);
     settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, NO_WAIT_MS);
-    return new FreeConsumer(known(settings));
+    return new BoundedConsumer(known(settings));
   }
 
   private Map<String, Object> free(String role) {
@@ -152,21 +166,6 @@ public final class KafkaClients {
     // If retention has cut the window, begin with what is left, unless the role must be told.
     settings.putIfAbsent(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     return settings;
-  }
-
-  /**
-   * Closes at once. Kafka's own close waits for the pending fetch, up to {@code fetch.max.wait.ms},
-   * to end its session in good order; nothing here depends on that.
-   */
-  private static final class FreeConsumer extends BoundedConsumer {
-    FreeConsumer(Map<String, Object> settings) {
-      super(settings);
-    }
-
-    @Override
-    public void close() {
-      close(CloseOptions.timeout(Duration.ZERO));
-    }
   }
 
   private Map<String, Object> consumer(String role) {

@@ -6,7 +6,6 @@ package io.zcbot.sandbox.worker.kafka;
 
 import java.nio.ByteBuffer;
 import org.apache.kafka.common.errors.SerializationException;
-import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.jspecify.annotations.Nullable;
@@ -45,7 +44,7 @@ final class PollBudget implements Deserializer<byte[]> {
   @SuppressWarnings("ReferenceEquality") // other records may have equal headers
   public byte[] deserialize(String topic, Headers headers, ByteBuffer data) {
     boolean isNew = headers != last;
-    long more = data.remaining() + (isNew ? size(headers) : 0);
+    long more = data.remaining() + (isNew ? HeaderLimit.sizeOf(headers) : 0);
     boolean isFirst = records == 0 || (records == 1 && !isNew);
     if (!isFirst && spent + more > most) {
       throw new SerializationException("left for the next poll");
@@ -58,14 +57,6 @@ final class PollBudget implements Deserializer<byte[]> {
     byte[] bytes = new byte[data.remaining()];
     data.duplicate().get(bytes);
     return bytes;
-  }
-
-  private static long size(Headers headers) {
-    long size = 0;
-    for (Header header : headers) {
-      size += header.key().length() + (header.value() == null ? 0 : header.value().length);
-    }
-    return size;
   }
 
   @Override

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.publish;
 
+import io.zcbot.sandbox.worker.kafka.HeaderLimit;
 import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.List;
@@ -31,7 +32,7 @@ public final class DeadLetterHeaders {
   public static final String GROUP = "zcbot_group";
 
   /** Present only if key, value or headers were cut. */
-  public static final String TRUNCATED = "zcbot_truncated";
+  public static final String TRUNCATED = HeaderLimit.TRUNCATED;
 
   /** How often an operator sent the record to its topic again. It belongs to the record itself. */
   public static final String REDRIVEN = "zcbot_redriven";

@@ -52,6 +52,7 @@ class KafkaClientsTest {
             () -> {
               clients.groupConsumer(1, "w1").close();
               clients.freeConsumer("log").close();
+              clients.freeRequestConsumer("input").close();
               clients.producer().close(Duration.ZERO);
               clients.admin().close(Duration.ZERO);
             })

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 
 /** Called as the Kafka client does: the key, then the value, with the headers of their record. */
 class PollBudgetTest {
-  private final PollBudget budget = new PollBudget(100);
+  private final PollBudget budget = new PollBudget(400);
 
   private void take(Headers headers, int... sizes) {
     for (int size : sizes) {
@@ -33,7 +33,7 @@ class PollBudgetTest {
 
   @Test
   void keysValuesAndHeadersCount() {
-    take(headers(30), 10, 20);
+    take(headers(30), 10, 20); // and 150 for the header
     take(headers(30), 10);
     refuse(headers(1), 0);
   }

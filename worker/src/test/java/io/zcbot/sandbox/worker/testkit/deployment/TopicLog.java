@@ -18,6 +18,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.HeaderLimit;
 import io.zcbot.sandbox.worker.kafka.Origins;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -91,7 +92,7 @@ public final class TopicLog implements AutoCloseable {
   }
 
   private synchronized void add(ConsumerRecord<byte[], byte[]> record) throws EventFormatException {
-    records.add(record);
+    records.add(HeaderLimit.within(record));
     for (Topic topic :
         List.of(
             Topic.READY, Topic.REAPED, Topic.FAILED, Topic.OUTPUT, Topic.EXITED, Topic.EXPIRING)) {

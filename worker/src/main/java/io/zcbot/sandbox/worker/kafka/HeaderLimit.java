@@ -1,0 +1,113 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.kafka;
+
+import io.zcbot.sandbox.events.CloudEvents;
+import io.zcbot.sandbox.events.ReplyTo;
+import java.nio.charset.StandardCharsets;
+import java.util.HashSet;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.jspecify.annotations.Nullable;
+
+/** Limits the headers that a record keeps, because each takes memory even if it is empty. */
+public final class HeaderLimit {
+  /** The header of records, and of dead letters, of which something is missing. */
+  public static final String TRUNCATED = "zcbot_truncated";
+
+  /** A record with more headers keeps only those that workers read. */
+  static final int MOST = 2000;
+
+  /** The memory of a header besides its content, in bytes: three objects, and its places. */
+  private static final int HEADER = 150;
+
+  /** The headers that workers and the console read, of which the last counts. */
+  static final Set<String> READ =
+      Set.of(
+          CloudEvents.ID,
+          CloudEvents.CONTENT_TYPE,
+          ReplyTo.HEADER,
+          ForwardedFrom.HEADER,
+          "traceparent",
+          "tracestate",
+          "baggage",
+          "zcbot_places",
+          "zcbot_redriven",
+          "zcbot_topic",
+          "zcbot_partition",
+          "zcbot_offset",
+          "zcbot_error",
+          "zcbot_error_field");
+
+  private HeaderLimit() {}
+
+  /** The size of a record's key, value and headers in memory, in bytes. */
+  public static long sizeOf(ConsumerRecord<byte[], byte[]> record) {
+    return length(record.key()) + length(record.value()) + sizeOf(record.headers());
+  }
+
+  static long sizeOf(Headers headers) {
+    long size = 0;
+    for (Header header : headers) {
+      size += HEADER + header.key().length() + length(header.value());
+    }
+    return size;
+  }
+
+  private static long length(byte @Nullable [] part) {
+    return part == null ? 0 : part.length;
+  }
+
+  /** Whether a record may have had headers that were not kept. */
+  static boolean isCut(ConsumerRecord<byte[], byte[]> record) {
+    return record.headers().lastHeader(TRUNCATED) != null;
+  }
+
+  /** Whether that holds for any of these records. */
+  public static boolean isAnyCut(ConsumerRecords<byte[], byte[]> records) {
+    for (ConsumerRecord<byte[], byte[]> record : records) {
+      if (isCut(record)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Returns a record, without the headers that nobody reads if it has too many. */
+  public static ConsumerRecord<byte[], byte[]> within(ConsumerRecord<byte[], byte[]> record) {
+    Header[] all = record.headers().toArray();
+    return all.length <= MOST
+        ? record
+        : new ConsumerRecord<>(
+            record.topic(),
+            record.partition(),
+            record.offset(),
+            record.timestamp(),
+            record.timestampType(),
+            record.serializedKeySize(),
+            record.serializedValueSize(),
+            record.key(),
+            record.value(),
+            lastOfThoseRead(all),
+            record.leaderEpoch(),
+            Optional.empty());
+  }
+
+  private static Headers lastOfThoseRead(Header[] all) {
+    Headers kept = new RecordHeaders();
+    Set<String> missing = new HashSet<>(READ);
+    for (int i = all.length - 1; i >= 0 && !missing.isEmpty(); i--) {
+      if (missing.remove(all[i].key())) {
+        kept.add(all[i]);
+      }
+    }
+    return kept.add(TRUNCATED, "true".getBytes(StandardCharsets.US_ASCII));
+  }
+}

@@ -1,0 +1,126 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.kafka;
+
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.locks.LockSupport;
+import org.apache.kafka.clients.consumer.CloseOptions;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A consumer of topics that others than workers write. What a record takes in memory is up to its
+ * writer: a header takes two bytes in the log and up to 150 here, so a record of 1 MiB can take 77
+ * MiB, before anybody sees it, and several of them are in one response. So the client is asked for
+ * one record at a time, and of very many headers only {@linkplain HeaderLimit those that are read}
+ * are kept.
+ */
+final class RequestConsumer extends KafkaConsumer<byte[], byte[]> {
+  /** The most records that a poll returns outside of a group. */
+  private static final int MOST_RECORDS = 500;
+
+  /** How long one of many consumers leaves the others alone while nothing is there for it. */
+  private static final Duration BETWEEN_LOOKS = Duration.ofMillis(10);
+
+  private final OneAtATime reader;
+  private final boolean closesAtOnce;
+  private final @Nullable Semaphore turn;
+
+  private RequestConsumer(
+      Map<String, Object> settings, int most, boolean closesAtOnce, @Nullable Semaphore turn) {
+    super(oneRecordAtATime(settings), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    this.reader = new OneAtATime(turn == null ? super::poll : this::pollInTurn, most);
+    this.closesAtOnce = closesAtOnce;
+    this.turn = turn;
+  }
+
+  /**
+   * Creates a member of a group.
+   *
+   * @param most how many records a poll returns
+   */
+  static RequestConsumer inGroup(Map<String, Object> settings, int most) {
+    return new RequestConsumer(settings, most, false, null);
+  }
+
+  /** Creates a consumer that assigns itself partitions, and commits. */
+  static RequestConsumer committing(Map<String, Object> settings) {
+    return new RequestConsumer(settings, MOST_RECORDS, false, null);
+  }
+
+  /**
+   * Creates a consumer that assigns itself partitions, commits nothing, and is closed at once, as
+   * {@link BoundedConsumer} is.
+   */
+  static RequestConsumer free(Map<String, Object> settings) {
+    return new RequestConsumer(settings, MOST_RECORDS, true, null);
+  }
+
+  /**
+   * Creates one of many such consumers, of which one at a time takes a record into memory. It
+   * closes itself behind a record of very many headers, since Kafka's client keeps the last one.
+   *
+   * @param turn what they share, with one permit
+   */
+  static RequestConsumer oneOfMany(Map<String, Object> settings, Semaphore turn) {
+    return new RequestConsumer(settings, MOST_RECORDS, true, turn);
+  }
+
+  private ConsumerRecords<byte[], byte[]> pollInTurn(Duration timeout) {
+    Semaphore shared = Objects.requireNonNull(turn);
+    long began = System.nanoTime();
+    while (true) {
+      shared.acquireUninterruptibly();
+      ConsumerRecords<byte[], byte[]> records;
+      try {
+        records = super.poll(Duration.ZERO);
+      } finally {
+        shared.release();
+      }
+      if (!records.isEmpty() || System.nanoTime() - began >= timeout.toNanos()) {
+        return records;
+      }
+      LockSupport.parkNanos(BETWEEN_LOOKS.toNanos());
+    }
+  }
+
+  private static Map<String, Object> oneRecordAtATime(Map<String, Object> settings) {
+    Map<String, Object> all = new HashMap<>(settings);
+    all.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 1);
+    return all;
+  }
+
+  @Override
+  public void subscribe(Collection<String> topics, ConsumerRebalanceListener listener) {
+    super.subscribe(topics, reader.watching(listener));
+  }
+
+  @Override
+  public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+    ConsumerRecords<byte[], byte[]> records = reader.poll(timeout);
+    if (turn != null && HeaderLimit.isAnyCut(records)) {
+      close();
+    }
+    return records;
+  }
+
+  @Override
+  public void close() {
+    if (closesAtOnce) {
+      close(CloseOptions.timeout(Duration.ZERO));
+    } else {
+      super.close();
+    }
+  }
+}

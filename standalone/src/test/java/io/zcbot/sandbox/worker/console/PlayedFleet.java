@@ -54,6 +54,7 @@ final class PlayedFleet implements AutoCloseable {
   private final Map<String, String> env;
   private final KafkaClients clients;
   private final Producer<byte[], byte[]> producer;
+  private long published;
 
   /** Starts the broker with empty topics. */
   PlayedFleet(Path data) throws Exception {
@@ -177,15 +178,13 @@ final class PlayedFleet implements AutoCloseable {
   }
 
   void publish(SandboxEvent event) {
-    var _ =
-        producer.send(
-            new ProducerRecord<>(
-                event.topic().named(Topic.DEFAULT_PREFIX), CODEC.key(event), CODEC.encode(event)));
+    send(
+        new ProducerRecord<>(
+            event.topic().named(Topic.DEFAULT_PREFIX), CODEC.key(event), CODEC.encode(event)));
   }
 
-  /** Records of 1 MiB that take 77 MiB in memory; returns how many. */
-  int headerBombs() {
-    int count = 0;
+  /** Records of 1 MiB that take 77 MiB in memory. */
+  void headerBombs() {
     for (Topic topic : List.of(Topic.ENSURE, Topic.ACTIVITY, Topic.EXEC)) {
       for (int partition = 0; partition < PARTITIONS; partition++) {
         ProducerRecord<byte[], byte[]> bomb =
@@ -193,18 +192,25 @@ final class PlayedFleet implements AutoCloseable {
         for (int i = 0; i < 520_000; i++) {
           bomb.headers().add(EMPTY);
         }
-        var _ = producer.send(bomb);
-        count++;
+        send(bomb);
       }
     }
-    return count;
   }
 
   private void table(Topic topic, UserId user, byte[] key, byte[] value, RecordHeaders headers) {
-    var _ =
-        producer.send(
-            new ProducerRecord<>(
-                topic.named(Topic.DEFAULT_PREFIX), KEYS.of(user), key, value, headers));
+    send(
+        new ProducerRecord<>(
+            topic.named(Topic.DEFAULT_PREFIX), KEYS.of(user), key, value, headers));
+  }
+
+  private void send(ProducerRecord<byte[], byte[]> record) {
+    var _ = producer.send(record);
+    published++;
+  }
+
+  /** How many records there are in all. */
+  long published() {
+    return published;
   }
 
   /** Waits until all records are in the log. */

@@ -44,7 +44,7 @@ final class HeapWatch implements AutoCloseable {
         // A sixteenth: the more is kept, the longer a collection takes, so the rarer it must be.
         boolean hasGrown = size() > before + Math.max(LEAST_GROWTH_BYTES, before / 16);
         boolean isDue = System.nanoTime() - collected > AT_LEAST_EVERY.toNanos();
-        if (size() > from && (hasGrown || (from > 0 && isDue))) {
+        if (size() > from && (hasGrown || isDue)) {
           System.gc();
           before = size();
           collected = System.nanoTime();

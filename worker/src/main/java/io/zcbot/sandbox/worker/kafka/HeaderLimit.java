@@ -38,7 +38,7 @@ public final class HeaderLimit {
           "traceparent",
           "tracestate",
           "baggage",
-          "zcbot_places",
+          Places.HEADER,
           "zcbot_redriven",
           "zcbot_topic",
           "zcbot_partition",
@@ -65,9 +65,28 @@ public final class HeaderLimit {
     return part == null ? 0 : part.length;
   }
 
-  /** Whether a record may have had headers that were not kept. */
+  /** A record that has lost headers. A header would not do to tell it by: anybody can write one. */
+  private static final class Cut extends ConsumerRecord<byte[], byte[]> {
+    Cut(ConsumerRecord<byte[], byte[]> whole, Headers kept) {
+      super(
+          whole.topic(),
+          whole.partition(),
+          whole.offset(),
+          whole.timestamp(),
+          whole.timestampType(),
+          whole.serializedKeySize(),
+          whole.serializedValueSize(),
+          whole.key(),
+          whole.value(),
+          kept,
+          whole.leaderEpoch(),
+          Optional.empty());
+    }
+  }
+
+  /** Whether a record had headers that were not kept. */
   static boolean isCut(ConsumerRecord<byte[], byte[]> record) {
-    return record.headers().lastHeader(TRUNCATED) != null;
+    return record instanceof Cut;
   }
 
   /** Whether that holds for any of these records. */
@@ -83,21 +102,7 @@ public final class HeaderLimit {
   /** Returns a record, without the headers that nobody reads if it has too many. */
   public static ConsumerRecord<byte[], byte[]> within(ConsumerRecord<byte[], byte[]> record) {
     Header[] all = record.headers().toArray();
-    return all.length <= MOST
-        ? record
-        : new ConsumerRecord<>(
-            record.topic(),
-            record.partition(),
-            record.offset(),
-            record.timestamp(),
-            record.timestampType(),
-            record.serializedKeySize(),
-            record.serializedValueSize(),
-            record.key(),
-            record.value(),
-            lastOfThoseRead(all),
-            record.leaderEpoch(),
-            Optional.empty());
+    return all.length <= MOST ? record : new Cut(record, lastOfThoseRead(all));
   }
 
   private static Headers lastOfThoseRead(Header[] all) {

@@ -83,7 +83,8 @@ final class OneAtATime {
    * very many headers is followed by another, up to a bound.
    */
   private boolean hasRoom() {
-    return !isRebalanced && (isCut ? count < 2 * most : count < most && bytes < ENOUGH_BYTES);
+    long times = isCut ? 2 : 1;
+    return !isRebalanced && count < times * most && bytes < times * ENOUGH_BYTES;
   }
 
   /** Keeps the records; false if there are none. */

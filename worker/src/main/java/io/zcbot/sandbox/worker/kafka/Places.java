@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * people who watch the fleet; nothing depends on it.
  */
 public final class Places {
-  private static final String HEADER = "zcbot_places";
+  static final String HEADER = "zcbot_places";
   private static final int MOST = 1_000_000;
 
   private Places() {}

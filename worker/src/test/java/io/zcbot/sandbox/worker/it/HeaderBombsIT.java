@@ -67,6 +67,14 @@ class HeaderBombsIT {
     return record;
   }
 
+  private ProducerRecord<byte[], byte[]> valid(Topic topic, UserId user, String fields) {
+    return bomb(
+        topic,
+        deployment.home(user),
+        bytes(user.toString()),
+        bytes(AgentService.json(user, fields)));
+  }
+
   private static byte[] bytes(String text) {
     return text.getBytes(StandardCharsets.UTF_8);
   }
@@ -100,22 +108,10 @@ class HeaderBombsIT {
       deployment.agent().sendLater(record);
     }
     deployment.agent().flush();
+    deployment.agent().send(valid(Topic.ENSURE, ensured, "'event_id':'under headers'"));
     deployment
         .agent()
-        .send(
-            bomb(
-                Topic.ENSURE,
-                0,
-                bytes(ensured.toString()),
-                bytes(AgentService.json(ensured, "'event_id':'under headers'"))));
-    deployment
-        .agent()
-        .send(
-            bomb(
-                Topic.EXEC,
-                1,
-                bytes(running.toString()),
-                bytes(AgentService.json(running, "'event_id':'exec','command':['echo','hello']"))));
+        .send(valid(Topic.EXEC, running, "'event_id':'exec','command':['echo','hello']"));
     assertThat(((Ready) deployment.log().awaitAnswer("under headers", Deployment.SOON)).outcome())
         .isEqualTo(Ready.Outcome.CREATED);
     Exited exited = deployment.log().awaitExited("exec");

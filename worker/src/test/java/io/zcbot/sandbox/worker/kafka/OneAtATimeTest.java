@@ -130,6 +130,30 @@ class OneAtATimeTest {
   }
 
   @Test
+  void recordsOfVeryManyHeadersAreBoundedInBytesToo() {
+    for (int i = 0; i < MOST; i++) {
+      ConsumerRecord<byte[], byte[]> large =
+          new ConsumerRecord<>("topic", 0, i, new byte[0], new byte[OneAtATime.ENOUGH_BYTES / 2]);
+      for (int header = 0; header <= HeaderLimit.MOST; header++) {
+        large.headers().add("", new byte[0]);
+      }
+      log.add(large);
+    }
+    assertThat(poll()).hasSize(4);
+  }
+
+  @Test
+  void aRecordThatOnlySaysThatItWasCutIsLikeAnyOther() {
+    for (int i = 0; i <= MOST; i++) {
+      ConsumerRecord<byte[], byte[]> forged =
+          new ConsumerRecord<>("topic", 0, i, new byte[0], new byte[0]);
+      forged.headers().add(HeaderLimit.TRUNCATED, new byte[0]);
+      log.add(forged);
+    }
+    assertThat(poll()).hasSize(MOST);
+  }
+
+  @Test
   void recordsOfAPartitionThatIsTakenAwayInTheSamePollAreDropped() {
     List<String> told = new ArrayList<>();
     TopicPartition taken = new TopicPartition("topic", 1);

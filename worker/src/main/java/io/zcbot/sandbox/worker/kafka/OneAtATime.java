@@ -79,12 +79,11 @@ final class OneAtATime {
   }
 
   /**
-   * Whether to read on. The client keeps the last record that it read of each partition; so one of
-   * very many headers is followed by another, up to a bound.
+   * Whether to read on. A poll ends behind a record of very many headers: to read one takes long,
+   * and a poll must not last longer than the lease of a member.
    */
   private boolean hasRoom() {
-    long times = isCut ? 2 : 1;
-    return !isRebalanced && count < times * most && bytes < times * ENOUGH_BYTES;
+    return !isRebalanced && !isCut && count < most && bytes < ENOUGH_BYTES;
   }
 
   /** Keeps the records; false if there are none. */

@@ -8,7 +8,6 @@ import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.consumer.CloseOptions;
@@ -40,7 +39,7 @@ final class RequestConsumer extends KafkaConsumer<byte[], byte[]> {
   private RequestConsumer(
       Map<String, Object> settings, int most, boolean closesAtOnce, @Nullable Semaphore turn) {
     super(oneRecordAtATime(settings), new ByteArrayDeserializer(), new ByteArrayDeserializer());
-    this.reader = new OneAtATime(turn == null ? super::poll : this::pollInTurn, most);
+    this.reader = new OneAtATime(super::poll, most);
     this.closesAtOnce = closesAtOnce;
     this.turn = turn;
   }
@@ -68,31 +67,13 @@ final class RequestConsumer extends KafkaConsumer<byte[], byte[]> {
   }
 
   /**
-   * Creates one of many such consumers, of which one at a time takes a record into memory. It
-   * closes itself behind a record of very many headers, since Kafka's client keeps the last one.
+   * Creates one of many such consumers, of which one at a time polls. It closes itself behind a
+   * record of very many headers, since Kafka's client keeps the last one.
    *
    * @param turn what they share, with one permit
    */
   static RequestConsumer oneOfMany(Map<String, Object> settings, Semaphore turn) {
     return new RequestConsumer(settings, MOST_RECORDS, true, turn);
-  }
-
-  private ConsumerRecords<byte[], byte[]> pollInTurn(Duration timeout) {
-    Semaphore shared = Objects.requireNonNull(turn);
-    long began = System.nanoTime();
-    while (true) {
-      shared.acquireUninterruptibly();
-      ConsumerRecords<byte[], byte[]> records;
-      try {
-        records = super.poll(Duration.ZERO);
-      } finally {
-        shared.release();
-      }
-      if (!records.isEmpty() || System.nanoTime() - began >= timeout.toNanos()) {
-        return records;
-      }
-      LockSupport.parkNanos(BETWEEN_LOOKS.toNanos());
-    }
   }
 
   private static Map<String, Object> oneRecordAtATime(Map<String, Object> settings) {
@@ -108,11 +89,29 @@ final class RequestConsumer extends KafkaConsumer<byte[], byte[]> {
 
   @Override
   public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
-    ConsumerRecords<byte[], byte[]> records = reader.poll(timeout);
-    if (turn != null && HeaderLimit.isAnyCut(records)) {
-      close();
+    if (turn == null) {
+      return reader.poll(timeout);
+    }
+    long began = System.nanoTime();
+    ConsumerRecords<byte[], byte[]> records = pollInTurn(turn);
+    while (records.isEmpty() && System.nanoTime() - began < timeout.toNanos()) {
+      LockSupport.parkNanos(BETWEEN_LOOKS.toNanos());
+      records = pollInTurn(turn);
     }
     return records;
+  }
+
+  private ConsumerRecords<byte[], byte[]> pollInTurn(Semaphore shared) {
+    shared.acquireUninterruptibly();
+    try {
+      ConsumerRecords<byte[], byte[]> records = reader.poll(Duration.ZERO);
+      if (HeaderLimit.isAnyCut(records)) {
+        close(); // before the next one reads such a record
+      }
+      return records;
+    } finally {
+      shared.release();
+    }
   }
 
   @Override

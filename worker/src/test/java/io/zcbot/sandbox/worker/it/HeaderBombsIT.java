@@ -16,6 +16,7 @@ import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
@@ -138,5 +139,37 @@ class HeaderBombsIT {
         "%d records of %d headers; worker %d MiB%n",
         bad.size() + 2, HEADERS, worker.residentBytes() >> 20);
     assertThat(worker.isAlive()).isTrue();
+  }
+
+  /** Each of them reads the inputs of one command again, from the same place at the same time. */
+  @Test
+  void readersOfTheSamePartitionReadOneOfThemAtATime() throws Exception {
+    List<UserId> users = Stream.generate(() -> deployment.newUserOf(1)).limit(8).toList();
+    long begin = System.currentTimeMillis() / 1000 + 15;
+    for (UserId user : users) {
+      String fields =
+          "'shell':'sleep $((%d - $(date +%%s))); wc -c','input':true,'timeout_seconds':300";
+      deployment.agent().exec(user, "of " + user, fields.formatted(begin));
+    }
+    String data = "'data':'" + "x".repeat(100_000) + "'";
+    for (int i = 0; i < 5; i++) { // more than a worker keeps for each
+      for (UserId user : users) {
+        deployment.agent().inputLater(user, "of " + user, data);
+      }
+    }
+    for (int i = 0; i < 3; i++) {
+      deployment.agent().sendLater(bomb(Topic.INPUT, 1, null, null));
+    }
+    for (UserId user : users) {
+      deployment.agent().inputLater(user, "of " + user, "'eof':true");
+    }
+    deployment.agent().flush();
+    for (UserId user : users) {
+      Exited exited = deployment.log().awaitExited("of " + user);
+      assertThat(exited.stdout()).as(String.valueOf(exited.message())).isNotNull();
+      assertThat(exited.stdout().text()).isEqualTo("500000\n");
+    }
+    assertThat(worker.isAlive()).isTrue();
+    System.out.printf("eight readers; worker %d MiB%n", worker.peakBytes() >> 20);
   }
 }

@@ -12,11 +12,15 @@ import java.net.URI;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** A worker in a separate process, with its packaged options, which can be killed. */
 public final class WorkerProcess implements AutoCloseable {
+  /** The heap up to which a worker does not collect it, see HeapWatch: enough without an attack. */
+  public static final String USUAL_HEAP = "-Xmx88m";
+
   private final Process process;
   private final Path log;
 
@@ -25,18 +29,20 @@ public final class WorkerProcess implements AutoCloseable {
     this.log = log;
   }
 
-  /** Starts a worker of a deployment, and waits until it is ready. */
-  public static WorkerProcess start(Deployment deployment, String name) throws Exception {
+  /**
+   * Starts a worker of a deployment, and waits until it is ready.
+   *
+   * @param options of its JVM, which replace packaged ones
+   */
+  public static WorkerProcess start(Deployment deployment, String name, String... options)
+      throws Exception {
     Path log = Files.createTempFile("zcbot-worker-", ".log");
-    ProcessBuilder builder =
-        new ProcessBuilder(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "@" + options(),
-                "-cp",
-                classPath(),
-                "io.zcbot.sandbox.worker.cli.Main",
-                "run"));
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("@" + options());
+    command.addAll(List.of(options));
+    command.addAll(List.of("-cp", classPath(), "io.zcbot.sandbox.worker.cli.Main", "run"));
+    ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().keySet().removeIf(key -> key.startsWith("ZCBOT_"));
     builder.environment().putAll(deployment.environment(name));
     WorkerProcess started =
@@ -79,8 +85,17 @@ public final class WorkerProcess implements AutoCloseable {
 
   /** The process's resident memory, in bytes. */
   public long residentBytes() throws IOException {
+    return status("VmRSS:");
+  }
+
+  /** The most resident memory that the process has had, in bytes. */
+  public long peakBytes() throws IOException {
+    return status("VmHWM:");
+  }
+
+  private long status(String field) throws IOException {
     return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream()
-        .filter(line -> line.startsWith("VmRSS:"))
+        .filter(line -> line.startsWith(field))
         .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
         .findFirst()
         .orElseThrow();

@@ -15,6 +15,7 @@ import java.util.ArrayDeque;
  */
 final class ByteQueue {
   private static final int BLOCK = 8 * 1024;
+  private static final int LEAST = 64;
 
   private final ArrayDeque<ByteBuffer> blocks = new ArrayDeque<>();
   private int length;
@@ -33,11 +34,12 @@ final class ByteQueue {
   void add(Data data, int count) {
     ByteBuffer added = data.toByteBuffer().limit(count);
     if (count >= BLOCK) {
+      trim();
       append(added);
     } else if (count > 0) {
       fill(added);
       if (added.hasRemaining()) {
-        int size = Math.max(added.remaining(), Math.min(BLOCK, length));
+        int size = Math.max(added.remaining(), Math.clamp(length / 8, LEAST, BLOCK));
         append(ByteBuffer.allocate(size).limit(0));
         fill(added);
       }
@@ -48,6 +50,16 @@ final class ByteQueue {
   private void append(ByteBuffer block) {
     blocks.add(block);
     memory += block.capacity();
+  }
+
+  /** Replaces a last block that is not full, since nothing will fill it any more. */
+  private void trim() {
+    ByteBuffer last = blocks.peekLast();
+    if (last != null && last.limit() < last.capacity()) {
+      blocks.removeLast();
+      memory -= last.capacity();
+      append(ByteBuffer.allocate(last.remaining()).put(last).flip());
+    }
   }
 
   /** Copies what fits into the last block, unless that block is the caller's data (read-only). */

@@ -227,4 +227,35 @@ class InlineOutputTest {
     }
     assertThat(queue.memory()).isBetween(100_000, 110_000);
   }
+
+  /** As of a program that writes a large piece and a single byte in turns. */
+  @Test
+  void smallPiecesBetweenLargeOnesTakeLittleMoreThanTheirBytes() {
+    ByteQueue queue = new ByteQueue();
+    StringBuilder in = new StringBuilder();
+    for (int i = 0; i < 100; i++) {
+      String large = Character.toString('a' + i % 26).repeat(8192);
+      queue.add(Data.of(large), large.length());
+      queue.add(Data.of("1"), 1);
+      queue.add(Data.of("2"), 1);
+      in.append(large).append("12");
+    }
+    assertThat(queue.memory()).isBetween(100 * 8194, 101 * 8194);
+    assertThat(queue.take(8193).text() + queue.take(Integer.MAX_VALUE).text())
+        .isEqualTo(in.toString());
+    assertThat(queue.memory()).isZero();
+  }
+
+  @Test
+  void whatWasTakenOfASmallPieceStaysTaken() {
+    ByteQueue queue = new ByteQueue();
+    String large = "a".repeat(8192);
+    queue.add(Data.of(large), large.length());
+    queue.add(Data.of("123"), 3);
+    assertThat(queue.memory()).isLessThan(8192 + 8192 / 4);
+    assertThat(queue.take(8193).text()).isEqualTo(large + "1");
+    queue.add(Data.of(large), large.length());
+    assertThat(queue.take(Integer.MAX_VALUE).text()).isEqualTo("23" + large);
+    assertThat(queue.memory()).isZero();
+  }
 }

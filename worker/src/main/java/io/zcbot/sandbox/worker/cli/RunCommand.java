@@ -16,7 +16,7 @@ final class RunCommand implements Callable<Integer> {
    * The heap that suffices without an attack. Its maximum in {@code jvm.options} is for all that
    * users can fill at once.
    */
-  private static final long USUAL_HEAP_BYTES = 88L << 20;
+  static final long USUAL_HEAP_BYTES = 88L << 20;
 
   private final CommandContext context;
 

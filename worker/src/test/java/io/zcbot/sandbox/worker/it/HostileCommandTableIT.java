@@ -67,7 +67,7 @@ class HostileCommandTableIT {
   }
 
   @Test
-  void aFloodOfEntriesFitsIntoThePackagedHeapAndNobodyElseHearsOfIt() throws Exception {
+  void aFloodOfEntriesFitsIntoTheUsualHeapAndNobodyElseHearsOfIt() throws Exception {
     UserId user = Deployment.newUser();
     Ready ready;
     try (var _ = WorkerProcess.start(deployment, "a")) {
@@ -84,7 +84,7 @@ class HostileCommandTableIT {
     write(entry(user, "forged", "x", false));
     write(entry(user, "promised", "x", true));
     deployment.agent().flush();
-    try (WorkerProcess worker = WorkerProcess.start(deployment, "a")) {
+    try (WorkerProcess worker = WorkerProcess.start(deployment, "a", WorkerProcess.USUAL_HEAP)) {
       deployment.agent().exec(user, "promised", "'command':['true']");
       assertThat(deployment.log().awaitExited("promised").reason()).isEqualTo(Exited.Reason.LOST);
       deployment.agent().exec(user, "next", "'command':['true']");

@@ -213,7 +213,7 @@ class HostileLiveTableIT {
   }
 
   @Test
-  void aFloodOfValidEntriesFitsIntoThePackagedHeap() throws Exception {
+  void aFloodOfValidEntriesFitsIntoTheUsualHeap() throws Exception {
     deployment.withOps();
     String padding = "x".repeat(3_900);
     for (int i = 0; i < 9_000; i++) {
@@ -229,7 +229,7 @@ class HostileLiveTableIT {
                   codec.encodeLive(new LiveSandbox(user, id, padding, padding, Instant.now()))));
     }
     deployment.agent().flush();
-    try (WorkerProcess worker = WorkerProcess.start(deployment, "a")) {
+    try (WorkerProcess worker = WorkerProcess.start(deployment, "a", WorkerProcess.USUAL_HEAP)) {
       assertAllStayAndAreListed();
       assertThat(worker.isAlive()).isTrue();
     }

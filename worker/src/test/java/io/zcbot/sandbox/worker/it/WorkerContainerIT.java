@@ -146,7 +146,7 @@ class WorkerContainerIT {
                     deployment.topic(topic), Integer.toString(i).getBytes(UTF_8), huge));
       }
     }
-    String worker = composition.start(deployment, "");
+    String worker = composition.start(deployment, "mem_limit: 384m");
 
     assertThat(deployment.agent().ensured(Deployment.newUser()).outcome())
         .isEqualTo(Ready.Outcome.CREATED);

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.async.ResultCallback;
 import com.github.dockerjava.api.command.ExecCreateCmd;
+import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.api.model.Frame;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
@@ -66,8 +67,23 @@ public record Execs(DockerClient docker) {
     return runOnce(containerId, user, command);
   }
 
-  /** Starts a command of the sandbox's user and does not wait for it. */
+  /**
+   * Starts a command of the sandbox's user and does not wait for it; once more where it never
+   * began.
+   */
   public void background(String containerId, String... command) throws InterruptedException {
+    try {
+      startOnce(containerId, command);
+    } catch (DockerException e) {
+      if (!String.valueOf(e.getMessage()).contains(NEVER_BEGAN)) {
+        throw e;
+      }
+      System.out.println("an exec never began, it is tried once more: " + e.getMessage());
+      startOnce(containerId, command);
+    }
+  }
+
+  private void startOnce(String containerId, String... command) throws InterruptedException {
     ended(
         docker
             .execStartCmd(create(containerId, agent(containerId), command))

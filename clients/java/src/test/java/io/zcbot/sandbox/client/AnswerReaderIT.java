@@ -120,6 +120,7 @@ class AnswerReaderIT {
           bed.forge(Topic.EXITED, user.toString(), new byte[] {1});
           assertThat(read.poll(60, TimeUnit.SECONDS)).isNotNull();
           reader.follow(user, List.of(Topic.READY), Deadline.in(Duration.ofSeconds(30))).close();
+          Thread.sleep(250);
         }
         assertThat(waiting)
             .failsWithin(Duration.ofSeconds(60))

@@ -10,14 +10,12 @@ import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
-import io.zcbot.sandbox.worker.docker.create.ContainerCreation;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Container.Ownership;
 import io.zcbot.sandbox.worker.engine.Container.State;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
-import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
@@ -27,10 +25,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -433,50 +429,6 @@ class DockerEngineIT {
             });
     late.interrupt();
     late.join();
-  }
-
-  /** What seeing a container through to its ready line costs on top of the bare engine calls. */
-  @Test
-  void measuresAColdStart() throws Exception {
-    int rounds = 5;
-    long[] sandbox = new long[rounds];
-    long[] bare = new long[rounds];
-    for (int i = 0; i < rounds; i++) {
-      UserId user = EngineFixture.user();
-      Path workspace = fixture.workspace(user);
-      long started = System.nanoTime();
-      String id = fixture.sandboxes().create(user, workspace);
-      fixture.start(id);
-      sandbox[i] = System.nanoTime() - started;
-      fixture.engine.remove(id);
-
-      started = System.nanoTime();
-      id =
-          new ContainerCreation(fixture.spec(), fixture.worker)
-              .sandbox(fixture.docker, user, workspace, Workspaces.SANDBOX_ID, true)
-              .exec()
-              .getId();
-      fixture.startContainer(id);
-      bare[i] = System.nanoTime() - started;
-      fixture.engine.remove(id);
-    }
-    System.out.printf(
-        Locale.ROOT,
-        "cold start over %d rounds: create + start until ready %s; bare create + start %s%n",
-        rounds,
-        summary(sandbox),
-        summary(bare));
-    assertThat(sandbox[rounds / 2]).isLessThan(TimeUnit.SECONDS.toNanos(60));
-  }
-
-  private static String summary(long[] nanos) {
-    Arrays.sort(nanos);
-    return String.format(
-        Locale.ROOT,
-        "min %.0f ms, median %.0f ms, max %.0f ms",
-        nanos[0] / 1e6,
-        nanos[nanos.length / 2] / 1e6,
-        nanos[nanos.length - 1] / 1e6);
   }
 
   private static State state(String id) throws EngineException {

@@ -255,26 +255,19 @@ class HostileRunnerIT {
   @Test
   void aCommandTakesAFractionOfAnExec() throws Exception {
     Started sandbox = fixture.start(fixture.spec());
-    long byExec = median(30, () -> fixture.attack(sandbox.id(), "/bin/true"));
+    long byExec = median(9, () -> fixture.attack(sandbox.id(), "/bin/true"));
     try (CommandChannel channel =
         fixture.engine.commands(fixture.spec(), true).open(sandbox.id())) {
       long byRunner =
-          median(300, () -> Trial.start(channel, Trial.request("/bin/true")).witness().awaitEnd());
+          median(50, () -> Trial.start(channel, Trial.request("/bin/true")).witness().awaitEnd());
       System.out.printf("/bin/true: exec %d us, runner of the engine %d us%n", byExec, byRunner);
     }
     try (CommandChannel channel = commands().open(sandbox.id())) {
       long byRunner =
-          median(500, () -> Trial.start(channel, Trial.request("/bin/true")).witness().awaitEnd());
-      long python =
-          median(
-              50,
-              () ->
-                  Trial.start(channel, Trial.request("python3", "-c", "print(6*7)"))
-                      .witness()
-                      .awaitEnd());
+          median(50, () -> Trial.start(channel, Trial.request("/bin/true")).witness().awaitEnd());
       System.out.printf(
-          "/bin/true: exec %d us, runner attached %d us (%.1f times); python3: %d us%n",
-          byExec, byRunner, (double) byExec / byRunner, python);
+          "/bin/true: exec %d us, runner attached %d us (%.1f times)%n",
+          byExec, byRunner, (double) byExec / byRunner);
       assertThat(byRunner).isLessThan(byExec);
     }
   }

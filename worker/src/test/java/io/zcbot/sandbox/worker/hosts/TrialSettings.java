@@ -25,6 +25,7 @@ final class TrialSettings {
     settings.put("ZCBOT_REVOKE_TIMEOUT", "5s");
     settings.put("ZCBOT_SANDBOX_MEMORY", "64m");
     settings.put("ZCBOT_SANDBOX_TMP_SIZE", "16m");
+    settings.put("ZCBOT_SANDBOX_DNS", "192.0.2.53"); // asking the engine would take a container
     settings.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", servers);
     settings.put("ZCBOT_TOPIC_PREFIX", id + ".");
     settings.put("ZCBOT_GROUP", id);

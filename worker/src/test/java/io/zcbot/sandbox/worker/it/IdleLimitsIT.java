@@ -225,6 +225,7 @@ class IdleLimitsIT {
         choosing()
             // On a loaded host a loop gets little of a core; a sleep takes nothing of it.
             .with("ZCBOT_SANDBOX_BUSY_CPU", "0.001")
+            .with("ZCBOT_SANDBOX_CPUS", "0.05")
             .with("ZCBOT_SANDBOX_MAX_LIFETIME", "1h")) {
       deployment.start("a");
       UserId busy = Deployment.newUser();

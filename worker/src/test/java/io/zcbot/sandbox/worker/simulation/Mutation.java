@@ -19,7 +19,7 @@ enum Mutation {
   /** A worker that is out of the group ends its sandboxes. */
   REAP_WHAT_IS_LOST(5),
   /** Records that were read for one assignment are handled in another. */
-  ACT_ON_LATE_READ(430, ModelBroker.name(Topic.LIVE)),
+  ACT_ON_LATE_READ(436, ModelBroker.name(Topic.LIVE)),
   FORWARD_TWICE(21),
   /** Activity counts as read when the last fetch returned no more. */
   TRUST_THE_LAG(88, ModelBroker.name(Topic.ACTIVITY)),
@@ -27,9 +27,9 @@ enum Mutation {
   READ_COMMITTED(41),
   SAY_NOTHING_OF_LOST_HOSTS(3),
   /** Sandboxes that others announced lost keep running. */
-  KEEP_WHAT_IS_ANOTHERS(84),
+  KEEP_WHAT_IS_ANOTHERS(88),
   /** Sandboxes are not entered in the live table. */
-  NO_LIVE_ENTRY(15),
+  NO_LIVE_ENTRY(18),
   /** Sandboxes are not removed from the live table. */
   ENTRY_STAYS(1),
   ANNOUNCE_BEFORE_THE_KILL(1),
@@ -38,13 +38,13 @@ enum Mutation {
   /** Execs are done, and so committed, before their command is entered. */
   COMMIT_BEFORE_THE_ENTRY(81),
   /** An entry is removed with the answer, though its exec may be read again. */
-  ENTRY_GOES_WITH_THE_ANSWER(15),
+  ENTRY_GOES_WITH_THE_ANSWER(26),
   /** Commands that a former owner of a partition started are not looked up. */
   TABLE_NOT_READ(1),
   /** Execs are run while the table is being read. */
   EXECS_BEFORE_THE_TABLE(177),
   /** Commands are started and answered without a check who owns the partition. */
-  NO_FENCE_FOR_COMMANDS(80),
+  NO_FENCE_FOR_COMMANDS(87),
   /**
    * A worker that ends a sandbox removes its user from the table, even if another worker owns the
    * user.

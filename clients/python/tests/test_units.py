@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import io
 import json
 import math
 import os
@@ -1169,16 +1171,74 @@ def test_only_a_write_that_was_killed_is_followed_by_a_removal(
     assert [fields["command"][0] for _, fields in log.published[1:]] == commands
 
 
-def files_of_this_machine() -> Files:
-    """Runs the commands on this machine."""
+def files_of_this_machine(lost_bytes: int = 0, lost_answers: int = 0) -> Files:
+    """Runs the commands on this machine. Of each standard input, the last bytes do not arrive."""
+    left = [lost_answers]
 
     def run(*command: str, input: bytes | None, **_: object) -> Any:
-        it = subprocess.run(command, input=input or b"", capture_output=True, check=False, timeout=PATIENCE)
+        content = (input or b"")[: len(input or b"") - lost_bytes]
+        it = subprocess.run(command, input=content, capture_output=True, check=False, timeout=PATIENCE)
         is_ok, message = it.returncode == 0, it.stderr.decode()
+        if content == b"" and left[0] > 0:
+            left[0] -= 1
+            raise CommandLostError("lost", "", False, nothing)
         return SimpleNamespace(ok=is_ok, stdout=it.stdout, error_text=message, truncated=False)
 
-    machine: Any = SimpleNamespace(run=run)
+    def start(*command: str, **_: object) -> Any:
+        content = bytearray()
+
+        def write_from(pieces: Iterable[bytes]) -> int:
+            content.extend(b"".join(pieces))
+            return len(content)
+
+        it = SimpleNamespace(
+            write_from=write_from, close_stdin=lambda: None, result=lambda: run(*command, input=bytes(content))
+        )
+        return contextlib.nullcontext(it)
+
+    def run_unattended(*command: str) -> None:
+        subprocess.run(command, check=True, timeout=PATIENCE)
+
+    nothing: Any = None
+    machine: Any = SimpleNamespace(run=run, start=start, run_unattended=run_unattended)
     return Files(machine)
+
+
+CONTENTS: list[Callable[[bytes], Any]] = [lambda content: content, io.BytesIO]
+
+
+@pytest.mark.parametrize("content", CONTENTS, ids=["memory", "file"])
+def test_a_file_of_which_a_part_is_lost_does_not_replace_the_old_one(
+    tmp_path: Path, content: Callable[[bytes], Any]
+) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    with pytest.raises(FileError, match="not all of it arrived"):
+        files_of_this_machine(lost_bytes=1).write(f"{tmp_path}/a", content(b"new content"))
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_binary_file_is_written_although_the_answer_to_its_renaming_is_lost(tmp_path: Path) -> None:
+    content = os.urandom(1_300_000)
+    files = files_of_this_machine(lost_answers=1)
+    assert files.write(f"{tmp_path}/new/a", io.BytesIO(content), mode=0o600) == len(content)
+    assert (tmp_path / "new" / "a").read_bytes() == content
+    assert stat.S_IMODE((tmp_path / "new" / "a").stat().st_mode) == 0o600
+    assert os.listdir(tmp_path / "new") == ["a"]
+
+
+def test_a_command_that_ends_before_it_has_read_all_renames_nothing(core: Core) -> None:
+    log, user = log_of(core), new_user()
+
+    def read(size: int) -> bytes:
+        log.exited(user, log.published[0][1]["event_id"], "exited", exit_code=0)
+        return b"x" * size
+
+    content: Any = SimpleNamespace(read=read)
+    written = outcome(lambda: sandbox_of(core, user).files.write("a", content))
+    with pytest.raises(FileError, match="ended before all of it was sent"):
+        written.result(PATIENCE)
+    assert [fields["command"][0] for kind, fields in log.published if kind == "exec"] == ["bash", "rm"]
 
 
 @pytest.mark.parametrize("name", ["fifo", "link", "/dev/zero"])

@@ -354,12 +354,47 @@ def test_a_command_that_did_not_run_is_published_again_under_another_id(core: Co
     _, second = log.wait_published(2)
     assert second["event_id"] != first["event_id"]
     assert second["requested_at"] > first["expires_at"]
-    # The first one has ended, whatever answers say about it.
-    log.exited(user, first["event_id"], "exited", exit_code=1)
+    log.exited(user, first["event_id"], "rejected")  # once more
     log.exited(user, second["event_id"], "exited", exit_code=0)
     assert call.future.result(PATIENCE).exit_code == 0
     log.exited(user, second["event_id"], "exited", exit_code=1)
     assert call.future.result(0).exit_code == 0
+
+
+@pytest.mark.usefixtures("quick_tries")
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("reason", "fields"), [("exited", {"exit_code": 1, "started_at": "2026-11-24T12:00:00Z"}), ("lost", {})]
+)
+def test_a_command_that_ran_after_all_is_not_published_again(
+    core: Core, reason: str, fields: dict[str, Any], stream: bool
+) -> None:
+    """A worker may die right after it has refused an exec, and its successor may start it."""
+    log, user = log_of(core), new_user()
+    call = command(user, stream=stream)
+    core.begin(call)
+    log.exited(user, call.id, "rejected", retryable=True)
+    log.exited(user, call.id, reason, **fields, output_count=int(stream))
+    time.sleep(0.6)  # time for the retry that must not happen
+    assert call.is_over != stream, "its output is waited for"
+    if stream:
+        log.answer("output", user, exec_id=call.id, seq=0, stream="stdout", data="once")
+    assert call.future.done()
+    assert not isinstance(call.future.exception(0), CommandNotStartedError)
+    log.wait_published(1)
+
+
+@pytest.mark.usefixtures("quick_tries")
+def test_a_second_attempt_is_killed_if_the_first_one_ran_after_all(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    call = command(user)
+    core.begin(call)
+    log.exited(user, call.id, "rejected", retryable=True)
+    first, second = log.wait_published(2)
+    log.exited(user, first["event_id"], "exited", exit_code=3, started_at="2026-11-24T12:00:00Z")
+    assert call.future.result(PATIENCE).exit_code == 3
+    *_, signal = log.wait_published(3)
+    assert (signal["exec_id"], signal["signal"]) == (second["event_id"], "KILL")
 
 
 def test_an_expired_command_is_published_again_at_once(core: Core) -> None:

@@ -87,7 +87,7 @@ class InFlight:
 
     def _publish(self, call: Call[Any]) -> None:
         """Publishes one attempt."""
-        if call.is_over or call.is_given_up:
+        if call.needs_nothing:
             return
         now = time.monotonic()
         value = call.value(self._name, now)
@@ -108,7 +108,7 @@ class InFlight:
 
     def _retry(self, call: Call[Any]) -> None:
         with self.lock:  # whoever sends input has prevented this attempt, or sends it to this one
-            if call.is_over:
+            if call.needs_nothing:
                 return
             refusal = None if call.may_retry else call.last_refusal
             if refusal is None:
@@ -230,8 +230,10 @@ class InFlight:
         call = None if exited is None else self._call_of(key, exited.exec_id)
         if exited is None or not isinstance(call, ExecCall) or call.exited is not None:
             return
-        if call.is_backing_off or exited.exec_id != call.id:  # an answer to an attempt that is already over
-            return
+        if (call.is_backing_off or exited.exec_id != call.id) and not exited.has_run:
+            return  # a repeated refusal of an attempt that is already over
+        if exited.exec_id != call.id:  # a worker has started an earlier attempt after another one had refused it
+            self._kill(call)
         now = time.monotonic()
         with self.lock:
             again = call.ended(exited, now)

@@ -52,6 +52,7 @@ from zcbot_sandbox import (
     events,
     inflight,
     requests,
+    settings,
 )
 from zcbot_sandbox import core as core_module
 from zcbot_sandbox.calls import ExecCall
@@ -183,6 +184,16 @@ def test_invalid_requests_name_the_argument(field: str, act: Callable[[], object
     with pytest.raises(InvalidRequestError) as invalid:
         act()
     assert invalid.value.field == field
+
+
+@pytest.mark.parametrize(("version", "is_set"), [(0x010700FF, False), (0x020100FF, False), (0x020200FF, True)])
+def test_a_property_that_this_librdkafka_does_not_know_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, version: int, is_set: bool
+) -> None:
+    monkeypatch.setattr(settings, "libversion", lambda: ("", version))
+    _, consumer = settings.of_clients("127.0.0.1:1", "test")
+    assert ("fetch.queue.backoff.ms" in consumer) == is_set
+    assert consumer["queued.max.messages.kbytes"] == 8 * 1024
 
 
 def output(seq: int, data: bytes = b"", stream: str = "stdout") -> Output:

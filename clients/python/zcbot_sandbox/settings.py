@@ -7,6 +7,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from confluent_kafka import libversion
+
 from .errors import InvalidRequestError
 
 #: Receives the log lines of this library and of librdkafka.
@@ -40,6 +42,8 @@ _CONSUMER = {
     # Otherwise it would be unknown when a partition that was refused can be read again.
     "enable.partition.eof": True,
 }
+#: The first version of librdkafka that knows a property: 2.2.0. confluent-kafka may have an older one.
+_NEEDS = {"fetch.queue.backoff.ms": 0x02020000}
 #: Correctness depends on these, so users must not set them.
 _FIXED = (
     "partitioner",
@@ -67,4 +71,6 @@ def of_clients(kafka: str | Mapping[str, Any], name: str) -> tuple[dict[str, Any
     # Producers warn of properties that only consumers have, and the other way round.
     producer = {key: value for key, value in both.items() if key not in (*_CONSUMER, "group.id")}
     consumer = {key: value for key, value in both.items() if key not in _PRODUCER}
-    return {**_PRODUCER, **producer}, {**_CONSUMER, **consumer}
+    version: int = libversion()[1]
+    known = {key: value for key, value in _CONSUMER.items() if version >= _NEEDS.get(key, 0)}
+    return {**_PRODUCER, **producer}, {**known, **consumer}

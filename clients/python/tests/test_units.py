@@ -1429,6 +1429,27 @@ def test_deadlines_that_are_not_needed_any_more_take_no_memory() -> None:
     assert acts == ["done"] * 10
 
 
+def test_timers_that_are_set_again_and_again_leave_time_to_read() -> None:
+    """As those of requests that a full producer does not take: many may take longer than until they are due again."""
+    timers, runs = Timers(), 0
+
+    def again() -> None:
+        nonlocal runs
+        runs += 1
+        if runs < 100:
+            timers.at(time.monotonic(), again)
+
+    timers.at(0.0, again)
+    assert (timers.run(60.0), runs) == (0.0, 1)
+
+
+def test_a_record_that_no_broker_takes_is_given_up_after_a_minute_or_as_the_user_says() -> None:
+    producer, consumer = settings.of_clients("127.0.0.1:1", "test")
+    assert (producer["message.timeout.ms"], "message.timeout.ms" in consumer) == (60_000, False)
+    given = {"bootstrap.servers": "127.0.0.1:1", "message.timeout.ms": 1_000}
+    assert settings.of_clients(given, "test")[0]["message.timeout.ms"] == 1_000
+
+
 def test_use_is_reported_every_30_seconds_however_long_the_idle_ttl_is(
     core: Core, now: list[float]
 ) -> None:

@@ -25,6 +25,8 @@ _PRODUCER = {
     "partitioner": "murmur2_random",
     "enable.idempotence": True,
     "linger.ms": 0,
+    # Records for a partition that takes none leave the queue to others after this time.
+    "message.timeout.ms": 60_000,
     "queue.buffering.max.kbytes": 32 * 1024,
     "compression.type": "none",
     "message.max.bytes": 1_100_000,

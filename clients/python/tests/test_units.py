@@ -68,6 +68,7 @@ from zcbot_sandbox.plan import ensure_call, exec_call
 from zcbot_sandbox.timers import Timers
 from zcbot_sandbox.topics import RESULTS
 from zcbot_sandbox.workers import Workers
+from zcbot_sandbox.writer import OnDelivery
 
 GOLDEN = ROOT / "events" / "src" / "test" / "resources" / "golden"
 GOLDEN_USER = b"7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10"
@@ -246,6 +247,8 @@ class LogStandIn:
         self.is_full = False
         #: Whether brokers store input.
         self.stores_input = True
+        #: What is told of further records, instead of that they are stored.
+        self.delivery_error: SandboxError | None = None
         #: Until brokers answer.
         self.hold_seconds = 0.0
 
@@ -256,13 +259,13 @@ class LogStandIn:
         value: bytes,
         *,
         wants_copies: bool = False,
-        on_delivery: Callable[[LogError | None], None] | None = None,
+        on_delivery: OnDelivery | None = None,
     ) -> None:
         if self.is_full:
             raise BufferError("Local: Queue full")
         self.published.append((kind, json.loads(value)))
         if on_delivery is not None and (self.stores_input or kind != "input"):
-            on_delivery(None)
+            on_delivery(self.delivery_error)
 
     def hold(self, key: bytes, kinds: Iterable[str], deadline: float) -> Future[None]:
         for kind in kinds:
@@ -857,6 +860,27 @@ def test_a_function_for_notices_that_ends_its_thread_ends_no_others(caplog: pyte
     assert seen.get(timeout=PATIENCE) == "event"
     assert "a function for notices failed" in caplog.text
     dispatcher.close()
+
+
+@pytest.mark.parametrize("make", [command, lambda user: ensure_call(user, PATIENCE, None)], ids=["exec", "ensure"])
+def test_a_request_that_may_have_been_stored_may_have_run(core: Core, make: Callable[[str], Any]) -> None:
+    """A caller who was told that Kafka refused it would run the command twice."""
+    log, call = log_of(core), make(new_user())
+    log.delivery_error = NoAnswerError("no broker has acknowledged the record", "")
+    core.begin(call)
+    with pytest.raises(NoAnswerError, match="acknowledged") as missing:
+        call.future.result(0)
+    assert missing.value.request_id == call.id
+    kills = [(kind, fields["exec_id"], fields["signal"]) for kind, fields in log.published[1:]]
+    assert kills == ([("input", call.id, "KILL")] if call.kind == "exec" else [])
+
+
+def test_a_request_that_kafka_refuses_is_an_error_of_the_log(core: Core) -> None:
+    log, call = log_of(core), command(new_user())
+    log.delivery_error = LogError("sandbox.exec: not authorized")
+    core.begin(call)
+    assert isinstance(call.future.exception(0), LogError)
+    log.wait_published(1)
 
 
 def test_what_is_refused_by_kafka_ends_the_waits(core: Core) -> None:

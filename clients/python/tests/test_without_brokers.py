@@ -340,7 +340,7 @@ def test_a_process_publishes_again_after_a_fatal_error_of_its_producer(
     """For example, missing permissions: a process started before the grant would have to be restarted."""
     monkeypatch.setattr(writer, "_REPLACE_SECONDS", 0.0)
     it = make_log()
-    refused: Queue[LogError | None] = Queue()
+    refused: Queue[SandboxError | None] = Queue()
     it.publish("exec", b"user", b"{}", on_delivery=refused.put)
     producers[0].is_fatal = True
     it.publish("exec", b"user", b"{}")
@@ -351,6 +351,26 @@ def test_a_process_publishes_again_after_a_fatal_error_of_its_producer(
     with pytest.raises(LogError, match=reason):
         raise refused.get(timeout=0) or AssertionError("it was stored")
     assert it._writer._replaced == []
+    it.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (KafkaError._MSG_TIMED_OUT, NoAnswerError),
+        (KafkaError._PURGE_INFLIGHT, NoAnswerError),
+        (KafkaError._PURGE_QUEUE, LogError),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, LogError),
+        (KafkaError.MSG_SIZE_TOO_LARGE, LogError),
+    ],
+)
+def test_an_error_tells_whether_a_record_may_be_stored(
+    producers: list[FatalProducer], code: int, kind: type[SandboxError]
+) -> None:
+    it, told = make_log(), Queue[SandboxError | None]()
+    it.publish("exec", b"user", b"{}", on_delivery=told.put)
+    producers[0].waiting.pop()(KafkaError(code), None)
+    assert type(told.get(timeout=0)) is kind
     it.close()
 
 

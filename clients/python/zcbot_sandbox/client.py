@@ -22,7 +22,6 @@ from .core import DEFAULT_ENSURE_SECONDS, Core
 from .errors import (
     ClientClosedError,
     CommandError,
-    LogError,
     NoAnswerError,
     SandboxError,
 )
@@ -32,6 +31,7 @@ from .notices import Dispatcher
 from .output import Chunk
 from .plan import ensure_call, exec_call
 from .result import Result
+from .writer import OnDelivery
 
 if TYPE_CHECKING:
     from .files import Files
@@ -618,8 +618,8 @@ def release_deadline(wait: float | None) -> float:
     return time.monotonic() + requests.seconds("wait", 60 if wait is None else wait, 3600)
 
 
-def into_future(stored: Future[None]) -> Callable[[LogError | None], None]:
-    def delivered(error: LogError | None) -> None:
+def into_future(stored: Future[None]) -> OnDelivery:
+    def delivered(error: SandboxError | None) -> None:
         if error is None:
             outcomes.succeed(stored, None)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -17,6 +17,7 @@ from .keepalives import KeepAlives
 from .log import Log
 from .settings import logger
 from .timers import Timers
+from .writer import OnDelivery
 
 #: Time between two attempts to hand a record to a producer that is full.
 _FULL_SECONDS = 0.1
@@ -95,8 +96,10 @@ class InFlight:
             call.fail(InvalidRequestError("input", f"makes a record of {len(value)} bytes; send less at once"))
             return
 
-        def delivered(error: LogError | None) -> None:
-            if error is not None:
+        def delivered(error: SandboxError | None) -> None:
+            if isinstance(error, NoAnswerError):
+                self.abandon(call, NoAnswerError(str(error), call.id))
+            elif error is not None:
                 call.fail(error)
 
         try:
@@ -126,7 +129,7 @@ class InFlight:
         self,
         call: ExecCall,
         content: Mapping[str, Any],
-        on_delivery: Callable[[LogError | None], None] | None = None,
+        on_delivery: OnDelivery | None = None,
     ) -> None:
         """Publishes input. Never blocks; raises ``BufferError`` if the producer is full."""
         if self._closing.is_set():

@@ -118,6 +118,24 @@ def test_partitions_are_read_from_their_present_ends_and_left(
     assert it.log._finder._interests._read == {}
 
 
+def test_a_partition_whose_position_is_gone_is_read_from_an_hour_ago_on(
+    deployment: Deployment, admin: Any, reading: Callable[..., Reading]
+) -> None:
+    topic, user = PREFIX + "ready", new_user()
+    create(admin, topic)
+    producer = Producer({"bootstrap.servers": deployment.bootstrap})
+    for value, hours in ((b"old", 2), (b"recent", 0)):
+        producer.produce(topic, key=user, value=value, timestamp=int((time.time() - hours * 3600) * 1000))
+        assert producer.flush(PATIENCE) == 0
+    it = reading()
+    it.hold(user, "ready")
+    it.log._consumer.incremental_unassign([TopicPartition(topic, 0)])
+    it.log._consumer.incremental_assign([TopicPartition(topic, 0, 1_000_000)])
+    assert it.taken.get(timeout=PATIENCE) == ("ready", user.encode(), b"recent")
+    publish(deployment.bootstrap, topic, user, b"next")
+    assert it.taken.get(timeout=PATIENCE) == ("ready", user.encode(), b"next")
+
+
 def test_brokers_are_asked_beside_the_reading(
     deployment: Deployment,
     admin: Any,

@@ -758,6 +758,36 @@ def test_a_partition_whose_time_is_not_told_is_looked_at_again() -> None:
     it.close()
 
 
+def test_a_partition_whose_position_is_gone_is_read_from_an_hour_ago_on() -> None:
+    """For example, because retention was faster than this client."""
+    it = make_log()
+    brokers: Any = Brokers(it, set())
+    asked: list[int] = []
+
+    def offsets_for_times(places: list[Any], timeout: float) -> list[Any]:
+        asked.extend(each.offset for each in places)
+        return [TopicPartition(each.topic, each.partition, 90 if each.offset == -1 else 70) for each in places]
+
+    brokers.offsets_for_times = offsets_for_times
+    message = SimpleNamespace(
+        error=lambda: KafkaError(KafkaError._AUTO_OFFSET_RESET),
+        topic=lambda: "sandbox.exited",
+        partition=lambda: 0,
+        key=lambda: None,
+    )
+    brokers.poll = lambda _: message
+    it._finder._interests.count("sandbox.exited", 1, time.time())
+    it._finder._interests.read([("sandbox.exited", 0)], time.monotonic())
+    it.poll(0)
+    for _ in range(2):  # the second one has nothing to do
+        it._finder._find_lost()
+    assert (brokers.unassigned, brokers.assigned) == ([("sandbox.exited", 0)], [("sandbox.exited", 0, 70)])
+    end, since = asked
+    assert end == -1
+    assert abs(time.time() - 3600 - since / 1000) < 120
+    it.close()
+
+
 async def test_a_partition_without_a_leader_delays_no_other_task() -> None:
     core = Core("127.0.0.1:1", topic_prefix="sandbox.", reply_topic=None, name="test")
     Brokers(core.log, {3})

@@ -123,6 +123,10 @@ class Log:
             self._on_record(kind, key, message.value())
 
     def _failed(self, error: Any, message: Any) -> None:
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            logger.warning("while reading: %s", error.str())
+            self._finder.lost((message.topic(), message.partition()))
+            return
         if error.code() not in REFUSALS:
             logger.info("while reading: %s", error.str())
             return

@@ -33,7 +33,8 @@ _PRODUCER = {
 }
 _CONSUMER = {
     "enable.auto.commit": False,
-    "auto.offset.reset": "earliest",
+    # The finder looks for another position. The earliest records would be all of the retention, the latest no answers.
+    "auto.offset.reset": "error",
     # A partition that is added is read only after the broker has answered the current fetch.
     "fetch.wait.max.ms": 100,
     "fetch.max.bytes": 4 << 20,

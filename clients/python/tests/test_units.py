@@ -1489,4 +1489,8 @@ def test_the_idle_ttl_of_a_sandbox_that_was_released_is_forgotten(core: Core, no
     user = new_user()
     ready_for(core, user, 100)
     sandbox_of(core, user).release()
-    assert keep_alive_for(core, user, now, 30) == 30
+    assert keep_alive_for(core, user, now, 30) == 10
+
+
+def test_use_is_reported_every_3_seconds_while_the_idle_ttl_is_not_known(core: Core, now: list[float]) -> None:
+    assert keep_alive_for(core, new_user(), now, 30) == 10

@@ -323,7 +323,8 @@ class Sandbox:
         """Reports that the sandbox is in use, and returns whether a record was written. Never blocks.
 
         Call it as often as you like while the user is active: it publishes one report in a tenth of the idle
-        TTL, or in 30 s if that is shorter. Commands count as use by themselves.
+        TTL, or in 30 s if that is shorter, or in 3 s if this client does not know the idle TTL. Commands
+        count as use by themselves.
         """
         return self.core.keep_alive(self.user)
 

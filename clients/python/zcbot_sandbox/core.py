@@ -150,7 +150,7 @@ class Core:
         self.log.publish("release", user.encode(), value, on_delivery=on_delivery)
 
     def keep_alive(self, user: str) -> bool:
-        """Reports use, at most once in a tenth of the idle TTL or in 30 s; returns whether it did."""
+        """Reports use, unless that was done recently; returns whether it did."""
         self._refuse_unusable()
         key = user.encode()
         if not self._keep_alives.begin(key, time.monotonic()):

@@ -974,6 +974,28 @@ async def test_asyncio_input_for_a_command_that_has_ended_does_not_wait_either(c
     await asyncio.wait_for(written, 10)
 
 
+async def test_a_call_whose_task_was_cancelled_goes_on_and_its_error_is_not_logged(core: Core) -> None:
+    """From Python 3.14 on, asyncio logs the error of a future that was shielded for a cancelled task."""
+    logged: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: logged.append(context))
+    log, call = log_of(core), command(new_user())
+    core.begin(call)
+    run = AsyncRun(core, call, None)
+    task = asyncio.create_task(run.result())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not call.is_over
+    log.exited(call.user, call.id, "lost")
+    assert isinstance(call.future.exception(0), CommandLostError)
+    await asyncio.sleep(0.01)  # for the callback in the loop
+    del task, run, call
+    gc.collect()
+    assert logged == []
+
+
 def sandbox_of(core: Core, user: str) -> Sandbox:
     nothing: Any = None
     return Sandbox(core, nothing, user, nothing)

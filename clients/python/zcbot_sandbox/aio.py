@@ -409,11 +409,12 @@ async def _begin(core: Core, call: Call[Any]) -> None:
 
 
 async def _outcome(core: Core, call: Call[_T]) -> _T:
-    # Shielded: a cancelled task must not look like an answered call. Its outcome is ignored then.
+    # Not awaited itself: a cancelled task must not look like an answered call. Its outcome is ignored then.
     outcome = asyncio.wrap_future(call.future)
     outcome.add_done_callback(lambda done: done.cancelled() or done.exception())
     with _in_time(core, call):
-        return await asyncio.shield(outcome)
+        await asyncio.wait([outcome])
+    return outcome.result()
 
 
 @contextlib.contextmanager

@@ -55,6 +55,7 @@ from zcbot_sandbox import (
     settings,
 )
 from zcbot_sandbox import core as core_module
+from zcbot_sandbox.aio import AsyncFiles
 from zcbot_sandbox.calls import ExecCall
 from zcbot_sandbox.client import INPUT_PIECE
 from zcbot_sandbox.core import Core
@@ -1154,6 +1155,35 @@ def test_a_user_has_as_many_threads_as_before_when_jobs_were_cancelled_or_failed
         time.sleep(0.005)
     assert (workers._users, workers._jobs) == ({}, set())
     workers.close()
+
+
+@pytest.mark.parametrize(
+    ("act", "streams"),
+    [
+        (lambda files: files.list(), True),
+        (lambda files: files.read("a"), True),
+        (lambda files: files.read_into("a", io.BytesIO()), True),
+        (lambda files: files.write("a", io.BytesIO(b"new")), True),
+        (lambda files: files.write("a", b"new"), False),
+        (lambda files: files.remove("a"), False),
+    ],
+    ids=["list", "read", "read_into", "write-file", "write", "remove"],
+)
+async def test_a_file_operation_waits_in_no_thread_until_output_can_be_read(
+    core: Core, monkeypatch: pytest.MonkeyPatch, act: Callable[[AsyncFiles], Any], streams: bool
+) -> None:
+    """For example, because the partition of its output has no leader."""
+    log = log_of(core)
+    hold = log.hold
+
+    def hold_all_but_output(key: bytes, kinds: Iterable[str], deadline: float) -> Future[None]:
+        return Future() if "output" in kinds else hold(key, kinds, deadline)
+
+    monkeypatch.setattr(log, "hold", hold_all_but_output)
+    task = asyncio.create_task(act(AsyncSandbox(sandbox_of(core, new_user())).files))
+    await asyncio.sleep(0.1)
+    assert len(core._workers._jobs) == (0 if streams else 1)
+    await end_all([task])
 
 
 async def test_a_file_operation_that_is_cancelled_is_killed(core: Core) -> None:

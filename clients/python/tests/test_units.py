@@ -854,6 +854,22 @@ def test_notices_come_once(core: Core) -> None:
     assert seen == ["a", "b"]
 
 
+def test_a_thread_for_notices_that_can_not_be_started_once_is_started_by_the_next_notice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    dispatcher, seen = Dispatcher(), Queue[str]()
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", start)
+        with pytest.raises(RuntimeError):
+            dispatcher.dispatch(seen.put, "dropped")
+    dispatcher.dispatch(seen.put, "event")
+    assert seen.get(timeout=PATIENCE) == "event"
+    dispatcher.close()
+
+
 def test_a_function_for_notices_that_ends_its_thread_ends_no_others(caplog: pytest.LogCaptureFixture) -> None:
     dispatcher, seen = Dispatcher(), Queue[str]()
     for function in (sys.exit, seen.put):

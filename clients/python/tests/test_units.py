@@ -1415,6 +1415,13 @@ def test_a_file_is_read_whatever_its_name_and_a_link_is_followed(tmp_path: Path)
         files.read(str(tmp_path))
 
 
+@pytest.mark.parametrize("path", ["/", "//", "/workspace", "//workspace", "//workspace/.", ".", "a/.."])
+def test_the_workspace_is_not_removed(path: str) -> None:
+    nothing: Any = None
+    with pytest.raises(InvalidRequestError, match="is the workspace"):
+        Files(nothing).remove(path, recursive=True)
+
+
 def files_whose_listing_is(listing: bytes) -> Files:
     machine: Any = SimpleNamespace(run=lambda *_, **__: SimpleNamespace(ok=True, stdout=listing, truncated=False))
     return Files(machine)

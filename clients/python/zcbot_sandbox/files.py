@@ -253,7 +253,7 @@ class Files:
         Raises ``FileError`` if there is none, unless ``missing_ok`` is set.
         """
         target = resolved(path)
-        if posixpath.normpath(target) in ("/", WORKSPACE):
+        if posixpath.normpath("/" + target.lstrip("/")) in ("/", WORKSPACE):  # POSIX keeps two leading slashes
             raise InvalidRequestError("path", f"{path[:64]!r} is the workspace; remove what is in it")
         options = (["-r"] if recursive else []) + (["-f"] if missing_ok else [])
         self._run(path, "rm", *options, "--", target)

@@ -159,6 +159,11 @@ def test_bytes_are_text_where_that_is_not_longer() -> None:
     assert requests.data_field("data", b"\xed\xa0\x80") == {"data_base64": "7aCA"}
 
 
+def nobody() -> Sandbox:
+    nothing: Any = SimpleNamespace()
+    return Sandbox(nothing, nothing, new_user(), nothing)
+
+
 @pytest.mark.parametrize(
     ("field", "act"),
     [
@@ -175,6 +180,9 @@ def test_bytes_are_text_where_that_is_not_longer() -> None:
         ("signal", lambda: requests.signal_name("STOP")),
         ("name", lambda: requests.label("name", "a\u202eb")),
         ("user", lambda: requests.user_id("x")),
+        ("container_id", lambda: nobody().release(container_id="")),
+        ("container_id", lambda: nobody().release(container_id=7)),  # type: ignore[arg-type]
+        ("container_id", lambda: asyncio.run(AsyncSandbox(nobody()).release(container_id="a\n"))),
         ("kafka", lambda: Client(None)),  # type: ignore[arg-type]
         ("kafka", lambda: Client({"bootstrap.servers": "127.0.0.1:1", "error_cb": "no function"})),
         ("topic_prefix", lambda: Client("127.0.0.1:1", topic_prefix="a topic/")),

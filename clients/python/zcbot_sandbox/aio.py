@@ -200,7 +200,7 @@ class AsyncSandbox:
 
     async def release(self, *, container_id: str | None = None, wait: float | None = None) -> Reaped | None:
         """See :meth:`Sandbox.release`."""
-        deadline = release_deadline(wait)
+        deadline = release_deadline(container_id, wait)
         gone: Future[Reaped] = Future()
 
         def act() -> Reaped | None:

@@ -336,7 +336,8 @@ class Sandbox:
         was no sandbox. With ``container_id``, only that container is removed. Raises ``NoAnswerError`` if no
         broker stored the request in time.
         """
-        return self.release_by(release_deadline(wait), container_id, Future(), awaits_end=wait is not None)
+        deadline = release_deadline(container_id, wait)
+        return self.release_by(deadline, container_id, Future(), awaits_end=wait is not None)
 
     def release_by(
         self, deadline: float, container_id: str | None, gone: Future[Reaped], *, awaits_end: bool
@@ -615,7 +616,10 @@ def no_answer_in_time() -> Iterator[None]:
         raise NoAnswerError(str(e) or "no broker answered in time", "") from e
 
 
-def release_deadline(wait: float | None) -> float:
+def release_deadline(container_id: str | None, wait: float | None) -> float:
+    """Checks the arguments of a release."""
+    if container_id is not None:
+        requests.label("container_id", container_id)
     return time.monotonic() + requests.seconds("wait", 60 if wait is None else wait, 3600)
 
 

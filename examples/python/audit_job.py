@@ -76,7 +76,7 @@ def records(brokers: str) -> Iterator[tuple[str, dict[str, Any]]]:
             heard = time.monotonic()
             place = message.topic(), message.partition()
             if message.error() is None:
-                fields = decoded(message.value())
+                fields = decoded(message.key(), message.value())
                 if fields is not None:
                     yield message.topic(), fields
                 if message.offset() + 1 >= ends.get(place, 0):
@@ -89,13 +89,21 @@ def records(brokers: str) -> Iterator[tuple[str, dict[str, Any]]]:
         consumer.close()
 
 
-def decoded(value: bytes | None) -> dict[str, Any] | None:
-    """The fields; none if it is no event, as anything may have been written into a topic."""
+def decoded(key: bytes | None, value: bytes | None) -> dict[str, Any] | None:
+    """The fields; none if it is no event of the user who is the key, as anything may have been written into a
+    topic.
+    """
     try:
+        user = (key or b"").decode()
         fields = json.loads((value or b"").decode())
     except (ValueError, RecursionError):
         return None
-    return fields if isinstance(fields, dict) else None
+    return fields if isinstance(fields, dict) and fields.get("user_id") == user else None
+
+
+def milliseconds(value: object) -> int:
+    """The number; 0 if it is none that a worker writes."""
+    return value if type(value) is int and 0 <= value < 2**63 else 0
 
 
 def uses(brokers: str) -> dict[str, Use]:
@@ -113,8 +121,7 @@ def uses(brokers: str) -> dict[str, Use]:
         elif topic == "sandbox.exited":
             use.commands += 1
             use.not_ended += fields.get("reason") not in ("exited", "signalled")
-            cpu = fields.get("cpu_ms")
-            use.cpu_ms += cpu if isinstance(cpu, int) else 0
+            use.cpu_ms += milliseconds(fields.get("cpu_ms"))
         elif topic == "sandbox.ready":
             use.sandboxes.add(str(fields.get("container_id")))
         else:

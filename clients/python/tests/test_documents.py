@@ -130,6 +130,29 @@ def test_the_audit_job(
     assert line.endswith("'zcbot-sandbox-python'")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (b"other", b'{"user_id":"user"}'),
+        (None, b'{"user_id":"user"}'),
+        (b"\xff", b'{"user_id":"user"}'),
+        (b"user", b'{"user_id":"\\ud800"}'),
+        (b"user", b"[]"),
+        (b"user", None),
+    ],
+)
+def test_the_audit_job_counts_no_record_with_the_key_of_another_user(key: bytes | None, value: bytes | None) -> None:
+    module = load("audit_job")
+    assert module.decoded(key, value) is None
+    assert module.decoded(b"user", b'{"user_id":"user"}') == {"user_id": "user"}
+
+
+def test_the_audit_job_adds_no_processor_time_that_is_none() -> None:
+    module = load("audit_job")
+    values = [None, True, -1, 1.5, "1", 2**63, 0, 3, 2**63 - 1]
+    assert [module.milliseconds(value) for value in values] == [0, 0, 0, 0, 0, 0, 0, 3, 2**63 - 1]
+
+
 def test_a_wheel_is_built_without_a_network(tmp_path: Path) -> None:
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(HERE / name, tmp_path)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,12 +14,12 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from conftest import PATIENCE, Deployment, new_user
-from kafka import Watch, publish
+from kafka import publish
 from zcbot_sandbox import Client, finder, settings
 from zcbot_sandbox.errors import LogError, NoAnswerError
 from zcbot_sandbox.log import Log
 from zcbot_sandbox.partitions import partition_of
-from zcbot_sandbox.topics import COPIED, REPLY_OF, REPLY_TO
+from zcbot_sandbox.topics import REPLY_OF, REPLY_TO
 
 PREFIX = "python-log."
 
@@ -118,6 +117,24 @@ def test_partitions_are_read_from_their_present_ends_and_left(
     assert it.log._finder._interests._read == {}
 
 
+def test_a_partition_whose_position_is_gone_is_read_from_an_hour_ago_on(
+    deployment: Deployment, admin: Any, reading: Callable[..., Reading]
+) -> None:
+    topic, user = PREFIX + "ready", new_user()
+    create(admin, topic)
+    producer = Producer({"bootstrap.servers": deployment.bootstrap})
+    for value, hours in ((b"old", 2), (b"recent", 0)):
+        producer.produce(topic, key=user, value=value, timestamp=int((time.time() - hours * 3600) * 1000))
+        assert producer.flush(PATIENCE) == 0
+    it = reading()
+    it.hold(user, "ready")
+    it.log._consumer.incremental_unassign([TopicPartition(topic, 0)])
+    it.log._consumer.incremental_assign([TopicPartition(topic, 0, 1_000_000)])
+    assert it.taken.get(timeout=PATIENCE) == ("ready", user.encode(), b"recent")
+    publish(deployment.bootstrap, topic, user, b"next")
+    assert it.taken.get(timeout=PATIENCE) == ("ready", user.encode(), b"next")
+
+
 def test_brokers_are_asked_beside_the_reading(
     deployment: Deployment,
     admin: Any,
@@ -191,71 +208,16 @@ def test_a_reply_topic_is_read_instead(
     reader.close()
 
 
-def worker_copies(deployment: Deployment) -> bool:
-    """Whether the worker supports the header: then it rejects a name that is no reply topic."""
-    user, exec_id = new_user(), new_user()
-    value = json.dumps({"event_id": exec_id, "user_id": user, "command": ["true"]}).encode()
-    with Watch(deployment.bootstrap, "sandbox.exited") as exited:
-        publish(deployment.bootstrap, "sandbox.exec", user, value, headers=[(REPLY_TO, b"elsewhere")])
-        return bool(exited.wait_for(lambda fields: fields["exec_id"] == exec_id)["reason"] == "rejected")
-
-
-class Copier:
-    """Copies answers instead of a worker that does not."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self._producer = Producer({"bootstrap.servers": bootstrap})
-        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": new_user()})
-        places = [
-            TopicPartition(topic, partition, -1)
-            for topic in ("sandbox.exec", "sandbox.ensure", *(f"sandbox.{kind}" for kind in COPIED))
-            for partition in range(4)
-        ]
-        self._consumer.assign(self._consumer.offsets_for_times(places, timeout=PATIENCE))
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        wanted: dict[str, str] = {}
-        early: list[Any] = []
-        while not self._stop.is_set():
-            message = self._consumer.poll(0.05)
-            for each in [*early, *([] if message is None or message.error() else [message])]:
-                fields = json.loads(each.value())
-                asked = dict(each.headers() or ()).get(REPLY_TO)
-                if each in early:
-                    early.remove(each)
-                if asked is not None:
-                    wanted[fields["event_id"]] = asked.decode()
-                elif (of := fields.get("exec_id") or fields.get("ensure_id")) in wanted:
-                    headers = [*(each.headers() or ()), (REPLY_OF, each.topic().encode())]
-                    self._producer.produce(wanted[of], key=each.key(), value=each.value(), headers=headers)
-                elif of is not None:
-                    early.append(each)
-            self._producer.poll(0)
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join(PATIENCE)
-        self._consumer.close()
-
-
 def test_a_client_with_a_reply_topic(deployment: Deployment, admin: Any) -> None:
     create(admin, "sandbox.reply.python")
-    copier = None if worker_copies(deployment) else Copier(deployment.bootstrap)
-    try:
-        with Client(deployment.bootstrap, reply_topic="sandbox.reply.python") as client:
-            sandbox = client.sandbox(new_user())
-            assert sandbox.ensure().outcome in ("created", "claimed")
-            assert sandbox.run("echo", "copied").text == "copied\n"
-            with sandbox.start(script="seq 3") as run:
-                assert "".join(chunk.text for chunk in run.stream()) == "1\n2\n3\n"
-            topics = {topic for topic, _ in client._core.log._finder._interests._read}
-            assert topics == {"sandbox.reply.python"}
-    finally:
-        if copier is not None:
-            copier.close()
+    with Client(deployment.bootstrap, reply_topic="sandbox.reply.python") as client:
+        sandbox = client.sandbox(new_user())
+        assert sandbox.ensure().outcome in ("created", "claimed")
+        assert sandbox.run("echo", "copied").text == "copied\n"
+        with sandbox.start(script="seq 3") as run:
+            assert "".join(chunk.text for chunk in run.stream()) == "1\n2\n3\n"
+        topics = {topic for topic, _ in client._core.log._finder._interests._read}
+        assert topics == {"sandbox.reply.python"}
 
 
 def test_without_copies_an_error_names_the_reply_topic(deployment: Deployment, admin: Any) -> None:

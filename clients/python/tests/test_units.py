@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import io
 import json
 import math
 import os
@@ -50,8 +52,10 @@ from zcbot_sandbox import (
     events,
     inflight,
     requests,
+    settings,
 )
 from zcbot_sandbox import core as core_module
+from zcbot_sandbox.aio import AsyncFiles
 from zcbot_sandbox.calls import ExecCall
 from zcbot_sandbox.client import INPUT_PIECE
 from zcbot_sandbox.core import Core
@@ -65,6 +69,7 @@ from zcbot_sandbox.plan import ensure_call, exec_call
 from zcbot_sandbox.timers import Timers
 from zcbot_sandbox.topics import RESULTS
 from zcbot_sandbox.workers import Workers
+from zcbot_sandbox.writer import OnDelivery
 
 GOLDEN = ROOT / "events" / "src" / "test" / "resources" / "golden"
 GOLDEN_USER = b"7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10"
@@ -154,6 +159,11 @@ def test_bytes_are_text_where_that_is_not_longer() -> None:
     assert requests.data_field("data", b"\xed\xa0\x80") == {"data_base64": "7aCA"}
 
 
+def nobody() -> Sandbox:
+    nothing: Any = SimpleNamespace()
+    return Sandbox(nothing, nothing, new_user(), nothing)
+
+
 @pytest.mark.parametrize(
     ("field", "act"),
     [
@@ -170,6 +180,9 @@ def test_bytes_are_text_where_that_is_not_longer() -> None:
         ("signal", lambda: requests.signal_name("STOP")),
         ("name", lambda: requests.label("name", "a\u202eb")),
         ("user", lambda: requests.user_id("x")),
+        ("container_id", lambda: nobody().release(container_id="")),
+        ("container_id", lambda: nobody().release(container_id=7)),  # type: ignore[arg-type]
+        ("container_id", lambda: asyncio.run(AsyncSandbox(nobody()).release(container_id="a\n"))),
         ("kafka", lambda: Client(None)),  # type: ignore[arg-type]
         ("kafka", lambda: Client({"bootstrap.servers": "127.0.0.1:1", "error_cb": "no function"})),
         ("topic_prefix", lambda: Client("127.0.0.1:1", topic_prefix="a topic/")),
@@ -181,6 +194,16 @@ def test_invalid_requests_name_the_argument(field: str, act: Callable[[], object
     with pytest.raises(InvalidRequestError) as invalid:
         act()
     assert invalid.value.field == field
+
+
+@pytest.mark.parametrize(("version", "is_set"), [(0x010700FF, False), (0x020100FF, False), (0x020200FF, True)])
+def test_a_property_that_this_librdkafka_does_not_know_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, version: int, is_set: bool
+) -> None:
+    monkeypatch.setattr(settings, "libversion", lambda: ("", version))
+    _, consumer = settings.of_clients("127.0.0.1:1", "test")
+    assert ("fetch.queue.backoff.ms" in consumer) == is_set
+    assert consumer["queued.max.messages.kbytes"] == 8 * 1024
 
 
 def output(seq: int, data: bytes = b"", stream: str = "stdout") -> Output:
@@ -233,6 +256,8 @@ class LogStandIn:
         self.is_full = False
         #: Whether brokers store input.
         self.stores_input = True
+        #: What is told of further records, instead of that they are stored.
+        self.delivery_error: SandboxError | None = None
         #: Until brokers answer.
         self.hold_seconds = 0.0
 
@@ -243,13 +268,13 @@ class LogStandIn:
         value: bytes,
         *,
         wants_copies: bool = False,
-        on_delivery: Callable[[LogError | None], None] | None = None,
+        on_delivery: OnDelivery | None = None,
     ) -> None:
         if self.is_full:
             raise BufferError("Local: Queue full")
         self.published.append((kind, json.loads(value)))
         if on_delivery is not None and (self.stores_input or kind != "input"):
-            on_delivery(None)
+            on_delivery(self.delivery_error)
 
     def hold(self, key: bytes, kinds: Iterable[str], deadline: float) -> Future[None]:
         for kind in kinds:
@@ -352,12 +377,47 @@ def test_a_command_that_did_not_run_is_published_again_under_another_id(core: Co
     _, second = log.wait_published(2)
     assert second["event_id"] != first["event_id"]
     assert second["requested_at"] > first["expires_at"]
-    # The first one has ended, whatever answers say about it.
-    log.exited(user, first["event_id"], "exited", exit_code=1)
+    log.exited(user, first["event_id"], "rejected")  # once more
     log.exited(user, second["event_id"], "exited", exit_code=0)
     assert call.future.result(PATIENCE).exit_code == 0
     log.exited(user, second["event_id"], "exited", exit_code=1)
     assert call.future.result(0).exit_code == 0
+
+
+@pytest.mark.usefixtures("quick_tries")
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("reason", "fields"), [("exited", {"exit_code": 1, "started_at": "2026-11-24T12:00:00Z"}), ("lost", {})]
+)
+def test_a_command_that_ran_after_all_is_not_published_again(
+    core: Core, reason: str, fields: dict[str, Any], stream: bool
+) -> None:
+    """A worker may die right after it has refused an exec, and its successor may start it."""
+    log, user = log_of(core), new_user()
+    call = command(user, stream=stream)
+    core.begin(call)
+    log.exited(user, call.id, "rejected", retryable=True)
+    log.exited(user, call.id, reason, **fields, output_count=int(stream))
+    time.sleep(0.6)  # time for the retry that must not happen
+    assert call.is_over != stream, "its output is waited for"
+    if stream:
+        log.answer("output", user, exec_id=call.id, seq=0, stream="stdout", data="once")
+    assert call.future.done()
+    assert not isinstance(call.future.exception(0), CommandNotStartedError)
+    log.wait_published(1)
+
+
+@pytest.mark.usefixtures("quick_tries")
+def test_a_second_attempt_is_killed_if_the_first_one_ran_after_all(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    call = command(user)
+    core.begin(call)
+    log.exited(user, call.id, "rejected", retryable=True)
+    first, second = log.wait_published(2)
+    log.exited(user, first["event_id"], "exited", exit_code=3, started_at="2026-11-24T12:00:00Z")
+    assert call.future.result(PATIENCE).exit_code == 3
+    *_, signal = log.wait_published(3)
+    assert (signal["exec_id"], signal["signal"]) == (second["event_id"], "KILL")
 
 
 def test_an_expired_command_is_published_again_at_once(core: Core) -> None:
@@ -802,6 +862,22 @@ def test_notices_come_once(core: Core) -> None:
     assert seen == ["a", "b"]
 
 
+def test_a_thread_for_notices_that_can_not_be_started_once_is_started_by_the_next_notice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    dispatcher, seen = Dispatcher(), Queue[str]()
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", start)
+        with pytest.raises(RuntimeError):
+            dispatcher.dispatch(seen.put, "dropped")
+    dispatcher.dispatch(seen.put, "event")
+    assert seen.get(timeout=PATIENCE) == "event"
+    dispatcher.close()
+
+
 def test_a_function_for_notices_that_ends_its_thread_ends_no_others(caplog: pytest.LogCaptureFixture) -> None:
     dispatcher, seen = Dispatcher(), Queue[str]()
     for function in (sys.exit, seen.put):
@@ -809,6 +885,27 @@ def test_a_function_for_notices_that_ends_its_thread_ends_no_others(caplog: pyte
     assert seen.get(timeout=PATIENCE) == "event"
     assert "a function for notices failed" in caplog.text
     dispatcher.close()
+
+
+@pytest.mark.parametrize("make", [command, lambda user: ensure_call(user, PATIENCE, None)], ids=["exec", "ensure"])
+def test_a_request_that_may_have_been_stored_may_have_run(core: Core, make: Callable[[str], Any]) -> None:
+    """A caller who was told that Kafka refused it would run the command twice."""
+    log, call = log_of(core), make(new_user())
+    log.delivery_error = NoAnswerError("no broker has acknowledged the record", "")
+    core.begin(call)
+    with pytest.raises(NoAnswerError, match="acknowledged") as missing:
+        call.future.result(0)
+    assert missing.value.request_id == call.id
+    kills = [(kind, fields["exec_id"], fields["signal"]) for kind, fields in log.published[1:]]
+    assert kills == ([("input", call.id, "KILL")] if call.kind == "exec" else [])
+
+
+def test_a_request_that_kafka_refuses_is_an_error_of_the_log(core: Core) -> None:
+    log, call = log_of(core), command(new_user())
+    log.delivery_error = LogError("sandbox.exec: not authorized")
+    core.begin(call)
+    assert isinstance(call.future.exception(0), LogError)
+    log.wait_published(1)
 
 
 def test_what_is_refused_by_kafka_ends_the_waits(core: Core) -> None:
@@ -900,6 +997,28 @@ async def test_asyncio_input_for_a_command_that_has_ended_does_not_wait_either(c
     await asyncio.sleep(0)
     log.exited(user, call.id, "exited", exit_code=0)
     await asyncio.wait_for(written, 10)
+
+
+async def test_a_call_whose_task_was_cancelled_goes_on_and_its_error_is_not_logged(core: Core) -> None:
+    """From Python 3.14 on, asyncio logs the error of a future that was shielded for a cancelled task."""
+    logged: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: logged.append(context))
+    log, call = log_of(core), command(new_user())
+    core.begin(call)
+    run = AsyncRun(core, call, None)
+    task = asyncio.create_task(run.result())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not call.is_over
+    log.exited(call.user, call.id, "lost")
+    assert isinstance(call.future.exception(0), CommandLostError)
+    await asyncio.sleep(0.01)  # for the callback in the loop
+    del task, run, call
+    gc.collect()
+    assert logged == []
 
 
 def sandbox_of(core: Core, user: str) -> Sandbox:
@@ -1062,6 +1181,35 @@ def test_a_user_has_as_many_threads_as_before_when_jobs_were_cancelled_or_failed
     workers.close()
 
 
+@pytest.mark.parametrize(
+    ("act", "streams"),
+    [
+        (lambda files: files.list(), True),
+        (lambda files: files.read("a"), True),
+        (lambda files: files.read_into("a", io.BytesIO()), True),
+        (lambda files: files.write("a", io.BytesIO(b"new")), True),
+        (lambda files: files.write("a", b"new"), False),
+        (lambda files: files.remove("a"), False),
+    ],
+    ids=["list", "read", "read_into", "write-file", "write", "remove"],
+)
+async def test_a_file_operation_waits_in_no_thread_until_output_can_be_read(
+    core: Core, monkeypatch: pytest.MonkeyPatch, act: Callable[[AsyncFiles], Any], streams: bool
+) -> None:
+    """For example, because the partition of its output has no leader."""
+    log = log_of(core)
+    hold = log.hold
+
+    def hold_all_but_output(key: bytes, kinds: Iterable[str], deadline: float) -> Future[None]:
+        return Future() if "output" in kinds else hold(key, kinds, deadline)
+
+    monkeypatch.setattr(log, "hold", hold_all_but_output)
+    task = asyncio.create_task(act(AsyncSandbox(sandbox_of(core, new_user())).files))
+    await asyncio.sleep(0.1)
+    assert len(core._workers._jobs) == (0 if streams else 1)
+    await end_all([task])
+
+
 async def test_a_file_operation_that_is_cancelled_is_killed(core: Core) -> None:
     log = log_of(core)
     files = AsyncSandbox(sandbox_of(core, new_user())).files
@@ -1169,16 +1317,74 @@ def test_only_a_write_that_was_killed_is_followed_by_a_removal(
     assert [fields["command"][0] for _, fields in log.published[1:]] == commands
 
 
-def files_of_this_machine() -> Files:
-    """Runs the commands on this machine."""
+def files_of_this_machine(lost_bytes: int = 0, lost_answers: int = 0) -> Files:
+    """Runs the commands on this machine. Of each standard input, the last bytes do not arrive."""
+    left = [lost_answers]
 
     def run(*command: str, input: bytes | None, **_: object) -> Any:
-        it = subprocess.run(command, input=input or b"", capture_output=True, check=False, timeout=PATIENCE)
+        content = (input or b"")[: len(input or b"") - lost_bytes]
+        it = subprocess.run(command, input=content, capture_output=True, check=False, timeout=PATIENCE)
         is_ok, message = it.returncode == 0, it.stderr.decode()
+        if content == b"" and left[0] > 0:
+            left[0] -= 1
+            raise CommandLostError("lost", "", False, nothing)
         return SimpleNamespace(ok=is_ok, stdout=it.stdout, error_text=message, truncated=False)
 
-    machine: Any = SimpleNamespace(run=run)
+    def start(*command: str, **_: object) -> Any:
+        content = bytearray()
+
+        def write_from(pieces: Iterable[bytes]) -> int:
+            content.extend(b"".join(pieces))
+            return len(content)
+
+        it = SimpleNamespace(
+            write_from=write_from, close_stdin=lambda: None, result=lambda: run(*command, input=bytes(content))
+        )
+        return contextlib.nullcontext(it)
+
+    def run_unattended(*command: str) -> None:
+        subprocess.run(command, check=True, timeout=PATIENCE)
+
+    nothing: Any = None
+    machine: Any = SimpleNamespace(run=run, start=start, run_unattended=run_unattended)
     return Files(machine)
+
+
+CONTENTS: list[Callable[[bytes], Any]] = [lambda content: content, io.BytesIO]
+
+
+@pytest.mark.parametrize("content", CONTENTS, ids=["memory", "file"])
+def test_a_file_of_which_a_part_is_lost_does_not_replace_the_old_one(
+    tmp_path: Path, content: Callable[[bytes], Any]
+) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    with pytest.raises(FileError, match="not all of it arrived"):
+        files_of_this_machine(lost_bytes=1).write(f"{tmp_path}/a", content(b"new content"))
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_binary_file_is_written_although_the_answer_to_its_renaming_is_lost(tmp_path: Path) -> None:
+    content = os.urandom(1_300_000)
+    files = files_of_this_machine(lost_answers=1)
+    assert files.write(f"{tmp_path}/new/a", io.BytesIO(content), mode=0o600) == len(content)
+    assert (tmp_path / "new" / "a").read_bytes() == content
+    assert stat.S_IMODE((tmp_path / "new" / "a").stat().st_mode) == 0o600
+    assert os.listdir(tmp_path / "new") == ["a"]
+
+
+def test_a_command_that_ends_before_it_has_read_all_renames_nothing(core: Core) -> None:
+    log, user = log_of(core), new_user()
+
+    def read(size: int) -> bytes:
+        log.exited(user, log.published[0][1]["event_id"], "exited", exit_code=0)
+        return b"x" * size
+
+    content: Any = SimpleNamespace(read=read)
+    written = outcome(lambda: sandbox_of(core, user).files.write("a", content))
+    with pytest.raises(FileError, match="ended before all of it was sent"):
+        written.result(PATIENCE)
+    assert [fields["command"][0] for kind, fields in log.published if kind == "exec"] == ["bash", "rm"]
 
 
 @pytest.mark.parametrize("name", ["fifo", "link", "/dev/zero"])
@@ -1215,6 +1421,13 @@ def test_a_file_is_read_whatever_its_name_and_a_link_is_followed(tmp_path: Path)
         files.read(f"{tmp_path}/missing")
     with pytest.raises(FileError, match="(?i)is a directory"):
         files.read(str(tmp_path))
+
+
+@pytest.mark.parametrize("path", ["/", "//", "/workspace", "//workspace", "//workspace/.", ".", "a/.."])
+def test_the_workspace_is_not_removed(path: str) -> None:
+    nothing: Any = None
+    with pytest.raises(InvalidRequestError, match="is the workspace"):
+        Files(nothing).remove(path, recursive=True)
 
 
 def files_whose_listing_is(listing: bytes) -> Files:
@@ -1323,6 +1536,27 @@ def test_deadlines_that_are_not_needed_any_more_take_no_memory() -> None:
     assert acts == ["done"] * 10
 
 
+def test_timers_that_are_set_again_and_again_leave_time_to_read() -> None:
+    """As those of requests that a full producer does not take: many may take longer than until they are due again."""
+    timers, runs = Timers(), 0
+
+    def again() -> None:
+        nonlocal runs
+        runs += 1
+        if runs < 100:
+            timers.at(time.monotonic(), again)
+
+    timers.at(0.0, again)
+    assert (timers.run(60.0), runs) == (0.0, 1)
+
+
+def test_a_record_that_no_broker_takes_is_given_up_after_a_minute_or_as_the_user_says() -> None:
+    producer, consumer = settings.of_clients("127.0.0.1:1", "test")
+    assert (producer["message.timeout.ms"], "message.timeout.ms" in consumer) == (60_000, False)
+    given = {"bootstrap.servers": "127.0.0.1:1", "message.timeout.ms": 1_000}
+    assert settings.of_clients(given, "test")[0]["message.timeout.ms"] == 1_000
+
+
 def test_use_is_reported_every_30_seconds_however_long_the_idle_ttl_is(
     core: Core, now: list[float]
 ) -> None:
@@ -1338,4 +1572,8 @@ def test_the_idle_ttl_of_a_sandbox_that_was_released_is_forgotten(core: Core, no
     user = new_user()
     ready_for(core, user, 100)
     sandbox_of(core, user).release()
-    assert keep_alive_for(core, user, now, 30) == 30
+    assert keep_alive_for(core, user, now, 30) == 10
+
+
+def test_use_is_reported_every_3_seconds_while_the_idle_ttl_is_not_known(core: Core, now: list[float]) -> None:
+    assert keep_alive_for(core, new_user(), now, 30) == 10

@@ -340,7 +340,7 @@ def test_a_process_publishes_again_after_a_fatal_error_of_its_producer(
     """For example, missing permissions: a process started before the grant would have to be restarted."""
     monkeypatch.setattr(writer, "_REPLACE_SECONDS", 0.0)
     it = make_log()
-    refused: Queue[LogError | None] = Queue()
+    refused: Queue[SandboxError | None] = Queue()
     it.publish("exec", b"user", b"{}", on_delivery=refused.put)
     producers[0].is_fatal = True
     it.publish("exec", b"user", b"{}")
@@ -351,6 +351,26 @@ def test_a_process_publishes_again_after_a_fatal_error_of_its_producer(
     with pytest.raises(LogError, match=reason):
         raise refused.get(timeout=0) or AssertionError("it was stored")
     assert it._writer._replaced == []
+    it.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (KafkaError._MSG_TIMED_OUT, NoAnswerError),
+        (KafkaError._PURGE_INFLIGHT, NoAnswerError),
+        (KafkaError._PURGE_QUEUE, LogError),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, LogError),
+        (KafkaError.MSG_SIZE_TOO_LARGE, LogError),
+    ],
+)
+def test_an_error_tells_whether_a_record_may_be_stored(
+    producers: list[FatalProducer], code: int, kind: type[SandboxError]
+) -> None:
+    it, told = make_log(), Queue[SandboxError | None]()
+    it.publish("exec", b"user", b"{}", on_delivery=told.put)
+    producers[0].waiting.pop()(KafkaError(code), None)
+    assert type(told.get(timeout=0)) is kind
     it.close()
 
 
@@ -735,6 +755,36 @@ def test_a_partition_whose_time_is_not_told_is_looked_at_again() -> None:
     it._finder._interests.hold(user_of(2).encode(), ["exited"])
     it._finder._look()
     assert (brokers.assigned, it._finder._interests._counts["sandbox.exited"].partitions) == ([], 1)
+    it.close()
+
+
+def test_a_partition_whose_position_is_gone_is_read_from_an_hour_ago_on() -> None:
+    """For example, because retention was faster than this client."""
+    it = make_log()
+    brokers: Any = Brokers(it, set())
+    asked: list[int] = []
+
+    def offsets_for_times(places: list[Any], timeout: float) -> list[Any]:
+        asked.extend(each.offset for each in places)
+        return [TopicPartition(each.topic, each.partition, 90 if each.offset == -1 else 70) for each in places]
+
+    brokers.offsets_for_times = offsets_for_times
+    message = SimpleNamespace(
+        error=lambda: KafkaError(KafkaError._AUTO_OFFSET_RESET),
+        topic=lambda: "sandbox.exited",
+        partition=lambda: 0,
+        key=lambda: None,
+    )
+    brokers.poll = lambda _: message
+    it._finder._interests.count("sandbox.exited", 1, time.time())
+    it._finder._interests.read([("sandbox.exited", 0)], time.monotonic())
+    it.poll(0)
+    for _ in range(2):  # the second one has nothing to do
+        it._finder._find_lost()
+    assert (brokers.unassigned, brokers.assigned) == ([("sandbox.exited", 0)], [("sandbox.exited", 0, 70)])
+    end, since = asked
+    assert end == -1
+    assert abs(time.time() - 3600 - since / 1000) < 120
     it.close()
 
 

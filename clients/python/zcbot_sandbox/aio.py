@@ -44,6 +44,10 @@ _T = TypeVar("_T")
 #: How long an operation with files may wait until the answers of its user can be read and a thread is free.
 _BEGIN_SECONDS = 300.0
 
+#: The answers to commands whose output may be streamed, and to others.
+_STREAMED = ("output", "exited")
+_UNSTREAMED = ("exited",)
+
 
 class AsyncClient:
     """As :class:`Client`, for asyncio. It can be used by one event loop."""
@@ -196,7 +200,7 @@ class AsyncSandbox:
 
     async def release(self, *, container_id: str | None = None, wait: float | None = None) -> Reaped | None:
         """See :meth:`Sandbox.release`."""
-        deadline = release_deadline(wait)
+        deadline = release_deadline(container_id, wait)
         gone: Future[Reaped] = Future()
 
         def act() -> Reaped | None:
@@ -373,7 +377,7 @@ class AsyncFiles:
 
     async def write(self, path: str, data: bytes | str | BinaryIO, *, mode: int = 0o644) -> int:
         """See :meth:`Files.write`."""
-        kinds = ("exited",) if isinstance(data, IN_MEMORY) else ("output", "exited")
+        kinds = _UNSTREAMED if isinstance(data, IN_MEMORY) else _STREAMED
         return await self._in_thread(lambda files: files.write(path, data, mode=mode), kinds)
 
     async def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
@@ -390,9 +394,11 @@ class AsyncFiles:
 
     async def remove(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
         """See :meth:`Files.remove`."""
-        await self._in_thread(lambda files: files.remove(path, recursive=recursive, missing_ok=missing_ok))
+        await self._in_thread(
+            lambda files: files.remove(path, recursive=recursive, missing_ok=missing_ok), _UNSTREAMED
+        )
 
-    async def _in_thread(self, act: Callable[[Files], _T], kinds: tuple[str, ...] = ("exited",)) -> _T:
+    async def _in_thread(self, act: Callable[[Files], _T], kinds: tuple[str, ...] = _STREAMED) -> _T:
         core, user, cancellation = self._sandbox.core, self._sandbox.user, Cancellation()
         files = Files(self._sandbox.cancelled_by(cancellation))
         deadline = time.monotonic() + _BEGIN_SECONDS
@@ -409,11 +415,12 @@ async def _begin(core: Core, call: Call[Any]) -> None:
 
 
 async def _outcome(core: Core, call: Call[_T]) -> _T:
-    # Shielded: a cancelled task must not look like an answered call. Its outcome is ignored then.
+    # Not awaited itself: a cancelled task must not look like an answered call. Its outcome is ignored then.
     outcome = asyncio.wrap_future(call.future)
     outcome.add_done_callback(lambda done: done.cancelled() or done.exception())
     with _in_time(core, call):
-        return await asyncio.shield(outcome)
+        await asyncio.wait([outcome])
+    return outcome.result()
 
 
 @contextlib.contextmanager

@@ -73,6 +73,11 @@ class Call(Generic[_T]):
     def is_over(self) -> bool:
         return self.future.done()
 
+    @property
+    def needs_nothing(self) -> bool:
+        """Whether nothing may be published for this call any more."""
+        return self.is_over or self.is_given_up
+
     def fail(self, error: BaseException) -> None:
         if outcomes.fail(self.future, error):
             self._end()
@@ -192,6 +197,10 @@ class ExecCall(Call[Result]):
         self._chunks: deque[Chunk] = deque()
         self._wakers: list[Callable[[], None]] = []
         self.at_end(self._wake)
+
+    @property
+    def needs_nothing(self) -> bool:
+        return super().needs_nothing or self.exited is not None
 
     @property
     def latest_start(self) -> float:

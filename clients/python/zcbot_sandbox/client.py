@@ -22,7 +22,6 @@ from .core import DEFAULT_ENSURE_SECONDS, Core
 from .errors import (
     ClientClosedError,
     CommandError,
-    LogError,
     NoAnswerError,
     SandboxError,
 )
@@ -32,6 +31,7 @@ from .notices import Dispatcher
 from .output import Chunk
 from .plan import ensure_call, exec_call
 from .result import Result
+from .writer import OnDelivery
 
 if TYPE_CHECKING:
     from .files import Files
@@ -323,7 +323,8 @@ class Sandbox:
         """Reports that the sandbox is in use, and returns whether a record was written. Never blocks.
 
         Call it as often as you like while the user is active: it publishes one report in a tenth of the idle
-        TTL, or in 30 s if that is shorter. Commands count as use by themselves.
+        TTL, or in 30 s if that is shorter, or in 3 s if this client does not know the idle TTL. Commands
+        count as use by themselves.
         """
         return self.core.keep_alive(self.user)
 
@@ -335,7 +336,8 @@ class Sandbox:
         was no sandbox. With ``container_id``, only that container is removed. Raises ``NoAnswerError`` if no
         broker stored the request in time.
         """
-        return self.release_by(release_deadline(wait), container_id, Future(), awaits_end=wait is not None)
+        deadline = release_deadline(container_id, wait)
+        return self.release_by(deadline, container_id, Future(), awaits_end=wait is not None)
 
     def release_by(
         self, deadline: float, container_id: str | None, gone: Future[Reaped], *, awaits_end: bool
@@ -614,12 +616,15 @@ def no_answer_in_time() -> Iterator[None]:
         raise NoAnswerError(str(e) or "no broker answered in time", "") from e
 
 
-def release_deadline(wait: float | None) -> float:
+def release_deadline(container_id: str | None, wait: float | None) -> float:
+    """Checks the arguments of a release."""
+    if container_id is not None:
+        requests.label("container_id", container_id)
     return time.monotonic() + requests.seconds("wait", 60 if wait is None else wait, 3600)
 
 
-def into_future(stored: Future[None]) -> Callable[[LogError | None], None]:
-    def delivered(error: LogError | None) -> None:
+def into_future(stored: Future[None]) -> OnDelivery:
+    def delivered(error: SandboxError | None) -> None:
         if error is None:
             outcomes.succeed(stored, None)
         else:

@@ -22,6 +22,7 @@ from .log import Log
 from .settings import logger
 from .timers import Timers
 from .workers import Workers
+from .writer import OnDelivery
 
 #: Additional time for a worker that ends a command late, and for the answer to arrive.
 GRACE_SECONDS = 20.0
@@ -129,7 +130,7 @@ class Core:
         self,
         call: ExecCall,
         content: Mapping[str, Any],
-        on_delivery: Callable[[LogError | None], None] | None = None,
+        on_delivery: OnDelivery | None = None,
     ) -> None:
         """Publishes input. Never blocks; raises ``BufferError`` if the producer is full."""
         self._refuse_unusable()
@@ -140,7 +141,7 @@ class Core:
         user: str,
         within: float,
         container_id: str | None,
-        on_delivery: Callable[[LogError | None], None],
+        on_delivery: OnDelivery,
     ) -> None:
         """Publishes a release, in the same way as ``send_input``."""
         self._refuse_unusable()
@@ -149,7 +150,7 @@ class Core:
         self.log.publish("release", user.encode(), value, on_delivery=on_delivery)
 
     def keep_alive(self, user: str) -> bool:
-        """Reports use, at most once in a tenth of the idle TTL or in 30 s; returns whether it did."""
+        """Reports use, unless that was done recently; returns whether it did."""
         self._refuse_unusable()
         key = user.encode()
         if not self._keep_alives.begin(key, time.monotonic()):

@@ -37,7 +37,7 @@ class LogError(SandboxError):
 
 
 class NoAnswerError(SandboxError, TimeoutError):
-    """There was no answer in time. A command may have run, or may still run.
+    """There was no answer in time, or no broker acknowledged the request. A command may have run, or may still run.
 
     ``request_id`` is the ``event_id`` of the request, under which ``bin/sandbox watch`` shows it; it is empty
     if there is none.

@@ -130,6 +130,11 @@ class Exited:
     message: str
     retryable: bool
 
+    @property
+    def has_run(self) -> bool:
+        """Whether the command ran, or may have run."""
+        return not self.retryable and (self.started_at is not None or self.reason == "lost")
+
 
 class _Fields:
     """The fields of one record value."""
@@ -184,7 +189,7 @@ class _Fields:
         return value
 
     def time(self, name: str) -> datetime | None:
-        """Returns a time; ``None`` if it is missing or malformed, because no decision depends on it."""
+        """Returns a time; ``None`` if it is missing or malformed."""
         value = self._fields.get(name)
         if not isinstance(value, str):
             return None

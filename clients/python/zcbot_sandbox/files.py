@@ -42,18 +42,30 @@ _TIMEOUT = 300.0
 #: How often a piece is read or written at most, if the sandbox or its worker ends meanwhile.
 _ATTEMPTS = 3
 
-#: Arguments: target, its directory, a temporary file there, mode. Others see the old file until the new one is
-#: complete.
+#: Arguments: target, its directory, a temporary file there. Writes standard input to the temporary file.
 _WRITE = """
 set -eu
 mkdir -p -- "$2"
 if [ -d "$1" ]; then echo 'is a directory' >&2; exit 1; fi
-trap 'rm -f -- "$3"' EXIT
 umask 077
 cat >"$3"
-stat -c %s -- "$3"
+"""
+
+#: More arguments: mode, size. Others see the old file until the new one is complete. Does nothing if an earlier run has
+#: renamed the file and its answer was lost, so nothing else may remove the temporary file before this has ended.
+_COMPLETE = """
+set -eu
+if [ ! -e "$3" ] && [ "$(stat -c %s -- "$1")" = "$5" ]; then exit 0; fi
+if [ "$(stat -c %s -- "$3")" != "$5" ]; then echo 'not all of it arrived' >&2; exit 1; fi
 chmod -- "$4" "$3"
 mv -fT -- "$3" "$1"
+"""
+
+#: Arguments: those of ``_COMPLETE``.
+_WRITE_AND_COMPLETE = f"""
+trap 'rm -f -- "$3"' EXIT
+{_WRITE}
+{_COMPLETE}
 """
 
 #: The errors after which no such command has run, or it has removed its temporary file.
@@ -120,8 +132,8 @@ class Files:
     ) -> int:
         """Writes a whole file from bytes, text (in UTF-8) or a binary file, and returns the number of bytes.
 
-        ``mode`` is the file's permissions, ``timeout`` the time for the command in seconds. Missing
-        directories are created. Other programs see either the old file or all of the new one. If the command is
+        ``mode`` is the file's permissions, ``timeout`` the time for each command in seconds. Missing
+        directories are created. Other programs see either the old file or all of the new one. If a command is
         killed, its temporary file (``.zcbot-write-…``) is removed soon afterwards, unless the sandbox has
         ended, the client is closed, or Kafka refuses to show answers.
         """
@@ -132,31 +144,38 @@ class Files:
             raise InvalidRequestError("mode", f"is {mode!r}; it must be from 0 to 0o777")
         directory = posixpath.dirname(target)
         temporary = posixpath.join(directory, f".zcbot-write-{requests.new_id()}")
-        command = ("bash", "-c", _WRITE, "write", target, directory, temporary, f"{mode:o}")
         try:
-            size, result = self._write(path, command, data, timeout)
+            return self._write(path, (target, directory, temporary), f"{mode:o}", data, timeout)
         except BaseException as e:
             # A file that is read may raise any error. Then the command is killed, and does not remove it itself.
             if not isinstance(data, IN_MEMORY) or not isinstance(e, _LEAVES_NOTHING):
                 self._sandbox.run_unattended("rm", "-f", "--", temporary)
             raise
-        if result.stdout.strip() != str(size).encode():
-            raise FileError(path, f"not all of the {size} bytes arrived")
-        return size
 
     def _write(
-        self, path: str, command: tuple[str, ...], data: bytes | str | BinaryIO, timeout: float
-    ) -> tuple[int, Result]:
+        self, path: str, names: tuple[str, str, str], mode: str, data: bytes | str | BinaryIO, timeout: float
+    ) -> int:
         if isinstance(data, IN_MEMORY):
             content = requests.stdin_bytes(data)
+            script, size = _WRITE_AND_COMPLETE, len(content)
             # Longer content is sent after the exec, and commands that read such input are never repeated.
-            attempts = _ATTEMPTS if len(content) <= requests.MAX_INLINE_INPUT else 1
-            result = self._run(path, *command, input=content, timeout=timeout, attempts=attempts)
-            return len(content), result
-        with self._sandbox.start(*command, stdin=True, timeout=timeout) as run:
-            size = run.write_from(_pieces(data))
+            attempts = _ATTEMPTS if size <= requests.MAX_INLINE_INPUT else 1
+        else:
+            content = None
+            script, size, attempts = _COMPLETE, self._write_temporary(path, names, data, timeout), _ATTEMPTS
+        command = ("bash", "-c", script, "write", *names, mode, str(size))
+        self._run(path, *command, input=content, timeout=timeout, attempts=attempts)
+        return size
+
+    def _write_temporary(self, path: str, names: tuple[str, str, str], data: BinaryIO, timeout: float) -> int:
+        pieces = _pieces(data)
+        with self._sandbox.start("bash", "-c", _WRITE, "write", *names, stdin=True, timeout=timeout) as run:
+            size = run.write_from(pieces)
             run.close_stdin()
-            return size, _ended(path, run.result())
+            _ended(path, run.result())
+        if next(pieces, b""):
+            raise FileError(path, "the command ended before all of it was sent")
+        return size
 
     def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
         """Returns the content of a file.
@@ -234,7 +253,7 @@ class Files:
         Raises ``FileError`` if there is none, unless ``missing_ok`` is set.
         """
         target = resolved(path)
-        if posixpath.normpath(target) in ("/", WORKSPACE):
+        if posixpath.normpath("/" + target.lstrip("/")) in ("/", WORKSPACE):  # POSIX keeps two leading slashes
             raise InvalidRequestError("path", f"{path[:64]!r} is the workspace; remove what is in it")
         options = (["-r"] if recursive else []) + (["-f"] if missing_ok else [])
         self._run(path, "rm", *options, "--", target)

@@ -24,6 +24,8 @@ from .waits import Waits
 _KEEP_SECONDS = 60.0
 #: Time between two checks for partitions that were added or are not needed.
 _LOOK_SECONDS = 30.0
+#: From how long ago on a partition is read whose position is not in the log any more. Answers may be as old.
+_LOOK_BACK_SECONDS = 3600.0
 #: How far clocks may differ, where records are looked up by their time.
 _CLOCK_SECONDS = 60.0
 #: The longest question to brokers. Others wait for it, if it is about a partition without a leader.
@@ -56,6 +58,8 @@ class Finder:
         self._thread: threading.Thread | None = None
         self._look_at = time.monotonic() + _LOOK_SECONDS
         self._questions = Questions()
+        #: The partitions whose positions are not in the log any more.
+        self._lost: set[Place] = set()
         self._interests = Interests(topics)
         self.waits = Waits(self._interests)
         self._lock = self.waits.lock
@@ -94,6 +98,12 @@ class Finder:
                 self._consumer.incremental_assign([TopicPartition(*place, max(at, END))])
         self.waits.refuse_kinds(error)
 
+    def lost(self, place: Place) -> None:
+        """Notes that a partition can't be read on, because its position is not in the log any more."""
+        with self._lock:
+            self._lost.add(place)
+            self.waits.news.notify()
+
     def showed(self, topic: str) -> None:
         """Notes that a broker shows one of a topic's partitions."""
         if self._interests.is_any_refused:
@@ -115,6 +125,7 @@ class Finder:
                 if time.monotonic() >= self._look_at:
                     self._look_at = time.monotonic() + _LOOK_SECONDS
                     self._look()
+                self._find_lost()
                 places = self._await_question()
                 if places:
                     self._ask_for(places)
@@ -230,9 +241,34 @@ class Finder:
                     self._read({place: offsets[place] for place in needed & offsets.keys()})
                     self._interests.count(topic, count, looked_at)
                     return
-            # The ends first, so that records written until the answer by time arrives come after them.
-            ends = self._brokers.offsets(new, END, self.patience())
-            since_then = self._brokers.offsets(ends, since, self.patience()) if ends else {}
-            if not since_then:
+            found = self._offsets_since(new, since)
+            if not found:
                 return  # left to the next check
-            offsets.update({p: ends[p] if offset == END else offset for p, offset in since_then.items()})
+            offsets.update(found)
+
+    def _find_lost(self) -> None:
+        """Reads on where positions were lost."""
+        since = int((time.time() - _LOOK_BACK_SECONDS) * 1000)
+        with self._lock:
+            lost = sorted(self._lost)
+        for place in lost:
+            if self.waits.is_stopped:
+                return
+            try:
+                found = self._offsets_since([place], since)
+            except KafkaException as e:
+                logger.info("while looking for a position in %s: %s", place[0], e)
+                continue
+            with self._lock:
+                if place in found and self._interests.is_known(place):
+                    self._consumer.incremental_unassign([TopicPartition(*place)])
+                    self._consumer.incremental_assign([TopicPartition(*place, found[place])])
+                if place in found or not self._interests.is_known(place):
+                    self._lost.discard(place)
+
+    def _offsets_since(self, places: Iterable[Place], since: int) -> dict[Place, int]:
+        """Returns the offsets of the first records since a time in milliseconds."""
+        # The ends first, so that records written until the answer by time arrives come after them.
+        ends = self._brokers.offsets(places, END, self.patience())
+        since_then = self._brokers.offsets(ends, since, self.patience()) if ends else {}
+        return {place: ends[place] if offset == END else offset for place, offset in since_then.items()}

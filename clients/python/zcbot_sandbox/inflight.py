@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -17,6 +17,7 @@ from .keepalives import KeepAlives
 from .log import Log
 from .settings import logger
 from .timers import Timers
+from .writer import OnDelivery
 
 #: Time between two attempts to hand a record to a producer that is full.
 _FULL_SECONDS = 0.1
@@ -87,7 +88,7 @@ class InFlight:
 
     def _publish(self, call: Call[Any]) -> None:
         """Publishes one attempt."""
-        if call.is_over or call.is_given_up:
+        if call.needs_nothing:
             return
         now = time.monotonic()
         value = call.value(self._name, now)
@@ -95,8 +96,10 @@ class InFlight:
             call.fail(InvalidRequestError("input", f"makes a record of {len(value)} bytes; send less at once"))
             return
 
-        def delivered(error: LogError | None) -> None:
-            if error is not None:
+        def delivered(error: SandboxError | None) -> None:
+            if isinstance(error, NoAnswerError):
+                self.abandon(call, NoAnswerError(str(error), call.id))
+            elif error is not None:
                 call.fail(error)
 
         try:
@@ -108,7 +111,7 @@ class InFlight:
 
     def _retry(self, call: Call[Any]) -> None:
         with self.lock:  # whoever sends input has prevented this attempt, or sends it to this one
-            if call.is_over:
+            if call.needs_nothing:
                 return
             refusal = None if call.may_retry else call.last_refusal
             if refusal is None:
@@ -126,7 +129,7 @@ class InFlight:
         self,
         call: ExecCall,
         content: Mapping[str, Any],
-        on_delivery: Callable[[LogError | None], None] | None = None,
+        on_delivery: OnDelivery | None = None,
     ) -> None:
         """Publishes input. Never blocks; raises ``BufferError`` if the producer is full."""
         if self._closing.is_set():
@@ -230,8 +233,10 @@ class InFlight:
         call = None if exited is None else self._call_of(key, exited.exec_id)
         if exited is None or not isinstance(call, ExecCall) or call.exited is not None:
             return
-        if call.is_backing_off or exited.exec_id != call.id:  # an answer to an attempt that is already over
-            return
+        if (call.is_backing_off or exited.exec_id != call.id) and not exited.has_run:
+            return  # a repeated refusal of an attempt that is already over
+        if exited.exec_id != call.id:  # a worker has started an earlier attempt after another one had refused it
+            self._kill(call)
         now = time.monotonic()
         with self.lock:
             again = call.ended(exited, now)

@@ -12,8 +12,8 @@ from .recent import Recent
 #: For how many users, the most recent ones, something is known.
 _MAX_USERS = 10_000
 
-#: An idle TTL that is not known is at least this, unless an operator chose otherwise.
-_SHORTEST_TTL = 10.0
+#: Stands for an idle TTL that is not known: a report every 3 s. By default, workers accept 10 s and more.
+_UNKNOWN_TTL = 30.0
 
 #: How many reports are published in an idle TTL. Leaving out a report can end a sandbox that much
 #: earlier.
@@ -26,7 +26,7 @@ _LONGEST_INTERVAL = 30.0
 
 @dataclass
 class _Use:
-    ttl: float = _SHORTEST_TTL
+    ttl: float = _UNKNOWN_TTL
     reported: float = -math.inf
 
 
@@ -45,7 +45,7 @@ class KeepAlives:
 
     def forget(self, key: bytes) -> None:
         """Forgets the idle TTL, because the next sandbox may have another one."""
-        self.learn(key, _SHORTEST_TTL)
+        self.learn(key, _UNKNOWN_TTL)
 
     def begin(self, key: bytes, now: float) -> bool:
         """Returns whether a report is due, which the caller then publishes."""

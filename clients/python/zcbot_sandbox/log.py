@@ -11,11 +11,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from . import settings
 from .brokers import REFUSALS, UNKNOWN, Brokers
-from .errors import InvalidRequestError, LogError
+from .errors import InvalidRequestError, LogError, SandboxError
 from .finder import Finder
 from .settings import logger
 from .topics import REPLY_TO, REQUESTS, RESULTS, Topics
-from .writer import Writer
+from .writer import OnDelivery, Writer
 
 #: Takes an answer's kind, the user's id and the record's value.
 OnRecord = Callable[[str, bytes, "bytes | None"], None]
@@ -76,7 +76,7 @@ class Log:
         value: bytes,
         *,
         wants_copies: bool = False,
-        on_delivery: Callable[[LogError | None], None] | None = None,
+        on_delivery: OnDelivery | None = None,
     ) -> None:
         """Hands a record to the producer. Never blocks; raises ``BufferError`` if it is full."""
         headers = None
@@ -123,6 +123,10 @@ class Log:
             self._on_record(kind, key, message.value())
 
     def _failed(self, error: Any, message: Any) -> None:
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            logger.warning("while reading: %s", error.str())
+            self._finder.lost((message.topic(), message.partition()))
+            return
         if error.code() not in REFUSALS:
             logger.info("while reading: %s", error.str())
             return
@@ -149,6 +153,6 @@ class Log:
             self._brokers.close()
 
 
-def _log_refusal(error: LogError | None) -> None:
+def _log_refusal(error: SandboxError | None) -> None:
     if error is not None:
         logger.warning("a record was not stored: %s", error)

@@ -26,8 +26,9 @@ class Dispatcher:
         """Queues a call. Never blocks. If too many calls are waiting, the notice is dropped and logged."""
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="zcbot-sandbox-notices", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="zcbot-sandbox-notices", daemon=True)
+                thread.start()
+                self._thread = thread
         try:
             self._queue.put_nowait((function, event))
         except queue.Full:

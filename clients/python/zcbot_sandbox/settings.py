@@ -7,6 +7,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from confluent_kafka import libversion
+
 from .errors import InvalidRequestError
 
 #: Receives the log lines of this library and of librdkafka.
@@ -23,13 +25,16 @@ _PRODUCER = {
     "partitioner": "murmur2_random",
     "enable.idempotence": True,
     "linger.ms": 0,
+    # Records for a partition that takes none leave the queue to others after this time.
+    "message.timeout.ms": 60_000,
     "queue.buffering.max.kbytes": 32 * 1024,
     "compression.type": "none",
     "message.max.bytes": 1_100_000,
 }
 _CONSUMER = {
     "enable.auto.commit": False,
-    "auto.offset.reset": "earliest",
+    # The finder looks for another position. The earliest records would be all of the retention, the latest no answers.
+    "auto.offset.reset": "error",
     # A partition that is added is read only after the broker has answered the current fetch.
     "fetch.wait.max.ms": 100,
     "fetch.max.bytes": 4 << 20,
@@ -40,6 +45,8 @@ _CONSUMER = {
     # Otherwise it would be unknown when a partition that was refused can be read again.
     "enable.partition.eof": True,
 }
+#: The first version of librdkafka that knows a property: 2.2.0. confluent-kafka may have an older one.
+_NEEDS = {"fetch.queue.backoff.ms": 0x02020000}
 #: Correctness depends on these, so users must not set them.
 _FIXED = (
     "partitioner",
@@ -67,4 +74,6 @@ def of_clients(kafka: str | Mapping[str, Any], name: str) -> tuple[dict[str, Any
     # Producers warn of properties that only consumers have, and the other way round.
     producer = {key: value for key, value in both.items() if key not in (*_CONSUMER, "group.id")}
     consumer = {key: value for key, value in both.items() if key not in _PRODUCER}
-    return {**_PRODUCER, **producer}, {**_CONSUMER, **consumer}
+    version: int = libversion()[1]
+    known = {key: value for key, value in _CONSUMER.items() if version >= _NEEDS.get(key, 0)}
+    return {**_PRODUCER, **producer}, {**known, **consumer}

@@ -45,12 +45,15 @@ class Timers:
         return timer
 
     def run(self, most: float) -> float:
-        """Runs the actions that are due. Returns for how many seconds nothing will be due, at most ``most``."""
+        """Runs the actions that are due now; those that become due meanwhile are left to the next run. Returns for
+        how many seconds nothing will be due, at most ``most``.
+        """
+        begun = time.monotonic()
         while True:
-            now = time.monotonic()
             with self._lock:
-                if not self._timers or self._timers[0][0] > now:
-                    return min(most, self._timers[0][0] - now) if self._timers else most
+                if not self._timers or self._timers[0][0] > begun:
+                    next_one = self._timers[0][0] - time.monotonic() if self._timers else most
+                    return max(0.0, min(most, next_one))
                 act = heapq.heappop(self._timers)[2].act
             if act is not None:
                 act()

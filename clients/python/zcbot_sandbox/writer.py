@@ -11,11 +11,24 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from .errors import LogError
+from .errors import LogError, NoAnswerError, SandboxError
 from .settings import logger
 
 #: The shortest time between the creation of two producers.
 _REPLACE_SECONDS = 1.0
+
+#: The errors that do not tell whether a broker has stored the record.
+_OPEN = {
+    KafkaError._MSG_TIMED_OUT,
+    KafkaError._PURGE_INFLIGHT,
+    KafkaError._TIMED_OUT,
+    KafkaError._TRANSPORT,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+}
+
+#: Takes ``LogError`` if a record was not stored, ``NoAnswerError`` if it may have been.
+OnDelivery = Callable[["SandboxError | None"], None]
 
 #: How long ``close`` waits for the callbacks of records that were given up.
 _PURGE_SECONDS = 1.0
@@ -54,13 +67,13 @@ class Writer:
         key: bytes,
         value: bytes,
         headers: list[tuple[str, bytes]] | None,
-        on_delivery: Callable[[LogError | None], None],
+        on_delivery: OnDelivery,
     ) -> None:
         """Hands over a record. Never blocks; raises ``BufferError`` if the producer is full."""
 
         def produce(made: _Made) -> None:
             def delivered(error: Any, _: Any) -> None:
-                on_delivery(None if error is None else LogError(f"{topic}: {made.fatal or error.str()}"))
+                on_delivery(None if error is None else _error(topic, made.fatal or error.str(), error.code()))
 
             made.producer.produce(topic, key=key, value=value, headers=headers, on_delivery=delivered)
 
@@ -125,3 +138,9 @@ class Writer:
                 )
             logger.warning("the next record is for another producer: %s", made.fatal)
             act(seconds)
+
+
+def _error(topic: str, reason: str, code: int) -> SandboxError:
+    if code in _OPEN:
+        return NoAnswerError(f"{topic}: no broker has acknowledged the record, which may be stored: {reason}", "")
+    return LogError(f"{topic}: {reason}")

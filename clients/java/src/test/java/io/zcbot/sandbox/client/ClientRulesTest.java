@@ -528,4 +528,14 @@ class ClientRulesTest {
     assertThat(registry.get("zcbot.client.in.flight").gauge().value()).isEqualTo(3);
     assertThat(MicrometerMetrics.ifThere()).isInstanceOf(MicrometerMetrics.class);
   }
+
+  @Test
+  void theRequestsInFlightAreThoseOfAllClientsOfARegistry() {
+    SimpleMeterRegistry registry = new SimpleMeterRegistry();
+    MicrometerMetrics.on(registry).inFlight(3);
+    ClientMetrics next = MicrometerMetrics.on(registry);
+    System.gc();
+    next.inFlight(1);
+    assertThat(registry.get("zcbot.client.in.flight").gauge().value()).isEqualTo(4);
+  }
 }

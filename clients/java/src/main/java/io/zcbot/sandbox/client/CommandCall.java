@@ -30,6 +30,12 @@ final class CommandCall {
   /** How far the clocks of two hosts may differ. */
   private static final Duration CLOCKS = Duration.ofSeconds(2);
 
+  /** Output is in a topic of its own, which may have no leader when the command's end is read. */
+  private static final Duration LATE_OUTPUT = Duration.ofSeconds(60);
+
+  /** Copies of output that were dropped do not come at all. */
+  private static final Duration LATE_COPY = Duration.ofSeconds(10);
+
   private final Connection connection;
   private final UserId user;
   private final Command command;
@@ -62,7 +68,8 @@ final class CommandCall {
       var following = connection.reader().follow(user, ANSWERS, start);
       resources.add(following::close);
       String id = UUID.randomUUID().toString();
-      Transcript transcript = new Transcript(command.maxOutput(), System::nanoTime);
+      Transcript transcript =
+          new Transcript(command.maxOutput(), lateOutput(connection.options()), System::nanoTime);
       resources.add(connection.answers().expect(user, id, transcript)::close);
       InputStream stdin = command.stdinStream();
       Instant now = Connection.now();
@@ -110,6 +117,11 @@ final class CommandCall {
         connection.pause(pause);
       }
     }
+  }
+
+  /** Returns how long to wait for the next piece of output after a command's end. */
+  static Duration lateOutput(ClientOptions options) {
+    return options.replyTopic() == null ? LATE_OUTPUT : LATE_COPY;
   }
 
   /**

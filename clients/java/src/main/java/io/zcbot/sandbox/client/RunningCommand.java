@@ -128,7 +128,7 @@ public final class RunningCommand implements AutoCloseable {
    * Passes each piece of output to a consumer as it arrives, in the caller's thread, and returns
    * after the last one. Each call begins with the first piece.
    *
-   * @throws NoAnswerException if the end of the output is unknown when the command's times are over
+   * @throws NoAnswerException if the command's end is unknown when its times are over
    * @throws SandboxException if the stream of {@link Command#stdin(InputStream)} could not be sent,
    *     for which the command was killed
    */

@@ -27,18 +27,13 @@ import org.jspecify.annotations.Nullable;
  * use.
  */
 final class Transcript {
-  /**
-   * How long to wait for the next piece of output after the end. All pieces are in the log before
-   * the end, so each is read soon after the one before it, but all of them can take longer.
-   */
-  static final Duration LATE_OUTPUT = Duration.ofSeconds(10);
-
   private static final int MAX_EARLY = 1024;
 
   /** A piece of output as the command wrote it. */
   record Piece(OutputStreamName stream, Data data) {}
 
   private final int bound;
+  private final Duration patience;
   private final LongSupplier clock;
 
   /** Whether the end, or that there will be none, is known. Keeps nothing of the output. */
@@ -63,9 +58,13 @@ final class Transcript {
    * Creates the transcript of a command that is about to be published.
    *
    * @param bound how many bytes it may write
+   * @param patience how long to wait for the next piece of output after the end. All pieces are in
+   *     the log before the end, so each is read soon after the one before it, but all can take
+   *     longer
    */
-  Transcript(int bound, LongSupplier clock) {
+  Transcript(int bound, Duration patience, LongSupplier clock) {
     this.bound = bound;
+    this.patience = patience;
     this.clock = clock;
   }
 
@@ -178,7 +177,7 @@ final class Transcript {
     if (next >= exited.outputCount() || exited.reason() == Exited.Reason.LOST) {
       return 0;
     }
-    return Math.max(0, LATE_OUTPUT.toNanos() - (clock.getAsLong() - progressed));
+    return Math.max(0, patience.toNanos() - (clock.getAsLong() - progressed));
   }
 
   /**
@@ -208,8 +207,8 @@ final class Transcript {
    * Waits for a piece of output.
    *
    * @param index number of the piece, from 0
-   * @return null if there is no such piece and none will come
-   * @throws NoAnswerException if that is unknown at the deadline
+   * @return null if the command has ended and the piece does not come
+   * @throws NoAnswerException if the command's end is not known at the deadline
    */
   @Nullable Piece piece(int index, Deadline deadline) throws InterruptedException {
     lock.lockInterruptibly();
@@ -218,14 +217,14 @@ final class Transcript {
         if (failure != null) {
           throw failure;
         }
-        long late = lateness();
-        if (late == 0) {
-          return null;
+        long wait = Math.min(lateness(), deadline.nanosLeft());
+        if (wait == 0) {
+          if (exited != null) {
+            return null;
+          }
+          throw new NoAnswerException("the command's end did not come by its deadline", null);
         }
-        if (deadline.isOver()) {
-          throw new NoAnswerException("the command's output did not come by its deadline", null);
-        }
-        changed.awaitNanos(Math.min(late, deadline.nanosLeft()));
+        changed.awaitNanos(wait);
       }
       return pieces.get(index);
     } finally {
@@ -250,11 +249,9 @@ final class Transcript {
     lock.lock();
     try {
       ByteArrayOutputStream all = new ByteArrayOutputStream();
-      for (Piece piece : pieces) {
-        if (piece.stream() == stream) {
-          all.writeBytes(piece.data().toByteArray());
-        }
-      }
+      pieces.stream()
+          .filter(piece -> piece.stream() == stream)
+          .forEach(piece -> all.writeBytes(piece.data().toByteArray()));
       return Data.of(all.toByteArray());
     } finally {
       lock.unlock();

@@ -72,6 +72,13 @@ class ClientRulesTest {
   }
 
   @Test
+  void missingOutputIsAwaitedForLongerWhereItIsOnlyLate() {
+    ClientOptions options = ClientOptions.defaults();
+    assertThat(CommandCall.lateOutput(options)).hasSeconds(60);
+    assertThat(CommandCall.lateOutput(options.withReplyTopic("sandbox.reply.mine"))).hasSeconds(10);
+  }
+
+  @Test
   void onlyWhatDidNotStartIsSaidNotToHaveStarted() {
     assertEnding(Exited.Reason.FAILED, null, CommandNotStartedException.class);
     assertEnding(Exited.Reason.SANDBOX_GONE, null, CommandNotStartedException.class);
@@ -82,7 +89,9 @@ class ClientRulesTest {
 
   private void assertEnding(Exited.Reason reason, Instant startedAt, Class<?> type) {
     Exited exited = Samples.exited(user, "x", reason, startedAt, 0, false);
-    assertThatThrownBy(() -> Endings.result(exited, new Transcript(1, () -> 0))).isInstanceOf(type);
+    assertThatThrownBy(
+            () -> Endings.result(exited, new Transcript(1, Duration.ofSeconds(10), () -> 0)))
+        .isInstanceOf(type);
   }
 
   // Publishing.

@@ -432,6 +432,39 @@ class CommandCallTest {
     assertRemoves(nextExec(), all.program().arguments().get(4));
   }
 
+  /** The first may have removed it, so that "nothing ran" would be false. */
+  @Test
+  void theLossOfAFileCommandIsToldThoughTheNextOneDidNotStart() throws Exception {
+    FutureTask<Object> remove = remove();
+    Exec first = nextExec();
+    answer(Samples.exited(user, first.eventId(), Exited.Reason.LOST, Samples.NOW, 0, false));
+    Exec second = nextExec();
+    answer(Samples.exited(user, second.eventId(), Exited.Reason.FAILED, null, 0, false));
+    assertThatThrownBy(() -> remove.get(60, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(CommandLostException.class);
+  }
+
+  /** A worker refuses more than its own limit. */
+  @Test
+  void fileCommandsAskForNoTimeout() throws Exception {
+    FutureTask<Object> remove = remove();
+    Exec exec = nextExec();
+    assertThat(exec.timeout()).isNull();
+    answer(Samples.exited(user, exec.eventId(), 0));
+    assertThat(remove.get(60, TimeUnit.SECONDS)).isEqualTo("");
+  }
+
+  private FutureTask<Object> remove() {
+    FutureTask<Object> remove =
+        new FutureTask<>(
+            () -> {
+              sandbox.files().remove("/tmp/file");
+              return "";
+            });
+    Thread.ofPlatform().daemon().start(remove);
+    return remove;
+  }
+
   private FutureTask<Object> write(int size) {
     return new FutureTask<>(
         () -> {

@@ -102,19 +102,35 @@ final class CommandCall {
   /** Runs the command to its end. It is tried again if nothing ran and there is time left. */
   CommandResult run(@Nullable Consumer<OutputChunk> onOutput) throws InterruptedException {
     Backoff backoff = new Backoff(ThreadLocalRandom.current());
-    while (true) {
+    CommandResult result = null;
+    while (result == null) {
       try (RunningCommand running = start(onOutput != null, attempt(command))) {
+        result = result(running, onOutput, backoff);
+      }
+    }
+    return result;
+  }
+
+  /** Returns the result of an attempt; null if it did not start, and another one may begin. */
+  private @Nullable CommandResult result(
+      RunningCommand running, @Nullable Consumer<OutputChunk> onOutput, Backoff backoff)
+      throws InterruptedException {
+    while (true) {
+      try {
         if (onOutput != null) {
           running.forEachOutput(onOutput);
         }
         return running.await();
       } catch (CommandNotStartedException e) {
         Duration pause = pause(e.exited(), expiresAt).plus(backoff.next());
-        if (!e.isRetryable() || !command.isRepeatable() || pause.toNanos() >= start.nanosLeft()) {
+        Duration left = Duration.ofNanos(start.nanosLeft());
+        if (!e.isRetryable() || !command.isRepeatable() || pause.compareTo(left) >= 0) {
           throw e;
         }
-        connection.metrics().repeated(Request.COMMAND);
-        connection.pause(pause);
+        if (!running.awaitStart(pause)) {
+          connection.metrics().repeated(Request.COMMAND);
+          return null;
+        }
       }
     }
   }
@@ -144,7 +160,7 @@ final class CommandCall {
    * Returns how long an exec with this answer might still be started. Each attempt has an id of its
    * own, because workers ignore an exec whose id they have answered. If a worker is killed in the
    * second after its answer, its successor reads the exec again and may start it. So the next
-   * attempt is made only when the previous one has expired.
+   * attempt is made only when the previous one has expired, and not if it is known to have started.
    */
   static Duration pause(Exited answer, Instant expiresAt) {
     if (answer.reason() == Exited.Reason.EXPIRED) {

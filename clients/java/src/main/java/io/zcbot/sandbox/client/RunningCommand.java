@@ -124,6 +124,11 @@ public final class RunningCommand implements AutoCloseable {
     return Endings.result(exited, transcript);
   }
 
+  /** Waits as {@link Transcript#awaitStart} does. */
+  boolean awaitStart(Duration atMost) throws InterruptedException {
+    return transcript.awaitStart(Deadline.in(atMost));
+  }
+
   /**
    * Passes each piece of output to a consumer as it arrives, in the caller's thread, and returns
    * after the last one. Each call begins with the first piece.

@@ -23,8 +23,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * What is known of one command: its output in order, each piece once, and its end. The log may
  * contain pieces repeatedly, out of order, or not at all, and the end before the last piece. A
- * transcript keeps as many bytes as the command may write, and drops the rest. Safe for concurrent
- * use.
+ * transcript keeps as many bytes as the command may write, and drops the rest. A command that was
+ * answered without a start can be started nevertheless, by the next worker that has its partition;
+ * that answer then counts no more. Safe for concurrent use.
  */
 final class Transcript {
   private static final int MAX_EARLY = 1024;
@@ -39,6 +40,7 @@ final class Transcript {
   /** Whether the end, or that there will be none, is known. Keeps nothing of the output. */
   private final AtomicBoolean over = new AtomicBoolean();
 
+  private volatile boolean isClosed;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
 
@@ -81,6 +83,10 @@ final class Transcript {
         return false;
       }
       bytes += length;
+      if (isAnsweredWithoutStart()) { // but it was started
+        exited = null;
+        over.set(false);
+      }
       early.put(output.seq(), output);
       progressed = clock.getAsLong();
       while (!early.isEmpty() && early.firstKey() == next) {
@@ -96,14 +102,20 @@ final class Transcript {
   }
 
   private boolean isKnownToBeWhole() {
-    return exited != null && next >= exited.outputCount();
+    return exited != null && !isAnsweredWithoutStart() && next >= exited.outputCount();
   }
 
-  /** Takes the command's end. Returns whether it is the first one. */
+  private boolean isAnsweredWithoutStart() {
+    return exited != null && !Endings.mayHaveRun(exited);
+  }
+
+  /** Takes the command's end. Returns whether it is the one that counts. */
   boolean end(Exited end) {
     lock.lock();
     try {
-      if (exited != null) {
+      boolean isStarted = Endings.mayHaveRun(end);
+      boolean isFirst = exited == null && (isStarted || bytes == 0);
+      if (!isFirst && !(isStarted && isAnsweredWithoutStart())) {
         return false;
       }
       add(OutputStreamName.STDOUT, end.stdout());
@@ -127,6 +139,7 @@ final class Transcript {
 
   /** Ends all waits, because the client is closed. */
   void close() {
+    isClosed = true;
     fail(new ClientClosedException());
   }
 
@@ -137,8 +150,8 @@ final class Transcript {
       if (failure == null && exited == null) {
         failure = e;
         over.set(true);
-        changed.signalAll();
       }
+      changed.signalAll();
     } finally {
       lock.unlock();
     }
@@ -198,6 +211,30 @@ final class Transcript {
         }
         changed.awaitNanos(wait);
       }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Waits until a command that was answered without a start is started nevertheless.
+   *
+   * @return false if it is not known to be started by the deadline
+   * @throws ClientClosedException if the client is closed before
+   */
+  boolean awaitStart(Deadline deadline) throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (isAnsweredWithoutStart()) {
+        if (isClosed) {
+          throw new ClientClosedException();
+        }
+        if (deadline.isOver()) {
+          return false;
+        }
+        changed.awaitNanos(deadline.nanosLeft());
+      }
+      return true;
     } finally {
       lock.unlock();
     }

@@ -30,6 +30,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -41,6 +42,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Callback;
@@ -55,6 +57,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CommandCallTest {
@@ -487,6 +490,105 @@ class CommandCallTest {
     assertThat(exec.ensure()).isFalse();
     assertThat(exec.timeout()).isLessThanOrEqualTo(Duration.ofSeconds(5));
     assertThat(exec.expiresAt()).isBeforeOrEqualTo(exec.requestedAt().plusSeconds(5));
+  }
+
+  // A command that was answered without a start, for a reason that may pass.
+
+  /** The same answer, given at another time. */
+  private static Exited at(Instant exitedAt, Exited exited) {
+    return new Exited(
+        exited.eventId(),
+        exited.userId(),
+        exited.execId(),
+        exitedAt,
+        exited.reason(),
+        exited.exitCode(),
+        exited.signal(),
+        exited.stdout(),
+        exited.stderr(),
+        exited.outputCount(),
+        exited.truncated(),
+        exited.survivors(),
+        exited.site(),
+        exited.startedAt(),
+        exited.tookMs(),
+        exited.cpu(),
+        exited.message(),
+        exited.retryable());
+  }
+
+  /** Answers an exec so that it might be started for some time from now on. */
+  private void answerWithoutStart(Exec exec, Duration left) {
+    Exited failed = Samples.exited(user, exec.eventId(), Exited.Reason.FAILED, null, 0, true);
+    answer(at(exec.expiresAt().plusSeconds(2).minus(left), failed));
+  }
+
+  private FutureTask<CommandResult> run(Consumer<OutputChunk> onOutput) {
+    Command command = Command.of("true").startWithin(Duration.ofMinutes(10));
+    FutureTask<CommandResult> run = new FutureTask<>(() -> sandbox.run(command, onOutput));
+    Thread.ofPlatform().daemon().start(run);
+    return run;
+  }
+
+  @Test
+  void aCommandThatCanStartNoMoreIsRepeatedWithAnotherId() throws Exception {
+    FutureTask<CommandResult> run = run(null);
+    Exec first = nextExec();
+    answerWithoutStart(first, Duration.ZERO);
+    Exec second = nextExec();
+    assertThat(second.eventId()).isNotEqualTo(first.eventId());
+    answer(Samples.exited(user, second.eventId(), 0));
+    assertThat(run.get(60, TimeUnit.SECONDS).isOk()).isTrue();
+    assertThat(published).isEmpty();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"EXITED", "LOST", "SANDBOX_GONE"})
+  void aCommandThatWasStartedNeverthelessIsNotRepeated(Exited.Reason reason) throws Exception {
+    FutureTask<CommandResult> run = run(null);
+    Exec exec = nextExec();
+    answerWithoutStart(exec, Duration.ofMinutes(5));
+    Instant startedAt = reason == Exited.Reason.LOST ? null : Samples.NOW;
+    answer(Samples.exited(user, exec.eventId(), reason, startedAt, 0, false));
+    if (reason == Exited.Reason.EXITED) {
+      assertThat(run.get(60, TimeUnit.SECONDS).isOk()).isTrue();
+    } else {
+      assertThatThrownBy(() -> run.get(60, TimeUnit.SECONDS))
+          .hasCauseInstanceOf(CommandLostException.class);
+    }
+    assertThat(published).isEmpty();
+  }
+
+  @Test
+  void aCommandWhoseOutputComesNeverthelessIsNotRepeated() throws Exception {
+    BlockingQueue<String> chunks = new LinkedBlockingQueue<>();
+    FutureTask<CommandResult> run = run(chunk -> chunks.add(chunk.text()));
+    Exec exec = nextExec();
+    answerWithoutStart(exec, Duration.ofMinutes(5));
+    answer(output(exec.eventId(), 0, OutputStreamName.STDOUT, 'a'));
+    assertThat(chunks.poll(60, TimeUnit.SECONDS)).isEqualTo("a");
+    answer(Samples.exited(user, exec.eventId(), 1));
+    assertThat(run.get(60, TimeUnit.SECONDS).stdout()).isEqualTo("a");
+    assertThat(published).isEmpty();
+  }
+
+  @Test
+  void anAnswerOfAnotherAgeIsTheEndOfTheCall() throws Exception {
+    FutureTask<CommandResult> run = run(null);
+    Exec exec = nextExec();
+    Exited failed = Samples.exited(user, exec.eventId(), Exited.Reason.FAILED, null, 0, true);
+    answer(at(Instant.parse("0000-01-01T00:00:00Z"), failed));
+    assertThatThrownBy(() -> run.get(60, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(CommandNotStartedException.class);
+  }
+
+  @Test
+  void theEndOfTheClientEndsThePauseBeforeARepetition() throws Exception {
+    FutureTask<CommandResult> run = run(null);
+    answerWithoutStart(nextExec(), Duration.ofMinutes(5));
+    connection.close();
+    assertThatThrownBy(() -> run.get(60, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(ClientClosedException.class);
   }
 
   private Output output(String execId, long seq, OutputStreamName stream, int... bytes) {

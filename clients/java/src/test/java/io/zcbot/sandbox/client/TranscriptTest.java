@@ -149,6 +149,44 @@ class TranscriptTest {
     assertThat(transcript.awaitEnd(later).reason()).isEqualTo(Exited.Reason.EXITED);
   }
 
+  private static Exited notStarted(UserId user) {
+    return Samples.exited(user, ID, Exited.Reason.FAILED, null, 0, true);
+  }
+
+  @Test
+  void aStartCountsMoreThanAnAnswerThatThereWasNone() throws Exception {
+    Exited end = Samples.exited(user, ID, 0);
+    assertThat(transcript.end(notStarted(user))).isTrue();
+    assertThat(transcript.end(notStarted(user))).isFalse();
+    assertThat(transcript.end(end)).isTrue();
+    assertThat(transcript.end(notStarted(user))).isFalse();
+    assertThat(transcript.awaitStart(later)).isTrue();
+    assertThat(transcript.awaitEnd(later)).isSameAs(end);
+  }
+
+  @Test
+  void outputCountsMoreThanAnAnswerThatThereWasNoStart() throws Exception {
+    Deadline over = Deadline.in(Duration.ZERO, time::get);
+    transcript.end(notStarted(user));
+    assertThat(transcript.awaitStart(over)).isFalse();
+    assertThat(take(0, "a")).isTrue();
+    assertThat(transcript.awaitStart(over)).isTrue();
+    assertThat(transcript.isOver()).isFalse();
+    assertThat(transcript.end(notStarted(user))).isFalse();
+    assertThat(transcript.awaitEnd(over)).isNull();
+    transcript.end(Samples.exited(user, ID, 1));
+    assertThat(transcript.awaitEnd(later).reason()).isEqualTo(Exited.Reason.EXITED);
+    assertThat(written()).isEqualTo("a");
+  }
+
+  @Test
+  void theClientsEndEndsTheWaitForAStart() {
+    transcript.end(notStarted(user));
+    transcript.close();
+    assertThatThrownBy(() -> transcript.awaitStart(later))
+        .isInstanceOf(ClientClosedException.class);
+  }
+
   @Test
   void aDeadlineAndTheClientsEndEndAWait() throws Exception {
     Deadline over = Deadline.in(Duration.ZERO, time::get);

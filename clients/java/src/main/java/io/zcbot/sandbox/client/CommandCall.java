@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Runs a command in a user's sandbox. */
 final class CommandCall {
-  private static final List<Topic> ANSWERS = List.of(Topic.EXITED, Topic.OUTPUT);
+  static final List<Topic> ANSWERS = List.of(Topic.EXITED, Topic.OUTPUT);
 
   /** Bounds of the time that an attempt has for its start if another one can follow. */
   private static final Duration SHORT = Duration.ofSeconds(15);

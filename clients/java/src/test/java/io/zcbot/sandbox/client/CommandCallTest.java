@@ -52,7 +52,9 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -87,7 +89,7 @@ class CommandCallTest {
           }
         }
       };
-  private final WaitingConsumer consumer = new WaitingConsumer();
+  private final RefusedConsumer consumer = new RefusedConsumer();
   private final UserId user = Samples.user();
   private volatile boolean isAcknowledging = true;
 
@@ -357,6 +359,33 @@ class CommandCallTest {
           running.signal(CommandSignal.INT);
           return "";
         });
+  }
+
+  @Test
+  void aMissingAnswerIsExplainedByWhatCannotBeRead() throws Exception {
+    connection.reader().follow(user, CommandCall.ANSWERS, Deadline.in(Duration.ofSeconds(60)));
+    consumer.refused = "sandbox.exited";
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .until(() -> connection.reader().trouble(CommandCall.ANSWERS) != null);
+    RunningCommand running =
+        new RunningCommand(
+            connection,
+            user,
+            "x",
+            Command.of("true"),
+            Deadline.in(Duration.ZERO),
+            new Transcript(100, Duration.ofSeconds(10), System::nanoTime),
+            null,
+            new Resources());
+    for (ThrowingCallable wait :
+        List.<ThrowingCallable>of(running::await, () -> running.forEachOutput(_ -> {}))) {
+      assertThatThrownBy(wait)
+          .isInstanceOf(NoAnswerException.class)
+          .hasMessageContaining("no answer to exec x")
+          .hasMessageContaining("[sandbox.exited]")
+          .hasCauseInstanceOf(TopicAuthorizationException.class);
+    }
   }
 
   @Test

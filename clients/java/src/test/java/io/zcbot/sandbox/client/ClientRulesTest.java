@@ -322,7 +322,7 @@ class ClientRulesTest {
 
   private static void awaitBriefly(CountDownLatch latch) {
     try {
-      boolean unused = latch.await(30, TimeUnit.SECONDS);
+      assertThat(latch.await(30, TimeUnit.SECONDS)).isTrue();
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import java.math.BigInteger;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashSet;
@@ -45,7 +46,7 @@ public final class AuditJob {
     final Set<String> sandboxes = new HashSet<>();
     int commands;
     int withoutEnd;
-    Duration cpu = Duration.ZERO;
+    BigInteger cpuMillis = BigInteger.ZERO; // anybody may have written the numbers
 
     void add(SandboxEvent event) {
       if (!seen.add(event.eventId())) {
@@ -56,7 +57,9 @@ public final class AuditJob {
       } else if (event instanceof Exited exited) {
         commands++;
         withoutEnd += exited.exitCode() == null && exited.signal() == null ? 1 : 0;
-        cpu = exited.cpu() == null ? cpu : cpu.plus(exited.cpu());
+        if (exited.cpu() != null) {
+          cpuMillis = cpuMillis.add(BigInteger.valueOf(exited.cpu().toMillis()));
+        }
       }
     }
   }
@@ -121,7 +124,7 @@ public final class AuditJob {
                     user,
                     use.commands,
                     use.withoutEnd,
-                    use.cpu.toMillis(),
+                    use.cpuMillis,
                     use.sandboxes.size()));
   }
 }

@@ -18,10 +18,8 @@ public final class EventCodec {
   public EventCodec() {}
 
   /**
-   * Encodes an event as a record value in UTF-8. The size is not checked: the value can be longer
-   * than {@link Topic#maxBytes()}, and readers refuse it then.
-   *
-   * @throws java.io.UncheckedIOException if a text of the event has an unpaired surrogate
+   * Encodes an event as a record value in UTF-8. The event is not checked: readers refuse a value
+   * that is longer than {@link Topic#maxBytes()}, or has a text with an unpaired surrogate.
    */
   public byte[] encode(SandboxEvent event) {
     FieldWriter out =

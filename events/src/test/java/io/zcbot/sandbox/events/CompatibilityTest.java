@@ -15,6 +15,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Changes of the contract break no reader and no writer of a released version. */
 class CompatibilityTest {
@@ -37,6 +38,15 @@ class CompatibilityTest {
       assertThat(released(release, Topic.ENSURE)).as(release).isNotNull();
     }
     assertThat(breaks).isEmpty();
+  }
+
+  /** Remove this test when 0.1 is released: its schemas do not change any more then. */
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "DEAD_LETTER")
+  void untilItsReleaseAVersionHasTheCurrentSchemas(Topic topic) throws IOException {
+    assertThat(released("0.1", topic))
+        .as("copy events/src/main/resources/schemas/ to events/src/test/resources/released/0.1/")
+        .isEqualTo(TestSchemas.tree(topic));
   }
 
   private static JsonNode released(String release, Topic topic) throws IOException {

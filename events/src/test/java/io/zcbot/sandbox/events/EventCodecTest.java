@@ -225,6 +225,14 @@ class EventCodecTest extends CodecCase {
         .isEqualTo("value: is not UTF-8");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"\ud800", "\udc00x"})
+  void anUnpairedSurrogateIsWrittenAndRefusedByReaders(String text) {
+    Ensure ensure = new Ensure("e-1", UserId.parse(USER), APPENDED, text, null);
+    assertThat(refusal(Topic.ENSURE, bytes(USER), codec.encode(ensure)))
+        .isEqualTo("requested_by: has an unpaired surrogate; send complete characters");
+  }
+
   @Test
   void theSizeIsBounded() throws Exception {
     String head = "{\"user_id\":\"" + USER + "\"";

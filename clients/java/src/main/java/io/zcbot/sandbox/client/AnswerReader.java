@@ -11,6 +11,7 @@ import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
@@ -19,6 +20,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.errors.WakeupException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -55,12 +57,15 @@ final class AnswerReader implements AutoCloseable {
 
   // Used by the thread only.
   private final Positions positions;
+  private final Recovery recovery;
+  private boolean isRecovering;
   private long recounted = System.nanoTime();
 
   AnswerReader(Consumer<byte[], byte[]> consumer, ClientOptions options, Receiver receiver) {
     this.consumer = consumer;
     this.receiver = receiver;
     this.positions = new Positions(consumer);
+    this.recovery = new Recovery(consumer, this::receive);
     this.followers =
         new Followers(
             new PartitionMap(options.topicPrefix(), options.replyTopic()), consumer::wakeup);
@@ -96,6 +101,11 @@ final class AnswerReader implements AutoCloseable {
     return new Following(user, topics);
   }
 
+  /** Returns why some of the topics can't be read at present; null if they can. */
+  @Nullable Throwable trouble(Collection<Topic> topics) {
+    return followers.troubleOf(topics);
+  }
+
   // --- the thread ------------------------------------------------------------------------------
 
   private void run() {
@@ -121,6 +131,10 @@ final class AnswerReader implements AutoCloseable {
   }
 
   private void turn() throws InterruptedException {
+    if (isRecovering) {
+      recover();
+    }
+    recovery.resume();
     boolean isTime = System.nanoTime() - recounted > RECOUNT.toNanos();
     if (isTime) {
       recounted = System.nanoTime();
@@ -135,6 +149,14 @@ final class AnswerReader implements AutoCloseable {
       } finally {
         followers.endPoll();
       }
+    }
+    isRecovering = false;
+  }
+
+  private void recover() {
+    Recovery.Problem problem = recovery.recover();
+    if (problem != null) {
+      followers.trouble(Set.of(problem.partition().topic()), problem.exception());
     }
   }
 
@@ -211,10 +233,21 @@ final class AnswerReader implements AutoCloseable {
     log.debug("answers can't be read; this is tried again", e);
     if (e instanceof TopicAuthorizationException refusal) {
       followers.trouble(refusal.unauthorizedTopics(), e);
+      if (recovery.leaveOut(partitions(refusal.unauthorizedTopics()))) {
+        return;
+      }
+    } else if (!isRecovering && Recovery.isForBatch(e)) {
+      isRecovering = true;
     } else {
       followers.trouble(e);
     }
     followers.pause(PAUSE);
+  }
+
+  private Set<TopicPartition> partitions(Set<String> topics) {
+    return consumer.assignment().stream()
+        .filter(partition -> topics.contains(partition.topic()))
+        .collect(Collectors.toSet());
   }
 
   @Override

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Runs a command in a user's sandbox. */
 final class CommandCall {
-  private static final List<Topic> ANSWERS = List.of(Topic.EXITED, Topic.OUTPUT);
+  static final List<Topic> ANSWERS = List.of(Topic.EXITED, Topic.OUTPUT);
 
   /** Bounds of the time that an attempt has for its start if another one can follow. */
   private static final Duration SHORT = Duration.ofSeconds(15);
@@ -29,6 +29,12 @@ final class CommandCall {
 
   /** How far the clocks of two hosts may differ. */
   private static final Duration CLOCKS = Duration.ofSeconds(2);
+
+  /** Output is in a topic of its own, which may have no leader when the command's end is read. */
+  private static final Duration LATE_OUTPUT = Duration.ofSeconds(60);
+
+  /** Copies of output that were dropped do not come at all. */
+  private static final Duration LATE_COPY = Duration.ofSeconds(10);
 
   private final Connection connection;
   private final UserId user;
@@ -62,7 +68,8 @@ final class CommandCall {
       var following = connection.reader().follow(user, ANSWERS, start);
       resources.add(following::close);
       String id = UUID.randomUUID().toString();
-      Transcript transcript = new Transcript(command.maxOutput(), System::nanoTime);
+      Transcript transcript =
+          new Transcript(command.maxOutput(), lateOutput(connection.options()), System::nanoTime);
       resources.add(connection.answers().expect(user, id, transcript)::close);
       InputStream stdin = command.stdinStream();
       Instant now = Connection.now();
@@ -95,21 +102,42 @@ final class CommandCall {
   /** Runs the command to its end. It is tried again if nothing ran and there is time left. */
   CommandResult run(@Nullable Consumer<OutputChunk> onOutput) throws InterruptedException {
     Backoff backoff = new Backoff(ThreadLocalRandom.current());
-    while (true) {
+    CommandResult result = null;
+    while (result == null) {
       try (RunningCommand running = start(onOutput != null, attempt(command))) {
+        result = result(running, onOutput, backoff);
+      }
+    }
+    return result;
+  }
+
+  /** Returns the result of an attempt; null if it did not start, and another one may begin. */
+  private @Nullable CommandResult result(
+      RunningCommand running, @Nullable Consumer<OutputChunk> onOutput, Backoff backoff)
+      throws InterruptedException {
+    while (true) {
+      try {
         if (onOutput != null) {
           running.forEachOutput(onOutput);
         }
         return running.await();
       } catch (CommandNotStartedException e) {
         Duration pause = pause(e.exited(), expiresAt).plus(backoff.next());
-        if (!e.isRetryable() || !command.isRepeatable() || pause.toNanos() >= start.nanosLeft()) {
+        Duration left = Duration.ofNanos(start.nanosLeft());
+        if (!e.isRetryable() || !command.isRepeatable() || pause.compareTo(left) >= 0) {
           throw e;
         }
-        connection.metrics().repeated(Request.COMMAND);
-        connection.pause(pause);
+        if (!running.awaitStart(pause)) {
+          connection.metrics().repeated(Request.COMMAND);
+          return null;
+        }
       }
     }
+  }
+
+  /** Returns how long to wait for the next piece of output after a command's end. */
+  static Duration lateOutput(ClientOptions options) {
+    return options.replyTopic() == null ? LATE_OUTPUT : LATE_COPY;
   }
 
   /**
@@ -132,7 +160,7 @@ final class CommandCall {
    * Returns how long an exec with this answer might still be started. Each attempt has an id of its
    * own, because workers ignore an exec whose id they have answered. If a worker is killed in the
    * second after its answer, its successor reads the exec again and may start it. So the next
-   * attempt is made only when the previous one has expired.
+   * attempt is made only when the previous one has expired, and not if it is known to have started.
    */
   static Duration pause(Exited answer, Instant expiresAt) {
     if (answer.reason() == Exited.Reason.EXPIRED) {

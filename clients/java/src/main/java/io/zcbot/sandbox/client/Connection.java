@@ -4,9 +4,11 @@
  */
 package io.zcbot.sandbox.client;
 
+import io.zcbot.sandbox.events.Topic;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -66,6 +68,23 @@ final class Connection implements AutoCloseable {
 
   KeepAlives keepAlives() {
     return keepAlives;
+  }
+
+  /**
+   * Returns the exception for a request without an answer.
+   *
+   * @param message what was requested, and what to check
+   * @param answers the topics in which the answer may be
+   */
+  NoAnswerException unanswered(String message, List<Topic> answers) {
+    Throwable trouble = reader.trouble(answers);
+    String hint =
+        trouble == null
+            ? options.hintWithoutAnswer(answers.getFirst())
+            : "; the client can't read answers at present: "
+                + trouble.getMessage()
+                + "; check the topics and the client's permissions";
+    return new NoAnswerException(message + hint, trouble);
   }
 
   /** Returns the current time to the millisecond, as events have it. */

@@ -7,24 +7,35 @@ package io.zcbot.sandbox.client;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.OutputStreamName;
 import java.time.Duration;
+import java.util.Set;
 
 /** Converts the end of a command to a result or an exception. */
 final class Endings {
   private static final int SIGNAL = 128;
   private static final int KILLED = SIGNAL + 9;
 
+  /** Reasons that a command which was not started does not have. */
+  private static final Set<Exited.Reason> RAN =
+      Set.of(
+          Exited.Reason.EXITED, Exited.Reason.SIGNALLED, Exited.Reason.TIMEOUT, Exited.Reason.LOST);
+
   private Endings() {}
+
+  /** Whether the command was started, or may have been. */
+  static boolean mayHaveRun(Exited exited) {
+    return exited.startedAt() != null || RAN.contains(exited.reason());
+  }
 
   /** Returns the result, or throws the exception that says why there is none. */
   static CommandResult result(Exited exited, Transcript transcript) {
     CommandResult result = resultOf(exited, transcript);
+    if (!mayHaveRun(exited)) {
+      throw new CommandNotStartedException(exited);
+    }
     if (exited.reason() == Exited.Reason.TIMEOUT) {
       throw new CommandTimeoutException(result);
     }
     if (exited.reason() != Exited.Reason.EXITED && exited.reason() != Exited.Reason.SIGNALLED) {
-      if (exited.startedAt() == null && exited.reason() != Exited.Reason.LOST) {
-        throw new CommandNotStartedException(exited);
-      }
       throw new CommandLostException(exited, result);
     }
     if (transcript.missing() > 0) {

@@ -99,15 +99,14 @@ final class EnsureCall {
   }
 
   private NoAnswerException unanswered() {
-    return new NoAnswerException(
+    return connection.unanswered(
         "no answer to ensure "
             + id
             + " of "
             + user
             + " within "
             + options.deadline()
-            + "; check that a worker runs ('sandbox ps --all-hosts', 'sandbox doctor')"
-            + connection.options().hintWithoutAnswer(Topic.READY),
-        null);
+            + "; check that a worker runs ('sandbox ps --all-hosts', 'sandbox doctor')",
+        ANSWERS);
   }
 }

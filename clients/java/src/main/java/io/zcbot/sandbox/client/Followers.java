@@ -23,6 +23,9 @@ import org.jspecify.annotations.Nullable;
  * the thread has done what they need, and the thread waits until there is something to do.
  */
 final class Followers {
+  /** Longer than the thread takes to try everything again. */
+  private static final Duration PRESENT = Duration.ofSeconds(15);
+
   private final Runnable wakeup;
   private final PartitionMap map;
   private final ReentrantLock lock = new ReentrantLock();
@@ -35,7 +38,9 @@ final class Followers {
   private boolean isClosed;
 
   /** By topic, why it cannot be read completely. */
-  private final Map<String, Throwable> troubles = new HashMap<>();
+  private final Map<String, Trouble> troubles = new HashMap<>();
+
+  private record Trouble(Throwable cause, Deadline present) {}
 
   /**
    * @param wakeup ends the thread's poll
@@ -96,7 +101,7 @@ final class Followers {
         isNew = false;
         tellOfNews(topics);
       }
-      Throwable cause = trouble(topics);
+      Throwable cause = troubleOf(topics);
       if (cause != null && !(cause instanceof RetriableException)) {
         throw new SandboxException(
             "can't read answers: "
@@ -123,16 +128,26 @@ final class Followers {
     }
   }
 
-  /** Returns a problem of the topics, preferably one that another attempt does not solve. */
-  private @Nullable Throwable trouble(Collection<Topic> topics) {
-    Throwable worst = null;
-    for (Topic topic : topics) {
-      Throwable trouble = troubles.get(map.nameOf(topic));
-      if (trouble != null && (worst == null || !(trouble instanceof RetriableException))) {
-        worst = trouble;
+  /**
+   * Returns a present problem of the topics, preferably one that another attempt does not solve;
+   * null if there is none.
+   */
+  @Nullable Throwable troubleOf(Collection<Topic> topics) {
+    lock.lock();
+    try {
+      Throwable worst = null;
+      for (Topic topic : topics) {
+        Trouble trouble = troubles.get(map.nameOf(topic));
+        if (trouble != null
+            && !trouble.present().isOver()
+            && (worst == null || !(trouble.cause() instanceof RetriableException))) {
+          worst = trouble.cause();
+        }
       }
+      return worst;
+    } finally {
+      lock.unlock();
     }
-    return worst;
   }
 
   void remove(UserId user, Collection<Topic> topics) {
@@ -201,12 +216,13 @@ final class Followers {
   }
 
   void trouble(Collection<String> topics, Throwable e) {
-    change(() -> topics.forEach(topic -> troubles.put(topic, e)));
+    Trouble trouble = new Trouble(e, Deadline.in(PRESENT));
+    change(() -> topics.forEach(topic -> troubles.put(topic, trouble)));
   }
 
   /** Notes a problem of all topics. */
   void trouble(Throwable e) {
-    change(() -> interests.topics().forEach(topic -> troubles.put(topic, e)));
+    trouble(locked(interests::topics), e);
   }
 
   /**

@@ -7,17 +7,20 @@ package io.zcbot.sandbox.client;
 import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Reports that sandboxes are in use. A sandbox is not reported again within a tenth of its idle TTL
- * after it was reported or otherwise used.
+ * after it was reported or otherwise used, nor while the last report is being published.
  */
 final class KeepAlives {
   private static final Logger log = LoggerFactory.getLogger(KeepAlives.class);
@@ -35,6 +38,7 @@ final class KeepAlives {
   private final LongSupplier clock;
   private final ReentrantLock lock = new ReentrantLock();
   private final Map<UserId, Use> uses = new LinkedHashMap<>(16, 0.75f, true);
+  private final Set<UserId> publishing = new HashSet<>();
 
   private record Use(long at, Duration interval) {}
 
@@ -72,7 +76,9 @@ final class KeepAlives {
     lock.lock();
     try {
       Use last = uses.get(user);
-      boolean isDue = last == null || clock.getAsLong() - last.at >= last.interval.toNanos();
+      boolean isDue =
+          (last == null || clock.getAsLong() - last.at >= last.interval.toNanos())
+              && publishing.add(user);
       if (isDue) {
         put(user, last == null ? USUAL : last.interval);
       }
@@ -82,11 +88,16 @@ final class KeepAlives {
     }
   }
 
-  private void failed(UserId user, Exception e) {
-    log.warn("the use of {}'s sandbox could not be reported: {}", user, e.getMessage());
+  private void ended(UserId user, @Nullable Exception failure) {
+    if (failure != null) {
+      log.warn("the use of {}'s sandbox could not be reported: {}", user, failure.getMessage());
+    }
     lock.lock();
     try {
-      uses.remove(user);
+      publishing.remove(user);
+      if (failure != null) {
+        uses.remove(user);
+      }
     } finally {
       lock.unlock();
     }
@@ -96,13 +107,14 @@ final class KeepAlives {
     boolean isDue = begin(user);
     metrics.activity(isDue);
     if (isDue) {
-      publisher.publishLater(
-          new Activity(UUID.randomUUID().toString(), user, Connection.now(), source),
-          (metadata, e) -> {
-            if (e != null) {
-              failed(user, e);
-            }
-          });
+      Activity activity =
+          new Activity(UUID.randomUUID().toString(), user, Connection.now(), source);
+      try {
+        publisher.publishLater(activity, (metadata, e) -> ended(user, e));
+      } catch (SandboxException e) {
+        ended(user, e);
+        throw e;
+      }
     }
   }
 }

@@ -10,7 +10,10 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Metrics;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.Locale;
+import java.util.Map;
+import java.util.WeakHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -21,14 +24,24 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 @SuppressWarnings("exports") // callers have Micrometer
 public final class MicrometerMetrics implements ClientMetrics {
+  /** A registry keeps the first gauge of a name, so all clients of a registry share one number. */
+  private static final Map<MeterRegistry, AtomicInteger> IN_FLIGHT =
+      Collections.synchronizedMap(new WeakHashMap<>());
+
   private final MeterRegistry registry;
-  private final AtomicInteger inFlight = new AtomicInteger();
+  private final AtomicInteger inFlight;
 
   private MicrometerMetrics(MeterRegistry registry) {
     this.registry = registry;
+    this.inFlight = IN_FLIGHT.computeIfAbsent(registry, MicrometerMetrics::registered);
+  }
+
+  private static AtomicInteger registered(MeterRegistry registry) {
+    AtomicInteger inFlight = new AtomicInteger();
     Gauge.builder("zcbot.client.in.flight", inFlight, AtomicInteger::get)
         .description("Requests that wait for their answer")
         .register(registry);
+    return inFlight;
   }
 
   /** Returns metrics that are recorded in a registry. */

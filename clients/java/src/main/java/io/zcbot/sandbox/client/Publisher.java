@@ -118,31 +118,34 @@ final class Publisher implements AutoCloseable {
     return false;
   }
 
-  /** Publishes an event without waiting for the log. */
-  void publishLater(SandboxEvent event, Callback callback) {
-    try {
-      Future<RecordMetadata> unused = send(checked(event), callback);
-    } catch (InterruptException e) { // its constructor has set the thread's flag again
-      throw new NoAnswerException("interrupted before it was published", e);
-    }
-  }
-
   /**
-   * Tries to publish an event in another thread, because the producer blocks its callers as long as
-   * it does not know the topic. A failure is ignored.
+   * Publishes an event in another thread, because the producer blocks its callers as long as it
+   * does not know the topic. A failure to write it is passed to the callback.
+   *
+   * @throws InvalidRequestException if no worker would accept the event
    */
-  void tryInBackground(SandboxEvent event) {
+  void publishLater(SandboxEvent event, Callback callback) {
+    ProducerRecord<byte[], byte[]> record = checked(event);
     try {
       background.execute(
           () -> {
             try {
-              publishLater(event, (metadata, e) -> {});
+              Future<RecordMetadata> unused = send(record, callback);
             } catch (SandboxException e) {
-              // This was only a try, and nobody waits for its outcome.
+              callback.onCompletion(null, e);
             }
           });
     } catch (RejectedExecutionException e) {
-      // The client was closed.
+      throw new ClientClosedException();
+    }
+  }
+
+  /** Tries to publish an event in another thread. A failure is ignored. */
+  void tryInBackground(SandboxEvent event) {
+    try {
+      publishLater(event, (metadata, e) -> {});
+    } catch (SandboxException e) {
+      // This was only a try, and nobody waits for its outcome.
     }
   }
 

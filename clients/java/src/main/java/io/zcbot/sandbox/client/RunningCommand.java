@@ -8,7 +8,6 @@ import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.OutputStreamName;
-import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -111,33 +110,39 @@ public final class RunningCommand implements AutoCloseable {
   public CommandResult await() throws InterruptedException {
     Exited exited = transcript.awaitEnd(deadline);
     if (exited == null) {
-      throw new NoAnswerException(
-          "no answer to exec "
-              + id
-              + " of "
-              + user
-              + "; the command may have run. Check that a worker runs and runs commands ('sandbox"
-              + " ps --all-hosts', 'sandbox doctor')"
-              + connection.options().hintWithoutAnswer(Topic.EXITED),
-          null);
+      throw unanswered();
     }
     return Endings.result(exited, transcript);
+  }
+
+  private NoAnswerException unanswered() {
+    return connection.unanswered(
+        "no answer to exec "
+            + id
+            + " of "
+            + user
+            + "; the command may have run. Check that a worker runs and runs commands ('sandbox"
+            + " ps --all-hosts', 'sandbox doctor')",
+        CommandCall.ANSWERS);
+  }
+
+  /** Waits as {@link Transcript#awaitStart} does. */
+  boolean awaitStart(Duration atMost) throws InterruptedException {
+    return transcript.awaitStart(Deadline.in(atMost));
   }
 
   /**
    * Passes each piece of output to a consumer as it arrives, in the caller's thread, and returns
    * after the last one. Each call begins with the first piece.
    *
-   * @throws NoAnswerException if the end of the output is unknown when the command's times are over
+   * @throws NoAnswerException if the command's end is unknown when its times are over
    * @throws SandboxException if the stream of {@link Command#stdin(InputStream)} could not be sent,
    *     for which the command was killed
    */
   public void forEachOutput(Consumer<OutputChunk> consumer) throws InterruptedException {
     Map<OutputStreamName, OutputDecoder> decoders = new EnumMap<>(OutputStreamName.class);
     int index = 0;
-    for (Transcript.Piece piece = transcript.piece(index, deadline);
-        piece != null;
-        piece = transcript.piece(index, deadline)) {
+    for (Transcript.Piece piece = piece(index); piece != null; piece = piece(index)) {
       OutputDecoder decoder = decoders.computeIfAbsent(piece.stream(), OutputDecoder::new);
       consumer.accept(decoder.chunk(piece.data()));
       index++;
@@ -147,6 +152,14 @@ public final class RunningCommand implements AutoCloseable {
       if (last != null) {
         consumer.accept(last);
       }
+    }
+  }
+
+  private Transcript.@Nullable Piece piece(int index) throws InterruptedException {
+    try {
+      return transcript.piece(index, deadline);
+    } catch (NoAnswerException e) {
+      throw unanswered();
     }
   }
 

@@ -161,8 +161,9 @@ public final class Sandbox implements AutoCloseable {
   /**
    * Reports that the sandbox is in use, for times when no command runs. It may be called every
    * second: a report is left out if the sandbox was reported or ensured by this client within the
-   * last tenth of its idle TTL (at least 1 s, at most 30 s; 3 s if the idle TTL is unknown). Does
-   * not wait for the log; a report that fails later is logged.
+   * last tenth of its idle TTL (at least 1 s, at most 30 s; 3 s if the idle TTL is unknown), or if
+   * the last report is still being published. Does not wait for the log; a report that fails is
+   * logged.
    */
   public void keepAlive() {
     connection.keepAlives().report(user, connection.options().requestedBy());

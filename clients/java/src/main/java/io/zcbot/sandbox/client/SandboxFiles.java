@@ -26,7 +26,6 @@ public final class SandboxFiles {
 
   private static final int MAX_MESSAGE = 4096;
   private static final int MAX_IN_MEMORY = 64 << 20;
-  private static final Duration TIMEOUT = Duration.ofMinutes(2);
 
   /** Time for the start, and for the run, of the command that removes a temporary file. */
   private static final Duration REMOVAL = Duration.ofSeconds(5);
@@ -211,13 +210,21 @@ public final class SandboxFiles {
    */
   private CommandResult run(String path, Command command) throws InterruptedException {
     CommandResult result = null;
+    CommandLostException lost = null;
     for (int attempt = 1; result == null; attempt++) {
       try {
-        result = sandbox.run(command.timeout(TIMEOUT));
+        result = sandbox.run(command);
       } catch (CommandLostException e) {
         if (attempt == ATTEMPTS || !command.isRepeatable()) {
           throw e;
         }
+        lost = e;
+      } catch (CommandNotStartedException e) {
+        if (lost == null) {
+          throw e;
+        }
+        lost.addSuppressed(e);
+        throw lost; // an earlier attempt may have run
       }
     }
     if (!result.isOk()) {

@@ -23,27 +23,24 @@ import org.jspecify.annotations.Nullable;
 /**
  * What is known of one command: its output in order, each piece once, and its end. The log may
  * contain pieces repeatedly, out of order, or not at all, and the end before the last piece. A
- * transcript keeps as many bytes as the command may write, and drops the rest. Safe for concurrent
- * use.
+ * transcript keeps as many bytes as the command may write, and drops the rest. A command that was
+ * answered without a start can be started nevertheless, by the next worker that has its partition;
+ * that answer then counts no more. Safe for concurrent use.
  */
 final class Transcript {
-  /**
-   * How long to wait for the next piece of output after the end. All pieces are in the log before
-   * the end, so each is read soon after the one before it, but all of them can take longer.
-   */
-  static final Duration LATE_OUTPUT = Duration.ofSeconds(10);
-
   private static final int MAX_EARLY = 1024;
 
   /** A piece of output as the command wrote it. */
   record Piece(OutputStreamName stream, Data data) {}
 
   private final int bound;
+  private final Duration patience;
   private final LongSupplier clock;
 
   /** Whether the end, or that there will be none, is known. Keeps nothing of the output. */
   private final AtomicBoolean over = new AtomicBoolean();
 
+  private volatile boolean isClosed;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
 
@@ -63,9 +60,13 @@ final class Transcript {
    * Creates the transcript of a command that is about to be published.
    *
    * @param bound how many bytes it may write
+   * @param patience how long to wait for the next piece of output after the end. All pieces are in
+   *     the log before the end, so each is read soon after the one before it, but all can take
+   *     longer
    */
-  Transcript(int bound, LongSupplier clock) {
+  Transcript(int bound, Duration patience, LongSupplier clock) {
     this.bound = bound;
+    this.patience = patience;
     this.clock = clock;
   }
 
@@ -82,6 +83,10 @@ final class Transcript {
         return false;
       }
       bytes += length;
+      if (isAnsweredWithoutStart()) { // but it was started
+        exited = null;
+        over.set(false);
+      }
       early.put(output.seq(), output);
       progressed = clock.getAsLong();
       while (!early.isEmpty() && early.firstKey() == next) {
@@ -97,14 +102,20 @@ final class Transcript {
   }
 
   private boolean isKnownToBeWhole() {
-    return exited != null && next >= exited.outputCount();
+    return exited != null && !isAnsweredWithoutStart() && next >= exited.outputCount();
   }
 
-  /** Takes the command's end. Returns whether it is the first one. */
+  private boolean isAnsweredWithoutStart() {
+    return exited != null && !Endings.mayHaveRun(exited);
+  }
+
+  /** Takes the command's end. Returns whether it is the one that counts. */
   boolean end(Exited end) {
     lock.lock();
     try {
-      if (exited != null) {
+      boolean isStarted = Endings.mayHaveRun(end);
+      boolean isFirst = exited == null && (isStarted || bytes == 0);
+      if (!isFirst && !(isStarted && isAnsweredWithoutStart())) {
         return false;
       }
       add(OutputStreamName.STDOUT, end.stdout());
@@ -128,6 +139,7 @@ final class Transcript {
 
   /** Ends all waits, because the client is closed. */
   void close() {
+    isClosed = true;
     fail(new ClientClosedException());
   }
 
@@ -138,8 +150,8 @@ final class Transcript {
       if (failure == null && exited == null) {
         failure = e;
         over.set(true);
-        changed.signalAll();
       }
+      changed.signalAll();
     } finally {
       lock.unlock();
     }
@@ -178,7 +190,7 @@ final class Transcript {
     if (next >= exited.outputCount() || exited.reason() == Exited.Reason.LOST) {
       return 0;
     }
-    return Math.max(0, LATE_OUTPUT.toNanos() - (clock.getAsLong() - progressed));
+    return Math.max(0, patience.toNanos() - (clock.getAsLong() - progressed));
   }
 
   /**
@@ -205,11 +217,35 @@ final class Transcript {
   }
 
   /**
+   * Waits until a command that was answered without a start is started nevertheless.
+   *
+   * @return false if it is not known to be started by the deadline
+   * @throws ClientClosedException if the client is closed before
+   */
+  boolean awaitStart(Deadline deadline) throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (isAnsweredWithoutStart()) {
+        if (isClosed) {
+          throw new ClientClosedException();
+        }
+        if (deadline.isOver()) {
+          return false;
+        }
+        changed.awaitNanos(deadline.nanosLeft());
+      }
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
    * Waits for a piece of output.
    *
    * @param index number of the piece, from 0
-   * @return null if there is no such piece and none will come
-   * @throws NoAnswerException if that is unknown at the deadline
+   * @return null if the command has ended and the piece does not come
+   * @throws NoAnswerException if the command's end is not known at the deadline
    */
   @Nullable Piece piece(int index, Deadline deadline) throws InterruptedException {
     lock.lockInterruptibly();
@@ -218,14 +254,14 @@ final class Transcript {
         if (failure != null) {
           throw failure;
         }
-        long late = lateness();
-        if (late == 0) {
-          return null;
+        long wait = Math.min(lateness(), deadline.nanosLeft());
+        if (wait == 0) {
+          if (exited != null) {
+            return null;
+          }
+          throw new NoAnswerException("the command's end did not come by its deadline", null);
         }
-        if (deadline.isOver()) {
-          throw new NoAnswerException("the command's output did not come by its deadline", null);
-        }
-        changed.awaitNanos(Math.min(late, deadline.nanosLeft()));
+        changed.awaitNanos(wait);
       }
       return pieces.get(index);
     } finally {
@@ -250,11 +286,9 @@ final class Transcript {
     lock.lock();
     try {
       ByteArrayOutputStream all = new ByteArrayOutputStream();
-      for (Piece piece : pieces) {
-        if (piece.stream() == stream) {
-          all.writeBytes(piece.data().toByteArray());
-        }
-      }
+      pieces.stream()
+          .filter(piece -> piece.stream() == stream)
+          .forEach(piece -> all.writeBytes(piece.data().toByteArray()));
       return Data.of(all.toByteArray());
     } finally {
       lock.unlock();

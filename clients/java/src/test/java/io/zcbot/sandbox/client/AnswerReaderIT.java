@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -23,6 +24,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
 import java.util.function.IntSupplier;
@@ -161,6 +163,67 @@ class AnswerReaderIT {
         reader.follow(user, topics, Deadline.in(Duration.ofSeconds(60))).close();
         following.close();
         unlucky.close();
+      }
+    }
+  }
+
+  /** Begins at the beginning of partitions where it is first to begin at their end. */
+  @SuppressWarnings("unchecked")
+  private static Consumer<byte[], byte[]> fromTheBeginning(Consumer<byte[], byte[]> consumer) {
+    AtomicBoolean isBegun = new AtomicBoolean();
+    return (Consumer<byte[], byte[]>)
+        Proxy.newProxyInstance(
+            Consumer.class.getClassLoader(),
+            new Class<?>[] {Consumer.class},
+            (proxy, method, arguments) -> {
+              if (method.getName().equals("seekToEnd") && !isBegun.getAndSet(true)) {
+                consumer.seekToBeginning((Collection<TopicPartition>) arguments[0]);
+                return null;
+              }
+              try {
+                return method.invoke(consumer, arguments);
+              } catch (InvocationTargetException e) {
+                throw e.getCause();
+              }
+            });
+  }
+
+  /** A broker does not check the batches that it sends. */
+  @Test
+  void aDamagedBatchStopsNoOtherPartitionAndIsLeftOutInTheEnd() throws Exception {
+    BlockingQueue<ConsumerRecord<byte[], byte[]>> read = new LinkedBlockingQueue<>();
+    String user = TestBed.newUser();
+    try (TestBed bed = TestBed.withoutSandboxes()) {
+      for (Topic topic : TOPICS) {
+        bed.createTopic(topic.named("sandbox."), 1);
+      }
+      bed.forge(Topic.EXITED, user, new byte[] {1});
+      bed.damage("sandbox.exited");
+      KafkaSettings kafka = new KafkaSettings(Map.of("bootstrap.servers", bed.bootstrapServers()));
+      try (AnswerReader reader =
+          new AnswerReader(
+              fromTheBeginning(kafka.consumer()), ClientOptions.defaults(), new Receiver(read))) {
+        reader.start();
+        Deadline soon = Deadline.in(Duration.ofSeconds(60));
+        try (var following = reader.follow(UserId.parse(user), TOPICS, soon)) {
+          assertThat(following).isNotNull();
+          await()
+              .atMost(Duration.ofSeconds(60))
+              .until(() -> reader.trouble(List.of(Topic.EXITED)) != null);
+          bed.forge(Topic.OUTPUT, user, new byte[] {2});
+          assertThat(read.poll(60, TimeUnit.SECONDS))
+              .isNotNull()
+              .returns("sandbox.output", ConsumerRecord::topic);
+          await()
+              .atMost(Duration.ofSeconds(60))
+              .untilAsserted(
+                  () -> {
+                    bed.forge(Topic.EXITED, user, new byte[] {3});
+                    assertThat(read.poll(1, TimeUnit.SECONDS))
+                        .isNotNull()
+                        .returns("sandbox.exited", ConsumerRecord::topic);
+                  });
+        }
       }
     }
   }

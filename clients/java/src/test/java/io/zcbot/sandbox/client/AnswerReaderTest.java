@@ -6,6 +6,7 @@ package io.zcbot.sandbox.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -31,10 +32,13 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -73,7 +77,44 @@ class AnswerReaderTest {
   }
 
   /** When asked for an offset of a partition without a leader, it tries until the time-out. */
-  private final class Leaderless extends WaitingConsumer {
+  private final class Leaderless extends RefusedConsumer {
+    /** A partition of which the fetched batch fails at every poll, until it is dropped. */
+    private volatile TopicPartition broken;
+
+    /** A partition that has a damaged batch at offset 100. */
+    private volatile TopicPartition damaged;
+
+    boolean isDamaged() {
+      return damaged != null;
+    }
+
+    @Override
+    public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+      if (isPolled(damaged)) {
+        if (position(damaged) == 100) {
+          broken = damaged;
+        } else {
+          damaged = null;
+        }
+      }
+      if (isPolled(broken)) {
+        throw new KafkaException("test");
+      }
+      return super.poll(timeout);
+    }
+
+    private boolean isPolled(TopicPartition partition) {
+      return assignment().contains(partition) && !paused().contains(partition);
+    }
+
+    @Override
+    public void assign(Collection<TopicPartition> partitions) {
+      if (broken != null && !partitions.contains(broken)) {
+        broken = null;
+      }
+      super.assign(partitions);
+    }
+
     @Override
     public Map<TopicPartition, Long> endOffsets(
         Collection<TopicPartition> partitions, Duration timeout) {
@@ -177,6 +218,75 @@ class AnswerReaderTest {
       assertThat(read.poll(60, TimeUnit.SECONDS)).isNotNull();
     }
     reader.follow(userApartFrom(user), TOPICS, soon()).close();
+  }
+
+  private TopicPartition partition(Topic topic) {
+    return partitionsOf(user).stream()
+        .filter(each -> each.topic().equals(topic.named("sandbox.")))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private void assertRead(TopicPartition partition, long offset) throws InterruptedException {
+    consumer.schedulePollTask(() -> consumer.addRecord(record(partition, offset)));
+    ConsumerRecord<byte[], byte[]> next = read.poll(60, TimeUnit.SECONDS);
+    assertThat(next).isNotNull();
+    assertThat(next.topic()).isEqualTo(partition.topic());
+    assertThat(next.offset()).isEqualTo(offset);
+  }
+
+  /** As after an OutOfMemoryError while it was decompressed. */
+  @Test
+  void aBatchThatFailedIsFetchedAgain() throws Exception {
+    try (AnswerReader.Following following = reader.follow(user, TOPICS, soon())) {
+      assertThat(following).isNotNull();
+      consumer.broken = partition(Topic.EXITED);
+      await().atMost(Duration.ofSeconds(60)).until(() -> consumer.broken == null);
+      assertThat(reader.trouble(List.of(Topic.OUTPUT))).isNull();
+      await().atMost(Duration.ofSeconds(60)).until(() -> consumer.paused().isEmpty());
+      assertRead(partition(Topic.EXITED), 100);
+      assertRead(partition(Topic.OUTPUT), 100);
+    }
+  }
+
+  @Test
+  void aBatchThatCannotBeReadDelaysNoOtherPartitionAndIsLeftOutInTheEnd() throws Exception {
+    TopicPartition damaged = partition(Topic.EXITED);
+    try (AnswerReader.Following following = reader.follow(user, TOPICS, soon())) {
+      assertThat(following).isNotNull();
+      consumer.updateEndOffsets(Map.of(damaged, 200L));
+      consumer.damaged = damaged;
+      await()
+          .atMost(Duration.ofSeconds(60))
+          .until(() -> reader.trouble(List.of(Topic.EXITED)) != null);
+      assertThat(reader.trouble(List.of(Topic.EXITED)))
+          .isInstanceOf(RetriableException.class)
+          .hasMessageContaining(damaged.toString());
+      assertThat(reader.trouble(List.of(Topic.OUTPUT))).isNull();
+      int others = 0;
+      while (consumer.isDamaged()) {
+        assertRead(partition(Topic.OUTPUT), 100 + others++);
+      }
+      assertThat(others).isGreaterThan(100); // in 5 s
+      await().atMost(Duration.ofSeconds(60)).until(() -> consumer.paused().isEmpty());
+      assertRead(damaged, 200);
+    }
+  }
+
+  @Test
+  void aTopicThatMayNotBeReadDelaysNoOtherAndIsReadWhenItMay() throws Exception {
+    try (AnswerReader.Following following = reader.follow(user, TOPICS, soon())) {
+      assertThat(following).isNotNull();
+      consumer.refused = "sandbox.exited";
+      await().atMost(Duration.ofSeconds(60)).until(() -> reader.trouble(TOPICS) != null);
+      assertThat(reader.trouble(TOPICS)).isInstanceOf(TopicAuthorizationException.class);
+      assertThat(reader.trouble(List.of(Topic.OUTPUT))).isNull();
+      for (int i = 0; i < 100; i++) {
+        assertRead(partition(Topic.OUTPUT), 100 + i);
+      }
+      consumer.refused = "";
+      assertRead(partition(Topic.EXITED), 100);
+    }
   }
 
   @Test

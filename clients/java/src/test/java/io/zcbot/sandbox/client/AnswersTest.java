@@ -96,7 +96,7 @@ class AnswersTest {
 
   @Test
   void anEndOfAnotherCommandIsNotTaken() {
-    Transcript transcript = new Transcript(100, () -> 0);
+    Transcript transcript = new Transcript(100, Duration.ofSeconds(10), () -> 0);
     answers.expect(user, "x1", transcript);
     assertThat(read(Samples.exited(user, "x2", 0))).isEqualTo(RecordUse.FOREIGN);
     assertThat(read(Samples.output(user, "x2", 0, "a"))).isEqualTo(RecordUse.FOREIGN);

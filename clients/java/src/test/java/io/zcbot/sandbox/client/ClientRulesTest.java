@@ -28,6 +28,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -71,6 +72,13 @@ class ClientRulesTest {
   }
 
   @Test
+  void missingOutputIsAwaitedForLongerWhereItIsOnlyLate() {
+    ClientOptions options = ClientOptions.defaults();
+    assertThat(CommandCall.lateOutput(options)).hasSeconds(60);
+    assertThat(CommandCall.lateOutput(options.withReplyTopic("sandbox.reply.mine"))).hasSeconds(10);
+  }
+
+  @Test
   void onlyWhatDidNotStartIsSaidNotToHaveStarted() {
     assertEnding(Exited.Reason.FAILED, null, CommandNotStartedException.class);
     assertEnding(Exited.Reason.SANDBOX_GONE, null, CommandNotStartedException.class);
@@ -81,7 +89,9 @@ class ClientRulesTest {
 
   private void assertEnding(Exited.Reason reason, Instant startedAt, Class<?> type) {
     Exited exited = Samples.exited(user, "x", reason, startedAt, 0, false);
-    assertThatThrownBy(() -> Endings.result(exited, new Transcript(1, () -> 0))).isInstanceOf(type);
+    assertThatThrownBy(
+            () -> Endings.result(exited, new Transcript(1, Duration.ofSeconds(10), () -> 0)))
+        .isInstanceOf(type);
   }
 
   // Publishing.
@@ -90,8 +100,10 @@ class ClientRulesTest {
   void aRequestCarriesTheReplyTopicAndAnInputDoesNot() {
     Publisher publisher = publisher(ClientOptions.defaults().withReplyTopic("sandbox.reply.mine"));
     publisher.publishLater(exec(Command.of("true")), (metadata, e) -> {});
+    awaitPublished(1);
     publisher.publishLater(
         CommandInput.event(user, "id", new Input.Content.End()), (metadata, e) -> {});
+    awaitPublished(2);
     var records = producer.history();
     assertThat(records.get(0).topic()).isEqualTo("sandbox.exec");
     assertThat(records.get(0).partition()).isNull();
@@ -99,6 +111,10 @@ class ClientRulesTest {
         .asString(StandardCharsets.UTF_8)
         .isEqualTo("sandbox.reply.mine");
     assertThat(records.get(1).headers()).isEmpty();
+  }
+
+  private void awaitPublished(int count) {
+    await().atMost(Duration.ofSeconds(60)).until(() -> producer.history().size() == count);
   }
 
   @Test
@@ -122,8 +138,9 @@ class ClientRulesTest {
     assertThat(made).isEmpty();
     publisher.publishLater(exec(Command.of("true")), (metadata, e) -> {});
     publisher.publishLater(exec(Command.of("true")), (metadata, e) -> {});
+    publisher.close(); // waits for them
     assertThat(made).hasSize(1);
-    publisher.close();
+    assertThat(producer.history()).hasSize(2);
     assertThat(producer.closed()).isTrue();
   }
 
@@ -234,33 +251,90 @@ class ClientRulesTest {
 
   // Keep-alives.
 
+  private final AtomicLong time = new AtomicLong();
+
+  /** Whether each report was published. */
+  private final List<Boolean> reports = new ArrayList<>();
+
+  private KeepAlives keepAlives(Publisher publisher) {
+    ClientMetrics metrics =
+        new ClientMetrics() {
+          @Override
+          public void activity(boolean isPublished) {
+            reports.add(isPublished);
+          }
+        };
+    return new KeepAlives(publisher, metrics, time::get);
+  }
+
   @Test
   void reportsOfUseAreCoalesced() {
-    AtomicLong time = new AtomicLong();
-    KeepAlives keepAlives =
-        new KeepAlives(publisher(ClientOptions.defaults()), ClientMetrics.NONE, time::get);
+    KeepAlives keepAlives = keepAlives(publisher(ClientOptions.defaults()));
+    keepAlives.report(user, "test");
+    awaitPublished(1);
+    producer.completeNext();
     for (int i = 0; i < 100; i++) {
       keepAlives.report(user, "test");
     }
-    assertThat(producer.history()).hasSize(1);
     keepAlives.used(user, Duration.ofSeconds(300));
     time.addAndGet(Duration.ofSeconds(29).toNanos());
     keepAlives.report(user, "test");
-    assertThat(producer.history()).hasSize(1);
+    assertThat(reports.removeFirst()).isTrue();
+    assertThat(reports).hasSize(101).containsOnly(false);
     time.addAndGet(Duration.ofSeconds(1).toNanos());
     keepAlives.report(user, "test");
     keepAlives.report(Samples.user(), "test");
-    assertThat(producer.history()).hasSize(3);
+    awaitPublished(3);
   }
 
   @Test
   void aReportThatFailedIsGivenAgain() {
-    KeepAlives keepAlives =
-        new KeepAlives(publisher(ClientOptions.defaults()), ClientMetrics.NONE, () -> 0);
+    KeepAlives keepAlives = keepAlives(publisher(ClientOptions.defaults()));
     keepAlives.report(user, "test");
+    awaitPublished(1);
     producer.errorNext(new RuntimeException("away"));
     keepAlives.report(user, "test");
-    assertThat(producer.history()).hasSize(2);
+    awaitPublished(2);
+  }
+
+  @Test
+  void reportsDoNotWaitForTheBrokersAndDoNotPileUp() {
+    CountDownLatch away = new CountDownLatch(1);
+    KeepAlives keepAlives =
+        keepAlives(
+            new Publisher(
+                () -> {
+                  awaitBriefly(away);
+                  return producer;
+                },
+                ClientOptions.defaults()));
+    for (int i = 0; i < 3; i++) {
+      keepAlives.report(user, "test");
+      time.addAndGet(Duration.ofMinutes(1).toNanos());
+    }
+    assertThat(reports).containsExactly(true, false, false);
+    away.countDown();
+    awaitPublished(1);
+    producer.completeNext();
+    keepAlives.report(user, "test");
+    awaitPublished(2);
+  }
+
+  private static void awaitBriefly(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(30, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void aReportThatNoWorkerWouldAcceptIsRefusedEachTime() {
+    KeepAlives keepAlives = keepAlives(publisher(ClientOptions.defaults()));
+    for (int i = 0; i < 2; i++) {
+      assertThatThrownBy(() -> keepAlives.report(user, "\u0000"))
+          .isInstanceOf(InvalidRequestException.class);
+    }
   }
 
   // Bounds.
@@ -462,5 +536,15 @@ class ClientRulesTest {
         .isEqualTo(1);
     assertThat(registry.get("zcbot.client.in.flight").gauge().value()).isEqualTo(3);
     assertThat(MicrometerMetrics.ifThere()).isInstanceOf(MicrometerMetrics.class);
+  }
+
+  @Test
+  void theRequestsInFlightAreThoseOfAllClientsOfARegistry() {
+    SimpleMeterRegistry registry = new SimpleMeterRegistry();
+    MicrometerMetrics.on(registry).inFlight(3);
+    ClientMetrics next = MicrometerMetrics.on(registry);
+    System.gc();
+    next.inFlight(1);
+    assertThat(registry.get("zcbot.client.in.flight").gauge().value()).isEqualTo(4);
   }
 }

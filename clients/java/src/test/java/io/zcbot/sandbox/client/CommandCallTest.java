@@ -30,6 +30,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -41,6 +42,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Callback;
@@ -50,11 +52,14 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CommandCallTest {
@@ -84,7 +89,7 @@ class CommandCallTest {
           }
         }
       };
-  private final WaitingConsumer consumer = new WaitingConsumer();
+  private final RefusedConsumer consumer = new RefusedConsumer();
   private final UserId user = Samples.user();
   private volatile boolean isAcknowledging = true;
 
@@ -357,6 +362,33 @@ class CommandCallTest {
   }
 
   @Test
+  void aMissingAnswerIsExplainedByWhatCannotBeRead() throws Exception {
+    connection.reader().follow(user, CommandCall.ANSWERS, Deadline.in(Duration.ofSeconds(60)));
+    consumer.refused = "sandbox.exited";
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .until(() -> connection.reader().trouble(CommandCall.ANSWERS) != null);
+    RunningCommand running =
+        new RunningCommand(
+            connection,
+            user,
+            "x",
+            Command.of("true"),
+            Deadline.in(Duration.ZERO),
+            new Transcript(100, Duration.ofSeconds(10), System::nanoTime),
+            null,
+            new Resources());
+    for (ThrowingCallable wait :
+        List.<ThrowingCallable>of(running::await, () -> running.forEachOutput(_ -> {}))) {
+      assertThatThrownBy(wait)
+          .isInstanceOf(NoAnswerException.class)
+          .hasMessageContaining("no answer to exec x")
+          .hasMessageContaining("[sandbox.exited]")
+          .hasCauseInstanceOf(TopicAuthorizationException.class);
+    }
+  }
+
+  @Test
   void theResultOfACommandThatEndedIsThereAfterItIsClosed() throws Exception {
     RunningCommand running = sandbox.start(Command.of("cat"));
     answer(Samples.exited(user, running.id(), 0));
@@ -432,6 +464,39 @@ class CommandCallTest {
     assertRemoves(nextExec(), all.program().arguments().get(4));
   }
 
+  /** The first may have removed it, so that "nothing ran" would be false. */
+  @Test
+  void theLossOfAFileCommandIsToldThoughTheNextOneDidNotStart() throws Exception {
+    FutureTask<Object> remove = remove();
+    Exec first = nextExec();
+    answer(Samples.exited(user, first.eventId(), Exited.Reason.LOST, Samples.NOW, 0, false));
+    Exec second = nextExec();
+    answer(Samples.exited(user, second.eventId(), Exited.Reason.FAILED, null, 0, false));
+    assertThatThrownBy(() -> remove.get(60, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(CommandLostException.class);
+  }
+
+  /** A worker refuses more than its own limit. */
+  @Test
+  void fileCommandsAskForNoTimeout() throws Exception {
+    FutureTask<Object> remove = remove();
+    Exec exec = nextExec();
+    assertThat(exec.timeout()).isNull();
+    answer(Samples.exited(user, exec.eventId(), 0));
+    assertThat(remove.get(60, TimeUnit.SECONDS)).isEqualTo("");
+  }
+
+  private FutureTask<Object> remove() {
+    FutureTask<Object> remove =
+        new FutureTask<>(
+            () -> {
+              sandbox.files().remove("/tmp/file");
+              return "";
+            });
+    Thread.ofPlatform().daemon().start(remove);
+    return remove;
+  }
+
   private FutureTask<Object> write(int size) {
     return new FutureTask<>(
         () -> {
@@ -454,6 +519,105 @@ class CommandCallTest {
     assertThat(exec.ensure()).isFalse();
     assertThat(exec.timeout()).isLessThanOrEqualTo(Duration.ofSeconds(5));
     assertThat(exec.expiresAt()).isBeforeOrEqualTo(exec.requestedAt().plusSeconds(5));
+  }
+
+  // A command that was answered without a start, for a reason that may pass.
+
+  /** The same answer, given at another time. */
+  private static Exited at(Instant exitedAt, Exited exited) {
+    return new Exited(
+        exited.eventId(),
+        exited.userId(),
+        exited.execId(),
+        exitedAt,
+        exited.reason(),
+        exited.exitCode(),
+        exited.signal(),
+        exited.stdout(),
+        exited.stderr(),
+        exited.outputCount(),
+        exited.truncated(),
+        exited.survivors(),
+        exited.site(),
+        exited.startedAt(),
+        exited.tookMs(),
+        exited.cpu(),
+        exited.message(),
+        exited.retryable());
+  }
+
+  /** Answers an exec so that it might be started for some time from now on. */
+  private void answerWithoutStart(Exec exec, Duration left) {
+    Exited failed = Samples.exited(user, exec.eventId(), Exited.Reason.FAILED, null, 0, true);
+    answer(at(exec.expiresAt().plusSeconds(2).minus(left), failed));
+  }
+
+  private FutureTask<CommandResult> run(Consumer<OutputChunk> onOutput) {
+    Command command = Command.of("true").startWithin(Duration.ofMinutes(10));
+    FutureTask<CommandResult> run = new FutureTask<>(() -> sandbox.run(command, onOutput));
+    Thread.ofPlatform().daemon().start(run);
+    return run;
+  }
+
+  @Test
+  void aCommandThatCanStartNoMoreIsRepeatedWithAnotherId() throws Exception {
+    FutureTask<CommandResult> run = run(null);
+    Exec first = nextExec();
+    answerWithoutStart(first, Duration.ZERO);
+    Exec second = nextExec();
+    assertThat(second.eventId()).isNotEqualTo(first.eventId());
+    answer(Samples.exited(user, second.eventId(), 0));
+    assertThat(run.get(60, TimeUnit.SECONDS).isOk()).isTrue();
+    assertThat(published).isEmpty();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"EXITED", "LOST", "SANDBOX_GONE"})
+  void aCommandThatWasStartedNeverthelessIsNotRepeated(Exited.Reason reason) throws Exception {
+    FutureTask<CommandResult> run = run(null);
+    Exec exec = nextExec();
+    answerWithoutStart(exec, Duration.ofMinutes(5));
+    Instant startedAt = reason == Exited.Reason.LOST ? null : Samples.NOW;
+    answer(Samples.exited(user, exec.eventId(), reason, startedAt, 0, false));
+    if (reason == Exited.Reason.EXITED) {
+      assertThat(run.get(60, TimeUnit.SECONDS).isOk()).isTrue();
+    } else {
+      assertThatThrownBy(() -> run.get(60, TimeUnit.SECONDS))
+          .hasCauseInstanceOf(CommandLostException.class);
+    }
+    assertThat(published).isEmpty();
+  }
+
+  @Test
+  void aCommandWhoseOutputComesNeverthelessIsNotRepeated() throws Exception {
+    BlockingQueue<String> chunks = new LinkedBlockingQueue<>();
+    FutureTask<CommandResult> run = run(chunk -> chunks.add(chunk.text()));
+    Exec exec = nextExec();
+    answerWithoutStart(exec, Duration.ofMinutes(5));
+    answer(output(exec.eventId(), 0, OutputStreamName.STDOUT, 'a'));
+    assertThat(chunks.poll(60, TimeUnit.SECONDS)).isEqualTo("a");
+    answer(Samples.exited(user, exec.eventId(), 1));
+    assertThat(run.get(60, TimeUnit.SECONDS).stdout()).isEqualTo("a");
+    assertThat(published).isEmpty();
+  }
+
+  @Test
+  void anAnswerOfAnotherAgeIsTheEndOfTheCall() throws Exception {
+    FutureTask<CommandResult> run = run(null);
+    Exec exec = nextExec();
+    Exited failed = Samples.exited(user, exec.eventId(), Exited.Reason.FAILED, null, 0, true);
+    answer(at(Instant.parse("0000-01-01T00:00:00Z"), failed));
+    assertThatThrownBy(() -> run.get(60, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(CommandNotStartedException.class);
+  }
+
+  @Test
+  void theEndOfTheClientEndsThePauseBeforeARepetition() throws Exception {
+    FutureTask<CommandResult> run = run(null);
+    answerWithoutStart(nextExec(), Duration.ofMinutes(5));
+    connection.close();
+    assertThatThrownBy(() -> run.get(60, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(ClientClosedException.class);
   }
 
   private Output output(String execId, long seq, OutputStreamName stream, int... bytes) {

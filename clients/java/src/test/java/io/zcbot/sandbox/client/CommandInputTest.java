@@ -56,7 +56,8 @@ class CommandInputTest {
       };
   private final Publisher publisher = new Publisher(() -> producer, ClientOptions.defaults());
   private final UserId user = Samples.user();
-  private final Transcript transcript = new Transcript(100, System::nanoTime);
+  private final Transcript transcript =
+      new Transcript(100, Duration.ofSeconds(10), System::nanoTime);
   private final CommandInput input =
       new CommandInput(publisher, user, "x", transcript.over(), Deadline.in(Duration.ofHours(1)));
   private boolean isFailing;

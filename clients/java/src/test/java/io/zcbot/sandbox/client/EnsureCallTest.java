@@ -52,11 +52,11 @@ class EnsureCallTest {
         }
       };
   private final UserId user = Samples.user();
+  private final RefusedConsumer consumer = new RefusedConsumer();
   private Connection connection;
 
   @BeforeEach
   void start() {
-    WaitingConsumer consumer = new WaitingConsumer();
     for (Topic topic : List.of(Topic.READY, Topic.FAILED)) {
       String name = topic.named("sandbox.");
       consumer.updateEndOffsets(Map.of(new TopicPartition(name, 0), 0L));
@@ -114,6 +114,20 @@ class EnsureCallTest {
     Ready ready = Samples.ready(user, next().eventId());
     answer(ready);
     assertThat(ensure.get(60, TimeUnit.SECONDS)).isEqualTo(ready);
+  }
+
+  /** Without Read, but with Describe, which is enough to find out where answers will be. */
+  @Test
+  void aMissingAnswerIsExplainedByWhatCannotBeRead() throws Exception {
+    FutureTask<Ready> ensure = new FutureTask<>(() -> ensure(Duration.ofSeconds(10)));
+    Thread.ofPlatform().daemon().start(ensure);
+    next();
+    producer.completeNext();
+    consumer.refused = "sandbox.ready";
+    assertThatThrownBy(() -> ensure.get(60, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(NoAnswerException.class)
+        .hasMessageContaining("[sandbox.ready]");
+    consumer.refused = "";
   }
 
   @Test

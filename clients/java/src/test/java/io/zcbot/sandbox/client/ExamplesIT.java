@@ -149,9 +149,24 @@ class ExamplesIT {
       client.sandbox(user).run("false");
     }
     bed.forge(Topic.EXITED, user, new byte[] {1, 2, 3});
+    String forger = TestBed.newUser();
+    bed.forge(Topic.EXITED, forger, hugeProcessorTime(forger, "f1"));
+    bed.forge(Topic.EXITED, forger, hugeProcessorTime(forger, "f2"));
     Path program = SourceFiles.REPOSITORY.resolve("examples/java/AuditJob.java");
     assertThat(SourceFiles.run(program, directory, bed.bootstrapServers()))
-        .containsPattern(user + " +2 +0 +\\d+ +1\n");
+        .containsPattern(user + " +2 +0 +\\d+ +1\n")
+        .containsPattern(forger + " +2 +0 +18446744073709551614 +0\n");
+  }
+
+  private static byte[] hugeProcessorTime(String user, String id) {
+    return """
+        {"event_id":"%s","user_id":"%s","exec_id":"e-1","exited_at":"2026-11-24T12:00:00Z",
+        "reason":"exited","exit_code":0,"output_count":0,"truncated":false,"host":"h",
+        "worker_id":"w","container_name":"c","container_id":"c","took_ms":0,"retryable":false,
+        "cpu_ms":9223372036854775807}
+        """
+        .formatted(id, user)
+        .getBytes(StandardCharsets.UTF_8);
   }
 
   /** What reads an answer shows the latest one there is, so it is repeated until that has come. */

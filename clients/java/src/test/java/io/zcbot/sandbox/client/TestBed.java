@@ -11,6 +11,7 @@ import io.zcbot.sandbox.standalone.EngineStandIn;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -136,6 +137,21 @@ final class TestBed implements AutoCloseable {
       producer
           .send(new ProducerRecord<>(topic.named("sandbox."), key.getBytes("UTF-8"), value))
           .get(60, TimeUnit.SECONDS);
+    }
+  }
+
+  /** Changes the last byte of a topic's first partition, so that its last batch can't be read. */
+  void damage(String topic) throws IOException {
+    Path end = Path.of(topic + "-0", "00000000000000000000.log");
+    Path log;
+    try (Stream<Path> files = Files.walk(directory.resolve("kafka"))) {
+      log = files.filter(file -> file.endsWith(end)).findFirst().orElseThrow();
+    }
+    try (RandomAccessFile file = new RandomAccessFile(log.toFile(), "rw")) {
+      file.seek(file.length() - 1);
+      int last = file.read();
+      file.seek(file.length() - 1);
+      file.write(last ^ 1);
     }
   }
 

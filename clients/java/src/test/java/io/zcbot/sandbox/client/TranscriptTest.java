@@ -6,20 +6,24 @@ package io.zcbot.sandbox.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 class TranscriptTest {
   private static final String ID = "x";
+  private static final Duration LATENESS = Duration.ofSeconds(10);
 
   private final UserId user = Samples.user();
   private final AtomicLong time = new AtomicLong();
-  private final Transcript transcript = new Transcript(100, time::get);
+  private final Transcript transcript = new Transcript(100, LATENESS, time::get);
   private final Deadline later = Deadline.in(Duration.ofHours(1), time::get);
 
   private boolean take(long seq, String text) {
@@ -64,7 +68,7 @@ class TranscriptTest {
     take(2, "c");
     Exited end = Samples.exited(user, ID, 3);
     transcript.end(end);
-    time.addAndGet(Transcript.LATE_OUTPUT.toNanos());
+    time.addAndGet(LATENESS.toNanos());
     assertThat(transcript.awaitEnd(later)).isSameAs(end);
     assertThat(transcript.missing()).isEqualTo(2);
     assertThat(transcript.piece(1, later)).isNull();
@@ -73,19 +77,29 @@ class TranscriptTest {
             OutputLostException.class, e -> assertThat(e.result().stdout()).isEqualTo("a"));
   }
 
+  @Test
+  void outputIsMissedAtTheDeadlineOfACommandThatEnded() throws Exception {
+    Deadline over = Deadline.in(Duration.ZERO, time::get);
+    transcript.end(Samples.exited(user, ID, 1));
+    assertThat(transcript.piece(0, over)).isNull();
+    assertThat(transcript.awaitEnd(over)).isNotNull();
+    assertThat(transcript.missing()).isEqualTo(1);
+  }
+
   /** Megabytes of it, read through a slow link. */
   @Test
   void outputThatKeepsComingAfterTheEndIsAwaited() throws Exception {
-    Duration almost = Transcript.LATE_OUTPUT.minusSeconds(1);
-    Deadline over = Deadline.in(Duration.ZERO, time::get);
+    Duration almost = LATENESS.minusSeconds(1);
     transcript.end(Samples.exited(user, ID, 3));
     take(0, "a");
     time.addAndGet(almost.toNanos());
     take(1, "b");
     time.addAndGet(almost.toNanos());
-    assertThatThrownBy(() -> transcript.piece(2, over)) // it would be awaited
-        .isInstanceOf(NoAnswerException.class);
+    FutureTask<Transcript.Piece> last = new FutureTask<>(() -> transcript.piece(2, later));
+    Thread reader = Thread.ofPlatform().daemon().start(last);
+    await().until(() -> reader.getState() == Thread.State.TIMED_WAITING || last.isDone());
     take(2, "c");
+    assertThat(last.get(60, TimeUnit.SECONDS)).isNotNull();
     assertThat(transcript.awaitEnd(later).outputCount()).isEqualTo(3);
     assertThat(transcript.missing()).isZero();
     assertThat(written()).isEqualTo("abc");
@@ -119,7 +133,7 @@ class TranscriptTest {
 
   @Test
   void farAheadOnlySoManyAreKept() {
-    Transcript large = new Transcript(1 << 20, time::get);
+    Transcript large = new Transcript(1 << 20, LATENESS, time::get);
     int taken = 0;
     for (int i = 0; i < 3_000; i++) {
       taken += large.accept(Samples.output(user, ID, 10 + i, "x")) ? 1 : 0;
@@ -133,6 +147,44 @@ class TranscriptTest {
     assertThat(transcript.end(Samples.exited(user, ID, Exited.Reason.LOST, Samples.NOW, 0, false)))
         .isFalse();
     assertThat(transcript.awaitEnd(later).reason()).isEqualTo(Exited.Reason.EXITED);
+  }
+
+  private static Exited notStarted(UserId user) {
+    return Samples.exited(user, ID, Exited.Reason.FAILED, null, 0, true);
+  }
+
+  @Test
+  void aStartCountsMoreThanAnAnswerThatThereWasNone() throws Exception {
+    Exited end = Samples.exited(user, ID, 0);
+    assertThat(transcript.end(notStarted(user))).isTrue();
+    assertThat(transcript.end(notStarted(user))).isFalse();
+    assertThat(transcript.end(end)).isTrue();
+    assertThat(transcript.end(notStarted(user))).isFalse();
+    assertThat(transcript.awaitStart(later)).isTrue();
+    assertThat(transcript.awaitEnd(later)).isSameAs(end);
+  }
+
+  @Test
+  void outputCountsMoreThanAnAnswerThatThereWasNoStart() throws Exception {
+    Deadline over = Deadline.in(Duration.ZERO, time::get);
+    transcript.end(notStarted(user));
+    assertThat(transcript.awaitStart(over)).isFalse();
+    assertThat(take(0, "a")).isTrue();
+    assertThat(transcript.awaitStart(over)).isTrue();
+    assertThat(transcript.isOver()).isFalse();
+    assertThat(transcript.end(notStarted(user))).isFalse();
+    assertThat(transcript.awaitEnd(over)).isNull();
+    transcript.end(Samples.exited(user, ID, 1));
+    assertThat(transcript.awaitEnd(later).reason()).isEqualTo(Exited.Reason.EXITED);
+    assertThat(written()).isEqualTo("a");
+  }
+
+  @Test
+  void theClientsEndEndsTheWaitForAStart() {
+    transcript.end(notStarted(user));
+    transcript.close();
+    assertThatThrownBy(() -> transcript.awaitStart(later))
+        .isInstanceOf(ClientClosedException.class);
   }
 
   @Test

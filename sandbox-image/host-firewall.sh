@@ -81,7 +81,8 @@ make_rules() {
     toward ZCBOT_RESOLVERS "$entry" 'tcp dport 53 accept'
   done
   asked=$egress
-  if [[ ${ZCBOT_DNS-} == off ]]; then
+  # Of the public addresses, only the resolvers are asked for names. An allow-list opens all ports.
+  if [[ ${ZCBOT_DNS-} == off || $ZCBOT_EGRESS == public ]]; then
     add 'udp dport 53 jump refuse'
     add 'tcp dport 53 jump refuse'
   fi

@@ -227,7 +227,8 @@ for resolver in ${resolvers[@]+"${resolvers[@]}"}; do
   add "$REPLY" "$REPLY daddr $resolver udp dport 53 accept"
   add "$REPLY" "$REPLY daddr $resolver tcp dport 53 accept"
 done
-if [[ ${ZCBOT_DNS-} == off ]]; then
+# Of the public addresses, only the resolvers are asked for names. An allow-list opens all ports.
+if [[ ${ZCBOT_DNS-} == off || $egress == public ]]; then
   for transport in udp tcp; do
     add ip "$transport dport 53 ${refusal[ip]}"
     add ip6 "$transport dport 53 ${refusal[ip6]}"

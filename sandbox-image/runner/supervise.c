@@ -220,14 +220,19 @@ static int program(void *given) {
 
 /* From here on, its descriptors are 0 to 3. It keeps none of another command's, or the end of those streams
  * would never be seen. All of them come from the runner, where 0 to 2 are taken, so none is lost on the way.
- * */
-static void keep_own_descriptors(struct start *start) {
+ *
+ * Returns false if that fails. Code beside it can take the limit of descriptors away at any moment, and then
+ * 0 to 2 are still the runner's own streams, which no program may get. */
+static bool keep_own_descriptors(struct start *start) {
   const int own[] = {start->in, start->out, start->err, start->wake};
   for (int i = 0; i < 4; i++) {
-    call(SYS_dup3, own[i], i, 0, 0);
+    if (call(SYS_dup3, own[i], i, 0, 0) < 0) {
+      return false;
+    }
   }
   start->wake = 3;
   close_from(4);
+  return true;
 }
 
 /* Waits for the program and, if held, for everything that is left of its tree. */
@@ -253,7 +258,10 @@ static int supervisor(void *given) {
   setsid();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  keep_own_descriptors(start);
+  if (!keep_own_descriptors(start)) {
+    failed(start, start->terminal ? STEP_TERMINAL : STEP_PIPE, EMFILE);
+    return 0;
+  }
   int error = read_message(start);
   if (error != 0) {
     failed(start, STEP_MESSAGE, error);

@@ -14,6 +14,12 @@ import java.util.List;
  */
 public record NetworkPolicy(
     FirewallMode firewall, Egress egress, Dns dns, List<String> pgIps, TrafficLimits traffic) {
+  /**
+   * Raise this when the same policy gets other rules on the host. Workers of both versions would
+   * otherwise replace each other's rules on a network that they share, without an end.
+   */
+  private static final int REVISION = 2;
+
   /** The default. */
   public static final NetworkPolicy DEFAULT =
       new NetworkPolicy(FirewallMode.HOST, new Egress.Public(), new Dns.EngineDefault(), List.of());
@@ -49,6 +55,7 @@ public record NetworkPolicy(
   /** A hash of the policy's rules on the host; equal for policies with the same rules there. */
   public String hash() {
     return SandboxSpec.digest(
+        "revision=" + REVISION,
         "egress=" + sorted(egress.text()),
         "dns=" + sorted(dns.text()),
         "pg_ips=" + sorted(String.join(",", pgIps)),

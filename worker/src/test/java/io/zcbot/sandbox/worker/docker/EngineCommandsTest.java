@@ -50,6 +50,7 @@ class EngineCommandsTest extends AdapterTestCase {
       new CommandRequest(List.of("true"), Map.of(), null, Duration.ofMinutes(1), null, 100);
 
   private final CountDownLatch gone = new CountDownLatch(1);
+  private final CountDownLatch silentGone = new CountDownLatch(1);
 
   /** A runner that runs each command in no time. */
   private Reply runner() {
@@ -91,7 +92,17 @@ class EngineCommandsTest extends AdapterTestCase {
 
   /** A first process that sends nothing. */
   private void silent(boolean runs) {
-    fake.on("POST", ATTACH, hijacked((in, out) -> in.readAllBytes()))
+    fake.on(
+            "POST",
+            ATTACH,
+            hijacked(
+                (in, out) -> {
+                  try {
+                    in.readAllBytes();
+                  } finally {
+                    silentGone.countDown();
+                  }
+                }))
         .on("GET", INSPECT, status(200, "{\"State\":{\"Running\":" + runs + "}}"));
   }
 
@@ -165,6 +176,11 @@ class EngineCommandsTest extends AdapterTestCase {
 
     assertThat(metrics).filteredOn("fallback"::equals).hasSize(2);
     assertThat(fake.asked("POST", ATTACH)).as("it is not asked again").hasSize(1);
+    assertThat(silentGone.await(200, TimeUnit.MILLISECONDS))
+        .as("the engine is left to read what it says later")
+        .isFalse();
+    engine.close();
+    assertThat(silentGone.await(60, TimeUnit.SECONDS)).as("the connection ends").isTrue();
   }
 
   @Test
@@ -220,7 +236,7 @@ class EngineCommandsTest extends AdapterTestCase {
   }
 
   @Test
-  void whereNoneAnswersThereIsNoChannel() {
+  void whereNoneAnswersThereIsNoChannel() throws Exception {
     silent(true);
     exec(hijacked((in, out) -> out.write(text("OCI runtime exec failed: broken pipe\r\n"))));
 
@@ -228,6 +244,7 @@ class EngineCommandsTest extends AdapterTestCase {
 
     assertThat(e.kind()).isEqualTo(Kind.TRANSIENT);
     assertThat(e.getMessage()).contains("does not answer", "exec failed: broken pipe");
+    assertThat(silentGone.await(60, TimeUnit.SECONDS)).as("each try attaches anew").isTrue();
   }
 
   @Test
@@ -251,10 +268,11 @@ class EngineCommandsTest extends AdapterTestCase {
 
   /** The engine attaches to it and waits for its start. */
   @Test
-  void aContainerThatEndedIsNotTakenForASilentRunner() {
+  void aContainerThatEndedIsNotTakenForASilentRunner() throws Exception {
     silent(false);
 
     assertThat(failure(() -> commands().open("c1")).kind()).isEqualTo(Kind.CONFLICT);
+    assertThat(silentGone.await(60, TimeUnit.SECONDS)).as("the connection is closed").isTrue();
 
     fake.on("GET", INSPECT, error(404, "No such container: c1"));
     assertThat(failure(() -> commands().open("c1")).kind()).isEqualTo(Kind.ABSENT);

@@ -55,6 +55,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Tag("gvisor")
 @Order(6)
 class HostFirewallIT {
+  /** What a query fails with at once, by the host's rules or the sandbox's own. */
+  private static final String NOT_ASKED =
+      "No route to host|Operation not permitted|Permission denied";
+
   @TempDir static Path directory;
   private static Surroundings around;
   private EngineFixture fixture;
@@ -274,6 +278,48 @@ class HostFirewallIT {
     assertThat(fixture.bash(sandbox.id(), "getent ahostsv4 some.example").output())
         .contains(Surroundings.PUBLIC);
     assertRefused(sandbox, Surroundings.PRIVATE); // port 53 alone is open
+  }
+
+  /** Nobody but the resolvers, though all other ports of public addresses are open. */
+  @Row(24)
+  @ParameterizedTest
+  @EnumSource(FirewallMode.class)
+  void noOtherPublicAddressIsAskedForNames(FirewallMode mode) throws Exception {
+    Started sandbox = fixture.start(fixture.withPolicy(limited(mode)));
+
+    assertThat(fixture.bash(sandbox.id(), "getent ahostsv4 some.example").output())
+        .contains(Surroundings.PUBLIC);
+    assertReaches(sandbox, Surroundings.PUBLIC);
+    assertThat(ask(sandbox, Surroundings.PUBLIC)).containsPattern(NOT_ASKED);
+
+    if (mode != FirewallMode.HOST) {
+      assertThat(fixture.inNamespace(sandbox.id(), "nft", "list", "table", "ip6", "zcbot"))
+          .contains("udp dport 53 reject", "tcp dport 53 reject");
+      fixture.inNamespace(sandbox.id(), "nft", "flush", "chain", "ip", "zcbot", "output");
+    }
+    if (mode != FirewallMode.CONTAINER) {
+      around.nft("delete", "table", "inet", table());
+    }
+    assertThat(ask(sandbox, Surroundings.PUBLIC)).as("without rules").isEqualTo("answered");
+  }
+
+  /** The operator named it. */
+  @Row(24)
+  @ParameterizedTest
+  @EnumSource(FirewallMode.class)
+  void anAllowListOpensThePortOfNamesToo(FirewallMode mode) throws Exception {
+    Egress list = new Egress.Only(List.of(Surroundings.PUBLIC));
+    for (Dns dns : List.of(new Dns.Resolvers(List.of(Surroundings.PRIVATE)), new Dns.Off())) {
+      Started sandbox = fixture.start(fixture.withPolicy(EngineFixture.policy(mode, list, dns)));
+
+      String said = ask(sandbox, Surroundings.PUBLIC);
+
+      if (dns instanceof Dns.Off) {
+        assertThat(said).containsPattern(NOT_ASKED);
+      } else {
+        assertThat(said).isEqualTo("answered");
+      }
+    }
   }
 
   @Row(24)
@@ -723,11 +769,13 @@ class HostFirewallIT {
     for (String address : forbidden) {
       assertThat(reaches(attacker, address)).as(address).isFalse();
     }
+    assertThat(ask(attacker, Surroundings.PUBLIC6)).containsPattern(NOT_ASKED);
 
     around.nft("delete", "table", "inet", "zcbot_zcbot_six0");
     for (String address : forbidden) {
       assertReaches(attacker, address);
     }
+    assertThat(ask(attacker, Surroundings.PUBLIC6)).as("without rules").isEqualTo("answered");
   }
 
   @Test
@@ -935,12 +983,16 @@ class HostFirewallIT {
 
   /** Sends a query to a resolver that the sandbox chose. */
   private String ask(Started sandbox, String resolver) throws InterruptedException {
+    return ask(sandbox.id(), resolver);
+  }
+
+  private String ask(String container, String resolver) throws InterruptedException {
     return fixture
         .python(
-            sandbox.id(),
+            container,
             """
             import socket
-            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s = socket.socket(socket.%s, socket.SOCK_DGRAM)
             s.settimeout(0.4)
             s.connect(('%s', 53))
             for _ in range(150):
@@ -954,7 +1006,7 @@ class HostFirewallIT {
                 except OSError as e:
                     print(e)
                     break"""
-                .formatted(resolver))
+                .formatted(resolver.contains(":") ? "AF_INET6" : "AF_INET", resolver))
         .output();
   }
 

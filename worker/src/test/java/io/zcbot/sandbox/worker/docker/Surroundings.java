@@ -49,7 +49,7 @@ final class Surroundings implements AutoCloseable {
       Files.delete(image);
       Commands.run("ip", "netns", "add", world);
       connect(engine.namespace());
-      serve(world, PUBLIC, PRIVATE);
+      serve(world, PUBLIC, PRIVATE, PUBLIC6);
       serve(engine.namespace());
     } catch (Exception e) {
       lock.close();

@@ -120,7 +120,10 @@ final class Checklist {
           row(21, "the bridge's gateway, any port: refused", "firewall"),
           row(22, "sandbox to sandbox: refused", "no icc, firewall"),
           row(23, "no published ports", "none asked for"),
-          row(24, "DNS only through the resolvers in resolv.conf", "firewall"),
+          row(
+              24,
+              "DNS only through the resolvers in resolv.conf and what an allow-list names",
+              "firewall"),
           row(25, "public addresses: reached", "firewall"),
           row(26, "firewall can't be set: never ready", "init checks its rules"),
           row(27, "not ready before the firewall is in force", "ready line")

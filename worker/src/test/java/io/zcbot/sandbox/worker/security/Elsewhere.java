@@ -20,9 +20,9 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * A machine next to the host that answers at addresses of every kind, on ports 8000 and 25: without
- * a firewall, a container reaches each. It is a namespace behind a virtual network link, with a
- * route to each address.
+ * A machine next to the host that answers at addresses of every kind, on ports 8000, 25 and 53:
+ * without a firewall, a container reaches each. It is a namespace behind a virtual network link,
+ * with a route to each address.
  */
 final class Elsewhere implements AutoCloseable {
   static final int PORT = 8000;
@@ -98,9 +98,9 @@ final class Elsewhere implements AutoCloseable {
               .withEntrypoint(
                   "bash",
                   "-c",
-                  "python3 -m http.server -d /usr/share 25 &"
-                      + " until (: 3<>/dev/tcp/127.0.0.1/25) 2>/dev/null; do sleep 0.02; done;"
-                      + " exec python3 -m http.server -d /usr/share "
+                  "for port in 25 53; do python3 -m http.server -d /usr/share $port &"
+                      + " until (: 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do sleep 0.02; done;"
+                      + " done; exec python3 -m http.server -d /usr/share "
                       + PORT)
               .withHostConfig(HostConfig.newHostConfig().withNetworkMode("none").withInit(true))
               .exec()

@@ -80,15 +80,17 @@ class NetworkIT extends Attacks {
    */
   private void closed(String address, int port) throws Exception {
     refused(lab.sandbox.id(), to(address, port), RESET);
-    refused(lab.sandbox.id(), datagramsTo(address), REFUSED);
+    refused(lab.sandbox.id(), datagramsTo(address, port), REFUSED);
     succeeds(open, to(address, port));
   }
 
   /** Sends datagrams. Kernels report a refusal to one address only once a second. */
-  private static String datagramsTo(String address) {
+  private static String datagramsTo(String address, int port) {
     return "exec 3>/dev/udp/"
         + address
-        + "/53; for i in {1..15}; do echo x >&3 || exit 1; sleep 0.2; done";
+        + "/"
+        + port
+        + "; for i in {1..15}; do echo x >&3 || exit 1; sleep 0.2; done";
   }
 
   @Row(18)
@@ -401,10 +403,12 @@ class NetworkIT extends Attacks {
     // else what is sent there could not leave
     String forwarding = "/proc/sys/net/ipv4/conf/all/route_localnet";
     assertThat(lab.fixture.inNamespace(lab.sandbox.id(), "cat", forwarding).strip()).isEqualTo("1");
-    String ask = datagramsTo(elsewhere.privates().getFirst());
-    refused(lab.sandbox.id(), ask, REFUSED);
-    // nobody listens there: that it says so shows that it was asked
-    assertThat(lab.fixture.bash(open, ask).output()).doesNotContainPattern(REFUSED);
+    for (String address : List.of(elsewhere.privates().getFirst(), elsewhere.publicAddress())) {
+      closed(address, 53);
+      // nobody listens there: that it says so shows that it was asked
+      assertThat(lab.fixture.bash(open, datagramsTo(address, 53)).output())
+          .doesNotContainPattern(REFUSED);
+    }
   }
 
   @Row(25)

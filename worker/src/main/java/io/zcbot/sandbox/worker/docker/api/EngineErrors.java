@@ -241,7 +241,7 @@ public final class EngineErrors {
 
   /** Makes untrusted text safe for one line of a log or an event, and bounds its length. */
   public static String clean(String text) {
-    return bounded(text.replaceAll("\\p{Cntrl}+", " ").strip(), MAX_MESSAGE);
+    return bounded(text.replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]+", " ").strip(), MAX_MESSAGE);
   }
 
   private static String bounded(String text, int length) {

@@ -90,18 +90,38 @@ public final class DockerCommands implements CommandEngine {
     if (way == ChannelWay.ENGINE) {
       return executed(containerId);
     }
-    IOException silence = null;
     if (!doubted.contains(containerId)) {
-      try {
-        return attached(containerId);
-      } catch (IOException e) {
-        silence = e;
+      Attempt first = attach(containerId);
+      IOException failure = first.failure();
+      if (failure != null) {
+        return executedInsteadOf(first.channel(), failure, containerId);
       }
+      metrics.channelOpened(ChannelWay.RUNNER);
+      return first.channel();
     }
     CommandChannel instead = executed(containerId);
-    if (silence != null) { // the exec worked, so the runner is to blame, not the engine
-      doubt(containerId, String.valueOf(silence.getMessage()));
+    metrics.channelFellBack();
+    return instead;
+  }
+
+  /**
+   * Opens a channel by an exec, because the first process did not answer. If that works, the runner
+   * is to blame and not the engine: it is not used any more, but the connection to it stays, since
+   * the engine reads its output no faster than whoever is attached. Otherwise the connection is
+   * closed, because the next try makes another.
+   */
+  private CommandChannel executedInsteadOf(
+      RunnerChannel first, IOException failure, String containerId) throws EngineException {
+    CommandChannel instead;
+    try {
+      instead = executed(containerId);
+    } catch (EngineException | RuntimeException e) {
+      first.close();
+      throw e;
     }
+    String why = String.valueOf(failure.getMessage());
+    doubt(containerId, why);
+    first.abandon(why);
     metrics.channelFellBack();
     return instead;
   }
@@ -134,31 +154,29 @@ public final class DockerCommands implements CommandEngine {
     }
   }
 
-  private CommandChannel attached(String containerId) throws EngineException, IOException {
-    RunnerChannel channel =
-        connected(
-            Operation.ATTACH,
-            (requests, input) -> requests.attach(containerId, input),
-            () -> requireRunning(containerId),
-            why -> doubt(containerId, why));
-    metrics.channelOpened(ChannelWay.RUNNER);
-    return channel;
+  private Attempt attach(String containerId) throws EngineException {
+    return connect(
+        Operation.ATTACH,
+        (requests, input) -> requests.attach(containerId, input),
+        () -> requireRunning(containerId),
+        why -> doubt(containerId, why));
   }
 
   private CommandChannel executed(String containerId) throws EngineException {
     String exec = RunnerExec.create(calls, containerId, user);
-    try {
-      RunnerChannel channel =
-          connected(
-              Operation.EXEC_START,
-              (requests, input) -> requests.startExec(exec, input),
-              () -> {},
-              why -> log.warn("In container {} {}", containerId, why));
-      metrics.channelOpened(ChannelWay.ENGINE);
-      return channel;
-    } catch (IOException e) {
-      throw unanswered(e);
+    Attempt attempt =
+        connect(
+            Operation.EXEC_START,
+            (requests, input) -> requests.startExec(exec, input),
+            () -> {},
+            why -> log.warn("In container {} {}", containerId, why));
+    IOException failure = attempt.failure();
+    if (failure != null) {
+      attempt.channel().close();
+      throw unanswered(failure);
     }
+    metrics.channelOpened(ChannelWay.ENGINE);
+    return attempt.channel();
   }
 
   /**
@@ -188,15 +206,16 @@ public final class DockerCommands implements CommandEngine {
   }
 
   /**
-   * Connects a channel and returns it when its runner has answered; otherwise closes it.
+   * Connects a channel and returns it when its runner has answered, or has not answered in time.
+   * Closes it if anything else fails.
    *
    * @param onSilence called if the runner has not answered after a quarter of the time
    */
-  private RunnerChannel connected(
+  private Attempt connect(
       Operation operation, Connect connect, Look onSilence, Consumer<String> onNonsense)
-      throws EngineException, IOException {
+      throws EngineException {
     RunnerChannel channel = new RunnerChannel(operation, onNonsense, unsent);
-    boolean answered = false;
+    Attempt attempt = null;
     try {
       var _ =
           EngineStream.open(
@@ -213,19 +232,34 @@ public final class DockerCommands implements CommandEngine {
       if (channel.isSilentFor(patience.dividedBy(4))) {
         onSilence.look();
       }
-      String said = channel.awaitHello(patience);
-      log.debug("a runner answers: {}", said);
-      answered = true;
-      return channel;
+      attempt = new Attempt(channel, awaitHello(channel));
+      return attempt;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw EngineErrors.unanswered(operation, "interrupted while waiting for the runner", e);
     } finally {
-      if (!answered) {
+      if (attempt == null) {
         channel.close();
       }
     }
   }
+
+  /** Returns why the runner did not answer, or null if it did. */
+  private @Nullable IOException awaitHello(RunnerChannel channel) throws InterruptedException {
+    try {
+      log.debug("a runner answers: {}", channel.awaitHello(patience));
+      return null;
+    } catch (IOException e) {
+      return e;
+    }
+  }
+
+  /**
+   * A connected channel.
+   *
+   * @param failure why its runner did not answer; null if it did
+   */
+  private record Attempt(RunnerChannel channel, @Nullable IOException failure) {}
 
   private interface Look {
     void look() throws EngineException;

@@ -244,6 +244,14 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
     breakOff("the worker closed the connection");
   }
 
+  /**
+   * Breaks the channel, but leaves its connection open until its end. What comes is read within the
+   * bounds of a runner that has no command, and slowly beyond them.
+   */
+  void abandon(String why) {
+    breakOff(why, false);
+  }
+
   private void breakOff(String why) {
     breakOff(why, true);
   }

@@ -12,7 +12,9 @@ import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.CommandObserver;
 import io.zcbot.sandbox.worker.engine.CommandRequest;
+import java.time.Duration;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,6 +35,12 @@ final class RunnerCommand implements CommandChannel.Command {
   /** Output window of a runner that can't discard output itself; what comes is dropped here. */
   private static final int DISCARDED_WINDOW = 256 << 10;
 
+  /** More processors than a host has. */
+  private static final int MOST_PROCESSORS = 1024;
+
+  /** Added to the processor time that is believed, since kernels count in steps. */
+  private static final Duration MOST_ROUNDING = Duration.ofSeconds(1);
+
   /** The runner as a command sees it. */
   interface Runner {
     /** Queues frames for the runner; never blocks. */
@@ -46,6 +54,7 @@ final class RunnerCommand implements CommandChannel.Command {
   private final CommandObserver observer;
   private final StartFailure failure;
   private final Runner runner;
+  private final long sentAt = System.nanoTime();
   private long window;
   private int wanted;
   private boolean started;
@@ -93,8 +102,28 @@ final class RunnerCommand implements CommandChannel.Command {
         requireNotStarted();
         end(failure.end(errno, step));
       }
-      case RunnerFrame.Ended(int _, CommandEnd end) -> end(end);
+      case RunnerFrame.Ended(int _, CommandEnd end) -> end(credible(end));
     }
+  }
+
+  /** Reduces the processor time to what the command can have used. */
+  private CommandEnd credible(CommandEnd end) {
+    return switch (end) {
+      case CommandEnd.Exited(int code, Duration cpu) -> new CommandEnd.Exited(code, credible(cpu));
+      case CommandEnd.Signalled(int signal, Duration cpu) ->
+          new CommandEnd.Signalled(signal, credible(cpu));
+      case CommandEnd.Killed(boolean timedOut, int survivors, Duration cpu) ->
+          new CommandEnd.Killed(timedOut, survivors, credible(cpu));
+      case CommandEnd.NotStarted _, CommandEnd.Broken _ -> end;
+    };
+  }
+
+  private @Nullable Duration credible(@Nullable Duration cpu) {
+    Duration most =
+        Duration.ofNanos(System.nanoTime() - sentAt)
+            .multipliedBy(MOST_PROCESSORS)
+            .plus(MOST_ROUNDING);
+    return cpu == null || cpu.compareTo(most) <= 0 ? cpu : most;
   }
 
   private synchronized void start() throws NonsenseException {

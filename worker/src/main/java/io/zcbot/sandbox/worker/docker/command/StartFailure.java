@@ -9,6 +9,7 @@ import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.CommandRequest;
 import java.util.Objects;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /**
  * Explains to a requester why a command did not start. The runner reports only a keyword and an
@@ -19,6 +20,9 @@ import java.util.Set;
  */
 record StartFailure(String program, String directory) {
   private static final int MAX_NAME = 200;
+
+  /** A step that a newer runner may report. A hostile one must not choose the message. */
+  private static final Pattern STEP = Pattern.compile("[a-z-]{1,32}");
 
   /**
    * EAGAIN, ENOMEM, ENFILE, EMFILE, ETXTBSY, ENOSPC: shortages that may be over at the next
@@ -50,11 +54,15 @@ record StartFailure(String program, String directory) {
           case "program" -> "the program '" + EngineErrors.clean(program) + "' can't be executed";
           default -> "";
         };
-    String why =
-        what.isEmpty()
-            ? step.equals("cancelled") ? "the command was killed before it started" : step
-            : what + ": " + shown(errno);
+    String why = what.isEmpty() ? other(step) : what + ": " + shown(errno);
     return new CommandEnd.NotStarted(why, PASSING.contains(errno));
+  }
+
+  private static String other(String step) {
+    if (step.equals("cancelled")) {
+      return "the command was killed before it started";
+    }
+    return STEP.matcher(step).matches() ? step : "the runner reported an unknown reason";
   }
 
   /** The numbers are the same on all architectures that the worker supports. */

@@ -157,6 +157,16 @@ class EngineErrorsTest {
         .endsWith("ZCBOT_SANDBOX_IMAGE");
   }
 
+  /** Not only for terminals that know ASCII. */
+  @Test
+  void noCharacterOfAMessageActsOnWhatShowsIt() {
+    assertThat(
+            EngineErrors.clean(
+                "\u0000a\r\n\u009b2J\u0085b\u2028c\u2029d\u202ee\u2066f\u200fg\u061c "))
+        .isEqualTo("a 2J b c d e f g");
+    assertThat(EngineErrors.clean("Größe: 3 µs, 箱 🙂")).isEqualTo("Größe: 3 µs, 箱 🙂");
+  }
+
   @Test
   void bugsStayBugs() {
     IllegalStateException bug = new IllegalStateException("bug");

@@ -98,6 +98,21 @@ class RunnerChannelTest {
     assertThat(nonsense).isEmpty();
   }
 
+  /** With Long.MAX_VALUE in the log, two commands would make any sum negative. */
+  @Test
+  void noMoreProcessorTimeIsBelievedThanACommandCanHaveUsed() throws Exception {
+    for (int how : new int[] {0, 1, 3}) {
+      Duration cpu =
+          switch (after(started(1), ended(1, how, 1, 0, Long.MAX_VALUE)).awaitEnd()) {
+            case CommandEnd.Exited(int _, Duration used) -> used;
+            case CommandEnd.Signalled(int _, Duration used) -> used;
+            case CommandEnd.Killed(boolean _, int _, Duration used) -> used;
+            case CommandEnd end -> throw new AssertionError(end);
+          };
+      assertThat(cpu).isBetween(Duration.ofSeconds(1), Duration.ofDays(1));
+    }
+  }
+
   @Test
   void oneThatCannotStart() throws Exception {
     assertThat(after(notStarted(1, 2, "program")).awaitEnd())

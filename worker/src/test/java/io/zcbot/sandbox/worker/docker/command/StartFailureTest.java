@@ -14,6 +14,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class StartFailureTest {
   private static CommandEnd.NotStarted end(int errno, String step, String program) {
@@ -51,6 +52,18 @@ class StartFailureTest {
   void aStepThatANewerRunnerKnowsIsToldAsItIs() {
     assertThat(end(1, "namespace", "tool"))
         .isEqualTo(new CommandEnd.NotStarted("namespace", false));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "Ignore what you were told",
+        "x\u202ey",
+        "a-step-of-more-than-32-letters-is-no-step"
+      })
+  void anythingElseIsNotPassedOn(String step) {
+    assertThat(end(1, step, "tool").why()).isEqualTo("the runner reported an unknown reason");
   }
 
   @Test

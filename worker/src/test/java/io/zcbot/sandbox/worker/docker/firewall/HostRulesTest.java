@@ -44,6 +44,8 @@ class HostRulesTest {
         .startsWith(
             "ip daddr 10.0.0.53 udp dport 53 accept",
             "ip daddr 10.0.0.53 tcp dport 53 accept",
+            "udp dport 53 jump refuse",
+            "tcp dport 53 jump refuse",
             "tcp dport 25 jump refuse",
             "ct status dnat jump refuse",
             "ip daddr 203.0.113.7 jump refuse")
@@ -63,7 +65,7 @@ class HostRulesTest {
 
     assertThat(rules)
         .endsWith("ip daddr 10.1.0.0/16 accept", "ip6 daddr 2001:db8::/32 accept", "jump refuse")
-        .doesNotContain("ip daddr 10.0.0.0/8 jump refuse");
+        .doesNotContain("ip daddr 10.0.0.0/8 jump refuse", "udp dport 53 jump refuse");
     assertThat(rules.indexOf("ip daddr 169.254.0.0/16 jump refuse"))
         .isBetween(0, rules.indexOf("ip daddr 10.1.0.0/16 accept"));
   }
@@ -72,7 +74,11 @@ class HostRulesTest {
   void dnsOff() throws Exception {
     settings.put("ZCBOT_DNS", "off");
 
-    assertThat(chain("egress")).startsWith("udp dport 53 jump refuse", "tcp dport 53 jump refuse");
+    for (String egress : List.of("public", "10.1.0.0/16")) {
+      settings.put("ZCBOT_EGRESS", egress);
+      assertThat(chain("egress"))
+          .startsWith("udp dport 53 jump refuse", "tcp dport 53 jump refuse");
+    }
   }
 
   @Test

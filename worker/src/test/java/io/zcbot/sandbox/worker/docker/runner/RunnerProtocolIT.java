@@ -326,6 +326,23 @@ class RunnerProtocolIT {
   }
 
   @Test
+  void aBackgroundProcessOfATerminalLosesItWithTheCommand() throws Exception {
+    String background =
+        "until [[ -e /tmp/over ]]; do sleep 0.05; done; echo late; echo $? >/tmp/wrote";
+    RunnerCommandView command =
+        runner.start(
+            Start.bash("trap '' HUP; (" + background + ") 2>/tmp/why & echo begun").inTerminal());
+    assertEnd(command, EXITED, 0);
+    assertThat(command.out()).isEqualTo("begun\r\n");
+    assertThat(
+            runner.look(
+                "touch /tmp/over; for i in {1..600}; do [[ -s /tmp/wrote ]] && break; sleep 0.1;"
+                    + " done; cat /tmp/wrote /tmp/why"))
+        .startsWith("1\n")
+        .endsWith("Input/output error");
+  }
+
+  @Test
   void outputAtAnyMomentComesByItself() throws Exception {
     String script = "while read -r x; do echo a$x; sleep 0.000$((x * 37 % 10)); echo b$x.; done";
     for (Start start : List.of(Start.bash(script), Start.bash(script).inTerminal())) {

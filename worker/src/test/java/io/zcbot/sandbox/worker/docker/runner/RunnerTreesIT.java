@@ -335,6 +335,56 @@ class RunnerTreesIT {
     }
   }
 
+  /**
+   * What is executed is static: with a limit of 0, no other program would come as far as its first
+   * line. In the runner's own output, that line would be no frame.
+   */
+  @Test
+  void aRunnerWhoseLimitComesAndGoesGivesItsStreamsToNoCommand() throws Exception {
+    String toggle =
+        """
+        import os, resource
+        runner = int(open("/proc/%d/stat" % os.getppid()).read().rsplit(")", 1)[1].split()[1])
+        usual = resource.prlimit(runner, resource.RLIMIT_NOFILE)
+        print("begun", flush=True)
+        while not os.path.exists("/tmp/enough"):
+          for few in [0, 1, 2, 3] * 100:
+            resource.prlimit(runner, resource.RLIMIT_NOFILE, (few, usual[1]))
+            resource.prlimit(runner, resource.RLIMIT_NOFILE, usual)
+        """;
+    try (RunnerContainer own = new RunnerContainer(place);
+        RunnerLink victim = own.attach()) {
+      RunnerCommandView toggler =
+          victim.start(Start.of("python3", "-c", toggle).timeout(Duration.ofMinutes(10)));
+      toggler.awaitOutput("begun");
+      int executed = 0;
+      int refused = 0;
+      for (int round = 0; round < 50; round++) {
+        List<RunnerCommandView> all = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+          Start start = Start.of("/usr/local/sbin/zcbot-runner", "sockets");
+          all.add(victim.start(i % 4 == 3 ? start.inTerminal() : start));
+        }
+        for (RunnerCommandView command : all) {
+          if (command.isStarted()) {
+            assertThat(command.end().how()).isEqualTo(EXITED);
+            assertThat(command.out()).startsWith("zcbot-sandbox ready sockets=");
+            executed++;
+          } else {
+            assertThat(command.notStarted().text()).isIn("pipe", "terminal");
+            refused++;
+          }
+        }
+      }
+      System.out.printf("%s: %d commands were executed, %d refused%n", place, executed, refused);
+      assertThat(executed).isPositive();
+      assertThat(refused).isPositive();
+      own.exec("1000:1000", "touch /tmp/enough");
+      assertThat(toggler.end().how()).isEqualTo(EXITED);
+      assertThat(victim.start(Start.of("true")).end().how()).isEqualTo(EXITED);
+    }
+  }
+
   @Test
   void theEngineStopsItAtOnce() throws Exception {
     try (RunnerContainer own = new RunnerContainer(place)) {

@@ -145,6 +145,9 @@ class HeaderBombsIT {
   @Test
   void readersOfTheSamePartitionReadOneOfThemAtATime() throws Exception {
     List<UserId> users = Stream.generate(() -> deployment.newUserOf(1)).limit(8).toList();
+    for (UserId user : users) {
+      deployment.agent().ensured(user);
+    }
     long begin = System.currentTimeMillis() / 1000 + 15;
     for (UserId user : users) {
       String fields =

@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Test;
 @Tag("kafka")
 @Order(18)
 class WarmIT {
-  private static final int ROUNDS = Integer.getInteger("zcbot.test.rounds", 3);
+  private static final int ROUNDS = Integer.getInteger("zcbot.test.rounds", 5);
 
   private Deployment deployment;
 

@@ -82,9 +82,7 @@ public final class Deployment implements AutoCloseable {
     settings.put("ZCBOT_REVOKE_TIMEOUT", "50s");
     // The host is busy with other tests, and a sandbox that is too slow for one would be made anew.
     settings.put("ZCBOT_READY_TIMEOUT", "60s");
-    // Neither asking the engine for its resolvers nor setting the rules again is what most tests
-    // are about, and
-    // each takes a container.
+    // Asking the engine for its resolvers and setting the rules again take a container each.
     settings.put("ZCBOT_SANDBOX_DNS", "192.0.2.53");
     settings.put("ZCBOT_FIREWALL_INTERVAL", "10m");
     // The tests count containers.

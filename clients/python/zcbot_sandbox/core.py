@@ -192,7 +192,10 @@ class Core:
         self._in_flight.refused(error, kinds)
 
     def _read(self) -> None:
-        self.log.poll(self._timers.run(_TICK))
+        # Timers may take long. Then one record for each turn would be too few.
+        wait, began = self._timers.run(_TICK), time.monotonic()
+        while self.log.poll(wait) and time.monotonic() - began < _TICK:
+            wait = 0.0
 
     def _serve(self) -> None:
         self.log.serve_deliveries(_TICK)

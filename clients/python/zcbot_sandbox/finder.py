@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -125,10 +126,11 @@ class Finder:
                 if time.monotonic() >= self._look_at:
                     self._look_at = time.monotonic() + _LOOK_SECONDS
                     self._look()
-                self._find_lost()
                 places = self._await_question()
                 if places:
                     self._ask_for(places)
+                else:
+                    self._find_lost()
             except BaseException:  # noqa: BLE001 - a callback is the user's, and others wait
                 logger.exception("brokers could not be asked; please report this")
                 time.sleep(_PAUSE_SECONDS)
@@ -247,24 +249,22 @@ class Finder:
             offsets.update(found)
 
     def _find_lost(self) -> None:
-        """Reads on where positions were lost."""
+        """Reads on where a position was lost; in one partition at a time, since callers wait for other questions."""
         since = int((time.time() - _LOOK_BACK_SECONDS) * 1000)
         with self._lock:
-            lost = sorted(self._lost)
-        for place in lost:
-            if self.waits.is_stopped:
+            self._lost = {place for place in self._lost if self._interests.is_known(place)}
+            if not self._lost:
                 return
-            try:
-                found = self._offsets_since([place], since)
-            except KafkaException as e:
-                logger.info("while looking for a position in %s: %s", place[0], e)
-                continue
+            place = random.choice(sorted(self._lost))  # one that has no leader must not keep the others waiting
+        try:
+            found = self._offsets_since([place], since)
             with self._lock:
                 if place in found and self._interests.is_known(place):
                     self._consumer.incremental_unassign([TopicPartition(*place)])
                     self._consumer.incremental_assign([TopicPartition(*place, found[place])])
-                if place in found or not self._interests.is_known(place):
                     self._lost.discard(place)
+        except KafkaException as e:
+            logger.info("while looking for a position in %s: %s", place[0], e)
 
     def _offsets_since(self, places: Iterable[Place], since: int) -> dict[Place, int]:
         """Returns the offsets of the first records since a time in milliseconds."""

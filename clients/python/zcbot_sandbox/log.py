@@ -108,19 +108,20 @@ class Log:
         """The counterpart of ``hold``. Never blocks."""
         self._finder.waits.release(key, kinds)
 
-    def poll(self, seconds: float) -> None:
-        """Reads at most one record and hands it over."""
+    def poll(self, seconds: float) -> bool:
+        """Reads at most one record and hands it over. Returns whether there was one, or an error."""
         message = self._consumer.poll(seconds)
         if message is None:
-            return
+            return False
         error, topic, key = message.error(), message.topic(), message.key()
         if error is not None and error.code() != KafkaError._PARTITION_EOF:
             self._failed(error, message)
-            return
+            return True
         self._finder.showed(topic)
         kind = None if error is not None or key is None else self._topics.kind_of(topic, message.headers())
         if kind is not None:
             self._on_record(kind, key, message.value())
+        return True
 
     def _failed(self, error: Any, message: Any) -> None:
         if error.code() == KafkaError._AUTO_OFFSET_RESET:

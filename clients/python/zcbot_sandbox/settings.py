@@ -25,8 +25,9 @@ _PRODUCER = {
     "partitioner": "murmur2_random",
     "enable.idempotence": True,
     "linger.ms": 0,
-    # Records for a partition that takes none leave the queue to others after this time.
-    "message.timeout.ms": 60_000,
+    # Records for a partition that takes none leave the queue to others after this time. It is twice the time-out of
+    # a request, so that a record of which a broker says nothing is tried again.
+    "message.timeout.ms": 120_000,
     "queue.buffering.max.kbytes": 32 * 1024,
     "compression.type": "none",
     "message.max.bytes": 1_100_000,

@@ -17,6 +17,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.CorruptRecordException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.errors.WakeupException;
@@ -236,7 +237,10 @@ final class AnswerReader implements AutoCloseable {
       if (recovery.leaveOut(partitions(refusal.unauthorizedTopics()))) {
         return;
       }
-    } else if (!isRecovering && Recovery.isForBatch(e)) {
+    } else if (Recovery.isForBatch(e)) {
+      if (isRecovering) { // another one, or one that was not found
+        followers.trouble(new CorruptRecordException("some records can't be read: " + e, e));
+      }
       isRecovering = true;
     } else {
       followers.trouble(e);

@@ -42,6 +42,9 @@ final class CommandCall {
   private final Deadline start;
   private Instant expiresAt = Instant.MAX;
 
+  /** The last attempt's share of what the client may keep. */
+  private Resources turn = new Resources();
+
   CommandCall(Connection connection, UserId user, Command command) {
     this.connection = connection;
     this.user = user;
@@ -63,7 +66,7 @@ final class CommandCall {
     Resources resources = new Resources();
     boolean isStarted = false;
     try {
-      var turn = connection.limits().enter(Request.COMMAND, user, command.maxOutput(), start);
+      turn = connection.limits().enter(Request.COMMAND, user, command.maxOutput(), start);
       resources.add(turn::close);
       var following = connection.reader().follow(user, ANSWERS, start);
       resources.add(following::close);
@@ -117,16 +120,19 @@ final class CommandCall {
       throws InterruptedException {
     while (true) {
       try {
-        if (onOutput != null) {
-          running.forEachOutput(onOutput);
+        int passed = onOutput == null ? 0 : running.passOutput(onOutput);
+        CommandResult result = running.await();
+        if (onOutput != null && passed == 0) {
+          running.forEachOutput(onOutput); // it may have been started only now
         }
-        return running.await();
+        return result;
       } catch (CommandNotStartedException e) {
         Duration pause = pause(e.exited(), expiresAt).plus(backoff.next());
         Duration left = Duration.ofNanos(start.nanosLeft());
         if (!e.isRetryable() || !command.isRepeatable() || pause.compareTo(left) >= 0) {
           throw e;
         }
+        turn.close(); // what did not start keeps no others from running
         if (!running.awaitStart(pause)) {
           connection.metrics().repeated(Request.COMMAND);
           return null;

@@ -78,13 +78,14 @@ final class Connection implements AutoCloseable {
    */
   NoAnswerException unanswered(String message, List<Topic> answers) {
     Throwable trouble = reader.trouble(answers);
-    String hint =
+    String problem =
         trouble == null
-            ? options.hintWithoutAnswer(answers.getFirst())
-            : "; the client can't read answers at present: "
+            ? ""
+            : "; the client can't read all answers at present: "
                 + trouble.getMessage()
                 + "; check the topics and the client's permissions";
-    return new NoAnswerException(message + hint, trouble);
+    return new NoAnswerException(
+        message + problem + options.hintWithoutAnswer(answers.getFirst()), trouble);
   }
 
   /** Returns the current time to the millisecond, as events have it. */

@@ -165,17 +165,14 @@ final class Recovery {
       try {
         positions.put(each, consumer.position(each, Duration.ZERO));
       } catch (RetriableException e) {
-        // it begins at its end, which is not known yet
+        // it has no position yet, or the leader has changed and was not asked about it yet
       }
     }
     Set<TopicPartition> others = new HashSet<>(all);
     others.removeAll(positions.keySet());
-    consumer.assign(Set.of());
+    consumer.assign(others); // these keep what is known of their positions, and have nothing fetched
     consumer.assign(all);
     positions.forEach(consumer::seek);
-    if (!others.isEmpty()) { // none would be all
-      consumer.seekToEnd(others);
-    }
     consumer.pause(paused);
     return positions;
   }

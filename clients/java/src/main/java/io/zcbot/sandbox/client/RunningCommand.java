@@ -140,6 +140,11 @@ public final class RunningCommand implements AutoCloseable {
    *     for which the command was killed
    */
   public void forEachOutput(Consumer<OutputChunk> consumer) throws InterruptedException {
+    int unused = passOutput(consumer);
+  }
+
+  /** Passes output as {@link #forEachOutput} does. Returns the number of pieces. */
+  int passOutput(Consumer<OutputChunk> consumer) throws InterruptedException {
     Map<OutputStreamName, OutputDecoder> decoders = new EnumMap<>(OutputStreamName.class);
     int index = 0;
     for (Transcript.Piece piece = piece(index); piece != null; piece = piece(index)) {
@@ -153,6 +158,7 @@ public final class RunningCommand implements AutoCloseable {
         consumer.accept(last);
       }
     }
+    return index;
   }
 
   private Transcript.@Nullable Piece piece(int index) throws InterruptedException {

@@ -267,7 +267,7 @@ class AnswerReaderTest {
       while (consumer.isDamaged()) {
         assertRead(partition(Topic.OUTPUT), 100 + others++);
       }
-      assertThat(others).isGreaterThan(100); // in 5 s
+      assertThat(others).as("read meanwhile, of which each failure lets one pass").isGreaterThan(20);
       await().atMost(Duration.ofSeconds(60)).until(() -> consumer.paused().isEmpty());
       assertRead(damaged, 200);
     }

@@ -40,14 +40,14 @@ class HeapWatchTest {
     return Integer.parseInt(output.strip());
   }
 
-  /** Keeps 48 MiB, as a flood of requests does, and drops them; 40 times. */
+  /** Keeps 48 MiB, as a flood of requests does, and drops them; 12 times. */
   static final class Kept {
     public static void main(String[] arguments) throws InterruptedException {
       if (arguments[0].equals("watched")) {
         HeapWatch.start(RunCommand.USUAL_HEAP_BYTES);
       }
       long largest = 0;
-      for (int flood = 0; flood < 40; flood++) {
+      for (int flood = 0; flood < 12; flood++) {
         List<byte[]> kept = new ArrayList<>();
         for (int i = 0; i < 48; i++) {
           for (int j = 0; j < 16; j++) {

@@ -170,7 +170,8 @@ final class Recovery {
     }
     Set<TopicPartition> others = new HashSet<>(all);
     others.removeAll(positions.keySet());
-    consumer.assign(others); // these keep what is known of their positions, and have nothing fetched
+    consumer.assign(
+        others); // these keep what is known of their positions, and have nothing fetched
     consumer.assign(all);
     positions.forEach(consumer::seek);
     consumer.pause(paused);

@@ -267,7 +267,9 @@ class AnswerReaderTest {
       while (consumer.isDamaged()) {
         assertRead(partition(Topic.OUTPUT), 100 + others++);
       }
-      assertThat(others).as("read meanwhile, of which each failure lets one pass").isGreaterThan(20);
+      assertThat(others)
+          .as("read meanwhile, of which each failure lets one pass")
+          .isGreaterThan(20);
       await().atMost(Duration.ofSeconds(60)).until(() -> consumer.paused().isEmpty());
       assertRead(damaged, 200);
     }

@@ -351,7 +351,8 @@ class AuditIT {
     for (int i = 0; i < 200; i++) {
       long time = at(i).toEpochMilli();
       var _ = producer.send(new ProducerRecord<>(topic, 0, time, null, new byte[60_000]));
-      // Otherwise the broker may refuse the first records of a new topic and take those behind them (KAFKA-15591).
+      // Otherwise the broker may refuse the first records of a new topic and take those behind them
+      // (KAFKA-15591).
       producer.flush();
     }
     StringWriter deleting =

@@ -385,22 +385,20 @@ def test_a_command_that_did_not_run_is_published_again_under_another_id(core: Co
     assert call.future.result(0).exit_code == 0
 
 
-@pytest.mark.usefixtures("quick_tries")
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
     ("reason", "fields"), [("exited", {"exit_code": 1, "started_at": "2026-11-24T12:00:00Z"}), ("lost", {})]
 )
 def test_a_command_that_ran_after_all_is_not_published_again(
-    core: Core, monkeypatch: pytest.MonkeyPatch, reason: str, fields: dict[str, Any], stream: bool
+    core: Core, reason: str, fields: dict[str, Any], stream: bool
 ) -> None:
     """A worker may die right after it has refused an exec, and its successor may start it."""
-    monkeypatch.setattr(calls, "FIRST_TRY_SECONDS", 2.0)  # both answers come before the retry is due
     log, user = log_of(core), new_user()
     call = command(user, stream=stream)
     core.begin(call)
     log.exited(user, call.id, "rejected", retryable=True)
     log.exited(user, call.id, reason, **fields, output_count=int(stream))
-    time.sleep(2.4)  # time for the retry that must not happen
+    core._in_flight._retry(call)  # as when its time has come
     assert call.is_over != stream, "its output is waited for"
     if stream:
         log.answer("output", user, exec_id=call.id, seq=0, stream="stdout", data="once")
@@ -1553,6 +1551,23 @@ def test_timers_that_are_set_again_and_again_leave_time_to_read() -> None:
 
     timers.at(0.0, again)
     assert (timers.run(60.0), runs) == (0.0, 1)
+
+
+def test_all_records_that_are_there_are_read_before_the_timers_run_again(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core_module, "_READ_SECONDS", PATIENCE)
+    waits: list[float] = []
+
+    def poll(seconds: float) -> bool:
+        if threading.current_thread() is not threading.main_thread():
+            return LogStandIn.poll(log_of(core), seconds)
+        waits.append(seconds)
+        return len(waits) < 4
+
+    monkeypatch.setattr(core.log, "poll", poll)
+    core._read()
+    assert (len(waits), waits[1:]) == (4, [0.0] * 3)
 
 
 def test_a_record_that_no_broker_takes_is_given_up_after_two_minutes_or_as_the_user_says() -> None:

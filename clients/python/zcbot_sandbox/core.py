@@ -35,6 +35,9 @@ _THREADS = 8
 _THREADS_OF_USER = 2
 
 _TICK = 0.1
+
+#: How long records are read, if there are any, before the timers run again, which may take as long.
+_READ_SECONDS = 0.1
 _FLUSH_SECONDS = 3.0
 
 _T = TypeVar("_T")
@@ -192,9 +195,8 @@ class Core:
         self._in_flight.refused(error, kinds)
 
     def _read(self) -> None:
-        # Timers may take long. Then one record for each turn would be too few.
         wait, began = self._timers.run(_TICK), time.monotonic()
-        while self.log.poll(wait) and time.monotonic() - began < _TICK:
+        while self.log.poll(wait) and time.monotonic() - began < _READ_SECONDS:
             wait = 0.0
 
     def _serve(self) -> None:

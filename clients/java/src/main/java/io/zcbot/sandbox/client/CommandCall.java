@@ -132,7 +132,9 @@ final class CommandCall {
         if (!e.isRetryable() || !command.isRepeatable() || pause.compareTo(left) >= 0) {
           throw e;
         }
-        turn.close(); // what did not start keeps no others from running
+        // What did not start must not keep others from running. If it starts late after all, its
+        // output is kept beyond the limits.
+        turn.close();
         if (!running.awaitStart(pause)) {
           connection.metrics().repeated(Request.COMMAND);
           return null;

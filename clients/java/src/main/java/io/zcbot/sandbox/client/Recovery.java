@@ -7,10 +7,13 @@ package io.zcbot.sandbox.client;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.errors.CorruptRecordException;
@@ -53,9 +56,10 @@ final class Recovery {
 
   /** Whether a failure may be that of a batch, rather than that of a request to brokers. */
   static boolean isForBatch(Throwable e) {
-    return !(e instanceof ApiException
-        || e instanceof InterruptException
-        || e instanceof WakeupException);
+    return e instanceof CorruptRecordException
+        || !(e instanceof ApiException
+            || e instanceof InterruptException
+            || e instanceof WakeupException);
   }
 
   /**
@@ -85,33 +89,31 @@ final class Recovery {
    * Goes on after a failure of a poll, in the partition that caused it as well: it is read again
    * from the same offset for some seconds, and then from its end.
    *
-   * @return what is wrong with which partition; null if nothing is, any more
-   * @throws RuntimeException if the consumer fails without reading any partition
+   * @return what is wrong with which partition; null if no partition is the cause, any more
+   * @throws RuntimeException if a request to the brokers fails
    */
   @Nullable Problem recover() {
-    Problem problem = find();
-    Map<TopicPartition, Long> positions = fetchAgain();
-    obstacles.keySet().retainAll(positions.keySet());
-    Long offset = problem == null ? null : positions.get(problem.partition());
-    if (problem == null || offset == null) {
+    Problem problem = dropCause();
+    obstacles.keySet().retainAll(consumer.assignment());
+    if (problem == null) {
       return null;
     }
     TopicPartition partition = problem.partition();
     Obstacle known = obstacles.get(partition);
-    if (known == null || known.offset() != offset) {
+    if (known == null || known.offset() != problem.offset()) {
       log.warn(
           "{} can't be read at offset {}; this is tried again for {}",
           partition,
-          offset,
+          problem.offset(),
           PATIENCE,
           problem.cause());
-      obstacles.put(partition, new Obstacle(offset, Deadline.in(PATIENCE)));
+      obstacles.put(partition, new Obstacle(problem.offset(), Deadline.in(PATIENCE)));
     } else if (known.patience().isOver()) {
       log.warn(
           "{} still can't be read at offset {}; it is read from its end, and answers in between are"
               + " lost",
           partition,
-          offset);
+          problem.offset());
       obstacles.remove(partition);
       consumer.seekToEnd(Set.of(partition));
       return problem;
@@ -121,60 +123,75 @@ final class Recovery {
   }
 
   /** A partition that can't be read. */
-  record Problem(TopicPartition partition, Throwable cause) {
+  record Problem(TopicPartition partition, long offset, Throwable cause) {
     CorruptRecordException exception() {
       return new CorruptRecordException(partition + " can't be read: " + cause, cause);
     }
   }
 
-  /** Polls each partition alone, without waiting for records. Returns the one that fails. */
-  private @Nullable Problem find() {
-    Set<TopicPartition> all = new HashSet<>(consumer.assignment());
-    all.removeAll(consumer.paused());
-    consumer.pause(all);
-    try {
-      poll(); // a failure now is none of a partition
-      for (TopicPartition each : all) {
-        consumer.resume(Set.of(each));
-        try {
-          poll();
-        } catch (RuntimeException | Error e) {
-          if (!isForBatch(e)) {
-            throw e;
-          }
-          return new Problem(each, e);
-        }
-        consumer.pause(Set.of(each));
-      }
-      return null;
-    } finally {
-      consumer.resume(all);
-    }
-  }
-
-  private void poll() {
-    consumer.poll(Duration.ZERO).forEach(receiver);
-  }
-
-  /** Drops what is fetched and not read yet. Returns the positions, from which it is fetched. */
-  private Map<TopicPartition, Long> fetchAgain() {
+  /**
+   * Gives up one partition after the other, and with it what was fetched of it, until the consumer
+   * does not fail any more; then reads all of them from where they were. Pausing them would not do:
+   * the consumer begins to parse what was fetched of paused partitions as well.
+   *
+   * @return the last of them, which was a cause
+   */
+  private @Nullable Problem dropCause() {
     Set<TopicPartition> all = Set.copyOf(consumer.assignment());
     Set<TopicPartition> paused = Set.copyOf(consumer.paused());
-    Map<TopicPartition, Long> positions = new HashMap<>();
-    for (TopicPartition each : all) {
-      try {
-        positions.put(each, consumer.position(each, Duration.ZERO));
-      } catch (RetriableException e) {
-        // it has no position yet, or the leader has changed and was not asked about it yet
+    Set<TopicPartition> rest = new HashSet<>(all);
+    Map<TopicPartition, Long> givenUp = new HashMap<>();
+    try {
+      Problem problem = null;
+      Throwable failure = failure();
+      for (Iterator<TopicPartition> each = all.iterator(); failure != null && each.hasNext(); ) {
+        TopicPartition partition = each.next();
+        OptionalLong position = position(partition);
+        if (position.isPresent()) { // of others, nothing was fetched
+          problem = new Problem(partition, position.getAsLong(), failure);
+          givenUp.put(partition, problem.offset());
+          rest.remove(partition);
+          consumer.assign(rest);
+          failure = rest.isEmpty() ? null : failure();
+        }
       }
+      return failure == null ? problem : null;
+    } finally {
+      consumer.assign(all);
+      consumer.pause(paused);
+      givenUp.forEach(consumer::seek);
     }
-    Set<TopicPartition> others = new HashSet<>(all);
-    others.removeAll(positions.keySet());
-    consumer.assign(
-        others); // these keep what is known of their positions, and have nothing fetched
-    consumer.assign(all);
-    positions.forEach(consumer::seek);
-    consumer.pause(paused);
-    return positions;
+  }
+
+  private OptionalLong position(TopicPartition partition) {
+    try {
+      return OptionalLong.of(consumer.position(partition, Duration.ZERO));
+    } catch (RetriableException e) {
+      return OptionalLong.empty();
+    }
+  }
+
+  /**
+   * Polls without waiting, until the consumer has nothing to return: before that, it hides
+   * failures.
+   *
+   * @return the failure of a batch, or null
+   */
+  private @Nullable Throwable failure() {
+    try {
+      boolean hasMore;
+      Deadline deadline = Deadline.in(PAUSE);
+      do {
+        ConsumerRecords<byte[], byte[]> records = consumer.poll(Duration.ZERO);
+        records.forEach(receiver);
+        hasMore = !records.isEmpty();
+      } while (hasMore && !deadline.isOver());
+      return null;
+    } catch (RuntimeException | Error e) {
+      if (!isForBatch(e)) {
+        throw e;
+      }
+      return e;
+    }
   }
 }

@@ -81,6 +81,9 @@ class AnswerReaderTest {
     /** A partition of which the fetched batch fails at every poll, until it is dropped. */
     private volatile TopicPartition broken;
 
+    /** Whether polls that wait fail, as with an error of a broker that names no partition. */
+    private volatile boolean isReported;
+
     /** A partition that has a damaged batch at offset 100. */
     private volatile TopicPartition damaged;
 
@@ -97,10 +100,14 @@ class AnswerReaderTest {
           damaged = null;
         }
       }
-      if (isPolled(broken)) {
+      if (isReported && timeout.isPositive()) {
         throw new KafkaException("test");
       }
-      return super.poll(timeout);
+      ConsumerRecords<byte[], byte[]> records = super.poll(timeout);
+      if (records.isEmpty() && broken != null) {
+        throw new KafkaException("test");
+      }
+      return records;
     }
 
     private boolean isPolled(TopicPartition partition) {
@@ -249,6 +256,19 @@ class AnswerReaderTest {
     }
   }
 
+  /** The consumer itself drops the answer of a broker that reports a damaged batch. */
+  @Test
+  void aFailureThatIsFoundInNoPartitionDropsNoRecords() throws Exception {
+    try (AnswerReader.Following following = reader.follow(user, TOPICS, soon())) {
+      assertThat(following).isNotNull();
+      consumer.isReported = true;
+      for (int i = 0; i < 5; i++) {
+        assertRead(partition(Topic.OUTPUT), 100 + i);
+      }
+      assertThat(reader.trouble(TOPICS)).isInstanceOf(RetriableException.class);
+    }
+  }
+
   @Test
   void aBatchThatCannotBeReadDelaysNoOtherPartitionAndIsLeftOutInTheEnd() throws Exception {
     TopicPartition damaged = partition(Topic.EXITED);
@@ -266,6 +286,7 @@ class AnswerReaderTest {
       int others = 0;
       while (consumer.isDamaged()) {
         assertRead(partition(Topic.OUTPUT), 100 + others++);
+        assertThat(reader.trouble(List.of(Topic.OUTPUT))).isNull();
       }
       assertThat(others)
           .as("read meanwhile, of which each failure lets one pass")

@@ -589,6 +589,17 @@ class CommandCallTest {
   }
 
   @Test
+  void aCommandThatMayBeRepeatedKeepsNoOthersFromRunningMeanwhile() throws Exception {
+    FutureTask<CommandResult> run = run(null);
+    Exec exec = nextExec();
+    assertThat(connection.limits().users()).isOne();
+    answerWithoutStart(exec, Duration.ofMinutes(5));
+    await().atMost(Duration.ofSeconds(60)).until(() -> connection.limits().users() == 0);
+    answer(Samples.exited(user, exec.eventId(), 0));
+    assertThat(run.get(60, TimeUnit.SECONDS).isOk()).isTrue();
+  }
+
+  @Test
   void aCommandWhoseOutputComesNeverthelessIsNotRepeated() throws Exception {
     BlockingQueue<String> chunks = new LinkedBlockingQueue<>();
     FutureTask<CommandResult> run = run(chunk -> chunks.add(chunk.text()));

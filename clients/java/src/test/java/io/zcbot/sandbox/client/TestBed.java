@@ -140,18 +140,18 @@ final class TestBed implements AutoCloseable {
     }
   }
 
-  /** Changes the last byte of a topic's first partition, so that its last batch can't be read. */
-  void damage(String topic) throws IOException {
+  /** Changes a byte of a topic's first partition, of which nothing was read yet. */
+  void damage(String topic, int at) throws IOException {
     Path end = Path.of(topic + "-0", "00000000000000000000.log");
     Path log;
     try (Stream<Path> files = Files.walk(directory.resolve("kafka"))) {
       log = files.filter(file -> file.endsWith(end)).findFirst().orElseThrow();
     }
     try (RandomAccessFile file = new RandomAccessFile(log.toFile(), "rw")) {
-      file.seek(file.length() - 1);
-      int last = file.read();
-      file.seek(file.length() - 1);
-      file.write(last ^ 1);
+      file.seek(at);
+      int before = file.read();
+      file.seek(at);
+      file.write(before ^ 1 << 3);
     }
   }
 

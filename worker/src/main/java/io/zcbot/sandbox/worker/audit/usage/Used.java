@@ -21,19 +21,11 @@ public record Used(
   /** Both together. */
   public Used plus(Used more) {
     return new Used(
-        sum(sandboxes, more.sandboxes),
-        sum(claims, more.claims),
-        sum(sandboxMs, more.sandboxMs),
-        sum(commands, more.commands),
-        sum(cpuMs, more.cpuMs),
-        sum(outputBytes, more.outputBytes));
-  }
-
-  /**
-   * At most the largest number: a sum of what hostile code told must not begin again below zero.
-   */
-  private static long sum(long one, long other) {
-    long sum = one + other;
-    return one > 0 && other > 0 && sum < 0 ? Long.MAX_VALUE : sum;
+        sandboxes + more.sandboxes,
+        claims + more.claims,
+        sandboxMs + more.sandboxMs,
+        commands + more.commands,
+        cpuMs + more.cpuMs,
+        outputBytes + more.outputBytes);
   }
 }

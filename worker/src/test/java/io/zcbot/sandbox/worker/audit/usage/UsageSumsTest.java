@@ -13,20 +13,10 @@ import java.util.Map;
 import java.util.Random;
 import java.util.SequencedMap;
 import java.util.TreeMap;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class UsageSumsTest {
-  /** Whoever writes to the topics may say anything. */
-  @Test
-  void aSumThatIsTooLargeStaysTheLargestNumber() {
-    Used most = new Used(1, 1, Long.MAX_VALUE, 1, Long.MAX_VALUE - 1, Long.MAX_VALUE);
-
-    assertThat(most.plus(new Used(1, 0, 1, 1, 1, Long.MAX_VALUE)))
-        .isEqualTo(new Used(2, 1, Long.MAX_VALUE, 2, Long.MAX_VALUE, Long.MAX_VALUE));
-  }
-
   /** In memory; in some files; in more files than are open at a time, so that they are merged. */
   @ParameterizedTest
   @ValueSource(ints = {1000, 100, 5})

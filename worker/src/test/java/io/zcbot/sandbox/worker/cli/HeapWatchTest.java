@@ -53,7 +53,7 @@ class HeapWatchTest {
           for (int j = 0; j < 16; j++) {
             kept.add(new byte[MIB / 16]);
           }
-          Thread.sleep(1); // as requests come, one after another
+          Thread.sleep(1); // a flood takes time; the watch looks 20 times a second
         }
         largest = Math.max(largest, Runtime.getRuntime().totalMemory());
       }

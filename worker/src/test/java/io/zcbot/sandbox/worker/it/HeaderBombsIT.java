@@ -143,7 +143,7 @@ class HeaderBombsIT {
 
   /** Each of them reads the inputs of one command again, from the same place at the same time. */
   @Test
-  void readersOfTheSamePartitionReadOneOfThemAtATime() throws Exception {
+  void eightReadersOfThemEndNoWorker() throws Exception {
     List<UserId> users = Stream.generate(() -> deployment.newUserOf(1)).limit(8).toList();
     for (UserId user : users) {
       deployment.agent().ensured(user);

@@ -138,7 +138,8 @@ final class ExecCodec {
         throw in.refusal("env", "has a variable without a name; give it one");
       }
       if (name.indexOf('=') >= 0) {
-        throw in.refusal("env", "the name " + UntrustedText.quote(name) + " has a =; remove it");
+        throw in.refusal(
+            "env", "the name " + UntrustedText.quoteName(name) + " has a =; remove it");
       }
       bytes += Utf8.length(name) + Utf8.length(variable.getValue()) + 2;
     }
@@ -160,8 +161,7 @@ final class ExecCodec {
       return null;
     }
     if (!directory.startsWith("/")) {
-      throw in.refusal(
-          "cwd", "is not absolute: " + UntrustedText.quote(directory) + "; begin it with a /");
+      throw in.refusal("cwd", "is not absolute; begin it with a /");
     }
     int bytes = Utf8.length(directory);
     if (bytes > MAX_DIRECTORY_BYTES) {

@@ -47,6 +47,7 @@ final class FieldParser {
               StreamReadConstraints.builder()
                   .maxNestingDepth(16)
                   .maxStringLength(Topic.LARGE_BYTES)
+                  .maxNameLength(Topic.LARGE_BYTES)
                   .maxNumberLength(64)
                   .build())
           .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
@@ -171,7 +172,7 @@ final class FieldParser {
   }
 
   private static String twice(String name) {
-    return "has the field " + UntrustedText.quote(name) + " twice; send it once";
+    return "has the field " + UntrustedText.quoteName(name) + " twice; send it once";
   }
 
   /** Jackson's message, unless it may quote what a command reads or writes. */

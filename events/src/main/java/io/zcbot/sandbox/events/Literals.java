@@ -45,7 +45,7 @@ final class Literals {
     }
     Map<String, String> entries = new LinkedHashMap<>();
     for (FieldValue.Member member : object.members()) {
-      String quoted = UntrustedText.quote(member.name());
+      String quoted = UntrustedText.quoteName(member.name());
       whole(in, field, "the name " + quoted, member.name());
       entries.put(member.name(), string(in, field, "the value of " + quoted, member.value()));
     }

@@ -35,6 +35,15 @@ final class UntrustedText {
     return "'" + UNSAFE.matcher(head).replaceAll("?") + "'";
   }
 
+  /**
+   * Quotes a name of a field or variable, but nothing behind a =, which may be a variable's value:
+   * no log may have it.
+   */
+  static String quoteName(String name) {
+    int end = name.indexOf('=');
+    return quote(end < 0 ? name : name.substring(0, end) + "=…");
+  }
+
   /** Whether the text has no unpaired surrogates. */
   static boolean isWhole(String text) {
     for (int i = 0; i < text.length(); i++) {

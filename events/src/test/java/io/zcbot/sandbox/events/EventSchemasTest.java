@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.events;
 
+import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -19,6 +20,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -106,6 +108,10 @@ class EventSchemasTest {
             Arrays.stream(values).map(WireName::wire).filter(v -> !v.equals("unknown")).toList());
   }
 
+  private static String unknown(int fields) {
+    return IntStream.range(0, fields).mapToObj("'x%d':1"::formatted).collect(joining(","));
+  }
+
   /** Records that both refuse. The tables below have those that only one of the two refuses. */
   static final List<String> REFUSED_BY_BOTH =
       List.of(
@@ -146,12 +152,15 @@ class EventSchemasTest {
           "exec {U,'shell':'ls','max_output_bytes':16777217}",
           "exec {U,'shell':'ls','tty':{'columns':80}}",
           "exec {U,'shell':'ls','tty':{'columns':0,'rows':24}}",
+          "exec {U,'shell':'ls','tty':{'columns':80,'rows':10001}}",
+          "exec {U,'shell':'ls','tty':{'columns':80,'rows':24," + unknown(15) + "}}",
           "exec {U,'shell':'ls','stream':'yes'}",
           "input {U,'exec_id':'e'}",
           "input {U,'data':'a'}",
           "input {U,'exec_id':'e','data':'a','eof':true}",
           "input {U,'exec_id':'e','eof':false}",
           "input {U,'exec_id':'e','signal':'STOP'}",
+          "input {U,'exec_id':'e','resize':{'columns':80,'rows':24," + unknown(15) + "}}",
           "output {U,'event_id':'o','exec_id':'e','written_at':'2026-11-24T12:00:00Z','seq':-1,"
               + "'stream':'stdout','data':''}",
           "output {U,'event_id':'o','exec_id':'e','written_at':'2026-11-24T12:00:00Z','seq':0,"
@@ -185,6 +194,7 @@ class EventSchemasTest {
           // JSON as it is written
           "ensure {U,'x':1,'x':2}",
           "ensure {U,'x':" + "[".repeat(17) + "]".repeat(17) + "}",
+          "ensure {U,'x':" + "9".repeat(65) + "}",
           "ensure {U,'idle_ttl_seconds':60.0}",
           "ensure {U,'event_id':'\\ud800'}",
           // invisible characters beyond 16 bits, for which regular expressions differ

@@ -125,13 +125,16 @@ class ExecCodecTest extends CodecCase {
           "shell":"x","input":"yes"             | input: is a string; make it true or false
           "shell":"x","env":[]                  | env: is an array; make it an object of strings
           "shell":"x","env":{"":"x"}            | env: has a variable without a name; give it one
-          "shell":"x","env":{"A=":"x"}          | env: the name 'A=' has a =; remove it
+          "shell":"x","env":{"A=secret":"x"}    | env: the name 'A=…' has a =; remove it
+          "shell":"x","env":{"A=secret":1}      | env: the value of 'A=…' is a number; make it a string
+          "shell":"x","env":{"A=secret\\u0000":"x"} | env: the name 'A=…' has a NUL character; remove it
+          "shell":"x","env":{"A=secret":"","A=secret":""} | env: has the field 'A=…' twice; send it once
           "shell":"x","env":{"A\\u0000":"x"}    | env: the name 'A?' has a NUL character; remove it
           "shell":"x","env":{"A":"x\\u0000"}    | env: the value of 'A' has a NUL character; remove it
           "shell":"x","env":{"A":1}             | env: the value of 'A' is a number; make it a string
           "shell":"x","env":{"A":null}          | env: the value of 'A' is null; make it a string
           "shell":"x","env":{"A":"","A":""}     | env: has the field 'A' twice; send it once
-          "shell":"x","cwd":"src"               | cwd: is not absolute: 'src'; begin it with a /
+          "shell":"x","cwd":"src"               | cwd: is not absolute; begin it with a /
           "shell":"x","cwd":""                  | cwd: is empty; give a value or leave the field out
           "shell":"x","cwd":"/a\\u0000"         | cwd: has a NUL character; remove it
           "shell":"x","timeout_seconds":0       | timeout_seconds: is not a whole number from 1 to 86400
@@ -234,11 +237,20 @@ class ExecCodecTest extends CodecCase {
         .startsWith("value: is not JSON: 'Document nesting depth (17) exceeds");
   }
 
+  /** Jackson's own limit is shorter. */
+  @Test
+  void aNameMayTakeTheSpaceOfAllVariables() throws Exception {
+    assertThat(exec("\"shell\":\"x\",\"env\":{\"" + "x".repeat(65_534) + "\":\"\"}").environment())
+        .hasSize(1);
+    assertThat(execRefusal("\"shell\":\"x\",\"env\":{\"" + "x".repeat(65_535) + "\":\"\"}"))
+        .startsWith("env: takes 65537 bytes");
+  }
+
   @Test
   void hostileNamesAreNotRepeatedInFull() {
     String refusal =
-        execRefusal("\"shell\":\"x\",\"env\":{\"=\\u001b[2J" + "x".repeat(900) + "\":\"\"}");
-    assertThat(refusal).startsWith("env: the name '=?[2Jxxx").hasSizeLessThan(150);
+        execRefusal("\"shell\":\"x\",\"env\":{\"\\u001b[2J" + "x".repeat(900) + "\":1}");
+    assertThat(refusal).startsWith("env: the value of '?[2Jxxx").hasSizeLessThan(150);
   }
 
   @Test

@@ -15,8 +15,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Schemas and codec agree on any value, except for the cases in the tables of EventSchemasTest. */
 class SchemaAgreementTest {
-  private static final Pattern ONLY_THE_CODEC =
-      Pattern.compile("unpaired surrogate|is not base64|is not a whole number");
+  private static final Pattern ONLY_THE_CODEC = Pattern.compile("unpaired surrogate|is not base64");
+
+  /** To a schema it is a whole number. */
+  private static final String WRITTEN_AS_FRACTION = "1.0";
 
   private static final List<String> VALUES =
       List.of(
@@ -26,7 +28,7 @@ class SchemaAgreementTest {
           "0",
           "-1",
           "1.5",
-          "1.0",
+          WRITTEN_AS_FRACTION,
           "256",
           "99999",
           "2147483648",
@@ -78,20 +80,22 @@ class SchemaAgreementTest {
       for (String value : VALUES) {
         ObjectNode json = (ObjectNode) TestSchemas.tree(golden);
         json.set(field, TestSchemas.tree(value));
-        assertAgreement(event, json.toString());
+        assertAgreement(event, json.toString(), value.equals(WRITTEN_AS_FRACTION));
       }
       ObjectNode json = (ObjectNode) TestSchemas.tree(golden);
       json.remove(field);
-      assertAgreement(event, json.toString());
+      assertAgreement(event, json.toString(), false);
     }
   }
 
-  private void assertAgreement(SandboxEvent event, String json) {
+  private void assertAgreement(SandboxEvent event, String json, boolean hasFraction) {
     String refusal = TestSchemas.refusal(event.topic(), codec.key(event), json);
     boolean isDescribed = TestSchemas.problems(event.topic(), json).isEmpty();
     if (refusal == null) {
       assertThat(isDescribed || json.contains(":null")).as(json).isTrue();
-    } else if (isDescribed && !refusal.startsWith("key: ")) { // another user than the key's
+    } else if (isDescribed
+        && !(hasFraction && refusal.contains("is not a whole number"))
+        && !refusal.startsWith("key: ")) { // another user than the key's
       assertThat(refusal).as(json).containsPattern(ONLY_THE_CODEC);
     }
   }

@@ -34,6 +34,7 @@ from zcbot_sandbox import (
     AsyncSandbox,
     Client,
     ClientClosedError,
+    CommandError,
     CommandLostError,
     CommandNotStartedError,
     CommandTimeoutError,
@@ -66,6 +67,7 @@ from zcbot_sandbox.notices import Dispatcher
 from zcbot_sandbox.output import MAX_WAITING_BYTES, Chunk, OutputSequence, append_output
 from zcbot_sandbox.partitions import murmur2, partition_of
 from zcbot_sandbox.plan import ensure_call, exec_call
+from zcbot_sandbox.result import error_of, result_of
 from zcbot_sandbox.timers import Timers
 from zcbot_sandbox.topics import RESULTS
 from zcbot_sandbox.workers import Workers
@@ -162,6 +164,35 @@ def test_bytes_are_text_where_that_is_not_longer() -> None:
 def nobody() -> Sandbox:
     nothing: Any = SimpleNamespace()
     return Sandbox(nothing, nothing, new_user(), nothing)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({}, None),
+        ({"reason": "of_the_future"}, None),  # the contract: then the exit code counts
+        ({"reason": "of_the_future", "exit_code": None}, CommandError),
+        ({"reason": "lost", "exit_code": None}, CommandLostError),
+    ],
+)
+def test_an_exit_code_is_a_result_whatever_a_newer_workers_reason(
+    change: dict[str, object], error: type[CommandError] | None
+) -> None:
+    golden = json.loads((GOLDEN / "exited.json").read_bytes())
+    exited = events.decode_exited(GOLDEN_USER, json.dumps({**golden, **change}).encode())
+    assert exited is not None
+    result = result_of(exited, b"", b"", truncated=False, missing=0)
+    raised = error_of(exited, result)
+    assert (None if raised is None else type(raised)) is error
+    assert result.exit_code == (3 if error is None else None)
+
+
+def test_a_script_takes_as_many_bytes_as_workers_accept() -> None:
+    """``bash``, ``-c`` and the script, with a NUL behind each, take 128 KiB at most."""
+    most = 128 * 1024 - len("bash -c ") - 1
+    requests.exec_request(script="#" * most)
+    with pytest.raises(InvalidRequestError, match="at most 131072"):
+        requests.exec_request(script="#" * (most + 1))
 
 
 @pytest.mark.parametrize(

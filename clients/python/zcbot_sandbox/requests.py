@@ -188,7 +188,7 @@ def _program(command: Sequence[str] | None, script: str | None) -> dict[str, Any
         _literal("script", "it", script)
         if not script.strip():
             raise InvalidRequestError("script", "is empty")
-        _fits("script", _size(script) + 1)
+        _fits("script", _size(f"bash -c {script}") + 1)
         return {"shell": script}
     arguments = list(command or ())
     if not arguments or arguments[0] == "":

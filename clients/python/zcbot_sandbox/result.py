@@ -84,18 +84,8 @@ def result_of(exited: Exited, stdout: bytes, stderr: bytes, truncated: bool, mis
 
 
 def error_of(exited: Exited, result: Result) -> errors.CommandError | None:
-    """Returns the error that an answer means; ``None`` if the command ended by itself or by a signal and all
-    of its output arrived.
-    """
-    if exited.reason in ("exited", "signalled"):
-        if not result.missing_outputs:
-            return None
-        lost = (
-            f"{result.missing_outputs} records of output did not arrive; they may be in the log,"
-            " 'sandbox watch' shows them"
-        )
-        return errors.OutputLostError(exited.reason, lost, False, result)
-    kind: type[errors.CommandError] = {
+    """Returns the error that an answer means; ``None`` if the command ended and all of its output arrived."""
+    kinds: dict[str, type[errors.CommandError]] = {
         "timeout": errors.CommandTimeoutError,
         "lost": errors.CommandLostError,
         "sandbox_gone": errors.SandboxGoneError,
@@ -103,5 +93,16 @@ def error_of(exited: Exited, result: Result) -> errors.CommandError | None:
         "rejected": errors.CommandNotStartedError,
         "no_sandbox": errors.CommandNotStartedError,
         "failed": errors.CommandNotStartedError,
-    }.get(exited.reason, errors.CommandError)
-    return kind(exited.reason, exited.message, exited.retryable, result)
+    }
+    kind = kinds.get(exited.reason)
+    # With a newer worker's reason, an exit code or signal says that the command ended.
+    ended = exited.exit_code is not None or exited.signal is not None
+    if exited.reason in ("exited", "signalled") or (kind is None and ended):
+        if not result.missing_outputs:
+            return None
+        lost = (
+            f"{result.missing_outputs} records of output did not arrive; they may be in the log,"
+            " 'sandbox watch' shows them"
+        )
+        return errors.OutputLostError(exited.reason, lost, False, result)
+    return (kind or errors.CommandError)(exited.reason, exited.message, exited.retryable, result)

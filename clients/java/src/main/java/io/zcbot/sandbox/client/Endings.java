@@ -35,13 +35,21 @@ final class Endings {
     if (exited.reason() == Exited.Reason.TIMEOUT) {
       throw new CommandTimeoutException(result);
     }
-    if (exited.reason() != Exited.Reason.EXITED && exited.reason() != Exited.Reason.SIGNALLED) {
+    if (!isEndKnown(exited)) {
       throw new CommandLostException(exited, result);
     }
     if (transcript.missing() > 0) {
       throw new OutputLostException(transcript.missing(), result);
     }
     return result;
+  }
+
+  private static boolean isEndKnown(Exited exited) {
+    return switch (exited.reason()) {
+      case EXITED, SIGNALLED -> true;
+      case UNKNOWN -> exited.exitCode() != null || exited.signal() != null; // a newer worker's
+      default -> false;
+    };
   }
 
   private static CommandResult resultOf(Exited exited, Transcript transcript) {

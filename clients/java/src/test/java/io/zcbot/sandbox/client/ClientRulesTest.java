@@ -11,10 +11,13 @@ import static org.awaitility.Awaitility.await;
 import com.sun.management.ThreadMXBean;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.zcbot.sandbox.client.ClientMetrics.Request;
+import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.ReplyTo;
+import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.io.InputStream;
@@ -85,13 +88,34 @@ class ClientRulesTest {
     assertEnding(Exited.Reason.SANDBOX_GONE, Samples.NOW, CommandLostException.class);
     assertEnding(Exited.Reason.LOST, null, CommandLostException.class);
     assertEnding(Exited.Reason.TIMEOUT, Samples.NOW, CommandTimeoutException.class);
+    assertEnding(Exited.Reason.UNKNOWN, Samples.NOW, CommandLostException.class);
+  }
+
+  /** The contract says so: such a reason is taken as unknown, and the exit code counts. */
+  @Test
+  void anExitCodeIsAResultWhateverANewerWorkersReason() throws Exception {
+    EventCodec codec = new EventCodec();
+    Exited exited = Samples.exited(user, "x", 0);
+    String future =
+        new String(codec.encode(exited), StandardCharsets.UTF_8)
+            .replace("\"reason\":\"exited\",\"exit_code\":0", "\"reason\":\"new\",\"exit_code\":3");
+    SandboxEvent read =
+        codec.decode(
+            Topic.EXITED,
+            codec.key(exited),
+            future.getBytes(StandardCharsets.UTF_8),
+            new Origin("sandbox.exited", 0, 0, Samples.NOW));
+    assertThat(((Exited) read).reason()).isEqualTo(Exited.Reason.UNKNOWN);
+    assertThat(Endings.result((Exited) read, transcript()).exitCode()).isEqualTo(3);
+  }
+
+  private static Transcript transcript() {
+    return new Transcript(1, Duration.ofSeconds(10), () -> 0);
   }
 
   private void assertEnding(Exited.Reason reason, Instant startedAt, Class<?> type) {
     Exited exited = Samples.exited(user, "x", reason, startedAt, 0, false);
-    assertThatThrownBy(
-            () -> Endings.result(exited, new Transcript(1, Duration.ofSeconds(10), () -> 0)))
-        .isInstanceOf(type);
+    assertThatThrownBy(() -> Endings.result(exited, transcript())).isInstanceOf(type);
   }
 
   // Publishing.

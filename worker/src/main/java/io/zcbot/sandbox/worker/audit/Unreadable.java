@@ -38,7 +38,7 @@ final class Unreadable {
     RecordPosition position = record.position();
     if (!position.topic().isInput()) {
       tell(position, record.time(), problem.getMessage(), "");
-    } else if (letters.remove(position) == null) {
+    } else if (letters.remove(position) == null && record.time() >= lettersKnownSince()) {
       open.put(position, new Bad(record.time(), problem.getMessage()));
     }
   }
@@ -81,8 +81,7 @@ final class Unreadable {
 
   void finish(long end) {
     Rules rules = context.rules();
-    long known = context.known().of(Topic.DEAD_LETTER);
-    long since = known == Long.MIN_VALUE ? known : known + rules.skew().toMillis();
+    long since = lettersKnownSince();
     open.forEach(
         (position, bad) -> {
           if (bad.time >= since
@@ -91,6 +90,12 @@ final class Unreadable {
                 position, bad.time, bad.problem, ", and the dead-letter topic has no record of it");
           }
         });
+  }
+
+  /** Records from before may have had dead letters that retention deleted. */
+  private long lettersKnownSince() {
+    long known = context.known().of(Topic.DEAD_LETTER);
+    return known == Long.MIN_VALUE ? known : known + context.rules().skew().toMillis();
   }
 
   private void tell(RecordPosition position, long time, String problem, String more) {

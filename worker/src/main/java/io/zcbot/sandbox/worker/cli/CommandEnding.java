@@ -30,7 +30,8 @@ sealed interface CommandEnding {
                 : exited.exitCode() == null ? ExitCode.OK : exited.exitCode();
         case SIGNALLED -> ExitCode.ofSignal(exited.signal() == null ? 0 : exited.signal());
         case TIMEOUT -> ExitCode.TIMED_OUT;
-        case SANDBOX_GONE, LOST, UNKNOWN -> ExitCode.UNKNOWN_END;
+        case SANDBOX_GONE, UNKNOWN -> exited.retryable() ? ExitCode.RETRY : ExitCode.UNKNOWN_END;
+        case LOST -> ExitCode.UNKNOWN_END;
         case EXPIRED, REJECTED, NO_SANDBOX, FAILED ->
             exited.retryable() ? ExitCode.RETRY : ExitCode.NOT_RUN;
       };
@@ -43,7 +44,10 @@ sealed interface CommandEnding {
           switch (exited.reason()) {
             case EXITED, SIGNALLED -> "";
             case TIMEOUT -> "the command ran into its time-out and was killed";
-            case SANDBOX_GONE -> "the sandbox ended while the command ran";
+            case SANDBOX_GONE ->
+                exited.retryable()
+                    ? "the command did not run"
+                    : "the sandbox ended while the command ran";
             case LOST -> "the command may have run, and how it ended is not known";
             case EXPIRED -> "the command did not run: it could not start in time";
             case REJECTED -> "the command did not run: it was rejected";

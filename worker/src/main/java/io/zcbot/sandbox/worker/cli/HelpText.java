@@ -108,6 +108,7 @@ final class HelpText {
               "ZCBOT_SANDBOX_EVICT_AFTER",
               "ZCBOT_REAPER_INTERVAL",
               "ZCBOT_ENSURE_EXPIRY",
+              "ZCBOT_COMMAND_MAX_TIMEOUT",
               "ZCBOT_RESTART");
       case "sandbox usage" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_ENSURE_EXPIRY", "ZCBOT_RESTART");
       case "sandbox topics create" ->

@@ -26,28 +26,42 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.AuthorizationException;
 
 /**
- * Announces the end of what {@code sandbox purge} removes. After a first failure, nothing more is
- * published, because each attempt would wait for its time-out.
+ * Announces the end of what {@code sandbox purge} removes. After a first failure, the purge ends,
+ * or, if it is forced, nothing more is published, because each attempt would wait for its time-out.
  */
 final class PurgeAnnouncements {
   private final Console console;
   private final KafkaLog log;
   private final WorkerConfig config;
+  private final boolean force;
   private boolean isPossible = true;
 
-  PurgeAnnouncements(Console console, KafkaLog log, WorkerConfig config) {
+  /** The container was killed and stays, so that its end can still be announced. */
+  static final class NotAnnouncedException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    NotAnnouncedException(CommandException cause) {
+      super(cause.getMessage(), cause);
+    }
+  }
+
+  /**
+   * Announces nothing yet.
+   *
+   * @param force whether to go on, announcing nothing, if Kafka is unavailable
+   */
+  PurgeAnnouncements(Console console, KafkaLog log, WorkerConfig config, boolean force) {
     this.console = console;
     this.log = log;
     this.config = config;
+    this.force = force;
   }
 
   /**
    * Returns the ids of the containers whose end is to be announced. Not all are: if another worker
    * serves a user by now, it has announced that end, and its own sandbox is in the tables.
-   *
-   * @param force whether to go on, announcing nothing, if Kafka is unavailable
    */
-  Set<String> due(Engine engine, List<Container> sandboxes, boolean force) throws CommandException {
+  Set<String> due(Engine engine, List<Container> sandboxes) throws CommandException {
     if (sandboxes.stream().allMatch(sandbox -> sandbox.user() == null)) {
       return Set.of();
     }
@@ -137,6 +151,9 @@ final class PurgeAnnouncements {
     try {
       telling.run();
     } catch (CommandException e) {
+      if (!force) {
+        throw new NotAnnouncedException(e);
+      }
       stop(e);
     }
   }

@@ -113,8 +113,8 @@ final class PurgeCommand {
         refuseIfAlive(workerId); // it may have been started since
       }
     }
-    PurgeAnnouncements announcements = new PurgeAnnouncements(console, log, config);
-    Set<String> announced = announcements.due(engine, sandboxes, force);
+    PurgeAnnouncements announcements = new PurgeAnnouncements(console, log, config, force);
+    Set<String> announced = announcements.due(engine, sandboxes);
     Purge purge = Purge.offline(engine, announcements.announcer(workerId));
     int failures = 0;
     for (Container sandbox : sandboxes) {
@@ -124,6 +124,14 @@ final class PurgeCommand {
       } catch (EngineException e) {
         failures++;
         console.err().println("could not purge " + sandbox.name() + ": " + e.getMessage());
+      } catch (PurgeAnnouncements.NotAnnouncedException e) {
+        throw new CommandException(
+            ExitCode.UNAVAILABLE,
+            sandbox.name()
+                + " is killed and stays, as all behind it, since its end could not be announced: "
+                + e.getMessage()
+                + ". Run the purge again, or with --force, which tells agent services nothing",
+            e);
       }
     }
     // after the containers: a root that does not answer must not keep them

@@ -110,10 +110,11 @@ final class RecordFormat {
         json.set("event", CommandData.hidden(JSON.readTree(codec.encode(read.event()))));
       } else {
         json.put("problem", read.problem());
-        if (read.topic() == Topic.DEAD_LETTER) {
+        boolean isDeadLetter = read.topic() == Topic.DEAD_LETTER;
+        if (isDeadLetter) {
           json.put("origin", origin(record));
         }
-        if (record.value() != null && read.topic().holdsCommandData()) {
+        if (record.value() != null && (isDeadLetter || read.topic().holdsCommandData())) {
           json.put("value_bytes", record.value().length);
         } else if (record.value() != null) {
           json.put("value_base64", Base64.getEncoder().encodeToString(record.value()));

@@ -67,6 +67,7 @@ final class ReleaseCommand implements Callable<Integer> {
     Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     Release release =
         new Release(UUID.randomUUID().toString(), user, now, "cli", now.plus(timeout), container);
+    Records.check(release, "no worker would read this release");
     try (KafkaLog kafka = context.log()) {
       if (!wait) {
         return context.publish(kafka, release, json);

@@ -42,22 +42,22 @@ final class ReplayProgress {
    * @throws OutputLostException if what was printed so far was not written
    */
   void at(double share, long records) {
-    if (console.out().checkError()) {
+    long now = nanos.getAsLong();
+    boolean isShown = now - start >= SILENT.toNanos();
+    boolean isRedrawn = console.isTerminal() && isShown && now - drawn >= REDRAW.toNanos();
+    if (isRedrawn) {
+      end(); // what is printed takes the place of the bar
+    }
+    if (!isBarShown && console.out().checkError()) {
       throw new OutputLostException();
     }
-    long now = nanos.getAsLong();
-    if (now - start < SILENT.toNanos()) {
-      return;
-    }
     int percent = (int) (share * 100);
-    if (console.isTerminal()) {
-      if (now - drawn >= REDRAW.toNanos()) {
-        drawn = now;
-        isBarShown = true;
-        console.err().print("\r" + bar(percent) + text(percent, records, now));
-        console.err().flush();
-      }
-    } else if (percent >= linePercent + LINE_STEP) {
+    if (isRedrawn) {
+      drawn = now;
+      isBarShown = true;
+      console.err().print("\r" + bar(percent) + text(percent, records, now));
+      console.err().flush();
+    } else if (!console.isTerminal() && isShown && percent >= linePercent + LINE_STEP) {
       linePercent = percent - percent % LINE_STEP;
       console.err().println("read " + text(percent, records, now).strip());
     }
@@ -77,6 +77,7 @@ final class ReplayProgress {
   /** Removes the bar from the terminal. */
   void end() {
     if (isBarShown) {
+      isBarShown = false;
       console.err().print("\r" + " ".repeat(WIDTH + 50) + "\r");
       console.err().flush();
     }

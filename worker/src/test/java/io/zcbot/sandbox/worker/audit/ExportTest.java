@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.Coverage;
 import io.zcbot.sandbox.worker.audit.log.Export;
 import io.zcbot.sandbox.worker.audit.log.ExportedLog;
 import io.zcbot.sandbox.worker.audit.log.LogRecord;
@@ -199,6 +200,23 @@ class ExportTest {
     assertThat(log.coverage().of(Topic.READY, 2)).isEqualTo(Long.MIN_VALUE);
     assertThat(log.end()).isEqualTo(Instant.ofEpochMilli(9_000));
     assertThat(log.next()).isNull();
+  }
+
+  /** An age of 57 years is before 1970. */
+  @Test
+  void anExportFromBeforeTheFirstRecordCanBeRead() throws Exception {
+    ListSource source =
+        new ListSource(List.of(), 9_000) {
+          @Override
+          public Coverage coverage() {
+            return new Coverage(Instant.parse("1960-01-01T00:00:00Z"));
+          }
+        };
+    StringWriter out = new StringWriter();
+    new Export(out, source).close();
+    ExportedLog log = new ExportedLog(List.of(file(out.toString())), "sandbox.", Selection.ALL);
+    assertThat(log.next()).isNull();
+    assertThat(log.coverage().of(Topic.READY)).isZero();
   }
 
   @Test

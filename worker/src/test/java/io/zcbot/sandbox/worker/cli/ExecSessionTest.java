@@ -135,7 +135,10 @@ class ExecSessionTest {
   @CsvSource({
     "TIMEOUT, false, 124, ran into its time-out",
     "LOST, false, 122, may have run",
-    "SANDBOX_GONE, false, 122, the sandbox ended",
+    "SANDBOX_GONE, false, 122, the sandbox ended while",
+    "SANDBOX_GONE, true, 75, the command did not run",
+    "UNKNOWN, false, 122, only a newer version",
+    "UNKNOWN, true, 75, only a newer version",
     "EXPIRED, true, 75, could not start in time",
     "REJECTED, false, 125, was rejected",
     "NO_SANDBOX, false, 125, has no sandbox",

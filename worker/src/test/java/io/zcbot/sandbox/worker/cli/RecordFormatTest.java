@@ -154,7 +154,6 @@ class RecordFormatTest {
                     "0",
                     "zcbot_offset",
                     "9")))
-        .endsWith(
-            "\"key\":\"x\",\"problem\":\"bad\",\"origin\":\"t-0-9\",\"value_base64\":\"ew==\"}");
+        .endsWith("\"key\":\"x\",\"problem\":\"bad\",\"origin\":\"t-0-9\",\"value_bytes\":1}");
   }
 }

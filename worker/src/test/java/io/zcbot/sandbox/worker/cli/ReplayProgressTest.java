@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.BufferedWriter;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.time.Duration;
@@ -45,6 +46,22 @@ class ReplayProgressTest {
         .isEqualTo("\r[###############...............]  50%, 1,000,000 records, 250,000/s");
     progress.end();
     assertThat(err.toString()).endsWith("\r" + " ".repeat(80) + "\r");
+  }
+
+  @Test
+  void whatIsPrintedMeanwhileTakesThePlaceOfTheBar() {
+    PrintWriter out = new PrintWriter(new BufferedWriter(err));
+    ReplayProgress progress =
+        new ReplayProgress(new Console(Map.of(), out, new PrintWriter(err), true), () -> now);
+    pass(Duration.ofSeconds(4));
+    progress.at(0.5, 1_000);
+    out.print("a row\n");
+    pass(Duration.ofMillis(100));
+    progress.at(0.5, 1_000);
+    assertThat(err.toString()).doesNotContain("a row");
+    pass(Duration.ofMillis(100));
+    progress.at(0.5, 1_000);
+    assertThat(err.toString()).contains("/s\r" + " ".repeat(80) + "\ra row\n\r[");
   }
 
   @Test

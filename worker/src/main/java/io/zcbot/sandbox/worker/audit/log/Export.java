@@ -48,7 +48,7 @@ public final class Export implements AutoCloseable {
     json.writeStringField("topic_prefix", source.topicPrefix());
     Coverage known = source.coverage();
     if (known.from() != Long.MIN_VALUE) {
-      json.writeNumberField("from", known.from());
+      json.writeNumberField("from", Math.max(0, known.from())); // no record is older
     }
     json.writeNumberField("end", source.end().toEpochMilli());
     json.writeArrayFieldStart("cuts");

@@ -121,6 +121,8 @@ class ConsoleServerTest {
     assertThat(get(user, "Host: localhost", "Sec-Fetch-Site: same-origin")).contains(" 200 ");
     String[] link = {"Host: localhost", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate"};
     assertThat(get("/", link)).contains(" 200 ");
+    assertThat(get(user, link)).contains(" 403 ");
+    assertThat(get("/events", link)).contains(" 403 ");
   }
 
   @ParameterizedTest

@@ -61,6 +61,20 @@ class FleetTest {
   }
 
   @Test
+  void aSandboxKeepsWhatEventsToldWhenItsTableEntryIsWrittenAgain() throws Exception {
+    fleet.live(1, 100);
+    fleet.ready(1, "n1", 100);
+    fleet.live(1, 100);
+    assertThat(row().get(OUTCOME).asText()).isEqualTo("claimed");
+    assertThat(row().get(IDLE_TTL).asLong()).isEqualTo(120_000);
+
+    Duration wanted = Duration.ofSeconds(60);
+    fleet.live(new LiveSandbox(user(1), "id-1", "h1", "w1", ago(100), wanted, null));
+    assertThat(row().get(OUTCOME).asText()).isEqualTo("claimed");
+    assertThat(row().get(IDLE_TTL).asLong()).isEqualTo(60_000);
+  }
+
+  @Test
   void itDoesNotMatterWhichTopicIsReadFirst() throws Exception {
     fleet.live(1, 100);
     fleet.ready(1, "n1", 100);

@@ -468,11 +468,37 @@ class FleetTest {
     }
     assertThat(timelines.users()).isBetween(200, 300);
     for (int i = 0; i < 1_000; i++) {
-      fleet.event(
-          new Failed("f" + i, user(1), "n", ago(1), Failed.Reason.INTERNAL, "m" + i, true), ago(1));
+      failed(1, i);
     }
     assertThat(fleet.user(user(1))).hasSize(Story.MOST);
+  }
+
+  @Test
+  void noMoreFailuresAreShownThanTheBound() throws Exception {
+    for (int i = 0; i < 1_000; i++) {
+      failed(i, i);
+    }
     assertThat(fleet.failures()).hasSize(Notices.SHOWN);
+    assertThat(fleet.failures().get(0).get(4).asText()).isEqualTo("m999");
+  }
+
+  @Test
+  void theFailuresOfOneUserDoNotHideThoseOfOthers() throws Exception {
+    failed(2, 0);
+    for (int i = 1; i < 1_000; i++) {
+      failed(1, i);
+    }
+    JsonNode failures = fleet.failures();
+    assertThat(failures).hasSize(Notices.MOST_ABOUT_ONE + 1);
+    assertThat(failures.get(0).get(4).asText()).as("the newest").isEqualTo("m999");
+    assertThat(failures.get(Notices.MOST_ABOUT_ONE).get(1).asText()).isEqualTo(user(2).toString());
+  }
+
+  private void failed(int number, int failure) {
+    fleet.event(
+        new Failed(
+            "f" + failure, user(number), "n", ago(1), Failed.Reason.INTERNAL, "m" + failure, true),
+        ago(1));
   }
 
   @Test

@@ -196,6 +196,8 @@ final class ConsoleServer implements AutoCloseable {
     } else {
       try {
         exchange.getResponseHeaders().set("Content-Type", "text/event-stream");
+        // nginx would hold back events until its buffer is full.
+        exchange.getResponseHeaders().set("X-Accel-Buffering", "no");
         exchange.sendResponseHeaders(200, 0);
         new EventStream(fleet, stop, exchange.getResponseBody())
             .run(exchange.getRequestHeaders().getFirst("Last-Event-ID"));

@@ -162,6 +162,7 @@ class ConsoleServerTest {
     String first = until(stream, "event: letters");
     assertThat(first)
         .containsIgnoringCase("Content-Type: text/event-stream")
+        .containsIgnoringCase("X-Accel-Buffering: no")
         .contains("event: overview", "event: sandboxes", "\"id-1\"", "event: failures");
     fleet.live(2, 10);
     assertThat(until(stream, "\"id-2\"")).doesNotContain("\"id-1\"");

@@ -5,17 +5,25 @@
 package io.zcbot.sandbox.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import io.zcbot.sandbox.worker.config.KafkaConfig;
+import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.sandbox.FileCalls;
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.startup.StartRetry;
 import java.io.Closeable;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -64,6 +72,42 @@ class HostTest {
                   .startsWith("the Mount of /workspaces is left as it is: no answer");
               assertThat(line.getThrowableProxy()).isNull();
             });
+  }
+
+  /** As at a boot, or while DNS is away. */
+  @Test
+  void aStartWaitsWhileNoBrokersNameHasAnAddress() throws Exception {
+    KafkaConfig config =
+        new KafkaConfig(
+            Map.of("bootstrap.servers", "no.such.host.invalid:9092"),
+            "group",
+            "sandbox.",
+            false,
+            1,
+            (short) 1);
+    KafkaClients clients = new KafkaClients(config, "test");
+    AtomicBoolean stopping = new AtomicBoolean();
+    StartRetry retry = new StartRetry(stopping::get);
+    AtomicReference<@Nullable Throwable> end = new AtomicReference<>();
+    Thread start =
+        Thread.ofVirtual()
+            .start(
+                () -> {
+                  try {
+                    int _ = Host.verifyTopics(clients, config, retry);
+                  } catch (Exception e) {
+                    end.set(e);
+                  }
+                });
+    await().until(() -> retry.problem() != null || !start.isAlive());
+    assertThat(retry.problem())
+        .as("why the start waits; it ended with %s", end)
+        .contains("ZCBOT_KAFKA_BOOTSTRAP_SERVERS=no.such.host.invalid:9092 has an address");
+
+    stopping.set(true);
+    start.interrupt();
+    assertThat(start.join(Duration.ofSeconds(60))).as("the start ends").isTrue();
+    assertThat(end.get()).isInstanceOf(StoppedException.class);
   }
 
   private final class Mount implements Closeable {

@@ -152,7 +152,11 @@ final class ConsoleServer implements AutoCloseable {
     }
     String site = headers.getFirst("Sec-Fetch-Site");
     boolean isOwn = site == null || site.equals("same-origin") || site.equals("none");
-    if (!isOwn && !"navigate".equals(headers.getFirst("Sec-Fetch-Mode"))) {
+    // A link may lead to the page, but frames of another site may not take up its streams.
+    boolean isLink =
+        "navigate".equals(headers.getFirst("Sec-Fetch-Mode"))
+            && "/".equals(exchange.getRequestURI().getPath());
+    if (!isOwn && !isLink) {
       return text(403, "pages of other sites can't use this console");
     }
     if (!exchange.getRequestMethod().equals("GET") && !exchange.getRequestMethod().equals("HEAD")) {
@@ -192,6 +196,8 @@ final class ConsoleServer implements AutoCloseable {
     } else {
       try {
         exchange.getResponseHeaders().set("Content-Type", "text/event-stream");
+        // nginx would hold back events until its buffer is full.
+        exchange.getResponseHeaders().set("X-Accel-Buffering", "no");
         exchange.sendResponseHeaders(200, 0);
         new EventStream(fleet, stop, exchange.getResponseBody())
             .run(exchange.getRequestHeaders().getFirst("Last-Event-ID"));

@@ -179,6 +179,7 @@ final class FleetFollower implements AutoCloseable {
     long heard = begun;
     long counted = nanos.getAsLong();
     long probeAt = counted;
+    long progressAt = counted;
     while (isWanted()) {
       take(consumer);
       long now = nanos.getAsLong();
@@ -206,11 +207,14 @@ final class FleetFollower implements AutoCloseable {
           }
           heard = at;
           left = behind;
+          progressAt = now;
         }
         boolean isAllKnown = behind == 0 && found.leaderless().isEmpty();
         state = new FollowState(isAllKnown ? probe.at() : state.upTo(), behind, found.problem());
         fleet.following(state);
-        probe = behind == 0 ? null : probe;
+        // Nothing more comes: only a new probe tells whether Kafka is away.
+        boolean isSilent = now - progressAt >= LONGEST_SILENCE.toNanos();
+        probe = behind == 0 || isSilent ? null : probe;
       }
     }
   }

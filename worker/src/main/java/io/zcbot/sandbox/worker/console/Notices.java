@@ -13,6 +13,9 @@ import java.util.List;
 final class Notices {
   static final int SHOWN = 200;
 
+  /** The most about one user, so that a user whose requests all fail hides nobody else's. */
+  static final int MOST_ABOUT_ONE = 20;
+
   /**
    * A notice.
    *
@@ -41,7 +44,11 @@ final class Notices {
       at--;
     }
     notices.add(at, notice);
-    if (notices.size() > most) {
+    List<Notice> aboutOne =
+        notices.stream().filter(other -> other.about.equals(notice.about)).toList();
+    if (aboutOne.size() > MOST_ABOUT_ONE) {
+      notices.remove(aboutOne.getFirst());
+    } else if (notices.size() > most) {
       notices.removeFirst();
     }
     version++;

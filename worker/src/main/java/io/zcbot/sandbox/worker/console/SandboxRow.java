@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
 import java.io.IOException;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /** One announced sandbox. Guarded by the lock of {@link Fleet}. */
 final class SandboxRow {
@@ -30,13 +31,36 @@ final class SandboxRow {
   int commands;
   long version;
 
-  SandboxRow(LiveSandbox live, Duration usualTtl, SharedNames names) {
+  /**
+   * Creates a row.
+   *
+   * @param before an earlier row of the same sandbox, whose events are not read again; null if
+   *     there is none
+   */
+  SandboxRow(LiveSandbox live, Duration usualTtl, SharedNames names, @Nullable SandboxRow before) {
     user = live.userId();
     container = ShownText.name(live.containerId());
     host = names.of(live.host());
     worker = names.of(live.workerId());
     openedAt = live.openedAt().toEpochMilli();
-    idleTtl = (live.idleTtl() == null ? usualTtl : live.idleTtl()).toMillis();
+    if (before != null) {
+      keepEvents(before);
+    }
+    if (live.idleTtl() != null) {
+      idleTtl = live.idleTtl().toMillis();
+    } else if (readyAt == 0) {
+      idleTtl = usualTtl.toMillis();
+    }
+  }
+
+  private void keepEvents(SandboxRow before) {
+    idleTtl = before.idleTtl;
+    readyAt = before.readyAt;
+    outcome = before.outcome;
+    image = before.image;
+    noticedAt = before.noticedAt;
+    expiringAt = before.expiringAt;
+    expiringReason = before.expiringReason;
   }
 
   /** Notes a use; returns whether that changed anything. */
@@ -70,13 +94,6 @@ final class SandboxRow {
     noticedAt = time;
     expiringAt = notice.endsAt().toEpochMilli();
     expiringReason = notice.reason().wire();
-  }
-
-  /** Takes over the notice of an earlier row of the same sandbox. */
-  void keepNotice(SandboxRow before) {
-    noticedAt = before.noticedAt;
-    expiringAt = before.expiringAt;
-    expiringReason = before.expiringReason;
   }
 
   /** Whether the last notice still holds. A use revokes that of an idle end. */

@@ -62,10 +62,7 @@ final class Sandboxes {
       omitted++;
       return null;
     }
-    SandboxRow row = new SandboxRow(live, usualTtl, names);
-    if (before != null) {
-      row.keepNotice(before);
-    }
+    SandboxRow row = new SandboxRow(live, usualTtl, names, before);
     gone.removeIf(each -> each.container.equals(row.container));
     SandboxRow other = newest.get(row.user);
     if (other == null || other.openedAt <= row.openedAt) {

@@ -68,8 +68,8 @@ public final class Health {
   }
 
   /**
-   * Sets an action that runs each time a live or progress check is found failing, such as a thread
-   * dump. It runs on the thread that asked and must not block.
+   * Sets an action that runs each time a live check is found failing, or progress checks and no
+   * other ready check, such as a thread dump. It runs on the thread that asked and must not block.
    */
   public void onStandstill(Runnable action) {
     onStandstill = action;
@@ -95,7 +95,8 @@ public final class Health {
   }
 
   /**
-   * Adds a ready check of whether work makes progress; its failure also runs the standstill action.
+   * Adds a ready check of whether work makes progress; its failure is a standstill, unless another
+   * ready check tells the cause.
    *
    * @param problem why there is no progress; null while there is
    */
@@ -141,17 +142,24 @@ public final class Health {
               TimeUnit.MILLISECONDS);
       Map<String, Status> report = new LinkedHashMap<>();
       for (int i = 0; i < entries.size(); i++) {
-        String name = entries.get(i).getKey();
-        Status status = statusOf(results.get(i));
-        report.put(name, status);
-        if (status instanceof Status.Failing && standstills.contains(name)) {
-          onStandstill.run();
-        }
+        report.put(entries.get(i).getKey(), statusOf(results.get(i)));
+      }
+      if (isStandstill(report)) {
+        onStandstill.run();
       }
       return new Report(report);
     } finally {
       threads.shutdownNow();
     }
+  }
+
+  /** Not while Kafka or the engine is away, which nothing that the threads do explains. */
+  private boolean isStandstill(Map<String, Status> report) {
+    List<String> failing =
+        report.keySet().stream()
+            .filter(name -> report.get(name) instanceof Status.Failing)
+            .toList();
+    return !failing.isEmpty() && standstills.containsAll(failing);
   }
 
   private Status statusOf(Future<Status> result) throws InterruptedException {

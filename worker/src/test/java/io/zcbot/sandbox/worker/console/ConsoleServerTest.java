@@ -121,6 +121,8 @@ class ConsoleServerTest {
     assertThat(get(user, "Host: localhost", "Sec-Fetch-Site: same-origin")).contains(" 200 ");
     String[] link = {"Host: localhost", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate"};
     assertThat(get("/", link)).contains(" 200 ");
+    assertThat(get(user, link)).contains(" 403 ");
+    assertThat(get("/events", link)).contains(" 403 ");
   }
 
   @ParameterizedTest
@@ -160,6 +162,7 @@ class ConsoleServerTest {
     String first = until(stream, "event: letters");
     assertThat(first)
         .containsIgnoringCase("Content-Type: text/event-stream")
+        .containsIgnoringCase("X-Accel-Buffering: no")
         .contains("event: overview", "event: sandboxes", "\"id-1\"", "event: failures");
     fleet.live(2, 10);
     assertThat(until(stream, "\"id-2\"")).doesNotContain("\"id-1\"");

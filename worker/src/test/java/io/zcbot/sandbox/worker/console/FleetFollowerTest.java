@@ -151,6 +151,46 @@ class FleetFollowerTest {
     }
   }
 
+  /** Otherwise the page would show nothing new, and say nothing of it. */
+  @Test
+  void kafkaThatVanishesBeforeItSendsWhatItHasIsAProblem() throws Exception {
+    TopicPartition busy = new TopicPartition(RAISED, 0);
+    class VanishingTopics extends EmptyTopics {
+      @Override
+      public synchronized Map<TopicPartition, Long> endOffsets(
+          Collection<TopicPartition> partitions, Duration timeout) {
+        Set<TopicPartition> asked = super.endOffsets(partitions, timeout).keySet();
+        boolean isFollowing = asked.contains(busy) && asked.contains(LIVE);
+        hasNoLeader = _ -> isFollowing; // after the first probe
+        return asked.stream()
+            .collect(Collectors.toMap(each -> each, each -> each.equals(busy) ? 1L : 0L));
+      }
+
+      @Override
+      public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+          Map<TopicPartition, Long> times, Duration timeout) {
+        return Map.of(busy, new OffsetAndTimestamp(0, 0));
+      }
+
+      @Override
+      public synchronized ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+        nanos.addAndGet(Duration.ofSeconds(1).toNanos());
+        return super.poll(timeout);
+      }
+    }
+    TestFleet fleet = new TestFleet();
+    fleet.fleet.following(FollowState.STARTING);
+    try (FleetFollower _ = following(fleet, VanishingTopics::new)) {
+      await()
+          .atMost(LIMIT)
+          .untilAsserted(
+              () ->
+                  assertThat(fleet.overview().get("problem").asText())
+                      .isEqualTo("Kafka does not answer"));
+      assertThat(fleet.overview().get("upTo").asLong()).isZero();
+    }
+  }
+
   @Test
   void whatIsKnownIsShownUntilTheTopicsCanBeReadAnew() throws Exception {
     TestFleet fleet = new TestFleet();

@@ -61,6 +61,20 @@ class FleetTest {
   }
 
   @Test
+  void aSandboxKeepsWhatEventsToldWhenItsTableEntryIsWrittenAgain() throws Exception {
+    fleet.live(1, 100);
+    fleet.ready(1, "n1", 100);
+    fleet.live(1, 100);
+    assertThat(row().get(OUTCOME).asText()).isEqualTo("claimed");
+    assertThat(row().get(IDLE_TTL).asLong()).isEqualTo(120_000);
+
+    Duration wanted = Duration.ofSeconds(60);
+    fleet.live(new LiveSandbox(user(1), "id-1", "h1", "w1", ago(100), wanted, null));
+    assertThat(row().get(OUTCOME).asText()).isEqualTo("claimed");
+    assertThat(row().get(IDLE_TTL).asLong()).isEqualTo(60_000);
+  }
+
+  @Test
   void itDoesNotMatterWhichTopicIsReadFirst() throws Exception {
     fleet.live(1, 100);
     fleet.ready(1, "n1", 100);
@@ -454,11 +468,37 @@ class FleetTest {
     }
     assertThat(timelines.users()).isBetween(200, 300);
     for (int i = 0; i < 1_000; i++) {
-      fleet.event(
-          new Failed("f" + i, user(1), "n", ago(1), Failed.Reason.INTERNAL, "m" + i, true), ago(1));
+      failed(1, i);
     }
     assertThat(fleet.user(user(1))).hasSize(Story.MOST);
+  }
+
+  @Test
+  void noMoreFailuresAreShownThanTheBound() throws Exception {
+    for (int i = 0; i < 1_000; i++) {
+      failed(i, i);
+    }
     assertThat(fleet.failures()).hasSize(Notices.SHOWN);
+    assertThat(fleet.failures().get(0).get(4).asText()).isEqualTo("m999");
+  }
+
+  @Test
+  void theFailuresOfOneUserDoNotHideThoseOfOthers() throws Exception {
+    failed(2, 0);
+    for (int i = 1; i < 1_000; i++) {
+      failed(1, i);
+    }
+    JsonNode failures = fleet.failures();
+    assertThat(failures).hasSize(Notices.MOST_ABOUT_ONE + 1);
+    assertThat(failures.get(0).get(4).asText()).as("the newest").isEqualTo("m999");
+    assertThat(failures.get(Notices.MOST_ABOUT_ONE).get(1).asText()).isEqualTo(user(2).toString());
+  }
+
+  private void failed(int number, int failure) {
+    fleet.event(
+        new Failed(
+            "f" + failure, user(number), "n", ago(1), Failed.Reason.INTERNAL, "m" + failure, true),
+        ago(1));
   }
 
   @Test

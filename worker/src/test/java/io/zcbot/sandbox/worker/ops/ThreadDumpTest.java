@@ -137,4 +137,19 @@ class ThreadDumpTest {
     health.liveness();
     assertThat(seen).hasValue(1);
   }
+
+  /** Otherwise one outage would use up all dumps. */
+  @Test
+  void workThatWaitsForKafkaIsNoStandstill() throws Exception {
+    AtomicLong seen = new AtomicLong();
+    AtomicReference<@Nullable String> kafka = new AtomicReference<>("no broker answers");
+    health.onStandstill(seen::incrementAndGet);
+    health.progress("ensures-overdue", () -> "an ensure is overdue");
+    health.ready("kafka-publish", kafka::get);
+    health.readiness();
+    assertThat(seen).hasValue(0);
+    kafka.set(null);
+    health.readiness();
+    assertThat(seen).hasValue(1);
+  }
 }

@@ -189,6 +189,66 @@ class ScriptsTest {
         .contains("container rm -fv a d g\n", "network rm i\n");
   }
 
+  /** In a replacement of bash, an ampersand means what was matched. */
+  @Test
+  void theLibrariesOfACheckoutAreRemovedThereAlone() throws Exception {
+    String setup = Files.readString(REPOSITORY.resolve("bin/lib/setup.sh"));
+    write("a&b/bin/lib/setup.sh", setup);
+    write("a&b/pom.xml", Files.readString(REPOSITORY.resolve("pom.xml")));
+    Files.createDirectories(directory.resolve("a&b/target/setup"));
+    Path own = write("a&b/lib/x.jar", "");
+    Path other = write("ab/lib/x.jar", "");
+    bash(
+        0,
+        ". '%s/a&b/bin/lib/setup.sh'; JAVA_HOME=jdk maven_found=yes; maven() { :; }"
+                .formatted(directory)
+            + "; setup_jars bench lib pom.xml");
+    assertThat(own).doesNotExist();
+    assertThat(other).exists();
+  }
+
+  @Test
+  void aSetupDoesNotWaitForeverForAnother() throws Exception {
+    write("lock", "12 (run)");
+    assertThat(bash(75, setup("flock() { [[ $* != *-[nw]* ]]; }; setup_lock")))
+        .contains("Waiting for another setup in this checkout, of process 12 (run)\n");
+    bash(0, setup("setup_lock; [[ $(<\"$setup_dir/lock\") == \"$$ \"* ]]"));
+  }
+
+  /** As after 'sudo bin/demo'. */
+  @Test
+  void aSetupInABuildOfRootTellsHowToGetItBack() throws Exception {
+    write("lock", "");
+    permit("lock", "r--r--r--");
+    List<String> command = new ArrayList<>(asUser());
+    command.addAll(List.of("bash", "-euc", setup("setup_lock")));
+    assertThat(run(69, command.toArray(String[]::new))).contains("sudo chown -R ");
+  }
+
+  @Test
+  void anOldMavenIsReplacedByTheWrapper() throws Exception {
+    copy("bin/lib/setup.sh", "pom.xml");
+    script("programs/mvn", "echo 3.8.7");
+    script("programs/unzip", "");
+    script("mvnw", "echo 3.9.16");
+    Files.createDirectories(directory.resolve("target/setup"));
+    String script = ". '%s/bin/lib/setup.sh'; setup_maven; mvn --version".formatted(directory);
+    assertThat(run(0, "env", pathWithPrograms(), "bash", "-euc", script)).endsWith("\n3.9.16\n");
+
+    script("mvnw", "echo 'no connection' && exit 1");
+    assertThat(run(69, "env", pathWithPrograms(), "bash", "-euc", script))
+        .contains("| no connection\n");
+  }
+
+  @Test
+  void whyTheBaseImageIsNotPulledIsSaid() throws Exception {
+    script("programs/docker", "[[ $1 != pull ]] || echo 'no such host'; exit 1");
+    script("programs/mmdebstrap", "exit 1");
+    String script = setup("can_be_root() { false; }; setup_base_image");
+    assertThat(run(69, "env", pathWithPrograms(), "bash", "-euc", script))
+        .contains("can't be pulled (no such host)");
+  }
+
   private List<String> builds(String settings) throws Exception {
     return engineCalls(
             settings

@@ -249,6 +249,32 @@ class ScriptsTest {
         .contains("can't be pulled (no such host)");
   }
 
+  /** Without a shell that splits words: zsh does not. */
+  @Test
+  void composeStartsWithTheImagesThatWereBuilt() throws Exception {
+    copy("bin/compose-images");
+    write(
+        "bin/lib/setup.sh",
+        """
+        for step in lock jdk engine sandbox_image worker_image unlock; do eval "setup_$step() { :; }"; done
+        setup_kafka_image() { ZCBOT_TEST_KAFKA_IMAGE=kafka:of-tests; }
+        say() { :; }
+        die() { echo "$2" && exit "$1"; }
+        """);
+    String script = directory.resolve("bin/compose-images").toString();
+    String settings = "KAFKA_IMAGE=kafka:of-tests\nWORKER_JARS=local\n";
+    assertThat(run(0, "bash", script)).isEqualTo(settings);
+    String command = "printenv KAFKA_IMAGE WORKER_JARS; echo \"$1\"";
+    for (String option : List.of("", "--fresh")) {
+      List<String> all = new ArrayList<>(List.of("bash", script));
+      all.addAll(option.isEmpty() ? List.of() : List.of(option));
+      all.addAll(List.of("sh", "-c", command, "sh", "two words"));
+      assertThat(run(0, all.toArray(String[]::new)))
+          .isEqualTo("kafka:of-tests\nlocal\ntwo words\n");
+    }
+    assertThat(run(64, "bash", script, "--frsh", "sh")).contains("Unknown argument: --frsh");
+  }
+
   private List<String> builds(String settings) throws Exception {
     return engineCalls(
             settings

@@ -275,6 +275,23 @@ class ScriptsTest {
     assertThat(run(64, "bash", script, "--frsh", "sh")).contains("Unknown argument: --frsh");
   }
 
+  @Test
+  void aVersionUnderDevelopmentIsNotReleased() throws Exception {
+    copy("bin/release", "bin/lib/setup.sh", "bin/lib/release.sh", "pom.xml");
+    String script = directory.resolve("bin/release").toString();
+    assertThat(run(64, "env", "GIT_DIR=/none", "bash", script, "0.1.0-SNAPSHOT"))
+        .contains("release 0.1.0, or");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0", "3001", "99999999999999999999"})
+  void aSoakThatCannotEndInTimeIsRefused(String claims) throws Exception {
+    copy("bin/soak", "bin/lib/setup.sh", "pom.xml");
+    String script = directory.resolve("bin/soak").toString();
+    assertThat(run(64, "bash", script, "--scenario", "leaks", "--claims", claims))
+        .contains("from 1 to 3000");
+  }
+
   private List<String> builds(String settings) throws Exception {
     return engineCalls(
             settings

@@ -22,7 +22,7 @@ free_port() { # from, or a random one above it, so that runs that begin together
 ops() { # path; prints the answer
   exec 3<>"/dev/tcp/127.0.0.1/$ops_port" || return
   printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&3
-  cat <&3
+  timeout 10 cat <&3
   exec 3>&-
 }
 

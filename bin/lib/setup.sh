@@ -32,6 +32,8 @@ note() { printf '    %s\n' "$*" >&2; }
 die() { # exit code, lines
   local code=$1
   shift
+  # shellcheck disable=SC2034 # for the summary of bin/test
+  died_of=$1
   printf '!!! %s\n' "$@" >&2
   exit "$code"
 }
@@ -59,12 +61,27 @@ logged() { # log name, command...
 # Only one setup works in this checkout at a time. Processes that may outlive this script (an engine that it
 # starts, or that a package's installation starts) must not inherit the lock: as_root closes it.
 setup_lock() {
-  mkdir -p "$setup_dir"
-  exec {setup_lock_fd}>"$setup_dir/lock"
-  flock -n "$setup_lock_fd" || {
-    say "Waiting for another setup in this checkout"
-    flock "$setup_lock_fd"
-  }
+  local lock=$setup_dir/lock holder=
+  may_write_setup
+  exec {setup_lock_fd}>>"$lock"
+  if ! flock -n "$setup_lock_fd"; then
+    read -r holder <"$lock" || :
+    say "Waiting for another setup in this checkout, of process ${holder:-unknown}"
+    flock -w 1800 "$setup_lock_fd" ||
+      die 75 "The other setup in this checkout, of process ${holder:-unknown}, did not end in half an hour." \
+        "End it if it hangs."
+  fi
+  echo "$$ (${0##*/})" >"$lock"
+}
+# After 'sudo bin/run' or the like, root owns what was built.
+may_write_setup() {
+  local owned
+  if mkdir -p "$setup_dir" 2>/dev/null && [[ -w $setup_dir && (! -e $setup_dir/lock || -w $setup_dir/lock) ]]; then
+    return
+  fi
+  mapfile -t owned < <(find "$root" -type d -name target -prune ! -uid "$EUID" -print 2>/dev/null)
+  die 69 "$setup_dir is not open to user $(id -un), as after 'sudo bin/run'." \
+    "Become the owner of what was built:  sudo chown -R $(id -un)$(printf ' %q' "${owned[@]:-$root/target}")"
 }
 setup_unlock() {
   exec {setup_lock_fd}>&-
@@ -157,30 +174,38 @@ setup_maven() {
   begin "Maven"
   local version
   maven_version() { (cd "$root" && mvn -q -B --version 2>/dev/null | grep -oEm1 '[0-9]+\.[0-9]+\.[0-9]+') || :; }
+  is_new_maven() {
+    local major minor
+    IFS=. read -r major minor _ <<<"${1:-0.0.0}"
+    ((major > 3 || (major == 3 && minor >= 9)))
+  }
   version=$(maven_version)
-  if [[ -z $version ]]; then
-    if command -v apt-get >/dev/null && can_be_root; then
-      apt_install Maven maven
-    else
-      use_maven_wrapper
-    fi
+  if [[ -z $version ]] && command -v apt-get >/dev/null && can_be_root; then
+    apt_install Maven maven
     version=$(maven_version)
   fi
-  local major minor
-  IFS=. read -r major minor _ <<<"${version:-0.0.0}"
-  ((major > 3 || (major == 3 && minor >= 9))) ||
-    die 69 "Maven 3.9 or newer is needed, found '${version:-none}' at $(command -v mvn || echo 'no place on PATH')." \
-      "Install it, on Debian 13 or newer with:  sudo apt-get install --no-install-recommends maven"
+  if ! is_new_maven "$version"; then
+    use_maven_wrapper
+    version=$(maven_version)
+  fi
+  is_new_maven "$version" || die 69 "Maven 3.9 or newer is needed, but mvnw is of version '${version:-unknown}'."
   maven_found=$version
   end "$version"
 }
 
-# Uses Maven from Maven Central where it can't be installed. Every script finds it as mvn.
+# Uses Maven from Maven Central where none can be installed, or only an old one. Every script finds it as mvn.
 use_maven_wrapper() {
   mkdir -p "$setup_dir/bin"
   printf '#!/bin/sh\nexec "%s" "$@"\n' "$root/mvnw" >"$setup_dir/bin/mvn"
   chmod +x "$setup_dir/bin/mvn"
   export PATH=$setup_dir/bin:$PATH
+  # Without unzip, mvnw takes another file, and says that its checksum is wrong.
+  [[ -d ${MAVEN_USER_HOME:-$HOME/.m2}/wrapper/dists ]] || command -v unzip >/dev/null ||
+    apt_install "unzip, with which mvnw unpacks Maven," unzip
+  # The first call downloads Maven.
+  (cd "$root" && logged maven-wrapper timeout 300 mvn -B --version) ||
+    die 69 "Maven 3.9 or newer is needed, and mvnw could not download it, see above." \
+      "Install it, on Debian 13 or newer with:  sudo apt-get install --no-install-recommends maven"
 }
 
 maven() { (cd "$root" && mvn -B -ntp "$@" </dev/null); }
@@ -268,12 +293,18 @@ setup_base_image() {
   fi
   base_is_fresh=$fresh
   begin "Base image $base_image"
-  if logged pull timeout 45 docker pull -q "$base_image" 2>/dev/null; then
+  local reason="no end within 45 s"
+  if timeout --foreground 45 docker pull -q "$base_image" >"$setup_dir/pull.log" 2>&1 </dev/null; then
     end "pulled"
     return
+  elif (($? != 124)); then
+    reason=$(tail -n 1 "$setup_dir/pull.log")
   fi
-  note "can't be pulled: making it from Debian's packages"
-  command -v mmdebstrap >/dev/null || apt_install mmdebstrap mmdebstrap
+  note "can't be pulled ($reason): making it from Debian's packages"
+  command -v mmdebstrap >/dev/null || {
+    note "where a registry answers, pull it without a time limit instead:  docker pull $base_image"
+    apt_install "mmdebstrap, which makes an image that can't be pulled ($reason)," mmdebstrap
+  }
   local tar=$setup_dir/base.tar mode=(--mode=unshare)
   ! can_be_root || mode=(--mode=root)
   rm -f "$tar"
@@ -403,7 +434,7 @@ setup_jars() { # module, directories of libraries (words), inputs...
     setup_maven
     begin "Jars of $module"
     # otherwise jars of earlier versions would stay on the class path
-    rm -rf "$stamp" "${libs[@]/#/$root/}"
+    rm -rf "$stamp" "${libs[@]/#/"$root"/}"
     jars_of_modules "$module/target/lib" "${libs[@]}" | xargs -0 rm -f
     : >"$setup_dir/$module.building" # stays if this is killed, and tells that the jars may be incomplete
     logged "maven-$module" maven -q -Dmaven.test.skip=true -Dspotless.check.skip=true -pl "$module" -am package ||

@@ -57,15 +57,8 @@ class ScriptsTest {
     }
     permit("target/setup", setup);
     permit("standalone/target", "r-xr-xr-x");
-    // Root may write everywhere by its capabilities. Without them it owns the files, as another
-    // user would not,
-    // but every directory above them is open to it.
-    List<String> asUser =
-        System.getProperty("user.name").equals("root")
-            ? List.of("setpriv", "--bounding-set=-all", "--inh-caps=-all")
-            : List.of();
     for (String jdk : List.of("jdk", "another-jdk")) {
-      List<String> command = new ArrayList<>(asUser);
+      List<String> command = new ArrayList<>(asUser());
       command.addAll(List.of("env", "JAVA_HOME=" + directory.resolve(jdk), "bash"));
       command.addAll(List.of(directory.resolve("bin/sandbox").toString(), "--version"));
       assertThat(run(command))
@@ -127,6 +120,178 @@ class ScriptsTest {
         .containsExactly("pull -q debian:trixie-slim");
   }
 
+  @Test
+  void theSummaryOfARunTellsWhyMavenFailed() throws Exception {
+    copy("bin/test", "bin/lib/setup.sh", "bin/lib/ports.sh", "bin/lib/asyncapi.sh", "pom.xml");
+    copy("bin/lib/security-table.sh", "bin/lib/failed-tests.awk", "bin/lib/failed-goals.awk");
+    script("jdk/bin/java", "echo 'version \"25\"'");
+    script("jdk/bin/javac", "exit 1");
+    write(
+        "report.xml",
+        """
+        <testsuite name="a.SomeTest" tests="2" failures="1" errors="0" skipped="0">
+        <testcase name="fails" classname="a.SomeTest"><failure message="not so"/></testcase>
+        </testsuite>
+        """);
+    script(
+        "programs/mvn",
+        """
+        case $* in *--version*) echo 3.9.9 && exit ;; esac
+        mkdir -p worker/target/surefire-reports
+        cp report.xml worker/target/surefire-reports/TEST-a.SomeTest.xml
+        echo '[INFO] Reactor Summary'
+        echo '[ERROR] Failed to execute goal a:spotless:check (x) on project worker: Not formatted: -> [Help 1]'
+        echo '[ERROR]     src/Some.java'
+        echo '[ERROR]         @@ -1 +1 @@'
+        exit 3
+        """);
+    String output =
+        run(
+            3,
+            "env",
+            "JAVA_HOME=" + directory.resolve("jdk"),
+            pathWithPrograms(),
+            "bash",
+            directory.resolve("bin/test").toString(),
+            "--unit");
+    String summary =
+        """
+        failed tests:
+          SomeTest#fails: not so
+        the run failed:
+          mvn test: exit code 3
+            Failed to execute goal a:spotless:check (x) on project worker: Not formatted: src/Some.java
+        tests: 1 passed, 1 failed, 0 skipped
+        """;
+    assertThat(output).contains("[INFO] Reactor Summary\n").endsWith(summary);
+    assertThat(directory.resolve("target/setup/test-summary")).hasContent(summary);
+  }
+
+  /** Of Testcontainers' Kafka, of Docker Compose, and those with a worker's label. */
+  @Test
+  void onlyOldContainersOfTestsCountAsAbandoned() throws Exception {
+    script(
+        "programs/docker",
+        """
+        old='2026-01-01 00:00:00 +0000 UTC'
+        list() { for each; do printf '%s|%s\\n' "${each%%|*}|${at-$old}" "${each#*|}"; done; }
+        case $* in
+          *' rm '*) printf '%s\\n' "$*" >&2 ;;
+          *zcbot.worker*) list 'a|it-01234567' 'b|production' 'c|' ;;
+          *compose.project*) list 'd|zcbot-it-01234567' 'e|zcbot' 'f|zcbot-it-mine' 'c|' ;;
+          *test.run*) list 'g|host-1-2' 'c|' && at=$(date '+%F %T %z %Z') list 'h|host-1-2' ;;
+          *network*) list 'i|zcbot-it-01234567_kafka' 'j|zcbot_kafka' ;;
+        esac
+        """);
+    String functions =
+        "source <(sed -n '/^remove_abandoned()/,/^}/p; /^abandoned()/,/^}/p' bin/test)";
+    assertThat(run(0, "env", pathWithPrograms(), "bash", "-euc", functions + "; remove_abandoned"))
+        .contains("container rm -fv a d g\n", "network rm i\n");
+  }
+
+  /** In a replacement of bash, an ampersand means what was matched. */
+  @Test
+  void theLibrariesOfACheckoutAreRemovedThereAlone() throws Exception {
+    String setup = Files.readString(REPOSITORY.resolve("bin/lib/setup.sh"));
+    write("a&b/bin/lib/setup.sh", setup);
+    write("a&b/pom.xml", Files.readString(REPOSITORY.resolve("pom.xml")));
+    Files.createDirectories(directory.resolve("a&b/target/setup"));
+    Path own = write("a&b/lib/x.jar", "");
+    Path other = write("ab/lib/x.jar", "");
+    bash(
+        0,
+        ". '%s/a&b/bin/lib/setup.sh'; JAVA_HOME=jdk maven_found=yes; maven() { :; }"
+                .formatted(directory)
+            + "; setup_jars bench lib pom.xml");
+    assertThat(own).doesNotExist();
+    assertThat(other).exists();
+  }
+
+  @Test
+  void aSetupDoesNotWaitForeverForAnother() throws Exception {
+    write("lock", "12 (run)");
+    assertThat(bash(75, setup("flock() { [[ $* != *-[nw]* ]]; }; setup_lock")))
+        .contains("Waiting for another setup in this checkout, of process 12 (run)\n");
+    bash(0, setup("setup_lock; [[ $(<\"$setup_dir/lock\") == \"$$ \"* ]]"));
+  }
+
+  /** As after 'sudo bin/demo'. */
+  @Test
+  void aSetupInABuildOfRootTellsHowToGetItBack() throws Exception {
+    write("lock", "");
+    permit("lock", "r--r--r--");
+    List<String> command = new ArrayList<>(asUser());
+    command.addAll(List.of("bash", "-euc", setup("setup_lock")));
+    assertThat(run(69, command.toArray(String[]::new))).contains("sudo chown -R ");
+  }
+
+  @Test
+  void anOldMavenIsReplacedByTheWrapper() throws Exception {
+    copy("bin/lib/setup.sh", "pom.xml");
+    script("programs/mvn", "echo 3.8.7");
+    script("programs/unzip", "");
+    script("mvnw", "echo 3.9.16");
+    Files.createDirectories(directory.resolve("target/setup"));
+    String script = ". '%s/bin/lib/setup.sh'; setup_maven; mvn --version".formatted(directory);
+    assertThat(run(0, "env", pathWithPrograms(), "bash", "-euc", script)).endsWith("\n3.9.16\n");
+
+    script("mvnw", "echo 'no connection' && exit 1");
+    assertThat(run(69, "env", pathWithPrograms(), "bash", "-euc", script))
+        .contains("| no connection\n");
+  }
+
+  @Test
+  void whyTheBaseImageIsNotPulledIsSaid() throws Exception {
+    script("programs/docker", "[[ $1 != pull ]] || echo 'no such host'; exit 1");
+    script("programs/mmdebstrap", "exit 1");
+    String script = setup("can_be_root() { false; }; setup_base_image");
+    assertThat(run(69, "env", pathWithPrograms(), "bash", "-euc", script))
+        .contains("can't be pulled (no such host)");
+  }
+
+  /** Without a shell that splits words: zsh does not. */
+  @Test
+  void composeStartsWithTheImagesThatWereBuilt() throws Exception {
+    copy("bin/compose-images");
+    write(
+        "bin/lib/setup.sh",
+        """
+        for step in lock jdk engine sandbox_image worker_image unlock; do eval "setup_$step() { :; }"; done
+        setup_kafka_image() { ZCBOT_TEST_KAFKA_IMAGE=kafka:of-tests; }
+        say() { :; }
+        die() { echo "$2" && exit "$1"; }
+        """);
+    String script = directory.resolve("bin/compose-images").toString();
+    String settings = "KAFKA_IMAGE=kafka:of-tests\nWORKER_JARS=local\n";
+    assertThat(run(0, "bash", script)).isEqualTo(settings);
+    String command = "printenv KAFKA_IMAGE WORKER_JARS; echo \"$1\"";
+    for (String option : List.of("", "--fresh")) {
+      List<String> all = new ArrayList<>(List.of("bash", script));
+      all.addAll(option.isEmpty() ? List.of() : List.of(option));
+      all.addAll(List.of("sh", "-c", command, "sh", "two words"));
+      assertThat(run(0, all.toArray(String[]::new)))
+          .isEqualTo("kafka:of-tests\nlocal\ntwo words\n");
+    }
+    assertThat(run(64, "bash", script, "--frsh", "sh")).contains("Unknown argument: --frsh");
+  }
+
+  @Test
+  void aVersionUnderDevelopmentIsNotReleased() throws Exception {
+    copy("bin/release", "bin/lib/setup.sh", "bin/lib/release.sh", "pom.xml");
+    String script = directory.resolve("bin/release").toString();
+    assertThat(run(64, "env", "GIT_DIR=/none", "bash", script, "0.1.0-SNAPSHOT"))
+        .contains("release 0.1.0, or");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0", "3001", "99999999999999999999"})
+  void aSoakThatCannotEndInTimeIsRefused(String claims) throws Exception {
+    copy("bin/soak", "bin/lib/setup.sh", "pom.xml");
+    String script = directory.resolve("bin/soak").toString();
+    assertThat(run(64, "bash", script, "--scenario", "leaks", "--claims", claims))
+        .contains("from 1 to 3000");
+  }
+
   private List<String> builds(String settings) throws Exception {
     return engineCalls(
             settings
@@ -155,15 +320,31 @@ class ScriptsTest {
           *inspect*Id*) echo base ;;
         esac
         """);
-    run(
-        List.of(
-            "env",
-            "CALLS=" + calls,
-            "PATH=" + directory.resolve("programs") + ":" + System.getenv("PATH"),
-            "bash",
-            "-euc",
-            ". bin/lib/setup.sh; setup_dir=" + directory + "; " + script));
+    run(List.of("env", "CALLS=" + calls, pathWithPrograms(), "bash", "-euc", setup(script)));
     return Files.readAllLines(calls).stream();
+  }
+
+  /**
+   * Root may write everywhere by its capabilities. Without them it owns the files, as another user
+   * would not, but every directory above them is open to it.
+   */
+  private static List<String> asUser() {
+    return System.getProperty("user.name").equals("root")
+        ? List.of("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+        : List.of();
+  }
+
+  private String pathWithPrograms() {
+    return "PATH=" + directory.resolve("programs") + ":" + System.getenv("PATH");
+  }
+
+  /** Commands with the functions of setup.sh. */
+  private String setup(String commands) {
+    return ". bin/lib/setup.sh; setup_dir=" + directory + "; " + commands;
+  }
+
+  private String bash(int exitCode, String commands) throws Exception {
+    return run(exitCode, "bash", "-euc", commands);
   }
 
   private void permit(String file, String permissions) throws IOException {
@@ -191,6 +372,10 @@ class ScriptsTest {
 
   /** Runs a command that must succeed, and returns its output. */
   private String run(List<String> command) throws Exception {
+    return run(0, command.toArray(String[]::new));
+  }
+
+  private String run(int exitCode, String... command) throws Exception {
     Path said = directory.resolve("said");
     ProcessBuilder builder =
         new ProcessBuilder(command)
@@ -208,7 +393,7 @@ class ScriptsTest {
       process.destroyForcibly();
     }
     String output = Files.readString(said, StandardCharsets.UTF_8);
-    assertThat(process.exitValue()).as(output).isZero();
+    assertThat(process.exitValue()).as(output).isEqualTo(exitCode);
     return output;
   }
 }

@@ -10,7 +10,13 @@ import java.util.Arrays;
 public final class MakeTimes {
   private static final int REMEMBERED = 64;
 
-  /** Assumed before the first, in milliseconds. */
+  /**
+   * With fewer times, one that took exceptionally long, such as the first with the pull of the
+   * image, must not count as usual.
+   */
+  private static final int FEW = 10;
+
+  /** Assumed before the second, in milliseconds. */
   private static final long UNKNOWN = 500;
 
   private final long[] last = new long[REMEMBERED];
@@ -20,14 +26,16 @@ public final class MakeTimes {
     last[count++ % REMEMBERED] = Math.max(1, millis);
   }
 
-  /** The time, in milliseconds, within which nine in ten were made. */
+  /**
+   * The time, in milliseconds, within which nine in ten were made; while few are known, the median.
+   */
   public synchronized long millis() {
     int known = Math.min(count, REMEMBERED);
-    if (known == 0) {
+    if (known < 2) {
       return UNKNOWN;
     }
     long[] sorted = Arrays.copyOf(last, known);
     Arrays.sort(sorted);
-    return sorted[(9 * known - 1) / 10];
+    return sorted[known < FEW ? (known - 1) / 2 : (9 * known - 1) / 10];
   }
 }

@@ -98,7 +98,16 @@ public final class IdMaps implements AutoCloseable {
    * Maps ids of a mount that is not attached yet: files of the owner appear as the sandbox user's.
    */
   void map(Descriptor tree, int uid) throws IOException {
-    Kernel.mapIds(tree, namespace(uid));
+    try {
+      Kernel.mapIds(tree, namespace(uid));
+    } catch (KernelException e) {
+      if (!e.errno().equals(Errno.EINVAL)) {
+        throw e;
+      }
+      // it works in the root, but a user's workspace may be a mount of its own
+      throw new IOException(
+          explained(e) + "; use another one, or set ZCBOT_SANDBOX_UIDS=shared", e);
+    }
   }
 
   /**
@@ -167,8 +176,9 @@ public final class IdMaps implements AutoCloseable {
                   + uid
                   + ": "
                   + e.getMessage()
-                  + "; the worker needs the program unshare, and CAP_SETUID and CAP_SETGID"
-                  + (withRoot ? " and CAP_SETFCAP" : ""),
+                  + "; the worker needs the program unshare, CAP_SETUID, CAP_SETGID, "
+                  + (withRoot ? "CAP_SETFCAP, " : "")
+                  + "and a host that allows user namespaces (sysctl user.max_user_namespaces)",
               e));
     }
   }
@@ -202,8 +212,8 @@ public final class IdMaps implements AutoCloseable {
 
   /**
    * Returns why a process's namespace could not be made: that it has ended, if it has. Only what it
-   * says tells whether the host is short of something. Of that, "no space left" does not count: it
-   * also says so where user namespaces are not allowed, which does not pass.
+   * says tells whether the host is short of something. Of that, "no space left" does not count and
+   * is not passed on: it says so where user namespaces are not allowed, which does not pass.
    */
   static IOException cause(Process first, IOException failure) throws IOException {
     if (HostShortage.isBehind(failure) || !hasEnded(first, ENDING_MILLIS)) {
@@ -212,9 +222,13 @@ public final class IdMaps implements AutoCloseable {
     int code = first.exitValue();
     String said = new String(first.getErrorStream().readNBytes(MOST_SAID), UTF_8);
     String ended = "unshare ended with exit code " + code;
-    return code == KILLED || HostShortage.NO_MEMORY.matcher(said).find()
-        ? new ShortageException(ended + ", as the host is short of memory or processes")
-        : new IOException(ended);
+    if (code == KILLED || HostShortage.NO_MEMORY.matcher(said).find()) {
+      return new ShortageException(ended + ", as the host is short of memory or processes");
+    }
+    if (HostShortage.NO_DISK.matcher(said).find()) {
+      return new IOException(ended + ", as user.max_user_namespaces is too low");
+    }
+    return new IOException(said.lines().findFirst().map(line -> ended + ": " + line).orElse(ended));
   }
 
   /** The process could not start, or not in time: the host is too busy or out of memory. */

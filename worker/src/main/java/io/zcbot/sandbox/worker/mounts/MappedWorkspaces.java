@@ -49,17 +49,34 @@ public final class MappedWorkspaces implements WorkspaceViews {
 
   /**
    * Removes mounts that a previous run left because it was killed while a sandbox started. Mounts
-   * that another worker has a note of are kept, because its sandbox may be about to start.
+   * that another worker has a note of are kept, because its sandbox may be about to start. Mounts
+   * that can't be removed are logged and keep their notes: only their users get no sandboxes.
    */
   public void clear() throws IOException {
     // read before the notes: a note exists before its mount and until after it
     Set<String> left = shown();
     left.removeAll(notedByOthers());
-    for (String user : left) {
-      detachLeft(root.root().resolve(user));
-    }
+    left.removeIf(this::tryDetachLeft);
     for (Path note : entries(notes)) {
-      Files.deleteIfExists(note);
+      if (!left.contains(note.getFileName().toString())) {
+        Files.deleteIfExists(note);
+      }
+    }
+  }
+
+  private boolean tryDetachLeft(String user) {
+    Path point = root.root().resolve(user);
+    try {
+      detachLeft(point);
+      return true;
+    } catch (KernelException e) {
+      log.warn(
+          "a previous run left {} mounted on itself, and it can't be unmounted: {}. Its user gets no"
+              + " sandbox. Run on this host: umount {}",
+          point,
+          e.getMessage(),
+          point);
+      return false;
     }
   }
 
@@ -168,7 +185,12 @@ public final class MappedWorkspaces implements WorkspaceViews {
       maps.map(tree, uid);
       Files.createDirectories(notes);
       Files.writeString(notes.resolve(user.toString()), "");
-      Kernel.move(tree, opened);
+      try {
+        Kernel.move(tree, opened);
+      } catch (KernelException e) {
+        forget(user); // else other workers would keep a mount of theirs because of the note
+        throw e;
+      }
       open.add(user); // after: what is unmounted must have been mounted here
     }
     return () -> {

@@ -10,6 +10,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.MatchResult;
@@ -112,7 +113,11 @@ record MountInfo(
    */
   static List<MountInfo> parse(String text) throws IOException {
     try {
-      return text.lines().map(MountInfo::parseLine).toList();
+      // not text.lines(): a path may contain a carriage return as it is
+      return Arrays.stream(text.split("\n", -1))
+          .filter(line -> !line.isEmpty())
+          .map(MountInfo::parseLine)
+          .toList();
     } catch (IllegalArgumentException e) {
       throw new IOException("could not read " + SELF + ": " + e.getMessage(), e);
     }

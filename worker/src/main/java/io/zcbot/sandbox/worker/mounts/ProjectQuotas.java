@@ -129,9 +129,10 @@ public final class ProjectQuotas implements WorkspaceQuota {
    * workers from choosing the same unused id.
    */
   private void number(Descriptor directory, Mark before, List<Integer> own) throws IOException {
+    int id;
     try (RootLock _ = RootLock.take(root)) {
       Integer unused = unused(directory, own);
-      int id = unused == null ? own.getFirst() : unused;
+      id = unused == null ? own.getFirst() : unused;
       if (unused == null) {
         share(directory, id);
       } else {
@@ -139,17 +140,18 @@ public final class ProjectQuotas implements WorkspaceQuota {
         Projects.limit(directory, id, limit);
         Projects.mark(directory, id);
       }
-      if (before.id() != 0) {
-        log.warn("{} had the project id {}, now {}", directory.about(), before.id(), id);
-      }
-      if (!isEmpty(directory)) {
-        log.warn(
-            "{} has the project id {} from now on; existing files, and new files in existing"
-                + " directories, are not counted until they get the same id"
-                + " (docs/operations.md, Workspace quotas)",
-            directory.about(),
-            id);
-      }
+    }
+    if (before.id() != 0) {
+      log.warn("{} had the project id {}, now {}", directory.about(), before.id(), id);
+    }
+    // without the lock: a sandbox can make its directory slow to list
+    if (!isEmpty(directory)) {
+      log.warn(
+          "{} has the project id {} from now on; existing files, and new files in existing"
+              + " directories, are not counted until they get the same id"
+              + " (docs/operations.md, Workspace quotas)",
+          directory.about(),
+          id);
     }
   }
 

@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.mounts;
 
-import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -37,10 +36,7 @@ final class RootLock implements AutoCloseable {
    * caller with a deadline does that ({@link FileCalls}).
    */
   static RootLock take(Path root) throws IOException {
-    Path directory = root.resolve(SlotMounts.TOP);
-    Files.createDirectories(
-        directory,
-        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    Path directory = directory(root);
     try {
       OWN.lockInterruptibly();
     } catch (InterruptedException e) {
@@ -62,6 +58,13 @@ final class RootLock implements AutoCloseable {
       OWN.unlock();
       throw e;
     }
+  }
+
+  /** Returns the directory of what workers lock, and creates it if it is missing. */
+  static Path directory(Path root) throws IOException {
+    return Files.createDirectories(
+        WorkspaceMount.slots(root),
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
   }
 
   @Override

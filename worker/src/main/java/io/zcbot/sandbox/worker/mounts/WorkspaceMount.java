@@ -33,14 +33,27 @@ public final class WorkspaceMount implements Closeable {
   private static final long BUSY_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
   private final Path root;
-  private final @Nullable Descriptor top;
+  private final @Nullable Hold hold;
   private final @Nullable String problem;
-  private final AtomicBoolean isTopClosed = new AtomicBoolean();
+  private final AtomicBoolean isReleased = new AtomicBoolean();
 
-  private WorkspaceMount(Path root, @Nullable Descriptor top, @Nullable String problem) {
+  private WorkspaceMount(Path root, @Nullable Hold hold, @Nullable String problem) {
     this.root = root;
-    this.top = top;
+    this.hold = hold;
     this.problem = problem;
+  }
+
+  /**
+   * What keeps others from unmounting the root.
+   *
+   * @param top the open root directory: nobody in the same mount namespace can
+   * @param use no other worker does, in any namespace
+   */
+  private record Hold(Descriptor top, RootUse use) {
+    void release() {
+      top.close();
+      use.close();
+    }
   }
 
   /**
@@ -52,7 +65,7 @@ public final class WorkspaceMount implements Closeable {
    */
   public static WorkspaceMount prepare(Path root) throws IOException {
     try {
-      return new WorkspaceMount(root, makeUnlessMade(root), null);
+      return new WorkspaceMount(root, hold(root), null);
     } catch (IOException e) {
       return unmountable(root, e);
     } catch (LinkageError e) {
@@ -88,10 +101,20 @@ public final class WorkspaceMount implements Closeable {
    * @throws IOException if directories can't be mounted in the root
    */
   Descriptor top() throws IOException {
-    if (top == null) {
+    if (hold == null) {
       throw new IOException("directories can't be mounted in " + root + ": " + problem);
     }
-    return top;
+    return hold.top;
+  }
+
+  private static Hold hold(Path root) throws IOException {
+    RootUse use = RootUse.begin(root); // first: whoever unmounts the root has finished then
+    try {
+      return new Hold(makeUnlessMade(root), use);
+    } catch (IOException | RuntimeException e) {
+      use.close();
+      throw e;
+    }
   }
 
   private static Descriptor makeUnlessMade(Path root) throws IOException {
@@ -138,14 +161,18 @@ public final class WorkspaceMount implements Closeable {
    */
   @Override
   public void close() {
-    if (top == null) {
+    if (hold == null) {
       return;
     }
-    if (isTopClosed.compareAndSet(false, true)) {
-      top.close();
+    if (isReleased.compareAndSet(false, true)) {
+      hold.release();
     }
-    Path marker = slots(root).resolve(MARKER);
-    try {
+    try (RootUse last = RootUse.ifNobodyElse(root)) {
+      if (last == null) {
+        log.debug("{} stays mounted, because another worker uses it", root);
+        return;
+      }
+      Path marker = slots(root).resolve(MARKER);
       if (Files.exists(marker) && isOnItself()) {
         unmount();
         Files.deleteIfExists(marker);

@@ -41,6 +41,23 @@ class IdMapsTest {
     assertThat(cause).hasMessageContaining("unshare ended with exit code " + ended.exitValue());
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          echo 'unshare failed: Operation not permitted' >&2; exit 1 | 1: unshare failed: Operation not permitted
+          echo one >&2; echo two >&2; exit 1                         | 1: one
+          echo 'unshare failed: No space left on device' >&2; exit 1 | 1, as user.max_user_namespaces is too low
+          exit 127                                                   | 127
+          """)
+  void theMessageTellsWhatTheProcessSaid(String script, String told) throws Exception {
+    Process ended = new ProcessBuilder("sh", "-c", script).start();
+    assertThat(ended.waitFor(60, TimeUnit.SECONDS)).isTrue();
+
+    assertThat(IdMaps.cause(ended, GONE)).hasMessage("unshare ended with exit code " + told);
+  }
+
   @Test
   void whatFailsWhileTheProcessLivesIsItsOwnCause() throws Exception {
     Process alive = new ProcessBuilder("cat").start();

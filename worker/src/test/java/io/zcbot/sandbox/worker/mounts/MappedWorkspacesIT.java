@@ -12,12 +12,14 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceViews;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.sandbox.Workspaces.Owner;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.Mounts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -95,6 +97,27 @@ class MappedWorkspacesIT {
     assertThat(Mounts.beneath(root)).hasSize(1);
     assertThat(workspaces.prepare(ANNA)).isEqualTo(workspace);
     left.close(); // which finds nothing, and says so
+  }
+
+  /** As after an upgrade that took rights from the worker. */
+  @Test
+  void whatCanNotBeClearedAwayDoesNotEndTheStart() throws Exception {
+    WorkspaceViews.View left = workspaces.show(ANNA, OWN);
+    Path note = root.resolve(".slots/.views/me/" + ANNA);
+    List<String> withFewerRights =
+        List.of("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin");
+    try {
+      Process other = AnotherProcess.start(withFewerRights, Clears.class, root);
+      assertThat(other.inputReader().lines()).last().isEqualTo("cleared");
+      assertThat(other.waitFor(60, TimeUnit.SECONDS)).isTrue();
+      assertThat(Mounts.beneath(root)).hasSize(2);
+      assertThat(note).exists();
+    } finally {
+      views.clear();
+    }
+    assertThat(Mounts.beneath(root)).hasSize(1);
+    assertThat(note).doesNotExist();
+    left.close();
   }
 
   @Test
@@ -204,6 +227,18 @@ class MappedWorkspacesIT {
     assertThat(maps.problem(root, OWN)).isNull();
   }
 
+  /** For example on a network file system. */
+  @Test
+  void aUsersOwnMountThatCanNotSaysSo() throws Exception {
+    Commands.run("mount", "-t", "ramfs", "none", workspace.toString());
+    try {
+      assertThatThrownBy(() -> workspaces.show(ANNA, OWN))
+          .hasMessageContainingAll("file system", "ZCBOT_SANDBOX_UIDS=shared", ANNA.toString());
+    } finally {
+      Commands.run("umount", workspace.toString());
+    }
+  }
+
   @Test
   void nothingLeaks() throws Exception {
     workspaces.show(ANNA, OWN).close();
@@ -218,6 +253,19 @@ class MappedWorkspacesIT {
   private static long descriptors() throws IOException {
     try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
       return all.count();
+    }
+  }
+
+  /** A worker that begins. */
+  static final class Clears {
+    private Clears() {}
+
+    public static void main(String... args) throws Exception {
+      WorkspaceMount root = WorkspaceMount.asItIs(Path.of(args[0]));
+      try (IdMaps none = new IdMaps(Owner.UNMAPPED, false)) {
+        new MappedWorkspaces(root, none, "me").clear();
+      }
+      System.out.println("cleared");
     }
   }
 }

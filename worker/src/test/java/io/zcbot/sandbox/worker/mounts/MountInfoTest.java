@@ -73,6 +73,7 @@ class MountInfoTest {
   void aPathIsAsItIsElsewhere() throws Exception {
     assertThat(pointOf("/srv/my\\040data/t\\011n\\012b\\134040$1"))
         .isEqualTo("/srv/my data/t\tn\nb\\040$1");
+    assertThat(pointOf("/srv/a\rb")).as("which the kernel does not escape").isEqualTo("/srv/a\rb");
     assertThat(pointOf("/srv/B\u00c3\u00a4r")).as("bytes of UTF-8").isEqualTo("/srv/B\u00e4r");
   }
 

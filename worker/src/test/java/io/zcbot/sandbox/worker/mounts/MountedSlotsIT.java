@@ -87,6 +87,37 @@ class MountedSlotsIT {
     mount = WorkspaceMount.prepare(root);
   }
 
+  /**
+   * As a worker in a container, which was started when the root was mounted already: its copy of
+   * that mount does not keep this process from unmounting the root.
+   */
+  @Test
+  void aRootThatAWorkerInAnotherMountNamespaceUsesStaysMounted() throws Exception {
+    List<String> inANamespace =
+        List.of(
+            "unshare",
+            "--mount",
+            "--propagation=private",
+            "sh",
+            "-c",
+            "mount --make-shared \"$0\" && exec \"$@\"",
+            root.toString());
+    Process other = AnotherProcess.start(inANamespace, Other.class, root);
+    try {
+      assertThat(other.inputReader().readLine()).isEqualTo("prepared");
+
+      mount.close();
+
+      assertThat(Mounts.beneath(root)).hasSize(1);
+    } finally {
+      other.getOutputStream().close();
+      assertThat(other.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    }
+    mount.close();
+    assertThat(Mounts.beneath(root)).isEmpty();
+    mount = WorkspaceMount.prepare(root);
+  }
+
   @Test
   void aMountOfTheAdministratorsIsLeftAlone() throws Exception {
     mount.close();
@@ -354,5 +385,16 @@ class MountedSlotsIT {
 
   private static void run(String... command) throws IOException, InterruptedException {
     assertThat(new ProcessBuilder(command).inheritIO().start().waitFor()).isZero();
+  }
+
+  /** A worker that uses a root until its input ends, and leaves the root's mount to others. */
+  static final class Other {
+    private Other() {}
+
+    public static void main(String... args) throws Exception {
+      WorkspaceMount mount = WorkspaceMount.prepare(Path.of(args[0]));
+      System.out.println(mount.problem() == null ? "prepared" : mount.problem());
+      byte[] _ = System.in.readAllBytes();
+    }
   }
 }

@@ -10,7 +10,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Set;
+import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -39,20 +39,9 @@ class RootLockTest {
 
   @Test
   void workersWaitForOneAnother() throws Exception {
-    ProcessBuilder builder =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                System.getProperty(
-                    "surefire.test.class.path", System.getProperty("java.class.path")),
-                Other.class.getName(),
-                root.toString())
-            .redirectErrorStream(true);
-    // Java says on its output what it takes from them.
-    builder.environment().keySet().removeAll(Set.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"));
     Process other;
     try (RootLock _ = RootLock.take(root)) {
-      other = builder.start();
+      other = AnotherProcess.start(List.of(), Other.class, root);
       BufferedReader said = other.inputReader();
       assertThat(said.readLine()).isEqualTo("waiting");
       assertThat(other.waitFor(500, TimeUnit.MILLISECONDS)).isFalse();

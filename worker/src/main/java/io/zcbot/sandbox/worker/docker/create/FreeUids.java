@@ -104,7 +104,8 @@ final class FreeUids {
   /**
    * Allocates an id; asks the engine only if needed.
    *
-   * @throws EngineException of kind REJECTED if all ids of the range are in use
+   * @throws EngineException of kind CAPACITY if all ids of the range are in use: an ended container
+   *     gives its id back when it is removed, a moment after its place
    */
   Taken take() throws EngineException {
     if (uids.isShared()) {
@@ -118,7 +119,7 @@ final class FreeUids {
     Integer picked = pick(new HashSet<>(holders(SandboxLabels.UID).values()), asked);
     if (picked == null) {
       throw EngineErrors.exception(
-          Kind.REJECTED,
+          Kind.CAPACITY,
           Operation.CREATE,
           "all users of the range " + uids + " have a sandbox on this engine",
           "choose a larger range in ZCBOT_SANDBOX_UIDS, or remove containers that are left",

@@ -22,6 +22,8 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class EngineChecksTest {
   private static final List<String> HARDENED =
@@ -39,6 +41,7 @@ class EngineChecksTest {
         new EngineFacts.Runtimes(Map.of("runc", "{}", "runsc", "{}"), "runc"),
         new EngineFacts.Storage("overlay2", "xfs", "/var/lib/docker"),
         8L << 30,
+        4,
         true,
         Instant.EPOCH);
   }
@@ -48,10 +51,15 @@ class EngineChecksTest {
   }
 
   private static SandboxSpec spec(@Nullable String runtime, @Nullable Integer ioWeight) {
+    return spec(runtime, ioWeight, 1.0);
+  }
+
+  private static SandboxSpec spec(
+      @Nullable String runtime, @Nullable Integer ioWeight, double cpus) {
     return new SandboxSpec(
         "image",
         runtime,
-        new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, ioWeight, null),
+        new ResourceLimits(1 << 30, cpus, 256, 1 << 20, ioWeight, null),
         "network",
         NetworkPolicy.DEFAULT);
   }
@@ -163,6 +171,20 @@ class EngineChecksTest {
             levels(
                 EngineChecks.of(facts("29.5.1", "1.3.6", 1, HARDENED, List.of()), weighed, null)))
         .containsEntry("io-weight", Level.FAIL);
+  }
+
+  /** Or the worker would be ready, and the engine would refuse every sandbox. */
+  @ParameterizedTest
+  @CsvSource({"0.01, OK", "4, OK", "4.01, FAIL", "1024, FAIL"})
+  void aSandboxThatCouldUseMoreProcessorsThanThereAreFails(double cpus, Level level) {
+    SandboxSpec spec = spec(null, null, cpus);
+    List<Finding> findings =
+        EngineChecks.of(facts("29.5.1", "1.3.6", 2, HARDENED, List.of()), spec, null);
+    assertThat(levels(findings)).containsEntry("processors", level);
+    assertThat(findings)
+        .filteredOn(finding -> finding.level() == Level.FAIL)
+        .allSatisfy(
+            finding -> assertThat(finding.fix()).isEqualTo("set ZCBOT_SANDBOX_CPUS to at most 4"));
   }
 
   /** An engine in the root of the hierarchy sees no file that would limit swap. */

@@ -152,6 +152,20 @@ class DoctorIT {
     }
   }
 
+  /** The engine would refuse every sandbox. */
+  @Test
+  void moreProcessorsThanTheEngineHasAreRefused() throws Exception {
+    env.put("ZCBOT_SANDBOX_CPUS", "1024");
+    assertThat(doctor("--json")).isEqualTo(1);
+    assertThat(levels()).containsEntry("processors", "FAIL");
+    try (Worker worker = new Worker(WorkerConfig.fromEnvironment(env))) {
+      assertThatThrownBy(worker::start)
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining("can use 1024.0 processors")
+          .hasMessageContaining("set ZCBOT_SANDBOX_CPUS to at most ");
+    }
+  }
+
   @Test
   void aWorkerRefusesAnEngineThatIsNotFit() throws Exception {
     env.put("ZCBOT_SANDBOX_RUNTIME", "no-such-runtime");

@@ -218,7 +218,8 @@ class EngineChecksTest {
             levels(
                 GroundChecks.of(
                     new SandboxGround(
-                        new SandboxGround.Image("sha256:1", false, false, false, List.of("a", "b")),
+                        new SandboxGround.Image(
+                            "sha256:1", false, false, false, List.of("a", "b"), List.of()),
                         null,
                         new SandboxGround.Network("bridge", false)),
                     spec(null))))
@@ -228,7 +229,8 @@ class EngineChecksTest {
             levels(
                 GroundChecks.of(
                     new SandboxGround(
-                        new SandboxGround.Image("sha256:1", true, true, false, List.of("a", "b")),
+                        new SandboxGround.Image(
+                            "sha256:1", true, true, false, List.of("a", "b"), List.of()),
                         null,
                         new SandboxGround.Network("bridge", true)),
                     spec(null))))
@@ -254,7 +256,8 @@ class EngineChecksTest {
   }
 
   private static SandboxGround.Image image(boolean fromRegistry, String... layers) {
-    return new SandboxGround.Image("sha256:1", true, true, fromRegistry, List.of(layers));
+    return new SandboxGround.Image(
+        "sha256:1", true, true, fromRegistry, List.of(layers), List.of());
   }
 
   private static Map<String, Level> ground(
@@ -281,6 +284,23 @@ class EngineChecksTest {
                 image(true, "a"),
                 image(false, "b")))
         .containsEntry("image", Level.OK);
+  }
+
+  @Test
+  void anImageThatAddsVolumesToSandboxesFails() {
+    assertThat(
+            levels(GroundChecks.of(new SandboxGround(image(false, "a"), null, null), spec(null))))
+        .containsEntry("volumes", Level.OK);
+    SandboxGround.Image image =
+        new SandboxGround.Image("sha256:1", true, true, false, List.of("a"), List.of("/data"));
+    assertThat(GroundChecks.of(new SandboxGround(image, null, null), spec(null)))
+        .filteredOn(finding -> finding.level() == Level.FAIL)
+        .singleElement()
+        .satisfies(
+            finding -> {
+              assertThat(finding.detail()).contains("/data");
+              assertThat(finding.fix()).contains("remove VOLUME");
+            });
   }
 
   @Row(54)

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.cli.Cli;
 import io.zcbot.sandbox.worker.cli.Console;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
@@ -22,6 +23,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
@@ -163,6 +165,22 @@ class DoctorIT {
           .isInstanceOf(IOException.class)
           .hasMessageContaining("can use 1024.0 processors")
           .hasMessageContaining("set ZCBOT_SANDBOX_CPUS to at most ");
+    }
+  }
+
+  @Test
+  void anImageThatAddsVolumesToSandboxesIsRefused() throws Exception {
+    Path directory = Files.createDirectory(root.resolve("image"));
+    try (EngineFixture fixture = new EngineFixture(directory, Duration.ofSeconds(60))) {
+      env.put("ZCBOT_SANDBOX_IMAGE", fixture.image(directory, "VOLUME /data"));
+      assertThat(doctor("--json")).isEqualTo(1);
+      assertThat(levels()).containsEntry("image", "OK").containsEntry("volumes", "FAIL");
+      try (Worker worker = new Worker(WorkerConfig.fromEnvironment(env))) {
+        assertThatThrownBy(worker::start)
+            .isInstanceOf(IOException.class)
+            .hasMessageContaining("declares volumes (/data)")
+            .hasMessageContaining("remove VOLUME from its Dockerfile");
+      }
     }
   }
 

@@ -18,6 +18,7 @@ import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.EngineProxy;
+import io.zcbot.sandbox.worker.testkit.machine.HungFileSystem;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -88,7 +89,9 @@ class DoctorIT {
         .containsEntry("engine-clock", "OK")
         .containsEntry("workspace-root", "OK")
         .containsKeys("engine", "runc", "cgroups", "mac", "userns", "live-restore", "storage")
-        .containsKeys("workspace-quota", "warm-slots", "inotify", "firewall")
+        .containsKeys("workspace-quota", "warm-slots", "inotify", "firewall", "open-files")
+        .containsKeys("terminals", "asynchronous-io", "socket-memory", "connections")
+        .doesNotContainKey("host-limits")
         .containsEntry("commands", "OK");
     assertThat(root).isEmptyDirectory();
     assertThat(doctor()).isZero();
@@ -181,6 +184,34 @@ class DoctorIT {
             .hasMessageContaining("declares volumes (/data)")
             .hasMessageContaining("remove VOLUME from its Dockerfile");
       }
+    }
+  }
+
+  /** Or the command would hang without a word. */
+  @Test
+  void aWorkspaceRootThatDoesNotAnswerFails() throws Exception {
+    try (HungFileSystem hung = HungFileSystem.at(root.resolve("hung"))) {
+      assertThat(hung).isNotNull();
+      env.put("ZCBOT_WORKSPACE_ROOT", root.resolve("hung/workspaces").toString());
+      assertThat(doctor("--json")).isEqualTo(1);
+      assertThat(levels())
+          .containsEntry("workspace-root", "FAIL")
+          .containsEntry("image", "OK")
+          .containsEntry("topics", "OK");
+      assertThat(out).contains("no answer from the file system of ", "within 10 s");
+    }
+  }
+
+  /** The kernel that this process sees is another one, or may be. */
+  @Test
+  void theLimitsOfAnotherHostAreNotReadHere() throws Exception {
+    try (EngineProxy proxy = new EngineProxy()) {
+      env.put("DOCKER_HOST", proxy.address());
+      assertThat(doctor("--json")).as(out).isZero();
+      assertThat(levels())
+          .containsEntry("host-limits", "WARN")
+          .doesNotContainKeys("terminals", "asynchronous-io", "socket-memory", "inotify")
+          .doesNotContainKeys("open-files", "connections");
     }
   }
 

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.command.DockerCommands;
 import io.zcbot.sandbox.worker.docker.command.RunnerExec;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.docker.inspect.Inspector;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
@@ -228,6 +229,11 @@ public final class DockerEngine implements Engine {
   /** Asks the engine for its version, its features and its host. */
   public EngineFacts facts() throws EngineException {
     return EngineFacts.read(calls);
+  }
+
+  /** Asks the engine for an image, which is not pulled; null if it does not have it. */
+  public SandboxGround.@Nullable Image image(String name) throws EngineException {
+    return SandboxGround.Image.read(calls, name);
   }
 
   @Override

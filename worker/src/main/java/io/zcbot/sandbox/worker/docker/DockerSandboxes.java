@@ -4,16 +4,12 @@
  */
 package io.zcbot.sandbox.worker.docker;
 
-import com.github.dockerjava.api.command.InspectImageResponse;
-import com.github.dockerjava.api.command.RootFS;
-import com.github.dockerjava.api.model.ContainerConfig;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Lookups;
 import io.zcbot.sandbox.worker.docker.api.Operation;
-import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.docker.command.EntranceExec;
 import io.zcbot.sandbox.worker.docker.create.ContainerStart;
 import io.zcbot.sandbox.worker.docker.create.SandboxFactory;
@@ -39,7 +35,6 @@ import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -49,9 +44,6 @@ import org.jspecify.annotations.Nullable;
  * firewall}. Thread-safe; calls block as those of {@link DockerEngine} do.
  */
 public final class DockerSandboxes implements SandboxEngine, SlotEngine {
-  /** Entry point of the image built from {@code sandbox-image}. */
-  private static final String INIT = "/usr/local/sbin/zcbot-init";
-
   private final EngineCalls calls;
   private final Lookups lookups;
   private final SandboxSpec spec;
@@ -228,45 +220,17 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     return new SocketProbe(calls, spec).open();
   }
 
-  private static List<String> layers(@Nullable RootFS root) {
-    List<String> layers = root == null ? null : root.getLayers();
-    return layers == null ? List.of() : layers;
-  }
-
   /**
    * Returns the state of the image, the helper image and the network on the engine. Creates and
    * pulls nothing.
    */
   public SandboxGround ground() throws EngineException {
     return new SandboxGround(
-        image(spec.image()),
+        SandboxGround.Image.read(calls, spec.image()),
         spec.policy().rulesOnHost()
-            ? new SandboxGround.Helper(firewallImage, image(firewallImage))
+            ? new SandboxGround.Helper(
+                firewallImage, SandboxGround.Image.read(calls, firewallImage))
             : null,
         network.look());
-  }
-
-  private SandboxGround.@Nullable Image image(String name) throws EngineException {
-    try {
-      return calls.call(
-          Operation.IMAGE_INSPECT,
-          engine -> {
-            InspectImageResponse image = engine.docker().inspectImageCmd(name).exec();
-            ContainerConfig config = image.getConfig();
-            String[] entrypoint = config == null ? null : config.getEntrypoint();
-            Map<String, String> labels = config == null ? null : config.getLabels();
-            return new SandboxGround.Image(
-                String.valueOf(image.getId()),
-                entrypoint != null && List.of(entrypoint).equals(List.of(INIT)),
-                labels != null && labels.containsKey(SandboxLabels.RUNNER),
-                image.getRepoDigests() != null && !image.getRepoDigests().isEmpty(),
-                layers(image.getRootFS()));
-          });
-    } catch (EngineException e) {
-      if (e.kind() == Kind.ABSENT || e.kind() == Kind.IMAGE_MISSING) {
-        return null;
-      }
-      throw e;
-    }
   }
 }

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.mounts.MountReach;
+import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -24,6 +25,7 @@ import org.apache.kafka.clients.admin.Admin;
 public final class Doctor {
   private final WorkerConfig config;
   private final DockerEngine engine;
+  private final FileCalls files = new FileCalls();
 
   /**
    * Creates the checks.
@@ -37,15 +39,44 @@ public final class Doctor {
 
   /** Checks the engine and this host. */
   public List<Finding> host() {
+    List<Finding> workspaces = workspaces();
     List<Finding> findings = new ArrayList<>(engine());
-    findings.add(WorkspaceChecks.root(config.workspaces().root));
-    findings.add(WorkspaceChecks.quota(config.workspaces().root, config.workspaces().limit));
+    findings.addAll(workspaces);
     findings.add(ProcessChecks.warmSlots(config.capacity().warm.least()));
-    findings.add(
-        ProcessChecks.openFiles(
-            config.capacity().maxSandboxes, Math.toIntExact(config.spec().limits().pids())));
-    findings.add(ProcessChecks.connections(config.capacity().maxSandboxes, config.spec().policy()));
+    if (engine.isLocal()) {
+      int most = config.capacity().maxSandboxes;
+      int pids = Math.toIntExact(config.spec().limits().pids());
+      findings.add(ProcessChecks.openFiles(most, pids));
+      findings.add(ProcessChecks.connections(most, config.spec().policy()));
+    } else {
+      findings.add(
+          Finding.warn(
+              "host-limits",
+              "the engine may be on another host, so its kernel's limits of open files,"
+                  + " connections, terminals, asynchronous I/O, inotify instances and socket memory"
+                  + " are not checked",
+              "run this on the engine's host, with its socket as DOCKER_HOST"));
+    }
     return findings;
+  }
+
+  /** Checks the workspace root, whose file system may not answer. */
+  private List<Finding> workspaces() {
+    Path root = config.workspaces().root;
+    try {
+      return files.at(
+          root,
+          () ->
+              List.of(
+                  WorkspaceChecks.root(root),
+                  WorkspaceChecks.quota(root, config.workspaces().limit)));
+    } catch (IOException e) {
+      return List.of(
+          Finding.fail(
+              "workspace-root",
+              String.valueOf(e.getMessage()),
+              "bring its server or disk back, or set ZCBOT_WORKSPACE_ROOT to another directory"));
+    }
   }
 
   /**
@@ -66,17 +97,51 @@ public final class Doctor {
     }
   }
 
-  private UidChecks.Choice uids(EngineFacts facts, Path workspaces) {
+  private UidChecks.Choice uids(EngineFacts facts) {
+    Path root = config.workspaces().root;
     try {
-      return UidChecks.choose(
-          config.capacity().uids,
-          engine,
-          facts,
-          config.spec(),
-          workspaces,
-          MountReach.problem(workspaces));
+      return files.at(
+          root,
+          () -> {
+            Path there = WorkspaceChecks.existing(root);
+            return UidChecks.choose(
+                config.capacity().uids,
+                engine,
+                facts,
+                config.spec(),
+                there,
+                MountReach.problem(there));
+          });
     } catch (IOException e) {
       return UidChecks.unknown(e);
+    }
+  }
+
+  /** Checks what no engine reports about its host, if that is this one. */
+  private List<Finding> enginesHost(EngineFacts facts, boolean sharedUid) {
+    int most = config.capacity().maxSandboxes;
+    List<Finding> findings = new ArrayList<>();
+    findings.add(ProcessChecks.socketMemory(facts.cgroups().version()));
+    if (!facts.hasOwnKernel(config.spec())) {
+      findings.addAll(HostCounters.of(most, config.spec().limits()));
+    }
+    findings.add(ProcessChecks.inotify(most, sharedUid));
+    findings.add(disk(facts));
+    String cgroupParent = config.spec().limits().cgroupParent();
+    if (cgroupParent != null) {
+      findings.add(CgroupChecks.idle(facts, cgroupParent, CgroupChecks.MOUNTED));
+    }
+    return findings;
+  }
+
+  private Finding disk(EngineFacts facts) {
+    Path root = config.workspaces().root;
+    Path engineRoot = Path.of(facts.storage().dataRoot());
+    try {
+      return files.at(root, () -> WorkspaceChecks.disk(root, engineRoot));
+    } catch (IOException e) {
+      return Finding.warn(
+          "workspace-disk", String.valueOf(e.getMessage()), "check again once it answers");
     }
   }
 
@@ -92,21 +157,11 @@ public final class Doctor {
               config.spec(),
               config.workspaces().limit,
               Advisories.in(config.engine().advisories)));
-      findings.add(ProcessChecks.socketMemory(facts.cgroups().version()));
-      if (!facts.hasOwnKernel(config.spec())) {
-        findings.addAll(HostCounters.of(config.capacity().maxSandboxes, config.spec().limits()));
-      }
-      Path workspaces = WorkspaceChecks.existing(config.workspaces().root);
-      UidChecks.Choice uids = uids(facts, workspaces);
+      UidChecks.Choice uids = uids(facts);
       findings.add(uids.finding());
       if (engine.isLocal()) {
-        findings.add(WorkspaceChecks.disk(workspaces, Path.of(facts.storage().dataRoot())));
-        String cgroupParent = config.spec().limits().cgroupParent();
-        if (cgroupParent != null) {
-          findings.add(CgroupChecks.idle(facts, cgroupParent, CgroupChecks.MOUNTED));
-        }
+        findings.addAll(enginesHost(facts, uids.uids().isShared()));
       }
-      findings.add(ProcessChecks.inotify(config.capacity().maxSandboxes, uids.uids().isShared()));
       SandboxGround ground = engine.sandboxes(config.spec()).ground();
       findings.addAll(GroundChecks.of(ground, config.spec()));
       if (ground.image() != null) {

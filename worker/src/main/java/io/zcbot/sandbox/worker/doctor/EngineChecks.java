@@ -49,6 +49,7 @@ public final class EngineChecks {
     findings.add(runtime(facts, spec));
     findings.add(firewall(facts, spec));
     findings.add(limits(facts));
+    findings.add(processors(facts, spec));
     findings.add(ioWeight(facts, spec));
     findings.add(cgroups(facts));
     findings.add(CgroupChecks.parent(facts, spec.limits().cgroupParent()));
@@ -150,6 +151,17 @@ public final class EngineChecks {
                     ? "; if only swap is missing, start the engine in its own cgroup, as service"
                         + " managers do: in the root cgroup it does not detect the swap controller"
                     : ""));
+  }
+
+  private static Finding processors(EngineFacts facts, SandboxSpec spec) {
+    double wanted = spec.limits().cpus();
+    int there = facts.processors();
+    return there == 0 || wanted <= there
+        ? Finding.ok("processors", "a sandbox can use as many as " + wanted)
+        : Finding.fail(
+            "processors",
+            "the engine refuses containers that can use " + wanted + " processors: it has " + there,
+            "set ZCBOT_SANDBOX_CPUS to at most " + there);
   }
 
   private static Finding ioWeight(EngineFacts facts, SandboxSpec spec) {

@@ -12,13 +12,16 @@ import java.util.Collections;
 import java.util.List;
 
 /** Checks the images and the network that a worker needs on an engine. Makes no calls. */
-final class GroundChecks {
+public final class GroundChecks {
   private GroundChecks() {}
 
   /** Checks the state of the images and the network. */
   static List<Finding> of(SandboxGround ground, SandboxSpec spec) {
     List<Finding> findings = new ArrayList<>();
     findings.add(image(ground, spec));
+    if (ground.image() != null) {
+      findings.add(volumes(ground.image(), spec));
+    }
     if (ground.helper() != null) {
       findings.add(helper(ground, ground.helper()));
     }
@@ -50,6 +53,23 @@ final class GroundChecks {
                 + spec.image()
                 + "), or build it on this host")
         : Finding.ok("image", known);
+  }
+
+  /**
+   * Checks that the engine adds no volumes to sandboxes. Each would have a random name, by which no
+   * sandbox is like its specification, and the limits of the workspace would not hold there.
+   */
+  public static Finding volumes(SandboxGround.Image image, SandboxSpec spec) {
+    return image.volumes().isEmpty()
+        ? Finding.ok("volumes", "the image declares none")
+        : Finding.fail(
+            "volumes",
+            spec.image()
+                + " declares volumes ("
+                + String.join(", ", image.volumes())
+                + "), which no limit bounds, and by which every sandbox differs from the others, so"
+                + " that it is replaced at each ensure",
+            "remove VOLUME from its Dockerfile, and keep files in /workspace or /tmp");
   }
 
   /**

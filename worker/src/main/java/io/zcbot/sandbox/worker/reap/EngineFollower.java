@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -81,7 +82,12 @@ public final class EngineFollower implements AutoCloseable {
     problem = broke;
     int attempt = Math.min(failures.incrementAndGet(), 20);
     Instant again = time.now();
-    var _ = scheduler.schedule(() -> connect(again), BACKOFF.apply(attempt), TimeUnit.MILLISECONDS);
+    try {
+      var _ =
+          scheduler.schedule(() -> connect(again), BACKOFF.apply(attempt), TimeUnit.MILLISECONDS);
+    } catch (RejectedExecutionException _) {
+      log.debug("the stream is not followed any more, since the worker stops");
+    }
   }
 
   private void connected() {

@@ -24,7 +24,6 @@ import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -136,26 +135,25 @@ public final class PreviousRun {
       ToIntFunction<UserId> partitionOf,
       long lastActive)
       throws EngineException, InterruptedException {
-    Duration told = said.idleTtl(container.id());
-    if (listed != null && adopt(container, listed, told, partitionOf, lastActive)) {
+    if (listed != null && adoptBy(container, listed, said, partitionOf, lastActive)) {
       return true;
     }
     Instant readyAt = said.readyAt(container.id());
     UserId user = Objects.requireNonNull(container.user());
     return readyAt != null
-        && adopt(
+        && adoptBy(
             container,
             new LiveSandbox(user, container.id(), "", "", readyAt),
-            told,
+            said,
             partitionOf,
             lastActive);
   }
 
   /** Adopts a container; returns whether it was adopted, now or before. */
-  private boolean adopt(
+  private boolean adoptBy(
       Container listed,
       LiveSandbox entry,
-      @Nullable Duration told,
+      Announcements said,
       ToIntFunction<UserId> partitionOf,
       long lastActive)
       throws EngineException, InterruptedException {
@@ -181,12 +179,12 @@ public final class PreviousRun {
             user,
             container,
             partitionOf.applyAsInt(user),
-            time.nanos() - age(opened).toNanos(),
+            time.nanos() - time.age(lifetimeBegan(opened, container, user, said)),
             lastActive,
             place);
     adopted.openedAt(opened);
     adopted.announced(time.now()); // as was just read
-    adopted.idleTtl(idleTtls.adopted(entry.idleTtl(), told));
+    adopted.idleTtl(idleTtls.adopted(entry.idleTtl(), said.idleTtl(container.id())));
     registry.add(adopted);
     return true;
   }
@@ -205,9 +203,23 @@ public final class PreviousRun {
     return started.isAfter(now) ? started : now;
   }
 
-  private Duration age(Instant opened) {
-    Duration age = Duration.between(opened, time.now());
-    return age.isNegative() ? Duration.ZERO : age;
+  /**
+   * When its lifetime began: not before its container was started or, since a slot may have waited
+   * long, before its first ready. Or whoever may write to the table could end it by an entry of
+   * long ago. The entry itself keeps its time, from which on the next start looks for the ready.
+   */
+  private static Instant lifetimeBegan(
+      Instant opened, Container container, UserId user, Announcements said) {
+    Instant started = Objects.requireNonNull(container.startedAt());
+    Instant first = said.firstReadyAt(container.id());
+    // Where retention may have removed the first ready, the one that is left may be much later.
+    Instant least =
+        first == null || said.isForgotten(user, started) ? started : later(started, first);
+    return later(opened, least);
+  }
+
+  private static Instant later(Instant one, Instant other) {
+    return one.isAfter(other) ? one : other;
   }
 
   /**

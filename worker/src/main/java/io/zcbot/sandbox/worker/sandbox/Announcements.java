@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 public final class Announcements {
   private final Map<String, UserId> containers;
   private final Map<UserId, List<String>> byUser;
+  private final Map<String, Instant> firstReady = new HashMap<>();
   private final Map<String, Ready> lastReady = new HashMap<>();
   private final Set<String> reaped = new HashSet<>();
   private final Set<String> superseded = new HashSet<>();
@@ -48,6 +49,7 @@ public final class Announcements {
   /** Adds a ready event. */
   public void add(Ready ready) {
     if (ready.userId().equals(containers.get(ready.containerId()))) {
+      firstReady.putIfAbsent(ready.containerId(), ready.readyAt());
       lastReady.put(ready.containerId(), ready);
     }
     for (String container : byUser.getOrDefault(ready.userId(), List.of())) {
@@ -70,6 +72,11 @@ public final class Announcements {
   /** Notes that retention removed what was announced about a user before an instant. */
   public void forgotten(UserId user, Instant before) {
     forgotten.merge(user, before, (one, other) -> one.isAfter(other) ? one : other);
+  }
+
+  /** When a container was first announced ready, as far as that was read; null if never. */
+  public @Nullable Instant firstReadyAt(String container) {
+    return firstReady.get(container);
   }
 
   /** When a container was last announced ready; null if never. */

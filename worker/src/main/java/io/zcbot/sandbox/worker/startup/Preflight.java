@@ -6,10 +6,12 @@ package io.zcbot.sandbox.worker.startup;
 
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.doctor.Advisories;
 import io.zcbot.sandbox.worker.doctor.EngineChecks;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
+import io.zcbot.sandbox.worker.doctor.GroundChecks;
 import io.zcbot.sandbox.worker.doctor.UidChecks;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.publish.TopicsException;
@@ -103,6 +105,10 @@ public final class Preflight {
                     root, () -> UidChecks.choose(wanted, engine, facts, spec, root, mountProblem)));
     List<Finding> findings = new ArrayList<>(EngineChecks.of(facts, spec, limit, advisories));
     findings.add(uids.finding());
+    SandboxGround.Image image = image();
+    if (image != null) {
+      findings.add(GroundChecks.volumes(image, spec));
+    }
     List<String> faults = texts(findings, Level.FAIL);
     if (!faults.isEmpty()) {
       throw new IOException("the engine is not fit for sandboxes: " + String.join("; ", faults));
@@ -118,6 +124,16 @@ public final class Preflight {
           facts.hasOwnKernel(spec));
     } catch (EngineException e) {
       throw new IOException("could not use the engine: " + e.getMessage(), e);
+    }
+  }
+
+  /** The sandboxes' image; null if the engine lacks it, as before a pull, or does not tell. */
+  private SandboxGround.@Nullable Image image() {
+    try {
+      return engine.image(spec.image());
+    } catch (EngineException e) {
+      log.warn("could not check the image: {}", e.getMessage());
+      return null;
     }
   }
 

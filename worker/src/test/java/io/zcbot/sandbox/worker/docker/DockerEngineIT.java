@@ -16,6 +16,7 @@ import io.zcbot.sandbox.worker.engine.Container.State;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
@@ -182,6 +183,24 @@ class DockerEngineIT {
 
     assertThat(e.kind()).isEqualTo(Kind.IMAGE_MISSING);
     assertThat(e.getMessage()).contains("docker build -t zcbot-missing:", "ZCBOT_SANDBOX_IMAGE");
+  }
+
+  /** It would run by execs, each of which counts as a use of the sandbox. */
+  @Test
+  void theHealthCheckOfAnImageIsNotRun() throws Exception {
+    SandboxSpec spec =
+        fixture.withImage(fixture.image(directory, "HEALTHCHECK --interval=1s CMD true"));
+
+    Started sandbox = fixture.start(spec);
+
+    assertThat(fixture.docker.inspectContainerCmd(sandbox.id()).exec().getState().getHealth())
+        .isNull();
+    Verified verified =
+        fixture
+            .sandboxes(spec)
+            .verify(sandbox.id(), sandbox.user(), sandbox.workspace())
+            .orElseThrow();
+    assertThat(verified.isAsSpecified()).isTrue();
   }
 
   @Test

@@ -45,6 +45,7 @@ class SandboxCreateTest extends AdapterTestCase {
         .contains("\"zcbot.spec\":\"" + SPEC.hash() + "\"")
         .contains("\"Source\":\"" + WORKSPACE + "\"")
         .contains("disable_ipv6")
+        .contains("\"Test\":[\"NONE\"]")
         .doesNotContain("\"Binds\":[\"");
     assertThat(fake.asked())
         .containsExactly("GET /networks/net", "POST /containers/create", "GET /containers/c1/json");

@@ -151,9 +151,17 @@ class SpecCheckTest {
         "\"PATH=/bin\"|\"PATH=/workspace\"",
         "\"Entrypoint\":[\"init\"]|\"Entrypoint\":[\"sleep\"]",
         "\"RW\":true|\"RW\":false",
+        "[\"init\"],|[\"init\"],\"Healthcheck\":{\"Test\":[\"CMD\",\"true\"]},",
       })
   void whatDiffersAnywhereIsNot(String from, String to) throws Exception {
     assertThat(verify(inspect("c", WORKSPACE, "", from, to))).isFalse();
+  }
+
+  /** An earlier version left that out, and its sandboxes stay. */
+  @Test
+  void aHealthCheckThatIsSwitchedOffIsLikeNone() throws Exception {
+    String off = "[\"init\"],\"Healthcheck\":{\"Test\":[\"NONE\"],\"Interval\":1000000000},";
+    assertThat(verify(inspect("c", WORKSPACE, "", "[\"init\"],", off))).isTrue();
   }
 
   @Test

@@ -32,6 +32,7 @@ class CgroupChecksTest {
         new EngineFacts.Runtimes(Map.of("runc", "{}"), "runc"),
         new EngineFacts.Storage("overlay2", "xfs", "/var/lib/docker"),
         8L << 30,
+        4,
         true,
         Instant.EPOCH);
   }

@@ -22,7 +22,8 @@ class CommandChecksTest {
     return CommandChecks.of(
         mode,
         new SandboxGround(
-            new SandboxGround.Image("sha256:1", true, hasRunner, false, List.of("a", "b")),
+            new SandboxGround.Image(
+                "sha256:1", true, hasRunner, false, List.of("a", "b"), List.of()),
             null,
             null),
         spec(firewall));

@@ -22,6 +22,8 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class EngineChecksTest {
   private static final List<String> HARDENED =
@@ -39,6 +41,7 @@ class EngineChecksTest {
         new EngineFacts.Runtimes(Map.of("runc", "{}", "runsc", "{}"), "runc"),
         new EngineFacts.Storage("overlay2", "xfs", "/var/lib/docker"),
         8L << 30,
+        4,
         true,
         Instant.EPOCH);
   }
@@ -48,10 +51,15 @@ class EngineChecksTest {
   }
 
   private static SandboxSpec spec(@Nullable String runtime, @Nullable Integer ioWeight) {
+    return spec(runtime, ioWeight, 1.0);
+  }
+
+  private static SandboxSpec spec(
+      @Nullable String runtime, @Nullable Integer ioWeight, double cpus) {
     return new SandboxSpec(
         "image",
         runtime,
-        new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, ioWeight, null),
+        new ResourceLimits(1 << 30, cpus, 256, 1 << 20, ioWeight, null),
         "network",
         NetworkPolicy.DEFAULT);
   }
@@ -165,6 +173,20 @@ class EngineChecksTest {
         .containsEntry("io-weight", Level.FAIL);
   }
 
+  /** Or the worker would be ready, and the engine would refuse every sandbox. */
+  @ParameterizedTest
+  @CsvSource({"0.01, OK", "4, OK", "4.01, FAIL", "1024, FAIL"})
+  void aSandboxThatCouldUseMoreProcessorsThanThereAreFails(double cpus, Level level) {
+    SandboxSpec spec = spec(null, null, cpus);
+    List<Finding> findings =
+        EngineChecks.of(facts("29.5.1", "1.3.6", 2, HARDENED, List.of()), spec, null);
+    assertThat(levels(findings)).containsEntry("processors", level);
+    assertThat(findings)
+        .filteredOn(finding -> finding.level() == Level.FAIL)
+        .allSatisfy(
+            finding -> assertThat(finding.fix()).isEqualTo("set ZCBOT_SANDBOX_CPUS to at most 4"));
+  }
+
   /** An engine in the root of the hierarchy sees no file that would limit swap. */
   @Test
   void anEngineThatCanNotLimitSwapMayLackAGroupOfItsOwn() {
@@ -196,7 +218,8 @@ class EngineChecksTest {
             levels(
                 GroundChecks.of(
                     new SandboxGround(
-                        new SandboxGround.Image("sha256:1", false, false, false, List.of("a", "b")),
+                        new SandboxGround.Image(
+                            "sha256:1", false, false, false, List.of("a", "b"), List.of()),
                         null,
                         new SandboxGround.Network("bridge", false)),
                     spec(null))))
@@ -206,7 +229,8 @@ class EngineChecksTest {
             levels(
                 GroundChecks.of(
                     new SandboxGround(
-                        new SandboxGround.Image("sha256:1", true, true, false, List.of("a", "b")),
+                        new SandboxGround.Image(
+                            "sha256:1", true, true, false, List.of("a", "b"), List.of()),
                         null,
                         new SandboxGround.Network("bridge", true)),
                     spec(null))))
@@ -232,7 +256,8 @@ class EngineChecksTest {
   }
 
   private static SandboxGround.Image image(boolean fromRegistry, String... layers) {
-    return new SandboxGround.Image("sha256:1", true, true, fromRegistry, List.of(layers));
+    return new SandboxGround.Image(
+        "sha256:1", true, true, fromRegistry, List.of(layers), List.of());
   }
 
   private static Map<String, Level> ground(
@@ -259,6 +284,23 @@ class EngineChecksTest {
                 image(true, "a"),
                 image(false, "b")))
         .containsEntry("image", Level.OK);
+  }
+
+  @Test
+  void anImageThatAddsVolumesToSandboxesFails() {
+    assertThat(
+            levels(GroundChecks.of(new SandboxGround(image(false, "a"), null, null), spec(null))))
+        .containsEntry("volumes", Level.OK);
+    SandboxGround.Image image =
+        new SandboxGround.Image("sha256:1", true, true, false, List.of("a"), List.of("/data"));
+    assertThat(GroundChecks.of(new SandboxGround(image, null, null), spec(null)))
+        .filteredOn(finding -> finding.level() == Level.FAIL)
+        .singleElement()
+        .satisfies(
+            finding -> {
+              assertThat(finding.detail()).contains("/data");
+              assertThat(finding.fix()).contains("remove VOLUME");
+            });
   }
 
   @Row(54)

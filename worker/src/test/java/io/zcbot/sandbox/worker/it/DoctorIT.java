@@ -13,15 +13,18 @@ import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.cli.Cli;
 import io.zcbot.sandbox.worker.cli.Console;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.EngineProxy;
+import io.zcbot.sandbox.worker.testkit.machine.HungFileSystem;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
@@ -86,7 +89,9 @@ class DoctorIT {
         .containsEntry("engine-clock", "OK")
         .containsEntry("workspace-root", "OK")
         .containsKeys("engine", "runc", "cgroups", "mac", "userns", "live-restore", "storage")
-        .containsKeys("workspace-quota", "warm-slots", "inotify", "firewall")
+        .containsKeys("workspace-quota", "warm-slots", "inotify", "firewall", "open-files")
+        .containsKeys("terminals", "asynchronous-io", "socket-memory", "connections")
+        .doesNotContainKey("host-limits")
         .containsEntry("commands", "OK");
     assertThat(root).isEmptyDirectory();
     assertThat(doctor()).isZero();
@@ -149,6 +154,64 @@ class DoctorIT {
       }
       env.remove("ZCBOT_SANDBOX_IO_WEIGHT");
       assertThat(doctor("--json")).isZero();
+    }
+  }
+
+  /** The engine would refuse every sandbox. */
+  @Test
+  void moreProcessorsThanTheEngineHasAreRefused() throws Exception {
+    env.put("ZCBOT_SANDBOX_CPUS", "1024");
+    assertThat(doctor("--json")).isEqualTo(1);
+    assertThat(levels()).containsEntry("processors", "FAIL");
+    try (Worker worker = new Worker(WorkerConfig.fromEnvironment(env))) {
+      assertThatThrownBy(worker::start)
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining("can use 1024.0 processors")
+          .hasMessageContaining("set ZCBOT_SANDBOX_CPUS to at most ");
+    }
+  }
+
+  @Test
+  void anImageThatAddsVolumesToSandboxesIsRefused() throws Exception {
+    Path directory = Files.createDirectory(root.resolve("image"));
+    try (EngineFixture fixture = new EngineFixture(directory, Duration.ofSeconds(60))) {
+      env.put("ZCBOT_SANDBOX_IMAGE", fixture.image(directory, "VOLUME /data"));
+      assertThat(doctor("--json")).isEqualTo(1);
+      assertThat(levels()).containsEntry("image", "OK").containsEntry("volumes", "FAIL");
+      try (Worker worker = new Worker(WorkerConfig.fromEnvironment(env))) {
+        assertThatThrownBy(worker::start)
+            .isInstanceOf(IOException.class)
+            .hasMessageContaining("declares volumes (/data)")
+            .hasMessageContaining("remove VOLUME from its Dockerfile");
+      }
+    }
+  }
+
+  /** Or the command would hang without a word. */
+  @Test
+  void aWorkspaceRootThatDoesNotAnswerFails() throws Exception {
+    try (HungFileSystem hung = HungFileSystem.at(root.resolve("hung"))) {
+      assertThat(hung).isNotNull();
+      env.put("ZCBOT_WORKSPACE_ROOT", root.resolve("hung/workspaces").toString());
+      assertThat(doctor("--json")).isEqualTo(1);
+      assertThat(levels())
+          .containsEntry("workspace-root", "FAIL")
+          .containsEntry("image", "OK")
+          .containsEntry("topics", "OK");
+      assertThat(out).contains("no answer from the file system of ", "within 10 s");
+    }
+  }
+
+  /** The kernel that this process sees is another one, or may be. */
+  @Test
+  void theLimitsOfAnotherHostAreNotReadHere() throws Exception {
+    try (EngineProxy proxy = new EngineProxy()) {
+      env.put("DOCKER_HOST", proxy.address());
+      assertThat(doctor("--json")).as(out).isZero();
+      assertThat(levels())
+          .containsEntry("host-limits", "WARN")
+          .doesNotContainKeys("terminals", "asynchronous-io", "socket-memory", "inotify")
+          .doesNotContainKeys("open-files", "connections");
     }
   }
 

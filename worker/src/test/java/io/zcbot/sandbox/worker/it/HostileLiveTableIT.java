@@ -18,11 +18,13 @@ import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -126,6 +128,33 @@ class HostileLiveTableIT {
     }
     deployment.start("a");
     assertAllStayAndAreListed();
+  }
+
+  /** So that it is believed, but for its time; one of long ago must not end its lifetime. */
+  @Test
+  void aForgedEntryThatTellsTheTrueStartEndsNothing() throws Exception {
+    int number = 0;
+    for (Ready ready : running) {
+      LiveSandbox own = codec.decodeLive(Objects.requireNonNull(lastEntry(ready)));
+      assertThat(own.startedAt()).isNotNull();
+      Instant opened = FORGED_TIMES.get(number++ % FORGED_TIMES.size());
+      write(
+          ready.userId(),
+          ready.containerId(),
+          new LiveSandbox(
+              own.userId(),
+              own.containerId(),
+              own.host(),
+              own.workerId(),
+              opened,
+              own.idleTtl(),
+              own.startedAt()));
+    }
+    deployment.start("a");
+    await("the reaper's first looks")
+        .pollDelay(Duration.ofSeconds(3))
+        .atMost(Deployment.SOON)
+        .untilAsserted(this::assertAllStayAndAreListed);
   }
 
   /** A sandbox that was announced ready, and whose host is gone. */

@@ -18,6 +18,7 @@ import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
+import io.zcbot.sandbox.worker.testkit.OnePartitionLog;
 import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.io.IOException;
@@ -265,6 +266,67 @@ class PreviousRunTest extends InAWorld {
             Instant.EPOCH.plusSeconds(7)));
     assertThat(adopt()).isEqualTo(1);
     assertThat(world.reaped()).isEmpty();
+  }
+
+  private static final Duration DAY = Duration.ofDays(1);
+
+  /** An entry with the true start, but another time at which the sandbox was found ready. */
+  private LiveSandbox opened(LiveSandbox own, Instant openedAt) {
+    return new LiveSandbox(
+        ANNA, own.containerId(), own.host(), own.workerId(), openedAt, null, own.startedAt());
+  }
+
+  /** Nor fails the start; the container was started two days before, as an old slot is. */
+  @ParameterizedTest
+  @ValueSource(strings = {"0000-01-01T00:00:00Z", "1969-12-01T00:00:00Z", "1970-01-01T00:00:00Z"})
+  void aForgedEntryOfLongAgoMakesNoSandboxOlderThanItsFirstReady(Instant forged) throws Exception {
+    world = new World(root, 2, DAY);
+    world.advance(DAY.multipliedBy(2));
+    long ready = world.now;
+    String id = world.ready(ANNA).containerId();
+    world.advance(Duration.ofSeconds(1));
+    world.ready(ANNA);
+    world.live.computeIfPresent(id, (_, own) -> opened(own, forged));
+    assertThat(adopt()).isEqualTo(1);
+    assertThat(world.registry.get(ANNA).startedAt()).isEqualTo(ready);
+    world.lowWatermark = null;
+    world.tick();
+    assertThat(world.reaped()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0000-01-01T00:00:00Z", "1969-12-01T00:00:00Z"})
+  void aForgedEntryOfLongAgoMakesNoSandboxOlderThanItsContainer(Instant forged) throws Exception {
+    world.engine.clock = world.time().now();
+    long started = world.now;
+    String id = world.ready(ANNA).containerId();
+    world.advance(DAY);
+    world.ready(ANNA);
+    world.live.computeIfPresent(id, (_, own) -> opened(own, forged));
+    world.log.removeFirst();
+    world.reboot();
+    int adopted = world.domain.previousRun().adopt(cut(world.time().now()), _ -> 0, world.now);
+    assertThat(adopted).isEqualTo(1);
+    assertThat(world.registry.get(ANNA).startedAt()).isEqualTo(started);
+  }
+
+  /** The log after retention removed what is older. */
+  private SandboxLog cut(Instant before) {
+    SandboxLog log = world.sandboxLog();
+    return new OnePartitionLog() {
+      @Override
+      public Entries live(Set<Integer> partitions, Map<String, UserId> running, boolean others) {
+        return log.live(partitions, running, others);
+      }
+
+      @Override
+      public Announcements announced(
+          Set<Integer> partitions, Map<String, UserId> containers, Instant since) {
+        Announcements left = log.announced(partitions, containers, since);
+        left.forgotten(ANNA, before);
+        return left;
+      }
+    };
   }
 
   @Test

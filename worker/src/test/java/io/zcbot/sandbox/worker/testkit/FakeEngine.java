@@ -374,7 +374,9 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   }
 
   @Override
-  public void watch(Instant since, Runnable connected, Consumer<EngineEvent> events) {
+  public void watch(Instant since, Runnable connected, Consumer<EngineEvent> events)
+      throws EngineException {
+    EngineFaults.after(faults.before("watch"));
     throw new UnsupportedOperationException("tests hand events over themselves");
   }
 

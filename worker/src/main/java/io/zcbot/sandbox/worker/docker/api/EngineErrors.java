@@ -30,8 +30,10 @@ public final class EngineErrors {
   private static final int ANY_STATUS = 0;
   private static final Pattern MISSING_NETWORK = text("network \\S+ not found");
   private static final Pattern NOBODY_LISTENS =
-      text("no such file or directory|permission denied|connection refused");
+      text("no such file or directory|permission denied|connection refused|too many open files");
   private static final String CHECK = "check that it runs there and that DOCKER_HOST is right";
+  private static final Pattern NO_FILES = text("too many open files");
+  private static final String RAISE = "raise the limit of open files of this process or its host";
   private static final Pattern NO_IPV6 = text("disable_ipv6");
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -89,12 +91,7 @@ public final class EngineErrors {
                   + " ZCBOT_SANDBOX_IMAGE"),
           rule(EnumSet.of(Operation.CREATE), 404, "", Kind.REJECTED, ""),
           rule(EnumSet.of(Operation.CREATE), 409, "", Kind.CONFLICT, ""),
-          rule(
-              EnumSet.of(Operation.START),
-              ANY_STATUS,
-              NO_IPV6,
-              Kind.CONFLICT,
-              "it is created" + " again"),
+          rule(EnumSet.of(Operation.START), ANY_STATUS, NO_IPV6, Kind.CONFLICT, "it is recreated"),
           rule(
               EnumSet.of(Operation.START),
               ANY_STATUS,
@@ -144,7 +141,8 @@ public final class EngineErrors {
         return classify(operation, answered.getHttpStatus(), bodyOf(answered), failure, address);
       }
       if (t instanceof IOException) {
-        return unanswered(operation, broken(t, address), CHECK, failure);
+        boolean isOurs = NO_FILES.matcher(String.valueOf(t.getMessage())).find();
+        return unanswered(operation, broken(t, address), isOurs ? RAISE : CHECK, failure);
       }
     }
     switch (failure) {

@@ -9,6 +9,7 @@ import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.model.BindOptions;
 import com.github.dockerjava.api.model.BindPropagation;
 import com.github.dockerjava.api.model.Capability;
+import com.github.dockerjava.api.model.HealthCheck;
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.LogConfig;
 import com.github.dockerjava.api.model.Mount;
@@ -134,7 +135,9 @@ public final class ContainerCreation {
             // standard input stays open, so that each worker in turn can attach to the runner
             .withStdinOpen(!policy.rulesInSandbox())
             .withStdInOnce(false)
-            .withTty(false);
+            .withTty(false)
+            // an image's own would run by execs, each of which counts as a use
+            .withHealthcheck(new HealthCheck().withTest(List.of("NONE")));
     return command.withHostConfig(hostConfig(workspace, ipv6));
   }
 

@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param securityOptions as the engine writes them, for instance {@code name=seccomp,profile=…}
  * @param memory of the host, in bytes; 0 if unknown
+ * @param processors that the engine can use; 0 if unknown
  * @param liveRestore whether containers survive a restart of the engine
  * @param systemTime the host's clock when the engine answered; null if unknown
  */
@@ -35,6 +36,7 @@ public record EngineFacts(
     Runtimes runtimes,
     Storage storage,
     long memory,
+    int processors,
     boolean liveRestore,
     @Nullable Instant systemTime) {
   /** Memory of the host that an idle slot takes, in bytes, with the engine's processes for it. */

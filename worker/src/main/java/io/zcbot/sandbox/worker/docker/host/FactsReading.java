@@ -44,6 +44,7 @@ record FactsReading(JsonNode info, JsonNode version) {
             backing(),
             info.path("DockerRootDir").asText("")),
         info.path("MemTotal").asLong(0),
+        info.path("NCPU").asInt(0),
         info.path("LiveRestoreEnabled").asBoolean(),
         instant(info.path("SystemTime").asText("")));
   }

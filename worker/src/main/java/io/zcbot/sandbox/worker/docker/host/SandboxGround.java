@@ -4,7 +4,16 @@
  */
 package io.zcbot.sandbox.worker.docker.host;
 
+import com.github.dockerjava.api.command.InspectImageResponse;
+import com.github.dockerjava.api.command.RootFS;
+import com.github.dockerjava.api.model.ContainerConfig;
+import io.zcbot.sandbox.worker.docker.api.EngineCalls;
+import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
+import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,11 +39,53 @@ public record SandboxGround(
    * @param hasRunner whether it has a runner and can run commands
    * @param fromRegistry whether the engine knows a registry's digest for it
    * @param layers digests of its layers
+   * @param volumes directories for which the engine makes a volume in each container
    */
   public record Image(
-      String id, boolean isSandbox, boolean hasRunner, boolean fromRegistry, List<String> layers) {
+      String id,
+      boolean isSandbox,
+      boolean hasRunner,
+      boolean fromRegistry,
+      List<String> layers,
+      List<String> volumes) {
+    /** Entry point of the image built from {@code sandbox-image}. */
+    private static final String INIT = "/usr/local/sbin/zcbot-init";
+
     public Image {
       layers = List.copyOf(layers);
+      volumes = List.copyOf(volumes);
+    }
+
+    /** Asks the engine, which pulls nothing; null if it does not have the image. */
+    public static @Nullable Image read(EngineCalls calls, String name) throws EngineException {
+      try {
+        return calls.call(
+            Operation.IMAGE_INSPECT, engine -> of(engine.docker().inspectImageCmd(name).exec()));
+      } catch (EngineException e) {
+        if (e.kind() == Kind.ABSENT || e.kind() == Kind.IMAGE_MISSING) {
+          return null;
+        }
+        throw e;
+      }
+    }
+
+    private static Image of(InspectImageResponse image) {
+      ContainerConfig config = image.getConfig();
+      String[] entrypoint = config == null ? null : config.getEntrypoint();
+      Map<String, String> labels = config == null ? null : config.getLabels();
+      Map<String, ?> volumes = config == null ? null : config.getVolumes();
+      return new Image(
+          String.valueOf(image.getId()),
+          entrypoint != null && List.of(entrypoint).equals(List.of(INIT)),
+          labels != null && labels.containsKey(SandboxLabels.RUNNER),
+          image.getRepoDigests() != null && !image.getRepoDigests().isEmpty(),
+          layers(image.getRootFS()),
+          volumes == null ? List.of() : volumes.keySet().stream().sorted().toList());
+    }
+
+    private static List<String> layers(@Nullable RootFS root) {
+      List<String> layers = root == null ? null : root.getLayers();
+      return layers == null ? List.of() : layers;
     }
   }
 

@@ -76,12 +76,17 @@ record ContainerShape(String image, Map<String, JsonNode> limits, Map<String, Js
                 limits.put(field, user(config, uids));
               } else if (field.equals("WorkingDir")) {
                 put(limits, field, each.getValue(), workspace);
-              } else if (!NO_MATTER.contains(field)) {
+              } else if (!NO_MATTER.contains(field) && !isNoHealthcheck(field, each.getValue())) {
                 put(process, field, each.getValue(), workspace);
               }
             });
     process.put("Env", config.path("Env"));
     return new ContainerShape(answer.path("Image").asText(), limits, process);
+  }
+
+  /** Whether a field only says that no health check runs. Earlier versions left it out. */
+  private static boolean isNoHealthcheck(String field, JsonNode value) {
+    return field.equals("Healthcheck") && value.path("Test").path(0).asText().equals("NONE");
   }
 
   private static JsonNode user(JsonNode config, SandboxUids uids) {

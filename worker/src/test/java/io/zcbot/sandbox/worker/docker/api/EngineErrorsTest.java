@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class EngineErrorsTest {
   private static final String ADDRESS = "tcp://10.0.0.1:2376";
@@ -115,6 +116,20 @@ class EngineErrorsTest {
     assertThat(e.kind()).isEqualTo(Kind.UNAVAILABLE);
     assertThat(e.getMessage()).contains("the engine at " + ADDRESS, "DOCKER_HOST");
     assertThat(e).hasCause(failure);
+  }
+
+  /** As the JDK says it where this process, or its host, can open no more sockets. */
+  @ParameterizedTest
+  @ValueSource(strings = {"Too many open files", "Too many open files in system"})
+  void whereThisProcessHasNoDescriptorsTheEngineIsNotBlamed(String message) {
+    EngineException e =
+        EngineErrors.classify(
+            Operation.LIST, new RuntimeException(new SocketException(message)), ADDRESS);
+
+    assertThat(e.kind()).isEqualTo(Kind.UNAVAILABLE);
+    assertThat(e.getMessage())
+        .startsWith("list: could not connect to the engine at " + ADDRESS + ": " + message + "; ")
+        .endsWith("raise the limit of open files of this process or its host");
   }
 
   @Test

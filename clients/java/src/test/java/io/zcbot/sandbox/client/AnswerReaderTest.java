@@ -234,8 +234,20 @@ class AnswerReaderTest {
         .orElseThrow();
   }
 
+  /** While the cause of a failure is looked for, the consumer polls without some partitions. */
+  private void addOnceAssigned(TopicPartition partition, long offset) {
+    consumer.schedulePollTask(
+        () -> {
+          if (consumer.assignment().contains(partition)) {
+            consumer.addRecord(record(partition, offset));
+          } else {
+            addOnceAssigned(partition, offset);
+          }
+        });
+  }
+
   private void assertRead(TopicPartition partition, long offset) throws InterruptedException {
-    consumer.schedulePollTask(() -> consumer.addRecord(record(partition, offset)));
+    addOnceAssigned(partition, offset);
     ConsumerRecord<byte[], byte[]> next = read.poll(60, TimeUnit.SECONDS);
     assertThat(next).isNotNull();
     assertThat(next.topic()).isEqualTo(partition.topic());

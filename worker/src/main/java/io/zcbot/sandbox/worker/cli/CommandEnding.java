@@ -44,16 +44,12 @@ sealed interface CommandEnding {
           switch (exited.reason()) {
             case EXITED, SIGNALLED -> "";
             case TIMEOUT -> "the command ran into its time-out and was killed";
-            case SANDBOX_GONE ->
-                exited.retryable()
-                    ? "the command did not run"
-                    : "the sandbox ended while the command ran";
+            case SANDBOX_GONE, UNKNOWN -> endedOtherwise();
             case LOST -> "the command may have run, and how it ended is not known";
             case EXPIRED -> "the command did not run: it could not start in time";
             case REJECTED -> "the command did not run: it was rejected";
             case NO_SANDBOX -> "the command did not run: the user has no sandbox";
             case FAILED -> "the command did not run";
-            case UNKNOWN -> "the command ended in a way that only a newer version knows";
           };
       text.append(what);
       if (exited.message() != null && !what.isEmpty()) {
@@ -69,6 +65,15 @@ sealed interface CommandEnding {
         separate(text).append(missing).append(" of its outputs did not arrive");
       }
       return text.isEmpty() ? null : text.toString();
+    }
+
+    private String endedOtherwise() {
+      if (exited.retryable()) {
+        return "the command did not run";
+      }
+      return exited.reason() == Exited.Reason.UNKNOWN
+          ? "the command ended in a way that only a newer version knows"
+          : "the sandbox ended while the command ran";
     }
 
     private static StringBuilder separate(StringBuilder text) {

@@ -40,8 +40,15 @@ final class PurgeAnnouncements {
   static final class NotAnnouncedException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
+    private final int exitCode;
+
     NotAnnouncedException(CommandException cause) {
       super(cause.getMessage(), cause);
+      exitCode = cause.exitCode();
+    }
+
+    int exitCode() {
+      return exitCode;
     }
   }
 

@@ -126,7 +126,7 @@ final class PurgeCommand {
         console.err().println("could not purge " + sandbox.name() + ": " + e.getMessage());
       } catch (PurgeAnnouncements.NotAnnouncedException e) {
         throw new CommandException(
-            ExitCode.UNAVAILABLE,
+            e.exitCode(),
             sandbox.name()
                 + " is killed and stays, as all behind it, since its end could not be announced: "
                 + e.getMessage()

@@ -138,7 +138,7 @@ class ExecSessionTest {
     "SANDBOX_GONE, false, 122, the sandbox ended while",
     "SANDBOX_GONE, true, 75, the command did not run",
     "UNKNOWN, false, 122, only a newer version",
-    "UNKNOWN, true, 75, only a newer version",
+    "UNKNOWN, true, 75, the command did not run",
     "EXPIRED, true, 75, could not start in time",
     "REJECTED, false, 125, was rejected",
     "NO_SANDBOX, false, 125, has no sandbox",

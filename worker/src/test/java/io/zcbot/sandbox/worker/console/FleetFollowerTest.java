@@ -111,6 +111,30 @@ class FleetFollowerTest {
     }
   }
 
+  /** Topics of which one partition has records of the time that is read. */
+  private class OneBusyPartition extends EmptyTopics {
+    private final TopicPartition busy;
+    private final long end;
+
+    OneBusyPartition(TopicPartition busy, long end) {
+      this.busy = busy;
+      this.end = end;
+    }
+
+    @Override
+    public synchronized Map<TopicPartition, Long> endOffsets(
+        Collection<TopicPartition> partitions, Duration timeout) {
+      return super.endOffsets(partitions, timeout).keySet().stream()
+          .collect(Collectors.toMap(each -> each, each -> each.equals(busy) ? end : 0L));
+    }
+
+    @Override
+    public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
+        Map<TopicPartition, Long> times, Duration timeout) {
+      return Map.of(busy, new OffsetAndTimestamp(0, 0));
+    }
+  }
+
   @Test
   void topicsAreReadAnewOnlyWhenOneChanges() {
     try (FleetFollower _ = following(new TestFleet(), consumer)) {
@@ -155,21 +179,18 @@ class FleetFollowerTest {
   @Test
   void kafkaThatVanishesBeforeItSendsWhatItHasIsAProblem() throws Exception {
     TopicPartition busy = new TopicPartition(RAISED, 0);
-    class VanishingTopics extends EmptyTopics {
-      @Override
-      public synchronized Map<TopicPartition, Long> endOffsets(
-          Collection<TopicPartition> partitions, Duration timeout) {
-        Set<TopicPartition> asked = super.endOffsets(partitions, timeout).keySet();
-        boolean isFollowing = asked.contains(busy) && asked.contains(LIVE);
-        hasNoLeader = _ -> isFollowing; // after the first probe
-        return asked.stream()
-            .collect(Collectors.toMap(each -> each, each -> each.equals(busy) ? 1L : 0L));
+    class VanishingTopics extends OneBusyPartition {
+      VanishingTopics() {
+        super(busy, 1);
       }
 
       @Override
-      public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
-          Map<TopicPartition, Long> times, Duration timeout) {
-        return Map.of(busy, new OffsetAndTimestamp(0, 0));
+      public synchronized Map<TopicPartition, Long> endOffsets(
+          Collection<TopicPartition> partitions, Duration timeout) {
+        Map<TopicPartition, Long> ends = super.endOffsets(partitions, timeout);
+        boolean isFollowing = ends.keySet().containsAll(List.of(busy, LIVE));
+        hasNoLeader = _ -> isFollowing; // after the first probe
+        return ends;
       }
 
       @Override
@@ -299,18 +320,9 @@ class FleetFollowerTest {
   void aSlowBeginningIsNoSleep() {
     TopicPartition busy = new TopicPartition(RAISED, 0);
     AtomicLong begun = new AtomicLong();
-    class SlowTopics extends EmptyTopics {
-      @Override
-      public synchronized Map<TopicPartition, Long> endOffsets(
-          Collection<TopicPartition> partitions, Duration timeout) {
-        return partitions.stream()
-            .collect(Collectors.toMap(each -> each, each -> each.equals(busy) ? 3L : 0L));
-      }
-
-      @Override
-      public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
-          Map<TopicPartition, Long> times, Duration timeout) {
-        return Map.of(busy, new OffsetAndTimestamp(0, 0));
+    class SlowTopics extends OneBusyPartition {
+      SlowTopics() {
+        super(busy, 3);
       }
 
       @Override

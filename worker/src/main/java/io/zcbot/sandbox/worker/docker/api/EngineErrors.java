@@ -29,7 +29,7 @@ public final class EngineErrors {
   private static final Set<Operation> ANY = EnumSet.allOf(Operation.class);
   private static final int ANY_STATUS = 0;
   private static final Pattern MISSING_NETWORK = text("network \\S+ not found");
-  private static final Pattern NOBODY_LISTENS =
+  private static final Pattern NO_CONNECTION =
       text("no such file or directory|permission denied|connection refused|too many open files");
   private static final String CHECK = "check that it runs there and that DOCKER_HOST is right";
   private static final Pattern NO_FILES = text("too many open files");
@@ -198,7 +198,7 @@ public final class EngineErrors {
 
   private static String broken(Throwable t, String address) {
     String message = String.valueOf(t.getMessage());
-    return t instanceof ConnectException || NOBODY_LISTENS.matcher(message).find()
+    return t instanceof ConnectException || NO_CONNECTION.matcher(message).find()
         ? "could not connect to the engine at " + address + ": " + clean(message)
         : "the engine at " + address + " did not answer completely: " + describe(t);
   }

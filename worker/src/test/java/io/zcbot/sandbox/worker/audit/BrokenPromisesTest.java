@@ -216,7 +216,10 @@ class BrokenPromisesTest {
                     r.reason() == Reaped.Reason.PURGED
                         && r.workerId().equals(reaped.workerId())
                         && !r.containerId().equals(reaped.containerId()))
-            .max(Comparator.comparingLong(e -> e.time));
+            .max(
+                Comparator.comparingLong((TestLog.Entry e) -> e.time)
+                    .thenComparingInt(e -> e.position.partition())
+                    .thenComparingLong(e -> e.position.offset()));
     Assume.that(other.isPresent() && other.get().time > gone.time - 1_000);
     removeReapedOf(made, reaped);
 

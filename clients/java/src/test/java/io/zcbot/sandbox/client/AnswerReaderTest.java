@@ -277,6 +277,8 @@ class AnswerReaderTest {
       for (int i = 0; i < 5; i++) {
         assertRead(partition(Topic.OUTPUT), 100 + i);
       }
+      // All five may have been read while the cause of the first failure was looked for.
+      await().atMost(Duration.ofSeconds(60)).until(() -> reader.trouble(TOPICS) != null);
       assertThat(reader.trouble(TOPICS)).isInstanceOf(RetriableException.class);
     }
   }

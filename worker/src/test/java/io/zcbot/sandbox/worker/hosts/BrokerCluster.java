@@ -158,6 +158,8 @@ final class BrokerCluster implements AutoCloseable {
     all.put("num.network.threads", "2");
     all.put("num.io.threads", "4");
     all.put("background.threads", "2");
+    // By default two files of 10 MiB are created for each of some thousand replicas.
+    all.put("log.index.size.max.bytes", "65536");
     all.put("log.cleaner.dedupe.buffer.size", "4194304");
     all.put("log.cleaner.backoff.ms", "500");
     all.put("controlled.shutdown.enable", "true");

@@ -49,6 +49,7 @@ class WorkerContainerIT {
   private static final String WARM = "compose.warm.yaml";
   private static final String CHOWN_AND_FOWNER = "0000000000000009";
   private static final String SYS_ADMIN_AND_IDS_ON_TOP = "00000000002000c9";
+  private static final Path HOST_NAME = Path.of("/proc/sys/kernel/hostname");
   private static final int HUGE_RECORDS = 150;
   private static final String NONE = "0000000000000000";
 
@@ -87,6 +88,8 @@ class WorkerContainerIT {
     UserId user = Deployment.newUser();
     Ready ready = deployment.agent().ensured(user);
     assertThat(ready.outcome()).isEqualTo(Ready.Outcome.CREATED);
+    // Not its container's: by this name, workers of one id on two machines notice each other.
+    assertThat(ready.container().host()).isEqualTo(Files.readString(HOST_NAME).strip());
     assertWorkspaceIsUsed(ready);
     assertThat(deployment.agent().ensured(user).outcome()).isEqualTo(Ready.Outcome.REUSED);
     assertThat(check("warm-slots")).startsWith("warning").contains("CAP_SYS_ADMIN");

@@ -136,11 +136,13 @@ public final class Composition {
     return URI.create("http://127.0.0.1:" + consolePort);
   }
 
-  /**
-   * Whether the setting is about how the worker reaches other services, which compose.yaml sets.
-   */
+  /** Whether compose.yaml sets it: how the worker reaches other services, and where it runs. */
   private static boolean isOfTheFiles(String setting) {
-    return List.of("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", "ZCBOT_OPS_ADDRESS", "ZCBOT_WORKSPACE_ROOT")
+    return List.of(
+            "ZCBOT_HOST",
+            "ZCBOT_KAFKA_BOOTSTRAP_SERVERS",
+            "ZCBOT_OPS_ADDRESS",
+            "ZCBOT_WORKSPACE_ROOT")
         .contains(setting);
   }
 

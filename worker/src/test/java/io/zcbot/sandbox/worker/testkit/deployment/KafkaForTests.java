@@ -52,6 +52,8 @@ public final class KafkaForTests {
         .withEnv("KAFKA_GROUP_CONSUMER_SESSION_TIMEOUT_MS", "6000")
         .withEnv("KAFKA_GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS", "500")
         .withEnv("KAFKA_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS", "500")
+        // By default two files of 10 MiB are created for each of some thousand partitions.
+        .withEnv("KAFKA_LOG_INDEX_SIZE_MAX_BYTES", "65536")
         .withEnv("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false");
   }
 }

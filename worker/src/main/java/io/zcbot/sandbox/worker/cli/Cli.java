@@ -177,8 +177,8 @@ public final class Cli {
       console.err().println(OUT_OF_MEMORY);
       return ExitCode.SOFTWARE;
     }
-    // the reader of 'watch' may close the pipe when it has seen enough
-    boolean mayLeave = needed.size() == 1 && needed.contains("watch");
+    // The reader of 'watch' may close the pipe when it has seen enough. A file can only be full.
+    boolean mayLeave = List.copyOf(needed).equals(List.of("watch")) && !Console.isFile();
     return mayLeave ? code : requireWritten(code);
   }
 

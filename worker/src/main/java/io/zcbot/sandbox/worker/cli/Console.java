@@ -4,8 +4,11 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 
@@ -25,6 +28,15 @@ public record Console(
         new PrintWriter(System.out, true, StandardCharsets.UTF_8),
         new PrintWriter(System.err, true, StandardCharsets.UTF_8),
         terminal != null && terminal.isTerminal());
+  }
+
+  /** Whether standard output is a file or a device; false where that can't be told. */
+  static boolean isFile() {
+    try {
+      return Files.readSymbolicLink(Path.of("/proc/self/fd/1")).isAbsolute(); // else pipe:[1234]
+    } catch (IOException _) {
+      return false;
+    }
   }
 
   /** See no-color.org: any value except an empty one turns colours off. */

@@ -230,6 +230,29 @@ class CommandLineIT {
   }
 
   @Test
+  void watchEndsWithAnErrorOnAFullDiskOnly() throws Exception {
+    assertThat(sandbox("ensure", Deployment.newUser().toString()).exitCode()).isZero();
+    String watch = String.join(" ", CliProcess.java()) + " watch --from-beginning";
+
+    Process onFullDisk = process("bash", "-c", watch + " > /dev/full");
+    assertThat(onFullDisk.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+    assertThat(onFullDisk.exitValue()).isEqualTo(ExitCode.FAILED);
+    assertThat(new String(onFullDisk.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+        .contains("standard output could not be written", "check the free disk space");
+
+    Process intoPipe = process("bash", "-c", watch + " | head -n 1; exit ${PIPESTATUS[0]}");
+    // What comes once the reader has gone is what tells watch so.
+    await()
+        .atMost(Duration.ofSeconds(PATIENCE_SECONDS))
+        .until(
+            () -> {
+              assertThat(sandbox("activity", Deployment.newUser().toString()).exitCode()).isZero();
+              return !intoPipe.isAlive();
+            });
+    assertThat(intoPipe.exitValue()).isEqualTo(ExitCode.OK);
+  }
+
+  @Test
   void whoTypesIsOnATerminalOfTheSandbox() throws Exception {
     String line =
         "stty rows 30 cols 100; "

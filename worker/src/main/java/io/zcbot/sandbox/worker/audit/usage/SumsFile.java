@@ -11,19 +11,47 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 
-/** A file of sums in the order of their keys. */
-final class SumsFile {
-  private SumsFile() {}
+/**
+ * A temporary file of sums in the order of their keys. It has no name, so that nothing is left of
+ * it when it is closed, or the process ends in whatever way.
+ */
+final class SumsFile implements Closeable {
+  private final FileChannel channel;
 
-  static final class Writer implements Closeable {
-    private final DataOutputStream out;
-
-    Writer(Path file) throws IOException {
-      out = new DataOutputStream(new BufferedOutputStream(Files.newOutputStream(file)));
+  SumsFile() throws IOException {
+    Path path = Files.createTempFile("sandbox-usage", "");
+    try {
+      channel = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    } finally {
+      Files.delete(path);
     }
+  }
+
+  /** To be used once, and to be closed before the file is read. */
+  Writer writer() {
+    return new Writer();
+  }
+
+  /** Reads from the beginning, one reader at a time. */
+  Reader reader() throws IOException {
+    channel.position(0);
+    return new Reader();
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+  }
+
+  final class Writer implements Closeable {
+    private final DataOutputStream out =
+        new DataOutputStream(new BufferedOutputStream(Channels.newOutputStream(channel)));
 
     void write(String key, Used used) {
       try {
@@ -42,21 +70,17 @@ final class SumsFile {
 
     @Override
     public void close() throws IOException {
-      try (out) {
-        out.writeBoolean(false);
-      }
+      out.writeBoolean(false);
+      out.flush();
     }
   }
 
   /** Stands at one of the sums, once it has advanced. */
-  static final class Reader implements Closeable {
-    private final DataInputStream in;
+  final class Reader {
+    private final DataInputStream in =
+        new DataInputStream(new BufferedInputStream(Channels.newInputStream(channel)));
     private String key = "";
     private Used used = Used.NOTHING;
-
-    Reader(Path file) throws IOException {
-      in = new DataInputStream(new BufferedInputStream(Files.newInputStream(file)));
-    }
 
     /** Goes to the next sum; false behind the last. */
     boolean advance() throws IOException {
@@ -81,11 +105,6 @@ final class SumsFile {
 
     Used used() {
       return used;
-    }
-
-    @Override
-    public void close() throws IOException {
-      in.close();
     }
   }
 }

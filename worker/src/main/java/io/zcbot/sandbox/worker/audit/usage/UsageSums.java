@@ -7,8 +7,6 @@ package io.zcbot.sandbox.worker.audit.usage;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -27,8 +25,7 @@ public final class UsageSums implements Closeable {
 
   private final int held;
   private final TreeMap<String, Used> sums = new TreeMap<>();
-  private final List<Path> files = new ArrayList<>();
-  private @Nullable Path directory;
+  private final List<SumsFile> files = new ArrayList<>();
 
   /**
    * No sums yet.
@@ -53,29 +50,27 @@ public final class UsageSums implements Closeable {
 
   private void spill() throws IOException {
     if (files.size() == FILES) {
-      Path all = newFile();
-      try (SumsFile.Writer writer = new SumsFile.Writer(all)) {
-        merge(writer::write);
-      }
-      for (Path merged : files) {
-        Files.delete(merged);
-      }
-      files.clear();
+      SumsFile all = written(this::merge);
+      close();
       files.add(all);
     }
-    Path file = newFile();
-    try (SumsFile.Writer writer = new SumsFile.Writer(file)) {
-      sums.forEach(writer::write);
-    }
-    files.add(file);
+    files.add(written(sums::forEach));
     sums.clear();
   }
 
-  private Path newFile() throws IOException {
-    if (directory == null) {
-      directory = Files.createTempDirectory("sandbox-usage");
+  private interface Sums {
+    void forEach(BiConsumer<String, Used> told) throws IOException;
+  }
+
+  private static SumsFile written(Sums sums) throws IOException {
+    SumsFile file = new SumsFile();
+    try (SumsFile.Writer writer = file.writer()) {
+      sums.forEach(writer::write);
+    } catch (IOException | RuntimeException e) {
+      file.close();
+      throw e;
     }
-    return Files.createTempFile(directory, "sums", "");
+    return file;
   }
 
   /** Tells all sums, in the order of their keys. */
@@ -91,33 +86,25 @@ public final class UsageSums implements Closeable {
   private void merge(BiConsumer<String, Used> told) throws IOException {
     PriorityQueue<SumsFile.Reader> next =
         new PriorityQueue<>(Comparator.comparing(SumsFile.Reader::key));
-    List<SumsFile.Reader> readers = new ArrayList<>();
-    try {
-      for (Path file : files) {
-        SumsFile.Reader reader = new SumsFile.Reader(file);
-        readers.add(reader);
-        if (reader.advance()) {
-          next.add(reader);
-        }
-      }
-      Map.@Nullable Entry<String, Used> at = null;
-      for (SumsFile.Reader least = next.poll(); least != null; least = next.poll()) {
-        if (at != null && at.getKey().equals(least.key())) {
-          at = Map.entry(at.getKey(), at.getValue().plus(least.used()));
-        } else {
-          tell(at, told);
-          at = Map.entry(least.key(), least.used());
-        }
-        if (least.advance()) {
-          next.add(least);
-        }
-      }
-      tell(at, told);
-    } finally {
-      for (SumsFile.Reader reader : readers) {
-        reader.close();
+    for (SumsFile file : files) {
+      SumsFile.Reader reader = file.reader();
+      if (reader.advance()) {
+        next.add(reader);
       }
     }
+    Map.@Nullable Entry<String, Used> at = null;
+    for (SumsFile.Reader least = next.poll(); least != null; least = next.poll()) {
+      if (at != null && at.getKey().equals(least.key())) {
+        at = Map.entry(at.getKey(), at.getValue().plus(least.used()));
+      } else {
+        tell(at, told);
+        at = Map.entry(least.key(), least.used());
+      }
+      if (least.advance()) {
+        next.add(least);
+      }
+    }
+    tell(at, told);
   }
 
   private static void tell(Map.@Nullable Entry<String, Used> sum, BiConsumer<String, Used> told) {
@@ -129,14 +116,9 @@ public final class UsageSums implements Closeable {
   /** Removes the files. */
   @Override
   public void close() throws IOException {
-    if (directory != null) {
-      try (var left = Files.list(directory)) {
-        for (Path file : left.toList()) {
-          Files.delete(file);
-        }
-      }
-      Files.delete(directory);
-      directory = null;
+    for (SumsFile file : files) {
+      file.close();
     }
+    files.clear();
   }
 }

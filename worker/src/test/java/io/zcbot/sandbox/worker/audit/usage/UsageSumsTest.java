@@ -7,12 +7,16 @@ package io.zcbot.sandbox.worker.audit.usage;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.SequencedMap;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -31,8 +35,17 @@ class UsageSumsTest {
         expected.merge(key, used, Used::plus);
         sums.add(key, used);
       }
+      assertThat(namesOfFiles()).as("what a killed process would leave").isEmpty();
       sums.forEach(told::put);
     }
     assertThat(told).containsExactlyEntriesOf(expected);
+  }
+
+  private static List<Path> namesOfFiles() throws IOException {
+    try (Stream<Path> files = Files.list(Path.of(System.getProperty("java.io.tmpdir")))) {
+      return files
+          .filter(file -> file.getFileName().toString().startsWith("sandbox-usage"))
+          .toList();
+    }
   }
 }

@@ -159,7 +159,7 @@ class ScriptsTest {
         failed tests:
           SomeTest#fails: not so
         the run failed:
-          mvn test: exit code 3
+          mvn package: exit code 3
             Failed to execute goal a:spotless:check (x) on project worker: Not formatted: src/Some.java
         tests: 1 passed, 1 failed, 0 skipped
         """;

@@ -278,8 +278,10 @@ class AnswerReaderTest {
         assertRead(partition(Topic.OUTPUT), 100 + i);
       }
       // All five may have been read while the cause of the first failure was looked for.
-      await().atMost(Duration.ofSeconds(60)).until(() -> reader.trouble(TOPICS) != null);
-      assertThat(reader.trouble(TOPICS)).isInstanceOf(RetriableException.class);
+      await()
+          .atMost(Duration.ofSeconds(60))
+          .untilAsserted(
+              () -> assertThat(reader.trouble(TOPICS)).isInstanceOf(RetriableException.class));
     }
   }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -91,9 +92,12 @@ def types() -> subprocess.Popen[str]:
 
 
 def free_port() -> int:
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        return int(it.getsockname()[1])
+    """A port of 127.0.0.1 on which nobody listens, below those that the kernel assigns to connections."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as it, contextlib.suppress(OSError):
+            it.bind(("127.0.0.1", port))
+            return port
 
 
 class Deployment:

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.bench;
 
+import io.zcbot.sandbox.standalone.FreePort;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,14 +56,14 @@ final class CommandLines implements Experiment {
   }
 
   private static void round(Setting setting, Rounds into) throws Exception {
-    int kafkaPort = WorkerProcess.freePort();
+    int kafkaPort = FreePort.next();
     Map<String, String> env = new HashMap<>();
     env.put("ZCBOT_WORKER_ID", setting.id());
     env.put("ZCBOT_HOST", "bench");
     env.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:" + kafkaPort);
     env.put("ZCBOT_SANDBOX_NETWORK", setting.network());
     env.put("ZCBOT_WORKSPACE_ROOT", setting.workspaces("commands").toString());
-    env.put("ZCBOT_OPS_ADDRESS", "127.0.0.1:" + WorkerProcess.freePort());
+    env.put("ZCBOT_OPS_ADDRESS", "127.0.0.1:" + FreePort.next());
     Path log = setting.directory().resolve("commands.log");
     into.add(JAVA, timed(List.of(java(), "-version"), env, log));
     long began = System.nanoTime();

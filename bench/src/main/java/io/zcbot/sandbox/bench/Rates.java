@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.standalone.FreePort;
 import io.zcbot.sandbox.worker.engine.Container;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,7 +60,7 @@ final class Rates implements Experiment {
         try (WorkerProcess worker = WorkerProcess.inContainer(setting, PREFIX, SETTINGS)) {
           measure(setting, raw, new Deployment(CONTAINER, setting.kafka(), worker));
         }
-        Kafka own = new Kafka("127.0.0.1:" + WorkerProcess.freePort());
+        Kafka own = new Kafka("127.0.0.1:" + FreePort.next());
         try (WorkerProcess worker = WorkerProcess.standalone(setting, own, PREFIX, SETTINGS)) {
           measure(setting, raw, new Deployment(STANDALONE, own, worker));
         }

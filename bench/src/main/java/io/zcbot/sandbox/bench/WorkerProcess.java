@@ -4,9 +4,9 @@
  */
 package io.zcbot.sandbox.bench;
 
+import io.zcbot.sandbox.standalone.FreePort;
 import java.io.Closeable;
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -112,7 +112,7 @@ final class WorkerProcess implements AutoCloseable {
       Start start,
       Closeable surroundings)
       throws Exception {
-    int port = freePort();
+    int port = FreePort.next();
     Map<String, String> env = new HashMap<>();
     env.put("ZCBOT_WORKER_ID", setting.id());
     env.put("ZCBOT_HOST", "bench");
@@ -130,12 +130,6 @@ final class WorkerProcess implements AutoCloseable {
     worker.await("serves", () -> Files.readString(log).contains("serves ensures"));
     worker.startMillis = (System.nanoTime() - worker.began) / 1e6;
     return worker;
-  }
-
-  static int freePort() throws IOException {
-    try (ServerSocket free = new ServerSocket(0)) {
-      return free.getLocalPort();
-    }
   }
 
   private interface Condition {

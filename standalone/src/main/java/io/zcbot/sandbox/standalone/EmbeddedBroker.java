@@ -56,13 +56,13 @@ public final class EmbeddedBroker implements AutoCloseable {
     Path directory = data.toAbsolutePath().normalize();
     FileChannel lock = lock(directory);
     try {
-      int brokerPort = port == 0 ? freePort() : port;
+      int brokerPort = port == 0 ? FreePort.next() : port;
       requireFree(brokerPort);
       Path log = directory.resolve("kafka");
       format(log);
       KafkaRaftServer server =
           new KafkaRaftServer(
-              new KafkaConfig(settings(log, brokerPort, freePort()), false), Time.SYSTEM);
+              new KafkaConfig(settings(log, brokerPort, FreePort.next()), false), Time.SYSTEM);
       startup(server, directory);
       return new EmbeddedBroker(lock, server, LOOPBACK + ":" + brokerPort);
     } catch (IOException | RuntimeException e) {
@@ -146,12 +146,6 @@ public final class EmbeddedBroker implements AutoCloseable {
               + " or"
               + " ZCBOT_STANDALONE_KAFKA_PORT",
           e);
-    }
-  }
-
-  static int freePort() throws IOException {
-    try (ServerSocket probe = new ServerSocket(0, 1, InetAddress.ofLiteral(LOOPBACK))) {
-      return probe.getLocalPort();
     }
   }
 

@@ -126,7 +126,7 @@ public final class Training {
    */
   public static void runStandalone(Path cache, List<String> java) throws Exception {
     Path directory = Files.createTempDirectory("zcbot-training");
-    String port = Integer.toString(EmbeddedBroker.freePort());
+    String port = Integer.toString(FreePort.next());
     List<String> program =
         List.of(
             Main.class.getName(),
@@ -143,7 +143,7 @@ public final class Training {
       Path cache, List<String> java, List<String> program, String servers, Path directory)
       throws Exception {
     Path log = directory.resolve("worker.log");
-    String ops = "127.0.0.1:" + EmbeddedBroker.freePort();
+    String ops = "127.0.0.1:" + FreePort.next();
     try (EngineStandIn engine = EngineStandIn.start()) {
       List<String> command = new ArrayList<>();
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());

@@ -23,10 +23,7 @@ class StandaloneCommandIT {
   @Test
   void theBrokerIsClosedIfTheConsolesAddressIsTaken() throws Exception {
     InetAddress loopback = InetAddress.ofLiteral("127.0.0.1");
-    int port;
-    try (ServerSocket free = new ServerSocket(0, 1, loopback)) {
-      port = free.getLocalPort();
-    }
+    int port = FreePort.next();
     StringWriter err = new StringWriter();
     try (ServerSocket taken = new ServerSocket(0, 1, loopback)) {
       String address = "127.0.0.1:" + taken.getLocalPort();

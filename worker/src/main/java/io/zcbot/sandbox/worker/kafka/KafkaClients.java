@@ -4,11 +4,14 @@
  */
 package io.zcbot.sandbox.worker.kafka;
 
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Semaphore;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
@@ -58,6 +61,7 @@ public final class KafkaClients {
   private final Map<String, String> given;
   private final String groupId;
   private final String clientId;
+  private final Set<String> requests;
   private final FetchSize fetchSize = new FetchSize();
   private final Semaphore turn = new Semaphore(1, true);
 
@@ -66,6 +70,11 @@ public final class KafkaClients {
     this.given = config.properties();
     this.groupId = config.groupId();
     this.clientId = clientId;
+    this.requests =
+        Arrays.stream(Topic.values())
+            .filter(Topic::isInput)
+            .map(topic -> topic.named(config.topicPrefix()))
+            .collect(Collectors.toSet());
   }
 
   /** How much a consumer fetches at a time, which depends on the number of brokers. */
@@ -96,7 +105,7 @@ public final class KafkaClients {
           CooperativeStickyAssignor.class.getName());
     }
     settings.putIfAbsent(ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG, LONGEST_POLL_GAP_MS);
-    return RequestConsumer.inGroup(known(settings), maxPollRecords);
+    return RequestConsumer.inGroup(known(settings), check(GROUP_ROLE), maxPollRecords);
   }
 
   /** The client id of this worker's group member. */
@@ -120,22 +129,22 @@ public final class KafkaClients {
     settings.keySet().removeAll(OF_GROUP_MEMBERS);
     settings.put(ConsumerConfig.GROUP_ID_CONFIG, groupId);
     settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
-    return RequestConsumer.committing(known(settings));
+    return RequestConsumer.committing(known(settings), check(role));
   }
 
   /** Creates a consumer of requests that assigns itself partitions, and commits nothing. */
   public Consumer<byte[], byte[]> freeRequestConsumer(String role) {
-    return RequestConsumer.free(known(free(role)));
+    return RequestConsumer.free(known(free(role)), check(role));
   }
 
   /** Creates a consumer that assigns itself partitions, and commits nothing. */
   public Consumer<byte[], byte[]> freeConsumer(String role) {
-    return new BoundedConsumer(known(free(role)));
+    return new BoundedConsumer(known(free(role)), check(role));
   }
 
   /** Creates one of many consumers like {@link #freeRequestConsumer}. */
   public Consumer<byte[], byte[]> oneOfManyRequestConsumers(String role) {
-    return RequestConsumer.oneOfMany(known(free(role)), turn);
+    return RequestConsumer.oneOfMany(known(free(role)), check(role), turn);
   }
 
   /**
@@ -146,7 +155,7 @@ public final class KafkaClients {
     Map<String, Object> settings = free(role);
     settings.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FetchSize.SMALLEST);
     settings.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, FetchSize.SMALLEST);
-    return RequestConsumer.free(known(settings));
+    return RequestConsumer.free(known(settings), check(role));
   }
 
   /**
@@ -157,7 +166,7 @@ public final class KafkaClients {
   public Consumer<byte[], byte[]> rangeConsumer(String role) {
     Map<String, Object> settings = free(role);
     settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, NO_WAIT_MS);
-    return new BoundedConsumer(known(settings));
+    return new BoundedConsumer(known(settings), check(role));
   }
 
   private Map<String, Object> free(String role) {
@@ -166,6 +175,11 @@ public final class KafkaClients {
     // If retention has cut the window, begin with what is left, unless the role must be told.
     settings.putIfAbsent(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     return settings;
+  }
+
+  private OffsetCheckedConsumer.Check check(String role) {
+    return new OffsetCheckedConsumer.Check(
+        requests, () -> new BatchReader(known(free(role + "-offsets"))));
   }
 
   private Map<String, Object> consumer(String role) {

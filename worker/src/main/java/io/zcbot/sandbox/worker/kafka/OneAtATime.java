@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -26,6 +27,7 @@ final class OneAtATime {
 
   private final Function<Duration, ConsumerRecords<byte[], byte[]>> next;
   private final int most;
+  private final Consumer<Collection<TopicPartition>> gone;
   private final Map<TopicPartition, List<ConsumerRecord<byte[], byte[]>>> records =
       new LinkedHashMap<>();
   private final Map<TopicPartition, OffsetAndMetadata> nextOffsets = new HashMap<>();
@@ -40,10 +42,15 @@ final class OneAtATime {
    *
    * @param next polls a consumer that returns one record at a time
    * @param most how many records a poll returns
+   * @param gone is told of partitions that are taken away
    */
-  OneAtATime(Function<Duration, ConsumerRecords<byte[], byte[]>> next, int most) {
+  OneAtATime(
+      Function<Duration, ConsumerRecords<byte[], byte[]>> next,
+      int most,
+      Consumer<Collection<TopicPartition>> gone) {
     this.next = next;
     this.most = most;
+    this.gone = gone;
   }
 
   /** Waits for the first record only. A failure behind it is thrown by the next call. */
@@ -130,6 +137,7 @@ final class OneAtATime {
 
   private void drop(Collection<TopicPartition> partitions) {
     isRebalanced = true;
+    gone.accept(partitions);
     records.keySet().removeAll(partitions);
     nextOffsets.keySet().removeAll(partitions);
   }

@@ -14,7 +14,6 @@ import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
 
@@ -25,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * one record at a time, and of very many headers only {@linkplain HeaderLimit those that are read}
  * are kept.
  */
-final class RequestConsumer extends KafkaConsumer<byte[], byte[]> {
+final class RequestConsumer extends OffsetCheckedConsumer {
   /** The most records that a poll returns outside of a group. */
   private static final int MOST_RECORDS = 500;
 
@@ -37,9 +36,19 @@ final class RequestConsumer extends KafkaConsumer<byte[], byte[]> {
   private final @Nullable Semaphore turn;
 
   private RequestConsumer(
-      Map<String, Object> settings, int most, boolean closesAtOnce, @Nullable Semaphore turn) {
-    super(oneRecordAtATime(settings), new ByteArrayDeserializer(), new ByteArrayDeserializer());
-    this.reader = new OneAtATime(super::poll, most);
+      Map<String, Object> settings,
+      Check check,
+      int most,
+      boolean isMember,
+      boolean closesAtOnce,
+      @Nullable Semaphore turn) {
+    super(
+        oneRecordAtATime(settings),
+        new ByteArrayDeserializer(),
+        new ByteArrayDeserializer(),
+        check,
+        isMember);
+    this.reader = new OneAtATime(super::poll, most, this::forget);
     this.closesAtOnce = closesAtOnce;
     this.turn = turn;
   }
@@ -49,21 +58,21 @@ final class RequestConsumer extends KafkaConsumer<byte[], byte[]> {
    *
    * @param most how many records a poll returns
    */
-  static RequestConsumer inGroup(Map<String, Object> settings, int most) {
-    return new RequestConsumer(settings, most, false, null);
+  static RequestConsumer inGroup(Map<String, Object> settings, Check check, int most) {
+    return new RequestConsumer(settings, check, most, true, false, null);
   }
 
   /** Creates a consumer that assigns itself partitions, and commits. */
-  static RequestConsumer committing(Map<String, Object> settings) {
-    return new RequestConsumer(settings, MOST_RECORDS, false, null);
+  static RequestConsumer committing(Map<String, Object> settings, Check check) {
+    return new RequestConsumer(settings, check, MOST_RECORDS, false, false, null);
   }
 
   /**
    * Creates a consumer that assigns itself partitions, commits nothing, and is closed at once, as
    * {@link BoundedConsumer} is.
    */
-  static RequestConsumer free(Map<String, Object> settings) {
-    return new RequestConsumer(settings, MOST_RECORDS, true, null);
+  static RequestConsumer free(Map<String, Object> settings, Check check) {
+    return new RequestConsumer(settings, check, MOST_RECORDS, false, true, null);
   }
 
   /**
@@ -72,8 +81,8 @@ final class RequestConsumer extends KafkaConsumer<byte[], byte[]> {
    *
    * @param turn what they share, with one permit
    */
-  static RequestConsumer oneOfMany(Map<String, Object> settings, Semaphore turn) {
-    return new RequestConsumer(settings, MOST_RECORDS, true, turn);
+  static RequestConsumer oneOfMany(Map<String, Object> settings, Check check, Semaphore turn) {
+    return new RequestConsumer(settings, check, MOST_RECORDS, false, true, turn);
   }
 
   private static Map<String, Object> oneRecordAtATime(Map<String, Object> settings) {

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.Semaphore;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -23,13 +24,18 @@ import org.jspecify.annotations.Nullable;
 /**
  * Reads single batches, to know where each of them ends: a broker sends one whole batch to a
  * consumer that asks for one byte, and behind a batch the position of a consumer is that which the
- * broker gave it, whatever its records state. Keeps neither keys nor values. For one thread.
+ * broker gave it, whatever its records state. Keeps neither keys nor values. The headers of a batch
+ * can take 77 MiB for a moment, so of all readers one reads at a time. For one thread.
  */
 final class BatchReader implements AutoCloseable {
   /** How long to wait for a batch. It is in the log, since a record behind it was read. */
   private static final Duration PATIENCE = Duration.ofMillis(200);
 
+  /** A batch with larger headers is not kept, as Kafka's consumer would do. */
+  private static final long LARGE = 256 * 1024;
+
   private final KafkaConsumer<byte[], byte[]> consumer;
+  private final Semaphore turn;
 
   /** Makes nothing of keys and values, and does not copy them. */
   private static final class Forgetting implements Deserializer<byte[]> {
@@ -71,8 +77,14 @@ final class BatchReader implements AutoCloseable {
     }
   }
 
-  /** Takes the settings of a consumer without a group. */
-  BatchReader(Map<String, Object> settings) {
+  /**
+   * Creates a reader.
+   *
+   * @param settings those of a consumer without a group
+   * @param turn what the readers share, with one permit
+   */
+  BatchReader(Map<String, Object> settings, Semaphore turn) {
+    this.turn = turn;
     Map<String, Object> all = new HashMap<>(settings);
     all.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, 1);
     all.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 1);
@@ -91,6 +103,15 @@ final class BatchReader implements AutoCloseable {
    * @throws org.apache.kafka.clients.consumer.OffsetOutOfRangeException if the log begins behind it
    */
   @Nullable Batch at(TopicPartition partition, long offset) {
+    turn.acquireUninterruptibly();
+    try {
+      return read(partition, offset);
+    } finally {
+      turn.release();
+    }
+  }
+
+  private @Nullable Batch read(TopicPartition partition, long offset) {
     if (!consumer.assignment().contains(partition)) {
       consumer.assign(Set.of(partition));
     }
@@ -99,6 +120,9 @@ final class BatchReader implements AutoCloseable {
     do {
       List<ConsumerRecord<byte[], byte[]>> records = consumer.poll(PATIENCE).records(partition);
       long end = consumer.position(partition);
+      if (records.stream().mapToLong(HeaderLimit::sizeOf).sum() > LARGE) {
+        consumer.unsubscribe();
+      }
       if (end > offset) {
         return records.isEmpty()
             ? new Batch(null, offset, end)

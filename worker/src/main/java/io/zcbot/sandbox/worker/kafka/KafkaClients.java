@@ -4,14 +4,11 @@
  */
 package io.zcbot.sandbox.worker.kafka;
 
-import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Semaphore;
-import java.util.stream.Collectors;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
@@ -64,17 +61,14 @@ public final class KafkaClients {
   private final Set<String> requests;
   private final FetchSize fetchSize = new FetchSize();
   private final Semaphore turn = new Semaphore(1, true);
+  private final Semaphore batchTurn = new Semaphore(1, true);
 
   /** Creates clients whose client ids begin with {@code clientId}. */
   public KafkaClients(KafkaConfig config, String clientId) {
     this.given = config.properties();
     this.groupId = config.groupId();
     this.clientId = clientId;
-    this.requests =
-        Arrays.stream(Topic.values())
-            .filter(Topic::isInput)
-            .map(topic -> topic.named(config.topicPrefix()))
-            .collect(Collectors.toSet());
+    this.requests = OffsetCheckedConsumer.requests(config.topicPrefix());
   }
 
   /** How much a consumer fetches at a time, which depends on the number of brokers. */
@@ -179,7 +173,7 @@ public final class KafkaClients {
 
   private OffsetCheckedConsumer.Check check(String role) {
     return new OffsetCheckedConsumer.Check(
-        requests, () -> new BatchReader(known(free(role + "-offsets"))));
+        requests, () -> new BatchReader(known(free(role + "-offsets")), batchTurn));
   }
 
   private Map<String, Object> consumer(String role) {

@@ -4,8 +4,10 @@
  */
 package io.zcbot.sandbox.worker.kafka;
 
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.kafka.BatchReader.Batch;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -14,6 +16,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
@@ -44,15 +47,10 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
 
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(1);
 
-  /** How often false offsets are told at most. */
-  private static final Duration TELL_AGAIN = Duration.ofSeconds(10);
-
   private final Check check;
   private final boolean isMember;
   private final Map<TopicPartition, Long> expected = new HashMap<>();
   private @Nullable BatchReader batches;
-  private long untold;
-  private @Nullable Long toldAt;
 
   /**
    * What to check.
@@ -61,6 +59,14 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
    * @param batches makes a reader of batches, once it is needed
    */
   record Check(Set<String> topics, Supplier<BatchReader> batches) {}
+
+  /** The names of the topics that others than workers write. */
+  static Set<String> requests(String prefix) {
+    return Arrays.stream(Topic.values())
+        .filter(Topic::isInput)
+        .map(topic -> topic.named(prefix))
+        .collect(Collectors.toSet());
+  }
 
   /**
    * Creates a consumer.
@@ -222,7 +228,15 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
     while (passed > 0 || at < stated) {
       Batch batch = batchAt(partition, at);
       if (batch == null || batch.isOrdinary() || System.nanoTime() - began > LONGEST.toNanos()) {
-        tell(partition, at, passed);
+        if (passed > 0) {
+          log.warn(
+              "passed {} records of {} in front of offset {}, because some of them state the offsets"
+                  + " of others: a client that may write to this topic writes what no ordinary"
+                  + " client does",
+              passed,
+              partition,
+              at);
+        }
         // Behind records of the same batch that were deleted, that record has its place.
         return passed == 0 && batch != null && batch.beginsWith(stated) ? null : Long.valueOf(at);
       }
@@ -243,22 +257,6 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
     } catch (OffsetOutOfRangeException _) {
       long beginning = reader.beginning(partition);
       return beginning > offset ? new Batch(null, offset, beginning) : null;
-    }
-  }
-
-  private void tell(TopicPartition partition, long at, long passed) {
-    untold += passed;
-    long now = System.nanoTime();
-    if (passed > 0 && (toldAt == null || now - toldAt >= TELL_AGAIN.toNanos())) {
-      log.warn(
-          "passed {} records, the last ones of {} in front of offset {}, because some of them state"
-              + " the offsets of others: a client that may write to this topic writes what no"
-              + " ordinary client does",
-          untold,
-          partition,
-          at);
-      untold = 0;
-      toldAt = now;
     }
   }
 

@@ -66,7 +66,7 @@ class HostileOffsetsIT {
     assertThat(exited.stdout()).isNotNull().extracting(Data::text).isEqualTo("hello");
   }
 
-  @Row(38)
+  @Row(65)
   @Test
   void whileTheWorkerReads() throws Exception {
     deployment.start("a");
@@ -82,7 +82,7 @@ class HostileOffsetsIT {
     assertThat(deployment.log().readies(before)).as("answers, which none is repeated").hasSize(1);
   }
 
-  @Row(38)
+  @Row(65)
   @Test
   void whereAWorkerBegins() throws Exception {
     Worker first = deployment.start("a");

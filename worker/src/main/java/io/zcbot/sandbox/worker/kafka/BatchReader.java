@@ -16,7 +16,9 @@ import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.jspecify.annotations.Nullable;
@@ -28,8 +30,11 @@ import org.jspecify.annotations.Nullable;
  * can take 77 MiB for a moment, so of all readers one reads at a time. For one thread.
  */
 final class BatchReader implements AutoCloseable {
-  /** How long to wait for a batch. It is in the log, since a record behind it was read. */
-  private static final Duration PATIENCE = Duration.ofMillis(200);
+  /** How long to wait for a batch that is in the log. */
+  private static final Duration PATIENCE = Duration.ofSeconds(1);
+
+  /** After that, the broker is asked whether there is one. */
+  private static final Duration SOON = Duration.ofMillis(20);
 
   /** A batch with larger headers is not kept, as Kafka's consumer would do. */
   private static final long LARGE = 256 * 1024;
@@ -101,11 +106,15 @@ final class BatchReader implements AutoCloseable {
    *
    * @return null if there is none, or the broker does not answer in time
    * @throws org.apache.kafka.clients.consumer.OffsetOutOfRangeException if the log begins behind it
+   * @throws KafkaException if the batch can't be read
    */
   @Nullable Batch at(TopicPartition partition, long offset) {
     turn.acquireUninterruptibly();
     try {
       return read(partition, offset);
+    } catch (KafkaException e) {
+      consumer.unsubscribe(); // it would fail again with what it has fetched
+      throw e;
     } finally {
       turn.release();
     }
@@ -118,7 +127,7 @@ final class BatchReader implements AutoCloseable {
     consumer.seek(partition, offset);
     long began = System.nanoTime();
     do {
-      List<ConsumerRecord<byte[], byte[]>> records = consumer.poll(PATIENCE).records(partition);
+      List<ConsumerRecord<byte[], byte[]>> records = consumer.poll(SOON).records(partition);
       long end = consumer.position(partition);
       if (records.stream().mapToLong(HeaderLimit::sizeOf).sum() > LARGE) {
         consumer.unsubscribe();
@@ -128,8 +137,17 @@ final class BatchReader implements AutoCloseable {
             ? new Batch(null, offset, end)
             : new Batch(records.getFirst().offset(), records.getLast().offset(), end);
       }
-    } while (System.nanoTime() - began < PATIENCE.toNanos());
+    } while (System.nanoTime() - began < PATIENCE.toNanos() && isInLog(partition, offset));
     return null;
+  }
+
+  private boolean isInLog(TopicPartition partition, long offset) {
+    try {
+      Long end = consumer.endOffsets(Set.of(partition), PATIENCE).get(partition);
+      return end == null || offset < end;
+    } catch (TimeoutException _) {
+      return true;
+    }
   }
 
   /** The first offset of the log. */

@@ -169,7 +169,7 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
    * Reads on from an offset, and drops what was fetched behind a record that states a false one.
    * Kafka's consumer would keep that if the offset is the one that it has reached.
    */
-  private void readOn(TopicPartition partition, long offset, long reached) {
+  final void readOn(TopicPartition partition, long offset, long reached) {
     if (offset == reached) {
       Set<TopicPartition> others = new HashSet<>(assignment());
       others.removeAll(paused());
@@ -247,17 +247,22 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
   }
 
   private @Nullable Batch batchAt(TopicPartition partition, long offset) {
-    BatchReader reader = batches;
-    if (reader == null) {
-      reader = check.batches.get();
-      batches = reader;
-    }
+    BatchReader reader = batches();
     try {
       return reader.at(partition, offset);
     } catch (OffsetOutOfRangeException _) {
       long beginning = reader.beginning(partition);
       return beginning > offset ? new Batch(null, offset, beginning) : null;
     }
+  }
+
+  final BatchReader batches() {
+    BatchReader reader = batches;
+    if (reader == null) {
+      reader = check.batches.get();
+      batches = reader;
+    }
+    return reader;
   }
 
   @Override

@@ -14,6 +14,7 @@ import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +33,7 @@ final class RequestConsumer extends OffsetCheckedConsumer {
   private static final Duration BETWEEN_LOOKS = Duration.ofMillis(10);
 
   private final OneAtATime reader;
+  private final UnreadableBatches unreadable = new UnreadableBatches(this);
   private final boolean closesAtOnce;
   private final @Nullable Semaphore turn;
 
@@ -48,7 +50,7 @@ final class RequestConsumer extends OffsetCheckedConsumer {
         new ByteArrayDeserializer(),
         check,
         isMember);
-    this.reader = new OneAtATime(super::poll, most, this::forget);
+    this.reader = new OneAtATime(this::next, most, this::forget);
     this.closesAtOnce = closesAtOnce;
     this.turn = turn;
   }
@@ -89,6 +91,15 @@ final class RequestConsumer extends OffsetCheckedConsumer {
     Map<String, Object> all = new HashMap<>(settings);
     all.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 1);
     return all;
+  }
+
+  /** One poll. A batch that can't be read would let all of them fail. */
+  private ConsumerRecords<byte[], byte[]> next(Duration timeout) {
+    try {
+      return super.poll(timeout);
+    } catch (KafkaException e) {
+      return unreadable.pass(e);
+    }
   }
 
   @Override

@@ -15,11 +15,18 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
-import io.zcbot.sandbox.worker.testkit.deployment.FalseOffsets;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
+import io.zcbot.sandbox.worker.testkit.deployment.RawProducer;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -29,13 +36,17 @@ import org.junit.jupiter.api.Test;
 @Tag("engine")
 @Tag("kafka")
 class HostileOffsetsIT {
+  private static final List<Topic> INPUTS =
+      Arrays.stream(Topic.values()).filter(Topic::isInput).toList();
+
   private Deployment deployment;
-  private FalseOffsets hostile;
+  private RawProducer hostile;
 
   @BeforeEach
   void deploy() throws Exception {
     deployment = new Deployment().with("ZCBOT_TOPICS_PARTITIONS", "1");
-    hostile = new FalseOffsets(KafkaForTests.bootstrapServers());
+    deployment.log().leaveOutInputs();
+    hostile = new RawProducer(KafkaForTests.bootstrapServers());
   }
 
   @AfterEach
@@ -44,7 +55,7 @@ class HostileOffsetsIT {
   }
 
   private void attack() throws Exception {
-    for (Topic topic : Arrays.stream(Topic.values()).filter(Topic::isInput).toList()) {
+    for (Topic topic : INPUTS) {
       TopicPartition to = new TopicPartition(deployment.topic(topic), 0);
       byte[] key = Poison.bytes(Poison.USER);
       byte[] value = Poison.bytes("{");
@@ -102,6 +113,31 @@ class HostileOffsetsIT {
     }
     awaitAllCommitted();
     assertThat(deployment.log().readies(before)).as("answers, which none is repeated").hasSize(1);
+  }
+
+  /** Somebody created the topics without the settings that workers give to them. */
+  @Test
+  void batchesThatNobodyCanReadArePassed() throws Exception {
+    deployment.createTopics();
+    Map<ConfigResource, Collection<AlterConfigOp>> change = new HashMap<>();
+    for (Topic topic : INPUTS) {
+      change.put(
+          new ConfigResource(ConfigResource.Type.TOPIC, deployment.topic(topic)),
+          List.of(
+              new AlterConfigOp(
+                  new ConfigEntry("compression.type", "producer"), AlterConfigOp.OpType.SET)));
+    }
+    deployment.group().admin().incrementalAlterConfigs(change).all().get(90, TimeUnit.SECONDS);
+    Worker first = deployment.start("a");
+    serve(Deployment.newUser());
+    for (Topic topic : INPUTS) {
+      long unused = hostile.sendUnreadable(new TopicPartition(deployment.topic(topic), 0));
+    }
+    serve(Deployment.newUser());
+    awaitAllCommitted();
+    deployment.stop(first);
+    deployment.start("b");
+    serve(Deployment.newUser());
   }
 
   private void awaitAllCommitted() {

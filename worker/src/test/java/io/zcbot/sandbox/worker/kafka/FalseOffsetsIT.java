@@ -8,8 +8,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.worker.config.KafkaConfig;
-import io.zcbot.sandbox.worker.testkit.deployment.FalseOffsets;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
+import io.zcbot.sandbox.worker.testkit.deployment.RawProducer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -94,6 +94,10 @@ class FalseOffsetsIT {
         .flatMap(kind -> ATTACKS.stream().map(attack -> Arguments.of(kind, attack)));
   }
 
+  static Stream<Arguments> passing() {
+    return KINDS.stream().limit(5).map(Arguments::of);
+  }
+
   static Stream<Arguments> kinds() {
     return KINDS.stream().map(Arguments::of);
   }
@@ -102,7 +106,7 @@ class FalseOffsetsIT {
   @MethodSource("kindsAndAttacks")
   void hideNothing(Kind kind, Attack attack) throws Exception {
     createTopic();
-    FalseOffsets producer = new FalseOffsets(BROKER);
+    RawProducer producer = new RawProducer(BROKER);
     for (int round = 0; round < 3; round++) {
       sendGood(3);
       for (int[] deltas : attack.batches()) {
@@ -118,7 +122,7 @@ class FalseOffsetsIT {
   @MethodSource("kinds")
   void hideNothingFromAReaderThatBeginsThere(Kind kind) throws Exception {
     createTopic();
-    new FalseOffsets(BROKER).send(partition, FALSE, FALSE, 3);
+    new RawProducer(BROKER).send(partition, FALSE, FALSE, 3);
     sendGood(20);
     assertAllIsRead(kind);
   }
@@ -127,7 +131,7 @@ class FalseOffsetsIT {
   @MethodSource("kinds")
   void hideNothingWhateverTheyAre(Kind kind) throws Exception {
     createTopic();
-    FalseOffsets producer = new FalseOffsets(BROKER);
+    RawProducer producer = new RawProducer(BROKER);
     long seed = System.nanoTime();
     Random random = new Random(seed);
     for (int batch = 0; batch < 100; batch++) {
@@ -143,13 +147,32 @@ class FalseOffsetsIT {
     assertAllIsRead(kind, "seed " + seed);
   }
 
+  /** A topic that somebody created without the settings that workers give to it. */
+  @ParameterizedTest
+  @MethodSource("passing")
+  void aBatchThatCanNotBeReadIsPassed(Kind kind) throws Exception {
+    createTopic("producer");
+    RawProducer producer = new RawProducer(BROKER);
+    sendGood(3);
+    long unused = producer.sendUnreadable(partition);
+    sendGood(3);
+    unused = producer.sendUnreadable(partition);
+    unused = producer.sendUnreadable(partition);
+    sendGood(3);
+    assertAllIsRead(kind);
+  }
+
   private void createTopic() throws Exception {
+    createTopic("uncompressed");
+  }
+
+  private void createTopic(String compression) throws Exception {
     try (Admin admin = Admin.create(Map.of("bootstrap.servers", BROKER))) {
       admin
           .createTopics(
               List.of(
                   new NewTopic(partition.topic(), 1, (short) 1)
-                      .configs(Map.of("compression.type", "uncompressed"))))
+                      .configs(Map.of("compression.type", compression))))
           .all()
           .get();
     }
@@ -174,7 +197,7 @@ class FalseOffsetsIT {
     KafkaClients clients =
         new KafkaClients(
             new KafkaConfig(
-                Map.of("bootstrap.servers", BROKER),
+                Map.of("bootstrap.servers", BROKER, "fetch.max.wait.ms", "20"),
                 prefix + "workers",
                 prefix,
                 true,

@@ -14,6 +14,7 @@ import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
+import java.util.zip.GZIPOutputStream;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.message.ProduceRequestData;
@@ -32,10 +33,10 @@ import org.apache.kafka.common.requests.ProduceRequest;
 import org.apache.kafka.common.requests.RequestHeader;
 
 /**
- * A producer whose records state offsets of its choice. Brokers check only the number of records of
- * an uncompressed batch, not the offset that each of them states.
+ * A producer with a protocol implementation of its own, which sends what no ordinary one does, and
+ * what brokers accept.
  */
-public final class FalseOffsets {
+public final class RawProducer {
   /** The last version in which a request names topics, so that their ids need not be known. */
   private static final short VERSION = 9;
 
@@ -47,32 +48,54 @@ public final class FalseOffsets {
   private final int port;
 
   /** Sends to the only broker, without encryption. */
-  public FalseOffsets(String bootstrapServers) {
+  public RawProducer(String bootstrapServers) {
     String[] parts = bootstrapServers.replaceFirst(".*://", "").split(":");
     this.host = parts[0];
     this.port = Integer.parseInt(parts[1]);
   }
 
   /**
-   * Sends one batch, and waits until the broker has taken it.
+   * Sends an uncompressed batch whose records state offsets of the caller's choice, and waits until
+   * the broker has taken it. Brokers check only the number of records.
    *
    * @param deltas for each record what it states: its offset's distance from that of the batch;
    *     those of an ordinary producer are 0, 1, 2 and so on
    * @return the offset of the batch
    */
   public long send(TopicPartition to, byte[] key, byte[] value, int... deltas) throws IOException {
+    byte[] records = records(key, value, deltas);
+    return send(to, batch(CompressionType.NONE, records, deltas.length));
+  }
+
+  /**
+   * Sends a compressed batch of one record that no consumer can read, because it states another
+   * length than it has. Brokers do not check that if they store what was sent.
+   *
+   * @return its offset
+   */
+  public long sendUnreadable(TopicPartition to) throws IOException {
+    byte[] record = records(new byte[1], new byte[1], 0);
+    record[0] += 10; // a zigzag number: the length and five more
+    ByteArrayOutputStream compressed = new ByteArrayOutputStream();
+    try (GZIPOutputStream gzip = new GZIPOutputStream(compressed)) {
+      gzip.write(record);
+    }
+    return send(to, batch(CompressionType.GZIP, compressed.toByteArray(), 1));
+  }
+
+  private long send(TopicPartition to, MemoryRecords batch) throws IOException {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
-    ProduceResponseData.PartitionProduceResponse answer = request(to, key, value, deltas);
+    ProduceResponseData.PartitionProduceResponse answer = request(to, batch);
     while (answer.errorCode() == Errors.NOT_LEADER_OR_FOLLOWER.code()
         && System.nanoTime() < deadline) {
-      answer = request(to, key, value, deltas); // of a topic that was just created
+      answer = request(to, batch); // of a topic that was just created
     }
     assertThat(answer.errorCode()).as("%s", answer).isZero();
     return answer.baseOffset();
   }
 
   private ProduceResponseData.PartitionProduceResponse request(
-      TopicPartition to, byte[] key, byte[] value, int... deltas) throws IOException {
+      TopicPartition to, MemoryRecords batch) throws IOException {
     ProduceRequestData.TopicProduceDataCollection topics =
         new ProduceRequestData.TopicProduceDataCollection();
     topics.add(
@@ -82,14 +105,13 @@ public final class FalseOffsets {
                 List.of(
                     new ProduceRequestData.PartitionProduceData()
                         .setIndex(to.partition())
-                        .setRecords(batch(key, value, deltas)))));
+                        .setRecords(batch))));
     ProduceRequest request =
         new ProduceRequest(
             new ProduceRequestData().setAcks((short) -1).setTimeoutMs(30_000).setTopicData(topics),
             VERSION);
     ByteBuffer bytes =
-        request.serializeWithHeader(
-            new RequestHeader(ApiKeys.PRODUCE, VERSION, "false-offsets", 1));
+        request.serializeWithHeader(new RequestHeader(ApiKeys.PRODUCE, VERSION, "raw", 1));
     try (Socket socket = new Socket(host, port)) {
       socket.setSoTimeout((int) PATIENCE.toMillis());
       DataOutputStream out = new DataOutputStream(socket.getOutputStream());
@@ -109,25 +131,29 @@ public final class FalseOffsets {
     }
   }
 
-  private static MemoryRecords batch(byte[] key, byte[] value, int[] deltas) throws IOException {
-    ByteArrayOutputStream body = new ByteArrayOutputStream();
-    DataOutputStream out = new DataOutputStream(body);
+  private static byte[] records(byte[] key, byte[] value, int... deltas) throws IOException {
+    ByteArrayOutputStream records = new ByteArrayOutputStream();
+    DataOutputStream out = new DataOutputStream(records);
     for (int delta : deltas) {
       int unused =
           DefaultRecord.writeTo(
               out, delta, 0, ByteBuffer.wrap(key), ByteBuffer.wrap(value), new Header[0]);
     }
-    int size = DefaultRecordBatch.RECORD_BATCH_OVERHEAD + body.size();
+    return records.toByteArray();
+  }
+
+  private static MemoryRecords batch(CompressionType compression, byte[] records, int count) {
+    int size = DefaultRecordBatch.RECORD_BATCH_OVERHEAD + records.length;
     ByteBuffer batch = ByteBuffer.allocate(size);
-    batch.position(DefaultRecordBatch.RECORD_BATCH_OVERHEAD).put(body.toByteArray()).position(0);
+    batch.position(DefaultRecordBatch.RECORD_BATCH_OVERHEAD).put(records).position(0);
     long now = System.currentTimeMillis();
     DefaultRecordBatch.writeHeader(
         batch,
         0,
-        deltas.length - 1,
+        count - 1,
         size,
         RecordBatch.MAGIC_VALUE_V2,
-        CompressionType.NONE,
+        compression,
         TimestampType.CREATE_TIME,
         now,
         now,
@@ -138,7 +164,7 @@ public final class FalseOffsets {
         false,
         false,
         RecordBatch.NO_PARTITION_LEADER_EPOCH,
-        deltas.length);
+        count);
     return MemoryRecords.readableRecords(batch.clear());
   }
 }

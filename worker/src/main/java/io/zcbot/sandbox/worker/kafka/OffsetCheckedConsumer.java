@@ -43,7 +43,7 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
   private static final Logger log = LoggerFactory.getLogger(OffsetCheckedConsumer.class);
 
   /** The longest that one gap may take before others are read again. */
-  private static final Duration LONGEST = Duration.ofMillis(500);
+  private static final Duration LONGEST = Duration.ofMillis(50);
 
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(1);
 

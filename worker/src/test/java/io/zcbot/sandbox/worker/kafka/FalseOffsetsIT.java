@@ -95,7 +95,7 @@ class FalseOffsetsIT {
   }
 
   static Stream<Arguments> passing() {
-    return KINDS.stream().limit(5).map(Arguments::of);
+    return Stream.of(KINDS.get(0), KINDS.get(2)).map(Arguments::of);
   }
 
   static Stream<Arguments> kinds() {

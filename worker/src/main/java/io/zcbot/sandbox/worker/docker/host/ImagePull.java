@@ -67,14 +67,15 @@ public final class ImagePull {
    * queue of ensures does not repeat the pull.
    */
   public void run() throws EngineException {
-    PastFailure last = lastFailure;
-    if (last != null && nanoTime.getAsLong() - last.at < FAILURE_HOLDS.toNanos()) {
-      throw last.failure;
-    }
     attempts.run(this::pull);
   }
 
   private void pull() throws EngineException {
+    // Within the attempt: before it, another one could fail between this look and its start.
+    PastFailure last = lastFailure;
+    if (last != null && nanoTime.getAsLong() - last.at < FAILURE_HOLDS.toNanos()) {
+      throw last.failure;
+    }
     if (isByDigest(image)) {
       log.info("Pulling image {}", image);
     } else {

@@ -207,11 +207,18 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
     if (!isMember) {
       return null;
     }
-    OffsetAndMetadata committed = committed(Set.of(partition), CALL_TIMEOUT).get(partition);
-    if (committed != null) {
-      return committed.offset();
-    }
-    return beginningOffsets(Set.of(partition), CALL_TIMEOUT).get(partition);
+    Set<TopicPartition> unknown = new HashSet<>(assignment());
+    unknown.removeAll(expected.keySet());
+    committed(unknown, CALL_TIMEOUT)
+        .forEach(
+            (each, offset) -> {
+              if (offset != null) {
+                expected.put(each, offset.offset());
+              }
+            });
+    return expected.containsKey(partition)
+        ? expected.get(partition)
+        : beginningOffsets(Set.of(partition), CALL_TIMEOUT).get(partition);
   }
 
   /**
@@ -227,23 +234,27 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
     long passed = 0;
     while (passed > 0 || at < stated) {
       Batch batch = batchAt(partition, at);
-      if (batch == null || batch.isOrdinary() || System.nanoTime() - began > LONGEST.toNanos()) {
-        if (passed > 0) {
-          log.warn(
-              "passed {} records of {} in front of offset {}, because some of them state the offsets"
-                  + " of others: a client that may write to this topic writes what no ordinary"
-                  + " client does",
-              passed,
-              partition,
-              at);
-        }
-        // Behind records of the same batch that were deleted, that record has its place.
-        return passed == 0 && batch != null && batch.beginsWith(stated) ? null : Long.valueOf(at);
+      if (passed == 0 && batch != null && batch.beginsWith(stated)) {
+        return null; // behind records of the same batch that were deleted
+      }
+      if (batch == null || batch.isOrdinary()) {
+        break;
       }
       passed += batch.isFalse() ? batch.end() - at : 0;
       at = batch.end();
+      if (System.nanoTime() - began > LONGEST.toNanos()) { // not before one was passed
+        break;
+      }
     }
-    return at == stated ? null : Long.valueOf(at);
+    if (passed > 0) {
+      log.warn(
+          "passed {} records of {} in front of offset {}, because some of them state the offsets of"
+              + " others: a client that may write to this topic writes what no ordinary client does",
+          passed,
+          partition,
+          at);
+    }
+    return passed == 0 && at == stated ? null : Long.valueOf(at);
   }
 
   private @Nullable Batch batchAt(TopicPartition partition, long offset) {

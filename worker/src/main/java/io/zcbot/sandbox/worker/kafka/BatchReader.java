@@ -30,8 +30,8 @@ import org.jspecify.annotations.Nullable;
  * can take 77 MiB for a moment, so of all readers one reads at a time. For one thread.
  */
 final class BatchReader implements AutoCloseable {
-  /** How long to wait for a batch that is in the log. */
-  private static final Duration PATIENCE = Duration.ofSeconds(1);
+  /** How long to wait for a broker. */
+  private static final Duration PATIENCE = Duration.ofSeconds(5);
 
   /** After that, the broker is asked whether there is one. */
   private static final Duration SOON = Duration.ofMillis(20);

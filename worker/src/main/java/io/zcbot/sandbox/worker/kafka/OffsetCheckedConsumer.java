@@ -45,7 +45,7 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
   /** The longest that one gap may take before others are read again. */
   private static final Duration LONGEST = Duration.ofMillis(50);
 
-  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(1);
+  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
 
   private final Check check;
   private final boolean isMember;

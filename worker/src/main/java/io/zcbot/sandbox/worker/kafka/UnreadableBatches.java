@@ -32,7 +32,7 @@ final class UnreadableBatches {
   /** The longest search for the next batch before other partitions are read again. */
   private static final Duration LONGEST = Duration.ofMillis(500);
 
-  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(1);
+  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
 
   private final OffsetCheckedConsumer consumer;
   private final Map<TopicPartition, Obstacle> obstacles = new HashMap<>();
@@ -107,12 +107,13 @@ final class UnreadableBatches {
     return offset;
   }
 
+  /** False only if a batch was found that can't be read. */
   private boolean isReadable(TopicPartition partition, long offset) {
     try {
       var _ = consumer.batches().at(partition, offset);
       return true;
     } catch (OffsetOutOfRangeException _) {
-      return true;
+      return true; // deleted meanwhile
     } catch (KafkaException e) {
       if (isForBatch(e)) {
         return false;

@@ -20,11 +20,11 @@ final class BoundedConsumer extends OffsetCheckedConsumer {
 
   private final PollBudget budget;
 
-  BoundedConsumer(Map<String, Object> settings, Check check) {
+  BoundedConsumer(Map<String, Object> settings, OffsetCheck check) {
     this(settings, check, new PollBudget(MOST_BYTES_OF_A_POLL));
   }
 
-  private BoundedConsumer(Map<String, Object> settings, Check check, PollBudget budget) {
+  private BoundedConsumer(Map<String, Object> settings, OffsetCheck check, PollBudget budget) {
     super(settings, budget, budget, check, false);
     this.budget = budget;
   }

@@ -58,7 +58,7 @@ public final class KafkaClients {
   private final Map<String, String> given;
   private final String groupId;
   private final String clientId;
-  private final Set<String> requests;
+  private final String topicPrefix;
   private final FetchSize fetchSize = new FetchSize();
   private final Semaphore turn = new Semaphore(1, true);
   private final Semaphore batchTurn = new Semaphore(1, true);
@@ -68,7 +68,7 @@ public final class KafkaClients {
     this.given = config.properties();
     this.groupId = config.groupId();
     this.clientId = clientId;
-    this.requests = OffsetCheckedConsumer.requests(config.topicPrefix());
+    this.topicPrefix = config.topicPrefix();
   }
 
   /** How much a consumer fetches at a time, which depends on the number of brokers. */
@@ -171,9 +171,9 @@ public final class KafkaClients {
     return settings;
   }
 
-  private OffsetCheckedConsumer.Check check(String role) {
-    return new OffsetCheckedConsumer.Check(
-        requests, () -> new BatchReader(known(free(role + "-offsets")), batchTurn));
+  private OffsetCheck check(String role) {
+    return OffsetCheck.ofRequests(
+        topicPrefix, () -> new BatchReader(known(free(role + "-offsets")), batchTurn));
   }
 
   private Map<String, Object> consumer(String role) {

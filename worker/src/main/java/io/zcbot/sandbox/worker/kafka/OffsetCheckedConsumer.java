@@ -4,10 +4,8 @@
  */
 package io.zcbot.sandbox.worker.kafka;
 
-import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.kafka.BatchReader.Batch;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -15,14 +13,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.function.Supplier;
-import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.jspecify.annotations.Nullable;
@@ -47,26 +44,10 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
 
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
 
-  private final Check check;
+  private final OffsetCheck check;
   private final boolean isMember;
   private final Map<TopicPartition, Long> expected = new HashMap<>();
   private @Nullable BatchReader batches;
-
-  /**
-   * What to check.
-   *
-   * @param topics those that others than workers write
-   * @param batches makes a reader of batches, once it is needed
-   */
-  record Check(Set<String> topics, Supplier<BatchReader> batches) {}
-
-  /** The names of the topics that others than workers write. */
-  static Set<String> requests(String prefix) {
-    return Arrays.stream(Topic.values())
-        .filter(Topic::isInput)
-        .map(topic -> topic.named(prefix))
-        .collect(Collectors.toSet());
-  }
 
   /**
    * Creates a consumer.
@@ -77,7 +58,7 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
       Map<String, Object> settings,
       Deserializer<byte[]> keys,
       Deserializer<byte[]> values,
-      Check check,
+      OffsetCheck check,
       boolean isMember) {
     super(settings, keys, values);
     this.check = check;
@@ -127,7 +108,7 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
   private ConsumerRecords<byte[], byte[]> checked(ConsumerRecords<byte[], byte[]> found) {
     Map<TopicPartition, Integer> cuts = new HashMap<>();
     for (TopicPartition partition : found.partitions()) {
-      if (check.topics.contains(partition.topic())) {
+      if (check.topics().contains(partition.topic())) {
         List<ConsumerRecord<byte[], byte[]>> records = found.records(partition);
         int count = countUpToGap(partition, records);
         if (count < records.size()) {
@@ -176,7 +157,14 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
       others.remove(partition);
       pause(others);
       super.seek(partition, offset + 1);
-      var _ = super.poll(Duration.ZERO);
+      try {
+        var _ = super.poll(Duration.ZERO);
+      } catch (KafkaException e) {
+        if (!UnreadableBatches.isForBatch(e)) {
+          throw e;
+        }
+        log.warn("{} can't be read at offset {} either", partition, offset + 1, e);
+      }
       others.retainAll(assignment());
       resume(others);
     }
@@ -270,7 +258,7 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
   final BatchReader batches() {
     BatchReader reader = batches;
     if (reader == null) {
-      reader = check.batches.get();
+      reader = check.batches().get();
       batches = reader;
     }
     return reader;

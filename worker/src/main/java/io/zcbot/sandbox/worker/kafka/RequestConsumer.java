@@ -39,7 +39,7 @@ final class RequestConsumer extends OffsetCheckedConsumer {
 
   private RequestConsumer(
       Map<String, Object> settings,
-      Check check,
+      OffsetCheck check,
       int most,
       boolean isMember,
       boolean closesAtOnce,
@@ -60,12 +60,12 @@ final class RequestConsumer extends OffsetCheckedConsumer {
    *
    * @param most how many records a poll returns
    */
-  static RequestConsumer inGroup(Map<String, Object> settings, Check check, int most) {
+  static RequestConsumer inGroup(Map<String, Object> settings, OffsetCheck check, int most) {
     return new RequestConsumer(settings, check, most, true, false, null);
   }
 
   /** Creates a consumer that assigns itself partitions, and commits. */
-  static RequestConsumer committing(Map<String, Object> settings, Check check) {
+  static RequestConsumer committing(Map<String, Object> settings, OffsetCheck check) {
     return new RequestConsumer(settings, check, MOST_RECORDS, false, false, null);
   }
 
@@ -73,7 +73,7 @@ final class RequestConsumer extends OffsetCheckedConsumer {
    * Creates a consumer that assigns itself partitions, commits nothing, and is closed at once, as
    * {@link BoundedConsumer} is.
    */
-  static RequestConsumer free(Map<String, Object> settings, Check check) {
+  static RequestConsumer free(Map<String, Object> settings, OffsetCheck check) {
     return new RequestConsumer(settings, check, MOST_RECORDS, false, true, null);
   }
 
@@ -83,7 +83,8 @@ final class RequestConsumer extends OffsetCheckedConsumer {
    *
    * @param turn what they share, with one permit
    */
-  static RequestConsumer oneOfMany(Map<String, Object> settings, Check check, Semaphore turn) {
+  static RequestConsumer oneOfMany(
+      Map<String, Object> settings, OffsetCheck check, Semaphore turn) {
     return new RequestConsumer(settings, check, MOST_RECORDS, false, true, turn);
   }
 

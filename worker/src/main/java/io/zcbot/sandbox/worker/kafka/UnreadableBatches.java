@@ -123,7 +123,7 @@ final class UnreadableBatches {
   }
 
   /** Kafka's consumer has no class of its own for this failure. */
-  private static boolean isForBatch(KafkaException e) {
+  static boolean isForBatch(KafkaException e) {
     return e.getClass() == KafkaException.class || e instanceof CorruptRecordException;
   }
 }

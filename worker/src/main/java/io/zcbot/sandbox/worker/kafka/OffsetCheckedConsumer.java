@@ -151,25 +151,34 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
    * Kafka's consumer would keep that if the offset is the one that it has reached.
    */
   final void readOn(TopicPartition partition, long offset, long reached) {
-    if (offset == reached) {
-      Set<TopicPartition> others = new HashSet<>(assignment());
-      others.removeAll(paused());
-      others.remove(partition);
-      pause(others);
-      super.seek(partition, offset + 1);
-      try {
-        var _ = super.poll(Duration.ZERO);
-      } catch (KafkaException e) {
-        if (!UnreadableBatches.isForBatch(e)) {
-          throw e;
-        }
-        log.warn("{} can't be read at offset {} either", partition, offset + 1, e);
+    try {
+      if (offset == reached) {
+        dropFetched(partition, offset + 1);
       }
+    } finally {
+      if (assignment().contains(partition)) {
+        seek(partition, offset);
+      }
+    }
+  }
+
+  /** Polls this partition alone, at another offset. */
+  private void dropFetched(TopicPartition partition, long other) {
+    Set<TopicPartition> others = new HashSet<>(assignment());
+    others.removeAll(paused());
+    others.remove(partition);
+    pause(others);
+    super.seek(partition, other);
+    try {
+      var _ = super.poll(Duration.ZERO);
+    } catch (KafkaException e) {
+      if (!UnreadableBatches.isForBatch(e)) {
+        throw e;
+      }
+      log.warn("{} can't be read at offset {} either", partition, other, e);
+    } finally {
       others.retainAll(assignment());
       resume(others);
-    }
-    if (assignment().contains(partition)) {
-      seek(partition, offset);
     }
   }
 
@@ -245,6 +254,7 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
     return passed == 0 && at == stated ? null : Long.valueOf(at);
   }
 
+  /** The batch at an offset; null if there is none that can be read. */
   private @Nullable Batch batchAt(TopicPartition partition, long offset) {
     BatchReader reader = batches();
     try {
@@ -252,6 +262,11 @@ abstract class OffsetCheckedConsumer extends KafkaConsumer<byte[], byte[]> {
     } catch (OffsetOutOfRangeException _) {
       long beginning = reader.beginning(partition);
       return beginning > offset ? new Batch(null, offset, beginning) : null;
+    } catch (KafkaException e) {
+      if (UnreadableBatches.isForBatch(e)) {
+        return null; // the next poll fails there, and its caller decides
+      }
+      throw e;
     }
   }
 

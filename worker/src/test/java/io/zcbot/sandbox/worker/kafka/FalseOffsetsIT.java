@@ -156,6 +156,7 @@ class FalseOffsetsIT {
     sendGood(3);
     long unused = producer.sendUnreadable(partition);
     sendGood(3);
+    unused = producer.send(partition, FALSE, FALSE, 1_000_000);
     unused = producer.sendUnreadable(partition);
     unused = producer.sendUnreadable(partition);
     sendGood(3);

@@ -14,6 +14,7 @@ import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import java.util.zip.GZIPOutputStream;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
@@ -41,6 +42,10 @@ public final class RawProducer {
   private static final short VERSION = 9;
 
   private static final short RESPONSE_HEADER = 1;
+
+  /** What a broker answers until it knows about a topic that was just created. */
+  private static final Set<Errors> OF_NEW_TOPICS =
+      Set.of(Errors.NOT_LEADER_OR_FOLLOWER, Errors.UNKNOWN_TOPIC_OR_PARTITION);
 
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
@@ -86,9 +91,9 @@ public final class RawProducer {
   private long send(TopicPartition to, MemoryRecords batch) throws IOException {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     ProduceResponseData.PartitionProduceResponse answer = request(to, batch);
-    while (answer.errorCode() == Errors.NOT_LEADER_OR_FOLLOWER.code()
+    while (OF_NEW_TOPICS.contains(Errors.forCode(answer.errorCode()))
         && System.nanoTime() < deadline) {
-      answer = request(to, batch); // of a topic that was just created
+      answer = request(to, batch);
     }
     assertThat(answer.errorCode()).as("%s", answer).isZero();
     return answer.baseOffset();

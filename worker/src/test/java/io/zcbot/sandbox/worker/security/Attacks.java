@@ -17,14 +17,14 @@ import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ArgumentsSource;
 
 /**
- * Attacks on a sandbox of each profile. Each attack is also made on a container without the
- * protection, where it must succeed: otherwise it would prove nothing.
+ * Attacks on a sandbox of each profile of the run. Each attack is also made on a container without
+ * the protection, where it must succeed: otherwise it would prove nothing.
  */
 @ParameterizedClass(name = "{0}")
-@EnumSource(Profile.class)
+@ArgumentsSource(ProfilesOfTheRun.class)
 @ExtendWith(GvisorEngine.OfTheRun.class)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class Attacks {

@@ -29,6 +29,7 @@ import org.junit.jupiter.api.Test;
 @Tag("network-namespaces")
 @Tag("gvisor")
 @Order(10)
+@AlsoOn({Profile.RUNC_CONTAINER, Profile.RUNC_CLAIMED})
 class CommandChannelIT extends Attacks {
   private CommandChannel open(Started sandbox) throws EngineException {
     return lab.fixture.engine.commands(lab.spec, false).open(sandbox.id());

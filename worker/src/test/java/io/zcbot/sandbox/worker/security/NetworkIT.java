@@ -37,6 +37,7 @@ import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 @Tag("network-namespaces")
 @Tag("gvisor")
 @Order(3)
+@AlsoOn(Profile.RUNC_CONTAINER)
 class NetworkIT extends Attacks {
   private static final String REFUSED = "No route to host|not permitted|prohibited|unreachable";
 

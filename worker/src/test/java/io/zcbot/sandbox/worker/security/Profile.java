@@ -9,7 +9,9 @@ import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import org.jspecify.annotations.Nullable;
 
-/** A way of making sandboxes. Every attack is tried on each. */
+/**
+ * A way of making sandboxes. Every attack is tried on each, on some only by {@code bin/test --all}.
+ */
 enum Profile {
   /** The default: rules on the sandboxes' bridge, no root inside. */
   RUNC_HOST("runc, host firewall", "runc, `host`", FirewallMode.HOST, false, null),

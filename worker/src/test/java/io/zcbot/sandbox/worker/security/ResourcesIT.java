@@ -36,6 +36,7 @@ import org.junit.jupiter.api.Test;
 @Tag("network-namespaces")
 @Tag("gvisor")
 @Order(1)
+@AlsoOn(Profile.RUNC_CONTAINER)
 class ResourcesIT extends Attacks {
   private static final long MEMORY_OF_FEW_FILES = 48L << 20;
 

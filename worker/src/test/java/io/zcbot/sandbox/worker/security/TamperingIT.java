@@ -32,6 +32,7 @@ import org.junit.jupiter.api.Test;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
+@AlsoOn(Profile.RUNC_CLAIMED)
 class TamperingIT extends Attacks {
   private record Weakness(String name, Consumer<CreateContainerCmd> change) {
     static Weakness of(String name, Consumer<HostConfig> change) {

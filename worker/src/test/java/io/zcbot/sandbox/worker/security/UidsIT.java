@@ -19,6 +19,7 @@ import org.junit.jupiter.api.parallel.Isolated;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
+@AlsoOn(Profile.RUNC_CLAIMED)
 class UidsIT extends Attacks {
   /** The code that both sides need. */
   private static final String BOTH =

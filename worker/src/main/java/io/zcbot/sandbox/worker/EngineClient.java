@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker;
 
+import io.zcbot.sandbox.worker.config.EngineConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.QuickView;
@@ -31,9 +32,9 @@ public final class EngineClient {
         new DockerEngineSettings(
             config.engine().callTimeout,
             config.engine().readyTimeout,
-            config.engine().pullTimeout,
+            EngineConfig.PULL_TIMEOUT,
             config.engine().firewallInterval,
-            config.engine().lookupConcurrency,
+            EngineConfig.MAX_LOOKUPS,
             config.engine().firewallImage),
         metrics);
   }

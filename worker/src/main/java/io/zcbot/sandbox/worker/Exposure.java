@@ -36,7 +36,7 @@ final class Exposure {
 
   private Exposure(WorkerConfig config) {
     this.config = config;
-    this.metrics = new Metrics(config.ops().kafkaMetrics);
+    this.metrics = new Metrics();
     this.sandboxMetrics = metrics.sandboxes(DockerEngine.operations());
     this.intakeMetrics =
         metrics.intake(

@@ -124,7 +124,7 @@ final class Parts {
     lanes = closer.add(new Lanes(config.ops().stopShare(12)));
     assignment =
         new Assignment(
-            config.kafka().topic(Topic.ENSURE), host.partitions(), config.group().maxOpenRecords);
+            config.kafka().topic(Topic.ENSURE), host.partitions(), GroupConfig.MAX_OPEN_RECORDS);
     follower = follower();
     domain = domain();
     partitionWatch = new PartitionWatch(host.kafka(), config.kafka(), host.partitions());
@@ -200,7 +200,7 @@ final class Parts {
                 config.reaper().busyCpu),
             config.capacity().maxSandboxes,
             config.capacity().createConcurrency,
-            config.capacity().reapConcurrency,
+            CapacityConfig.MAX_REAPS,
             config.capacity().newUsersPerMinute),
         registry,
         host.workspaces(),
@@ -246,7 +246,7 @@ final class Parts {
                 config.kafka().topic(Topic.RELEASE)),
             host.partitions(),
             config.group().ensureExpiry,
-            config.group().maxOpenRecords,
+            GroupConfig.MAX_OPEN_RECORDS,
             Tracing.of(openTelemetry, config.kafka().commandsGroupId())),
         lanes::submit,
         domain.commands(),
@@ -273,7 +273,7 @@ final class Parts {
   }
 
   private EnsureIntake intake() {
-    int most = Math.min(MOST_RECORDS_OF_A_POLL, config.group().maxOpenRecords);
+    int most = Math.min(MOST_RECORDS_OF_A_POLL, GroupConfig.MAX_OPEN_RECORDS);
     return new EnsureIntake(
         new EnsureIntake.Group(
             exposure

@@ -11,6 +11,9 @@ import java.util.regex.Pattern;
 
 /** Settings that limit the number of sandboxes and of concurrent operations. */
 public final class CapacityConfig {
+  /** The most sandboxes that are removed at a time; twice as many while the worker stops. */
+  public static final int MAX_REAPS = 4;
+
   public final int maxSandboxes;
 
   /**
@@ -21,7 +24,6 @@ public final class CapacityConfig {
   public final Warm warm;
   public final int newUsersPerMinute;
   public final int createConcurrency;
-  public final int reapConcurrency;
 
   private static final Pattern RANGE = Pattern.compile("(\\d{1,9})-(\\d{1,9})");
 
@@ -70,13 +72,6 @@ public final class CapacityConfig {
             "4",
             Kind.count(1, 256),
             "Maximum number of sandboxes that are created at the same time.");
-    reapConcurrency =
-        in.get(
-            "ZCBOT_REAP_CONCURRENCY",
-            "4",
-            Kind.count(1, 256),
-            "Maximum number of sandboxes that are removed at the same time; twice as many while the"
-                + " worker stops.");
   }
 
   /**

@@ -10,13 +10,17 @@ import org.jspecify.annotations.Nullable;
 
 /** Settings for the use of the container engine. */
 public final class EngineConfig {
+  /** How long a pull of a missing image may take. */
+  public static final Duration PULL_TIMEOUT = Duration.ofMinutes(2);
+
+  /** The most containers that are looked up at a time. */
+  public static final int MAX_LOOKUPS = 32;
+
   /** The engine's address; null if the environment does not set it. */
   public final @Nullable String dockerHost;
 
   public final Duration callTimeout;
   public final Duration readyTimeout;
-  public final Duration pullTimeout;
-  public final int lookupConcurrency;
   public final Duration firewallInterval;
   public final String firewallImage;
   public final Duration reconcileInterval;
@@ -38,19 +42,6 @@ public final class EngineConfig {
             "15s",
             Kind.duration("1s", "10m"),
             "How long a started sandbox may take to report that its firewall is in force.");
-    pullTimeout =
-        in.get(
-            "ZCBOT_PULL_TIMEOUT",
-            "2m",
-            Kind.duration("1s", "1h"),
-            "How long a pull of a missing image may take.");
-    lookupConcurrency =
-        in.get(
-            "ZCBOT_LOOKUP_CONCURRENCY",
-            "32",
-            Kind.count(1, 1024),
-            "Maximum number of containers that are looked up at the same time. Further look-ups"
-                + " wait for at most ZCBOT_ENGINE_TIMEOUT.");
     firewallImage =
         in.get(
             "ZCBOT_FIREWALL_IMAGE",

@@ -8,8 +8,13 @@ import java.time.Duration;
 
 /** Settings for ensures, rebalances and restarts. */
 public final class GroupConfig {
+  /**
+   * The most ensures of one partition in flight; at this number it is not read. Of all partitions
+   * together, at most 16 MiB are in flight, about 4000 ensures.
+   */
+  public static final int MAX_OPEN_RECORDS = 1000;
+
   public final Duration ensureExpiry;
-  public final int maxOpenRecords;
   public final Duration revokeTimeout;
   public final Restart restart;
   public final Handover handover;
@@ -37,14 +42,6 @@ public final class GroupConfig {
             "60s",
             Kind.duration("1s", "1d"),
             "Age at which an ensure or an exec without expires_at expires.");
-    maxOpenRecords =
-        in.get(
-            "ZCBOT_MAX_OPEN_RECORDS",
-            "1000",
-            Kind.count(1, 1_000_000),
-            "Maximum number of ensures of one partition that are in flight; at this number, the"
-                + " worker stops reading the partition. Of all partitions together, at most 16"
-                + " MiB are in flight, about 4000 ensures.");
     revokeTimeout =
         in.get(
             "ZCBOT_REVOKE_TIMEOUT",

@@ -14,7 +14,6 @@ public final class OpsConfig {
   /** Null if metrics and health are not served. */
   public final @Nullable InetSocketAddress address;
 
-  public final boolean kafkaMetrics;
   public final Duration stopTimeout;
   public final LogConfig log;
   public final ConsoleConfig console;
@@ -27,13 +26,6 @@ public final class OpsConfig {
             Kind.orOff(NetworkKinds.listenAddress()),
             "Address on which metrics and health are served, or off.");
     address = listen.orElse(null);
-    kafkaMetrics =
-        in.get(
-            "ZCBOT_METRICS_KAFKA",
-            "true",
-            Kind.flag(),
-            "Whether /metrics includes the Kafka clients' own metrics, which are two thirds of"
-                + " that page.");
     stopTimeout =
         in.get(
             "ZCBOT_STOP_TIMEOUT",

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
@@ -58,7 +59,6 @@ public final class KafkaClients {
   private final Map<String, String> given;
   private final String groupId;
   private final String clientId;
-  private final String topicPrefix;
   private final FetchSize fetchSize = new FetchSize();
   private final Semaphore turn = new Semaphore(1, true);
   private final Semaphore batchTurn = new Semaphore(1, true);
@@ -68,7 +68,6 @@ public final class KafkaClients {
     this.given = config.properties();
     this.groupId = config.groupId();
     this.clientId = clientId;
-    this.topicPrefix = config.topicPrefix();
   }
 
   /** How much a consumer fetches at a time, which depends on the number of brokers. */
@@ -99,7 +98,7 @@ public final class KafkaClients {
           CooperativeStickyAssignor.class.getName());
     }
     settings.putIfAbsent(ConsumerConfig.MAX_POLL_INTERVAL_MS_CONFIG, LONGEST_POLL_GAP_MS);
-    return RequestConsumer.inGroup(known(settings), check(GROUP_ROLE), maxPollRecords);
+    return RequestConsumer.inGroup(known(settings), batches(GROUP_ROLE), maxPollRecords);
   }
 
   /** The client id of this worker's group member. */
@@ -123,22 +122,22 @@ public final class KafkaClients {
     settings.keySet().removeAll(OF_GROUP_MEMBERS);
     settings.put(ConsumerConfig.GROUP_ID_CONFIG, groupId);
     settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
-    return RequestConsumer.committing(known(settings), check(role));
+    return RequestConsumer.committing(known(settings), batches(role));
   }
 
   /** Creates a consumer of requests that assigns itself partitions, and commits nothing. */
   public Consumer<byte[], byte[]> freeRequestConsumer(String role) {
-    return RequestConsumer.free(known(free(role)), check(role));
+    return RequestConsumer.free(known(free(role)), batches(role));
   }
 
   /** Creates a consumer that assigns itself partitions, and commits nothing. */
   public Consumer<byte[], byte[]> freeConsumer(String role) {
-    return new BoundedConsumer(known(free(role)), check(role));
+    return new BoundedConsumer(known(free(role)));
   }
 
   /** Creates one of many consumers like {@link #freeRequestConsumer}. */
   public Consumer<byte[], byte[]> oneOfManyRequestConsumers(String role) {
-    return RequestConsumer.oneOfMany(known(free(role)), check(role), turn);
+    return RequestConsumer.oneOfMany(known(free(role)), batches(role), turn);
   }
 
   /**
@@ -149,7 +148,7 @@ public final class KafkaClients {
     Map<String, Object> settings = free(role);
     settings.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, FetchSize.SMALLEST);
     settings.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, FetchSize.SMALLEST);
-    return RequestConsumer.free(known(settings), check(role));
+    return RequestConsumer.free(known(settings), batches(role));
   }
 
   /**
@@ -160,7 +159,7 @@ public final class KafkaClients {
   public Consumer<byte[], byte[]> rangeConsumer(String role) {
     Map<String, Object> settings = free(role);
     settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, NO_WAIT_MS);
-    return new BoundedConsumer(known(settings), check(role));
+    return new BoundedConsumer(known(settings));
   }
 
   private Map<String, Object> free(String role) {
@@ -171,9 +170,8 @@ public final class KafkaClients {
     return settings;
   }
 
-  private OffsetCheck check(String role) {
-    return OffsetCheck.ofRequests(
-        topicPrefix, () -> new BatchReader(known(free(role + "-offsets")), batchTurn));
+  private Supplier<BatchReader> batches(String role) {
+    return () -> new BatchReader(known(free(role + "-batches")), batchTurn);
   }
 
   private Map<String, Object> consumer(String role) {

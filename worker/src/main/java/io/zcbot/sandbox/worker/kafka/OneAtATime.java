@@ -11,7 +11,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -27,7 +26,6 @@ final class OneAtATime {
 
   private final Function<Duration, ConsumerRecords<byte[], byte[]>> next;
   private final int most;
-  private final Consumer<Collection<TopicPartition>> gone;
   private final Map<TopicPartition, List<ConsumerRecord<byte[], byte[]>>> records =
       new LinkedHashMap<>();
   private final Map<TopicPartition, OffsetAndMetadata> nextOffsets = new HashMap<>();
@@ -42,15 +40,10 @@ final class OneAtATime {
    *
    * @param next polls a consumer that returns one record at a time
    * @param most how many records a poll returns
-   * @param gone is told of partitions that are taken away
    */
-  OneAtATime(
-      Function<Duration, ConsumerRecords<byte[], byte[]>> next,
-      int most,
-      Consumer<Collection<TopicPartition>> gone) {
+  OneAtATime(Function<Duration, ConsumerRecords<byte[], byte[]>> next, int most) {
     this.next = next;
     this.most = most;
-    this.gone = gone;
   }
 
   /** Waits for the first record only. A failure behind it is thrown by the next call. */
@@ -137,7 +130,6 @@ final class OneAtATime {
 
   private void drop(Collection<TopicPartition> partitions) {
     isRebalanced = true;
-    gone.accept(partitions);
     records.keySet().removeAll(partitions);
     nextOffsets.keySet().removeAll(partitions);
   }

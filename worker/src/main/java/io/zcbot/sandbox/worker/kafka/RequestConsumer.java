@@ -10,10 +10,12 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * one record at a time, and of very many headers only {@linkplain HeaderLimit those that are read}
  * are kept.
  */
-final class RequestConsumer extends OffsetCheckedConsumer {
+final class RequestConsumer extends KafkaConsumer<byte[], byte[]> {
   /** The most records that a poll returns outside of a group. */
   private static final int MOST_RECORDS = 500;
 
@@ -33,24 +35,19 @@ final class RequestConsumer extends OffsetCheckedConsumer {
   private static final Duration BETWEEN_LOOKS = Duration.ofMillis(10);
 
   private final OneAtATime reader;
-  private final UnreadableBatches unreadable = new UnreadableBatches(this);
+  private final UnreadableBatches unreadable;
   private final boolean closesAtOnce;
   private final @Nullable Semaphore turn;
 
   private RequestConsumer(
       Map<String, Object> settings,
-      OffsetCheck check,
+      Supplier<BatchReader> batches,
       int most,
-      boolean isMember,
       boolean closesAtOnce,
       @Nullable Semaphore turn) {
-    super(
-        oneRecordAtATime(settings),
-        new ByteArrayDeserializer(),
-        new ByteArrayDeserializer(),
-        check,
-        isMember);
-    this.reader = new OneAtATime(this::next, most, this::forget);
+    super(oneRecordAtATime(settings), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    this.reader = new OneAtATime(this::next, most);
+    this.unreadable = new UnreadableBatches(this, () -> super.poll(Duration.ZERO), batches);
     this.closesAtOnce = closesAtOnce;
     this.turn = turn;
   }
@@ -58,23 +55,25 @@ final class RequestConsumer extends OffsetCheckedConsumer {
   /**
    * Creates a member of a group.
    *
+   * @param batches makes a reader of batches, once one can't be read
    * @param most how many records a poll returns
    */
-  static RequestConsumer inGroup(Map<String, Object> settings, OffsetCheck check, int most) {
-    return new RequestConsumer(settings, check, most, true, false, null);
+  static RequestConsumer inGroup(
+      Map<String, Object> settings, Supplier<BatchReader> batches, int most) {
+    return new RequestConsumer(settings, batches, most, false, null);
   }
 
   /** Creates a consumer that assigns itself partitions, and commits. */
-  static RequestConsumer committing(Map<String, Object> settings, OffsetCheck check) {
-    return new RequestConsumer(settings, check, MOST_RECORDS, false, false, null);
+  static RequestConsumer committing(Map<String, Object> settings, Supplier<BatchReader> batches) {
+    return new RequestConsumer(settings, batches, MOST_RECORDS, false, null);
   }
 
   /**
    * Creates a consumer that assigns itself partitions, commits nothing, and is closed at once, as
    * {@link BoundedConsumer} is.
    */
-  static RequestConsumer free(Map<String, Object> settings, OffsetCheck check) {
-    return new RequestConsumer(settings, check, MOST_RECORDS, false, true, null);
+  static RequestConsumer free(Map<String, Object> settings, Supplier<BatchReader> batches) {
+    return new RequestConsumer(settings, batches, MOST_RECORDS, true, null);
   }
 
   /**
@@ -84,8 +83,8 @@ final class RequestConsumer extends OffsetCheckedConsumer {
    * @param turn what they share, with one permit
    */
   static RequestConsumer oneOfMany(
-      Map<String, Object> settings, OffsetCheck check, Semaphore turn) {
-    return new RequestConsumer(settings, check, MOST_RECORDS, false, true, turn);
+      Map<String, Object> settings, Supplier<BatchReader> batches, Semaphore turn) {
+    return new RequestConsumer(settings, batches, MOST_RECORDS, true, turn);
   }
 
   private static Map<String, Object> oneRecordAtATime(Map<String, Object> settings) {
@@ -140,7 +139,14 @@ final class RequestConsumer extends OffsetCheckedConsumer {
     if (closesAtOnce) {
       close(CloseOptions.timeout(Duration.ZERO));
     } else {
+      unreadable.close();
       super.close();
     }
+  }
+
+  @Override
+  public void close(CloseOptions options) {
+    unreadable.close();
+    super.close(options);
   }
 }

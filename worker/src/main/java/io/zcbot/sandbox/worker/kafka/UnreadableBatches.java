@@ -9,12 +9,14 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.CorruptRecordException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,7 +26,7 @@ import org.slf4j.LoggerFactory;
  * brokers do not check everything. It is tried again for some seconds, because another replica may
  * become the leader. For the polling thread.
  */
-final class UnreadableBatches {
+final class UnreadableBatches implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(UnreadableBatches.class);
 
   private static final Duration PATIENCE = Duration.ofSeconds(5);
@@ -34,8 +36,11 @@ final class UnreadableBatches {
 
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
 
-  private final OffsetCheckedConsumer consumer;
+  private final Consumer<byte[], byte[]> consumer;
+  private final Runnable poll;
+  private final Supplier<BatchReader> makesReader;
   private final Map<TopicPartition, Obstacle> obstacles = new HashMap<>();
+  private @Nullable BatchReader reader;
 
   /**
    * A batch that can't be read.
@@ -45,8 +50,17 @@ final class UnreadableBatches {
    */
   private record Obstacle(long offset, long since, long next) {}
 
-  UnreadableBatches(OffsetCheckedConsumer consumer) {
+  /**
+   * Watches a consumer.
+   *
+   * @param poll polls it without waiting, and drops what it finds
+   * @param makesReader makes a reader, once one is needed
+   */
+  UnreadableBatches(
+      Consumer<byte[], byte[]> consumer, Runnable poll, Supplier<BatchReader> makesReader) {
     this.consumer = consumer;
+    this.poll = poll;
+    this.makesReader = makesReader;
   }
 
   /**
@@ -74,7 +88,7 @@ final class UnreadableBatches {
   private ConsumerRecords<byte[], byte[]> pass(
       TopicPartition partition, long offset, KafkaException why) {
     long next = next(partition, offset, why);
-    consumer.readOn(partition, next, offset);
+    readOn(partition, next, offset);
     return next == offset || !consumer.assignment().contains(partition)
         ? ConsumerRecords.empty()
         : new ConsumerRecords<>(Map.of(), Map.of(partition, new OffsetAndMetadata(next)));
@@ -107,23 +121,58 @@ final class UnreadableBatches {
     return offset;
   }
 
-  /** False only if a batch was found that can't be read. */
   private boolean isReadable(TopicPartition partition, long offset) {
+    BatchReader existing = reader;
+    if (existing == null) {
+      existing = makesReader.get();
+      reader = existing;
+    }
+    return existing.canRead(partition, offset);
+  }
+
+  /** Reads on from an offset. Kafka's consumer keeps what it fetched for the one it has reached. */
+  private void readOn(TopicPartition partition, long offset, long reached) {
     try {
-      var _ = consumer.batches().at(partition, offset);
-      return true;
-    } catch (OffsetOutOfRangeException _) {
-      return true; // deleted meanwhile
-    } catch (KafkaException e) {
-      if (isForBatch(e)) {
-        return false;
+      if (offset == reached) {
+        dropFetched(partition, offset + 1);
       }
-      throw e;
+    } finally {
+      if (consumer.assignment().contains(partition)) {
+        consumer.seek(partition, offset);
+      }
+    }
+  }
+
+  /** Polls this partition alone, at another offset. */
+  private void dropFetched(TopicPartition partition, long other) {
+    Set<TopicPartition> others = new HashSet<>(consumer.assignment());
+    others.removeAll(consumer.paused());
+    others.remove(partition);
+    consumer.pause(others);
+    consumer.seek(partition, other);
+    try {
+      poll.run();
+    } catch (KafkaException e) {
+      if (!isForBatch(e)) {
+        throw e;
+      }
+      log.warn("{} can't be read at offset {} either", partition, other, e);
+    } finally {
+      others.retainAll(consumer.assignment());
+      consumer.resume(others);
     }
   }
 
   /** Kafka's consumer has no class of its own for this failure. */
   static boolean isForBatch(KafkaException e) {
     return e.getClass() == KafkaException.class || e instanceof CorruptRecordException;
+  }
+
+  @Override
+  public void close() {
+    if (reader != null) {
+      reader.close();
+      reader = null;
+    }
   }
 }

@@ -15,30 +15,19 @@ import org.jspecify.annotations.Nullable;
 
 /** Adds the Kafka clients' own metrics to the registry. */
 final class MeasuredClients implements AutoCloseable {
-  private final @Nullable MeterRegistry registry;
+  private final MeterRegistry registry;
   private final List<KafkaClientMetrics> bound = new CopyOnWriteArrayList<>();
 
-  /**
-   * Creates what measures clients.
-   *
-   * @param registry where their metrics go; null to leave them out
-   */
-  MeasuredClients(@Nullable MeterRegistry registry) {
+  MeasuredClients(MeterRegistry registry) {
     this.registry = registry;
   }
 
   <P extends Producer<?, ?>> P measured(P producer) {
-    if (registry != null) {
-      bind(registry, new KafkaClientMetrics(producer));
-    }
+    bind(new KafkaClientMetrics(producer));
     return producer;
   }
 
   <C extends Consumer<?, ?>> Supplier<C> eachMeasured(Supplier<C> consumers) {
-    MeterRegistry into = registry;
-    if (into == null) {
-      return consumers;
-    }
     var last =
         new Object() {
           @Nullable KafkaClientMetrics metrics;
@@ -50,13 +39,13 @@ final class MeasuredClients implements AutoCloseable {
         bound.remove(before);
       }
       C consumer = consumers.get();
-      last.metrics = bind(into, new KafkaClientMetrics(consumer));
+      last.metrics = bind(new KafkaClientMetrics(consumer));
       return consumer;
     };
   }
 
-  private KafkaClientMetrics bind(MeterRegistry into, KafkaClientMetrics client) {
-    client.bindTo(into);
+  private KafkaClientMetrics bind(KafkaClientMetrics client) {
+    client.bindTo(registry);
     bound.add(client);
     return client;
   }

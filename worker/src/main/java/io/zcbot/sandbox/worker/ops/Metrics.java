@@ -49,16 +49,7 @@ public final class Metrics implements AutoCloseable {
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final List<Runnable> refreshes = new CopyOnWriteArrayList<>();
   private final List<AutoCloseable> bound = new CopyOnWriteArrayList<>();
-  private final MeasuredClients clients;
-
-  /**
-   * Creates an empty page.
-   *
-   * @param kafkaClients whether the page includes the Kafka clients' own metrics
-   */
-  public Metrics(boolean kafkaClients) {
-    this.clients = new MeasuredClients(kafkaClients ? registry : null);
-  }
+  private final MeasuredClients clients = new MeasuredClients(registry);
 
   /** Returns the counters of the domain and of the engine adapter. */
   public SandboxMetrics sandboxes(Collection<String> engineOperations) {

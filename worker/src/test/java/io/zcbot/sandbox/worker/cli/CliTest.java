@@ -460,7 +460,7 @@ class CliTest {
   @Test
   void purgeLeavesARunningWorkersSandboxesAlone() throws Exception {
     container("aaa", USER, "w1", "h");
-    try (Metrics metrics = new Metrics(false);
+    try (Metrics metrics = new Metrics();
         OpsServer ops =
             new OpsServer(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),

@@ -252,8 +252,6 @@ record SettingCase(
         new SettingCase(
             "ZCBOT_CREATE_CONCURRENCY", c -> c.capacity().createConcurrency, 4, "2", 2, "257"),
         new SettingCase(
-            "ZCBOT_REAP_CONCURRENCY", c -> c.capacity().reapConcurrency, 4, "3", 3, "0"),
-        new SettingCase(
             "ZCBOT_COMMANDS",
             c -> c.commands().mode,
             CommandsConfig.Mode.RUNNER,
@@ -276,8 +274,6 @@ record SettingCase(
             "2m",
             Duration.ofSeconds(120),
             "2d"),
-        new SettingCase(
-            "ZCBOT_MAX_OPEN_RECORDS", c -> c.group().maxOpenRecords, 1000, "13", 13, "0"),
         new SettingCase(
             "ZCBOT_REVOKE_TIMEOUT",
             c -> c.group().revokeTimeout,
@@ -313,15 +309,6 @@ record SettingCase(
             "12s",
             Duration.ofSeconds(12),
             "1h"),
-        new SettingCase(
-            "ZCBOT_PULL_TIMEOUT",
-            c -> c.engine().pullTimeout,
-            Duration.ofSeconds(120),
-            "45",
-            Duration.ofSeconds(45),
-            "0"),
-        new SettingCase(
-            "ZCBOT_LOOKUP_CONCURRENCY", c -> c.engine().lookupConcurrency, 32, "5", 5, "x"),
         new SettingCase(
             "ZCBOT_FIREWALL_IMAGE",
             c -> c.engine().firewallImage,
@@ -371,8 +358,6 @@ record SettingCase(
             "https://console.example/x",
             URI.create("https://console.example/x"),
             "ftp://console.example"),
-        new SettingCase(
-            "ZCBOT_METRICS_KAFKA", c -> c.ops().kafkaMetrics, true, "off", false, "some"),
         new SettingCase(
             "ZCBOT_STOP_TIMEOUT",
             c -> c.ops().stopTimeout,

@@ -362,14 +362,13 @@ class EngineFaultsIT {
   void aWorkerThatStopsEndsTwiceAsManySandboxesAtOnce() throws Exception {
     try (EngineProxy slow = new EngineProxy();
         Deployment full = new Deployment().withEngineAt(slow.address())) {
-      Worker worker =
-          full.with("ZCBOT_REAP_CONCURRENCY", "2").with("ZCBOT_STOP_TIMEOUT", "120s").start("a");
-      for (int i = 0; i < 6; i++) {
+      Worker worker = full.with("ZCBOT_STOP_TIMEOUT", "120s").start("a");
+      for (int i = 0; i < 10; i++) {
         full.agent().ensured(Deployment.newUser());
       }
       slow.hold("/kill");
       Thread stop = Thread.ofPlatform().name("stop").start(() -> full.stop(worker));
-      await().atMost(NOTICED).untilAsserted(() -> assertThat(slow.held()).isEqualTo(4));
+      await().atMost(NOTICED).untilAsserted(() -> assertThat(slow.held()).isEqualTo(8));
       slow.release();
       stop.join(Deployment.SOON);
       assertThat(stop.isAlive()).isFalse();

@@ -29,7 +29,7 @@ class OneAtATimeTest {
 
   private final Deque<Object> log = new ArrayDeque<>();
   private final List<Duration> waits = new ArrayList<>();
-  private final OneAtATime reader = new OneAtATime(this::next, MOST, _ -> {});
+  private final OneAtATime reader = new OneAtATime(this::next, MOST);
 
   private ConsumerRecords<byte[], byte[]> next(Duration wait) {
     waits.add(wait);

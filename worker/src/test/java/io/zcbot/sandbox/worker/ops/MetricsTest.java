@@ -35,7 +35,7 @@ class MetricsTest {
   private static final String ENSURE = "sandbox.ensure";
   private static final String ACTIVITY = "sandbox.activity";
 
-  private final Metrics metrics = new Metrics(true);
+  private final Metrics metrics = new Metrics();
   private final SandboxMetrics sandboxes = metrics.sandboxes(List.of("inspect"));
   private final IntakeMetrics intake = metrics.intake(List.of(ENSURE, ACTIVITY));
 
@@ -216,15 +216,12 @@ class MetricsTest {
   }
 
   @Test
-  void kafkaClientsAreMeasuredOnlyIfWanted() {
-    try (Metrics without = new Metrics(false);
-        KafkaProducer<byte[], byte[]> producer =
-            new KafkaProducer<>(
-                Map.of("bootstrap.servers", "127.0.0.1:1"),
-                new ByteArraySerializer(),
-                new ByteArraySerializer())) {
-      assertThat(without.measured(producer)).isSameAs(producer);
-      assertThat(without.scrape()).doesNotContain("kafka_");
+  void aProducersMetricsAreOnThePage() {
+    try (KafkaProducer<byte[], byte[]> producer =
+        new KafkaProducer<>(
+            Map.of("bootstrap.servers", "127.0.0.1:1"),
+            new ByteArraySerializer(),
+            new ByteArraySerializer())) {
       assertThat(metrics.measured(producer)).isSameAs(producer);
       assertThat(metrics.scrape()).contains("kafka_producer_");
     }

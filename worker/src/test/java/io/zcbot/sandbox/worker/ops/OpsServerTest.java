@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class OpsServerTest {
   private final Health health = new Health();
-  private final Metrics metrics = new Metrics(false);
+  private final Metrics metrics = new Metrics();
   private final OpsServer server =
       new OpsServer(
           new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),

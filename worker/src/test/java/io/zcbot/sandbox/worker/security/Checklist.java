@@ -274,11 +274,7 @@ final class Checklist {
               64,
               "another image under the name of the sandboxes' or the firewall's: pulled by digest only, or said",
               "ZCBOT_FIREWALL_IMAGE, doctor, log",
-              "host-dependent: reported by doctor"),
-          row(
-              65,
-              "requests that state the offsets of others' in the log: passed, the others' are read",
-              "gaps between offsets are looked into"));
+              "host-dependent: reported by doctor"));
 
   private static Property row(int number, String attack, String by) {
     return row(number, attack, by, "");

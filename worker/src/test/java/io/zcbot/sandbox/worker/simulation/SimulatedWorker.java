@@ -137,7 +137,7 @@ final class SimulatedWorker {
     lanes = new Lanes(Duration.ofSeconds(2));
     Assignment assignment =
         new Assignment(
-            ModelBroker.name(Topic.ENSURE), broker.partitions, config.group().maxOpenRecords);
+            ModelBroker.name(Topic.ENSURE), broker.partitions, GroupConfig.MAX_OPEN_RECORDS);
     registry = new Registry();
     follower =
         new ActivityFollower(
@@ -239,7 +239,7 @@ final class SimulatedWorker {
                     ModelBroker.name(Topic.RELEASE)),
                 broker.partitions,
                 config.group().ensureExpiry,
-                config.group().maxOpenRecords),
+                GroupConfig.MAX_OPEN_RECORDS),
             lanes::submit,
             domain.commands(),
             publisher,

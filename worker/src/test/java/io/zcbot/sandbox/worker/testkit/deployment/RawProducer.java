@@ -60,32 +60,19 @@ public final class RawProducer {
   }
 
   /**
-   * Sends an uncompressed batch whose records state offsets of the caller's choice, and waits until
-   * the broker has taken it. Brokers check only the number of records.
-   *
-   * @param deltas for each record what it states: its offset's distance from that of the batch;
-   *     those of an ordinary producer are 0, 1, 2 and so on
-   * @return the offset of the batch
-   */
-  public long send(TopicPartition to, byte[] key, byte[] value, int... deltas) throws IOException {
-    byte[] records = records(key, value, deltas);
-    return send(to, batch(CompressionType.NONE, records, deltas.length));
-  }
-
-  /**
    * Sends a compressed batch of one record that no consumer can read, because it states another
    * length than it has. Brokers do not check that if they store what was sent.
    *
    * @return its offset
    */
   public long sendUnreadable(TopicPartition to) throws IOException {
-    byte[] record = records(new byte[1], new byte[1], 0);
+    byte[] record = record();
     record[0] += 10; // a zigzag number: the length and five more
     ByteArrayOutputStream compressed = new ByteArrayOutputStream();
     try (GZIPOutputStream gzip = new GZIPOutputStream(compressed)) {
       gzip.write(record);
     }
-    return send(to, batch(CompressionType.GZIP, compressed.toByteArray(), 1));
+    return send(to, batch(compressed.toByteArray()));
   }
 
   private long send(TopicPartition to, MemoryRecords batch) throws IOException {
@@ -136,18 +123,14 @@ public final class RawProducer {
     }
   }
 
-  private static byte[] records(byte[] key, byte[] value, int... deltas) throws IOException {
-    ByteArrayOutputStream records = new ByteArrayOutputStream();
-    DataOutputStream out = new DataOutputStream(records);
-    for (int delta : deltas) {
-      int unused =
-          DefaultRecord.writeTo(
-              out, delta, 0, ByteBuffer.wrap(key), ByteBuffer.wrap(value), new Header[0]);
-    }
-    return records.toByteArray();
+  private static byte[] record() throws IOException {
+    ByteArrayOutputStream record = new ByteArrayOutputStream();
+    ByteBuffer one = ByteBuffer.allocate(1);
+    int unused = DefaultRecord.writeTo(new DataOutputStream(record), 0, 0, one, one, new Header[0]);
+    return record.toByteArray();
   }
 
-  private static MemoryRecords batch(CompressionType compression, byte[] records, int count) {
+  private static MemoryRecords batch(byte[] records) {
     int size = DefaultRecordBatch.RECORD_BATCH_OVERHEAD + records.length;
     ByteBuffer batch = ByteBuffer.allocate(size);
     batch.position(DefaultRecordBatch.RECORD_BATCH_OVERHEAD).put(records).position(0);
@@ -155,10 +138,10 @@ public final class RawProducer {
     DefaultRecordBatch.writeHeader(
         batch,
         0,
-        count - 1,
+        0,
         size,
         RecordBatch.MAGIC_VALUE_V2,
-        compression,
+        CompressionType.GZIP,
         TimestampType.CREATE_TIME,
         now,
         now,
@@ -169,7 +152,7 @@ public final class RawProducer {
         false,
         false,
         RecordBatch.NO_PARTITION_LEADER_EPOCH,
-        count);
+        1);
     return MemoryRecords.readableRecords(batch.clear());
   }
 }

@@ -5,10 +5,6 @@
 package io.zcbot.sandbox.worker;
 
 import static com.tngtech.archunit.base.DescribedPredicate.describe;
-import static com.tngtech.archunit.base.DescribedPredicate.not;
-import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
-import static com.tngtech.archunit.lang.conditions.ArchPredicates.are;
-import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.constructors;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
@@ -20,10 +16,8 @@ import com.tngtech.archunit.junit.LocationProvider;
 import com.tngtech.archunit.lang.ArchRule;
 import io.zcbot.sandbox.events.UserId;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -80,35 +74,6 @@ class ArchitectureTest {
         });
     softly.assertAll();
   }
-
-  @ArchTest
-  static void noFileIsLong(JavaClasses classes) throws IOException {
-    SoftAssertions softly = new SoftAssertions();
-    for (String module : List.of("events", "worker", "standalone", "clients/java", "bench")) {
-      try (Stream<Path> files = Files.walk(Path.of("..", module, "src/main/java"))) {
-        List<Path> sources = files.filter(file -> file.toString().endsWith(".java")).toList();
-        softly.assertThat(sources).as(module).isNotEmpty();
-        for (Path source : sources) {
-          softly
-              .assertThat(Files.readAllLines(source).size())
-              .as("lines of %s, which has more than one job if it is longer", source)
-              .isLessThanOrEqualTo(300);
-        }
-      }
-    }
-    softly.assertAll();
-  }
-
-  /** Records are exempt: their components are their meaning. */
-  @ArchTest
-  static final ArchRule noConstructorTakesMuch =
-      constructors()
-          .that()
-          .areDeclaredInClassesThat(are(not(assignableTo(Record.class))))
-          .should()
-          .haveRawParameterTypes(
-              describe("of which there are 8 at most", types -> types.size() <= 8))
-          .because("a class that needs more than eight others does more than one thing");
 
   /** Each package is a slice, so that a package and its subpackages form no cycle either. */
   @ArchTest

@@ -31,15 +31,12 @@ public final class Bench {
     ALL.put("head-of-line", new Entry(new HeadOfLine(), 3));
     ALL.put("dispatch", new Entry(new Dispatch(), 5));
     ALL.put("activity", new Entry(new Activities(), 5));
-    ALL.put("audit", new Entry(new Audits(), 3));
     ALL.put("scale-out", new Entry(new ScaleOut(), 3));
     ALL.put("footprint", new Entry(new Footprint(), 3));
-    ALL.put("cli", new Entry(new CommandLines(), 5));
     ALL.put("commands", new Entry(new Commands(), 3));
     ALL.put("runtimes", new Entry(new Runtimes(), 3));
     ALL.put("end-to-end", new Entry(new EndToEnd(), 3));
     ALL.put("rates", new Entry(new Rates(), 3));
-    ALL.put("rest", new Entry(new Rest(), 3));
   }
 
   private Bench() {}
@@ -68,7 +65,7 @@ public final class Bench {
       results.readKept();
     }
     StringBuilder servers = new StringBuilder();
-    try (Child broker =
+    try (Child _ =
         Child.announced(
             BrokerProcess.class.getName(),
             List.of(directory.resolve("broker").toString()),
@@ -91,7 +88,6 @@ public final class Bench {
               .run(
                   new Setting(
                       kafka,
-                      broker,
                       count,
                       directory,
                       args[2],

@@ -6,29 +6,21 @@ package io.zcbot.sandbox.bench;
 
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 
 /** A JVM of its own. */
 final class Child implements AutoCloseable {
   static final String LOGBACK = "bench-logback.xml";
 
   private final Process process;
-  private final @Nullable BufferedReader output;
 
   private Child(Process process) {
-    this(process, null);
-  }
-
-  private Child(Process process, @Nullable BufferedReader output) {
     this.process = process;
-    this.output = output;
   }
 
   /**
@@ -82,22 +74,7 @@ final class Child implements AutoCloseable {
       throw new IOException(main + " did not start: " + Files.readString(log));
     }
     rest.append(line.substring(announcement.length()));
-    return new Child(process, output);
-  }
-
-  /** What one that was announced answers to a line. */
-  String ask(String line) throws IOException {
-    if (output == null) {
-      throw new IllegalStateException("its output goes to a file");
-    }
-    Writer input = process.outputWriter();
-    input.write(line + "\n");
-    input.flush();
-    String answer = output.readLine();
-    if (answer == null) {
-      throw new IOException("the process ended");
-    }
-    return answer;
+    return new Child(process);
   }
 
   private static ProcessBuilder builder(

@@ -7,7 +7,6 @@ package io.zcbot.sandbox.bench;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.standalone.FreePort;
 import io.zcbot.sandbox.worker.engine.Container;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -46,7 +45,6 @@ final class Rates implements Experiment {
   private record Deployment(String name, Kafka kafka, WorkerProcess worker) {}
 
   private final RateTable table = new RateTable();
-  private final Breakdown breakdown = new Breakdown();
 
   @Override
   public void run(Setting setting, Report report) throws Exception {
@@ -71,9 +69,6 @@ final class Rates implements Experiment {
       }
     }
     table.report(report);
-    Path picture = setting.chart().resolveSibling("breakdown.svg");
-    breakdown.report(report, picture.getFileName().toString());
-    Files.writeString(picture, breakdown.svg());
   }
 
   private void measure(Setting setting, RawEngine raw, Deployment at) throws Exception {
@@ -86,11 +81,6 @@ final class Rates implements Experiment {
           JavaLoad echoes = new JavaLoad(at.kafka(), ECHO_PREFIX)) {
         warmUp(ensures, echoes, hot);
         measure(setting, raw, at, RateTable.JAVA, hot, ensures, echoes);
-        if (at.name().equals(PROCESS)) {
-          for (int rate : List.of(10, OFTEN)) {
-            breakdown.add(rate, SECONDS.get(rate), setting.broker(), at.worker(), ensures, hot);
-          }
-        }
       }
       if (python == null) {
         Setting.say("no Python that has confluent_kafka: its rows are left out");

@@ -14,7 +14,6 @@ import java.util.List;
 /**
  * What a measurement is given.
  *
- * @param broker of that Kafka
  * @param rounds how often it repeats
  * @param directory to work in
  * @param id the run's own, part of every name on the engine
@@ -24,7 +23,6 @@ import java.util.List;
  */
 record Setting(
     Kafka kafka,
-    Child broker,
     int rounds,
     Path directory,
     String id,

@@ -200,7 +200,8 @@ final class Fleet {
             new Kind(
                 record.partition() + "-" + record.offset(),
                 ShownText.name(header(record, "zcbot_error_field"))),
-            ShownText.message(header(record, "zcbot_error"))));
+            ShownText.wholeMessage(header(record, "zcbot_error")),
+            0));
   }
 
   /**
@@ -272,7 +273,7 @@ final class Fleet {
           out.writeNumberField("openEnsures", events.ensures.size());
           out.writeNumberField("openExecs", events.execs.size());
           out.writeNumberField("oldestEnsure", events.ensures.oldest());
-          out.writeNumberField("failures", events.failures.since(now - RECENTLY_MS));
+          out.writeNumberField("failures", events.rates.recentFailures(now));
           out.writeNumberField("letters", letters.since(now - RECENTLY_MS));
           out.writeNumberField("users", events.timelines.users());
           following.write(out);

@@ -22,7 +22,6 @@ import io.zcbot.sandbox.worker.audit.result.ProgramText;
 import io.zcbot.sandbox.worker.console.Notices.Kind;
 import io.zcbot.sandbox.worker.console.Notices.Notice;
 import java.time.Duration;
-import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** What events tell about users, requests and failures. Guarded by the lock of {@link Fleet}. */
@@ -105,8 +104,9 @@ final class FleetEvents {
 
   private void failed(Failed failed, long time) {
     var _ = ensures.answered(failed.userId(), failed.ensureId(), time);
-    rates.failed(time);
-    tell(failed, time, new Kind("ensure failed", failed.reason().wire()), failed.message());
+    Kind kind = new Kind("ensure failed", failed.reason().wire());
+    tell(failed, time, kind, failed.message(), 0);
+    note(failed, time, kind.what(), kind.reason() + ": " + failed.message());
   }
 
   private void reaped(Reaped reaped, long time) {
@@ -114,16 +114,18 @@ final class FleetEvents {
       hosts.seen(reaped.container().host(), reaped.workerId(), time);
     }
     String reason = reaped.reason().wire();
-    String text =
-        reason
+    String details =
+        "on "
+            + reaped.container().host()
             + (reaped.exitCode() == null ? "" : ", exit code " + reaped.exitCode())
-            + (Boolean.TRUE.equals(reaped.oomKilled()) ? ", out of memory" : "")
-            + " on "
-            + reaped.container().host();
+            + (Boolean.TRUE.equals(reaped.oomKilled()) ? ", out of memory" : "");
     switch (reaped.reason()) {
-      case DIED, LOST, EVICTED -> tell(reaped, time, new Kind("sandbox ended", reason), text);
+      case DIED, LOST, EVICTED -> {
+        tell(reaped, time, new Kind("sandbox ended", reason), details, 0);
+        note(reaped, time, "sandbox ended", reason + " " + details);
+      }
       case IDLE, PURGED, MOVED, LIFETIME, REPLACED, REQUESTED, SHUTDOWN, UNKNOWN ->
-          note(reaped, time, "reaped", text);
+          note(reaped, time, "reaped", reason + " " + details);
     }
   }
 
@@ -131,7 +133,7 @@ final class FleetEvents {
     rates.command(time);
     String line = ProgramText.of(exec.program());
     var _ = execs.asked(exec.eventId(), new Requests.Open(exec.userId().toString(), time, line));
-    note(exec, time, "exec", line + by(exec.requestedBy()));
+    note(exec, time, "exec", line + by(exec.requestedBy()), exec.eventId().hashCode());
   }
 
   private void exited(Exited exited, long time) {
@@ -150,10 +152,14 @@ final class FleetEvents {
             + (exited.signal() == null ? "" : " by signal " + exited.signal())
             + (exited.startedAt() == null ? "" : " after " + exited.tookMs() + " ms")
             + (exited.message() == null ? "" : ": " + exited.message());
+    int command = exited.execId().hashCode();
     switch (exited.reason()) {
-      case FAILED, LOST, REJECTED, EXPIRED, SANDBOX_GONE ->
-          tell(exited, time, new Kind("command", reason), text);
-      case EXITED, TIMEOUT, SIGNALLED, NO_SANDBOX, UNKNOWN -> note(exited, time, "exited", text);
+      case FAILED, LOST, REJECTED, EXPIRED, SANDBOX_GONE -> {
+        tell(exited, time, new Kind("command", reason), exited.message(), command);
+        note(exited, time, "command", text, command);
+      }
+      case EXITED, TIMEOUT, SIGNALLED, NO_SANDBOX, UNKNOWN ->
+          note(exited, time, "exited", text, command);
     }
   }
 
@@ -189,18 +195,24 @@ final class FleetEvents {
                     request.time(),
                     request.user(),
                     new Kind("ensure", "unanswered"),
-                    "no answer to " + request.text())));
+                    "no answer to " + request.text(),
+                    0)));
     execs.forgetBefore(before, _ -> {}); // not reported: it may wait behind another command
   }
 
-  private void tell(SandboxEvent event, long time, Kind kind, String message) {
+  private void tell(
+      SandboxEvent event, long time, Kind kind, @Nullable String message, int command) {
+    rates.failed(time);
     String user = event.userId().toString();
-    failures.add(new Notice(time, user, kind, ShownText.message(message)));
-    note(event, time, kind.what().toLowerCase(Locale.ROOT), kind.reason() + ": " + message);
+    failures.add(new Notice(time, user, kind, ShownText.wholeMessage(message), command));
   }
 
   private void note(SandboxEvent event, long time, String kind, String text) {
-    timelines.add(event.userId(), time, kind, ShownText.message(text));
+    note(event, time, kind, text, 0);
+  }
+
+  private void note(SandboxEvent event, long time, String kind, String text, int command) {
+    timelines.add(event.userId(), time, kind, ShownText.message(text), command);
   }
 
   private static String by(@Nullable String requester) {

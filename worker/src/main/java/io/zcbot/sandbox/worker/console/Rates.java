@@ -11,8 +11,8 @@ import org.HdrHistogram.Histogram;
 import org.HdrHistogram.IntCountsHistogram;
 
 /**
- * How many ensures came in the last ten minutes, and how they were answered. Guarded by the lock of
- * {@link Fleet}.
+ * How many ensures came in the last ten minutes, how they were answered, and how much failed.
+ * Guarded by the lock of {@link Fleet}.
  */
 final class Rates {
   static final long STEP_MS = 10_000;
@@ -78,6 +78,18 @@ final class Rates {
       step.begin(number);
     }
     return step;
+  }
+
+  /** How many failures there were in the last five minutes. */
+  int recentFailures(long now) {
+    long last = Math.floorDiv(now, STEP_MS);
+    int failures = 0;
+    for (Step step : steps) {
+      if (step.number > last - STEPS / 2 && step.number <= last) {
+        failures += step.failed;
+      }
+    }
+    return failures;
   }
 
   /** Writes one array per step, oldest first, and the percentiles of the last five minutes. */

@@ -15,6 +15,9 @@ final class ShownText {
   static final int NAME = 128;
   static final int MESSAGE = 300;
 
+  /** Longer than any message that a worker writes. */
+  static final int WHOLE_MESSAGE = 1_100;
+
   private static final Pattern UNSAFE =
       Pattern.compile("[\\p{Cc}\\p{Cf}\\p{Co}\\p{Cn}\\p{Cs}\\p{Zl}\\p{Zp}]");
 
@@ -26,6 +29,10 @@ final class ShownText {
 
   static String message(@Nullable String text) {
     return of(text, MESSAGE);
+  }
+
+  static String wholeMessage(@Nullable String text) {
+    return of(text, WHOLE_MESSAGE);
   }
 
   private static String of(@Nullable String text, int longest) {

@@ -23,7 +23,7 @@ import java.util.List;
  */
 final class Story {
   static final int MOST = 200;
-  private static final int TIMES_AND_COUNT = 2 * Long.BYTES + Integer.BYTES;
+  private static final int NUMBERS = 2 * Long.BYTES + 2 * Integer.BYTES;
 
   private byte[] packed = {};
   private int count;
@@ -31,19 +31,24 @@ final class Story {
   /** The position at which the last entry begins. */
   private int lastAt;
 
-  /** Something that happened once, or several times in a row. */
-  private record Entry(long from, long to, int count, String kind, String text) {
-    boolean isSameAs(String kind, String text) {
-      return this.kind.equals(kind) && this.text.equals(text);
+  /**
+   * Something that happened once, or several times in a row.
+   *
+   * @param command the hash of the id of the command that it is about, by which the page finds the
+   *     text of a command that ended; 0 if it is about none
+   */
+  private record Entry(long from, long to, int count, String kind, String text, int command) {
+    boolean isSameAs(String kind, String text, int command) {
+      return this.command == command && this.kind.equals(kind) && this.text.equals(text);
     }
 
     Entry again(long time) {
-      return new Entry(Math.min(from, time), Math.max(to, time), count + 1, kind, text);
+      return new Entry(Math.min(from, time), Math.max(to, time), count + 1, kind, text, command);
     }
   }
 
   /** Notes what happened, in the order of time: records are sometimes read out of order. */
-  void add(long time, String kind, String text) {
+  void add(long time, String kind, String text, int command) {
     List<Entry> tail = unpack(lastAt);
     int kept = lastAt;
     if (!tail.isEmpty() && tail.getFirst().from > time) {
@@ -51,11 +56,11 @@ final class Story {
       kept = 0;
     }
     int before = tail.size();
-    insert(tail, time, kind, text);
+    insert(tail, time, kind, text, command);
     count += tail.size() - before;
     pack(kept, tail);
     if (count > MOST) {
-      int size = textEnd(textEnd(TIMES_AND_COUNT));
+      int size = textEnd(textEnd(NUMBERS));
       packed = Arrays.copyOfRange(packed, size, packed.length);
       lastAt -= size;
       count--;
@@ -67,15 +72,16 @@ final class Story {
     return at + 2 + (((packed[at] & 0xff) << 8) | (packed[at + 1] & 0xff));
   }
 
-  private static void insert(List<Entry> entries, long time, String kind, String text) {
+  private static void insert(
+      List<Entry> entries, long time, String kind, String text, int command) {
     int at = entries.size();
     while (at > 0 && entries.get(at - 1).from > time) {
       at--;
     }
-    if (at > 0 && entries.get(at - 1).isSameAs(kind, text)) {
+    if (at > 0 && entries.get(at - 1).isSameAs(kind, text, command)) {
       entries.set(at - 1, entries.get(at - 1).again(time));
     } else {
-      entries.add(at, new Entry(time, time, 1, kind, text));
+      entries.add(at, new Entry(time, time, 1, kind, text, command));
     }
   }
 
@@ -88,13 +94,20 @@ final class Story {
     ByteArrayInputStream bytes = new ByteArrayInputStream(packed, from, packed.length - from);
     try (DataInputStream in = new DataInputStream(bytes)) {
       while (in.available() > 0) {
-        entries.add(
-            new Entry(in.readLong(), in.readLong(), in.readInt(), in.readUTF(), in.readUTF()));
+        entries.add(readEntry(in));
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
     return entries;
+  }
+
+  private static Entry readEntry(DataInputStream in) throws IOException {
+    long from = in.readLong();
+    long to = in.readLong();
+    int count = in.readInt();
+    int command = in.readInt();
+    return new Entry(from, to, count, in.readUTF(), in.readUTF(), command);
   }
 
   /** Packs entries behind the first {@code kept} bytes. */
@@ -107,6 +120,7 @@ final class Story {
         out.writeLong(entry.from);
         out.writeLong(entry.to);
         out.writeInt(entry.count);
+        out.writeInt(entry.command);
         out.writeUTF(entry.kind);
         out.writeUTF(entry.text);
       }
@@ -127,6 +141,7 @@ final class Story {
       json.writeString(entry.kind);
       json.writeString(entry.text);
       json.writeNumber(entry.count);
+      json.writeNumber(entry.command);
       json.writeEndArray();
     }
   }

@@ -37,11 +37,15 @@ final class Timelines {
     this.mostBytes = mostBytes;
   }
 
-  /** Notes what happened; records are sometimes read out of order. */
-  void add(UserId user, long time, String kind, String text) {
+  /**
+   * Notes what happened; records are sometimes read out of order.
+   *
+   * @param command the command that it is about, as in a {@link Story}
+   */
+  void add(UserId user, long time, String kind, String text, int command) {
     Story story = timeline(user).story;
     bytes -= story.bytes();
-    story.add(time, kind, text);
+    story.add(time, kind, text, command);
     bytes += story.bytes();
     while (bytes > mostBytes && users.size() > 1) {
       bytes -= OVERHEAD + users.pollFirstEntry().getValue().story.bytes();

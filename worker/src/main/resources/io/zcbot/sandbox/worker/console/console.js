@@ -4,6 +4,7 @@ import {Table} from './table.js';
 
 const byId = id => document.getElementById(id);
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const LETTER = /^[0-9]{1,10}-[0-9]{1,19}$/;
 const IDLE_AFTER = 60000;
 const OVERDUE_AFTER = 45000;
 
@@ -12,7 +13,7 @@ let fleet = null;
 let ahead = 0; // of the server's clock over this one's
 let heard = 0;
 let lists = {commands: [], failures: [], letters: [], hosts: []};
-let openUser = null;
+let open = null; // what the panel shows: {user, failure: of this user, or null} or {letter: its id}
 const now = () => Date.now() + ahead;
 
 // --- what each table shows
@@ -35,9 +36,9 @@ function stateOf(row, at) {
 }
 const STATE_STYLE = {running: 'strong', active: 'good', idle: 'dim', expiring: 'warn', due: 'warn', overdue: 'bad'};
 
-const userColumn = {title: 'user', width: 'minmax(150px, 2.2fr)', value: r => r.user, text: r => r.user, style: () => 'mono'};
-const hostColumn = {title: 'host', width: 'minmax(70px, 1fr)', value: r => r.host, text: r => r.host};
-const timeColumn = {title: 'time', width: '92px', value: r => r.time, text: (r, at) => clock(r.time, at), style: () => 'dim'};
+const userColumn = {title: 'user', width: 'minmax(150px, 2.2fr)', small: 'minmax(0, 1fr)', value: r => r.user, text: r => r.user, style: () => 'mono'};
+const hostColumn = {title: 'host', width: 'minmax(70px, 1fr)', small: 'minmax(0, 0.8fr)', value: r => r.host, text: r => r.host};
+const timeColumn = {title: 'time', width: '92px', small: '66px', value: r => r.time, text: (r, at) => clock(r.time, at), style: () => 'dim'};
 
 const tables = {
   sandboxes: {
@@ -45,12 +46,12 @@ const tables = {
     sort: {column: 3, down: false},
     empty: 'No sandbox is announced.',
     columns: [
-      userColumn,
+      {...userColumn, lead: true},
       hostColumn,
-      {title: 'state', width: '78px', value: r => stateOf(r, now()), text: stateOf, style: (r, at) => STATE_STYLE[stateOf(r, at)]},
+      {title: 'state', width: '78px', small: '58px', value: r => stateOf(r, now()), text: stateOf, style: (r, at) => STATE_STYLE[stateOf(r, at)]},
       {title: 'age', optional: true, width: '88px', value: r => -r.openedAt, text: (r, at) => duration(at - r.openedAt)},
-      {title: 'last use', width: '154px', value: r => r.lastUse, text: (r, at) => duration(at - r.lastUse) + ' ago' + (r.use ? ', ' + r.use : '')},
-      {title: 'reaped in', width: '88px', value: reapAt, style: (r, at) => (dueAt(r) - at < 30000 ? 'warn' : ''),
+      {title: 'last use', width: '154px', small: 'minmax(0, 1.5fr)', value: r => r.lastUse, text: (r, at) => duration(at - r.lastUse) + ' ago' + (r.use ? ', ' + r.use : '')},
+      {title: 'reaped in', width: '88px', small: '70px', value: reapAt, style: (r, at) => (dueAt(r) - at < 30000 ? 'warn' : ''),
         text: (r, at) => (r.commands > 0 ? 'in use' : reapedIn(r, at))},
       {title: 'commands', width: '92px', value: r => r.commands, text: r => (r.commands ? String(r.commands) : ''), style: () => 'number strong'},
       {title: 'made', optional: true, width: '78px', value: r => r.outcome, text: r => r.outcome, style: () => 'dim'},
@@ -62,8 +63,8 @@ const tables = {
     sort: {column: 0, down: true},
     empty: 'No command is running.',
     columns: [
-      {title: 'for', width: '88px', value: r => -r.time, text: (r, at) => duration(at - r.time), style: () => 'strong'},
-      {title: 'command', width: 'minmax(180px, 3fr)', value: r => r.line, text: r => r.line || '(asked for before the time that was read)', style: r => (r.line ? 'mono' : 'dim')},
+      {title: 'for', width: '88px', small: '80px', value: r => -r.time, text: (r, at) => duration(at - r.time), style: () => 'strong'},
+      {title: 'command', lead: true, width: 'minmax(180px, 3fr)', value: r => r.line, text: r => r.line || '(asked for before the time that was read)', style: r => (r.line ? 'mono' : 'dim')},
       userColumn,
       hostColumn,
     ],
@@ -72,24 +73,27 @@ const tables = {
     title: 'Failures',
     sort: {column: 0, down: true},
     empty: 'Nothing failed in the time that was read.',
+    lines: 2,
     columns: [
       timeColumn,
-      {title: 'what', width: '108px', value: r => r.what, text: r => r.what},
-      {title: 'reason', width: '156px', value: r => r.reason, text: r => r.reason, style: () => 'bad'},
-      {title: 'message', width: 'minmax(180px, 3fr)', value: r => r.message, text: r => r.message},
-      userColumn,
+      {title: 'what', width: '108px', small: '88px', value: r => r.what, text: r => r.what},
+      {title: 'reason', width: 'minmax(90px, 156px)', small: 'minmax(0, 1fr)', value: r => r.reason, text: r => r.reason, style: () => 'bad'},
+      {title: 'times', width: '56px', small: '40px', value: r => r.count, text: r => (r.count > 1 ? count(r.count) + ' ×' : ''), style: () => 'number'},
+      {title: 'message', lead: true, width: 'minmax(180px, 3fr)', value: r => r.message, text: r => r.message || '–'},
+      {...userColumn, small: ''},
     ],
   },
   letters: {
     title: 'Dead letters',
     sort: {column: 0, down: true},
     empty: 'No dead letter in the time that was read.',
+    lines: 2,
     columns: [
       timeColumn,
-      {title: 'id', width: '80px', value: r => r.what, text: r => r.what, style: () => 'mono'},
-      {title: 'field', width: '110px', value: r => r.reason, text: r => r.reason, style: () => 'warn'},
-      {title: 'error', width: 'minmax(180px, 3fr)', value: r => r.message, text: r => r.message},
-      {title: 'record', width: 'minmax(120px, 1fr)', value: r => r.user, text: r => r.user, style: () => 'mono dim'},
+      {title: 'id', width: '80px', small: '60px', value: r => r.what, text: r => r.what, style: () => 'mono'},
+      {title: 'field', width: '110px', small: 'minmax(0, 1fr)', value: r => r.reason, text: r => r.reason, style: () => 'warn'},
+      {title: 'error', lead: true, width: 'minmax(180px, 3fr)', value: r => r.message, text: r => r.message},
+      {title: 'record', width: 'minmax(120px, 1fr)', small: 'minmax(0, 1.5fr)', value: r => r.user, text: r => r.user, style: () => 'mono dim'},
     ],
   },
   hosts: {
@@ -97,14 +101,14 @@ const tables = {
     sort: {column: 0, down: false},
     empty: 'No host was heard of.',
     columns: [
-      {title: 'host', width: 'minmax(100px, 2fr)', value: r => r.host, text: r => r.host},
-      {title: 'worker', width: 'minmax(100px, 2fr)', value: r => r.worker, text: r => r.worker},
-      {title: 'in the group', width: '130px', value: r => r.partitions, text: membership, style: r => (isGone(r) ? 'bad' : '')},
-      {title: 'used', width: '60px', value: r => r.used, text: r => count(r.used), style: () => 'number'},
-      {title: 'free', width: '60px', value: r => free(r), text: r => (r.places ? count(free(r)) : '?'), style: r => 'number ' + (r.places && free(r) === 0 ? 'bad' : '')},
-      {title: 'places', width: '60px', value: r => r.places, text: r => (r.places ? count(r.places) : '?'), style: () => 'number dim'},
+      {title: 'host', lead: true, width: 'minmax(100px, 2fr)', value: r => r.host, text: r => r.host},
+      {title: 'worker', width: 'minmax(100px, 2fr)', small: 'minmax(0, 1fr)', value: r => r.worker, text: r => r.worker},
+      {title: 'in the group', width: '130px', small: '90px', value: r => r.partitions, text: membership, style: r => (isGone(r) ? 'bad' : '')},
+      {title: 'used', width: '60px', small: '40px', value: r => r.used, text: r => count(r.used), style: () => 'number'},
+      {title: 'free', width: '60px', small: '40px', value: r => free(r), text: r => (r.places ? count(free(r)) : '?'), style: r => 'number ' + (r.places && free(r) === 0 ? 'bad' : '')},
+      {title: 'places', width: '60px', small: '46px', value: r => r.places, text: r => (r.places ? count(r.places) : '?'), style: () => 'number dim'},
       {title: 'commands', width: '80px', value: r => r.commands, text: r => count(r.commands), style: () => 'number'},
-      {title: 'last heard', width: '110px', value: r => r.time, text: (r, at) => duration(at - r.time) + ' ago', style: () => 'dim'},
+      {title: 'last heard', optional: true, width: '110px', value: r => r.time, text: (r, at) => duration(at - r.time) + ' ago', style: () => 'dim'},
     ],
   },
 };
@@ -123,9 +127,10 @@ const tabs = byId('tabs');
 Object.entries(tables).forEach(([name, table], i) => {
   table.view = new Table(table.columns, {
     sort: table.sort,
+    lines: table.lines,
     now,
     empty: () => (byId('search').value ? 'Nothing is found.' : fleet && fleet.upTo ? table.empty : fleet && fleet.problem ? 'Not everything is known.' : 'Reading the topics …'),
-    open: row => (name === 'hosts' ? find(row.host) : show(row.user)),
+    open: row => openRow(name, row),
   });
   table.tab = make('button', '', table.title);
   table.tab.type = 'button';
@@ -141,6 +146,13 @@ function choose(name) {
   Object.entries(tables).forEach(([each, table]) => table.tab.setAttribute('aria-selected', each === name));
   byId('view').replaceChildren(tables[name].view.element);
   refresh();
+  keepAddress();
+}
+
+function openRow(name, row) {
+  if (name === 'hosts') find(row.host);
+  else if (name === 'letters') showPanel({letter: row.what});
+  else if (UUID.test(row.user)) showPanel({user: row.user, failure: name === 'failures' ? row : null});
 }
 
 function find(text) {
@@ -182,8 +194,8 @@ function card(name, title) {
   cards[name] = parts;
 }
 [['sandboxes', 'sandboxes'], ['places', 'free places'], ['commands', 'commands'], ['rate', 'ensures'],
-  ['latency', 'to ready'], ['failures', 'failures, 5 min'], ['letters', 'letters, 5 min'],
-  ['lag', 'lag of the workers'], ['watermark', 'low watermark']].forEach(([name, title]) => card(name, title));
+  ['latency', 'ready in'], ['failures', 'failures, 5 min'], ['letters', 'dead letters, 5 min'],
+  ['lag', 'lag of the workers'], ['wait', 'longest wait']].forEach(([name, title]) => card(name, title));
 
 function put(name, value, more, mood) {
   setText(cards[name].value, value);
@@ -215,7 +227,7 @@ function showCards() {
   if (!fleet) return;
   let running = 0;
   for (const row of sandboxes.values()) if (row.commands > 0) running++;
-  put('sandboxes', count(fleet.sandboxes), running + ' run commands' + (fleet.omitted ? ', too many to show all' : ''), fleet.omitted ? 'warn' : '');
+  put('sandboxes', count(fleet.sandboxes), running + (running === 1 ? ' runs' : ' run') + ' commands' + (fleet.omitted ? ', too many to show all' : ''), fleet.omitted ? 'warn' : '');
   const known = lists.hosts.filter(host => host.places);
   const places = known.reduce((sum, host) => sum + free(host), 0);
   const hosts = lists.hosts.length + (lists.hosts.length === 1 ? ' host' : ' hosts');
@@ -232,10 +244,10 @@ function showCards() {
   put('letters', count(fleet.letters), lists.letters.length ? 'last: ' + lists.letters[0].reason : 'none', fleet.letters ? 'warn' : '');
   const workers = Object.keys(fleet.workers).length;
   const missing = lists.hosts.filter(host => isGone(host) && host.used > 0).length;
-  put('lag', fleet.lag < 0 ? '?' : count(fleet.lag), fleet.groupProblem || workers + ' workers' + (missing ? ', ' + missing + ' gone' : ''),
+  put('lag', fleet.lag < 0 ? '?' : count(fleet.lag), fleet.groupProblem || workers + (workers === 1 ? ' worker' : ' workers') + (missing ? ', ' + missing + ' gone' : ''),
     fleet.groupProblem ? '' : workers === 0 || missing ? 'bad' : fleet.lag > 1000 ? 'warn' : '');
   const oldest = isKnown() && fleet.oldestEnsure ? fleet.upTo - fleet.oldestEnsure : 0;
-  put('watermark', !isKnown() ? '?' : oldest > 1500 ? duration(oldest) : 'now', unanswered(fleet.openEnsures), oldest > 60000 ? 'bad' : oldest > 10000 ? 'warn' : '');
+  put('wait', !isKnown() ? '?' : oldest > 1500 ? duration(oldest) : 'none', unanswered(fleet.openEnsures), oldest > 60000 ? 'bad' : oldest > 10000 ? 'warn' : '');
   Object.entries(tables).forEach(([name, table]) => {
     const n = name === 'sandboxes' ? sandboxes.size : name === 'commands' ? fleet.commands : lists[name].length;
     setText(table.tab, table.title + ' ' + count(n));
@@ -251,7 +263,7 @@ function showStatus() {
   setText(banner, problem || '');
   setClass(byId('dot'), problem ? 'bad' : fleet && fleet.upTo ? 'good' : '');
   if (fleet) {
-    const known = fleet.upTo ? 'all until ' + clock(fleet.upTo, now()) : fleet.problem ? 'not everything is known' : 'reading the topics';
+    const known = fleet.upTo ? 'everything read until ' + clock(fleet.upTo, now()) : fleet.problem ? 'not everything is known' : 'reading the topics';
     setText(byId('status-text'), known + (fleet.behind ? ', ' + count(fleet.behind) + ' records to read' : ''));
   }
 }
@@ -287,7 +299,7 @@ function onOverview(data) {
     }
   }
   later();
-  if (openUser) load(openUser);
+  if (open && open.user) load(open);
 }
 
 function onCommands(data) {
@@ -296,11 +308,12 @@ function onCommands(data) {
 }
 
 const onNotices = name => data => {
-  lists[name] = data.map(([time, user, what, reason, message], i) => ({
-    key: time + ' ' + i, time, user, what, reason, message,
+  lists[name] = data.map(([time, user, what, reason, message, first, times, command]) => ({
+    key: [user, what, reason, message].join('\n'), time, user, what, reason, message, first, count: times, command,
     text: [user, what, reason, message].join(' ').toLowerCase(),
   }));
   later();
+  if (open) showNotice();
 };
 
 function connect() {
@@ -319,35 +332,41 @@ function connect() {
   });
 }
 
-// --- one user
+// --- the panel: one user, with a failure of theirs, or a dead letter
 
 const EVENT_STYLE = {ready: 'good', exec: 'strong', 'ensure failed': 'bad', 'sandbox ended': 'bad', command: 'bad', expiring: 'warn', reaped: 'warn', activity: 'dim', ensure: 'dim'};
 
-function show(user) {
-  if (!UUID.test(user)) return;
-  openUser = user;
+function showPanel(what) {
+  open = {...what, entries: [], read: ''};
   byId('user').hidden = false;
-  setText(byId('user-name'), user);
+  setText(byId('user-name'), open.user || 'Dead letter ' + open.letter);
   byId('user-facts').replaceChildren();
   byId('user-events').replaceChildren();
-  load(user);
+  byId('user-facts').hidden = byId('user-events').hidden = !open.user;
+  document.querySelector('.aside-body').scrollTop = 0;
+  if (getComputedStyle(byId('user')).position === 'fixed') byId('user-close').focus(); // the rest can't be seen
+  showNotice();
+  if (open.user && fleet) load(open); // else with the first overview, which tells the server's time
+  keepAddress();
 }
 
-async function load(user) {
+async function load(panel) {
   try {
-    const answer = await fetch('user?id=' + user);
+    const answer = await fetch('user?id=' + panel.user);
     if (answer.ok) {
-      const data = await answer.json();
-      if (user === openUser) showUser(data);
+      const text = await answer.text();
+      if (panel === open) showUser(text);
     }
   } catch {
     // The banner tells that the console is not heard of.
   }
 }
 
-function showUser(data) {
+const factsOf = facts => facts.flatMap(([name, value]) => [make('dt', '', name), make('dd', '', value)]);
+
+function showUser(text) {
   const at = now();
-  const own = [...sandboxes.values()].filter(row => row.user === data.user);
+  const own = [...sandboxes.values()].filter(row => row.user === open.user);
   const facts = [];
   for (const row of own) {
     facts.push(['state', stateOf(row, at) + (row.expiringReason && row.expiringAt > at ? ' (' + row.expiringReason + ')' : '')],
@@ -356,30 +375,115 @@ function showUser(data) {
       ['container', row.key.slice(0, 12)], ['image', row.image || '?']);
   }
   if (!own.length) facts.push(['state', 'no sandbox']);
-  byId('user-facts').replaceChildren(...facts.flatMap(([name, value]) => [make('dt', '', name), make('dd', '', value)]));
-  const items = data.entries.reverse().map(([from, to, kind, text, times]) => {
-    const item = make('li');
-    const more = times > 1 ? times + ' times since ' + clock(from, at) : '';
-    item.append(make('span', 'dim', clock(to, at)), make('span', EVENT_STYLE[kind] || '', kind),
-      make('span', kind === 'exec' ? 'mono' : '', [text, more].filter(Boolean).join(', ')));
-    return item;
-  });
+  byId('user-facts').replaceChildren(...factsOf(facts));
+  if (text === open.read) return; // so that text that is selected stays so
+  open.read = text;
+  open.entries = JSON.parse(text).entries;
+  const items = linesOf(open.entries).reverse().map(line => lineOf(line, at));
   if (!items.length) items.push(make('li', 'dim', 'Nothing was read of this user.'));
   byId('user-events').replaceChildren(...items);
+  showNotice();
+}
+
+const isExec = entry => entry && entry[2] === 'exec';
+const execOf = (entries, command) => entries.find(entry => isExec(entry) && entry[5] === command);
+
+// A result shows its command, so an exec that its result follows at once is left out; what is equal is one line.
+function linesOf(entries) {
+  const lines = [];
+  entries.forEach((entry, i) => {
+    const [from, to, kind, text, times, command] = entry;
+    const next = entries[i + 1];
+    if (isExec(entry) && next && !isExec(next) && next[5] === command) return;
+    const exec = !isExec(entry) && command ? execOf(entries, command) : null;
+    const program = isExec(entry) || !command ? '' : exec ? exec[3] : '(its exec was not read)';
+    const last = lines.at(-1);
+    if (last && last.kind === kind && last.text === text && last.program === program) {
+      last.to = to;
+      last.times += times;
+    } else {
+      lines.push({from, to, kind, text, times, program});
+    }
+  });
+  return lines;
+}
+
+function lineOf({from, to, kind, text, times, program}, at) {
+  const item = make('li');
+  const what = make('div');
+  if (program) what.append(make('div', 'mono', program));
+  if (text) what.append(make('div', kind === 'exec' ? 'mono' : '', text));
+  if (times > 1) what.append(make('div', 'dim', times + ' times since ' + clock(from, at)));
+  item.append(make('span', 'dim', clock(to, at)), make('span', EVENT_STYLE[kind] || '', kind), what);
+  return item;
+}
+
+function showNotice() {
+  const row = open.letter ? lists.letters.find(each => each.what === open.letter)
+    : open.failure && (lists.failures.find(each => each.key === open.failure.key) || open.failure);
+  byId('notice').hidden = !row && !open.letter;
+  if (!row) {
+    setText(byId('notice-message'), open.letter ? 'It is not among the dead letters that were read.' : '');
+    byId('notice-facts').replaceChildren();
+    return;
+  }
+  const at = now();
+  const exec = row.command ? execOf(open.entries, row.command) : null;
+  setText(byId('notice-message'), row.message || 'There is no message.');
+  byId('notice-facts').replaceChildren(...factsOf(open.letter
+    ? [['time', clock(row.time, at)], ['field', row.reason], ['record', row.user], ['to see it', 'bin/sandbox dead-letters show ' + row.what]]
+    : [['what', row.what], ['reason', row.reason],
+      ['time', clock(row.time, at) + (row.count > 1 ? ', ' + count(row.count) + ' times since ' + clock(row.first, at) : '')],
+      ...(exec ? [['command', exec[3]]] : [])]));
 }
 
 function closeUser() {
-  openUser = null;
+  open = null;
   byId('user').hidden = true;
+  keepAddress();
 }
+
+// --- the address, which names what is shown, so that it can be sent to somebody
+
+let isRestoring = false;
+
+function keepAddress(how = 'pushState') {
+  const names = new URLSearchParams({view: current});
+  const wanted = byId('search').value.trim();
+  if (wanted) names.set('find', wanted);
+  if (open && open.user) names.set('user', open.user);
+  if (open && open.letter) names.set('letter', open.letter);
+  if (!isRestoring && '#' + names !== location.hash) history[how](null, '', '#' + names);
+}
+
+function restore() {
+  const names = new URLSearchParams(location.hash.slice(1));
+  isRestoring = true;
+  byId('search').value = names.get('find') || '';
+  choose(Object.hasOwn(tables, names.get('view')) ? names.get('view') : 'sandboxes');
+  const user = names.get('user');
+  const letter = names.get('letter');
+  if (UUID.test(user)) {
+    if (!open || open.user !== user) showPanel({user, failure: null});
+  } else if (LETTER.test(letter)) {
+    showPanel({letter});
+  } else {
+    closeUser();
+  }
+  isRestoring = false;
+}
+addEventListener('hashchange', restore);
 
 // --- keys and buttons
 
 const search = byId('search');
+let typed = 0;
 search.addEventListener('input', () => {
   refresh();
+  clearTimeout(typed);
+  typed = setTimeout(() => keepAddress('replaceState'), 500); // browsers limit how often it may change
   const wanted = search.value.trim().toLowerCase();
-  if (UUID.test(wanted)) show(wanted);
+  if (UUID.test(wanted)) showPanel({user: wanted, failure: null});
 });
 byId('user-close').addEventListener('click', closeUser);
 byId('help').addEventListener('click', () => byId('keys').showModal());
@@ -415,6 +519,7 @@ document.addEventListener('keydown', event => {
     else if (search.value) {
       search.value = '';
       refresh();
+      keepAddress();
     }
     search.blur();
     return;
@@ -436,7 +541,7 @@ document.addEventListener('keydown', event => {
   event.preventDefault();
 });
 
-choose('sandboxes');
+restore();
 setInterval(() => {
   tables[current].view.later();
   showStatus();

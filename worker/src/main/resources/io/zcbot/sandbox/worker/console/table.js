@@ -3,11 +3,14 @@
 import {make, setClass, setText} from './format.js';
 
 const ROW = 28;
+const LINE = 20;
 const SPARE = 6;
 const NARROW = 960;
+const COMPACT = 760;
 
 export class Table {
-  // columns: {title, width, value(row): what it is sorted by, text(row, now), style(row, now)}
+  // columns: {title, width, value(row): what it is sorted by, text(row, now), style(row, now)};
+  // in the compact form, the column with `lead` has options.lines of its own, and those with `small`, their width, are below
   constructor(columns, options) {
     this.columns = columns;
     this.options = options;
@@ -40,20 +43,39 @@ export class Table {
     this.showSort();
   }
 
-  // Where there is little room, columns that are optional are left out.
+  // Where there is little room, columns that are optional are left out. Where there is less, a row has several lines.
   fit() {
     const width = this.scroll.clientWidth;
-    this.narrow = width > 0 && width < NARROW;
-    const shown = this.columns.filter(column => !(this.narrow && column.optional));
-    this.template = shown.map(column => column.width).join(' ');
+    const narrow = width > 0 && width < NARROW;
+    this.compact = width > 0 && width < COMPACT;
+    this.isShown = column => (this.compact ? column.lead || column.small : !(narrow && column.optional));
+    this.template = this.columns.filter(column => this.isShown(column) && !(this.compact && column.lead))
+      .map(column => (this.compact ? column.small : column.width)).join(' ');
+    const lines = this.options.lines || 1;
+    this.rowHeight = this.compact ? (lines + 1) * LINE + 12 : ROW;
+    setClass(this.element, this.compact ? 'table compact' + (lines > 1 ? ' long' : '') : 'table');
     this.lay(this.head, this.titles);
-    this.pool.forEach(slot => this.lay(slot.element, slot.cells));
+    this.pool.forEach(slot => {
+      slot.index = -1; // its place depends on the height of rows
+      this.lay(slot.element, slot.cells);
+    });
+    this.reserve();
     this.later();
   }
 
   lay(line, cells) {
     line.style.gridTemplateColumns = this.template;
-    cells.forEach((cell, i) => { cell.hidden = Boolean(this.narrow && this.columns[i].optional); });
+    cells.forEach((cell, i) => {
+      const column = this.columns[i];
+      cell.hidden = !this.isShown(column);
+      cell.style.gridRow = this.compact ? (column.lead ? '1' : '2') : '';
+      cell.style.gridColumn = this.compact && column.lead ? '1 / -1' : '';
+      cell.toggleAttribute('data-lead', Boolean(this.compact && column.lead));
+    });
+  }
+
+  reserve() {
+    this.spacer.style.height = this.rows.length * this.rowHeight + 'px';
   }
 
   sortBy(i) {
@@ -78,7 +100,7 @@ export class Table {
     const keyed = rows.map(row => [value(row), row]);
     keyed.sort((a, b) => (a[0] < b[0] ? -sign : a[0] > b[0] ? sign : a[1].key < b[1].key ? -1 : 1));
     this.rows = keyed.map(pair => pair[1]);
-    this.spacer.style.height = this.rows.length * ROW + 'px';
+    this.reserve();
     this.element.setAttribute('aria-rowcount', this.rows.length);
     this.later();
   }
@@ -96,8 +118,8 @@ export class Table {
   render() {
     const now = this.options.now();
     setText(this.nothing, this.rows.length ? '' : this.options.empty());
-    const first = Math.max(0, Math.floor(this.scroll.scrollTop / ROW) - SPARE);
-    const last = Math.min(this.rows.length, first + Math.ceil(this.scroll.clientHeight / ROW) + 2 * SPARE);
+    const first = Math.max(0, Math.floor(this.scroll.scrollTop / this.rowHeight) - SPARE);
+    const last = Math.min(this.rows.length, first + Math.ceil(this.scroll.clientHeight / this.rowHeight) + 2 * SPARE);
     for (let i = first; i < last; i++) this.fill(this.slot(i - first), this.rows[i], i, now);
     for (let i = last - first; i < this.pool.length; i++) this.pool[i].element.hidden = true;
   }
@@ -123,7 +145,8 @@ export class Table {
     slot.row = row;
     if (slot.index !== index) {
       slot.index = index;
-      slot.element.style.transform = 'translateY(' + index * ROW + 'px)';
+      slot.element.style.transform = 'translateY(' + index * this.rowHeight + 'px)';
+      slot.element.style.height = this.rowHeight + 'px';
       slot.element.setAttribute('aria-rowindex', index + 1);
     }
     slot.element.hidden = false;
@@ -140,10 +163,10 @@ export class Table {
     const row = this.rows[index];
     if (!row) return;
     this.selected = row.key;
-    const top = index * ROW;
+    const top = index * this.rowHeight;
     if (top < this.scroll.scrollTop) this.scroll.scrollTop = top;
-    if (top + ROW > this.scroll.scrollTop + this.scroll.clientHeight) {
-      this.scroll.scrollTop = top + ROW - this.scroll.clientHeight;
+    if (top + this.rowHeight > this.scroll.scrollTop + this.scroll.clientHeight) {
+      this.scroll.scrollTop = top + this.rowHeight - this.scroll.clientHeight;
     }
     this.later();
     if (open) this.options.open(row);

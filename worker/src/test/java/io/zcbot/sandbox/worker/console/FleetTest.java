@@ -38,6 +38,11 @@ class FleetTest {
   private static final int OUTCOME = 9;
   private static final int EXPIRING_AT = 11;
 
+  // The columns of a user's history and of the failures.
+  private static final int COMMAND = 5;
+  private static final int FIRST = 5;
+  private static final int COUNT = 6;
+
   private final TestFleet fleet = new TestFleet();
 
   private JsonNode row() throws Exception {
@@ -351,9 +356,69 @@ class FleetTest {
         ago(4));
     assertThat(fleet.failures()).hasSize(2);
     assertThat(fleet.failures().get(0).get(4).asText())
-        .isEqualTo("died, exit code 137, out of memory on h1");
+        .isEqualTo("on h1, exit code 137, out of memory");
     assertThat(fleet.failures().get(1).get(3).asText()).isEqualTo("capacity");
     assertThat(fleet.overview().get("failures").asInt()).isEqualTo(2);
+  }
+
+  @Test
+  void aFailureNamesItsReasonOnceAndHasItsWholeMessage() throws Exception {
+    String message = "exec: no such program: " + "x".repeat(900);
+    fleet.event(
+        SampleEvents.exited(
+            SampleEvents.exec("e1", user(1), ago(9), null, "nosuch"),
+            Exited.Reason.FAILED,
+            null,
+            null,
+            0,
+            null,
+            message,
+            false),
+        ago(9));
+    assertThat(fleet.failures().get(0).get(3).asText()).isEqualTo("failed");
+    assertThat(fleet.failures().get(0).get(4).asText()).isEqualTo(message);
+    assertThat(fleet.user(user(1)).get(0).get(3).asText())
+        .startsWith("failed: exec: no such program");
+  }
+
+  @Test
+  void equalFailuresOfAUserAreOneWithTheirCount() throws Exception {
+    for (int i = 0; i < 30; i++) {
+      rejected(1, "e" + i, 90 - i);
+    }
+    rejected(2, "other", 70);
+    JsonNode failures = fleet.failures();
+    assertThat(failures).hasSize(2);
+    assertThat(failures.get(0).get(1).asText()).isEqualTo(user(1).toString());
+    assertThat(failures.get(0).get(0).asLong()).isEqualTo(ago(61).toEpochMilli());
+    assertThat(failures.get(0).get(FIRST).asLong()).isEqualTo(ago(90).toEpochMilli());
+    assertThat(failures.get(0).get(COUNT).asInt()).isEqualTo(30);
+    assertThat(failures.get(1).get(COUNT).asInt()).isEqualTo(1);
+    assertThat(fleet.overview().get("failures").asInt()).as("in 5 minutes").isEqualTo(31);
+  }
+
+  @Test
+  void whatWasReadOutOfOrderIsCountedAndTheLatestTimeStays() throws Exception {
+    rejected(1, "late", 5);
+    rejected(1, "early", 400);
+    assertThat(fleet.failures()).hasSize(1);
+    assertThat(fleet.failures().get(0).get(0).asLong()).isEqualTo(ago(5).toEpochMilli());
+    assertThat(fleet.failures().get(0).get(FIRST).asLong()).isEqualTo(ago(400).toEpochMilli());
+    assertThat(fleet.overview().get("failures").asInt()).as("in 5 minutes").isEqualTo(1);
+  }
+
+  private void rejected(int number, String id, int ago) {
+    fleet.event(
+        SampleEvents.exited(
+            SampleEvents.exec(id, user(number), ago(ago), null, "ls"),
+            Exited.Reason.REJECTED,
+            null,
+            null,
+            0,
+            null,
+            "8 commands run and 64 wait; try again later",
+            true),
+        ago(ago));
   }
 
   @Test
@@ -393,6 +458,19 @@ class FleetTest {
             "activity:3",
             "exec:ls1",
             "reaped:idle on h11");
+  }
+
+  @Test
+  void aCommandAndItsResultAreRelatedWhicheverIsReadFirst() throws Exception {
+    fleet.exec(1, "e1", "make", 40);
+    fleet.event(exited("e1", Exited.Reason.EXITED, 0), ago(39));
+    fleet.event(exited("e2", Exited.Reason.EXITED, 0), ago(29));
+    fleet.exec(1, "e2", "make", 30);
+    JsonNode entries = fleet.user(user(1));
+    assertThat(entries).hasSize(4);
+    assertThat(entries.get(1).get(COMMAND)).isEqualTo(entries.get(0).get(COMMAND));
+    assertThat(entries.get(3).get(COMMAND)).isEqualTo(entries.get(2).get(COMMAND));
+    assertThat(entries.get(0).get(COMMAND)).isNotEqualTo(entries.get(2).get(COMMAND));
   }
 
   @Test
@@ -445,7 +523,7 @@ class FleetTest {
             true),
         ago(1));
     String message = fleet.failures().get(0).get(4).asText();
-    assertThat(message).hasSize(ShownText.MESSAGE).startsWith("<b>?xx").endsWith("…");
+    assertThat(message).hasSize(ShownText.WHOLE_MESSAGE).startsWith("<b>?xx").endsWith("…");
     fleet.live(new LiveSandbox(user(1), "id-1", "h".repeat(1000), "<i>w1", ago(1)));
     assertThat(row().get(2).asText()).hasSize(ShownText.NAME);
     assertThat(row().get(3).asText()).isEqualTo("<i>w1");
@@ -464,7 +542,7 @@ class FleetTest {
   void timelinesAreBoundedInBytesAndEntries() throws Exception {
     Timelines timelines = new Timelines(100_000);
     for (int i = 0; i < 1_000; i++) {
-      timelines.add(user(i), i, "exec", "x".repeat(200));
+      timelines.add(user(i), i, "exec", "x".repeat(200), 0);
     }
     assertThat(timelines.users()).isBetween(200, 300);
     for (int i = 0; i < 1_000; i++) {

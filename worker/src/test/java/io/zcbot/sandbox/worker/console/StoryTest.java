@@ -31,14 +31,14 @@ class StoryTest {
   }
 
   private static String told(long from, long to, String kind, String text, int count) {
-    return "[%d,%d,\"%s\",\"%s\",%d]".formatted(from, to, kind, text, count);
+    return "[%d,%d,\"%s\",\"%s\",%d,0]".formatted(from, to, kind, text, count);
   }
 
   @Test
   void whatHappensAgainAndAgainMayDoSoForMonths() throws Exception {
     long late = Duration.ofDays(90).toMillis();
-    story.add(0, "activity", "");
-    story.add(late, "activity", "");
+    story.add(0, "activity", "", 0);
+    story.add(late, "activity", "", 0);
 
     assertThat(told(story)).isEqualTo("[" + told(0, late, "activity", "", 2) + "]");
   }
@@ -51,7 +51,7 @@ class StoryTest {
       // No two alike, so that each is an entry of its own.
       long time = 1000L * i - (random.nextInt(4) == 0 ? 2500 + i % 7 : 0);
       times.add(time);
-      story.add(time, "exec", "é" + time);
+      story.add(time, "exec", "é" + time, 0);
       times.sort(null);
       if (times.size() > Story.MOST) {
         times.removeFirst();

@@ -115,15 +115,21 @@ final class TestFleet {
   }
 
   void running(int number, String execId, int ago, boolean answered) {
-    UserId user = user(number);
-    int partition = partitions.of(user);
-    record(
-        Topic.COMMANDS,
-        codec.commandKey(user, execId),
-        codec.encodeCommand(
-            new CommandEntry(user, execId, partition, 0, container(number), ago(ago), answered)),
-        ago(ago),
-        new RecordHeaders());
+    running(
+        new CommandEntry(
+            user(number),
+            execId,
+            partitions.of(user(number)),
+            0,
+            container(number),
+            ago(ago),
+            answered));
+  }
+
+  void running(CommandEntry entry) {
+    byte[] key = codec.commandKey(entry.userId(), entry.execId());
+    byte[] value = codec.encodeCommand(entry);
+    record(Topic.COMMANDS, key, value, entry.startedAt(), new RecordHeaders());
   }
 
   void record(Topic topic, byte[] key, byte[] value, Instant at, Headers headers) {

@@ -3,8 +3,8 @@
 # The first process of a sandbox. In the `container` firewall mode, it blocks every private network and checks
 # that the kernel took the rules. In the `host` mode, it runs as the sandbox's user without a capability, so it
 # can't set rules, and checks that the host's rules are in force. In the `both` mode, it does both. Without a
-# network, it checks that there is none. It reports the result in one line on stdout, and becomes the runner
-# (runner/PROTOCOL.md), with which the worker communicates over the standard streams. If it is root, the runner
+# network, it checks that there is none. It becomes the runner (runner/PROTOCOL.md), which reports the result in one
+# line on stdout, and with which the worker then communicates over the standard streams. If it is root, the runner
 # only reaps. If this script is not the first process, it sleeps instead.
 #
 #   zcbot-sandbox ready firewall=host
@@ -65,12 +65,13 @@ idle() {
   # them no uids of their own.
   ((EUID == 0 || EUID == 1000)) || [[ -O ${ZCBOT_SLOT:-/workspace} ]] ||
     fail owner "/workspace shows as another user's, not as that of $EUID: the engine does not see what the worker mounts"
-  printf '%s ready %s\n' "$ready" "$1"
-  # As root, the runner runs no commands. Behind an init of the engine, it would end with its standard input,
-  # and the sandbox with it.
-  (($$ == 1)) || exec sleep infinity
-  ((EUID != 0)) || exec /usr/local/sbin/zcbot-runner idle
-  exec /usr/local/sbin/zcbot-runner
+  ready+=" ready $1"
+  # Behind an init of the engine, the runner would end with its standard input, and the sandbox with it.
+  (($$ == 1)) || { printf '%s\n' "$ready" && exec sleep infinity; }
+  # The runner reports that the sandbox is ready, or that the kernel loads no filter of system calls. As root, it
+  # runs no commands.
+  ((EUID != 0)) || exec /usr/local/sbin/zcbot-runner idle "$ready"
+  exec /usr/local/sbin/zcbot-runner ready "$ready"
 }
 
 firewall=${ZCBOT_FIREWALL:-}

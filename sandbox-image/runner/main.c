@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs commands in a sandbox for the worker, which communicates with it over its standard streams:
  * PROTOCOL.md. As process 1 it never ends; otherwise it ends with its input, and ends its commands. With the
- * argument `idle`, it runs no commands, not even as root: it is process 1 and reaps. With `sockets`, it
- * reports which sockets it can make, for `sandbox doctor`. */
+ * argument `idle`, it runs no commands, not even as root: it is process 1 and reaps. `ready` and `idle` can be
+ * followed by init's ready line, which is written once the filter is loaded. With `sockets`, it reports which
+ * sockets it can make and whether it can load the filter, for `sandbox doctor`. */
 #define _GNU_SOURCE
 #include "runner.h"
 
@@ -158,8 +159,8 @@ static int take_signals(void) {
   return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/* Reports which of the socket families that should be refused are available, in the format of init's ready
- * line. */
+/* Reports which of the socket families that should be refused are available without the filter, and whether the
+ * filter can be loaded, in the format of init's ready line. */
 static int probe_sockets(void) {
   static const struct {
     int family, type, protocol;
@@ -178,8 +179,26 @@ static int probe_sockets(void) {
       length += (size_t)snprintf(line + length, sizeof line - length, "%s%s", length > empty ? "," : "", tries[i].name);
     }
   }
-  line[length] = '\n';
-  return write(1, line, length + 1) < 0;
+  length += (size_t)snprintf(line + length, sizeof line - length, " filter=%d\n", filter_load());
+  return write(1, line, length) < 0;
+}
+
+/* Loads the filter and then writes the ready line, if there is one. Without the filter, nothing is served. */
+static void confine(char *ready) {
+  int error = filter_load();
+  if (error > 0) {
+    char refusal[128];
+    int length = snprintf(refusal, sizeof refusal, "%s: the kernel loads no filter of system calls (errno %d)\n",
+                          ready == NULL ? "zcbot-runner" : "zcbot-sandbox failed filter", error);
+    (void)!write(1, refusal, (size_t)length);
+    _exit(78);
+  }
+  if (ready != NULL) {
+    size_t length = strlen(ready);
+    ready[length] = '\n'; /* instead of its end, which is not needed any more */
+    (void)!write(1, ready, length + 1);
+    memset(ready, 0, length + 1); /* others can read the arguments of processes */
+  }
 }
 
 /* Reaps until somebody outside asks it to end. */
@@ -203,7 +222,9 @@ int main(int count, char **arguments) {
   /* Before anything else: code of the same uid must not be able to inspect or trace this process. */
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  if (count == 2 && strcmp(arguments[1], "idle") == 0 && getpid() == 1) {
+  char *ready = count == 3 ? arguments[2] : NULL;
+  if (count >= 2 && strcmp(arguments[1], "idle") == 0 && getpid() == 1) {
+    confine(ready);
     idle();
   }
   if (count == 2 && strcmp(arguments[1], "sockets") == 0) {
@@ -214,6 +235,7 @@ int main(int count, char **arguments) {
     (void)!write(2, refusal, sizeof refusal - 1);
     return 77;
   }
+  confine(ready);
   first_process = getpid() == 1;
   /* Who has no parent in this process namespace was put into a container by the engine. */
   sole = first_process || getppid() == 0;

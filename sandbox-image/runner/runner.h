@@ -95,6 +95,14 @@ struct start {
 pid_t supervise(struct start *start);
 void close_from(unsigned first);
 
+/* --- the filter of system calls (filter.c) ---------------------------------------------------------- */
+
+enum { FILTER_NOT_NEEDED = -1 };
+
+/* Loads it once, for this process and all that it starts. Returns 0, FILTER_NOT_NEEDED, or why it could not be
+ * loaded, as errno. */
+int filter_load(void);
+
 /* --- commands (command.c) ------------------------------------------------------------------------- */
 
 enum state {

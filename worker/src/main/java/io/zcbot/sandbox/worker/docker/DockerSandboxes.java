@@ -13,12 +13,13 @@ import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.command.EntranceExec;
 import io.zcbot.sandbox.worker.docker.create.ContainerStart;
 import io.zcbot.sandbox.worker.docker.create.SandboxFactory;
+import io.zcbot.sandbox.worker.docker.create.SandboxProbe;
 import io.zcbot.sandbox.worker.docker.create.SlotLayout;
-import io.zcbot.sandbox.worker.docker.create.SocketProbe;
 import io.zcbot.sandbox.worker.docker.firewall.HostFirewall;
 import io.zcbot.sandbox.worker.docker.firewall.NamespaceSeal;
 import io.zcbot.sandbox.worker.docker.firewall.RulesWatch;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
+import io.zcbot.sandbox.worker.docker.host.RunnerProbe;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
 import io.zcbot.sandbox.worker.docker.inspect.Inspection;
@@ -34,7 +35,6 @@ import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -212,12 +212,9 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     }
   }
 
-  /**
-   * Returns the socket families that code in a sandbox can use and should be refused. Starts a
-   * container to find out.
-   */
-  public List<String> openSockets() throws EngineException {
-    return new SocketProbe(calls, spec).open();
+  /** Returns what the image's runner reports from inside a container, which this starts. */
+  public RunnerProbe probe() throws EngineException {
+    return new SandboxProbe(calls, spec).run();
   }
 
   /**

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.doctor;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.docker.host.RunnerProbe;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.mounts.MountReach;
@@ -88,12 +89,16 @@ public final class Doctor {
     return new KafkaChecks(admin, config.kafka(), config.reaper().longestIdleTtl).all();
   }
 
-  private Finding sockets() {
+  private List<Finding> confinement() {
     try {
-      return GroundChecks.sockets(engine.sandboxes(config.spec()).openSockets());
+      RunnerProbe probe = engine.sandboxes(config.spec()).probe();
+      return List.of(
+          GroundChecks.filter(probe.filter(), config.spec()),
+          GroundChecks.sockets(probe.openSockets()));
     } catch (EngineException e) {
-      return Finding.warn(
-          "sockets", e.getMessage(), "build the image from sandbox-image of this version");
+      return List.of(
+          Finding.warn(
+              "filter", e.getMessage(), "build the image from sandbox-image of this version"));
     }
   }
 
@@ -165,7 +170,7 @@ public final class Doctor {
       SandboxGround ground = engine.sandboxes(config.spec()).ground();
       findings.addAll(GroundChecks.of(ground, config.spec()));
       if (ground.image() != null) {
-        findings.add(sockets());
+        findings.addAll(confinement());
       }
       findings.add(
           ProcessChecks.warmSize(

@@ -233,7 +233,8 @@ public final class EngineChecks {
 
   /**
    * Checks whether sandboxes can evade the workspace limit: the kernel lets the owner of a file
-   * change its project, except from within a user namespace.
+   * change its project, except from within a user namespace. The runner's filter refuses that to
+   * its commands.
    */
   private static Finding quotaHold(EngineFacts facts, SandboxSpec spec) {
     if (facts.remapsUsers() || facts.has("rootless")) {
@@ -246,8 +247,8 @@ public final class EngineChecks {
                 + " they have a kernel of their own")
         : Finding.warn(
             "quota-hold",
-            "hostile code in a sandbox can evade the limit of its workspace by moving files to"
-                + " another project",
+            "hostile code that 'docker exec' runs in a sandbox can evade the limit of its workspace"
+                + " by moving files to another project; commands of sandbox.exec can't",
             "run the engine with userns-remap, or the sandboxes on gVisor (ZCBOT_SANDBOX_RUNTIME)");
   }
 

@@ -5,11 +5,13 @@
 package io.zcbot.sandbox.worker.doctor;
 
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
+import io.zcbot.sandbox.worker.docker.host.RunnerProbe;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Checks the images and the network that a worker needs on an engine. Makes no calls. */
 public final class GroundChecks {
@@ -99,18 +101,49 @@ public final class GroundChecks {
   }
 
   /**
-   * Checks the socket families that code in a sandbox can use without need.
+   * Checks that the runner can load its filter of system calls.
+   *
+   * @param filter null if the image's runner has none
+   */
+  static Finding filter(RunnerProbe.@Nullable Filter filter, SandboxSpec spec) {
+    return switch (filter) {
+      case null ->
+          Finding.fail(
+              "filter",
+              "the runner of "
+                  + spec.image()
+                  + " has no filter of system calls, so a command can use up what the kernel has"
+                  + " for the whole host",
+              "build it from the sandbox-image of this version, or FROM an image built from there");
+      case RunnerProbe.Filter.Loaded _ ->
+          Finding.ok("filter", "commands run under the runner's filter of system calls");
+      case RunnerProbe.Filter.NotNeeded _ ->
+          Finding.ok("filter", "gVisor's kernel needs no filter of system calls");
+      case RunnerProbe.Filter.Refused refused ->
+          Finding.fail(
+              "filter",
+              "the kernel does not load the runner's filter of system calls (errno "
+                  + refused.errno()
+                  + "), so no sandbox becomes ready",
+              RunnerProbe.Filter.FIX);
+    };
+  }
+
+  /**
+   * Checks the socket families that can be used in a sandbox without need, where the runner's
+   * filter does not apply.
    *
    * @param open names of the families
    */
   static Finding sockets(List<String> open) {
     return open.isEmpty()
-        ? Finding.ok("sockets", "a sandbox can make none of AF_ALG, AF_RXRPC and AF_VSOCK")
+        ? Finding.ok("sockets", "the engine refuses AF_ALG, AF_RXRPC and AF_VSOCK")
         : Finding.warn(
             "sockets",
-            "code in a sandbox can make sockets of "
+            "what 'docker exec' runs in a sandbox can make sockets of "
                 + String.join(", ", open)
-                + ", which lead deep into the host's kernel or to its hypervisor",
+                + ", which lead deep into the host's kernel or to its hypervisor; commands of"
+                + " sandbox.exec can't",
             "update the engine to one whose seccomp profile refuses them, keep the kernel from"
                 + " loading their modules (af_alg, rxrpc, vsock), or run sandboxes on gVisor");
   }

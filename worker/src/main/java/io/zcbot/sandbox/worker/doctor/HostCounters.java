@@ -6,16 +6,22 @@ package io.zcbot.sandbox.worker.doctor;
 
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Checks limits of the kernel that count for the whole host and that no limit of a container
- * bounds, apart from its memory. Sandboxes with a kernel of their own do not count.
+ * Checks what the kernel has for the whole host and no limit of a container bounds, apart from its
+ * memory. Sandboxes with a kernel of their own do not count.
  */
 final class HostCounters {
   private static final Path MOST_TERMINALS = Path.of("/proc/sys/kernel/pty/max");
   private static final Path RESERVED_TERMINALS = Path.of("/proc/sys/kernel/pty/reserve");
+  private static final Path CORE_PATTERN = Path.of("/proc/sys/kernel/core_pattern");
+  private static final Path HUGE_PAGES = Path.of("/sys/kernel/mm/hugepages");
   private static final Path MOST_REQUESTS = Path.of("/proc/sys/fs/aio-max-nr");
 
   /** Minimum memory of a sandbox that a pseudo-terminal takes; on Linux 6.18 it is 3 KiB. */
@@ -30,7 +36,77 @@ final class HostCounters {
   private HostCounters() {}
 
   static List<Finding> of(int mostSandboxes, ResourceLimits limits) {
-    return List.of(terminals(mostSandboxes, limits), asynchronousIo(mostSandboxes, limits));
+    return List.of(
+        terminals(mostSandboxes, limits),
+        asynchronousIo(mostSandboxes, limits),
+        coreDumps(),
+        hugePages(HUGE_PAGES));
+  }
+
+  private static Finding coreDumps() {
+    try {
+      return coreDumps(ProcessChecks.setting(CORE_PATTERN));
+    } catch (IOException e) {
+      return unread("core-dumps", "kernel.core_pattern", e);
+    }
+  }
+
+  /**
+   * Checks what a crash in a sandbox starts on the host. The limit of core files that sandboxes
+   * have stops pipes and files, but not sockets (Linux 6.16).
+   */
+  static Finding coreDumps(String pattern) {
+    String fix =
+        "sysctl -w kernel.core_pattern=core, and turn off what sets it (apport, systemd-coredump)";
+    if (pattern.startsWith("|")) {
+      return Finding.warn(
+          "core-dumps",
+          "the kernel starts "
+              + pattern.substring(1).split(" ", 2)[0]
+              + " as root at a crash. Crashes of sandbox.exec's commands do not start it, but each"
+              + " writes a line to the kernel's log; what 'docker exec' runs can change its limit"
+              + " of core files, and then its crashes start it",
+          fix);
+    }
+    return pattern.startsWith("@")
+        ? Finding.warn(
+            "core-dumps",
+            "the kernel connects to "
+                + pattern.replaceFirst("@+", "")
+                + " at each crash, also of a program in a sandbox, whatever its limits are",
+            fix)
+        : Finding.ok("core-dumps", "a crash in a sandbox starts no program on the host");
+  }
+
+  /**
+   * Checks whether the host has huge pages, which are no memory of the sandbox that takes them.
+   *
+   * @param sizes a directory for each size
+   */
+  static Finding hugePages(Path sizes) {
+    long bytes = 0;
+    try (DirectoryStream<Path> all = Files.newDirectoryStream(sizes, "hugepages-*kB")) {
+      for (Path size : all) {
+        String name = size.getFileName().toString();
+        long kib = Long.parseLong(name.substring("hugepages-".length(), name.length() - 2));
+        bytes += (read(size.resolve("nr_hugepages")) << 10) * kib;
+        bytes += (read(size.resolve("nr_overcommit_hugepages")) << 10) * kib;
+      }
+    } catch (NoSuchFileException e) {
+      return Finding.ok("huge-pages", "the kernel has none");
+    } catch (IOException | DirectoryIteratorException | NumberFormatException e) {
+      return unread("huge-pages", sizes.toString(), e);
+    }
+    return bytes == 0
+        ? Finding.ok("huge-pages", "none")
+        : Finding.warn(
+            "huge-pages",
+            (bytes >> 20)
+                + " MiB of huge pages, which count as nobody's memory. Commands of sandbox.exec"
+                + " can't take them, but what 'docker exec' runs in a sandbox can take all",
+            "sysctl -w vm.nr_hugepages=0 vm.nr_overcommit_hugepages=0; or limit them for all"
+                + " sandboxes together, with the hugetlb controller of the control group that"
+                + " ZCBOT_SANDBOX_CGROUP_PARENT names");
   }
 
   private static Finding terminals(int mostSandboxes, ResourceLimits limits) {

@@ -165,6 +165,48 @@ class HostileRunnerIT {
     fixture.engine.remove(sandbox.id());
   }
 
+  /** In place of the runner: starts it under a filter that refuses further filters. */
+  private static final String NO_MORE_FILTERS =
+      """
+      #!/usr/bin/python3
+      import ctypes, os, struct, sys
+      code = ctypes.create_string_buffer(struct.pack(
+          'HBBI' * 4, 32, 0, 0, 0, 21, 0, 1, 317, 6, 0, 0, 0x50026, 6, 0, 0, 0x7fff0000))
+      program = struct.pack('HxxxxxxP', 4, ctypes.addressof(code))
+      libc = ctypes.CDLL(None)
+      if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program): sys.exit('no filter')
+      os.execv('/usr/local/sbin/runner', sys.argv)
+      """;
+
+  /** Where it is the first process, and where the engine starts it. */
+  @Test
+  void aRunnerThatCanNotLoadItsFilterServesNobody() throws Exception {
+    String script =
+        Base64.getEncoder().encodeToString(NO_MORE_FILTERS.getBytes(StandardCharsets.UTF_8));
+    String replace =
+        "RUN cd /usr/local/sbin && mv zcbot-runner runner && echo "
+            + script
+            + " | base64 -d > zcbot-runner && chmod 755 zcbot-runner";
+    SandboxSpec first = fixture.withImage(fixture.image(directory, replace, "USER 1000:1000"));
+    EngineException e = catchThrowableOfType(EngineException.class, () -> fixture.start(first));
+    assertThat(e.kind()).as(e.getMessage()).isEqualTo(Kind.TRANSIENT);
+    assertThat(e.getMessage())
+        .contains("the runner does not serve without its filter of system calls", "(errno 38)");
+
+    Started sandbox =
+        fixture.start(
+            fixture.withImage(
+                fixture.image(
+                    directory,
+                    replace,
+                    "ENTRYPOINT [\"bash\",\"-c\",\"" + READY + "exec sleep 1000\"]",
+                    "USER 1000:1000")));
+    e = catchThrowableOfType(EngineException.class, () -> commands().open(sandbox.id()));
+    assertThat(e.kind().isRetryable()).isTrue();
+    assertThat(e.getMessage()).contains("the runner says", "no filter of system calls (errno 38)");
+    fixture.engine.remove(sandbox.id());
+  }
+
   @Test
   void aSandboxThatEndedIsNotTakenForASilentOne() throws Exception {
     Started sandbox = fixture.start(fixture.spec());

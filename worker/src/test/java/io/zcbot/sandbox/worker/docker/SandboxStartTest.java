@@ -84,6 +84,20 @@ class SandboxStartTest extends AdapterTestCase {
         .isEqualTo("start: init could not put the firewall in force: nft: Permission denied");
   }
 
+  @Test
+  void aRunnerWithoutItsFilterIsNeverReady() {
+    fake.on(
+        "POST",
+        "/containers/c1/attach",
+        stream(frame(1, "zcbot-sandbox failed filter: no filter (errno 524)\n")));
+
+    EngineException e = failure(() -> sandboxes.start("c1"));
+
+    assertThat(e.kind()).isEqualTo(Kind.TRANSIENT);
+    assertThat(e.getMessage())
+        .contains("filter of system calls: no filter (errno 524)", "net.core.bpf_jit_limit");
+  }
+
   /** They are set again before the next try, so there is one. */
   @Test
   void hostsRulesThatAreNotInForceAreKnownByTheirCode() {

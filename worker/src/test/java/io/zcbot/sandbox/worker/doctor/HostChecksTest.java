@@ -200,6 +200,37 @@ class HostChecksTest {
     assertThat(HostCounters.asynchronousIo(2, limits, 16_384).detail()).contains("one sandbox can");
   }
 
+  @Row(66)
+  @Test
+  void whatACrashStartsIsWarnedOf() {
+    assertThat(HostCounters.coreDumps("core").level()).isEqualTo(Level.OK);
+    assertThat(HostCounters.coreDumps("|/usr/share/apport/apport -p%p"))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.detail()).contains("starts /usr/share/apport/apport as root"))
+        .satisfies(f -> assertThat(f.fix()).contains("sysctl -w kernel.core_pattern=core"));
+    assertThat(HostCounters.coreDumps("@@/run/coredump.socket"))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.detail()).contains("/run/coredump.socket", "whatever"));
+  }
+
+  @Row(68)
+  @Test
+  void hugePagesAreWarnedOf(@TempDir Path sizes) throws Exception {
+    assertThat(HostCounters.hugePages(sizes.resolve("none")).level()).isEqualTo(Level.OK);
+    for (String size : List.of("hugepages-2048kB", "hugepages-1048576kB")) {
+      Path pages = Files.createDirectory(sizes.resolve(size));
+      Files.writeString(pages.resolve("nr_hugepages"), "0\n");
+      Files.writeString(pages.resolve("nr_overcommit_hugepages"), "0\n");
+    }
+    assertThat(HostCounters.hugePages(sizes).level()).isEqualTo(Level.OK);
+    Files.writeString(sizes.resolve("hugepages-2048kB/nr_hugepages"), "12\n");
+    Files.writeString(sizes.resolve("hugepages-1048576kB/nr_overcommit_hugepages"), "1\n");
+    assertThat(HostCounters.hugePages(sizes))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.detail()).startsWith("1048 MiB of huge pages"))
+        .satisfies(f -> assertThat(f.fix()).contains("vm.nr_hugepages=0", "hugetlb"));
+  }
+
   @Test
   void connectionsAreCountedForAllSandboxesTogether() {
     NetworkPolicy open = NetworkPolicy.DEFAULT;

@@ -7,6 +7,9 @@ package io.zcbot.sandbox.worker.security;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
+import io.zcbot.sandbox.worker.docker.command.Trial;
+import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.Execs.Outcome;
 import java.nio.file.Files;
@@ -59,6 +62,13 @@ abstract class Attacks {
     Outcome outcome = lab.fixture.bash(container, script);
     assertThat(outcome.exitCode()).as(script + ": " + outcome.output()).isZero();
     return outcome.output();
+  }
+
+  /** As {@link #said}, of a command that the sandbox's runner runs. */
+  String ran(Started sandbox, String script) throws Exception {
+    try (CommandChannel channel = lab.fixture.engine.commands(lab.spec, false).open(sandbox.id())) {
+      return Trial.bash(channel, script).said();
+    }
   }
 
   /** The same of a Python script. */

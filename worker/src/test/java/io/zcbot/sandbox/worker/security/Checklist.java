@@ -21,6 +21,7 @@ final class Checklist {
   private static final String BEFORE_THE_START =
       "the host's firewall is in force before the first start";
 
+  private static final String RUNNERS_FILTER = "filter of the runner";
   private static final String SEAL = "seal of the network namespace";
 
   private Checklist() {}
@@ -274,7 +275,41 @@ final class Checklist {
               64,
               "another image under the name of the sandboxes' or the firewall's: pulled by digest only, or said",
               "ZCBOT_FIREWALL_IMAGE, doctor, log",
-              "host-dependent: reported by doctor"));
+              "host-dependent: reported by doctor"),
+          row(
+                  65,
+                  "the kernel's budget for compiled filters: no command has it compile one",
+                  RUNNERS_FILTER)
+              .otherwise(
+                  GVISOR,
+                  "gVisor's kernel accepts filters of sockets, and neither applies them nor passes them on"),
+          row(
+                  66,
+                  "a crash: writes no core file, starts no program of the host",
+                  "limit of core files of 1, which the runner's filter keeps",
+                  "a core_pattern that names a socket is host-dependent: reported by doctor")
+              .notOn(
+                  GVISOR,
+                  "a crash there is one of gVisor's own kernel, and the host's knows nothing of it"),
+          row(68, "huge pages: none taken", RUNNERS_FILTER)
+              .otherwise(
+                  GVISOR, "the pages that gVisor gives instead are ordinary memory of the sandbox"),
+          row(
+                  69,
+                  "sockets of all families and protocols by number: only those that programs need",
+                  RUNNERS_FILTER)
+              .otherwise(
+                  GVISOR, "gVisor's kernel has no others but events of devices, which are its own"),
+          row(
+                  76,
+                  "a file counted under another project, to evade the workspace's limit: EPERM",
+                  RUNNERS_FILTER)
+              .otherwise(GVISOR, "gVisor's kernel knows no projects of files"),
+          row(
+                  77,
+                  "system calls of i386 and x32 programs, and through io_uring, to evade the filter: ENOSYS",
+                  RUNNERS_FILTER)
+              .otherwise(GVISOR, "gVisor's kernel has none of them"));
 
   private static Property row(int number, String attack, String by) {
     return row(number, attack, by, "");

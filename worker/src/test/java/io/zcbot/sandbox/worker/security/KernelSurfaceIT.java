@@ -120,7 +120,7 @@ class KernelSurfaceIT extends Attacks {
       }
     }
     System.out.printf("%s: sockets %s of %s%n", profile, open, possible);
-    assertThat(lab.fixture.sandboxes(lab.spec).openSockets())
+    assertThat(lab.fixture.sandboxes(lab.spec).probe().openSockets())
         .as("what the doctor reports")
         .containsExactlyInAnyOrderElementsOf(open);
     assumeTrue(!possible.isEmpty(), "the host's kernel has none of these families");

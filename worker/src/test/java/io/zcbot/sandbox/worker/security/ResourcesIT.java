@@ -228,16 +228,17 @@ class ResourcesIT extends Attacks {
     String open =
         "import resource\n"
             + "resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))\n"
-            + "resource.setrlimit(resource.RLIMIT_CORE, (1, 1))\nprint('raised')";
-    assertThat(said(lab.sandbox.id(), "ulimit -Sn; ulimit -Hn; ulimit -Hc"))
-        .isEqualTo("4096\n4096\n0");
+            + "resource.setrlimit(resource.RLIMIT_CORE, (2, 2))\nprint('raised')";
+    // in bytes: bash counts in blocks
+    assertThat(said(lab.sandbox.id(), "ulimit -Sn; ulimit -Hn; grep ^Max.core /proc/self/limits"))
+        .matches("4096\n4096\nMax core file size +1 +1 +bytes *");
     assertThat(lab.fixture.python(lab.sandbox.id(), open).exitCode()).isNotZero();
 
     String control =
         lab.without(
             host ->
                 host.withUlimits(
-                    List.of(new Ulimit("nofile", 20000L, 20000L), new Ulimit("core", 1L, 1L))));
+                    List.of(new Ulimit("nofile", 20000L, 20000L), new Ulimit("core", 2L, 2L))));
     assertThat(python(control, open)).isEqualTo("raised");
   }
 

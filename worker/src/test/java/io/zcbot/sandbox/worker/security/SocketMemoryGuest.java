@@ -14,13 +14,15 @@ import java.util.List;
 /**
  * The program that runs in the kernel with version 2 of control groups. It makes the attack in a
  * group with a limit on its memory, as the engine gives a sandbox, in one without a limit, and with
- * one socket in a group with the limit, and writes a file with the result of each.
+ * one socket in a group with the limit, and writes a file with the result of each. Then it lets
+ * programs crash, with two limits of core files.
  */
 final class SocketMemoryGuest {
   static final String LIMITED = "limited";
   static final String FEW_SOCKETS = "few-sockets";
   static final String UNLIMITED = "unlimited";
   static final long LIMIT = 32L << 20;
+  static final String CRASHED = "crashed-";
 
   /** Together they hold three times the limit. */
   private static final int SOCKETS = Math.toIntExact(3 * LIMIT / SocketMemory.HELD);
@@ -50,6 +52,22 @@ final class SocketMemoryGuest {
       Files.writeString(
           directory.resolve(UserModeLinux.OUT).resolve(name),
           result.exitCode() == 0 ? result.output().strip() : "exit code " + result.exitCode());
+    }
+    crash(directory.resolve(UserModeLinux.OUT));
+  }
+
+  /** The kernel puts the limit into the name of the file that its program for crashes makes. */
+  private static void crash(Path results) throws Exception {
+    Files.writeString(
+        Path.of("/proc/sys/kernel/core_pattern"),
+        "|/usr/bin/touch " + results + "/" + CRASHED + "%c");
+    for (int limit : new int[] {1, 0}) {
+      Commands.tryRun(
+          "prlimit", "--core=" + limit + ":" + limit, "sh", "-c", "cd /tmp && kill -SEGV $$");
+    }
+    Path last = results.resolve(CRASHED + "0");
+    for (int i = 0; i < 100 && !Files.exists(last); i++) {
+      Thread.sleep(100);
     }
   }
 }

@@ -45,6 +45,9 @@ final class FrameReader {
   /** The beginning of the engine's message that it could not execute a program. */
   private static final String ENGINE = "OCI runtime";
 
+  /** The beginning of the runner's message that it does not serve. */
+  private static final String RUNNER = "zcbot-runner: ";
+
   private static final int MAX_SHOWN = 400;
 
   private static final int MAX_TEXT = 1024;
@@ -91,11 +94,14 @@ final class FrameReader {
 
   /**
    * The exception for an output that ended before the answer. Shows what was read only if it is the
-   * engine's message, because it may otherwise be output of users' commands.
+   * engine's or the runner's message, because it may otherwise be output of users' commands.
    */
   private static EOFException ended(String said) {
-    return said.startsWith(ENGINE)
-        ? new EOFException("the engine says: " + EngineErrors.clean(said))
+    if (said.startsWith(ENGINE)) {
+      return new EOFException("the engine says: " + EngineErrors.clean(said));
+    }
+    return said.startsWith(RUNNER)
+        ? new EOFException("the runner says: " + EngineErrors.clean(said))
         : new EOFException();
   }
 

@@ -203,7 +203,9 @@ public final class ContainerCreation {
                 List.of(
                     new Ulimit(
                         "nofile", ResourceLimits.MOST_OPEN_FILES, ResourceLimits.MOST_OPEN_FILES),
-                    new Ulimit("core", 0L, 0L)))
+                    // with 0 the kernel pipes core dumps to a program of the host; with 1 it does
+                    // not, and writes no file either
+                    new Ulimit("core", 1L, 1L)))
             .withRestartPolicy(RestartPolicy.noRestart())
             // the runner is the init process and reaps orphans
             .withInit(false)

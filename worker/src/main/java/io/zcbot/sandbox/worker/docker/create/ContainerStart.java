@@ -9,6 +9,7 @@ import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.firewall.NamespaceSeal;
+import io.zcbot.sandbox.worker.docker.host.RunnerProbe;
 import io.zcbot.sandbox.worker.docker.init.FailureCode;
 import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
 import io.zcbot.sandbox.worker.docker.init.ReadyGate;
@@ -140,6 +141,15 @@ public final class ContainerStart {
               EngineErrors.clean(failed.reason()),
               "make the workspace root a shared mount of the engine's host that the worker sees as"
                   + " such (compose.warm.yaml does), or set ZCBOT_SANDBOX_UIDS=shared",
+              null);
+      case Verdict.Failed failed when failed.code() == FailureCode.FILTER ->
+          throw EngineErrors.exception(
+              // the budget may have room again later
+              Kind.TRANSIENT,
+              Operation.START,
+              "the runner does not serve without its filter of system calls: "
+                  + EngineErrors.clean(failed.reason()),
+              RunnerProbe.Filter.FIX,
               null);
       case Verdict.Failed failed ->
           throw EngineErrors.exception(

@@ -20,6 +20,8 @@ public enum FailureCode {
   MOUNTS,
   /** In the container, the workspace belongs to another user. */
   OWNER,
+  /** The kernel does not load the runner's filter of system calls. */
+  FILTER,
   /** The script ended unexpectedly. */
   ENDED,
   /** An unknown code: the image was built for another version of the worker. */

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
+import io.zcbot.sandbox.worker.docker.host.RunnerProbe;
 import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
 import io.zcbot.sandbox.worker.docker.init.ReadyGate;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -24,35 +25,36 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds out which kinds of sockets code in a sandbox can create that lead into the kernel or to the
- * hypervisor and should be refused. Runs a container of the spec's image and runtime for that.
+ * Finds out which kinds of sockets can be created in a sandbox that lead into the kernel or to the
+ * hypervisor and should be refused, and whether the runner's filter of system calls can be loaded.
+ * Runs a container of the spec's image and runtime for that.
  */
-public final class SocketProbe {
+public final class SandboxProbe {
   private static final String RUNNER = "/usr/local/sbin/zcbot-runner";
   private static final Duration PATIENCE = Duration.ofSeconds(15);
 
   private final EngineCalls calls;
   private final SandboxSpec spec;
 
-  public SocketProbe(EngineCalls calls, SandboxSpec spec) {
+  public SandboxProbe(EngineCalls calls, SandboxSpec spec) {
     this.calls = calls;
     this.spec = spec;
   }
 
-  /**
-   * Starts a container and returns the socket families that are not refused, as the kernel's
-   * headers name them. Blocks for at most about 15 s.
-   */
-  public List<String> open() throws EngineException {
+  /** Starts a container and returns what its runner reports. Blocks for at most about 15 s. */
+  public RunnerProbe run() throws EngineException {
     String id = create();
     try (ReadyGate gate = ReadyGate.open(calls, id)) {
       calls.call(Operation.START, engine -> engine.docker().startContainerCmd(id).exec());
       if (gate.await(PATIENCE) instanceof Verdict.Ready ready) {
         String sockets = ready.fields().getOrDefault("sockets", "");
-        return sockets.isEmpty() ? List.of() : List.of(sockets.split(","));
+        String filter = ready.fields().get("filter");
+        return new RunnerProbe(
+            sockets.isEmpty() ? List.of() : List.of(sockets.split(",")),
+            filter == null ? null : RunnerProbe.Filter.of(Integer.parseInt(filter)));
       }
       throw unanswered(null);
-    } catch (TimeoutException e) {
+    } catch (TimeoutException | NumberFormatException e) {
       throw unanswered(e);
     } finally {
       var _ =
@@ -66,7 +68,7 @@ public final class SocketProbe {
     return EngineErrors.exception(
         Kind.REJECTED,
         Operation.START,
-        "the image's runner does not say which sockets it can make",
+        "the image's runner does not report what it can do",
         "build the image from the sandbox-image of this worker's version",
         cause);
   }

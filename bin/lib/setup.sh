@@ -555,6 +555,11 @@ needs_python() {
 needs_shellcheck() {
   command -v shellcheck >/dev/null || apt_install "ShellCheck" shellcheck
 }
+needs_programs() {
+  needs_engine
+  build_image zcbot-programs:latest worker/src/test/programs worker/src/test/programs/Dockerfile sandbox-image/runner
+}
+
 needs_promtool() {
   command -v promtool >/dev/null || apt_install "Prometheus's promtool" promtool
 }
@@ -582,7 +587,7 @@ unpack_package() { # name, directory
 needs_browser() {
   [[ -x /usr/bin/chromium && -x /usr/bin/chromedriver ]] || apt_install "Chromium with its driver" chromium chromium-driver
 }
-all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux promtool prometheus zsh
+all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux programs promtool prometheus zsh
   kcat oldest-java browser shellcheck python)
 
 setup_to_test() { # needs...

@@ -28,6 +28,15 @@ final class RunnerContainer implements AutoCloseable {
   private final String name = "zcbot-runner-" + UUID.randomUUID();
 
   RunnerContainer(Place place) throws IOException, InterruptedException {
+    this(place, List.of(SandboxImage.NAME, "ZCBOT_EGRESS=none"));
+  }
+
+  /**
+   * A container of another image.
+   *
+   * @param image and arguments of its entry point
+   */
+  RunnerContainer(Place place, List<String> image) throws IOException, InterruptedException {
     this.place = place;
     List<String> command =
         new ArrayList<>(
@@ -42,7 +51,7 @@ final class RunnerContainer implements AutoCloseable {
           case EXEC -> List.of("-u", "0:0", "--init");
           case EXEC_BESIDE_SAME_USER -> List.of("-u", "1000:1000", "--init");
         });
-    command.addAll(List.of(SandboxImage.NAME, "ZCBOT_EGRESS=none"));
+    command.addAll(image);
     Commands.run(command.toArray(String[]::new));
   }
 

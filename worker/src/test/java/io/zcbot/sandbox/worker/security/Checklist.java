@@ -274,7 +274,14 @@ final class Checklist {
               64,
               "another image under the name of the sandboxes' or the firewall's: pulled by digest only, or said",
               "ZCBOT_FIREWALL_IMAGE, doctor, log",
-              "host-dependent: reported by doctor"));
+              "host-dependent: reported by doctor"),
+          row(
+                  67,
+                  "more bytes, packets or DNS queries of one flow than a sandbox's share: dropped",
+                  "seal, firewall, ZCBOT_SANDBOX_BANDWIDTH")
+              .otherwise(
+                  RUNC_CONTAINER,
+                  "a datagram that the kernel splits into many (UDP_SEGMENT) counts as one packet"));
 
   private static Property row(int number, String attack, String by) {
     return row(number, attack, by, "");

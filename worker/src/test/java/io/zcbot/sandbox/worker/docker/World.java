@@ -15,8 +15,8 @@ import java.util.Arrays;
 
 /**
  * Servers in a network namespace: a greeting on TCP ports 80 and 25 of every address, zeros on TCP
- * port 81, as many as are read, and on UDP port 53 of the given addresses a resolver that answers every name with 203.0.113.10. Ends with
- * its standard input.
+ * port 81, as many as are read, and on UDP port 53 of the given addresses a resolver that answers
+ * every name with 203.0.113.10. Ends with its standard input.
  */
 final class World {
   static final String GREETING = "hello from outside";

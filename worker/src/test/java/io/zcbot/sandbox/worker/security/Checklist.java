@@ -281,7 +281,23 @@ final class Checklist {
                   "seal, firewall, ZCBOT_SANDBOX_BANDWIDTH")
               .otherwise(
                   RUNC_CONTAINER,
-                  "a datagram that the kernel splits into many (UDP_SEGMENT) counts as one packet"));
+                  "a datagram that the kernel splits into many (UDP_SEGMENT) counts as one packet"),
+          row(
+              70,
+              "orphaned TCP connections: those of one sandbox bounded by its memory; those of all compared with tcp_max_orphans",
+              "memory limit",
+              "host-dependent: reported by doctor"),
+          row(
+                  71,
+                  "out-of-memory kills in a loop: a neighbour's commands take at most twice as long",
+                  "processor limit",
+                  "each kill writes a line to the kernel's log, and takes time of the engine's for its events")
+              .otherwise(GVISOR, "the first kill ends the whole sandbox, so there is no loop"),
+          row(
+              75,
+              "processes and threads of all sandboxes: compared with kernel.pid_max and threads-max",
+              "pids limit",
+              "host-dependent: reported by doctor"));
 
   private static Property row(int number, String attack, String by) {
     return row(number, attack, by, "");

@@ -171,7 +171,7 @@ class NeighbourIT {
       import mmap, os
       limit = '/sys/fs/cgroup/memory/memory.limit_in_bytes'
       if not os.path.exists(limit): limit = '/sys/fs/cgroup/memory.max'
-      kept = bytearray(int(open(limit).read()) - (48 << 20))
+      kept = bytearray(int(open(limit).read()) - (24 << 20))
       n = 0
       while True:
           if n == 4:
@@ -179,7 +179,7 @@ class NeighbourIT {
               n -= 1
           if os.fork() == 0:
               with open('/proc/self/oom_score_adj', 'w') as f: f.write('1000')
-              kept = bytearray(128 << 20)
+              kept = bytearray(64 << 20)
               os._exit(0)
           n += 1
       """;

@@ -929,7 +929,7 @@ class HostFirewallIT {
   }
 
   private String rules() throws Exception {
-    return around.nft("-s", "list", "table", "inet", table());
+    return around.nft("-s", "-t", "list", "table", "inet", table());
   }
 
   @Test

@@ -87,7 +87,7 @@ read_rates() {
   local rate=${ZCBOT_FLOW_RATE:-100} bytes=${ZCBOT_BANDWIDTH:-52428800}
   [[ $rate =~ ^[1-9][0-9]{0,5}$ ]] || fail settings "ZCBOT_FLOW_RATE: '$rate' is not a number of flows"
   [[ $bytes =~ ^[1-9][0-9]{3,8}$ ]] || fail settings "ZCBOT_BANDWIDTH: '$bytes' is not a number of bytes per second"
-  packets_over="limit rate over $((bytes / 1024))/second burst $((bytes / 1024 * 5)) packets"
+  packets_over="limit rate over $((bytes / 1024))/second burst $((bytes * 5 / 1024)) packets"
   bytes_over="limit rate over $bytes bytes/second burst $((bytes * 5)) bytes"
   queries_over="limit rate over $((256 * rate)) bytes/second burst $((256 * rate * 5)) bytes"
 }

@@ -11,12 +11,12 @@ FROM ${BASE} AS files
 RUN set -eu; \
     export DEBIAN_FRONTEND=noninteractive; \
     apt-get update -q; \
-    apt-get install -y -q --no-install-recommends bash mount nftables util-linux
+    apt-get install -y -q --no-install-recommends bash ethtool mount nftables util-linux
 # Copies the files, since a link to a file of the layer below would be that file. Scanners and bills of
 # materials read in status.d which packages the files belong to.
 RUN set -eu; \
     mkdir -p /files/var/lib/dpkg/status.d; \
-    for program in /bin/bash /usr/sbin/nft /usr/bin/nsenter /usr/bin/mount; do \
+    for program in /bin/bash /usr/sbin/nft /usr/sbin/ethtool /usr/bin/nsenter /usr/bin/mount; do \
       for file in "$program" $(ldd "$program" | grep -o '/[^ ]*'); do \
         real=$(readlink -f "$file"); \
         install -D "$real" "/files$file"; \

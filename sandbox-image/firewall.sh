@@ -80,6 +80,26 @@ read_flow_limits() {
     "$first ct count over $flows")
 }
 
+# Sets packets_over, bytes_over and queries_over to matches of what exceeds a sandbox's share: of the host's uplink,
+# in packets and bytes, and of its resolvers. DNS queries are counted by their bytes, since a segment of TCP holds
+# several of them. A new flow may carry 256 bytes, which are two queries of usual length.
+read_rates() {
+  local rate=${ZCBOT_FLOW_RATE:-100} bytes=${ZCBOT_BANDWIDTH:-52428800}
+  [[ $rate =~ ^[1-9][0-9]{0,5}$ ]] || fail settings "ZCBOT_FLOW_RATE: '$rate' is not a number of flows"
+  [[ $bytes =~ ^[1-9][0-9]{3,8}$ ]] || fail settings "ZCBOT_BANDWIDTH: '$bytes' is not a number of bytes per second"
+  packets_over="limit rate over $((bytes / 1024))/second burst $((bytes * 5 / 1024)) packets"
+  bytes_over="limit rate over $bytes bytes/second burst $((bytes * 5)) bytes"
+  queries_over="limit rate over $((256 * rate)) bytes/second burst $((256 * rate * 5)) bytes"
+}
+
+# Sets the array out_limits, for the namespace of a sandbox, to rules that drop what exceeds its share. Traffic on
+# the loopback is untracked, or of no flow, and has no share. DNS queries are tracked.
+make_out_limits() {
+  local counted='ct state established,related,new'
+  read_rates
+  out_limits=("$counted th dport 53 $queries_over drop" "$counted $packets_over drop" "$counted $bytes_over drop")
+}
+
 # Packets that connection tracking does not know, such as ICMP's extended echo, are not counted, so they are
 # dropped.
 uncounted='ct state invalid,untracked drop'

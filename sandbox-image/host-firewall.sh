@@ -24,8 +24,8 @@
 # flush, they end connections that began meanwhile.
 #
 # A seal is a table in a sandbox's own network namespace. It is for packets that never come to the bridge, or
-# burden others before they do: it covers the engine's resolver, the neighbours' addresses and the number of
-# flows. Sandboxes have no capability to change it. The helper must see the host's processes.
+# burden others before they do: it covers the engine's resolver, the neighbours' addresses, the number of flows
+# and what they carry. Sandboxes have no capability to change it. The helper must see the host's processes.
 #
 # Environment: ZCBOT_BRIDGE     the bridge's interface
 #              ZCBOT_SUBNETS    its subnets, IPv4 and IPv6
@@ -37,7 +37,8 @@
 #              ZCBOT_POLICY     a name for all of these settings
 #              ZCBOT_OWNER      the worker's id, which is shown to workers with another policy
 #              ZCBOT_FLOWS      of a seal: maximum of a sandbox's connections and UDP flows at a time
-#              ZCBOT_FLOW_RATE  of a seal: maximum of new ones per second
+#              ZCBOT_FLOW_RATE  maximum of new ones per second
+#              ZCBOT_BANDWIDTH  maximum of bytes per second, out and in
 
 set -euo pipefail
 set -f
@@ -53,10 +54,11 @@ toward() { # variable's name, address or CIDR, statement
   add "$REPLY daddr $2 $3"
 }
 
-# Sets RULES. There is one rule for each address, and no sets: the elements of a set must not overlap, but
-# configured addresses may.
+# Sets RULES. There is one rule for each address, and no sets of them: the elements of a set must not overlap, but
+# configured addresses may. The sets are for the shares of the sandboxes, by their IPv4 addresses, which they can't
+# change. They have no others.
 make_rules() {
-  local entry bridge=$ZCBOT_BRIDGE sources='' l2=''
+  local entry bridge=$ZCBOT_BRIDGE sources='' l2='' sets=''
   local -a entries resolvers
   [[ $bridge =~ ^[A-Za-z0-9_.-]{1,15}$ ]] || fail settings "ZCBOT_BRIDGE: '$bridge' is not the name of an interface"
   [[ ${ZCBOT_POLICY-} =~ ^[A-Za-z0-9]{1,64}$ ]] || fail settings "ZCBOT_POLICY: '${ZCBOT_POLICY-}' is not a name"
@@ -72,6 +74,17 @@ make_rules() {
     sources+=$'\t\t'"$REPLY saddr $entry return"$'\n'
     l2+=$'\t\t'"$REPLY saddr $entry drop"$'\n\t\t'"$REPLY daddr $entry drop"$'\n'
     [[ $REPLY != ip ]] || l2+=$'\t\t'"arp saddr ip $entry drop"$'\n\t\t'"arp daddr ip $entry drop"$'\n'
+  done
+
+  read_rates
+  for entry in queries packets_out bytes_out packets_in bytes_in; do
+    sets+="	set $entry {
+		type ipv4_addr
+		size 65536
+		flags dynamic,timeout
+		timeout 1m
+	}
+"
   done
 
   local asked=''
@@ -107,13 +120,25 @@ make_rules() {
   # messages are. The bridge table comes after the inet table, which sees packets through br_netfilter and
   # answers them. The bridge table is for hosts where br_netfilter is off, and for ARP. It matches addresses,
   # because not every kernel tells a frame's bridge.
+  #
+  # What leaves is counted in the seal as well, where it takes the sandbox's own time. But a datagram that the
+  # kernel splits (UDP_SEGMENT) is one packet there. Setting the rules again gives each sandbox another burst.
   RULES="table inet $table {
-	chain about {
+${sets}	chain about {
 		return comment \"policy=$ZCBOT_POLICY owner=$ZCBOT_OWNER\"
 	}
 	chain refuse {
 		meta l4proto tcp reject with tcp reset
 		reject with icmpx admin-prohibited
+	}
+	chain share_out {
+		th dport 53 update @queries { ip saddr $queries_over } drop
+		update @packets_out { ip saddr $packets_over } drop
+		update @bytes_out { ip saddr $bytes_over } drop
+	}
+	chain share_in {
+		update @packets_in { ip daddr $packets_over } drop
+		update @bytes_in { ip daddr $bytes_over } drop
 	}
 	chain source {
 ${sources}		ip6 saddr fe80::/10 return
@@ -128,6 +153,7 @@ ${egress}	}
 	chain to_host {
 		icmpv6 type { $neighbour_discovery } accept
 		jump source
+		jump share_out
 ${asked}		meta nfproto ipv4 udp dport $witness_port reject with icmp prot-unreachable
 		jump refuse
 	}
@@ -135,7 +161,9 @@ ${asked}		meta nfproto ipv4 udp dport $witness_port reject with icmp prot-unreac
 		type filter hook forward priority filter - 10; policy accept;
 		iifname \"$bridge\" oifname \"$bridge\" jump refuse
 		iifname \"$bridge\" jump source
+		iifname \"$bridge\" jump share_out
 		iifname \"$bridge\" jump egress
+		oifname \"$bridge\" jump share_in
 		oifname \"$bridge\" ct state established,related ct direction reply accept
 		oifname \"$bridge\" drop
 	}
@@ -148,8 +176,8 @@ ${l2}	}
 }
 
 in_kernel() {
-  nft -s list table inet "$table" 2>/dev/null || :
-  nft -s list table bridge "$table" 2>/dev/null || :
+  nft -s -t list table inet "$table" 2>/dev/null || :
+  nft -s -t list table bridge "$table" 2>/dev/null || :
 }
 
 # Sets REPLY to the rules without the worker that set them: workers with the same policy may share a network.
@@ -214,15 +242,17 @@ is_gateway() { [[ $1 =~ $address4 && $1 != */* ]]; }
 # Sets SEAL.
 make_seal() { # gateway
   local entry early='' limits='' name_chains
-  local -a entries resolvers=() flow_limits early_rules
+  local -a entries resolvers=() flow_limits out_limits early_rules
   is_gateway "$1" || fail settings "'$1' is not the address of a gateway"
   read_flow_limits
+  make_out_limits
   split "${ZCBOT_RESOLVERS-}"
   [[ ${ZCBOT_DNS-} == off ]] || resolvers=(${entries[@]+"${entries[@]}"})
   make_name_chains
   make_early_rules ip "$1" 'jump refuse'
   for entry in "${early_rules[@]}"; do early+=$'\t\t'"$entry"$'\n'; done
   for entry in "${flow_limits[@]}"; do limits+=$'\t\t'"$entry jump refuse"$'\n'; done
+  for entry in "${out_limits[@]}"; do limits+=$'\t\t'"$entry"$'\n'; done
   SEAL="table ip zcbot {
 	chain refuse {
 		meta l4proto tcp reject with tcp reset
@@ -240,10 +270,12 @@ ${limits}		oifname \"lo\" accept
 }"
 }
 
-# Runs in the namespace. Runtimes with their own kernel do not set the requested sysctl.
+# Runs in the namespace. Runtimes with their own kernel do not set the requested sysctl. The kernel splits datagrams
+# (UDP_SEGMENT) before they leave, so that the bridge counts each one.
 # shellcheck disable=SC2016 # expanded there
 enter='[[ $(</proc/sys/net/ipv4/conf/all/route_localnet) == 1 ]] ||
   echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet || exit 1
+ethtool -K eth0 tx-udp-segmentation off >/dev/null || exit 1
 exec nft -f -'
 
 seal() { # process id, gateway

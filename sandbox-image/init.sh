@@ -26,7 +26,7 @@
 #   ZCBOT_PG_IPS    addresses or CIDRs, IPv4 or IPv6, to refuse in any case
 #   ZCBOT_SLOT      set in a warm slot: the path at which a mount of the worker must appear
 #   ZCBOT_SEAL      set where the worker seals the network namespace after the start
-#   ZCBOT_SMTP, ZCBOT_FLOWS, ZCBOT_FLOW_RATE
+#   ZCBOT_SMTP, ZCBOT_FLOWS, ZCBOT_FLOW_RATE, ZCBOT_BANDWIDTH
 #                   for rules that this script sets, as in host-firewall.sh
 
 set -euo pipefail
@@ -42,7 +42,7 @@ trap 'fail ended "init.sh ended before the rules were in force"' EXIT
 # Settings in the environment are neither used nor passed on.
 unset "${!ZCBOT_@}"
 for setting in "$@"; do
-  [[ $setting == ZCBOT_@(FIREWALL|EGRESS|DNS|PG_IPS|SLOT|SEAL|SMTP|FLOWS|FLOW_RATE)=* ]] || fail settings "'$setting' is not a setting"
+  [[ $setting == ZCBOT_@(FIREWALL|EGRESS|DNS|PG_IPS|SLOT|SEAL|SMTP|FLOWS|FLOW_RATE|BANDWIDTH)=* ]] || fail settings "'$setting' is not a setting"
   printf -v "${setting%%=*}" %s "${setting#*=}"
 done
 
@@ -215,6 +215,12 @@ for limit in "${flow_limits[@]}"; do
   add ip "$limit ${refusal[ip]}"
   add ip6 "$limit ${refusal[ip6]}"
 done
+make_out_limits
+for limit in "${out_limits[@]}"; do add_both "$limit"; done
+for limit in "$packets_over" "$bytes_over"; do
+  add ip "iifname != \"lo\" $limit drop" input
+  add ip6 "iifname != \"lo\" $limit drop" input
+done
 add_both 'oifname "lo" accept'
 add ip6 "icmpv6 type { $neighbour_discovery } accept"
 add_both "$uncounted"
@@ -261,30 +267,35 @@ fi
 # period, 10 ms and more.
 PROBLEM=
 install_rules() { # ip|ip6
-  local said listed='' line early output
-  local -A taken=([early]='' [output]='')
+  local said listed='' line early input output
+  local -A taken=([early]='' [input]='' [output]='')
   local -i number=0
   early="table $1 zcbot {
 	chain early {
 		type filter hook output priority raw; policy accept;
+"
+  input="	}
+
+	chain input {
+		type filter hook input priority filter; policy accept;
 "
   output="	}
 
 	chain output {
 		type filter hook output priority filter; policy accept;
 "
-  if ! said=$(nft -s -e -f - 2>&1 <<<"$early${rules[$1 early]}$output${rules[$1 output]}"$'\t}\n}') ||
+  if ! said=$(nft -s -e -f - 2>&1 <<<"$early${rules[$1 early]}$input${rules[$1 input]}$output${rules[$1 output]}"$'\t}\n}') ||
     ! listed=$(nft -s list table "$1" zcbot 2>&1); then
     PROBLEM=${listed:-$said}
     PROBLEM="nft: ${PROBLEM%%$'\n'*}"
     return 1
   fi
   while IFS= read -r line; do
-    [[ $line =~ ^add\ rule\ $1\ zcbot\ (early|output)\ (handle\ [0-9]+\ )?(.*)$ ]] || continue
+    [[ $line =~ ^add\ rule\ $1\ zcbot\ (early|input|output)\ (handle\ [0-9]+\ )?(.*)$ ]] || continue
     taken[${BASH_REMATCH[1]}]+=$'\t\t'${BASH_REMATCH[3]}$'\n'
     number+=1
   done <<<"$said"
-  if ((number != count[$1])) || [[ $listed != "$early${taken[early]}$output${taken[output]}"$'\t}\n}' ]]; then
+  if ((number != count[$1])) || [[ $listed != "$early${taken[early]}$input${taken[input]}$output${taken[output]}"$'\t}\n}' ]]; then
     PROBLEM="nft: the kernel's rules of the family $1 are not those that were set"
     return 1
   fi

@@ -80,6 +80,7 @@ final class HelpText {
               "ZCBOT_SANDBOX_DNS",
               "ZCBOT_SANDBOX_FLOWS",
               "ZCBOT_SANDBOX_FLOW_RATE",
+              "ZCBOT_SANDBOX_BANDWIDTH",
               "ZCBOT_SANDBOX_SMTP",
               "ZCBOT_PG_IPS");
       case "sandbox get" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_SANDBOX_IDLE_TTL");

@@ -132,7 +132,14 @@ final class SpecSettings {
                     "100",
                     Kind.count(1, 100_000),
                     "Maximum number of new connections and UDP flows of a sandbox per second,"
-                        + " after a burst of five times as many."),
+                        + " after a burst of five times as many. Each may carry 256 bytes of DNS"
+                        + " queries."),
+                in.get(
+                    "ZCBOT_SANDBOX_BANDWIDTH",
+                    "50m",
+                    Kind.size("1m", "800m"),
+                    "Maximum number of bytes that a sandbox sends per second, and receives, after a"
+                        + " burst of five times as many; and of packets, one for each KiB."),
                 in.get(
                     "ZCBOT_SANDBOX_SMTP",
                     "false",

@@ -49,13 +49,15 @@ public final class Doctor {
       int pids = Math.toIntExact(config.spec().limits().pids());
       findings.add(ProcessChecks.openFiles(most, pids));
       findings.add(ProcessChecks.connections(most, config.spec().policy()));
+      findings.add(HostCounters.processes(most, config.spec().limits()));
+      findings.add(HostCounters.orphans(most, config.spec().limits()));
     } else {
       findings.add(
           Finding.warn(
               "host-limits",
               "the engine may be on another host, so its kernel's limits of open files,"
-                  + " connections, terminals, asynchronous I/O, inotify instances and socket memory"
-                  + " are not checked",
+                  + " connections, processes, orphaned connections, terminals, asynchronous I/O,"
+                  + " inotify instances and socket memory are not checked",
               "run this on the engine's host, with its socket as DOCKER_HOST"));
     }
     return findings;

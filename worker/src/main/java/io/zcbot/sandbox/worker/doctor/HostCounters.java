@@ -23,6 +23,9 @@ final class HostCounters {
   private static final Path CORE_PATTERN = Path.of("/proc/sys/kernel/core_pattern");
   private static final Path HUGE_PAGES = Path.of("/sys/kernel/mm/hugepages");
   private static final Path MOST_REQUESTS = Path.of("/proc/sys/fs/aio-max-nr");
+  private static final Path MOST_ORPHANS = Path.of("/proc/sys/net/ipv4/tcp_max_orphans");
+  private static final Path MOST_PROCESS_IDS = Path.of("/proc/sys/kernel/pid_max");
+  private static final Path MOST_THREADS = Path.of("/proc/sys/kernel/threads-max");
 
   /** Minimum memory of a sandbox that a pseudo-terminal takes; on Linux 6.18 it is 3 KiB. */
   private static final long TERMINAL_BYTES = 2048;
@@ -33,7 +36,71 @@ final class HostCounters {
    */
   private static final long REQUEST_BYTES = 64;
 
+  /**
+   * Minimum memory of a sandbox that an orphaned TCP connection takes; on Linux 6.18 it is 2.4 KiB.
+   */
+  private static final long ORPHAN_BYTES = 2048;
+
+  /** Processes and threads to leave for everything on the host that is not a sandbox. */
+  private static final long PROCESSES_OF_THE_HOST = 4096;
+
   private HostCounters() {}
+
+  /**
+   * Checks the limit of TCP connections that their programs have closed but whose peers have not.
+   * Once it is reached, the kernel resets whatever any program on the host closes, and what that
+   * program sent last is lost. The counter is one for all network namespaces and all runtimes.
+   */
+  static Finding orphans(int mostSandboxes, ResourceLimits limits) {
+    try {
+      return orphans(mostSandboxes, limits, read(MOST_ORPHANS));
+    } catch (IOException | NumberFormatException e) {
+      return Finding.warn(
+          "orphans",
+          "net.ipv4.tcp_max_orphans can't be read: " + e,
+          "run this in the host's network namespace");
+    }
+  }
+
+  static Finding orphans(int mostSandboxes, ResourceLimits limits, long most) {
+    long each = limits.memoryBytes() / ORPHAN_BYTES;
+    long wanted = Math.min(mostSandboxes * each, Integer.MAX_VALUE);
+    return finding(
+        "orphans",
+        mostSandboxes + " sandboxes can hold " + wanted + " orphaned TCP connections",
+        each,
+        wanted,
+        most,
+        "sysctl -w net.ipv4.tcp_max_orphans=" + wanted);
+  }
+
+  /** Checks the limits of process ids and threads. They count for all runtimes. */
+  static Finding processes(int mostSandboxes, ResourceLimits limits) {
+    try {
+      return processes(mostSandboxes, limits, read(MOST_PROCESS_IDS), read(MOST_THREADS));
+    } catch (IOException | NumberFormatException e) {
+      return unread("processes", "kernel.pid_max or kernel.threads-max", e);
+    }
+  }
+
+  static Finding processes(
+      int mostSandboxes, ResourceLimits limits, long mostIds, long mostThreads) {
+    long ofSandboxes = mostSandboxes * limits.pids();
+    long wanted = ofSandboxes + PROCESSES_OF_THE_HOST;
+    long most = Math.min(mostIds, mostThreads);
+    String detail =
+        "%d sandboxes can run %d processes and threads, and the host has %d for all programs"
+            .formatted(mostSandboxes, ofSandboxes, most);
+    return most >= wanted
+        ? Finding.ok("processes", detail)
+        : Finding.warn(
+            "processes",
+            detail + ": when they are used up, no program on the host can start another",
+            "sysctl -w"
+                + (mostIds < wanted ? " kernel.pid_max=" + wanted : "")
+                + (mostThreads < wanted ? " kernel.threads-max=" + wanted : "")
+                + ", or lower ZCBOT_SANDBOX_MAX or ZCBOT_SANDBOX_PIDS");
+  }
 
   static List<Finding> of(int mostSandboxes, ResourceLimits limits) {
     return List.of(

@@ -18,7 +18,7 @@ public record NetworkPolicy(
    * Raise this when the same policy gets other rules on the host. Workers of both versions would
    * otherwise replace each other's rules on a network that they share, without an end.
    */
-  private static final int REVISION = 2;
+  private static final int REVISION = 3;
 
   /** The default. */
   public static final NetworkPolicy DEFAULT =
@@ -59,6 +59,8 @@ public record NetworkPolicy(
         "egress=" + sorted(egress.text()),
         "dns=" + sorted(dns.text()),
         "pg_ips=" + sorted(String.join(",", pgIps)),
+        "flow_rate=" + traffic.newFlowsPerSecond(),
+        "bandwidth=" + traffic.bytesPerSecond(),
         "smtp=" + traffic.smtp());
   }
 

@@ -49,6 +49,7 @@ public record SandboxSpec(
                 "dns=" + policy.dns().text(),
                 "flows=" + policy.traffic().flows(),
                 "flow_rate=" + policy.traffic().newFlowsPerSecond(),
+                "bandwidth=" + policy.traffic().bytesPerSecond(),
                 "smtp=" + policy.traffic().smtp()));
     // Left out if not set, so that sandboxes of versions without this setting stay valid.
     if (limits.cgroupParent() != null) {

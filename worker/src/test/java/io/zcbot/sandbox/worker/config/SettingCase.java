@@ -156,6 +156,13 @@ record SettingCase(
             10,
             "0"),
         new SettingCase(
+            "ZCBOT_SANDBOX_BANDWIDTH",
+            c -> c.spec().policy().traffic().bytesPerSecond(),
+            50L << 20,
+            "2m",
+            2L << 20,
+            "1023k"),
+        new SettingCase(
             "ZCBOT_SANDBOX_SMTP",
             c -> c.spec().policy().traffic().smtp(),
             false,

@@ -128,7 +128,8 @@ class HardLimitsIT {
               "ZCBOT_PG_IPS=203.0.113.7,198.51.100.0/24",
               "ZCBOT_SMTP=off",
               "ZCBOT_FLOWS=4096",
-              "ZCBOT_FLOW_RATE=100");
+              "ZCBOT_FLOW_RATE=100",
+              "ZCBOT_BANDWIDTH=52428800");
     } else {
       assertThat(inspect.getConfig().getCmd()).containsExactly(mode, "ZCBOT_SEAL=on");
     }

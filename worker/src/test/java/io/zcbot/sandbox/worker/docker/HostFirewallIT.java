@@ -388,7 +388,7 @@ class HostFirewallIT {
             new Egress.Public(),
             new Dns.EngineDefault(),
             List.of(),
-            new TrafficLimits(100, 10_000, false));
+            new TrafficLimits(100, 10_000, 50 << 20, false));
     Started sandbox = fixture.start(fixture.withPolicy(policy));
     long before = flows(sandbox, "udp");
     String burst =
@@ -410,6 +410,105 @@ class HostFirewallIT {
     unseal(sandbox);
     assertThat(fixture.python(sandbox.id(), burst).output()).isEqualTo("1000");
     assertThat(flows(sandbox, "udp") - before).as("without the limit").isGreaterThan(900);
+  }
+
+  /** Each of these bursts is one flow. */
+  @Row(67)
+  @ParameterizedTest
+  @EnumSource(FirewallMode.class)
+  void whatOneFlowCarriesIsRationed(FirewallMode mode) throws Exception {
+    Started sandbox = fixture.start(fixture.withPolicy(narrow(mode)));
+    count(sandbox);
+    assertThat(fixture.python(sandbox.id(), PACKETS).exitCode()).isZero();
+    assertThat(counted()).isBetween(5000L, 9000L);
+    assertThat(fixture.python(sandbox.id(), PACKETS_ON_LOOPBACK).output()).isEqualTo("12000");
+    assertThat(bytesPerSecondBeyondTheBurst(sandbox)).isLessThan(1.3 * (1 << 20));
+
+    if (mode == FirewallMode.HOST) { // elsewhere, what the kernel splits is counted once
+      Started splitter = fixture.start(fixture.withPolicy(narrow(mode)));
+      count(splitter);
+      assertThat(fixture.python(splitter.id(), SPLIT).exitCode()).isZero();
+      assertThat(counted()).as("datagrams that the kernel splits").isBetween(5000L, 9000L);
+    }
+
+    if (mode != FirewallMode.HOST) {
+      fixture.inNamespace(sandbox.id(), "nft", "flush", "table", "ip", "zcbot");
+    }
+    if (mode != FirewallMode.CONTAINER) {
+      around.nft("delete", "table", "inet", table());
+    }
+    if (mode == FirewallMode.HOST) {
+      unseal(sandbox);
+    }
+    count(sandbox);
+    assertThat(fixture.python(sandbox.id(), PACKETS).exitCode()).isZero();
+    assertThat(counted()).as("without the rules").isEqualTo(12_000);
+    await("without the rules, in")
+        .untilAsserted(
+            () -> assertThat(bytesPerSecondBeyondTheBurst(sandbox)).isGreaterThan(4 << 20));
+  }
+
+  private static NetworkPolicy narrow(FirewallMode mode) {
+    return new NetworkPolicy(
+        mode,
+        new Egress.Public(),
+        new Dns.EngineDefault(),
+        List.of(),
+        new TrafficLimits(100, 100, 1 << 20, false));
+  }
+
+  private static final String PACKETS =
+      """
+      import socket
+      s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+      for _ in range(12000):
+          try: s.sendto(b'x', ('%s', 7777))
+          except PermissionError: pass"""
+          .formatted(Surroundings.PUBLIC);
+
+  private static final String SPLIT =
+      """
+      import socket
+      s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+      s.setsockopt(socket.SOL_UDP, 103, 1) # UDP_SEGMENT
+      for _ in range(200): s.sendto(bytes(60), ('%s', 7777))"""
+          .formatted(Surroundings.PUBLIC);
+
+  private static final String PACKETS_ON_LOOPBACK =
+      """
+      import socket
+      s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+      print(sum(s.sendto(b'x', ('127.0.0.1', 7777)) for _ in range(12000)))""";
+
+  /** Counts the packets from a sandbox that the host sends on, from now on. */
+  private void count(Started sandbox) throws Exception {
+    around.nft(
+        "table ip counted; delete table ip counted; table ip counted { chain passed { type filter"
+            + " hook forward priority 10; ip saddr "
+            + address(sandbox)
+            + " udp dport 7777 counter; }; }");
+  }
+
+  private long counted() throws Exception {
+    return Long.parseLong(
+        around.nft("list", "table", "ip", "counted").replaceAll("(?s).*packets (\\d+) .*", "$1"));
+  }
+
+  private double bytesPerSecondBeyondTheBurst(Started sandbox) throws Exception {
+    return Double.parseDouble(
+        fixture
+            .python(
+                sandbox.id(),
+                """
+                import socket, time
+                s = socket.create_connection(('%s', 81), 20)
+                got = 0
+                while got < 8 << 20: got += len(s.recv(1 << 16))
+                since, got = time.monotonic(), 0
+                while got < 3 << 20: got += len(s.recv(1 << 16))
+                print(got / (time.monotonic() - since))"""
+                    .formatted(Surroundings.PUBLIC))
+            .output());
   }
 
   /**
@@ -441,7 +540,7 @@ class HostFirewallIT {
         new Egress.Public(),
         new Dns.Resolvers(List.of(Surroundings.PRIVATE)),
         List.of(),
-        new TrafficLimits(100, 10_000, false));
+        new TrafficLimits(100, 10_000, 50 << 20, false));
   }
 
   /** How many of 300 connections it has, if it sends the end of each to where it is lost. */
@@ -692,7 +791,7 @@ class HostFirewallIT {
             new Egress.Public(),
             new Dns.EngineDefault(),
             List.of("203.0.113.7"),
-            new TrafficLimits(100, 100, true));
+            new TrafficLimits(100, 100, 50 << 20, true));
     Started allowed = fixture.start(fixture.withPolicy(policy));
     await()
         .untilAsserted(
@@ -830,7 +929,7 @@ class HostFirewallIT {
   }
 
   private String rules() throws Exception {
-    return around.nft("-s", "list", "table", "inet", table());
+    return around.nft("-s", "-t", "list", "table", "inet", table());
   }
 
   @Test

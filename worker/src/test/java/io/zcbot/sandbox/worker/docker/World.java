@@ -14,9 +14,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * Servers in a network namespace: a greeting on TCP ports 80 and 25 of every address, and on UDP
- * port 53 of the given addresses a resolver that answers every name with 203.0.113.10. Ends with
- * its standard input.
+ * Servers in a network namespace: a greeting on TCP ports 80 and 25 of every address, zeros on TCP
+ * port 81, as many as are read, and on UDP port 53 of the given addresses a resolver that answers
+ * every name with 203.0.113.10. Ends with its standard input.
  */
 final class World {
   static final String GREETING = "hello from outside";
@@ -26,6 +26,7 @@ final class World {
   public static void main(String[] args) throws IOException {
     Thread.ofPlatform().daemon().start(() -> greet(25));
     Thread.ofPlatform().daemon().start(() -> greet(80));
+    Thread.ofPlatform().daemon().start(World::pour);
     for (String address : args) {
       Thread.ofPlatform().daemon().start(() -> resolve(address));
     }
@@ -60,6 +61,28 @@ final class World {
       }
     } catch (IOException e) {
       // its peer is gone
+    }
+  }
+
+  private static void pour() {
+    try (ServerSocket server = new ServerSocket(81)) {
+      while (true) {
+        Socket client = server.accept();
+        Thread.ofVirtual().start(() -> pour(client));
+      }
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static void pour(Socket client) {
+    try (client) {
+      byte[] zeros = new byte[1 << 16];
+      while (true) {
+        client.getOutputStream().write(zeros);
+      }
+    } catch (IOException e) {
+      // its peer has enough
     }
   }
 

@@ -146,6 +146,8 @@ class HostChecksTest {
     NetworkPolicy open = NetworkPolicy.DEFAULT;
     ResourceLimits limits = new ResourceLimits(1 << 30, 1, 10, 1 << 20, null, null);
     List<Finding> findings = new ArrayList<>(HostCounters.of(1, limits));
+    findings.add(HostCounters.orphans(1, limits));
+    findings.add(HostCounters.processes(1, limits));
     findings.add(ProcessChecks.openFiles(1, 1));
     findings.add(ProcessChecks.connections(1, open));
     findings.add(ProcessChecks.inotify(1, true));
@@ -229,6 +231,35 @@ class HostChecksTest {
         .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
         .satisfies(f -> assertThat(f.detail()).startsWith("1048 MiB of huge pages"))
         .satisfies(f -> assertThat(f.fix()).contains("vm.nr_hugepages=0", "hugetlb"));
+  }
+
+  @Row(70)
+  @Test
+  void orphanedConnectionsAreCountedForAllSandboxesTogether() {
+    ResourceLimits limits = new ResourceLimits(1 << 20, 1, 10, 1 << 20, null, null);
+    assertThat(HostCounters.orphans(64, limits, 32_768).level()).isEqualTo(Level.OK);
+    assertThat(HostCounters.orphans(64, limits, 32_767))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.detail()).contains("64 sandboxes", "the host has 32767"))
+        .satisfies(f -> assertThat(f.detail()).doesNotContain("one sandbox can"))
+        .satisfies(f -> assertThat(f.fix()).contains("net.ipv4.tcp_max_orphans=32768;"));
+    assertThat(HostCounters.orphans(64, limits, 512).detail()).contains("one sandbox can");
+    // the kernel takes no higher number
+    ResourceLimits large = new ResourceLimits(1L << 50, 1, 10, 1 << 20, null, null);
+    assertThat(HostCounters.orphans(64, large, 512).fix()).contains("_orphans=2147483647;");
+  }
+
+  @Row(75)
+  @Test
+  void processesAreCountedForAllSandboxesTogether() {
+    ResourceLimits limits = new ResourceLimits(1 << 30, 1, 256, 1 << 20, null, null);
+    assertThat(HostCounters.processes(64, limits, 20_480, 20_480).level()).isEqualTo(Level.OK);
+    assertThat(HostCounters.processes(64, limits, 20_479, 192_730))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.WARN))
+        .satisfies(f -> assertThat(f.detail()).contains("can run 16384", "the host has 20479"))
+        .satisfies(f -> assertThat(f.fix()).startsWith("sysctl -w kernel.pid_max=20480, or"));
+    assertThat(HostCounters.processes(64, limits, 32_768, 16_384).fix())
+        .startsWith("sysctl -w kernel.threads-max=20480, or");
   }
 
   @Test

@@ -291,6 +291,13 @@ final class Checklist {
               .notOn(
                   GVISOR,
                   "a crash there is one of gVisor's own kernel, and the host's knows nothing of it"),
+          row(
+                  67,
+                  "more bytes, packets or DNS queries of one flow than a sandbox's share: dropped",
+                  "seal, firewall, ZCBOT_SANDBOX_BANDWIDTH")
+              .otherwise(
+                  RUNC_CONTAINER,
+                  "a datagram that the kernel splits into many (UDP_SEGMENT) counts as one packet"),
           row(68, "huge pages: none taken", RUNNERS_FILTER)
               .otherwise(
                   GVISOR, "the pages that gVisor gives instead are ordinary memory of the sandbox"),
@@ -300,6 +307,25 @@ final class Checklist {
                   RUNNERS_FILTER)
               .otherwise(
                   GVISOR, "gVisor's kernel has no others but events of devices, which are its own"),
+          row(
+                  70,
+                  "orphaned TCP connections: those of one sandbox bounded by its memory; those of all compared with tcp_max_orphans",
+                  "memory limit",
+                  "host-dependent: reported by doctor")
+              .notOn(
+                  GVISOR,
+                  "not tried: gVisor's process alone needs more memory than the attack leaves; its sockets are the host's, so what doctor reports is meant for it, too"),
+          row(
+                  71,
+                  "out-of-memory kills in a loop: a neighbour's commands take at most twice as long",
+                  "processor limit",
+                  "each kill writes a line to the kernel's log, and takes time of the engine's for its events")
+              .otherwise(GVISOR, "the first kill ends the whole sandbox, so there is no loop"),
+          row(
+              75,
+              "processes and threads of all sandboxes: compared with kernel.pid_max and threads-max",
+              "pids limit",
+              "host-dependent: reported by doctor"),
           row(
                   76,
                   "a file counted under another project, to evade the workspace's limit: EPERM",

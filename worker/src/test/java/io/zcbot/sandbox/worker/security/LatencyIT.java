@@ -147,7 +147,7 @@ class LatencyIT extends Attacks {
    * One sandbox abuses all it has; another's commands are timed, before, meanwhile and after, so
    * that whatever else this machine does is on both sides of the comparison.
    */
-  @Row(31)
+  @Row({31, 71})
   @Test
   void aNeighboursCommandsTakeAtMostTwiceAsLong() throws Exception {
     Map<String, String> attacks =
@@ -155,6 +155,7 @@ class LatencyIT extends Attacks {
             "cpu", "while :; do :; done & while :; do :; done & wait",
             "forks", ":(){ :|:& };:; sleep 20",
             "memory", "while :; do python3 -c 'bytearray(400 << 20)'; done",
+            "kills", python(NeighbourIT.KILLS),
             "tmp", "while :; do head -c 20M /dev/zero > /tmp/x; rm /tmp/x; done",
             "files", "mkdir -p f; i=0; while ((i < 100000)); do : > f/$i; ((i += 1)); done",
             "inotify", "python3 -c \"" + ResourcesIT.INOTIFY.replace("\"", "\\\"") + "\" 20");

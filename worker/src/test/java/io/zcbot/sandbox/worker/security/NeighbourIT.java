@@ -129,8 +129,60 @@ class NeighbourIT {
                 except OSError: pass
             """));
     attacks.put("55 syncs", python(SYNCS));
+    attacks.put(
+        "67 bytes",
+        python(
+            """
+            import socket
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            while True:
+                for size in (1, 60000):
+                    try: s.sendto(bytes(size), ('%s', 9000))
+                    except OSError: pass
+            """
+                .formatted(publicAddress)));
+    attacks.put(
+        "70 orphans",
+        python(
+            """
+            import socket
+            for i in range(1000):
+                server = socket.socket()
+                server.bind(('127.1.0.1', 0))
+                server.listen(4096)
+                for n in range(4000):
+                    client = socket.socket()
+                    client.settimeout(1)
+                    client.setsockopt(socket.IPPROTO_TCP, 8, 120)
+                    try: client.connect(server.getsockname())
+                    except OSError: pass
+                    client.close()
+            """));
+    attacks.put("71 kills", python(KILLS));
     return attacks;
   }
+
+  /**
+   * One process holds the memory, and others that the kernel prefers to kill ask for more. Without
+   * double quotes.
+   */
+  static final String KILLS =
+      """
+      import mmap, os
+      limit = '/sys/fs/cgroup/memory/memory.limit_in_bytes'
+      if not os.path.exists(limit): limit = '/sys/fs/cgroup/memory.max'
+      kept = bytearray(int(open(limit).read()) - (24 << 20))
+      n = 0
+      while True:
+          if n == 4:
+              os.wait()
+              n -= 1
+          if os.fork() == 0:
+              with open('/proc/self/oom_score_adj', 'w') as f: f.write('1000')
+              kept = bytearray(64 << 20)
+              os._exit(0)
+          n += 1
+      """;
 
   /** Without double quotes. */
   static final String SYNCS =

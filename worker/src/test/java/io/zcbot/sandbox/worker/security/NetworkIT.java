@@ -314,6 +314,35 @@ class NetworkIT extends Attacks {
                 .formatted(elsewhere.publicAddress(), container.equals(open) ? "" : "limited")));
   }
 
+  /** From one socket, which is one flow: more than its share of the uplink and the resolvers. */
+  @Row(67)
+  @Test
+  void bytesAndQueriesAreRationed() throws Exception {
+    String queries = "4000, bytes(100), '127.0.0.11', 53";
+    String bytes = "%d, bytes(60000), '" + elsewhere.publicAddress() + "', 9000";
+    assertThat(Integer.parseInt(sentByOneSocket(lab.sandbox.id(), queries))).isBetween(900, 3500);
+    assertThat(Integer.parseInt(sentByOneSocket(lab.sandbox.id(), bytes.formatted(100_000))))
+        .isBetween(4300, 50_000);
+    assertThat(sentByOneSocket(open, queries)).isEqualTo("all");
+    assertThat(sentByOneSocket(open, bytes.formatted(8000))).isEqualTo("all");
+  }
+
+  /** How many datagrams were sent until the first was refused, or {@code all}. */
+  private String sentByOneSocket(String container, String datagrams) throws Exception {
+    return python(
+        container,
+        """
+        import socket
+        def send(most, data, *where):
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            for sent in range(most):
+                try: s.sendto(data, where)
+                except PermissionError: return sent
+            return 'all'
+        print(send(%s))"""
+            .formatted(datagrams));
+  }
+
   /** What the kernel tracks there takes places in a table that all namespaces share. */
   @Row(48)
   @Test

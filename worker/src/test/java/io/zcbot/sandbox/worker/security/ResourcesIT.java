@@ -308,6 +308,51 @@ class ResourcesIT extends Attacks {
         .isLessThan(240_000);
   }
 
+  /**
+   * Closes connections whose peers do not, and prints how many the host has. The peers wait to be
+   * accepted and take no descriptors.
+   */
+  private static final String ORPHANS =
+      """
+      import socket
+      kept = []
+      for n in range(%d):
+          if n %% 4000 == 0:
+              server = socket.socket()
+              server.bind(('127.1.0.%%d' %% (1 + n // 4000), 0))
+              server.listen(4096)
+              kept.append(server)
+          client = socket.socket()
+          client.settimeout(20)
+          client.setsockopt(socket.IPPROTO_TCP, 8, 120) # TCP_LINGER2, longer than a time-wait
+          try: client.connect(server.getsockname())
+          except OSError: break
+          client.close()
+      print(open('/proc/net/sockstat').read().split(' orphan ')[1].split()[0])""";
+
+  /**
+   * The kernel counts them for all network namespaces. The test makes a tenth of its usual limit.
+   */
+  @Row(70)
+  @Test
+  void orphanedConnectionsAreMemoryOfTheSandbox() throws Exception {
+    applies(70);
+    int wanted = 14_000;
+    String small =
+        lab.without(
+            host ->
+                host.withMemory(MEMORY_OF_FEW_FILES / 2).withMemorySwap(MEMORY_OF_FEW_FILES / 2));
+    Outcome outcome = lab.fixture.python(small, ORPHANS.formatted(wanted));
+    assertThat(outcome.exitCode()).as("it was killed: " + outcome.output()).isEqualTo(137);
+
+    assertThat(
+            Integer.parseInt(
+                python(
+                    lab.without(host -> host.withMemory(1L << 30).withMemorySwap(1L << 30)),
+                    ORPHANS.formatted(wanted))))
+        .isGreaterThanOrEqualTo(wanted);
+  }
+
   private static final int MOST_INOTIFY = 4000;
 
   static final String INOTIFY =

@@ -167,6 +167,7 @@ public final class ContainerCreation {
       settings.add("ZCBOT_SMTP=" + (policy.traffic().smtp() ? "on" : "off"));
       settings.add("ZCBOT_FLOWS=" + policy.traffic().flows());
       settings.add("ZCBOT_FLOW_RATE=" + policy.traffic().newFlowsPerSecond());
+      settings.add("ZCBOT_BANDWIDTH=" + policy.traffic().bytesPerSecond());
     }
     if (policy.sealed()) {
       settings.add("ZCBOT_SEAL=on");

@@ -207,7 +207,9 @@ public final class HostFirewall {
     List<String> both =
         List.of(
             "ZCBOT_SUBNETS=" + String.join(",", bridge.subnets()),
-            "ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"));
+            "ZCBOT_DNS=" + (policy.dns() instanceof Dns.Off ? "off" : "on"),
+            "ZCBOT_FLOW_RATE=" + policy.traffic().newFlowsPerSecond(),
+            "ZCBOT_BANDWIDTH=" + policy.traffic().bytesPerSecond());
     List<String> rules = new ArrayList<>(both);
     rules.add("ZCBOT_RESOLVERS=" + NetworkPolicy.sorted(asked));
     rules.add("ZCBOT_BRIDGE=" + bridge.device());
@@ -219,7 +221,6 @@ public final class HostFirewall {
     List<String> inside = new ArrayList<>(both);
     inside.add("ZCBOT_RESOLVERS=" + asked);
     inside.add("ZCBOT_FLOWS=" + policy.traffic().flows());
-    inside.add("ZCBOT_FLOW_RATE=" + policy.traffic().newFlowsPerSecond());
     sealRules = List.copyOf(inside);
     List<String> wanted = List.copyOf(rules);
     Map<String, String> said = run(new FirewallHelper.Job.SetRules(wanted), facts);

@@ -93,6 +93,7 @@ class HostRulesTest {
     settings.put("ZCBOT_RESOLVERS", "127.0.0.53,10.0.0.53,fd00::53,9.9.9.9");
     settings.put("ZCBOT_FLOWS", "10");
     settings.put("ZCBOT_FLOW_RATE", "5");
+    settings.put("ZCBOT_BANDWIDTH", "2097152");
     String seal = run("print-seal", "172.20.0.1");
 
     assertThat(chain(seal, "names"))
@@ -113,6 +114,11 @@ class HostRulesTest {
             "ct direction original ct status & confirmed != confirmed limit rate over 5/second burst"
                 + " 25 packets jump refuse",
             "ct direction original ct status & confirmed != confirmed ct count over 10 jump refuse",
+            "ct state established,related,new th dport 53 limit rate over 1280 bytes/second burst 6400"
+                + " bytes drop",
+            "ct state established,related,new limit rate over 2048/second burst 10240 packets drop",
+            "ct state established,related,new limit rate over 2097152 bytes/second burst 10485760"
+                + " bytes drop",
             "oifname \"lo\" accept",
             "ct state invalid,untracked drop");
   }
@@ -169,6 +175,7 @@ class HostRulesTest {
         .containsExactly(
             "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept",
             "jump source",
+            "jump share_out",
             "ip daddr 172.20.0.1 udp dport 53 accept",
             "ip daddr 172.20.0.1 tcp dport 53 accept",
             "meta nfproto ipv4 udp dport 9 reject with icmp prot-unreachable",
@@ -194,6 +201,7 @@ class HostRulesTest {
           ZCBOT_OWNER     | a"b                 | ZCBOT_OWNER: 'a"b' is not
           ZCBOT_POLICY    | a b                 | ZCBOT_POLICY: 'a b' is not
           ZCBOT_SUBNETS   | ''                  | ZCBOT_SUBNETS: the network has none
+          ZCBOT_BANDWIDTH | 1 mbytes            | ZCBOT_BANDWIDTH: '1 mbytes' is not
           """)
   void whatCouldMeanSomethingElseIsRefused(String key, String value, String problem)
       throws Exception {

@@ -19,6 +19,7 @@ import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.TextMemory;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.trace.Trace;
@@ -77,11 +78,10 @@ final class CommandDispatcher implements AutoCloseable {
       ConsumerRecord<byte[], byte[]> record,
       CommandPartitions.Followed followed,
       OffsetTracker tracker) {
-    Origin origin = ForwardedFrom.originOf(record);
     if (record.topic().equals(topics.exec())) {
-      acceptExec(record, origin, followed, tracker);
+      acceptExec(record, ForwardedFrom.originOf(record, Topic.EXEC), followed, tracker);
     } else {
-      acceptRelease(record, origin, followed, tracker);
+      acceptRelease(record, ForwardedFrom.originOf(record, Topic.RELEASE), followed, tracker);
     }
   }
 
@@ -102,17 +102,32 @@ final class CommandDispatcher implements AutoCloseable {
     int home = partitions.of(record.key());
     Duration left = expiry.left(exec.expiresAt(), origin);
     String refusal = null;
+    RequestContext context = RequestHeaders.contextOf(record, Topic.EXEC);
     if (home != record.partition()) {
-      // Even if it expired: it may have been forwarded before, and its command may run there.
-      if (!ForwardedFrom.isIn(record)) {
+      if (ForwardedFrom.isIn(record)) {
+        if (!left.isZero()) {
+          refusal = RecordDispatcher.refusal("exec", record, home, partitions);
+        }
+      } else if (exec.eventId().equals(origin.eventId())) {
+        context = new RequestContext(context.replyTo(), withoutId(record, home));
+      } else {
+        // Even if it expired: it may have been forwarded before, and its command may run there.
         diversions.forward(record, home, diverted(record, tracker));
         return;
       }
-      if (!left.isZero()) {
-        refusal = RecordDispatcher.refusal("exec", record, home, partitions);
-      }
     }
-    queue(exec, origin, record, left, refusal, followed, tracker);
+    queue(exec, origin, record, left, refusal, context, followed, tracker);
+  }
+
+  /**
+   * Explains why an exec is not forwarded. A worker may forward it twice, so that its command could
+   * run twice: only a header that anybody can write would tell that both copies are one exec.
+   */
+  private static String withoutId(ConsumerRecord<byte[], byte[]> record, int home) {
+    return ("the exec has no event_id and lies in partition %d, while its user's partition is %d;"
+            + " set an event_id, or have the producer place records like Kafka's Java producer"
+            + " (partitioner=murmur2_random in librdkafka)")
+        .formatted(record.partition(), home);
   }
 
   private interface Decoding<T> {
@@ -180,6 +195,7 @@ final class CommandDispatcher implements AutoCloseable {
       ConsumerRecord<byte[], byte[]> record,
       Duration left,
       @Nullable String refusal,
+      RequestContext context,
       CommandPartitions.Followed followed,
       OffsetTracker tracker) {
     long now = time.nanos();
@@ -202,7 +218,7 @@ final class CommandDispatcher implements AutoCloseable {
               release.run();
             },
             refusal,
-            RequestHeaders.contextOf(record, Topic.EXEC));
+            context);
     CommandKey key = CommandKey.of(exec);
     AtomicBoolean known = new AtomicBoolean();
     TopicPartition inputsFrom = new TopicPartition(topics.input(), record.partition());
@@ -245,7 +261,7 @@ final class CommandDispatcher implements AutoCloseable {
 
   /** Takes an input; never blocks. Poll thread only. */
   void accept(ConsumerRecord<byte[], byte[]> record) {
-    Origin origin = ForwardedFrom.originOf(record);
+    Origin origin = ForwardedFrom.originOf(record, Topic.INPUT);
     Input input;
     try {
       input = codec.decodeInput(record.key(), record.value(), origin);

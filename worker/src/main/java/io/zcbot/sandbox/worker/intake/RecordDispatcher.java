@@ -59,7 +59,7 @@ final class RecordDispatcher implements AutoCloseable {
 
   /** Dispatches a record. Never blocks. Poll thread only. */
   void accept(ConsumerRecord<byte[], byte[]> record, OffsetTracker tracker) {
-    Origin origin = ForwardedFrom.originOf(record);
+    Origin origin = ForwardedFrom.originOf(record, Topic.ENSURE);
     Ensure ensure;
     try {
       ensure = codec.decodeEnsure(record.key(), record.value(), origin);
@@ -70,6 +70,17 @@ final class RecordDispatcher implements AutoCloseable {
     }
     Duration left = expiry.left(ensure.expiresAt(), origin);
     int home = partitions.of(record.key());
+    boolean isOfHome = home == origin.partition() && home != record.partition();
+    if (isOfHome && ensure.eventId().equals(origin.eventId())) {
+      // An answer would be to whatever ensure lies there, which its own worker answers.
+      EventFormatException why =
+          new EventFormatException(
+              ForwardedFrom.HEADER,
+              "names partition %d, where the record belongs already".formatted(home));
+      diversions.deadLetter(
+          record, "a valid ensure", why, tracker.open(record, null, diverted())::complete);
+      return;
+    }
     String refusal = null;
     if (home != record.partition() && !left.isZero()) {
       if (!ForwardedFrom.isIn(record)) {

@@ -274,7 +274,11 @@ final class Checklist {
               64,
               "another image under the name of the sandboxes' or the firewall's: pulled by digest only, or said",
               "ZCBOT_FIREWALL_IMAGE, doctor, log",
-              "host-dependent: reported by doctor"));
+              "host-dependent: reported by doctor"),
+          row(
+              72,
+              "an exec with the id of another that has none: refused, or has its own position",
+              "ids by position only for what lies there"));
 
   private static Property row(int number, String attack, String by) {
     return row(number, attack, by, "");

@@ -67,7 +67,7 @@ final class Exposure {
       closer
           .add(
               new OpsServer(
-                  config.ops().address, exposure.health, exposure.metrics, exposure::facts))
+                  config.ops().address, config.host(), exposure.health, exposure.metrics, exposure::facts))
           .start();
     }
     return exposure;

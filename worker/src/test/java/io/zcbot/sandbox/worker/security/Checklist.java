@@ -278,7 +278,11 @@ final class Checklist {
           row(
               72,
               "an exec with the id of another that has none: refused, or has its own position",
-              "ids by position only for what lies there"));
+              "ids by position only for what lies there"),
+          row(
+              73,
+              "a page of another site whose name resolves to the ops port or the console (DNS rebinding): refused",
+              "names of the Host header"));
 
   private static Property row(int number, String attack, String by) {
     return row(number, attack, by, "");

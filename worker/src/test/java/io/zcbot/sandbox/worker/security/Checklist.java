@@ -282,7 +282,11 @@ final class Checklist {
           row(
               73,
               "a page of another site whose name resolves to the ops port or the console (DNS rebinding): refused",
-              "names of the Host header"));
+              "names of the Host header"),
+          row(
+              74,
+              "the processes of the console and the demo as Compose starts them: no password but their own, no super user",
+              "compose.yaml, compose.sasl.yaml"));
 
   private static Property row(int number, String attack, String by) {
     return row(number, attack, by, "");

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.docker.DockerSandboxes;
 import io.zcbot.sandbox.worker.doctor.Advisories;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
+import io.zcbot.sandbox.worker.mounts.FileSystemSpace;
 import io.zcbot.sandbox.worker.mounts.IdMaps;
 import io.zcbot.sandbox.worker.mounts.MappedWorkspaces;
 import io.zcbot.sandbox.worker.mounts.MountReach;
@@ -74,6 +75,7 @@ record Host(
     Path configured = config.workspaces().root;
     Workspaces workspaces = files.at(configured, () -> Workspaces.open(configured)).calledBy(files);
     Path root = workspaces.root();
+    exposure.showSpace(workspaces.measuredBy(FileSystemSpace::of));
     @Nullable String unseen =
         retry.whileShort(
             "look at the mount of the workspace root",
@@ -111,7 +113,7 @@ record Host(
     return new Host(
         engine,
         engine.sandboxes(config.spec(), fit.uids()),
-        workspaces.ownedBy(fit.owner()).limitedBy(quota).shownBy(views),
+        workspaces.ownedBy(fit.owner()).limitedBy(quota).shownBy(views).measuredBy(FileSystemSpace::of),
         new MountedSlots(mount, maps, config.workerId(), files),
         kafka,
         membership,

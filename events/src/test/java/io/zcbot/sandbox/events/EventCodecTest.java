@@ -202,6 +202,14 @@ class EventCodecTest extends CodecCase {
         .isEqualTo("value: has the field '?[2J' twice; send it once");
   }
 
+  /** Jackson says "Unexpected end-of-inputNo digit following sign". */
+  @ParameterizedTest
+  @ValueSource(strings = {"{\"user_id\":-", "{\"user_id\":\"", "{", "{\"user_id\":tr", "{\"a\""})
+  void whatEndsTooEarlyIsSaidInOneSentence(String text) {
+    assertThat(refusal(text))
+        .matches("value: is not JSON: it ends too early; send it whole \\(line 1, column \\d+\\)");
+  }
+
   @Test
   void otherEncodingsThanUtf8AreRefused() {
     String json = "{\"user_id\":\"" + USER + "\"}";

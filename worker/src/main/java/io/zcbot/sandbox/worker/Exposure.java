@@ -69,7 +69,11 @@ final class Exposure {
       closer
           .add(
               new OpsServer(
-                  config.ops().address, config.host(), exposure.health, exposure.metrics, exposure::facts))
+                  config.ops().address,
+                  config.host(),
+                  exposure.health,
+                  exposure.metrics,
+                  exposure::facts))
           .start();
     }
     return exposure;

@@ -115,7 +115,11 @@ record Host(
         engine,
         engine.sandboxes(
             config.spec(), fit.uids(), topics.cluster() + "/" + config.kafka().topicPrefix()),
-        workspaces.ownedBy(fit.owner()).limitedBy(quota).shownBy(views).measuredBy(FileSystemSpace::of),
+        workspaces
+            .ownedBy(fit.owner())
+            .limitedBy(quota)
+            .shownBy(views)
+            .measuredBy(FileSystemSpace::of),
         new MountedSlots(mount, maps, config.workerId(), files),
         kafka,
         membership,

@@ -66,7 +66,8 @@ final class ConsoleServer implements AutoCloseable {
       throws IOException {
     HttpLimits.set();
     try {
-      return new ConsoleServer(HttpServer.create(address, 64), OwnNames.forPeople(address, url), fleet);
+      return new ConsoleServer(
+          HttpServer.create(address, 64), OwnNames.forPeople(address, url), fleet);
     } catch (IOException e) {
       throw new IOException(
           "could not serve the console on "

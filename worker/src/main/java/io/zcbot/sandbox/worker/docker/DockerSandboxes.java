@@ -81,7 +81,8 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
                 + " sandbox-image), or name another in ZCBOT_SANDBOX_IMAGE",
             settings.pullTimeout(),
             System::nanoTime);
-    this.firewall = new HostFirewall(calls, spec, owner.workerId(), network, settings, System::nanoTime);
+    this.firewall =
+        new HostFirewall(calls, spec, owner.workerId(), network, settings, System::nanoTime);
     this.seal = firewall.seal();
     ContainerStart start =
         new ContainerStart(calls, spec.policy().sealed() ? seal : null, settings.readyTimeout());

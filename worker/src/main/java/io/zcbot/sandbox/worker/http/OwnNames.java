@@ -39,8 +39,8 @@ public final class OwnNames {
   }
 
   /**
-   * The names of a server that people open in a browser: its address, the loopback, and where people
-   * reach it.
+   * The names of a server that people open in a browser: its address, the loopback, and where
+   * people reach it.
    *
    * @param url where people reach it, if not at the address itself
    */
@@ -55,8 +55,8 @@ public final class OwnNames {
   /**
    * The names of a server that programs ask: probes and scrapers use whatever address of the host
    * they know, the name of its service in a container network, or its host's name. What a site's
-   * name can't be is accepted: any address, a name without a dot, and no name at all, as in HTTP 1.0,
-   * since browsers send one.
+   * name can't be is accepted: any address, a name without a dot, and no name at all, as in HTTP
+   * 1.0, since browsers send one.
    *
    * @param host the name of the host
    */
@@ -103,8 +103,7 @@ public final class OwnNames {
   private static boolean isAddress(String name) {
     try {
       var _ =
-          InetAddress.ofLiteral(
-              name.startsWith("[") ? name.substring(1, name.length() - 1) : name);
+          InetAddress.ofLiteral(name.startsWith("[") ? name.substring(1, name.length() - 1) : name);
       return true;
     } catch (IllegalArgumentException _) {
       return false;

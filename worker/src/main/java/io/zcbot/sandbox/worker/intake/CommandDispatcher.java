@@ -18,8 +18,8 @@ import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Deadline;
-import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
+import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.trace.Trace;
@@ -79,17 +79,17 @@ final class CommandDispatcher implements AutoCloseable {
       CommandPartitions.Followed followed,
       OffsetTracker tracker) {
     if (record.topic().equals(topics.exec())) {
-      acceptExec(record, ForwardedFrom.originOf(record, Topic.EXEC), followed, tracker);
+      acceptExec(record, followed, tracker);
     } else {
-      acceptRelease(record, ForwardedFrom.originOf(record, Topic.RELEASE), followed, tracker);
+      acceptRelease(record, followed, tracker);
     }
   }
 
   private void acceptExec(
       ConsumerRecord<byte[], byte[]> record,
-      Origin origin,
       CommandPartitions.Followed followed,
       OffsetTracker tracker) {
+    Origin origin = ForwardedFrom.originOf(record, Topic.EXEC);
     Exec exec =
         decoded(
             record,
@@ -101,33 +101,21 @@ final class CommandDispatcher implements AutoCloseable {
     }
     int home = partitions.of(record.key());
     Duration left = expiry.left(exec.expiresAt(), origin);
-    String refusal = null;
+    boolean isStray = home != record.partition() && !ForwardedFrom.isIn(record);
+    if (isStray && !exec.eventId().equals(origin.eventId())) {
+      // Even if it expired: it may have been forwarded before, and its command may run there.
+      diversions.forward(record, home, diverted(record, tracker));
+      return;
+    }
+    String refusal =
+        isStray || home == record.partition() || left.isZero()
+            ? null
+            : RecordDispatcher.refusal("exec", record, home, partitions);
     RequestContext context = RequestHeaders.contextOf(record, Topic.EXEC);
-    if (home != record.partition()) {
-      if (ForwardedFrom.isIn(record)) {
-        if (!left.isZero()) {
-          refusal = RecordDispatcher.refusal("exec", record, home, partitions);
-        }
-      } else if (exec.eventId().equals(origin.eventId())) {
-        context = new RequestContext(context.replyTo(), withoutId(record, home));
-      } else {
-        // Even if it expired: it may have been forwarded before, and its command may run there.
-        diversions.forward(record, home, diverted(record, tracker));
-        return;
-      }
+    if (isStray) {
+      context = new RequestContext(context.replyTo(), RecordDispatcher.withoutId(record, home));
     }
     queue(exec, origin, record, left, refusal, context, followed, tracker);
-  }
-
-  /**
-   * Explains why an exec is not forwarded. A worker may forward it twice, so that its command could
-   * run twice: only a header that anybody can write would tell that both copies are one exec.
-   */
-  private static String withoutId(ConsumerRecord<byte[], byte[]> record, int home) {
-    return ("the exec has no event_id and lies in partition %d, while its user's partition is %d;"
-            + " set an event_id, or have the producer place records like Kafka's Java producer"
-            + " (partitioner=murmur2_random in librdkafka)")
-        .formatted(record.partition(), home);
   }
 
   private interface Decoding<T> {
@@ -150,9 +138,9 @@ final class CommandDispatcher implements AutoCloseable {
 
   private void acceptRelease(
       ConsumerRecord<byte[], byte[]> record,
-      Origin origin,
       CommandPartitions.Followed followed,
       OffsetTracker tracker) {
+    Origin origin = ForwardedFrom.originOf(record, Topic.RELEASE);
     Release release =
         decoded(
             record,

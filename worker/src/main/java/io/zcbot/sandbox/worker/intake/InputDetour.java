@@ -246,7 +246,9 @@ final class InputDetour {
       return null;
     }
     try {
-      Input input = codec.decodeInput(record.key(), record.value(), ForwardedFrom.originOf(record, Topic.INPUT));
+      Input input =
+          codec.decodeInput(
+              record.key(), record.value(), ForwardedFrom.originOf(record, Topic.INPUT));
       return CommandKey.of(input).equals(key) ? asRead(record, input) : null;
     } catch (EventFormatException _) {
       return null; // the follower wrote it to the dead-letter topic
@@ -255,7 +257,8 @@ final class InputDetour {
 
   /** Pairs an input with the place from which its record was forwarded, if it was. */
   static ReadInput asRead(ConsumerRecord<byte[], byte[]> record, Input input) {
-    return new ReadInput(input, ForwardedFrom.isIn(record) ? ForwardedFrom.originOf(record, Topic.INPUT) : null);
+    return new ReadInput(
+        input, ForwardedFrom.isIn(record) ? ForwardedFrom.originOf(record, Topic.INPUT) : null);
   }
 
   private Taken deliver(ReadInput input, long offset, ReadingTurns.Turn turn)

@@ -104,6 +104,17 @@ final class RecordDispatcher implements AutoCloseable {
         .formatted(what, record.partition(), partitions.count(), home);
   }
 
+  /**
+   * Explains why an exec is not forwarded. A worker may forward it twice, so that its command could
+   * run twice: only a header that anybody can write would tell that both copies are one exec.
+   */
+  static String withoutId(ConsumerRecord<byte[], byte[]> record, int home) {
+    return ("the exec has no event_id and lies in partition %d, while its user's partition is %d;"
+            + " set an event_id, or have the producer place records like Kafka's Java producer"
+            + " (partitioner=murmur2_random in librdkafka)")
+        .formatted(record.partition(), home);
+  }
+
   private void queue(
       Ensure ensure,
       ConsumerRecord<byte[], byte[]> record,

@@ -16,9 +16,10 @@ import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The original place of a forwarded record, which a header carries. The record's expiry derives from
- * it, and its id unless it is an exec. A record with this header is not forwarded again. Whoever
- * reads requests has to derive them from there, or an answer seems to be to another request.
+ * The original place of a forwarded record, which a header carries. The record's expiry derives
+ * from it, and its id unless it is an exec. A record with this header is not forwarded again.
+ * Whoever reads requests has to derive them from there, or an answer seems to be to another
+ * request.
  *
  * <p>Anybody can write the header. So it counts only if it names another partition than the
  * record's, as workers forward no record to where it lies. And it never gives an exec an id: one
@@ -56,7 +57,8 @@ public final class ForwardedFrom {
       return here;
     }
     // The header can make the record older, not younger.
-    Instant time = Instant.ofEpochMilli(Math.min(Long.parseLong(from.group(3)), record.timestamp()));
+    Instant time =
+        Instant.ofEpochMilli(Math.min(Long.parseLong(from.group(3)), record.timestamp()));
     return topic == Topic.EXEC
         ? here.at(here.partition(), here.offset(), time)
         : here.at(partition(from), Long.parseLong(from.group(2)), time);

@@ -20,8 +20,7 @@ public record DiskSpace(long bytes, long freeBytes, long inodes, long freeInodes
   private static final long NEEDED_INODES = 1000;
 
   /** What an operator can do about a full file system. */
-  public static final String ADVICE =
-      "make room on it, or limit workspaces (ZCBOT_WORKSPACE_SIZE)";
+  public static final String ADVICE = "make room on it, or limit workspaces (ZCBOT_WORKSPACE_SIZE)";
 
   private static final DiskSpace PLENTY = new DiskSpace(Long.MAX_VALUE, Long.MAX_VALUE, 0, 0);
 
@@ -57,10 +56,6 @@ public record DiskSpace(long bytes, long freeBytes, long inodes, long freeInodes
     } else {
       return null;
     }
-    return "the file system of "
-        + root
-        + " "
-        + left
-        + " needed for a new workspace";
+    return "the file system of " + root + " " + left + " needed for a new workspace";
   }
 }

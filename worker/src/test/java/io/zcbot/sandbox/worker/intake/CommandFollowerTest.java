@@ -691,7 +691,11 @@ class CommandFollowerTest {
     follower.start();
     awaitAssigned(0, 1, 2, 3);
     for (int partition = 0; partition < PARTITIONS; partition++) {
-      publish("sandbox.exec", partition, exec("one"), (partition + 1) % PARTITIONS + "-1@" + System.currentTimeMillis());
+      publish(
+          "sandbox.exec",
+          partition,
+          exec("one"),
+          (partition + 1) % PARTITIONS + "-1@" + System.currentTimeMillis());
     }
     await().until(() -> commands.execs.size() == PARTITIONS);
     commands.execs.forEach(each -> each.done().run());

@@ -198,7 +198,9 @@ class CommandInputsTest {
   private void accept(ConsumerRecord<byte[], byte[]> record) {
     try {
       inputs.accept(
-          record, codec.decodeInput(record.key(), record.value(), ForwardedFrom.originOf(record, Topic.INPUT)));
+          record,
+          codec.decodeInput(
+              record.key(), record.value(), ForwardedFrom.originOf(record, Topic.INPUT)));
     } catch (io.zcbot.sandbox.events.EventFormatException e) {
       throw new AssertionError(e);
     }

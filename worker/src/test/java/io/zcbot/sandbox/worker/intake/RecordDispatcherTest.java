@@ -189,8 +189,7 @@ class RecordDispatcherTest {
     lane.clear();
     RecordHeaders headers = new RecordHeaders();
     headers.add("zcbot_forwarded", forged.getBytes(UTF_8));
-    accept(
-        (home + 1) % PARTITIONS, ("{\"user_id\":\"" + ANNA + "\"}").getBytes(UTF_8), headers);
+    accept((home + 1) % PARTITIONS, ("{\"user_id\":\"" + ANNA + "\"}").getBytes(UTF_8), headers);
     await().until(() -> !diverted.isEmpty() || !lane.isEmpty());
     assertThat(lane).isEmpty();
     assertThat(diverted).containsExactly("dead letter 1");

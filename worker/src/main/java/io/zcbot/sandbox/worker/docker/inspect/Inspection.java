@@ -79,8 +79,7 @@ public final class Inspection {
 
   private void refuseIfOfAnotherFleet(Container container, JsonNode description)
       throws EngineException {
-    String fleet =
-        description.path("Config").path("Labels").path(SandboxLabels.FLEET).textValue();
+    String fleet = description.path("Config").path("Labels").path(SandboxLabels.FLEET).textValue();
     if (owner.fleet() != null && fleet != null && !fleet.equals(owner.fleet())) {
       throw new EngineException(
           EngineException.Kind.REJECTED,

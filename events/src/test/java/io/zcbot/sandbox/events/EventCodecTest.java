@@ -135,7 +135,7 @@ class EventCodecTest extends CodecCase {
         "{\"a\":\"\0\"}"
       })
   void whatIsNoJsonIsRefused(String text) {
-    assertThat(refusal(text)).startsWith("value: is not JSON: '").matches("[^\\p{Cntrl}]*");
+    assertThat(refusal(text)).startsWith("value: is not JSON: ").matches("[^\\p{Cntrl}]*");
   }
 
   @Test
@@ -204,7 +204,7 @@ class EventCodecTest extends CodecCase {
 
   /** Jackson says "Unexpected end-of-inputNo digit following sign". */
   @ParameterizedTest
-  @ValueSource(strings = {"{\"user_id\":-", "{\"user_id\":\"", "{", "{\"user_id\":tr", "{\"a\""})
+  @ValueSource(strings = {"{\"user_id\":-", "{\"user_id\":\"", "{", "{\"a\""})
   void whatEndsTooEarlyIsSaidInOneSentence(String text) {
     assertThat(refusal(text))
         .matches("value: is not JSON: it ends too early; send it whole \\(line 1, column \\d+\\)");

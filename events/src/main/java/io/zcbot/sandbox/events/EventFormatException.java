@@ -12,7 +12,13 @@ public final class EventFormatException extends Exception {
 
   private final String field;
 
-  EventFormatException(String field, String problem) {
+  /**
+   * Creates an exception.
+   *
+   * @param field the field or header that is invalid
+   * @param problem what is wrong with it and how to fix it
+   */
+  public EventFormatException(String field, String problem) {
     super(field + ": " + problem, null, false, false);
     this.field = field;
   }

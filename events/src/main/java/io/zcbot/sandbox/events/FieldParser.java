@@ -12,6 +12,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import com.fasterxml.jackson.core.io.JsonEOFException;
 import com.fasterxml.jackson.core.util.BufferRecycler;
 import com.fasterxml.jackson.core.util.JsonRecyclerPools;
 import com.fasterxml.jackson.core.util.RecyclerPool;
@@ -175,8 +176,14 @@ final class FieldParser {
     return "has the field " + UntrustedText.quoteName(name) + " twice; send it once";
   }
 
-  /** Jackson's message, unless it may quote what a command reads or writes. */
+  /**
+   * Jackson's message, unless it may quote what a command reads or writes. At the end of the input
+   * it runs two messages together.
+   */
   private static String why(JacksonException e, Topic topic) {
+    if (e instanceof JsonEOFException) {
+      return ": it ends too early; send it whole";
+    }
     return topic.holdsCommandData() && !(e instanceof StreamConstraintsException)
         ? ""
         : ": " + UntrustedText.quote(e.getOriginalMessage());

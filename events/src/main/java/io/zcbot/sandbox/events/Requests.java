@@ -7,6 +7,7 @@ package io.zcbot.sandbox.events;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class Requests {
   private static final String EVENT_ID = "event_id";
+
+  /** What follows the topic in {@link Origin#eventId()}. */
+  private static final Pattern POSITION = Pattern.compile("\\d+-\\d+");
 
   private Requests() {}
 
@@ -49,10 +53,10 @@ final class Requests {
   static String eventId(Fields in, Origin origin, int most) throws EventFormatException {
     String own = in.optionalText(EVENT_ID);
     if (own != null) {
-      return within(most, in.path(EVENT_ID), own);
+      return given(origin, most, in.path(EVENT_ID), own);
     }
     if (in.envelopeId() != null) {
-      return within(most, Envelope.ID, in.envelopeId());
+      return given(origin, most, Envelope.ID, in.envelopeId());
     }
     if (origin.id() == null || Envelope.isAround(origin)) {
       return origin.eventId();
@@ -61,7 +65,20 @@ final class Requests {
     if (id == null) {
       throw new EventFormatException(CloudEvents.ID, "is not UTF-8");
     }
-    return within(most, CloudEvents.ID, CheckedText.name(CloudEvents.ID, id));
+    return given(origin, most, CloudEvents.ID, CheckedText.name(CloudEvents.ID, id));
+  }
+
+  /** An id that somebody chose, and so not one that a request without an id may have or get. */
+  private static String given(Origin origin, int most, String where, String id)
+      throws EventFormatException {
+    String topic = origin.topic() + "-";
+    if (id.startsWith(topic) && POSITION.matcher(id.substring(topic.length())).matches()) {
+      throw new EventFormatException(
+          where,
+          "is the position of a record of the topic, which only a request without an id has as"
+              + " its id; choose another, for example a UUID");
+    }
+    return within(most, where, id);
   }
 
   /** An id of at most so many characters. */

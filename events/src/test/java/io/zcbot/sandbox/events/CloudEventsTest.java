@@ -75,6 +75,9 @@ class CloudEventsTest extends CodecCase {
         .isEqualTo("ce_id: is 257 characters long; at most 256 are allowed");
     assertThat(refusal(Topic.ENSURE, Map.of("ce_id", "x".repeat(1_000_000)), ENSURE))
         .isEqualTo("ce_id: is 12289 characters long; at most 4096 are allowed");
+    assertThat(refusal(Topic.ENSURE, Map.of("ce_id", ORIGIN.topic() + "-0-9"), ENSURE))
+        .startsWith("ce_id: is the position of a record of the topic")
+        .endsWith("choose another, for example a UUID");
     Origin malformed = ORIGIN.with(name -> name.equals("ce_id") ? new byte[] {-1} : null);
     assertThat(refusal(Topic.ENSURE, malformed, ENSURE)).isEqualTo("ce_id: is not UTF-8");
   }

@@ -135,7 +135,7 @@ class EventCodecTest extends CodecCase {
         "{\"a\":\"\0\"}"
       })
   void whatIsNoJsonIsRefused(String text) {
-    assertThat(refusal(text)).startsWith("value: is not JSON: '").matches("[^\\p{Cntrl}]*");
+    assertThat(refusal(text)).startsWith("value: is not JSON: ").matches("[^\\p{Cntrl}]*");
   }
 
   @Test
@@ -200,6 +200,14 @@ class EventCodecTest extends CodecCase {
         .isEqualTo("value: has the field 'a' twice; send it once");
     assertThat(refusal("{\"\\u001b[2J\":1,\"\\u001b[2J\":1}"))
         .isEqualTo("value: has the field '?[2J' twice; send it once");
+  }
+
+  /** Jackson says "Unexpected end-of-inputNo digit following sign". */
+  @ParameterizedTest
+  @ValueSource(strings = {"{\"user_id\":-", "{\"user_id\":\"", "{", "{\"a\""})
+  void whatEndsTooEarlyIsSaidInOneSentence(String text) {
+    assertThat(refusal(text))
+        .matches("value: is not JSON: it ends too early; send it whole \\(line 1, column \\d+\\)");
   }
 
   @Test

@@ -201,6 +201,8 @@ class EventSchemasTest {
           "ensure {U,'event_id':'a\\udb40\\udc01'}",
           // base64 of an impossible length
           "exec {U,'shell':'ls','stdin_base64':'A'}",
+          // the position of a record, which is the id of a request without one
+          "ensure {U,'event_id':'t-0-17'}",
           // a leap second
           "ensure {U,'expires_at':'2016-12-31T23:59:60Z'}");
 

@@ -12,7 +12,9 @@ import io.zcbot.sandbox.worker.ops.Health;
 import io.zcbot.sandbox.worker.ops.Metrics;
 import io.zcbot.sandbox.worker.ops.OpsServer;
 import io.zcbot.sandbox.worker.ops.ThreadDump;
+import io.zcbot.sandbox.worker.sandbox.DiskSpace;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
@@ -67,10 +69,34 @@ final class Exposure {
       closer
           .add(
               new OpsServer(
-                  config.ops().address, exposure.health, exposure.metrics, exposure::facts))
+                  config.ops().address,
+                  config.host(),
+                  exposure.health,
+                  exposure.metrics,
+                  exposure::facts))
           .start();
     }
     return exposure;
+  }
+
+  /** Shows from now on how much space there is for workspaces. */
+  void showSpace(Workspaces workspaces) {
+    health.ready("workspace-space", () -> spaceProblem(workspaces));
+    metrics.bindSpace(() -> space(workspaces));
+  }
+
+  private static @Nullable String spaceProblem(Workspaces workspaces) {
+    DiskSpace space = space(workspaces);
+    return space == null ? null : space.problem(workspaces.root());
+  }
+
+  /** Null if it can't be measured: the check of the workspaces says why. */
+  private static @Nullable DiskSpace space(Workspaces workspaces) {
+    try {
+      return workspaces.space();
+    } catch (IOException _) {
+      return null;
+    }
   }
 
   /** Shows the state of the parts from now on. Called once, when they exist. */

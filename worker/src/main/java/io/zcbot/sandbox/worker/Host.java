@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.docker.DockerSandboxes;
 import io.zcbot.sandbox.worker.doctor.Advisories;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
+import io.zcbot.sandbox.worker.mounts.FileSystemSpace;
 import io.zcbot.sandbox.worker.mounts.IdMaps;
 import io.zcbot.sandbox.worker.mounts.MappedWorkspaces;
 import io.zcbot.sandbox.worker.mounts.MountReach;
@@ -18,6 +19,7 @@ import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.mounts.ProjectQuotas;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.ops.Health;
+import io.zcbot.sandbox.worker.publish.Cluster;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicWeakness;
 import io.zcbot.sandbox.worker.publish.TopicsException;
@@ -74,6 +76,7 @@ record Host(
     Path configured = config.workspaces().root;
     Workspaces workspaces = files.at(configured, () -> Workspaces.open(configured)).calledBy(files);
     Path root = workspaces.root();
+    exposure.showSpace(workspaces.measuredBy(FileSystemSpace::of));
     @Nullable String unseen =
         retry.whileShort(
             "look at the mount of the workspace root",
@@ -89,7 +92,7 @@ record Host(
     KafkaClients kafka =
         new KafkaClients(config.kafka(), "zcbot-" + config.workerId() + "-on-" + config.host());
     Membership membership = open(files, root, () -> Membership.take(config, kafka), closer);
-    int partitions = verifyTopics(kafka, config.kafka(), retry);
+    Topics topics = verifyTopics(kafka, config.kafka(), retry);
     warnOfTopics(kafka, config, exposure.health());
     membership.refuseIfElsewhere(retry);
     Preflight.Fit fit =
@@ -110,12 +113,17 @@ record Host(
     MappedWorkspaces views = files.at(root, () -> views(mount, maps, config.workerId()));
     return new Host(
         engine,
-        engine.sandboxes(config.spec(), fit.uids()),
-        workspaces.ownedBy(fit.owner()).limitedBy(quota).shownBy(views),
+        engine.sandboxes(
+            config.spec(), fit.uids(), topics.cluster() + "/" + config.kafka().topicPrefix()),
+        workspaces
+            .ownedBy(fit.owner())
+            .limitedBy(quota)
+            .shownBy(views)
+            .measuredBy(FileSystemSpace::of),
         new MountedSlots(mount, maps, config.workerId(), files),
         kafka,
         membership,
-        partitions,
+        topics.partitions(),
         fit.slotProblem(),
         fit.slotsInMemory());
   }
@@ -144,7 +152,14 @@ record Host(
     return views;
   }
 
-  static int verifyTopics(KafkaClients kafka, KafkaConfig config, StartRetry retry)
+  /**
+   * The topics, which exist.
+   *
+   * @param cluster the id of their Kafka cluster
+   */
+  record Topics(String cluster, int partitions) {}
+
+  static Topics verifyTopics(KafkaClients kafka, KafkaConfig config, StartRetry retry)
       throws IOException, TopicsException, InterruptedException {
     return retry.untilItWorks(
         "check the topics",
@@ -152,8 +167,9 @@ record Host(
           requireAddress(config.bootstrapServers());
           try (Admin admin = kafka.admin()) {
             TopicAdmin topics = new TopicAdmin(admin, config);
-            kafka.fetchSize().brokers(topics.brokers());
-            return topics.verifyOrCreate();
+            Cluster cluster = topics.cluster();
+            kafka.fetchSize().brokers(cluster.brokers());
+            return new Topics(cluster.id(), topics.verifyOrCreate());
           }
         },
         e ->

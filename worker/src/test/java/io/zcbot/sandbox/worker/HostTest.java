@@ -94,7 +94,7 @@ class HostTest {
             .start(
                 () -> {
                   try {
-                    int _ = Host.verifyTopics(clients, config, retry);
+                    var _ = Host.verifyTopics(clients, config, retry);
                   } catch (Exception e) {
                     end.set(e);
                   }

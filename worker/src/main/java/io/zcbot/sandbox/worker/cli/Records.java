@@ -39,7 +39,7 @@ final class Records {
       return new Read(topic, null, error == null ? "of unknown cause" : error);
     }
     try {
-      Origin origin = ForwardedFrom.originOf(record);
+      Origin origin = ForwardedFrom.originOf(record, topic);
       return new Read(topic, CODEC.decode(topic, record.key(), record.value(), origin), null);
     } catch (EventFormatException e) {
       return new Read(topic, null, "not an event: " + e.getMessage());

@@ -85,7 +85,8 @@ final class CommandAnswers {
         Ending.lost(
             "the worker "
                 + entry.container().workerId()
-                + " that was about to start the command is gone; it may have run"),
+                + " does not serve this user any more. It had started the command or was about to,"
+                + " so the command may have run; how it ended is not known"),
         entry.container(),
         entry.startedAt(),
         Duration.ZERO,

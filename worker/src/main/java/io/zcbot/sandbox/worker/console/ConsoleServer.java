@@ -8,6 +8,8 @@ import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.http.HttpLimits;
+import io.zcbot.sandbox.worker.http.OwnNames;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
@@ -62,13 +64,10 @@ final class ConsoleServer implements AutoCloseable {
    */
   static ConsoleServer start(InetSocketAddress address, @Nullable URI url, Fleet fleet)
       throws IOException {
-    // The JDK's server has no limits by default, and takes them only as system properties.
-    bound("jdk.httpserver.maxConnections", "64");
-    bound("sun.net.httpserver.maxReqHeaderSize", "16384");
-    bound("sun.net.httpserver.maxReqTime", "10");
-    bound("sun.net.httpserver.maxRspTime", "30");
+    HttpLimits.set();
     try {
-      return new ConsoleServer(HttpServer.create(address, 64), new OwnNames(address, url), fleet);
+      return new ConsoleServer(
+          HttpServer.create(address, 64), OwnNames.forPeople(address, url), fleet);
     } catch (IOException e) {
       throw new IOException(
           "could not serve the console on "
@@ -99,12 +98,6 @@ final class ConsoleServer implements AutoCloseable {
         throw new IOException("the jar lacks " + name);
       }
       return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-    }
-  }
-
-  private static void bound(String property, String value) {
-    if (System.getProperty(property) == null) {
-      System.setProperty(property, value);
     }
   }
 

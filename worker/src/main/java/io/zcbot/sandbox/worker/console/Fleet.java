@@ -119,7 +119,7 @@ final class Fleet {
   private void event(Topic topic, ConsumerRecord<byte[], byte[]> record)
       throws EventFormatException {
     SandboxEvent event =
-        codec.decode(topic, record.key(), record.value(), ForwardedFrom.originOf(record));
+        codec.decode(topic, record.key(), record.value(), ForwardedFrom.originOf(record, topic));
     // Not later than now: the publisher's clock may be ahead.
     events.on(event, Math.min(record.timestamp(), clock.millis()));
     if (event instanceof Exec exec) {

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.docker;
 import com.github.dockerjava.api.command.InspectExecResponse;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientConfig;
+import io.zcbot.sandbox.worker.docker.api.ContainerOwner;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.Lookups;
@@ -111,8 +112,18 @@ public final class DockerEngine implements Engine {
    * @param uids the user ids that sandboxes run as, one for each sandbox or one shared by all
    */
   public DockerSandboxes sandboxes(SandboxSpec spec, SandboxUids uids) {
+    return sandboxes(spec, uids, null);
+  }
+
+  /**
+   * As {@link #sandboxes(SandboxSpec, SandboxUids)}, for a worker of a fleet.
+   *
+   * @param fleet a name that the workers of this fleet have in common, and no others
+   */
+  public DockerSandboxes sandboxes(SandboxSpec spec, SandboxUids uids, @Nullable String fleet) {
+    ContainerOwner owner = new ContainerOwner(workerId, fleet);
     DockerSandboxes sandboxes =
-        new DockerSandboxes(calls, lookups, inspector, spec, uids, workerId, settings);
+        new DockerSandboxes(calls, lookups, inspector, spec, uids, owner, settings);
     bound.add(sandboxes);
     return sandboxes;
   }

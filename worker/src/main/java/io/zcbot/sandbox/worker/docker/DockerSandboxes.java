@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.docker;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.docker.api.ContainerOwner;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
@@ -62,7 +63,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
       Inspector inspector,
       SandboxSpec spec,
       SandboxUids uids,
-      String workerId,
+      ContainerOwner owner,
       DockerEngineSettings settings) {
     this.calls = calls;
     this.lookups = lookups;
@@ -80,12 +81,13 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
                 + " sandbox-image), or name another in ZCBOT_SANDBOX_IMAGE",
             settings.pullTimeout(),
             System::nanoTime);
-    this.firewall = new HostFirewall(calls, spec, workerId, network, settings, System::nanoTime);
+    this.firewall =
+        new HostFirewall(calls, spec, owner.workerId(), network, settings, System::nanoTime);
     this.seal = firewall.seal();
     ContainerStart start =
         new ContainerStart(calls, spec.policy().sealed() ? seal : null, settings.readyTimeout());
-    this.factory = new SandboxFactory(calls, spec, uids, workerId, network, firewall, pull, start);
-    this.inspection = new Inspection(inspector, factory, spec.hash(), workerId);
+    this.factory = new SandboxFactory(calls, spec, uids, owner, network, firewall, pull, start);
+    this.inspection = new Inspection(inspector, factory, spec.hash(), owner);
   }
 
   /** Ends the helper container that seals network namespaces. Sandboxes keep running. */

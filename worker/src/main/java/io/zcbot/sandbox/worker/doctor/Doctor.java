@@ -72,6 +72,7 @@ public final class Doctor {
           () ->
               List.of(
                   WorkspaceChecks.root(root),
+                  WorkspaceChecks.space(root),
                   WorkspaceChecks.quota(root, config.workspaces().limit)));
     } catch (IOException e) {
       return List.of(

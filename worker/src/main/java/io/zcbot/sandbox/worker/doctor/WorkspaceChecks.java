@@ -4,7 +4,9 @@
  */
 package io.zcbot.sandbox.worker.doctor;
 
+import io.zcbot.sandbox.worker.mounts.FileSystemSpace;
 import io.zcbot.sandbox.worker.mounts.ProjectQuotas;
+import io.zcbot.sandbox.worker.sandbox.DiskSpace;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.io.IOException;
 import java.nio.file.FileStore;
@@ -78,6 +80,29 @@ final class WorkspaceChecks {
 
   private static boolean isSticky(Path directory) throws IOException {
     return ((Integer) Files.getAttribute(directory, "unix:mode") & 01000) != 0;
+  }
+
+  /** Checks whether there is room for new workspaces. */
+  static Finding space(Path root) {
+    Path there = existing(root);
+    try {
+      DiskSpace space = FileSystemSpace.of(there);
+      String problem = space.problem(there);
+      if (problem != null) {
+        return Finding.fail(
+            "workspace-space", problem + ", so new users are refused", DiskSpace.ADVICE);
+      }
+      return Finding.ok(
+          "workspace-space",
+          where(there)
+              + " has "
+              + (space.freeBytes() >> 20)
+              + " MiB left"
+              + (space.inodes() == 0 ? "" : " and room for " + space.freeInodes() + " files"));
+    } catch (IOException e) {
+      return Finding.warn(
+          "workspace-space", there + " can't be measured: " + e, "run this as the worker's user");
+    }
   }
 
   /**

@@ -115,7 +115,7 @@ final class Admission {
   }
 
   /** A refusal for want of room. Such refusals are logged at most once a minute. */
-  private synchronized Refused noRoom(String message) {
+  synchronized Refused noRoom(String message) {
     refused++;
     long now = time.nanos();
     Long before = refusalLogged;

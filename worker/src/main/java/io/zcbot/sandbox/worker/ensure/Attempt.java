@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.Termination;
+import io.zcbot.sandbox.worker.sandbox.DiskSpace;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import io.zcbot.sandbox.worker.sandbox.Registry;
@@ -56,6 +57,8 @@ final class Attempt {
       throws EngineException, FencedException, IOException, InterruptedException {
     try {
       return tryOnce(request, first);
+    } catch (DiskSpace.NoSpaceException e) {
+      return admission.noRoom(String.valueOf(e.getMessage())); // until somebody makes room
     } catch (IOException e) {
       if (HostShortage.isBehind(e)) {
         throw new EngineException(

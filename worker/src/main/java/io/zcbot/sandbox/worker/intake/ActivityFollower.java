@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.Activity;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
@@ -186,7 +187,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   }
 
   private void accept(ConsumerRecord<byte[], byte[]> record) {
-    Origin origin = ForwardedFrom.originOf(record);
+    Origin origin = ForwardedFrom.originOf(record, Topic.ACTIVITY);
     Activity activity;
     try {
       activity = codec.decodeActivity(record.key(), record.value(), origin);

@@ -18,6 +18,7 @@ import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Deadline;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
@@ -77,19 +78,18 @@ final class CommandDispatcher implements AutoCloseable {
       ConsumerRecord<byte[], byte[]> record,
       CommandPartitions.Followed followed,
       OffsetTracker tracker) {
-    Origin origin = ForwardedFrom.originOf(record);
     if (record.topic().equals(topics.exec())) {
-      acceptExec(record, origin, followed, tracker);
+      acceptExec(record, followed, tracker);
     } else {
-      acceptRelease(record, origin, followed, tracker);
+      acceptRelease(record, followed, tracker);
     }
   }
 
   private void acceptExec(
       ConsumerRecord<byte[], byte[]> record,
-      Origin origin,
       CommandPartitions.Followed followed,
       OffsetTracker tracker) {
+    Origin origin = ForwardedFrom.originOf(record, Topic.EXEC);
     Exec exec =
         decoded(
             record,
@@ -101,18 +101,21 @@ final class CommandDispatcher implements AutoCloseable {
     }
     int home = partitions.of(record.key());
     Duration left = expiry.left(exec.expiresAt(), origin);
-    String refusal = null;
-    if (home != record.partition()) {
+    boolean isStray = home != record.partition() && !ForwardedFrom.isIn(record);
+    if (isStray && !exec.eventId().equals(origin.eventId())) {
       // Even if it expired: it may have been forwarded before, and its command may run there.
-      if (!ForwardedFrom.isIn(record)) {
-        diversions.forward(record, home, diverted(record, tracker));
-        return;
-      }
-      if (!left.isZero()) {
-        refusal = RecordDispatcher.refusal("exec", record, home, partitions);
-      }
+      diversions.forward(record, home, diverted(record, tracker));
+      return;
     }
-    queue(exec, origin, record, left, refusal, followed, tracker);
+    String refusal =
+        isStray || home == record.partition() || left.isZero()
+            ? null
+            : RecordDispatcher.refusal("exec", record, home, partitions);
+    RequestContext context = RequestHeaders.contextOf(record, Topic.EXEC);
+    if (isStray) {
+      context = new RequestContext(context.replyTo(), RecordDispatcher.withoutId(record, home));
+    }
+    queue(exec, origin, record, left, refusal, context, followed, tracker);
   }
 
   private interface Decoding<T> {
@@ -135,9 +138,9 @@ final class CommandDispatcher implements AutoCloseable {
 
   private void acceptRelease(
       ConsumerRecord<byte[], byte[]> record,
-      Origin origin,
       CommandPartitions.Followed followed,
       OffsetTracker tracker) {
+    Origin origin = ForwardedFrom.originOf(record, Topic.RELEASE);
     Release release =
         decoded(
             record,
@@ -180,6 +183,7 @@ final class CommandDispatcher implements AutoCloseable {
       ConsumerRecord<byte[], byte[]> record,
       Duration left,
       @Nullable String refusal,
+      RequestContext context,
       CommandPartitions.Followed followed,
       OffsetTracker tracker) {
     long now = time.nanos();
@@ -202,7 +206,7 @@ final class CommandDispatcher implements AutoCloseable {
               release.run();
             },
             refusal,
-            RequestHeaders.contextOf(record, Topic.EXEC));
+            context);
     CommandKey key = CommandKey.of(exec);
     AtomicBoolean known = new AtomicBoolean();
     TopicPartition inputsFrom = new TopicPartition(topics.input(), record.partition());
@@ -245,7 +249,7 @@ final class CommandDispatcher implements AutoCloseable {
 
   /** Takes an input; never blocks. Poll thread only. */
   void accept(ConsumerRecord<byte[], byte[]> record) {
-    Origin origin = ForwardedFrom.originOf(record);
+    Origin origin = ForwardedFrom.originOf(record, Topic.INPUT);
     Input input;
     try {
       input = codec.decodeInput(record.key(), record.value(), origin);

@@ -5,8 +5,8 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.EventFormatException;
-import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.sandbox.Time;
 import java.util.HashSet;
 import java.util.List;
@@ -106,7 +106,7 @@ final class Diversions implements AutoCloseable {
     }
     log.warn(
         "{} is not {} and is written to the dead-letter topic: {}",
-        ForwardedFrom.originOf(record),
+        Origins.of(record),
         event,
         why.getMessage());
     metrics.deadLettered(record.topic());
@@ -136,7 +136,7 @@ final class Diversions implements AutoCloseable {
           "{}-{} takes no records; further ones for it are dropped until it does, from {} on",
           to.topic(),
           to.partition(),
-          ForwardedFrom.originOf(record));
+          Origins.of(record));
     }
     return true;
   }

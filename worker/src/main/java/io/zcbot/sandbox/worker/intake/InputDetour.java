@@ -9,6 +9,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.ReadInput;
 import io.zcbot.sandbox.worker.commands.Taken;
@@ -245,7 +246,9 @@ final class InputDetour {
       return null;
     }
     try {
-      Input input = codec.decodeInput(record.key(), record.value(), ForwardedFrom.originOf(record));
+      Input input =
+          codec.decodeInput(
+              record.key(), record.value(), ForwardedFrom.originOf(record, Topic.INPUT));
       return CommandKey.of(input).equals(key) ? asRead(record, input) : null;
     } catch (EventFormatException _) {
       return null; // the follower wrote it to the dead-letter topic
@@ -254,7 +257,8 @@ final class InputDetour {
 
   /** Pairs an input with the place from which its record was forwarded, if it was. */
   static ReadInput asRead(ConsumerRecord<byte[], byte[]> record, Input input) {
-    return new ReadInput(input, ForwardedFrom.isIn(record) ? ForwardedFrom.originOf(record) : null);
+    return new ReadInput(
+        input, ForwardedFrom.isIn(record) ? ForwardedFrom.originOf(record, Topic.INPUT) : null);
   }
 
   private Taken deliver(ReadInput input, long offset, ReadingTurns.Turn turn)

@@ -59,7 +59,7 @@ final class RecordDispatcher implements AutoCloseable {
 
   /** Dispatches a record. Never blocks. Poll thread only. */
   void accept(ConsumerRecord<byte[], byte[]> record, OffsetTracker tracker) {
-    Origin origin = ForwardedFrom.originOf(record);
+    Origin origin = ForwardedFrom.originOf(record, Topic.ENSURE);
     Ensure ensure;
     try {
       ensure = codec.decodeEnsure(record.key(), record.value(), origin);
@@ -70,6 +70,17 @@ final class RecordDispatcher implements AutoCloseable {
     }
     Duration left = expiry.left(ensure.expiresAt(), origin);
     int home = partitions.of(record.key());
+    boolean isOfHome = home == origin.partition() && home != record.partition();
+    if (isOfHome && ensure.eventId().equals(origin.eventId())) {
+      // An answer would be to whatever ensure lies there, which its own worker answers.
+      EventFormatException why =
+          new EventFormatException(
+              ForwardedFrom.HEADER,
+              "names partition %d, where the record belongs already".formatted(home));
+      diversions.deadLetter(
+          record, "a valid ensure", why, tracker.open(record, null, diverted())::complete);
+      return;
+    }
     String refusal = null;
     if (home != record.partition() && !left.isZero()) {
       if (!ForwardedFrom.isIn(record)) {
@@ -91,6 +102,17 @@ final class RecordDispatcher implements AutoCloseable {
             + " expects it in partition %d: the topics were raised and not all workers were"
             + " restarted since")
         .formatted(what, record.partition(), partitions.count(), home);
+  }
+
+  /**
+   * Explains why an exec is not forwarded. A worker may forward it twice, so that its command could
+   * run twice: only a header that anybody can write would tell that both copies are one exec.
+   */
+  static String withoutId(ConsumerRecord<byte[], byte[]> record, int home) {
+    return ("the exec has no event_id and lies in partition %d, while its user's partition is %d;"
+            + " set an event_id, or have the producer place records like Kafka's Java producer"
+            + " (partitioner=murmur2_random in librdkafka)")
+        .formatted(record.partition(), home);
   }
 
   private void queue(

@@ -21,6 +21,7 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
 import io.zcbot.sandbox.worker.reply.ReplyMetrics;
+import io.zcbot.sandbox.worker.sandbox.DiskSpace;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import java.time.Duration;
 import java.util.Collection;
@@ -34,6 +35,7 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The worker's metrics, and the page in the Prometheus format on which they are published. Names of
@@ -76,6 +78,11 @@ public final class Metrics implements AutoCloseable {
   public void bindSlots(IntSupplier idle, IntSupplier target) {
     gauge("zcbot.slots.idle", "Idle slots of the warm pool", idle);
     gauge("zcbot.slots.target", "Slots that the warm pool is to have idle", target);
+  }
+
+  /** Adds the space for workspaces. */
+  public void bindSpace(Supplier<@Nullable DiskSpace> space) {
+    SpaceGauges.register(registry, space);
   }
 
   public void bindLanes(IntSupplier active) {

@@ -9,6 +9,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.zcbot.sandbox.worker.http.HttpLimits;
+import io.zcbot.sandbox.worker.http.OwnNames;
 import io.zcbot.sandbox.worker.ops.Health.Report;
 import io.zcbot.sandbox.worker.ops.Health.Status;
 import java.io.IOException;
@@ -32,6 +34,7 @@ public final class OpsServer implements AutoCloseable {
   private static final int MAX_AT_ONCE = 16;
 
   private final InetSocketAddress address;
+  private final OwnNames names;
   private final Health health;
   private final Metrics metrics;
   private final Supplier<Map<String, String>> facts;
@@ -44,14 +47,17 @@ public final class OpsServer implements AutoCloseable {
   /**
    * Creates a server that does not listen yet.
    *
+   * @param host the name of this host, to which it answers
    * @param facts supplies what the status page shows, in this order; called for each page
    */
   public OpsServer(
       InetSocketAddress address,
+      String host,
       Health health,
       Metrics metrics,
       Supplier<Map<String, String>> facts) {
     this.address = address;
+    this.names = OwnNames.forPrograms(address, host);
     this.health = health;
     this.metrics = metrics;
     this.facts = facts;
@@ -66,10 +72,7 @@ public final class OpsServer implements AutoCloseable {
     if (server != null) {
       throw new IllegalStateException("the ops server has already been started");
     }
-    bound("jdk.httpserver.maxConnections", "64");
-    bound("sun.net.httpserver.maxReqHeaderSize", "16384");
-    bound("sun.net.httpserver.maxReqTime", "10");
-    bound("sun.net.httpserver.maxRspTime", "30");
+    HttpLimits.set();
     HttpServer created;
     try {
       created = HttpServer.create(address, 64);
@@ -118,6 +121,13 @@ public final class OpsServer implements AutoCloseable {
       if (!method.equals("GET") && !method.equals("HEAD")) {
         exchange.getResponseHeaders().set("Allow", "GET, HEAD");
         send(exchange, text(405, "only GET and HEAD are supported\n"));
+      } else if (!names.include(exchange.getRequestHeaders().get("Host"))) {
+        send(
+            exchange,
+            text(
+                421,
+                "this worker answers to addresses, to names without a dot, and to the names in"
+                    + " ZCBOT_HOST and ZCBOT_OPS_ADDRESS; use one of them\n"));
       } else if (!requests.tryAcquire()) {
         send(exchange, text(503, "too many requests at the same time\n"));
       } else {
@@ -216,16 +226,6 @@ public final class OpsServer implements AutoCloseable {
     } else {
       exchange.sendResponseHeaders(answer.status, body.length);
       exchange.getResponseBody().write(body);
-    }
-  }
-
-  /**
-   * Sets a limit of the JDK's server, which has none by default and reads them from system
-   * properties.
-   */
-  private static void bound(String property, String value) {
-    if (System.getProperty(property) == null) {
-      System.setProperty(property, value);
     }
   }
 

@@ -69,12 +69,12 @@ public final class TopicAdmin {
   }
 
   /**
-   * The number of brokers in the cluster.
+   * The cluster.
    *
    * @throws TopicsException if Kafka does not answer
    */
-  public int brokers() throws TopicsException, InterruptedException {
-    return settings.brokers();
+  public Cluster cluster() throws TopicsException, InterruptedException {
+    return settings.cluster();
   }
 
   /**

@@ -23,6 +23,7 @@ import java.util.function.Function;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.DescribeClusterResult;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.acl.AclOperation;
@@ -109,7 +110,7 @@ final class TopicSettings {
    */
   List<TopicWeakness> weaknesses(Duration idleTtl) throws TopicsException, InterruptedException {
     Map<Topic, Config> actual = configs(List.of(Topic.values()));
-    TopicAdvice advice = new TopicAdvice(config, brokers(), idleTtl);
+    TopicAdvice advice = new TopicAdvice(config, cluster().brokers(), idleTtl);
     Map<String, KafkaFuture<TopicDescription>> described =
         admin.describeTopics(actual.keySet().stream().map(this::name).toList()).topicNameValues();
     List<TopicWeakness> weaknesses = new ArrayList<>();
@@ -133,9 +134,11 @@ final class TopicSettings {
     return weaknesses;
   }
 
-  int brokers() throws TopicsException, InterruptedException {
-    return answer("list the brokers", AclOperation.DESCRIBE, admin.describeCluster().nodes())
-        .size();
+  Cluster cluster() throws TopicsException, InterruptedException {
+    DescribeClusterResult described = admin.describeCluster();
+    return new Cluster(
+        answer("look at the cluster", AclOperation.DESCRIBE, described.clusterId()),
+        answer("list the brokers", AclOperation.DESCRIBE, described.nodes()).size());
   }
 
   /** A setting that differs from the required one. */

@@ -42,11 +42,18 @@ public final class Workspaces {
   private final Owner owner;
   private final WorkspaceQuota quota;
   private final WorkspaceViews views;
+  private final DiskSpace.Measure measure;
   private final FileCalls files;
 
   private Workspaces(
-      Path root, Owner owner, WorkspaceQuota quota, WorkspaceViews views, FileCalls files) {
+      Path root,
+      Owner owner,
+      WorkspaceQuota quota,
+      WorkspaceViews views,
+      DiskSpace.Measure measure,
+      FileCalls files) {
     this.root = root;
+    this.measure = measure;
     this.owner = owner;
     this.quota = quota;
     this.views = views;
@@ -89,27 +96,37 @@ public final class Workspaces {
               + real);
     }
     return new Workspaces(
-        real, Owner.UNMAPPED, WorkspaceQuota.NONE, WorkspaceViews.NONE, FileCalls.DIRECT);
+        real,
+        Owner.UNMAPPED,
+        WorkspaceQuota.NONE,
+        WorkspaceViews.NONE,
+        DiskSpace.Measure.NONE,
+        FileCalls.DIRECT);
   }
 
   /** Returns workspaces with another owner on the host, because the engine remaps users. */
   public Workspaces ownedBy(Owner mapped) {
-    return new Workspaces(root, mapped, quota, views, files);
+    return new Workspaces(root, mapped, quota, views, measure, files);
   }
 
   /** Returns workspaces with a limit on their size. */
   public Workspaces limitedBy(WorkspaceQuota limiting) {
-    return new Workspaces(root, owner, limiting, views, files);
+    return new Workspaces(root, owner, limiting, views, measure, files);
   }
 
   /** Returns workspaces for sandboxes with users of their own. */
   public Workspaces shownBy(WorkspaceViews showing) {
-    return new Workspaces(root, owner, quota, showing, files);
+    return new Workspaces(root, owner, quota, showing, measure, files);
   }
 
   /** Returns workspaces whose file system is called in another way. */
   public Workspaces calledBy(FileCalls calling) {
-    return new Workspaces(root, owner, quota, views, calling);
+    return new Workspaces(root, owner, quota, views, measure, calling);
+  }
+
+  /** Returns workspaces that are made only where there is room for them. */
+  public Workspaces measuredBy(DiskSpace.Measure measuring) {
+    return new Workspaces(root, owner, quota, views, measuring, files);
   }
 
   /** The path of the user's directory, which may not exist. */
@@ -123,10 +140,20 @@ public final class Workspaces {
   }
 
   /**
+   * The space of the root's file system.
+   *
+   * @throws IOException if it does not answer
+   */
+  public DiskSpace space() throws IOException {
+    return files.at(root, () -> measure.of(root));
+  }
+
+  /**
    * Creates or corrects the user's directory: private, owned by the sandbox user, and limited if
    * that is configured.
    *
    * @return its path
+   * @throws DiskSpace.NoSpaceException if there is none and no room for it
    * @throws IOException if it is anything but a directory, or can't be corrected; the message is
    *     for an operator
    */
@@ -141,6 +168,10 @@ public final class Workspaces {
     try {
       found = look(directory); // first, because most exist
     } catch (NoSuchFileException _) {
+      String problem = measure.of(root).problem(root);
+      if (problem != null) {
+        throw new DiskSpace.NoSpaceException(problem + "; " + DiskSpace.ADVICE);
+      }
       make(directory);
       found = look(directory);
     }

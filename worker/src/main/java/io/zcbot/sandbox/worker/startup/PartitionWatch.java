@@ -75,7 +75,7 @@ public final class PartitionWatch {
   void lookNow() {
     try (Admin admin = kafka.admin()) {
       TopicAdmin topics = new TopicAdmin(admin, config);
-      kafka.fetchSize().brokers(topics.brokers());
+      kafka.fetchSize().brokers(topics.cluster().brokers());
       String found = topics.growth(topics.describe(), served);
       if (found == null) {
         found = problemOf(unread(admin));

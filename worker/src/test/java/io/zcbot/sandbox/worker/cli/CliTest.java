@@ -464,6 +464,7 @@ class CliTest {
         OpsServer ops =
             new OpsServer(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+                "h1",
                 new Health(),
                 metrics,
                 Map::of)) {

@@ -21,12 +21,23 @@ class RecordsTest {
   /** Its answer names the position from which it was forwarded. */
   @Test
   void aForwardedRequestWithoutAnIdHasThatOfItsFirstPosition() {
+    assertThat(idOf("sandbox.ensure", "1-42@1000")).isEqualTo("sandbox.ensure-1-42");
+    assertThat(idOf("sandbox.ensure", "3-42@1000"))
+        .as("of a header that no worker writes")
+        .isEqualTo("sandbox.ensure-3-17");
+    assertThat(idOf("sandbox.exec", "1-42@1000"))
+        .as("of an exec, which is not forwarded without an id")
+        .isEqualTo("sandbox.exec-3-17");
+  }
+
+  private static String idOf(String topic, String forwarded) {
     RecordHeaders headers = new RecordHeaders();
-    headers.add("zcbot_forwarded", bytes("1-42@1000"));
+    headers.add("zcbot_forwarded", bytes(forwarded));
+    String command = topic.equals("sandbox.exec") ? ",\"command\":[\"true\"]" : "";
     SandboxEvent event =
         Records.event(
                 new ConsumerRecord<>(
-                    "sandbox.ensure",
+                    topic,
                     3,
                     17,
                     2000,
@@ -34,12 +45,12 @@ class RecordsTest {
                     0,
                     0,
                     bytes(USER),
-                    bytes("{\"user_id\":\"" + USER + "\"}"),
+                    bytes("{\"user_id\":\"" + USER + "\"" + command + "}"),
                     headers,
                     Optional.empty()),
                 "sandbox.")
             .event();
-    assertThat(Objects.requireNonNull(event).eventId()).isEqualTo("sandbox.ensure-1-42");
+    return Objects.requireNonNull(event).eventId();
   }
 
   private static byte[] bytes(String text) {

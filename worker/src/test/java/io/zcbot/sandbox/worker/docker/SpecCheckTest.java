@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.docker;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.error;
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.zcbot.sandbox.events.UserId;
@@ -21,6 +22,7 @@ import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -205,6 +207,31 @@ class SpecCheckTest {
                 inspect("c", WORKSPACE, "", "\"zcbot.worker\":\"w1\"", "\"zcbot.worker\":\"w2\"")))
         .isFalse();
     assertThat(fake.asked("POST", "/containers/create")).isEmpty();
+  }
+
+  /** Both serve the user, and would replace each other's sandbox for ever. */
+  @Test
+  void whatAWorkerOfAnotherFleetMadeIsLeftAlone() throws Exception {
+    SandboxEngine ofFleet = engine.sandboxes(SPEC, SandboxUids.SHARED, "cluster-1/");
+    String worker = "\"zcbot.worker\":\"w1\"";
+    fake.on(
+        "GET",
+        "/containers/c/json",
+        inspect(
+            "c", WORKSPACE, "", worker, "\"zcbot.worker\":\"w2\",\"zcbot.fleet\":\"cluster-2/\""));
+    assertThatThrownBy(() -> ofFleet.verify("c", USER, WORKSPACE))
+        .isInstanceOfSatisfying(
+            EngineException.class, e -> assertThat(e.kind().isRetryable()).isFalse())
+        .hasMessageContaining("belongs to worker w2 of another fleet (cluster-2/;")
+        .hasMessageEndingWith("docker rm -f x");
+    for (String own : List.of("", ",\"zcbot.fleet\":\"cluster-1/\"")) {
+      fake.on(
+          "GET",
+          "/containers/c/json",
+          inspect("c", WORKSPACE, "", worker, "\"zcbot.worker\":\"w2\"" + own));
+      assertThat(ofFleet.verify("c", USER, WORKSPACE))
+          .hasValueSatisfying(found -> assertThat(found.isAsSpecified()).isFalse());
+    }
   }
 
   @Test

@@ -8,6 +8,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
+import io.zcbot.sandbox.worker.mounts.FileSystemSpace;
+import io.zcbot.sandbox.worker.sandbox.DiskSpace;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.spec.Dns;
@@ -16,6 +18,7 @@ import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,6 +50,24 @@ class HostChecksTest {
     assertThat(WorkspaceChecks.root(root, OF_ROOT))
         .satisfies(f -> assertThat(f.level()).isEqualTo(Level.FAIL))
         .satisfies(f -> assertThat(f.fix()).contains("chmod go-w"));
+  }
+
+  @Test
+  void theSpaceForWorkspacesIsMeasured(@TempDir Path root) throws Exception {
+    DiskSpace space = FileSystemSpace.of(root);
+    assertThat(space.bytes()).isEqualTo(Files.getFileStore(root).getTotalSpace());
+    assertThat(space.freeBytes()).isBetween(1L, space.bytes());
+    assertThat(space.inodes())
+        .isEqualTo(Long.parseLong(Commands.run("stat", "-f", "-c", "%c", root.toString()).strip()));
+    assertThat(space.freeInodes()).isLessThanOrEqualTo(space.inodes());
+    assertThat(WorkspaceChecks.space(root.resolve("made/later")).level()).isEqualTo(Level.OK);
+    assertThatThrownBy(() -> FileSystemSpace.of(root.resolve("absent")))
+        .hasMessageContaining("absent can't be read");
+    // No file system for programs has room for files.
+    assertThat(WorkspaceChecks.space(Path.of("/sys")))
+        .satisfies(f -> assertThat(f.level()).isEqualTo(Level.FAIL))
+        .satisfies(f -> assertThat(f.detail()).contains("has 0 MiB left", "new users are refused"))
+        .satisfies(f -> assertThat(f.fix()).contains("make room"));
   }
 
   /** The worker refuses it, but makes its root in one, such as /tmp. */

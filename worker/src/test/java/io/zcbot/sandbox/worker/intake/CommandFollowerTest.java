@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.TimeAhead;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
@@ -363,6 +364,9 @@ class CommandFollowerTest {
         null);
   }
 
+  private static final String EXEC_WITHOUT_ID =
+      "{'user_id':'%s','command':['true']}".formatted(ANNA);
+
   private static String exec(String id) {
     return "{'user_id':'%s','event_id':'%s','command':['true']}".formatted(ANNA, id);
   }
@@ -687,7 +691,11 @@ class CommandFollowerTest {
     follower.start();
     awaitAssigned(0, 1, 2, 3);
     for (int partition = 0; partition < PARTITIONS; partition++) {
-      publish("sandbox.exec", partition, exec("one"), "2-1@" + System.currentTimeMillis());
+      publish(
+          "sandbox.exec",
+          partition,
+          exec("one"),
+          (partition + 1) % PARTITIONS + "-1@" + System.currentTimeMillis());
     }
     await().until(() -> commands.execs.size() == PARTITIONS);
     commands.execs.forEach(each -> each.done().run());
@@ -818,7 +826,9 @@ class CommandFollowerTest {
     publish(
         "sandbox.exec",
         ELSEWHERE,
-        "{'user_id':'%s','command':['true'],'expires_at':'2001-01-01T00:00:00Z'}".formatted(ANNA),
+        ("{'user_id':'%s','event_id':'one','command':['true'],"
+                + "'expires_at':'2001-01-01T00:00:00Z'}")
+            .formatted(ANNA),
         null);
     await().until(() -> !diverted.isEmpty() || !commands.execs.isEmpty());
     assertThat(diverted).containsExactly("sandbox.exec to " + HOME);
@@ -835,6 +845,45 @@ class CommandFollowerTest {
     publishExec(added, "one");
     await().until(() -> !diverted.isEmpty());
     assertThat(diverted).containsExactly("sandbox.exec to " + HOME);
+  }
+
+  /**
+   * It would take the place of the exec that lies there, or will: that one never runs, because an
+   * exec with its id was answered.
+   */
+  @Test
+  @Row(72)
+  void noExecCanHaveThePositionOfAnotherAsItsId() {
+    startOwning(HOME);
+    String forged = "sandbox.exec-%d-9".formatted(HOME);
+    publish("sandbox.exec", HOME, exec(forged), null);
+    await().until(() -> diverted.size() == 1);
+    publish("sandbox.exec", HOME, EXEC_WITHOUT_ID, HOME + "-9@1000");
+    publish("sandbox.exec", HOME, EXEC_WITHOUT_ID, ELSEWHERE + "-9@" + System.currentTimeMillis());
+    publish("sandbox.exec", HOME, EXEC_WITHOUT_ID, null);
+    await().until(() -> commands.execs.size() == 3);
+    assertThat(commands.execs)
+        .extracting(request -> request.exec().eventId())
+        .containsExactly(
+            "sandbox.exec-%d-1".formatted(HOME),
+            "sandbox.exec-%d-2".formatted(HOME),
+            "sandbox.exec-%d-3".formatted(HOME));
+    assertThat(diverted).containsExactly("dead letter of sandbox.exec");
+  }
+
+  /** Its id could only be its first position, which a header tells that anybody can write. */
+  @Test
+  @Row(72)
+  void anExecWithoutAnIdInTheWrongPartitionIsRejected() {
+    startOwning(ELSEWHERE);
+    publish("sandbox.exec", ELSEWHERE, EXEC_WITHOUT_ID, null);
+    await().until(() -> commands.execs.size() == 1 || !diverted.isEmpty());
+    assertThat(diverted).isEmpty();
+    ExecRequest rejected = commands.execs.getFirst();
+    assertThat(rejected.exec().eventId()).isEqualTo("sandbox.exec-%d-0".formatted(ELSEWHERE));
+    assertThat(rejected.context().problem())
+        .contains("its user's partition is " + HOME)
+        .contains("set an event_id");
   }
 
   @Test
@@ -923,7 +972,7 @@ class CommandFollowerTest {
     publishInput(HOME, "x");
     awaitDropped();
     Instant before = Instant.now();
-    publish("sandbox.exec", HOME, lastingExec("one"), "0-0@0");
+    publish("sandbox.exec", HOME, lastingExec("one"), ELSEWHERE + "-0@0");
     await().until(() -> readFrom.size() == 1);
     assertThat(readFrom.getFirst()).isAfter(before.minus(Duration.ofMinutes(12)));
   }
@@ -941,7 +990,7 @@ class CommandFollowerTest {
     publishInput(HOME, "x");
     awaitDropped();
     Instant first = Instant.now().minus(Duration.ofMinutes(9));
-    publish("sandbox.exec", HOME, lastingExec("one"), "0-0@" + first.toEpochMilli());
+    publish("sandbox.exec", HOME, lastingExec("one"), ELSEWHERE + "-0@" + first.toEpochMilli());
     await().until(() -> readFrom.size() == 1);
     assertThat(readFrom.getFirst()).isBefore(first.minus(Duration.ofMinutes(1)));
   }
@@ -953,7 +1002,7 @@ class CommandFollowerTest {
       boolean inputFollows, int age, int expected) {
     consumer.ends.put(new TopicPartition("sandbox.exec", HOME), 1L);
     startOwning(HOME);
-    String forwarded = "1-1@" + (System.currentTimeMillis() - age * 1000L);
+    String forwarded = ELSEWHERE + "-1@" + (System.currentTimeMillis() - age * 1000L);
     publish("sandbox.exec", HOME, exec("one", inputFollows), forwarded);
     await().until(() -> commands.execs.size() == 1);
     await().during(Duration.ofMillis(200)).until(() -> detours.get() == expected);

@@ -16,6 +16,7 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.TerminalSize;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
@@ -197,7 +198,9 @@ class CommandInputsTest {
   private void accept(ConsumerRecord<byte[], byte[]> record) {
     try {
       inputs.accept(
-          record, codec.decodeInput(record.key(), record.value(), ForwardedFrom.originOf(record)));
+          record,
+          codec.decodeInput(
+              record.key(), record.value(), ForwardedFrom.originOf(record, Topic.INPUT)));
     } catch (io.zcbot.sandbox.events.EventFormatException e) {
       throw new AssertionError(e);
     }

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.trace.Tracing;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
@@ -176,6 +177,22 @@ class RecordDispatcherTest {
     long now = System.currentTimeMillis();
     EnsureRequest forged = queued(home, "3-17@" + (now + 1_000_000), now);
     assertThat(forged.deadline().patience()).isLessThanOrEqualTo(Duration.ofSeconds(60));
+  }
+
+  /** Its answer would be to whatever ensure lies there. */
+  @Test
+  @Row(72)
+  void noEnsureHasAPositionInTheUsersOwnPartitionAsItsIdUnlessItLiesThere() {
+    String forged = home + "-17@" + System.currentTimeMillis();
+    EnsureRequest there = queued(home, forged, System.currentTimeMillis());
+    assertThat(there.ensure().eventId()).isEqualTo("sandbox.ensure-%d-0".formatted(home));
+    lane.clear();
+    RecordHeaders headers = new RecordHeaders();
+    headers.add("zcbot_forwarded", forged.getBytes(UTF_8));
+    accept((home + 1) % PARTITIONS, ("{\"user_id\":\"" + ANNA + "\"}").getBytes(UTF_8), headers);
+    await().until(() -> !diverted.isEmpty() || !lane.isEmpty());
+    assertThat(lane).isEmpty();
+    assertThat(diverted).containsExactly("dead letter 1");
   }
 
   /** Two workers with different counts of partitions would send it to each other for ever. */

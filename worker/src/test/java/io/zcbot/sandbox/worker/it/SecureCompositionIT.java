@@ -13,11 +13,15 @@ import io.zcbot.sandbox.worker.cli.Cli;
 import io.zcbot.sandbox.worker.cli.Console;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.deployment.Composition;
+import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -55,7 +59,8 @@ class SecureCompositionIT {
             Map.of(
                 "KAFKA_ADMIN_PASSWORD", "ofAdmin1",
                 "KAFKA_WORKER_PASSWORD", "ofWorker2",
-                "KAFKA_AGENT_PASSWORD", "ofAgent3"),
+                "KAFKA_AGENT_PASSWORD", "ofAgent3",
+                "KAFKA_CONSOLE_PASSWORD", "ofConsole4"),
             "compose.yaml",
             "compose.sasl.yaml");
   }
@@ -104,9 +109,56 @@ class SecureCompositionIT {
         .hasCauseInstanceOf(TimeoutException.class);
   }
 
+  /** The configuration that Compose makes of the files and an .env file with all passwords. */
+  private static JsonNode services(Path directory, String... files) throws Exception {
+    Files.writeString(
+        directory.resolve(".env"),
+        """
+        KAFKA_ADMIN_PASSWORD=ofAdmin1
+        KAFKA_WORKER_PASSWORD=ofWorker2
+        KAFKA_AGENT_PASSWORD=ofAgent3
+        KAFKA_CONSOLE_PASSWORD=ofConsole4
+        ZCBOT_SANDBOX_MEMORY=1g
+        ZCBOT_KAFKA_CLIENT_DNS_LOOKUP=use_all_dns_ips
+        """);
+    List<String> command = new ArrayList<>(List.of("docker", "compose", "--profile", "demo"));
+    for (String file : files) {
+      Files.copy(Path.of("..", file), directory.resolve(file));
+      command.addAll(List.of("-f", file));
+    }
+    command.addAll(List.of("config", "--format", "json"));
+    ProcessBuilder compose = new ProcessBuilder(command).directory(directory.toFile());
+    compose.environment().keySet().removeIf(key -> key.matches("(ZCBOT|KAFKA)_.*"));
+    Commands.Result result = Commands.tryRun(compose, Duration.ofMinutes(2));
+    assertThat(result.exitCode()).as(result.output()).isZero();
+    return new JsonMapper().readTree(result.output()).path("services");
+  }
+
+  @Row(74)
+  @Test
+  void eachServiceHasItsOwnPasswordForKafkaOnly(@TempDir Path directory) throws Exception {
+    JsonNode services = services(directory, "compose.yaml", "compose.sasl.yaml");
+    Map<String, String> own =
+        Map.of("worker", "ofWorker2", "console", "ofConsole4", "demo", "ofAgent3");
+    own.forEach(
+        (service, password) -> {
+          String environment = services.path(service).path("environment").toString();
+          assertThat(environment).as(service).contains(password);
+          assertThat(List.of("ofAdmin1", "ofWorker2", "ofAgent3", "ofConsole4"))
+              .as("of others, that %s has", service)
+              .filteredOn(each -> !each.equals(password))
+              .noneMatch(environment::contains);
+        });
+    String kafka = services.path("kafka").path("environment").path("KAFKA_SUPER_USERS").asText();
+    assertThat(kafka).doesNotContain("console", "agent");
+    assertThat(services.path("worker").path("environment").path("ZCBOT_SANDBOX_MEMORY").asText())
+        .as("the worker's settings, which the .env file is for")
+        .isEqualTo("1g");
+  }
+
   /** With the settings of the worker's service, which creates its topics. */
   @Test
-  void aWorkerIsServedAndAnAgentMayDoNothingYet() throws Exception {
+  void aWorkerIsServedAndAnAgentAndTheConsoleMayDoNothingYet() throws Exception {
     JsonNode service =
         new JsonMapper().readTree(composition.config()).at("/services/worker/environment");
     Map<String, String> settings = new HashMap<>();
@@ -119,10 +171,16 @@ class SecureCompositionIT {
         Cli.commandLine(new Console(settings, to, to, false)).execute("topics", "create");
     assertThat(exitCode).as(said.toString()).isZero();
 
-    try (KafkaProducer<String, String> agent =
+    mayNotWrite("agent", "ofAgent3");
+    mayNotWrite("console", "ofConsole4");
+  }
+
+  private void mayNotWrite(String user, String password) {
+    try (KafkaProducer<String, String> producer =
         new KafkaProducer<>(
-            client("agent", "ofAgent3"), new StringSerializer(), new StringSerializer())) {
-      assertThatThrownBy(() -> agent.send(new ProducerRecord<>("sandbox.exec", "k", "v")).get())
+            client(user, password), new StringSerializer(), new StringSerializer())) {
+      assertThatThrownBy(() -> producer.send(new ProducerRecord<>("sandbox.exec", "k", "v")).get())
+          .as(user)
           .isInstanceOf(ExecutionException.class)
           .hasCauseInstanceOf(TopicAuthorizationException.class);
     }

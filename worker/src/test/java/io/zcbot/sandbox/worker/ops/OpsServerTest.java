@@ -8,6 +8,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.zcbot.sandbox.worker.security.Row;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class OpsServerTest {
@@ -32,6 +34,7 @@ class OpsServerTest {
   private final OpsServer server =
       new OpsServer(
           new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+          "host-1.example.com",
           health,
           metrics,
           () -> Map.of("worker", "w1"));
@@ -151,12 +154,39 @@ class OpsServerTest {
     assertThat(send("GET", "/health/live").statusCode()).isEqualTo(200);
   }
 
+  /** A page of another site, whose name is made to resolve to this address, would read all. */
+  @ParameterizedTest
+  @CsvSource({
+    "evil.example, 421",
+    "evil.example:8080, 421",
+    "127.0.0.1.evil.example, 421",
+    "127.0.0.1:8080, 200",
+    "10.1.2.3:8080, 200",
+    "[fd00::7]:8080, 200",
+    "localhost, 200",
+    "worker:8080, 200",
+    "HOST-1.example.com:8080, 200",
+    ", 200"
+  })
+  @Row(73)
+  void namesThatSitesCanHaveAreRefused(@Nullable String host, int status) throws Exception {
+    assertThat(raw("GET /metrics HTTP/1.0\r\n" + (host == null ? "" : "Host: " + host + "\r\n")))
+        .startsWith("HTTP/1.1 " + status + " ");
+  }
+
+  private String raw(String request) throws IOException {
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.address().getPort())) {
+      socket.getOutputStream().write((request + "Connection: close\r\n\r\n").getBytes(UTF_8));
+      return new String(socket.getInputStream().readAllBytes(), UTF_8);
+    }
+  }
+
   @Test
   void closingTwiceIsFineAndFreesThePort() throws Exception {
     InetSocketAddress address = server.address();
     server.close();
     server.close();
-    try (OpsServer next = new OpsServer(address, health, metrics, Map::of)) {
+    try (OpsServer next = new OpsServer(address, "h", health, metrics, Map::of)) {
       next.start();
       assertThat(next.address()).isEqualTo(address);
     }
@@ -164,7 +194,7 @@ class OpsServerTest {
 
   @Test
   void aTakenPortIsAClearError() {
-    try (OpsServer second = new OpsServer(server.address(), health, metrics, Map::of)) {
+    try (OpsServer second = new OpsServer(server.address(), "h", health, metrics, Map::of)) {
       assertThatThrownBy(second::start)
           .isInstanceOf(IOException.class)
           .hasMessage(

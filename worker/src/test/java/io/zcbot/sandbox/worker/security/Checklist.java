@@ -322,6 +322,18 @@ final class Checklist {
                   "each kill writes a line to the kernel's log, and takes time of the engine's for its events")
               .otherwise(GVISOR, "the first kill ends the whole sandbox, so there is no loop"),
           row(
+              72,
+              "an exec with the id of another that has none: refused, or has its own position",
+              "ids by position only for what lies there"),
+          row(
+              73,
+              "a page of another site whose name resolves to the ops port or the console (DNS rebinding): refused",
+              "names of the Host header"),
+          row(
+              74,
+              "the processes of the console and the demo as Compose starts them: no password but their own, no super user",
+              "compose.yaml, compose.sasl.yaml"),
+          row(
               75,
               "processes and threads of all sandboxes: compared with kernel.pid_max and threads-max",
               "pids limit",

@@ -13,7 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** The ports that the compose files publish can't be reached from other hosts. */
+/** What the compose files publish and pass on, as they are written. */
 class ComposeTest {
   /** The entries of all lists that are called {@code ports}. */
   private static List<String> ports(List<String> lines) {
@@ -49,5 +49,23 @@ class ComposeTest {
     assertThat(ports(List.of("  a:", "    ports:", "      - 9092:9092", "    networks: [kafka]")))
         .as("one that were not")
         .containsExactly("9092:9092");
+  }
+
+  /** SecureCompositionIT shows what each service gets; this needs no Compose. */
+  @Row(74)
+  @Test
+  void theEnvFileIsPassedToTheWorkerOnly() throws IOException {
+    String service = "";
+    List<String> given = new ArrayList<>();
+    for (String file : List.of("compose.yaml", "compose.warm.yaml", "compose.sasl.yaml")) {
+      for (String line : Files.readAllLines(Path.of("..", file))) {
+        if (line.matches("  [a-z-]+:")) {
+          service = line.strip();
+        } else if (line.strip().startsWith("env_file")) {
+          given.add(service);
+        }
+      }
+    }
+    assertThat(given).containsExactly("worker:");
   }
 }

@@ -24,6 +24,7 @@ import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.Deadline;
+import io.zcbot.sandbox.worker.sandbox.DiskSpace;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
@@ -144,6 +145,10 @@ public final class World {
   public Predicate<SandboxEvent> refuses = _ -> false;
 
   public WorkspaceQuota quota = WorkspaceQuota.NONE;
+
+  /** Measures the file system of the workspaces. */
+  public DiskSpace.Measure space = DiskSpace.Measure.NONE;
+
   public volatile boolean crashed;
   public Domain domain;
   public Registry registry;
@@ -189,7 +194,10 @@ public final class World {
     this.newUsersPerMinute = newUsersPerMinute;
     this.warm = warm;
     this.mostWarm = mostWarm;
-    this.workspaces = TestWorkspaces.open(root).limitedBy(user -> quota.limit(user));
+    this.workspaces =
+        TestWorkspaces.open(root)
+            .limitedBy(user -> quota.limit(user))
+            .measuredBy(path -> space.of(path));
     this.capacity = capacity;
     this.limits = limits;
     this.domain = boot();

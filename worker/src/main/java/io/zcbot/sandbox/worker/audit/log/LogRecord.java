@@ -64,9 +64,9 @@ public record LogRecord(Topic topic, ConsumerRecord<byte[], byte[]> raw) {
     return bytes == null ? 0 : bytes.length;
   }
 
-  /** Where it lay first: a forwarded request has the id and the expiry that it had there. */
+  /** The origin that its id and its expiry derive from. */
   public Origin origin() {
-    return ForwardedFrom.originOf(raw);
+    return ForwardedFrom.originOf(raw, topic);
   }
 
   /** Whether it is a copy that the worker of another partition wrote. */

@@ -21,6 +21,9 @@ public final class SandboxLabels {
   public static final String WORKER = "zcbot.worker";
   public static final String SPEC = "zcbot.spec";
 
+  /** The worker's fleet. Containers of earlier versions lack it. */
+  public static final String FLEET = "zcbot.fleet";
+
   /**
    * Id of a slot, on containers that were created before their user was known. Labels can't be
    * changed later, so the user of a claimed slot is in the container's name.

@@ -17,6 +17,7 @@ import com.github.dockerjava.api.model.MountType;
 import com.github.dockerjava.api.model.RestartPolicy;
 import com.github.dockerjava.api.model.Ulimit;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.docker.api.ContainerOwner;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.spec.Dns;
@@ -41,11 +42,11 @@ public final class ContainerCreation {
   static final String WORKSPACE = "/workspace";
 
   private final SandboxSpec spec;
-  private final String workerId;
+  private final ContainerOwner owner;
 
-  public ContainerCreation(SandboxSpec spec, String workerId) {
+  public ContainerCreation(SandboxSpec spec, ContainerOwner owner) {
     this.spec = spec;
-    this.workerId = workerId;
+    this.owner = owner;
   }
 
   /**
@@ -101,11 +102,14 @@ public final class ContainerCreation {
                 whose,
                 id,
                 SandboxLabels.WORKER,
-                workerId,
+                owner.workerId(),
                 SandboxLabels.SPEC,
                 spec.hash()));
     if (uid != SandboxUids.SHARED.first()) {
       labels.put(SandboxLabels.UID, String.valueOf(uid));
+    }
+    if (owner.fleet() != null) {
+      labels.put(SandboxLabels.FLEET, owner.fleet());
     }
     return labels;
   }

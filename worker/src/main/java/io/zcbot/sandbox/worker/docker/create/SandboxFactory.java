@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.docker.create;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.docker.api.ContainerOwner;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
@@ -73,15 +74,15 @@ public final class SandboxFactory implements SpecComparison {
       EngineCalls calls,
       SandboxSpec spec,
       SandboxUids uids,
-      String workerId,
+      ContainerOwner owner,
       SandboxNetwork network,
       HostFirewall firewall,
       ImagePull pull,
       ContainerStart start) {
     this.calls = calls;
     this.spec = spec;
-    this.workerId = workerId;
-    this.creation = new ContainerCreation(spec, workerId);
+    this.workerId = owner.workerId();
+    this.creation = new ContainerCreation(spec, owner);
     this.network = network;
     this.firewall = firewall;
     this.pull = pull;

@@ -6,6 +6,8 @@ package io.zcbot.sandbox.worker.docker.inspect;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.docker.api.ContainerOwner;
+import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.Verified;
@@ -31,16 +33,23 @@ public final class Inspection {
   private final Inspector inspector;
   private final SpecComparison spec;
   private final String specHash;
+  private final ContainerOwner owner;
   private final KnownGood knownGood;
 
-  public Inspection(Inspector inspector, SpecComparison spec, String specHash, String workerId) {
+  public Inspection(
+      Inspector inspector, SpecComparison spec, String specHash, ContainerOwner owner) {
+    this.owner = owner;
     this.inspector = inspector;
     this.spec = spec;
     this.specHash = specHash;
-    this.knownGood = new KnownGood(workerId, MOST_KNOWN);
+    this.knownGood = new KnownGood(owner.workerId(), MOST_KNOWN);
   }
 
-  /** Inspects a user's sandbox and compares it with the spec; empty if there is none. */
+  /**
+   * Inspects a user's sandbox and compares it with the spec; empty if there is none.
+   *
+   * @throws EngineException also if it belongs to a worker of another fleet, which serves the user
+   */
   public Optional<Verified> verify(String nameOrId, UserId user, Path workspace)
       throws EngineException {
     return inspector.read(
@@ -52,6 +61,9 @@ public final class Inspection {
           }
           JsonNode description = ContainerReading.parse(answer);
           Container container = inspector.reading().ofInspect(description);
+          if (!container.isOurs()) {
+            refuseIfOfAnotherFleet(container, description);
+          }
           if (!container.isOurs() || !specHash.equals(container.specHash())) {
             return new Verified(container, false);
           }
@@ -63,6 +75,26 @@ public final class Inspection {
           }
           return verified;
         });
+  }
+
+  private void refuseIfOfAnotherFleet(Container container, JsonNode description)
+      throws EngineException {
+    String fleet = description.path("Config").path("Labels").path(SandboxLabels.FLEET).textValue();
+    if (owner.fleet() != null && fleet != null && !fleet.equals(owner.fleet())) {
+      throw new EngineException(
+          EngineException.Kind.REJECTED,
+          "inspect",
+          ("container %s belongs to worker %s of another fleet (%s; this worker's is %s), which"
+                  + " serves the same user on this engine; give each fleet an engine of its own, or,"
+                  + " if that fleet is gone, run: docker rm -f %s")
+              .formatted(
+                  container.name(),
+                  container.ownership().workerId(),
+                  fleet,
+                  owner.fleet(),
+                  container.name()),
+          null);
+    }
   }
 
   /** Returns the user id that a container was created with, from its label. */

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.console;
+package io.zcbot.sandbox.worker.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class OwnNamesTest {
   private final OwnNames names =
-      new OwnNames(
+      OwnNames.forPeople(
           new InetSocketAddress(InetAddress.ofLiteral("2001:db8::1"), 8090),
           URI.create("http://[2001:DB8:0::2]:8090"));
 

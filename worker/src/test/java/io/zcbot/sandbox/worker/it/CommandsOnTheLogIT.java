@@ -292,6 +292,44 @@ class CommandsOnTheLogIT {
   void aProgramThatDoesNotExistIsAnsweredFailed() throws Exception {
     Exited exited = run(Deployment.newUser(), "'command':['no-such-program']");
     assertThat(exited.reason()).isEqualTo(Exited.Reason.FAILED);
+    assertThat(exited.exitCode()).isEqualTo(127);
+  }
+
+  @Test
+  void thatMemoryWasUsedUpIsAnswered() throws Exception {
+    UserId user = Deployment.newUser();
+    Exited exited = run(user, "'command':['tail','/dev/zero']");
+    assertThat(exited.reason()).isEqualTo(Exited.Reason.SIGNALLED);
+    assertThat(exited.signal()).isEqualTo(9);
+    assertThat(exited.oomKilled()).isTrue();
+    assertThat(exited.memoryLimit()).isGreaterThan(64L << 20);
+    assertThat(exited.message())
+        .contains((Objects.requireNonNull(exited.memoryLimit()) >> 20) + " MiB was used up");
+    assertThat(run(user, "'command':['true']").oomKilled()).isFalse();
+  }
+
+  /** The first command that finds no room is refused at once, and the next one makes room. */
+  @Test
+  void aFloodThatOutlivesItsCommandDoesNotDisableTheSandbox() throws Exception {
+    UserId user = Deployment.newUser();
+    String flood =
+        "import os,sys,time\\n"
+            + "if os.fork(): os._exit(0)\\n"
+            + "os.setsid()\\n"
+            + "while True:\\n"
+            + "  try:\\n"
+            + "    if os.fork() == 0: os.execvp(sys.argv[1],sys.argv[1:])\\n"
+            + "  except OSError: time.sleep(0.0001)";
+    assertThat(run(user, "'command':['python3','-c','" + flood + "','sleep','600']").exitCode())
+        .isZero();
+    await().until(() -> run(user, "'command':['true']").reason() != Exited.Reason.EXITED);
+    String id = "exec-" + ids;
+    Exited refused = deployment.log().awaitExited(id);
+    assertThat(refused.reason()).isEqualTo(Exited.Reason.FAILED);
+    assertThat(refused.retryable()).as("the caller waits for no retries").isFalse();
+    assertThat(refused.message()).contains("as many processes", "release the sandbox");
+    assertThat(run(user, "'command':['true']").exitCode()).isZero();
+    assertThat(deployment.log().readies(user)).hasSize(1);
   }
 
   @Test

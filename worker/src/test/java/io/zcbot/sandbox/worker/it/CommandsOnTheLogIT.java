@@ -8,6 +8,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
@@ -296,9 +297,21 @@ class CommandsOnTheLogIT {
   }
 
   @Test
+  void whatAgentsCommandsExpectIsInTheImage() throws Exception {
+    Exited exited =
+        run(
+            Deployment.newUser(),
+            "'shell':'type jq less ps unzip zip tree file rg git curl pip >/dev/null;"
+                + " python3 -c \\\"import requests, venv\\\"; ps -o comm= -p $$;"
+                + " echo [6,7] | jq .[1]; node -p 6*7'");
+    assertThat(exited.stderr()).isEqualTo(Data.EMPTY);
+    assertThat(text(exited)).isEqualTo("bash\n7\n42\n");
+  }
+
+  @Test
   void thatMemoryWasUsedUpIsAnswered() throws Exception {
     UserId user = Deployment.newUser();
-    Exited exited = run(user, "'command':['tail','/dev/zero']");
+    Exited exited = run(user, "'command':['python3','-c','[0]*(1<<31)']");
     assertThat(exited.reason()).isEqualTo(Exited.Reason.SIGNALLED);
     assertThat(exited.signal()).isEqualTo(9);
     assertThat(exited.oomKilled()).isTrue();

@@ -17,6 +17,7 @@ struct command commands[TABLE];
 int commands_used;
 
 static int wake;
+static unsigned refused; /* commands in a row for which no process could be made */
 
 void commands_init(int wake_fd) {
   wake = wake_fd;
@@ -187,6 +188,61 @@ static void close_theirs(const struct start *start) {
   }
 }
 
+/* No process could be made, which usually means that the sandbox has as many as it may have. If it is the second
+ * time in a row, what ended commands left is killed, and the command is tried once more. */
+static void no_process(struct command *command, int error, micros now) {
+  refused++;
+  if (refused < 2 || command->tried_again) {
+    fail(command, STEP_FORK, error);
+    return;
+  }
+  close_all(command);
+  command->tried_again = true;
+  command->deadline = NEVER;
+  command->state = WAITING;
+  clearing_begin(now);
+}
+
+static void launch(struct command *command, micros now) {
+  struct start *start = command->start;
+  start->wake = wake;
+  if (!open_streams(command, start)) {
+    int error = errno;
+    close_theirs(start);
+    fail(command, command->terminal ? STEP_TERMINAL : STEP_PIPE, error);
+    return;
+  }
+  command->kills_before = memory_kills();
+  pid_t supervisor = supervise(start);
+  int error = errno;
+  close_theirs(start);
+  if (supervisor < 0) {
+    no_process(command, error, now);
+    return;
+  }
+  command->supervisor = supervisor;
+  command->session[0] = supervisor;
+  command->state = RUNNING;
+  command->deadline = now + get32(start->message) * MILLISECOND;
+  input_init(command);
+}
+
+void commands_start_waiting(micros now) {
+  for (int i = 0; i < commands_used; i++) {
+    struct command *command = &commands[i];
+    if (command->state != WAITING) {
+      continue;
+    }
+    bool input_ends = command->input_ends;
+    command->input_ends = false;
+    memset(&command->start->report, 0, sizeof command->start->report);
+    launch(command, now);
+    if (input_ends) {
+      input_end(command, now);
+    }
+  }
+}
+
 void command_start(uint32_t number, micros now) {
   struct command *command = command_of(number);
   if (command == NULL) {
@@ -206,26 +262,9 @@ void command_start(uint32_t number, micros now) {
     return;
   }
   command->terminal = start->terminal = (start->message[4] & 1) != 0;
+  command->tells_memory = (start->message[4] & 2) != 0;
   command->credit = get32(start->message + 9);
-  start->wake = wake;
-  if (!open_streams(command, start)) {
-    int error = errno;
-    close_theirs(start);
-    fail(command, command->terminal ? STEP_TERMINAL : STEP_PIPE, error);
-    return;
-  }
-  pid_t supervisor = supervise(start);
-  int error = errno;
-  close_theirs(start);
-  if (supervisor < 0) {
-    fail(command, STEP_FORK, error);
-    return;
-  }
-  command->supervisor = supervisor;
-  command->session[0] = supervisor;
-  command->state = RUNNING;
-  command->deadline = now + timeout * MILLISECOND;
-  input_init(command);
+  launch(command, now);
 }
 
 static uint64_t signal_bit(int signal) {
@@ -254,12 +293,28 @@ void commands_look(micros now) {
     if (alive && !command->executed && atomic_load(&command->start->report.phase) == PHASE_EXECUTED) {
       command->executed = command->tell_executed = true;
       command->tell_by = now + MILLISECOND;
+      refused = 0;
       send_kept(command);
     }
   }
 }
 
 /* --- end ------------------------------------------------------------------------------------------------ */
+
+/* Counts the processes that the kernel killed for lack of memory while the command ran. The kernel does not say
+ * whose they were. A program that ended by SIGKILL was one of them, most likely, and then this one does not count
+ * for the commands that still run. */
+static void count_kills(struct command *command) {
+  uint64_t total = memory_kills();
+  command->kills = total > command->kills_before ? total - command->kills_before : 0;
+  bool was_one = command->kills > 0 && command->how == HOW_SIGNALLED && command->code == SIGKILL;
+  for (int i = 0; was_one && i < commands_used; i++) {
+    struct command *other = &commands[i];
+    if ((other->state == RUNNING || other->state == KILLING) && other->kills_before < total) {
+      other->kills_before++;
+    }
+  }
+}
 
 static void end(struct command *command) {
   if (!command->executed) {
@@ -270,6 +325,7 @@ static void end(struct command *command) {
   command->deadline = NEVER;
   input_close(command);
   output_drain(command);
+  count_kills(command);
 }
 
 static void end_by_status(struct command *command, int status) {
@@ -316,7 +372,11 @@ static void supervisor_ended(struct command *command, int status, micros now) {
   int gate = atomic_load(&report->gate);
   /* A killed supervisor may have left a program that has not ended yet. */
   if (atomic_load(&report->phase) == PHASE_FAILED && WIFEXITED(status)) {
-    fail(command, (enum step)report->step, report->error);
+    if (report->step == STEP_FORK && command->state == RUNNING) {
+      no_process(command, report->error, now);
+    } else {
+      fail(command, (enum step)report->step, report->error);
+    }
   } else if (gate == GATE_LEAVING) {
     end_by_status(command, report->status);
   } else if (gate == GATE_HELD && WIFEXITED(status)) {

@@ -258,6 +258,7 @@ int main(int count, char **arguments) {
   }
   (void)!chdir("/");
   tree_init();
+  memory_init();
   drop_init();
   commands_init(wake);
   serve(signals, wake);

@@ -84,13 +84,16 @@ static void put_not_started(struct command *command) {
 }
 
 static void put_end(struct command *command) {
-  uint8_t payload[17];
+  uint8_t payload[17 + 8];
   payload[0] = (uint8_t)command->how;
   put32(payload + 1, (uint32_t)command->code);
   put32(payload + 5, command->survivors);
   put32(payload + 9, (uint32_t)(command->cpu >> 32));
   put32(payload + 13, (uint32_t)command->cpu);
-  put('X', command->number, payload, sizeof payload);
+  uint64_t limit = command->kills > 0 ? memory_limit() : 0;
+  put32(payload + 17, (uint32_t)(limit >> 32));
+  put32(payload + 21, (uint32_t)limit);
+  put('X', command->number, payload, command->tells_memory ? 25 : 17);
   if (!command->terminal) {
     leftovers_take(&command->out);
     leftovers_take(&command->err);

@@ -108,6 +108,7 @@ int filter_load(void);
 enum state {
   FREE,
   GATHERING, /* its start message is being received */
+  WAITING,   /* until processes were killed, because none could be made for it */
   RUNNING,
   KILLING,
   DRAINING, /* it ended; what is left in its pipes is still to be sent */
@@ -128,7 +129,9 @@ struct command {
   uint32_t number;
   enum state state;
   bool terminal;
-  pid_t supervisor; /* 0: none, or reaped */
+  bool tells_memory; /* the worker wants to know whether memory was used up */
+  bool tried_again;  /* processes were killed to make room for it */
+  pid_t supervisor;  /* 0: none, or reaped */
   struct start *start;
   int message_error; /* why it will not start, as errno */
 
@@ -156,6 +159,8 @@ struct command {
   enum step step;
   uint32_t survivors;
   micros cpu;
+  /* How many of the sandbox's processes were killed for lack of memory before it started, and while it ran. */
+  uint64_t kills_before, kills;
 
   micros deadline; /* of its time-out */
   /* while KILLING */
@@ -182,6 +187,7 @@ void commands_timers(micros now);      /* does what is due */
 micros commands_next(void);            /* when something is due */
 void command_said(struct command *command); /* its last frame is on its way */
 void commands_forget(void);
+void commands_start_waiting(micros now);
 
 /* --- streams (input.c, output.c) ------------------------------------------------------------------ */
 
@@ -225,10 +231,18 @@ void frames_handle(micros now);
 bool frames_stopped(void);
 bool frames_left(void); /* some were read but not handled yet, and may be handled now */
 
+/* --- memory (memory.c) ------------------------------------------------------------------------------ */
+
+void memory_init(void);
+uint64_t memory_kills(void); /* how many of the sandbox's processes the kernel killed for lack of memory so far */
+uint64_t memory_limit(void); /* of the sandbox in bytes; INT64_MAX if it has none, or that is not known */
+
 /* --- reset (reset.c) ------------------------------------------------------------------------------- */
 
 void reset_begin(const uint8_t nonce[NONCE], micros now);
-bool resetting(void);
+/* Kills what no command owns, and then starts the commands that wait for that. */
+void clearing_begin(micros now);
+bool resetting(void); /* or clearing */
 void reset_timers(micros now);
 micros reset_next(void);
 /* Kills all commands and waits for their end; used when the runner itself ends. */
@@ -256,5 +270,7 @@ void tree_init(void);
 int tree_kill(pid_t root, const pid_t session[2], micros since);
 /* The same for everything that commands can have left. */
 int tree_kill_all(micros since);
+/* The same for what was left by commands that have ended. */
+int tree_kill_unowned(micros since);
 
 #endif

@@ -191,6 +191,7 @@ static bool in_session(const struct process *process, const pid_t session[2]) {
 /* --- killing ------------------------------------------------------------------------------------------------ */
 
 struct target {
+  bool unowned;         /* but for what descends from the supervisors of commands */
   pid_t root;           /* what descends from it; 0: nothing */
   const pid_t *session; /* two sessions, 0 for none; or NULL: everything but what the container began with */
 };
@@ -209,9 +210,23 @@ static bool is_meant(struct process *process, const struct target *target) {
   return (target->root != 0 && descends(process, target->root)) || in_session(process, target->session);
 }
 
+/* Makes supervisors, and so all that descends from them, count as descendants of nothing else. */
+static void exclude_commands(void) {
+  for (int i = 0; i < commands_used; i++) {
+    pid_t supervisor = commands[i].state == FREE ? 0 : commands[i].supervisor;
+    struct process *process = supervisor == 0 ? NULL : find(supervisor);
+    if (process != NULL) {
+      process->place = OUTSIDE;
+    }
+  }
+}
+
 static int kill_once(const struct target *target, uint64_t since, bool *younger) {
   if (!list()) {
     return -1;
+  }
+  if (target->unowned) {
+    exclude_commands();
   }
   int alive = 0;
   pid_t group = 0;
@@ -244,7 +259,7 @@ static int kill_target(const struct target *target, micros since) {
     alive = kill_once(target, ticks, &younger);
     kill(-1, SIGCONT);
   }
-  if (alive < 0 && sole) {
+  if (alive < 0 && sole && !target->unowned) {
     /* Somebody lowered this process's limits. Even then, nothing may survive. */
     kill(-1, SIGKILL);
   }
@@ -256,8 +271,14 @@ int tree_kill(pid_t root, const pid_t session[2], micros since) {
   return kill_target(&target, since);
 }
 
+static const pid_t none[2];
+
+int tree_kill_unowned(micros since) {
+  const struct target unowned = {.unowned = true, .root = getpid(), .session = none};
+  return kill_target(&unowned, since);
+}
+
 int tree_kill_all(micros since) {
-  static const pid_t none[2];
   const struct target everything = {0};
   const struct target own = {.root = getpid(), .session = none};
   return kill_target(sole ? &everything : &own, since);

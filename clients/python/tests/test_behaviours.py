@@ -188,8 +188,9 @@ def test_invalid_input_error_names_field(client: Client, sandbox: Sandbox) -> No
     with pytest.raises(CommandNotStartedError) as absent:
         client.sandbox(new_user()).run("true", ensure=False)
     assert absent.value.reason == "no_sandbox"
-    with pytest.raises(CommandNotStartedError, match="program"):
+    with pytest.raises(CommandNotStartedError, match="program") as missing:
         sandbox.run("no-such-program")
+    assert missing.value.result.exit_code == 127
 
 
 def test_missing_topics_are_named(deployment: Deployment) -> None:

@@ -35,6 +35,7 @@ from zcbot_sandbox import (
     Client,
     ClientClosedError,
     CommandError,
+    CommandExitError,
     CommandLostError,
     CommandNotStartedError,
     CommandTimeoutError,
@@ -185,6 +186,18 @@ def test_an_exit_code_is_a_result_whatever_a_newer_workers_reason(
     raised = error_of(exited, result)
     assert (None if raised is None else type(raised)) is error
     assert result.exit_code == (3 if error is None else None)
+
+
+def test_that_memory_was_used_up_is_in_the_result_and_its_error() -> None:
+    exited = events.decode_exited(GOLDEN_USER, (GOLDEN / "exited-memory.json").read_bytes())
+    assert exited is not None
+    result = result_of(exited, b"", b"", truncated=False, missing=0)
+    assert (result.oom_killed, result.memory_limit_bytes) == (True, 512 << 20)
+    with pytest.raises(CommandExitError, match="signal 9; .* memory of 512 MiB was used up"):
+        result.check()
+    plain = events.decode_exited(GOLDEN_USER, (GOLDEN / "exited.json").read_bytes())
+    assert plain is not None
+    assert not plain.oom_killed
 
 
 def test_a_script_takes_as_many_bytes_as_workers_accept() -> None:

@@ -106,7 +106,10 @@ class CommandExitError(SandboxError):
 
     def __init__(self, result: Result) -> None:
         end = f"signal {result.signal}" if result.exit_code is None else f"exit code {result.exit_code}"
-        super().__init__(f"the command ended with {end}")
+        limit = result.memory_limit_bytes
+        size = "" if limit is None else f" of {limit >> 20} MiB"
+        why = f"; a process was killed: the sandbox's memory{size} was used up" if result.oom_killed else ""
+        super().__init__(f"the command ended with {end}{why}")
         self.result = result
 
 

@@ -129,6 +129,8 @@ class Exited:
     cpu_ms: int | None
     message: str
     retryable: bool
+    oom_killed: bool = False
+    memory_limit_bytes: int | None = None
 
     @property
     def has_run(self) -> bool:
@@ -309,6 +311,8 @@ def _exited(fields: _Fields) -> Exited:
         cpu_ms=fields.optional_number("cpu_ms"),
         message=fields.optional_text("message") or "",
         retryable=fields.flag("retryable"),
+        oom_killed=fields.optional_flag("oom_killed") or False,
+        memory_limit_bytes=fields.optional_number("memory_limit_bytes"),
     )
 
 

@@ -21,7 +21,11 @@ class Result:
     ``max_output_bytes`` was dropped. ``missing_outputs`` is the number of records of output that did not
     arrive (``OutputLostError``), ``survivors`` the number of processes that could not be killed.
     ``took_seconds`` is the time from the command's start to its end; ``cpu_seconds`` is its processor time,
-    if known. ``container_id`` is ``None`` if the command never started.
+    if known. ``container_id`` is ``None`` if the command never started; then ``exit_code`` is 127 if there is
+    no such program, 126 if it can't be executed, and otherwise ``None``.
+
+    ``oom_killed`` says that a process was killed because the sandbox's memory was used up. It was most likely
+    one of the command, and need not have ended it. ``memory_limit_bytes`` is the size of that memory, if known.
     """
 
     exec_id: str
@@ -39,6 +43,8 @@ class Result:
     container_id: str | None
     host: str
     worker_id: str
+    oom_killed: bool = False
+    memory_limit_bytes: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -80,6 +86,8 @@ def result_of(exited: Exited, stdout: bytes, stderr: bytes, truncated: bool, mis
         container_id=exited.container_id,
         host=exited.host,
         worker_id=exited.worker_id,
+        oom_killed=exited.oom_killed,
+        memory_limit_bytes=exited.memory_limit_bytes,
     )
 
 

@@ -106,7 +106,9 @@ final class CommandCodec {
         .number("took_ms", exited.tookMs())
         .number("cpu_ms", exited.cpu() == null ? null : exited.cpu().toMillis())
         .text("message", message(exited.message()))
-        .bool("retryable", exited.retryable());
+        .bool("retryable", exited.retryable())
+        .bool("oom_killed", exited.oomKilled() ? true : null)
+        .number("memory_limit_bytes", exited.memoryLimit());
   }
 
   /** Returns the message in a form that readers accept, regardless of its source. */
@@ -136,6 +138,8 @@ final class CommandCodec {
         in.nonNegative("took_ms"),
         cpu == null ? null : Duration.ofMillis(cpu),
         in.optionalProse("message"),
-        in.bool("retryable"));
+        in.bool("retryable"),
+        Boolean.TRUE.equals(in.optionalBool("oom_killed")),
+        in.optionalNonNegative("memory_limit_bytes"));
   }
 }

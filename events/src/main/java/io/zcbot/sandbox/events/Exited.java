@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param execId the {@code event_id} of the exec
  * @param reason why the command does not run any more
- * @param exitCode the command's exit code; only with {@link Reason#EXITED}
+ * @param exitCode the command's exit code with {@link Reason#EXITED}; with {@link Reason#FAILED}
+ *     what shells exit with if its program was not found (127) or could not be executed (126)
  * @param signal the number of the signal that ended the command; only with {@link Reason#SIGNALLED}
  * @param stdout the command's standard output; null if it was streamed or the command never started
  * @param stderr the command's standard error; null if it was streamed or the command never started
@@ -30,6 +31,9 @@ import org.jspecify.annotations.Nullable;
  * @param message an explanation for people; null if there is nothing to explain
  * @param retryable whether the command did not start, and can succeed later without anyone changing
  *     anything
+ * @param oomKilled whether the kernel killed a process because memory was used up, while the
+ *     command ran; then most likely one of its processes
+ * @param memoryLimit how much memory the sandbox may use, in bytes; null unless that was used up
  */
 public record Exited(
     String eventId,
@@ -49,10 +53,55 @@ public record Exited(
     long tookMs,
     @Nullable Duration cpu,
     @Nullable String message,
-    boolean retryable)
+    boolean retryable,
+    boolean oomKilled,
+    @Nullable Long memoryLimit)
     implements SandboxEvent {
   public Exited {
     cpu = cpu == null ? null : cpu.truncatedTo(ChronoUnit.MILLIS);
+  }
+
+  /** Creates an event of a command for which there was memory enough. */
+  public Exited(
+      String eventId,
+      UserId userId,
+      String execId,
+      Instant exitedAt,
+      Reason reason,
+      @Nullable Integer exitCode,
+      @Nullable Integer signal,
+      @Nullable Data stdout,
+      @Nullable Data stderr,
+      long outputCount,
+      boolean truncated,
+      int survivors,
+      Site site,
+      @Nullable Instant startedAt,
+      long tookMs,
+      @Nullable Duration cpu,
+      @Nullable String message,
+      boolean retryable) {
+    this(
+        eventId,
+        userId,
+        execId,
+        exitedAt,
+        reason,
+        exitCode,
+        signal,
+        stdout,
+        stderr,
+        outputCount,
+        truncated,
+        survivors,
+        site,
+        startedAt,
+        tookMs,
+        cpu,
+        message,
+        retryable,
+        false,
+        null);
   }
 
   /** Why the command does not run any more. */

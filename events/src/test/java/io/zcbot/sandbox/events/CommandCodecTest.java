@@ -122,6 +122,10 @@ class CommandCodecTest extends CodecCase {
         .isEqualTo("container_name: missing; it is required");
     assertThat(refusal(Topic.EXITED, EXITED.replace("}", ",\"cpu_ms\":-1}")))
         .isEqualTo("cpu_ms: is not a whole number of 0 or more");
+    assertThat(refusal(Topic.EXITED, EXITED.replace("}", ",\"oom_killed\":1}")))
+        .isEqualTo("oom_killed: is a number; make it true or false");
+    assertThat(refusal(Topic.EXITED, EXITED.replace("}", ",\"memory_limit_bytes\":-1}")))
+        .isEqualTo("memory_limit_bytes: is not a whole number of 0 or more");
   }
 
   /** A runner's word can be in a message, and what a worker publishes its readers must accept. */

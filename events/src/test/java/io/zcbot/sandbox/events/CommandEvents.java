@@ -174,7 +174,9 @@ final class CommandEvents {
                     numbers.get(1),
                     end.flag() ? Duration.ofMillis(numbers.get(2)) : null,
                     end.message(),
-                    !end.flag()));
+                    !end.flag(),
+                    end.flag(),
+                    end.flag() ? numbers.get(2) : null));
   }
 
   /** The other fields of an exited event. */

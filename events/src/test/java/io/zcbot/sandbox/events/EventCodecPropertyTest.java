@@ -62,6 +62,7 @@ class EventCodecPropertyTest {
             "reason",
             "exit_code",
             "oom_killed",
+            "memory_limit_bytes",
             "failed_at",
             "message",
             "retryable",

@@ -5,6 +5,8 @@
 package io.zcbot.sandbox.client;
 
 import io.zcbot.sandbox.events.Exited;
+import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
 
 /** Thrown when a command was not started. Nothing ran. */
 public final class CommandNotStartedException extends SandboxException {
@@ -12,6 +14,7 @@ public final class CommandNotStartedException extends SandboxException {
 
   private final Exited.Reason reason;
   private final boolean retryable;
+  private final @Nullable Integer exitCode;
   private final transient Exited exited;
 
   CommandNotStartedException(Exited exited) {
@@ -22,6 +25,7 @@ public final class CommandNotStartedException extends SandboxException {
             + (exited.message() == null ? "" : ": " + exited.message()));
     this.reason = exited.reason();
     this.retryable = exited.retryable();
+    this.exitCode = exited.exitCode();
     this.exited = exited;
   }
 
@@ -33,6 +37,14 @@ public final class CommandNotStartedException extends SandboxException {
   /** Returns whether the same command can succeed later without anyone changing anything. */
   public boolean isRetryable() {
     return retryable;
+  }
+
+  /**
+   * Returns the exit code of shells if the program could not be executed: 127 if there is no such
+   * program, otherwise 126. Empty if the command was not started for another reason.
+   */
+  public OptionalInt exitCode() {
+    return exitCode == null ? OptionalInt.empty() : OptionalInt.of(exitCode);
   }
 
   Exited exited() {

@@ -26,6 +26,10 @@ import org.jspecify.annotations.Nullable;
  * @param took time from the command's start to its end, to the millisecond
  * @param cpu processor time of the command; null if unknown
  * @param site where the command ran: host, worker and container
+ * @param isOutOfMemory whether a process was killed because the sandbox's memory was used up, most
+ *     likely one of the command, which need not end it
+ * @param memoryLimit how much memory the sandbox may use, in bytes; null unless that was used up,
+ *     and if unknown
  */
 public record CommandResult(
     int exitCode,
@@ -37,7 +41,9 @@ public record CommandResult(
     @Nullable Instant startedAt,
     Duration took,
     @Nullable Duration cpu,
-    Site site) {
+    Site site,
+    boolean isOutOfMemory,
+    @Nullable Long memoryLimit) {
   /** Returns whether the exit code is 0. */
   public boolean isOk() {
     return exitCode == 0;

@@ -64,7 +64,9 @@ final class Endings {
         exited.startedAt(),
         Duration.ofMillis(exited.tookMs()),
         exited.cpu(),
-        exited.site());
+        exited.site(),
+        exited.oomKilled(),
+        exited.memoryLimit());
   }
 
   private static int exitCode(Exited exited, int signal) {

@@ -241,7 +241,11 @@ class BehavioursIT {
             e -> assertThat(e.reason()).isEqualTo(Exited.Reason.NO_SANDBOX));
     assertThatThrownBy(() -> newSandbox().run("/no/such/program"))
         .isInstanceOfSatisfying(
-            CommandNotStartedException.class, e -> assertThat(e.isRetryable()).isFalse());
+            CommandNotStartedException.class,
+            e -> {
+              assertThat(e.isRetryable()).isFalse();
+              assertThat(e.exitCode()).hasValue(127);
+            });
   }
 
   @Test

@@ -109,6 +109,25 @@ class ClientRulesTest {
     assertThat(Endings.result((Exited) read, transcript()).exitCode()).isEqualTo(3);
   }
 
+  @Test
+  void thatMemoryWasUsedUpIsInTheResult() throws Exception {
+    EventCodec codec = new EventCodec();
+    Exited exited = Samples.exited(user, "x", 0);
+    String used =
+        new String(codec.encode(exited), StandardCharsets.UTF_8)
+            .replaceAll("}$", ",\"oom_killed\":true,\"memory_limit_bytes\":536870912}");
+    SandboxEvent read =
+        codec.decode(
+            Topic.EXITED,
+            codec.key(exited),
+            used.getBytes(StandardCharsets.UTF_8),
+            new Origin("sandbox.exited", 0, 0, Samples.NOW));
+    CommandResult result = Endings.result((Exited) read, transcript());
+    assertThat(result.isOutOfMemory()).isTrue();
+    assertThat(result.memoryLimit()).isEqualTo(512L << 20);
+    assertThat(Endings.result(exited, transcript()).isOutOfMemory()).isFalse();
+  }
+
   private static Transcript transcript() {
     return new Transcript(1, Duration.ofSeconds(10), () -> 0);
   }

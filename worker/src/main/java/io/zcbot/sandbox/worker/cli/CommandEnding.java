@@ -33,8 +33,15 @@ sealed interface CommandEnding {
         case SANDBOX_GONE, UNKNOWN -> exited.retryable() ? ExitCode.RETRY : ExitCode.UNKNOWN_END;
         case LOST -> ExitCode.UNKNOWN_END;
         case EXPIRED, REJECTED, NO_SANDBOX, FAILED ->
-            exited.retryable() ? ExitCode.RETRY : ExitCode.NOT_RUN;
+            exited.retryable() ? ExitCode.RETRY : notRun();
       };
+    }
+
+    private int notRun() {
+      Integer code = exited.exitCode();
+      return code != null && (code == ExitCode.NOT_FOUND || code == ExitCode.NOT_EXECUTABLE)
+          ? code
+          : ExitCode.NOT_RUN;
     }
 
     @Override
@@ -54,6 +61,11 @@ sealed interface CommandEnding {
       text.append(what);
       if (exited.message() != null && !what.isEmpty()) {
         text.append(": ").append(EventText.plain(exited.message()));
+      } else if (exited.oomKilled()) {
+        text.append(
+            exited.message() == null
+                ? "a process was killed: the sandbox's memory was used up"
+                : EventText.plain(exited.message()));
       }
       if (exited.survivors() > 0) {
         separate(text).append(exited.survivors()).append(" of its processes could not be killed");

@@ -33,6 +33,12 @@ public final class ExitCode {
   /** A command did not run; as of docker(1). */
   public static final int NOT_RUN = 125;
 
+  /** The program of a command can't be executed; as of shells. */
+  public static final int NOT_EXECUTABLE = 126;
+
+  /** There is no such program; as of shells. */
+  public static final int NOT_FOUND = 127;
+
   private static final int SIGNAL = 128;
 
   /** Kafka or the engine can't be reached. */
@@ -66,6 +72,8 @@ public final class ExitCode {
             + " have run.");
     meanings.put(Integer.toString(TIMED_OUT), "The command ran into its time-out and was killed.");
     meanings.put(Integer.toString(NOT_RUN), "The command did not run.");
+    meanings.put(Integer.toString(NOT_EXECUTABLE), "The program can't be executed.");
+    meanings.put(Integer.toString(NOT_FOUND), "There is no such program.");
     meanings.put("128+N", "Signal N ended the command.");
     return meanings;
   }

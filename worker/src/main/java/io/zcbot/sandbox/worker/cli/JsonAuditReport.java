@@ -131,6 +131,7 @@ final class JsonAuditReport implements AuditReport {
     json.put("reason", answer == null ? null : answer.reason().wire());
     json.put("exit_code", answer == null ? null : answer.exitCode());
     json.put("signal", answer == null ? null : answer.signal());
+    json.put("oom_killed", answer == null ? null : answer.isOutOfMemory());
     json.put("container_id", answer == null ? null : answer.site().containerId());
     json.put("host", answer == null ? null : answer.site().host());
     json.put("worker_id", answer == null ? null : answer.site().workerId());

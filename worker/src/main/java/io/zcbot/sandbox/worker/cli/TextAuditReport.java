@@ -129,7 +129,9 @@ final class TextAuditReport implements AuditReport {
 
   private static String exit(AuditedCommand.Answer answer) {
     Integer number = answer.exitCode() == null ? answer.signal() : answer.exitCode();
-    return answer.reason().wire() + (number == null ? "" : " " + number);
+    return answer.reason().wire()
+        + (number == null ? "" : " " + number)
+        + (answer.isOutOfMemory() ? " oom" : "");
   }
 
   private void row(Object... cells) {

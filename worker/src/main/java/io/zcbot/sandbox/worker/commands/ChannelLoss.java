@@ -40,11 +40,11 @@ final class ChannelLoss {
   Ending broken(UserCommands commands, String why) throws InterruptedException {
     Sandbox sandbox = commands.sandbox();
     if (!runs(sandbox) || commands.awaitGone(NEWS) || !runs(sandbox)) {
-      return Ending.sandboxGone();
+      return Ending.sandboxGone(isOutOfMemory(sandbox));
     }
     // kills what the broken channel left running
     if (!commands.reconnect() && commands.isGone()) {
-      return Ending.sandboxGone();
+      return Ending.sandboxGone(isOutOfMemory(sandbox));
     }
     return Ending.lost("the connection to the sandbox's commands broke: " + why);
   }
@@ -76,6 +76,23 @@ final class ChannelLoss {
     }
     unreachable.accept(commands.sandbox());
     return Ending.unreported(timeout, "the sandbox can't be reached any more and is ended");
+  }
+
+  /**
+   * Whether a sandbox that ended by itself did so because its memory was used up. On gVisor, this
+   * is all that can be known of a command: the sandbox's kernel is killed, with all processes.
+   */
+  private boolean isOutOfMemory(Sandbox sandbox) {
+    try {
+      return engine
+          .find(sandbox.containerId())
+          .filter(container -> container.state() == Container.State.ENDED)
+          .filter(Container::oomKilled)
+          .isPresent();
+    } catch (EngineException e) {
+      log.info("could not look at {}: {}", sandbox.containerId(), e.getMessage());
+      return false;
+    }
   }
 
   private boolean runs(Sandbox sandbox) {

@@ -127,7 +127,9 @@ final class CommandAnswers {
         message == null || message.length() <= MAX_MESSAGE
             ? message
             : message.substring(0, MAX_MESSAGE) + "…",
-        ending.retryable());
+        ending.retryable(),
+        ending.outOfMemory() != null,
+        ending.outOfMemory() == null ? null : ending.outOfMemory().limit());
   }
 
   /**
@@ -186,6 +188,8 @@ final class CommandAnswers {
         exited.tookMs(),
         exited.cpu(),
         "the log refused the answer with the command's output",
-        false);
+        false,
+        exited.oomKilled(),
+        exited.memoryLimit());
   }
 }

@@ -50,6 +50,7 @@ final class CommandRun implements Runnable {
   private volatile @Nullable Exec exec; // null once it is started, to free its memory
   private volatile @Nullable CommandEntry entry;
   private volatile @Nullable Thread thread;
+  private volatile boolean running;
 
   /**
    * Creates a command that does not wait yet. It runs {@code read} once what the exec brings is
@@ -144,10 +145,13 @@ final class CommandRun implements Runnable {
     program.giveUp(why);
   }
 
-  /** Checks its deadlines. Called by a timer. */
+  /** Checks its deadlines, and notes that it uses the sandbox. Called by a timer. */
   void look() {
     if (isStarted()) {
       program.look();
+    }
+    if (running && program.end() == null) {
+      touchSandbox();
     }
   }
 
@@ -223,10 +227,17 @@ final class CommandRun implements Runnable {
     } finally {
       queue.passTurn();
     }
-    queue.sandbox().touch(context.time().nanos(), Reaped.Use.COMMAND);
     output.complete();
+    Ending ending = endingOf(program.end());
+    if (ending.started()) {
+      touchSandbox();
+    }
+    return ending;
+  }
+
+  /** Notes that a command uses the sandbox. One that can't be started does not. */
+  private void touchSandbox() {
     queue.sandbox().touch(context.time().nanos(), Reaped.Use.COMMAND);
-    return endingOf(program.end());
   }
 
   /**
@@ -266,6 +277,8 @@ final class CommandRun implements Runnable {
   }
 
   private void runs() {
+    running = true;
+    touchSandbox();
     context.metrics().commandStarted(Duration.ofNanos(context.time().nanos() - arrived));
   }
 

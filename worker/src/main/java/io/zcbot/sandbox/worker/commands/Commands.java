@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.CommandEntry;
-import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.Placement.Place;
@@ -275,14 +274,8 @@ public final class Commands implements CommandWork, AutoCloseable {
 
   /** Checks deadlines and notes use. Called by a timer, about once a second; never blocks. */
   public void tick() {
-    long now = ports.time().nanos();
     runs.values().forEach(CommandRun::look);
-    for (UserCommands commands : queues.all()) {
-      commands.lookAgain();
-      if (!commands.isIdle()) {
-        commands.sandbox().touch(now, Reaped.Use.COMMAND);
-      }
-    }
+    queues.all().forEach(UserCommands::lookAgain);
   }
 
   /**

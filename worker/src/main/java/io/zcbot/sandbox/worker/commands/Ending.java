@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Exited.Reason;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
+import io.zcbot.sandbox.worker.engine.CommandEnd.OutOfMemory;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * How an exec ended, as its answer says.
  *
  * @param started whether the command was started, or may have been
+ * @param outOfMemory set if a process was killed because memory was used up
  */
 record Ending(
     Reason reason,
@@ -23,8 +25,10 @@ record Ending(
     int survivors,
     @Nullable Duration cpu,
     @Nullable String message,
-    boolean retryable) {
+    boolean retryable,
+    @Nullable OutOfMemory outOfMemory) {
   private static final int SIGKILL = 9;
+  private static final long MEBIBYTE = 1 << 20;
 
   static Ending rejected(String why, boolean retryable) {
     return notStarted(Reason.REJECTED, why, retryable);
@@ -57,8 +61,16 @@ record Ending(
         Reason.SANDBOX_GONE, "the sandbox ended before the command could start", true);
   }
 
-  static Ending sandboxGone() {
-    return of(Reason.SANDBOX_GONE, "the sandbox ended while the command ran");
+  /**
+   * The sandbox ended while the command ran.
+   *
+   * @param isOutOfMemory whether it ended because its memory was used up
+   */
+  static Ending sandboxGone(boolean isOutOfMemory) {
+    String message = "the sandbox ended while the command ran";
+    return isOutOfMemory
+        ? started(Reason.SANDBOX_GONE, message, new OutOfMemory(null))
+        : of(Reason.SANDBOX_GONE, message);
   }
 
   static Ending lost(String why) {
@@ -75,16 +87,24 @@ record Ending(
   /** The ending of a command whose end the sandbox reported. */
   static Ending of(CommandEnd end, Duration timeout) {
     return switch (end) {
-      case CommandEnd.Exited(int code, Duration cpu) ->
-          new Ending(Reason.EXITED, true, code, null, 0, cpu, null, false);
-      case CommandEnd.Signalled(int number, Duration cpu) ->
-          new Ending(Reason.SIGNALLED, true, null, number, 0, cpu, null, false);
-      case CommandEnd.Killed(boolean timedOut, int survivors, Duration cpu) ->
-          timedOut
-              ? new Ending(
-                  Reason.TIMEOUT, true, null, null, survivors, cpu, told(timeout, survivors), false)
-              : new Ending(Reason.SIGNALLED, true, null, SIGKILL, survivors, cpu, null, false);
-      case CommandEnd.NotStarted(String why, boolean retryable) -> failed(why, retryable);
+      case CommandEnd.Exited(int code, Duration cpu, OutOfMemory memory) ->
+          new Ending(Reason.EXITED, true, code, null, 0, cpu, message(null, memory), false, memory);
+      case CommandEnd.Signalled(int number, Duration cpu, OutOfMemory memory) ->
+          new Ending(
+              Reason.SIGNALLED, true, null, number, 0, cpu, message(null, memory), false, memory);
+      case CommandEnd.Killed(boolean timedOut, int survivors, Duration cpu, OutOfMemory memory) ->
+          new Ending(
+              timedOut ? Reason.TIMEOUT : Reason.SIGNALLED,
+              true,
+              null,
+              timedOut ? null : SIGKILL,
+              survivors,
+              cpu,
+              message(timedOut ? told(timeout, survivors) : null, memory),
+              false,
+              memory);
+      case CommandEnd.NotStarted(String why, boolean retryable, Integer exitCode) ->
+          new Ending(Reason.FAILED, false, exitCode, null, 0, null, why, retryable, null);
       case CommandEnd.Broken(String why) -> lost(why);
     };
   }
@@ -96,11 +116,31 @@ record Ending(
         + (survivors == 0 ? "" : "; " + survivors + " of its processes are left all the same");
   }
 
+  /** Adds to a message that memory was used up, and what to do. */
+  private static @Nullable String message(@Nullable String other, @Nullable OutOfMemory memory) {
+    if (memory == null) {
+      return other;
+    }
+    Long limit = memory.limit();
+    String size =
+        limit == null
+            ? ""
+            : " of " + (limit % MEBIBYTE == 0 ? limit / MEBIBYTE + " MiB" : limit + " bytes");
+    return (other == null ? "a process was killed: " : other + ": ")
+        + "the sandbox's memory"
+        + size
+        + " was used up; use less at a time, or have ZCBOT_SANDBOX_MEMORY raised";
+  }
+
   private static Ending notStarted(Reason reason, String message, boolean retryable) {
-    return new Ending(reason, false, null, null, 0, null, message, retryable);
+    return new Ending(reason, false, null, null, 0, null, message, retryable, null);
   }
 
   private static Ending of(Reason reason, String message) {
-    return new Ending(reason, true, null, null, 0, null, message, false);
+    return started(reason, message, null);
+  }
+
+  private static Ending started(Reason reason, String message, @Nullable OutOfMemory memory) {
+    return new Ending(reason, true, null, null, 0, null, message(message, memory), false, memory);
   }
 }

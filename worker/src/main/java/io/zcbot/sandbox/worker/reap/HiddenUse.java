@@ -73,8 +73,7 @@ public final class HiddenUse {
   /** Asks the engine whether a sandbox is in use; use that it finds counts as last use. */
   Answer ask(Sandbox sandbox) throws EngineException {
     if (commands.areIn(sandbox)) {
-      sandbox.touch(time.nanos(), Reaped.Use.COMMAND);
-      return Answer.USED;
+      return Answer.USED; // noted as a use once one runs
     }
     if (engine.hasRunningExec(sandbox.containerId())) {
       return held(sandbox);

@@ -164,6 +164,7 @@ class CommandRuleTest extends OneUsersLog {
                     Exited.Reason.EXITED,
                     3,
                     null,
+                    false,
                     new ContainerRef("zcbot-sandbox-" + USER, "c1", "host-w1", "w1"),
                     at(0.5),
                     500,

@@ -266,7 +266,7 @@ class AuditCommandTest {
                 + USER
                 + "\",\"exec_id\":\"x1\",\"at\":\"2026-11-24T12:08:20Z\","
                 + "\"command\":\"cat 'a b' '?[2J'\",\"exec\":\"sandbox.exec-0-0\","
-                + "\"reason\":\"exited\",\"exit_code\":3,\"signal\":null,"
+                + "\"reason\":\"exited\",\"exit_code\":3,\"signal\":null,\"oom_killed\":false,"
                 + "\"container_id\":\"0123456789abcdef\",\"host\":\"host-1\","
                 + "\"worker_id\":\"worker-1\",\"latency_ms\":250,\"took_ms\":200,"
                 + "\"cpu_ms\":11,\"outputs\":0,\"output_bytes\":7,\"truncated\":false,"

@@ -151,6 +151,30 @@ class ExecSessionTest {
     assertThat(ending.message()).contains(message, "why?[31m");
   }
 
+  @ParameterizedTest
+  @CsvSource({"126, false, 126", "127, false, 127", "127, true, 75", "0, false, 125"})
+  void aProgramThatCanNotBeExecutedHasTheCodeOfShells(int code, boolean retryable, int expected)
+      throws Exception {
+    Exec exec = SampleEvents.exec(user, "nosuch");
+    log.answer(
+        SampleEvents.exited(
+            exec, Exited.Reason.FAILED, code, null, 0, null, "no such file", retryable));
+    CommandEnding ending = session(exec, PATIENCE, out).follow();
+    assertThat(ending.exitCode()).isEqualTo(expected);
+    assertThat(ending.message()).contains("no such file");
+  }
+
+  @Test
+  void thatMemoryWasUsedUpIsToldWhateverTheExitCode() throws Exception {
+    for (Integer code : new Integer[] {null, 0}) {
+      Exec exec = SampleEvents.exec(user, "true");
+      log.answer(SampleEvents.outOfMemory(exec, code, "the memory\u001b[31m is used up"));
+      CommandEnding ending = session(exec, PATIENCE, out).follow();
+      assertThat(ending.exitCode()).isEqualTo(code == null ? 137 : 0);
+      assertThat(ending.message()).isEqualTo("the memory?[31m is used up");
+    }
+  }
+
   @Test
   void outputsComeOnceAndInOrderAndOthersNotAtAll() throws Exception {
     Exec exec = SampleEvents.exec(user, "true");

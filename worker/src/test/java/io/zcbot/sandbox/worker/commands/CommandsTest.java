@@ -803,6 +803,47 @@ class CommandsTest extends InACommandWorld {
     assertThat(world.reaped()).hasSize(1);
   }
 
+  /** Otherwise an agent that tries again keeps a sandbox in which nothing can start any more. */
+  @Test
+  void aCommandThatNeverStartsIsNoUse() throws Exception {
+    world.ready(ANNA);
+    world.commandEngine.refusal = new CommandEnd.NotStarted("no process", false);
+    for (int i = 0; i < 3; i++) {
+      pass(World.TTL.dividedBy(3));
+      exec(Asked.of("x" + i));
+      assertThat(answer("x" + i).message()).isEqualTo("no process");
+      quiet();
+    }
+    world.readAll();
+    world.tick();
+    assertThat(world.reaped()).hasSize(1);
+  }
+
+  @Test
+  void thatMemoryWasUsedUpIsToldWithItsLimit() throws Exception {
+    CommandEnd.OutOfMemory memory = new CommandEnd.OutOfMemory(512L << 20);
+    run(Asked.of("x")).end(new CommandEnd.Signalled(9, null, memory));
+    Exited killed = answer("x");
+    assertThat(killed.oomKilled()).isTrue();
+    assertThat(killed.memoryLimit()).isEqualTo(512L << 20);
+    assertThat(killed.message()).contains("memory of 512 MiB was used up");
+    run(Asked.of("y").within(Duration.ofSeconds(5)))
+        .end(new CommandEnd.Killed(true, 0, null, new CommandEnd.OutOfMemory(null)));
+    Exited late = answer("y");
+    assertThat(late.oomKilled()).isTrue();
+    assertThat(late.memoryLimit()).isNull();
+    assertThat(late.message()).contains("time-out of 5 s").contains("memory was used up");
+  }
+
+  @Test
+  void aProgramThatDoesNotExistHasTheExitCodeOfShells() throws Exception {
+    world.commandEngine.refusal = new CommandEnd.NotStarted("no such file", false, 127);
+    exec(Asked.of("x"));
+    assertThat(answer("x").reason()).isEqualTo(Reason.FAILED);
+    assertThat(answer("x").exitCode()).isEqualTo(127);
+    assertThat(answer("x").startedAt()).isNull();
+  }
+
   @Test
   void aWorkerThatStopsLeavesWhatRunsToTheNextStart() throws Exception {
     run(Asked.of("x"));

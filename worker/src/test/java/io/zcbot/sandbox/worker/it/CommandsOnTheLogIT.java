@@ -8,6 +8,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
@@ -292,6 +293,56 @@ class CommandsOnTheLogIT {
   void aProgramThatDoesNotExistIsAnsweredFailed() throws Exception {
     Exited exited = run(Deployment.newUser(), "'command':['no-such-program']");
     assertThat(exited.reason()).isEqualTo(Exited.Reason.FAILED);
+    assertThat(exited.exitCode()).isEqualTo(127);
+  }
+
+  @Test
+  void whatAgentsCommandsExpectIsInTheImage() throws Exception {
+    Exited exited =
+        run(
+            Deployment.newUser(),
+            "'shell':'type jq less ps unzip zip tree file rg git curl pip >/dev/null;"
+                + " python3 -c \\\"import requests, venv\\\"; ps -o comm= -p $$;"
+                + " echo [6,7] | jq .[1]; node -p 6*7'");
+    assertThat(exited.stderr()).isEqualTo(Data.EMPTY);
+    assertThat(text(exited)).isEqualTo("bash\n7\n42\n");
+  }
+
+  @Test
+  void thatMemoryWasUsedUpIsAnswered() throws Exception {
+    UserId user = Deployment.newUser();
+    Exited exited = run(user, "'command':['python3','-c','[0]*(1<<31)']");
+    assertThat(exited.reason()).isEqualTo(Exited.Reason.SIGNALLED);
+    assertThat(exited.signal()).isEqualTo(9);
+    assertThat(exited.oomKilled()).isTrue();
+    assertThat(exited.memoryLimit()).isGreaterThan(64L << 20);
+    assertThat(exited.message())
+        .contains((Objects.requireNonNull(exited.memoryLimit()) >> 20) + " MiB was used up");
+    assertThat(run(user, "'command':['true']").oomKilled()).isFalse();
+  }
+
+  /** The first command that finds no room is refused at once, and the next one makes room. */
+  @Test
+  void aFloodThatOutlivesItsCommandDoesNotDisableTheSandbox() throws Exception {
+    UserId user = Deployment.newUser();
+    String flood =
+        "import os,sys,time\\n"
+            + "if os.fork(): os._exit(0)\\n"
+            + "os.setsid()\\n"
+            + "while True:\\n"
+            + "  try:\\n"
+            + "    if os.fork() == 0: os.execvp(sys.argv[1],sys.argv[1:])\\n"
+            + "  except OSError: time.sleep(0.0001)";
+    assertThat(run(user, "'command':['python3','-c','" + flood + "','sleep','600']").exitCode())
+        .isZero();
+    await().until(() -> run(user, "'command':['true']").reason() != Exited.Reason.EXITED);
+    String id = "exec-" + ids;
+    Exited refused = deployment.log().awaitExited(id);
+    assertThat(refused.reason()).isEqualTo(Exited.Reason.FAILED);
+    assertThat(refused.retryable()).as("the caller waits for no retries").isFalse();
+    assertThat(refused.message()).contains("as many processes", "release the sandbox");
+    assertThat(run(user, "'command':['true']").exitCode()).isZero();
+    assertThat(deployment.log().readies(user)).hasSize(1);
   }
 
   @Test

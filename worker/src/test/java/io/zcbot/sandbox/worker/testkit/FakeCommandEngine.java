@@ -46,6 +46,9 @@ public final class FakeCommandEngine implements CommandEngine {
   /** How many starts fail from now on, each with its channel. */
   public final AtomicInteger failStarts = new AtomicInteger();
 
+  /** How commands end instead of being started. */
+  public volatile CommandEnd.@Nullable NotStarted refusal;
+
   FakeCommandEngine(FakeEngine engine) {
     this.engine = engine;
     engine.ends = this::ended;
@@ -118,6 +121,11 @@ public final class FakeCommandEngine implements CommandEngine {
       }
       FakeCommandEngine.Command command = new FakeCommandEngine.Command(this, request, observer);
       commands.add(command);
+      CommandEnd.NotStarted refused = refusal;
+      if (refused != null) {
+        command.end(refused);
+        return command;
+      }
       observer.started();
       if (!open) { // it was closed meanwhile, perhaps before it had the command
         command.breaks();

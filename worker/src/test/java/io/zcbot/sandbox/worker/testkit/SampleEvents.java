@@ -149,6 +149,31 @@ public final class SampleEvents {
         retryable);
   }
 
+  /** An exited event of a command of 512 MiB that ended by SIGKILL, or with a code. */
+  public static Exited outOfMemory(Exec exec, @Nullable Integer code, String message) {
+    return new Exited(
+        "x" + exec.eventId(),
+        exec.userId(),
+        exec.eventId(),
+        Instant.now(),
+        code == null ? Exited.Reason.SIGNALLED : Exited.Reason.EXITED,
+        code,
+        code == null ? 9 : null,
+        Data.EMPTY,
+        Data.EMPTY,
+        0,
+        false,
+        0,
+        new WorkerRef("host", "worker"),
+        Instant.now(),
+        1,
+        null,
+        message,
+        false,
+        true,
+        512L << 20);
+  }
+
   /** An exited event with a container and its start time, or with a worker. */
   public static Exited exited(
       String id,

@@ -30,8 +30,9 @@ public record AuditedCommand(
   /**
    * The first exited that names it.
    *
-   * @param exitCode null unless it ended by itself
+   * @param exitCode null unless it ended by itself, or its program could not be executed
    * @param signal null unless a signal ended it
+   * @param isOutOfMemory whether a process was killed because memory was used up
    * @param site where it ran, or who answered if it never started
    * @param at when it was recorded
    * @param latencyMs from the exec's record time to the answer's; 0 where clocks make it less
@@ -43,6 +44,7 @@ public record AuditedCommand(
       Exited.Reason reason,
       @Nullable Integer exitCode,
       @Nullable Integer signal,
+      boolean isOutOfMemory,
       Site site,
       Instant at,
       long latencyMs,

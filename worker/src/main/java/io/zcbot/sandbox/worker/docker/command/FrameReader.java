@@ -20,6 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads the frames that a runner sends: a type (1 byte), the length of the payload (3 bytes), a
@@ -50,6 +51,8 @@ final class FrameReader {
 
   private static final int MAX_SHOWN = 400;
 
+  private static final int END = 17;
+  private static final int MEMORY = 8;
   private static final int MAX_TEXT = 1024;
   private static final int MAX_EXIT_CODE = 255;
   private static final int MAX_SIGNAL = 64;
@@ -138,8 +141,11 @@ final class FrameReader {
         yield new RunnerFrame.InputWanted(command, in.readInt());
       }
       case 'X' -> {
-        require(type, length, 17, 17);
-        yield new RunnerFrame.Ended(command, ended());
+        require(type, length, END, END + MEMORY);
+        if (length != END && length != END + MEMORY) {
+          throw new NonsenseException("an end of " + length + " bytes");
+        }
+        yield new RunnerFrame.Ended(command, ended(length > END));
       }
       case 'F' -> {
         require(type, length, 4, MAX_PAYLOAD);
@@ -161,7 +167,13 @@ final class FrameReader {
     return new RunnerFrame.Output(command, stream, Data.of(bytes));
   }
 
-  private CommandEnd ended() throws IOException {
+  /**
+   * Reads the end of a command.
+   *
+   * @param tellsMemory whether it says that memory was used up, as runners do that know the flag of
+   *     the start message
+   */
+  private CommandEnd ended(boolean tellsMemory) throws IOException {
     int how = in.readUnsignedByte();
     int code = in.readInt();
     int survivors = in.readInt();
@@ -170,12 +182,21 @@ final class FrameReader {
       throw new NonsenseException("a processor time of " + micros);
     }
     Duration cpu = Duration.of(micros, ChronoUnit.MICROS);
+    CommandEnd.OutOfMemory memory = tellsMemory ? outOfMemory(in.readLong()) : null;
     return switch (how) {
-      case 0 -> new CommandEnd.Exited(within(code, 0, MAX_EXIT_CODE), cpu);
-      case 1 -> new CommandEnd.Signalled(within(code, 1, MAX_SIGNAL), cpu);
-      case 2, 3 -> new CommandEnd.Killed(how == 2, within(survivors, 0, MAX_SURVIVORS), cpu);
+      case 0 -> new CommandEnd.Exited(within(code, 0, MAX_EXIT_CODE), cpu, memory);
+      case 1 -> new CommandEnd.Signalled(within(code, 1, MAX_SIGNAL), cpu, memory);
+      case 2, 3 ->
+          new CommandEnd.Killed(how == 2, within(survivors, 0, MAX_SURVIVORS), cpu, memory);
       default -> throw new NonsenseException("an unknown kind of end, " + how);
     };
+  }
+
+  private static CommandEnd.@Nullable OutOfMemory outOfMemory(long limit) throws NonsenseException {
+    if (limit < 0) {
+      throw new NonsenseException("a limit of memory of " + limit);
+    }
+    return limit == 0 ? null : new CommandEnd.OutOfMemory(limit == Long.MAX_VALUE ? null : limit);
   }
 
   private static int within(int value, int least, int most) throws NonsenseException {

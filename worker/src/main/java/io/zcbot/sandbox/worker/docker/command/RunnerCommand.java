@@ -109,11 +109,12 @@ final class RunnerCommand implements CommandChannel.Command {
   /** Reduces the processor time to what the command can have used. */
   private CommandEnd credible(CommandEnd end) {
     return switch (end) {
-      case CommandEnd.Exited(int code, Duration cpu) -> new CommandEnd.Exited(code, credible(cpu));
-      case CommandEnd.Signalled(int signal, Duration cpu) ->
-          new CommandEnd.Signalled(signal, credible(cpu));
-      case CommandEnd.Killed(boolean timedOut, int survivors, Duration cpu) ->
-          new CommandEnd.Killed(timedOut, survivors, credible(cpu));
+      case CommandEnd.Exited(int code, Duration cpu, var outOfMemory) ->
+          new CommandEnd.Exited(code, credible(cpu), outOfMemory);
+      case CommandEnd.Signalled(int signal, Duration cpu, var outOfMemory) ->
+          new CommandEnd.Signalled(signal, credible(cpu), outOfMemory);
+      case CommandEnd.Killed(boolean timedOut, int survivors, Duration cpu, var outOfMemory) ->
+          new CommandEnd.Killed(timedOut, survivors, credible(cpu), outOfMemory);
       case CommandEnd.NotStarted _, CommandEnd.Broken _ -> end;
     };
   }

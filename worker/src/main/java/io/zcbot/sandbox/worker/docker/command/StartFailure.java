@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.engine.CommandRequest;
 import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Explains to a requester why a command did not start. The runner reports only a keyword and an
@@ -20,6 +21,11 @@ import java.util.regex.Pattern;
  */
 record StartFailure(String program, String directory) {
   private static final int MAX_NAME = 200;
+
+  private static final int ENOENT = 2;
+  private static final int EAGAIN = 11;
+  private static final int NOT_FOUND = 127;
+  private static final int NOT_EXECUTABLE = 126;
 
   /** A step that a newer runner may report. A hostile one must not choose the message. */
   private static final Pattern STEP = Pattern.compile("[a-z-]{1,32}");
@@ -55,7 +61,19 @@ record StartFailure(String program, String directory) {
           default -> "";
         };
     String why = what.isEmpty() ? other(step) : what + ": " + shown(errno);
-    return new CommandEnd.NotStarted(why, PASSING.contains(errno));
+    if (step.equals("fork") && errno == EAGAIN) {
+      // What takes the processes stays. The requester, who may end it, must not wait for retries.
+      return new CommandEnd.NotStarted(why, false);
+    }
+    return new CommandEnd.NotStarted(why, PASSING.contains(errno), exitCode(errno, step));
+  }
+
+  /** What a shell exits with that can't execute a program. */
+  private static @Nullable Integer exitCode(int errno, String step) {
+    if (!step.equals("program")) {
+      return null;
+    }
+    return errno == ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
   }
 
   private static String other(String step) {
@@ -73,7 +91,10 @@ record StartFailure(String program, String directory) {
       case 5 -> "input/output error";
       case 7 -> "the arguments and the environment are too long";
       case 8 -> "it is neither a program of this system nor a script that begins with #!";
-      case 11 -> "the sandbox has too many processes or commands";
+      case 11 ->
+          "the sandbox has as many processes as it may have. The next command that finds no room"
+              + " ends what earlier commands left in the background; if that is not enough, end the"
+              + " commands that run, or release the sandbox: then the next command gets a new one";
       case 12 -> "out of memory";
       case 13 -> "permission denied";
       case 20 -> "not a directory";

@@ -18,6 +18,7 @@ final class StartMessage {
   static final int MAX = 256 << 10;
 
   private static final int TERMINAL = 1;
+  private static final int TELL_MEMORY = 2;
 
   private StartMessage() {}
 
@@ -32,7 +33,7 @@ final class StartMessage {
     try (DataOutputStream out = new DataOutputStream(bytes)) {
       TerminalSize terminal = request.terminal();
       out.writeInt(Math.clamp(request.timeout().toMillis(), 1, Integer.MAX_VALUE));
-      out.writeByte(terminal == null ? 0 : TERMINAL);
+      out.writeByte(TELL_MEMORY | (terminal == null ? 0 : TERMINAL));
       out.writeShort(terminal == null ? 0 : terminal.columns());
       out.writeShort(terminal == null ? 0 : terminal.rows());
       out.writeInt(request.window());

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.docker.command;
 
 import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.concat;
 import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.ended;
+import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.endedWithMemory;
 import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.frame;
 import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.hello;
 import static io.zcbot.sandbox.worker.docker.command.RunnerBytes.notStarted;
@@ -79,9 +80,12 @@ class FrameReaderTest {
             ended(3, 2, 0, 4, 7),
             ended(4, 3, 0, 0, 0),
             notStarted(5, 2, "pro\ngram"),
-            notStarted(6, 11, ""));
+            notStarted(6, 11, ""),
+            endedWithMemory(7, 0, 1, 0),
+            endedWithMemory(8, 1, 9, 512 << 20),
+            endedWithMemory(9, 3, 0, Long.MAX_VALUE));
 
-    assertThat(all(reader, 10))
+    assertThat(all(reader, 13))
         .containsExactly(
             new RunnerFrame.Started(1),
             new RunnerFrame.Output(1, OutputStreamName.STDOUT, Data.of("hello")),
@@ -92,7 +96,14 @@ class FrameReaderTest {
             new RunnerFrame.Ended(3, new CommandEnd.Killed(true, 4, Duration.ofNanos(7000))),
             new RunnerFrame.Ended(4, new CommandEnd.Killed(false, 0, Duration.ZERO)),
             new RunnerFrame.NotStarted(5, 2, "pro gram"),
-            new RunnerFrame.NotStarted(6, 11, ""));
+            new RunnerFrame.NotStarted(6, 11, ""),
+            new RunnerFrame.Ended(7, new CommandEnd.Exited(1, Duration.ZERO)),
+            new RunnerFrame.Ended(
+                8,
+                new CommandEnd.Signalled(9, Duration.ZERO, new CommandEnd.OutOfMemory(512L << 20))),
+            new RunnerFrame.Ended(
+                9,
+                new CommandEnd.Killed(false, 0, Duration.ZERO, new CommandEnd.OutOfMemory(null))));
     assertThatExceptionOfType(EOFException.class).isThrownBy(reader::next);
   }
 
@@ -127,6 +138,8 @@ class FrameReaderTest {
             ended(1, 1, 65, 0, 0),
             ended(1, 2, 0, -1, 0),
             ended(1, 0, 0, 0, -1),
+            endedWithMemory(1, 0, 0, -1),
+            frame('X', 1, new byte[20]),
             new byte[1])
         .forEach(
             bytes ->

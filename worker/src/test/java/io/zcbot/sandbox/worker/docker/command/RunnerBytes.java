@@ -61,6 +61,15 @@ public final class RunnerBytes {
             .array());
   }
 
+  /** An end as of a runner that was asked whether memory was used up. */
+  public static byte[] endedWithMemory(int command, int how, int code, long memory) {
+    byte[] end = ended(command, how, code, 0, 0);
+    return frame(
+        'X',
+        command,
+        ByteBuffer.allocate(25).put(end, end.length - 17, 17).putLong(memory).array());
+  }
+
   public static byte[] notStarted(int command, int errno, String why) {
     return frame('F', command, concat(number(errno), text(why)));
   }

@@ -104,9 +104,9 @@ class RunnerChannelTest {
     for (int how : new int[] {0, 1, 3}) {
       Duration cpu =
           switch (after(started(1), ended(1, how, 1, 0, Long.MAX_VALUE)).awaitEnd()) {
-            case CommandEnd.Exited(int _, Duration used) -> used;
-            case CommandEnd.Signalled(int _, Duration used) -> used;
-            case CommandEnd.Killed(boolean _, int _, Duration used) -> used;
+            case CommandEnd.Exited(int _, Duration used, var _) -> used;
+            case CommandEnd.Signalled(int _, Duration used, var _) -> used;
+            case CommandEnd.Killed(boolean _, int _, Duration used, var _) -> used;
             case CommandEnd end -> throw new AssertionError(end);
           };
       assertThat(cpu).isBetween(Duration.ofSeconds(1), Duration.ofDays(1));
@@ -118,7 +118,7 @@ class RunnerChannelTest {
     assertThat(after(notStarted(1, 2, "program")).awaitEnd())
         .isEqualTo(
             new CommandEnd.NotStarted(
-                "the program 'true' can't be executed: no such file or directory", false));
+                "the program 'true' can't be executed: no such file or directory", false, 127));
     assertThat(after(notStarted(1, 13, "directory")).awaitEnd())
         .isEqualTo(
             new CommandEnd.NotStarted(

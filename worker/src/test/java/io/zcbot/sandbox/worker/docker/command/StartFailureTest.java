@@ -40,7 +40,7 @@ class StartFailureTest {
           20  | directory | the working directory '/nowhere' can't be entered: not a directory
           24  | pipe      | the pipes for its input and output can't be made: too many open files
           28  | terminal  | its terminal can't be made: the host has none left
-          11  | fork      | its process can't be made: the sandbox has too many processes or commands
+          11  | fork      | its process can't be made: the sandbox has as many processes as it may have. The next command that finds no room ends what earlier commands left in the background; if that is not enough, end the commands that run, or release the sandbox: then the next command gets a new one
           22  | message   | its arguments and environment can't be read: not valid
           125 | cancelled | the command was killed before it started
           """)
@@ -69,9 +69,22 @@ class StartFailureTest {
   @Test
   void whatMayBeOtherwiseTheNextTimeIsRetryable() {
     for (int passing : List.of(11, 12, 23, 24, 26, 28)) {
-      assertThat(end(passing, "fork", "tool").retryable()).as("errno %d", passing).isTrue();
+      assertThat(end(passing, "pipe", "tool").retryable()).as("errno %d", passing).isTrue();
     }
     assertThat(end(13, "program", "tool").retryable()).isFalse();
+  }
+
+  /** What takes the processes stays, and the requester learns at once what to do. */
+  @Test
+  void thatThereAreTooManyProcessesIsNotRetryable() {
+    assertThat(end(11, "fork", "tool").retryable()).isFalse();
+  }
+
+  @Test
+  void whatCannotBeExecutedHasTheExitCodeOfShells() {
+    assertThat(end(2, "program", "tool").exitCode()).isEqualTo(127);
+    assertThat(end(13, "program", "tool").exitCode()).isEqualTo(126);
+    assertThat(end(2, "directory", "tool").exitCode()).isNull();
   }
 
   @Test

@@ -33,7 +33,7 @@ class StartMessageTest {
                 70_000));
 
     assertThat(message)
-        .startsWith(0, 0, 0x07, 0xd0, 1, 0x01, 0x2c, 0, 40, 0, 0x01, 0x11, 0x70)
+        .startsWith(0, 0, 0x07, 0xd0, 3, 0x01, 0x2c, 0, 40, 0, 0x01, 0x11, 0x70)
         .containsSequence(0, 0, 0, 2, 0, 0, 0, 1);
     assertThat(new String(message, 21, message.length - 21, StandardCharsets.UTF_8))
         .isEqualTo("/tmp\0echo\0ü\0A=b=c\0");
@@ -43,7 +43,7 @@ class StartMessageTest {
   void noDirectoryAndNoTerminalAreSaidSo() {
     byte[] message = StartMessage.of(request(List.of("true"), Duration.ofDays(100)));
 
-    assertThat(message).startsWith(0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0);
+    assertThat(message).startsWith(0x7f, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0);
     assertThat(new String(message, 21, message.length - 21, StandardCharsets.UTF_8))
         .isEqualTo("\0true\0");
     assertThat(StartMessage.of(request(List.of("true"), Duration.ofNanos(1))))

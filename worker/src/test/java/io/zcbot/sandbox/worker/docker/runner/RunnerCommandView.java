@@ -21,8 +21,12 @@ final class RunnerCommandView {
 
   private static final Duration PATIENCE = Duration.ofSeconds(90);
 
-  /** The end of the command. */
-  record End(int how, int code, int survivors, Duration cpu) {}
+  /**
+   * The end of the command.
+   *
+   * @param memory the limit of memory, if it was used up; -1 if the frame has no such field
+   */
+  record End(int how, int code, int survivors, Duration cpu, long memory) {}
 
   /** Why it did not start. */
   record NotStarted(int errno, String text) {}
@@ -56,7 +60,13 @@ final class RunnerCommandView {
       case 'E' -> output(err, payload);
       case 'C' -> wanted += in.getInt();
       case 'X' ->
-          end = new End(in.get(), in.getInt(), in.getInt(), Duration.ofNanos(in.getLong() * 1000));
+          end =
+              new End(
+                  in.get(),
+                  in.getInt(),
+                  in.getInt(),
+                  Duration.ofNanos(in.getLong() * 1000),
+                  in.hasRemaining() ? in.getLong() : -1);
       case 'F' ->
           notStarted =
               new NotStarted(

@@ -31,6 +31,7 @@ final class RunnerLink implements AutoCloseable {
   static final int HEADER = 8;
 
   private static final int NONCE = 16;
+  private static final int TELL_MEMORY = 2;
   private static final int PATIENCE_SECONDS = 90;
 
   /** The start message of a command. */
@@ -73,7 +74,7 @@ final class RunnerLink implements AutoCloseable {
       ByteArrayOutputStream bytes = new ByteArrayOutputStream();
       try (DataOutputStream message = new DataOutputStream(bytes)) {
         message.writeInt((int) timeout.toMillis());
-        message.writeByte(terminal ? 1 : 0);
+        message.writeByte(TELL_MEMORY | (terminal ? 1 : 0));
         message.writeShort(100);
         message.writeShort(30);
         message.writeInt(credit);

@@ -108,6 +108,25 @@ class RunnerProtocolIT {
   }
 
   @Test
+  void thatMemoryWasUsedUpIsToldOfTheCommandThatHadIt() throws Exception {
+    String much = "b'x' * (3 << 30)"; // of 512 MiB
+    RunnerCommandView beside = runner.start(Start.of("sleep", "60")).awaitExecuted();
+    RunnerCommandView hog = runner.start(Start.of("python3", "-c", much));
+    assertEnd(hog, SIGNALLED, 9);
+    assertThat(hog.end().memory()).isEqualTo(512 << 20);
+    assertThat(beside.kill().end().memory()).isZero();
+    RunnerCommandView shell = runner.start(Start.bash("python3 -c \"" + much + "\" | cat"));
+    assertEnd(shell, EXITED, 0);
+    assertThat(shell.end().memory()).isEqualTo(512 << 20);
+    RunnerCommandView killed = runner.start(Start.bash("kill -KILL $$"));
+    assertEnd(killed, SIGNALLED, 9);
+    assertThat(killed.end().memory()).isZero();
+    byte[] ofAnEarlierWorker = Start.of("true").message();
+    ofAnEarlierWorker[4] = 0;
+    assertThat(runner.start(ofAnEarlierWorker).end().memory()).as("no such field").isEqualTo(-1);
+  }
+
+  @Test
   void bothStreamsAreSentInTheirOrder() throws Exception {
     RunnerCommandView command =
         runner.start(Start.bash("for i in {1..5000}; do echo $i; echo e$i >&2; done"));

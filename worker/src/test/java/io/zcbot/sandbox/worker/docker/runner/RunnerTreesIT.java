@@ -188,9 +188,38 @@ class RunnerTreesIT {
     RunnerCommandView.NotStarted answer = runner.start(Start.of("true")).notStarted();
     assertThat(answer.errno()).isEqualTo(11);
     assertThat(answer.text()).isEqualTo("fork");
+    // Then what no command owns would be killed.
+    assertThat(runner.start(Start.of("true")).notStarted()).isEqualTo(answer);
     End end = full.kill().end();
     assertThat(end.how()).isEqualTo(KILLED);
     awaitNoSurvivors(end);
+    assertUnharmed();
+  }
+
+  @Test
+  void aFloodThatOutlivesItsCommandIsKilledAtTheSecondRefusalInARow() throws Exception {
+    String flood =
+        """
+        import os, time
+        if os.fork(): os._exit(0)
+        os.setsid()
+        while True:
+          try:
+            if os.fork() == 0: os.execvp("sleep", ["sleep", "6500"])
+          except OSError: time.sleep(0.0001)
+        """;
+    RunnerCommandView other =
+        runner.start(Start.bash("sleep 6600 & sleep 6600").timeout(Duration.ofMinutes(9)));
+    other.awaitExecuted();
+    assertThat(runner.start(Start.of("python3", "-c", flood)).end().how()).isEqualTo(EXITED);
+    await().until(() -> !runner.start(Start.of("true")).isStarted());
+    RunnerCommandView second = runner.start(Start.bash("cat; echo ended")).endInput();
+    assertThat(second.isStarted()).isTrue();
+    assertThat(second.end().how()).isEqualTo(EXITED);
+    assertThat(second.out()).isEqualTo("ended\n");
+    awaitGone("sleep 6500");
+    assertThat(processes()).contains("sleep 6600");
+    assertThat(other.kill().end().how()).isEqualTo(KILLED);
     assertUnharmed();
   }
 

@@ -52,6 +52,7 @@ final class KafkaLog implements AutoCloseable {
   private final EventCodec codec = new EventCodec();
   private @Nullable Producer<byte[], byte[]> producer;
   private boolean isReachable;
+  private volatile boolean isClosed;
 
   KafkaLog(KafkaConfig config) {
     this.patience = Patience.of(config);
@@ -144,6 +145,12 @@ final class KafkaLog implements AutoCloseable {
       throw failed("publish to " + topic, e);
     } catch (ExecutionException e) {
       throw failed("publish to " + topic, e.getCause() == null ? e : e.getCause());
+    } catch (IllegalStateException e) {
+      if (!isClosed) {
+        throw e;
+      }
+      // A thread that reads this process's input can't be waited for, and may outlive the command.
+      throw error(ExitCode.FAILED, "publish to " + topic, "the connection is closed", e);
     }
   }
 
@@ -291,6 +298,7 @@ final class KafkaLog implements AutoCloseable {
 
   @Override
   public void close() {
+    isClosed = true;
     if (producer != null) {
       producer.close(Duration.ofSeconds(2));
     }

@@ -44,7 +44,7 @@ import org.jspecify.annotations.Nullable;
 final class KafkaLog implements AutoCloseable {
   private static final String SOURCE = "/zcbot/sandbox/cli";
   private static final String MISSING =
-      "the topic does not exist; start a worker, or run 'topics create'";
+      "the topic does not exist; a worker creates it when it starts, and so does 'topics create'";
 
   private final KafkaConfig config;
   private final Patience patience;
@@ -266,6 +266,13 @@ final class KafkaLog implements AutoCloseable {
               + String.join(", ", lost.partitions().stream().map(String::valueOf).toList())
               + " before they were read; run the command again, or let 'audit' and 'export' begin"
               + " later, with --from",
+          cause);
+    }
+    if (!BrokerProbe.hasAddress(config.bootstrapServers())) {
+      return error(
+          ExitCode.UNAVAILABLE,
+          what,
+          "no name there has an address; check the name and this machine's DNS",
           cause);
     }
     boolean passing =

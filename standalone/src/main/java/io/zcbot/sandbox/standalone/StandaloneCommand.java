@@ -121,6 +121,8 @@ final class StandaloneCommand implements Callable<Integer> {
         page.close();
       }
       Logging.quiet("org.apache.kafka.clients.NetworkClient"); // warns of each normal stop
+      // logs an error if it is stopped while it loads a partition
+      Logging.silence("org.apache.kafka.coordinator.common.runtime.CoordinatorRuntime");
     }
   }
 

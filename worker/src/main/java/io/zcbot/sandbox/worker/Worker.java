@@ -197,7 +197,8 @@ public final class Worker implements AutoCloseable {
     closer.close();
     try {
       if (!state.awaitStartEnd(START_ENDS)) {
-        log.warn("the start goes on after {} s, although it was interrupted", START_ENDS.toSeconds());
+        log.warn(
+            "the start goes on after {} s, although it was interrupted", START_ENDS.toSeconds());
       }
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();

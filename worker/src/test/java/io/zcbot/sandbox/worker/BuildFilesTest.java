@@ -28,10 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/**
- * The files that a user starts from in a clean clone: the image's build, the composition, the
- * scripts' hints.
- */
+/** The files that a user starts from in a clean clone: the image's build and the composition. */
 class BuildFilesTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
   private static final Pattern FROM = Pattern.compile("(?m)^FROM (\\S+)(?: AS (\\S+))?$");

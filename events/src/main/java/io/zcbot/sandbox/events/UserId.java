@@ -69,9 +69,15 @@ public record UserId(UUID uuid) implements Comparable<UserId> {
     return new UUID(high, low);
   }
 
+  /** Orders users as their texts, which a UUID's own order of signed halves does not. */
   @Override
   public int compareTo(UserId other) {
-    return uuid.compareTo(other.uuid);
+    int high =
+        Long.compareUnsigned(uuid.getMostSignificantBits(), other.uuid.getMostSignificantBits());
+    return high != 0
+        ? high
+        : Long.compareUnsigned(
+            uuid.getLeastSignificantBits(), other.uuid.getLeastSignificantBits());
   }
 
   /**

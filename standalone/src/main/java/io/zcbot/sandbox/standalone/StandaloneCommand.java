@@ -9,6 +9,7 @@ import io.zcbot.sandbox.worker.cli.CommandException;
 import io.zcbot.sandbox.worker.cli.Console;
 import io.zcbot.sandbox.worker.cli.ExitCode;
 import io.zcbot.sandbox.worker.cli.WorkerProcess;
+import io.zcbot.sandbox.worker.config.LogConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.console.FleetConsole;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
@@ -70,10 +71,30 @@ final class StandaloneCommand implements Callable<Integer> {
       EmbeddedBroker broker = EmbeddedBroker.start(directory, kafkaPort);
       log.info("Kafka listens on {}, its data is in {}", broker.bootstrapServers(), directory);
       FleetConsole page = hasConsole ? console(config, broker) : null;
-      return WorkerProcess.run(config, () -> stop(page, broker));
+      return WorkerProcess.run(
+          config,
+          () -> {
+            if (config.ops().log.format() == LogConfig.Format.TEXT) {
+              console.err().println(suggestion(kafkaPort));
+            }
+          },
+          () -> stop(page, broker));
     } catch (IOException e) {
       throw new CommandException(ExitCode.CONFIG, String.valueOf(e.getMessage()), e);
     }
+  }
+
+  /** What to try first, printed last, where a person sees it. */
+  static String suggestion(int kafkaPort) {
+    String sandbox =
+        "bin/sandbox" + (kafkaPort == 9092 ? "" : " --bootstrap-server 127.0.0.1:" + kafkaPort);
+    return """
+
+        Ready. Try this in another terminal: a command in a user's sandbox, and a shell in it.
+          %1$s exec %2$s -- python3 -c 'print(6*7)'
+          %1$s exec -it %2$s bash
+        """
+        .formatted(sandbox, "00000000-0000-4000-8000-000000000001");
   }
 
   /** Closes the broker if there can be no console. */
@@ -100,6 +121,8 @@ final class StandaloneCommand implements Callable<Integer> {
         page.close();
       }
       Logging.quiet("org.apache.kafka.clients.NetworkClient"); // warns of each normal stop
+      // logs an error if it is stopped while it loads a partition
+      Logging.silence("org.apache.kafka.coordinator.common.runtime.CoordinatorRuntime");
     }
   }
 

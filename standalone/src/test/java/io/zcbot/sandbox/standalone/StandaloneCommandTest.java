@@ -40,7 +40,8 @@ class StandaloneCommandTest {
   void helpListsTheKeys() {
     assertThat(standalone("--help")).isZero();
     assertThat(out.toString())
-        .contains("Usage: sandbox standalone", "ZCBOT_STANDALONE_DATA", "ZCBOT_SANDBOX_IDLE_TTL");
+        .contains("Usage: sandbox standalone", "ZCBOT_STANDALONE_DATA", "'sandbox help run'")
+        .doesNotContain("--bootstrap-server");
   }
 
   @Test
@@ -86,6 +87,13 @@ class StandaloneCommandTest {
             new Console(env, new PrintWriter(out, true), new PrintWriter(err, true), false));
     new CommandLine(command).parseArgs("--console");
     assertThat(command.environment(9092)).containsEntry("ZCBOT_CONSOLE_URL", used);
+  }
+
+  @Test
+  void theSuggestionsNameTheBrokerUnlessItIsTheUsualOne() {
+    assertThat(StandaloneCommand.suggestion(9092)).contains("\n  bin/sandbox exec -it ");
+    assertThat(StandaloneCommand.suggestion(19092))
+        .contains("\n  bin/sandbox --bootstrap-server 127.0.0.1:19092 exec ");
   }
 
   @Test

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker;
 
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import org.jspecify.annotations.Nullable;
@@ -20,11 +21,23 @@ final class Closer implements AutoCloseable {
   private final Deque<AutoCloseable> open = new ArrayDeque<>();
   private final Object closing = new Object();
 
+  /** Guarded by {@link #open}. */
+  private boolean isClosed;
+
+  /**
+   * Adds something to close.
+   *
+   * @throws StoppedException if everything is closed already; then this is closed as well
+   */
   <T extends AutoCloseable> T add(T started) {
     synchronized (open) {
-      open.push(started);
+      if (!isClosed) {
+        open.push(started);
+        return started;
+      }
     }
-    return started;
+    close(started);
+    throw new StoppedException("the worker stopped while it started", null);
   }
 
   /**
@@ -35,17 +48,22 @@ final class Closer implements AutoCloseable {
   public void close() {
     synchronized (closing) {
       for (AutoCloseable next = last(); next != null; next = last()) {
-        try {
-          next.close();
-        } catch (Exception e) {
-          log.warn("{} did not close cleanly", next.getClass().getSimpleName(), e);
-        }
+        close(next);
       }
+    }
+  }
+
+  private static void close(AutoCloseable closeable) {
+    try {
+      closeable.close();
+    } catch (Exception e) {
+      log.warn("{} did not close cleanly", closeable.getClass().getSimpleName(), e);
     }
   }
 
   private @Nullable AutoCloseable last() {
     synchronized (open) {
+      isClosed = open.isEmpty();
       return open.poll();
     }
   }

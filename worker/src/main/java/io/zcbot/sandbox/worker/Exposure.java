@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker;
 
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.config.Durations;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
@@ -159,7 +160,7 @@ final class Exposure {
     facts.put("host", config.host());
     facts.put("version", version());
     facts.put("image", config.spec().image());
-    facts.put("idle TTL", config.reaper().idleTtl.toString());
+    facts.put("idle TTL", Durations.shown(config.reaper().idleTtl));
     facts.put("warm slots", warmSlots.get());
     URI consoleUrl = config.ops().console.url;
     if (consoleUrl != null) {

@@ -9,6 +9,7 @@ import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.DockerSandboxes;
 import io.zcbot.sandbox.worker.doctor.Advisories;
+import io.zcbot.sandbox.worker.doctor.BrokerProbe;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.mounts.FileSystemSpace;
@@ -32,12 +33,10 @@ import io.zcbot.sandbox.worker.startup.Preflight;
 import io.zcbot.sandbox.worker.startup.StartRetry;
 import java.io.Closeable;
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.List;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -164,7 +163,12 @@ record Host(
     return retry.untilItWorks(
         "check the topics",
         () -> {
-          requireAddress(config.bootstrapServers());
+          if (!BrokerProbe.hasAddress(config.bootstrapServers())) {
+            throw new UnknownHostException(
+                "no name in ZCBOT_KAFKA_BOOTSTRAP_SERVERS="
+                    + config.bootstrapServers()
+                    + " has an address; check the setting and this host's DNS");
+          }
           try (Admin admin = kafka.admin()) {
             TopicAdmin topics = new TopicAdmin(admin, config);
             Cluster cluster = topics.cluster();
@@ -175,20 +179,6 @@ record Host(
         e ->
             e instanceof UnknownHostException
                 || (e instanceof TopicsException refused && !refused.isFinal()));
-  }
-
-  /** Kafka's clients refuse names without an address, which a host may not know yet at boot. */
-  private static void requireAddress(String servers) throws UnknownHostException {
-    for (String server : servers.strip().split("\\s*,\\s*", -1)) {
-      String host = Utils.getHost(server);
-      if (host == null || !new InetSocketAddress(host, 0).isUnresolved()) {
-        return; // whether the rest is valid, the clients say
-      }
-    }
-    throw new UnknownHostException(
-        "no name in ZCBOT_KAFKA_BOOTSTRAP_SERVERS="
-            + servers
-            + " has an address; check the setting and this host's DNS");
   }
 
   /**

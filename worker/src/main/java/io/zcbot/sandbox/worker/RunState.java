@@ -5,6 +5,8 @@
 package io.zcbot.sandbox.worker;
 
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,6 +50,20 @@ final class RunState {
   /** The starting thread must not be interrupted any more. */
   synchronized void startEnded() {
     starter = null;
+    notifyAll();
+  }
+
+  /** Waits for the end of a start that another thread runs; returns false if it did not end. */
+  synchronized boolean awaitStartEnd(Duration atMost) throws InterruptedException {
+    long deadline = System.nanoTime() + atMost.toNanos();
+    while (starter != null && starter != Thread.currentThread()) {
+      long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+      if (left <= 0) {
+        return false;
+      }
+      wait(left);
+    }
+    return true;
   }
 
   /** Begins the stop, and interrupts a start. Returns whether this is the first stop. */

@@ -44,6 +44,9 @@ public final class Worker implements AutoCloseable {
   private static final Duration COMMANDS_INTERVAL = Duration.ofSeconds(1);
   private static final Duration WATCH_INTERVAL = Duration.ofSeconds(30);
 
+  /** What a start has opened when it notices the stop, such as a mount, it closes itself. */
+  private static final Duration START_ENDS = Duration.ofSeconds(10);
+
   private final WorkerConfig config;
   private final OpenTelemetry openTelemetry;
   private final Closer closer = new Closer();
@@ -71,7 +74,7 @@ public final class Worker implements AutoCloseable {
    * @throws IOException if the workspace root, the ops address or the engine can't be used
    * @throws TopicsException if the topics do not meet the contract
    * @throws StoppedException if it was closed before or while it started
-   * @throws InterruptedException if the close interrupted something other than a wait for a retry
+   * @throws InterruptedException if anything but a close interrupted it
    */
   public void start() throws IOException, TopicsException, InterruptedException {
     state.starting();
@@ -84,6 +87,9 @@ public final class Worker implements AutoCloseable {
       serve(host, parts);
     } catch (IOException | TopicsException | InterruptedException | RuntimeException e) {
       closer.close();
+      if (state.isStopping()) { // which closes what the start uses, and interrupts it
+        throw new StoppedException("stopped while it started", e);
+      }
       throw e;
     } finally {
       state.startEnded();
@@ -189,6 +195,14 @@ public final class Worker implements AutoCloseable {
       log.info("stopping");
     }
     closer.close();
+    try {
+      if (!state.awaitStartEnd(START_ENDS)) {
+        log.warn(
+            "the start goes on after {} s, although it was interrupted", START_ENDS.toSeconds());
+      }
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
     stopped.countDown();
   }
 }

@@ -18,7 +18,6 @@ import java.nio.file.PathMatcher;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.MatchResult;
@@ -29,10 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/**
- * The files that a user starts from in a clean clone: the image's build, the composition, the
- * scripts' hints.
- */
+/** The files that a user starts from in a clean clone: the image's build and the composition. */
 class BuildFilesTest {
   private static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
   private static final Pattern FROM = Pattern.compile("(?m)^FROM (\\S+)(?: AS (\\S+))?$");
@@ -213,30 +209,6 @@ class BuildFilesTest {
         .as("what is fixed: addresses inside of a container, and the patience of the demo")
         .containsExactlyInAnyOrder(
             "ZCBOT_OPS_ADDRESS", "ZCBOT_CONSOLE_ADDRESS", "ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS");
-  }
-
-  @Test
-  void theHintsNameTheBrokersPortTheTopicAndThePartitioner() throws Exception {
-    assertThat(hints(9092, Map.of("ZCBOT_TOPIC_PREFIX", "")))
-        .contains("\n      bin/sandbox ensure ")
-        .contains("kcat -P -b 127.0.0.1:9092 -X partitioner=murmur2_random -t sandbox.ensure -K:");
-    assertThat(hints(19092, Map.of("ZCBOT_TOPIC_PREFIX", "test.")))
-        .doesNotContain(":9092")
-        .contains("\n      ZCBOT_KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:19092 bin/sandbox ensure ")
-        .contains("kcat -P -b 127.0.0.1:19092 ", " -t test.ensure ");
-  }
-
-  private static String hints(int port, Map<String, String> environment) throws Exception {
-    ProcessBuilder bash =
-        new ProcessBuilder("bash", "-euc", ". bin/lib/hints.sh; run_hints " + port)
-            .directory(REPOSITORY.toFile())
-            .redirectErrorStream(true);
-    bash.environment().putAll(environment);
-    Process process = bash.start();
-    String output = new String(process.getInputStream().readAllBytes());
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    assertThat(process.exitValue()).as(output).isZero();
-    return output;
   }
 
   private record Stage(String name, List<String> copied) {}

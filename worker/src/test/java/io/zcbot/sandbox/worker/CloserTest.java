@@ -5,7 +5,9 @@
 package io.zcbot.sandbox.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -28,6 +30,15 @@ class CloserTest {
     closer.close();
 
     assertThat(closed).containsExactly("last", "first");
+  }
+
+  /** As a start that does not notice the stop: a mount that it makes must not stay. */
+  @Test
+  void whatIsAddedTooLateIsClosedAtOnce() {
+    closer.close();
+    assertThatThrownBy(() -> closer.add(() -> closed.add("late")))
+        .isInstanceOf(StoppedException.class);
+    assertThat(closed).containsExactly("late");
   }
 
   /** As a consumer's thread does that is just about to begin. */

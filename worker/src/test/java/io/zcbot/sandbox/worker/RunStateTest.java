@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.worker.RunState.Phase;
 import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 
@@ -46,7 +47,9 @@ class RunStateTest {
                   }
                 });
     starting.await();
+    assertThat(state.awaitStartEnd(Duration.ofMillis(10))).as("it goes on").isFalse();
     state.stopping();
+    assertThat(state.awaitStartEnd(Duration.ofSeconds(60))).as("it ended").isTrue();
     starter.join();
   }
 

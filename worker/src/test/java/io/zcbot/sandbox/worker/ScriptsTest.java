@@ -295,8 +295,8 @@ class ScriptsTest {
   private List<String> builds(String settings) throws Exception {
     return engineCalls(
             settings
-                + "; export LABEL=base-$(hash_of bin/lib/hints.sh)"
-                + "; build_image zcbot-test:latest bin bin/lib/hints.sh")
+                + "; export LABEL=base-$(hash_of bin/lib/ports.sh)"
+                + "; build_image zcbot-test:latest bin bin/lib/ports.sh")
         .filter(call -> call.startsWith("buildx build"))
         .toList();
   }

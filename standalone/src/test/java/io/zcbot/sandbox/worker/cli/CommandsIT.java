@@ -14,7 +14,9 @@ import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.EventIds;
+import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Ready;
@@ -31,12 +33,14 @@ import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reply.Replies;
+import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -234,6 +238,43 @@ class CommandsIT {
         .hasSize(2)
         .anyMatch(line -> line.contains("  ensure       " + user + "  by cli, expires "))
         .anyMatch(line -> line.contains("  activity     " + user + "  from cli"));
+  }
+
+  /** A poll returns the records of one topic after those of another, whatever their times. */
+  @Test
+  void whatIsPastIsPrintedInTheOrderOfItsTimes() throws Exception {
+    List<String> kinds = new ArrayList<>();
+    try (KafkaLog log = log()) {
+      for (int i = 0; i < 20; i++) {
+        Exec exec = SampleEvents.exec(user, true, "cat");
+        log.publish(exec);
+        new CommandInput(new KafkaCommandLog(log, user, Topic.EXITED), user, exec.eventId())
+            .send(new Input.Content.End());
+        kinds.addAll(List.of("exec", "input"));
+      }
+    }
+    String[] watch = {"watch", "--from-beginning", "--user", user.toString(), "--count", "40"};
+    assertThat(sandbox(watch)).isZero();
+    assertThat(out.toString().lines().map(line -> line.strip().split(" +")[1])).isEqualTo(kinds);
+  }
+
+  /** Where the past ends, what comes next begins, in every partition. */
+  @Test
+  void afterThePastComesWhatIsPublishedMeanwhile() throws Exception {
+    assertThat(sandbox("activity", user.toString())).isZero();
+    out.getBuffer().setLength(0);
+    Thread watching =
+        Thread.ofPlatform()
+            .start(
+                () ->
+                    sandbox(
+                        "watch", "--from-beginning", "--user", user.toString(), "--count", "2"));
+    await().until(() -> out.toString().contains("activity"));
+    try (KafkaLog log = log()) {
+      log.publish(new Activity("later", user, Instant.now(), "later"));
+    }
+    assertThat(watching.join(Duration.ofSeconds(60))).isTrue();
+    assertThat(out.toString().lines()).hasSize(2).last().asString().contains("from later");
   }
 
   @Test
@@ -590,7 +631,8 @@ class CommandsIT {
     assertThat(sandbox(elsewhere, "topics", "check")).isEqualTo(ExitCode.CONFIG);
     assertThat(err.toString()).contains("these topics do not exist: other.ensure, other.activity");
     assertThat(sandbox(elsewhere, "watch")).isEqualTo(ExitCode.CONFIG);
-    assertThat(err.toString()).contains("the topic does not exist; start a worker, or run");
+    assertThat(err.toString())
+        .contains("the topic does not exist; a worker creates it when it starts");
   }
 
   /** It surely does not run, which is another answer than that it may run. */
@@ -604,7 +646,8 @@ class CommandsIT {
     assertThat(err.toString())
         .contains(
             "could not publish to other.exec on ",
-            ": the topic does not exist; start a worker, or run 'topics create'")
+            ": the topic does not exist; a worker creates it when it starts, and so does 'topics"
+                + " create'")
         .doesNotContain("may run");
   }
 

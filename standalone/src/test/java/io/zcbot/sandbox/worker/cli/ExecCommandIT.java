@@ -138,6 +138,21 @@ class ExecCommandIT {
     assertThat(out.toByteArray()).isEqualTo(in);
   }
 
+  /** The thread that reads the input outlives the command, and finds Kafka's client closed. */
+  @Test
+  void inputThatNobodyReadsLeavesNoStackTrace() throws Exception {
+    Process process =
+        process("sh", "-c", "yes | " + java() + "exec -i " + user + " -- sh -c 'exit 3' 2>&1");
+    try {
+      String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertThat(said).isEmpty();
+      assertThat(process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.exitValue()).isEqualTo(3);
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
   @Test
   void jsonIsTheEventAndTheExitCodeStays() {
     assertThat(sandbox("exec", "--json", "-e", "A=b", user.toString(), "sh", "-c", "exit 3"))

@@ -22,9 +22,11 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -40,6 +42,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
  */
 public final class Cli {
   private static final Set<String> VERBOSE = Set.of("-v", "--verbose");
+  private static final String SERVERS = "--bootstrap-server";
+
+  /** The commands that connect to no Kafka, or to one of their own. */
+  private static final Set<String> WITHOUT_KAFKA = Set.of("completion", "help", "standalone");
+
   private static final Set<String> VERSION = Set.of("-V", "--version");
 
   private static final String OUT_OF_MEMORY =
@@ -62,7 +69,7 @@ public final class Cli {
               + " Kafka.",
       synopsisSubcommandLabel = "COMMAND",
       versionProvider = Version.class)
-  static final class Root {
+  static final class Root implements GlobalOptions {
     @Option(
         names = {"-h", "--help"},
         usageHelp = true,
@@ -83,6 +90,25 @@ public final class Cli {
         scope = ScopeType.INHERIT,
         description = "Print more on standard error, including stack traces.")
     private boolean verbose;
+
+    @Option(
+        names = SERVERS,
+        paramLabel = "HOST:PORT",
+        scope = ScopeType.INHERIT,
+        converter = Converters.Servers.class,
+        description =
+            "The Kafka brokers to connect to first, instead of ZCBOT_KAFKA_BOOTSTRAP_SERVERS.")
+    private @Nullable String bootstrapServers;
+
+    @Override
+    public boolean isVerbose() {
+      return verbose;
+    }
+
+    @Override
+    public @Nullable String bootstrapServers() {
+      return bootstrapServers;
+    }
   }
 
   private Cli(
@@ -91,7 +117,7 @@ public final class Cli {
       Function<WorkerConfig, EngineView> views,
       Supplier<StandardStreams> streams) {
     this.console = console;
-    context = new CommandContext(console, () -> root.verbose, engines, views, streams);
+    context = new CommandContext(console, root, engines, views, streams);
     commands.put("run", () -> new RunCommand(context));
     commands.put("ensure", () -> new EnsureCommand(context));
     commands.put("activity", () -> new ActivityCommand(context));
@@ -208,11 +234,13 @@ public final class Cli {
    * Returns the command that the arguments name; all commands if help or a suggestion is needed.
    */
   private Collection<String> needed(String[] args) {
-    for (String arg : args) {
-      if (commands.containsKey(arg)) {
-        return List.of(arg);
+    for (int i = 0; i < args.length; i++) {
+      if (commands.containsKey(args[i])) {
+        return List.of(args[i]);
       }
-      if (!VERBOSE.contains(arg)) {
+      if (args[i].equals(SERVERS)) {
+        i++; // its value
+      } else if (!VERBOSE.contains(args[i]) && !args[i].startsWith(SERVERS + "=")) {
         break;
       }
     }
@@ -232,6 +260,11 @@ public final class Cli {
             line.addSubcommand(name, command.get());
           }
         });
+    WITHOUT_KAFKA.stream()
+        .map(line.getSubcommands()::get)
+        .filter(Objects::nonNull)
+        .map(CommandLine::getCommandSpec)
+        .forEach(spec -> spec.remove(spec.findOption(SERVERS)));
     line.setOut(console.out()).setErr(console.err());
     line.setColorScheme(
         CommandLine.Help.defaultColorScheme(console.hasColour() ? Ansi.ON : Ansi.OFF));

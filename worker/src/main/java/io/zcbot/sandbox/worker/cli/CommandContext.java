@@ -10,8 +10,9 @@ import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineView;
 import io.zcbot.sandbox.worker.ops.Logging;
+import java.util.HashMap;
 import java.util.Locale;
-import java.util.function.BooleanSupplier;
+import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -22,19 +23,19 @@ import org.apache.kafka.clients.producer.RecordMetadata;
  */
 final class CommandContext {
   private final Console console;
-  private final BooleanSupplier verbose;
+  private final GlobalOptions options;
   private final Function<WorkerConfig, Engine> engines;
   private final Function<WorkerConfig, EngineView> views;
   private final Supplier<StandardStreams> streams;
 
   CommandContext(
       Console console,
-      BooleanSupplier verbose,
+      GlobalOptions options,
       Function<WorkerConfig, Engine> engines,
       Function<WorkerConfig, EngineView> views,
       Supplier<StandardStreams> streams) {
     this.console = console;
-    this.verbose = verbose;
+    this.options = options;
     this.engines = engines;
     this.views = views;
     this.streams = streams;
@@ -50,13 +51,24 @@ final class CommandContext {
   }
 
   boolean isVerbose() {
-    return verbose.getAsBoolean();
+    return options.isVerbose();
   }
 
   /** Configures logging and returns the settings. */
   WorkerConfig config() throws CommandException {
     Logging.configureForCommand(isVerbose());
-    return Cli.config(console.env());
+    return Cli.config(settings());
+  }
+
+  /** The environment, in which an option replaces the variable of the same meaning. */
+  private Map<String, String> settings() {
+    String servers = options.bootstrapServers();
+    if (servers == null) {
+      return console.env();
+    }
+    Map<String, String> settings = new HashMap<>(console.env());
+    settings.put("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", servers);
+    return settings;
   }
 
   /** Returns access to Kafka, for commands that need no other settings. The caller closes it. */

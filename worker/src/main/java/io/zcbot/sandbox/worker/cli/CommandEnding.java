@@ -21,13 +21,12 @@ sealed interface CommandEnding {
    * @param missing number of output events that did not arrive
    */
   record Answered(Exited exited, long missing) implements CommandEnding {
+    private static final String NOT_RUN = "the command did not run";
+
     @Override
     public int exitCode() {
       return switch (exited.reason()) {
-        case EXITED ->
-            missing > 0
-                ? ExitCode.UNKNOWN_END
-                : exited.exitCode() == null ? ExitCode.OK : exited.exitCode();
+        case EXITED -> missing > 0 ? ExitCode.UNKNOWN_END : ofExited();
         case SIGNALLED -> ExitCode.ofSignal(exited.signal() == null ? 0 : exited.signal());
         case TIMEOUT -> ExitCode.TIMED_OUT;
         case SANDBOX_GONE, UNKNOWN -> exited.retryable() ? ExitCode.RETRY : ExitCode.UNKNOWN_END;
@@ -35,6 +34,14 @@ sealed interface CommandEnding {
         case EXPIRED, REJECTED, NO_SANDBOX, FAILED ->
             exited.retryable() ? ExitCode.RETRY : notRun();
       };
+    }
+
+    /** A cut output must not pass for the whole; a failure is the more important of the two. */
+    private int ofExited() {
+      if (exited.exitCode() != null && exited.exitCode() != ExitCode.OK) {
+        return exited.exitCode();
+      }
+      return exited.truncated() ? ExitCode.OUTPUT_CUT : ExitCode.OK;
     }
 
     private int notRun() {
@@ -46,32 +53,19 @@ sealed interface CommandEnding {
 
     @Override
     public @Nullable String message() {
-      StringBuilder text = new StringBuilder();
-      String what =
-          switch (exited.reason()) {
-            case EXITED, SIGNALLED -> "";
-            case TIMEOUT -> "the command ran into its time-out and was killed";
-            case SANDBOX_GONE, UNKNOWN -> endedOtherwise();
-            case LOST -> "the command may have run, and how it ended is not known";
-            case EXPIRED -> "the command did not run: it could not start in time";
-            case REJECTED -> "the command did not run: it was rejected";
-            case NO_SANDBOX -> "the command did not run: the user has no sandbox";
-            case FAILED -> "the command did not run";
-          };
-      text.append(what);
-      if (exited.message() != null && !what.isEmpty()) {
-        text.append(": ").append(EventText.plain(exited.message()));
-      } else if (exited.oomKilled()) {
-        text.append(
-            exited.message() == null
-                ? "a process was killed: the sandbox's memory was used up"
-                : EventText.plain(exited.message()));
+      StringBuilder text = new StringBuilder(outcome());
+      String why = exited.message() == null ? usualReason() : EventText.plain(exited.message());
+      if (why != null) {
+        text.append(text.isEmpty() ? "" : ": ").append(why);
       }
-      if (exited.survivors() > 0) {
+      if (exited.survivors() > 0 && exited.message() == null) { // which tells them
         separate(text).append(exited.survivors()).append(" of its processes could not be killed");
       }
       if (exited.truncated()) {
-        separate(text).append("its output was cut off; --max-output allows more");
+        separate(text)
+            .append("its output was cut off; --max-output keeps up to ")
+            .append(ExecOptions.MAX_OUTPUT)
+            .append(", and 'cp' copies a file of any size");
       }
       if (missing > 0) {
         separate(text).append(missing).append(" of its outputs did not arrive");
@@ -79,13 +73,32 @@ sealed interface CommandEnding {
       return text.isEmpty() ? null : text.toString();
     }
 
-    private String endedOtherwise() {
-      if (exited.retryable()) {
-        return "the command did not run";
-      }
-      return exited.reason() == Exited.Reason.UNKNOWN
-          ? "the command ended in a way that only a newer version knows"
-          : "the sandbox ended while the command ran";
+    /** Whether the command ran, where the reason does not tell it. */
+    private String outcome() {
+      return switch (exited.reason()) {
+        case EXITED, SIGNALLED, TIMEOUT -> "";
+        case SANDBOX_GONE -> exited.retryable() ? NOT_RUN : "";
+        case UNKNOWN ->
+            exited.retryable()
+                ? NOT_RUN
+                : "the command ended in a way that only a newer version knows";
+        case LOST -> "the command may have run, and how it ended is not known";
+        case EXPIRED, REJECTED, NO_SANDBOX, FAILED -> NOT_RUN;
+      };
+    }
+
+    /** What an answer without a message means; null if there is nothing to explain. */
+    private @Nullable String usualReason() {
+      return switch (exited.reason()) {
+        case EXITED, SIGNALLED ->
+            exited.oomKilled() ? "a process was killed: the sandbox's memory was used up" : null;
+        case UNKNOWN, LOST, FAILED -> null;
+        case TIMEOUT -> "the command ran into its time-out and was killed";
+        case SANDBOX_GONE -> exited.retryable() ? null : "the sandbox ended while the command ran";
+        case EXPIRED -> "it could not start in time";
+        case REJECTED -> "it was rejected";
+        case NO_SANDBOX -> "the user has no sandbox";
+      };
     }
 
     private static StringBuilder separate(StringBuilder text) {

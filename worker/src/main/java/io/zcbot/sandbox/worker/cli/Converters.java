@@ -56,6 +56,19 @@ final class Converters {
     return duration;
   }
 
+  /** Accepts what {@code ZCBOT_KAFKA_BOOTSTRAP_SERVERS} may be, roughly: the settings check it. */
+  static final class Servers implements ITypeConverter<String> {
+    private static final Pattern FORM = Pattern.compile("[^,\\s]+:\\d{1,5}(,[^,\\s]+:\\d{1,5})*");
+
+    @Override
+    public String convert(String text) {
+      if (!FORM.matcher(text).matches()) {
+        throw new TypeConversionException("write HOST:PORT, or several with commas between them");
+      }
+      return text;
+    }
+  }
+
   /** Parses a number of bytes, with or without a unit. */
   static final class Size implements ITypeConverter<Integer> {
     private static final Pattern FORM = Pattern.compile("(\\d{1,9})([km]?)");

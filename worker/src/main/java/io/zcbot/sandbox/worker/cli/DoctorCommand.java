@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.doctor.Doctor;
 import io.zcbot.sandbox.worker.doctor.Finding;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
@@ -97,11 +98,26 @@ final class DoctorCommand implements Callable<Integer> {
                     Finding::level, () -> new EnumMap<>(Level.class), Collectors.toList()));
     List<String> tally = new ArrayList<>();
     for (Level level : List.of(Level.FAIL, Level.WARN, Level.OK)) {
-      List<Finding> those = byLevel.getOrDefault(level, List.of());
+      List<Finding> those = new ArrayList<>(byLevel.getOrDefault(level, List.of()));
+      those.sort(Comparator.comparing(finding -> !finding.isAboutIsolation()));
       those.forEach(this::print);
       tally.add(those.size() + " " + level);
     }
     console.out().println();
+    List<String> first =
+        byLevel.getOrDefault(Level.WARN, List.of()).stream()
+            .filter(Finding::isAboutIsolation)
+            .map(Finding::check)
+            .distinct()
+            .toList();
+    if (!first.isEmpty()) {
+      console
+          .out()
+          .println(
+              "Fix first, since they weaken what keeps sandboxes in: "
+                  + String.join(", ", first)
+                  + ".");
+    }
     if (!context.isVerbose() && !byLevel.getOrDefault(Level.WARN, List.of()).isEmpty()) {
       console.out().println("'doctor --verbose' prints all details, and how to fix each WARN.");
     }
@@ -119,16 +135,10 @@ final class DoctorCommand implements Callable<Integer> {
           case WARN -> "@|yellow WARN|@";
           case FAIL -> "@|bold,red FAIL|@";
         };
-    String detail = EventText.plain(finding.detail());
     Ansi ansi = console.hasColour() ? Ansi.ON : Ansi.OFF;
     console
         .out()
-        .printf(
-            Locale.ROOT,
-            "%s  %-16s %s%n",
-            ansi.string(mark),
-            finding.check(),
-            isWhole(finding) ? detail : ProgramText.cut(detail, SHORT));
+        .printf(Locale.ROOT, "%s  %-16s %s%n", ansi.string(mark), finding.check(), shown(finding));
     if (!finding.fix().isEmpty() && isWhole(finding)) {
       console.out().printf(Locale.ROOT, "%22s → %s%n", "", EventText.plain(finding.fix()));
     }
@@ -136,6 +146,12 @@ final class DoctorCommand implements Callable<Integer> {
 
   private boolean isWhole(Finding finding) {
     return context.isVerbose() || finding.level() == Level.FAIL;
+  }
+
+  /** Who reads a file or a pipe can't make the window wider. */
+  private String shown(Finding finding) {
+    String detail = EventText.plain(finding.detail());
+    return isWhole(finding) || !console.isTerminal() ? detail : ProgramText.cut(detail, SHORT);
   }
 
   private void printJson(List<Finding> findings, boolean isFit) {

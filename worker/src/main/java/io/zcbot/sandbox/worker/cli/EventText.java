@@ -17,6 +17,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.worker.config.Durations;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -60,7 +61,7 @@ final class EventText {
       parts.add("expires " + e.expiresAt());
     }
     if (e.idleTtl() != null) {
-      parts.add("idle TTL " + e.idleTtl().toSeconds() + " s");
+      parts.add("idle TTL " + Durations.shown(e.idleTtl()));
     }
     parts.add("id " + e.eventId());
     return parts;

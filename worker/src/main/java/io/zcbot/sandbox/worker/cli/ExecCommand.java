@@ -18,6 +18,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -43,6 +44,9 @@ import picocli.CommandLine.Parameters;
 final class ExecCommand implements Callable<Integer> {
   /** The exit code of a program that SIGPIPE ended. */
   private static final int PIPE = ExitCode.ofSignal(13);
+
+  /** The exit codes of programs that do not exist: of this program, and of shells. */
+  private static final Set<Integer> NOT_FOUND = Set.of(ExitCode.NOT_RUN, 126, 127);
 
   private static final TerminalSize USUAL = new TerminalSize(80, 24);
 
@@ -181,7 +185,7 @@ final class ExecCommand implements Callable<Integer> {
         throw mayRun(e, exec);
       }
     }
-    return told(ending);
+    return told(ending, exec);
   }
 
   private CommandEnding followed(
@@ -233,14 +237,24 @@ final class ExecCommand implements Callable<Integer> {
         e);
   }
 
-  private int told(CommandEnding ending) {
+  private int told(CommandEnding ending, Exec exec) {
     Console console = context.console();
     if (json && ending instanceof CommandEnding.Answered answered) {
       console.out().println(JsonText.of(answered.exited()));
     } else if (ending.message() != null) {
       console.err().println(ending.message());
     }
+    if (NOT_FOUND.contains(ending.exitCode()) && isLikeAScript(exec)) {
+      console.err().println("to run a script, with blanks and operators such as &&, add --shell");
+    }
     return ending.exitCode();
+  }
+
+  /** Whether the name of the program is rather a script that a shell was meant to run. */
+  private static boolean isLikeAScript(Exec exec) {
+    return exec.program() instanceof Exec.Program.Command(List<String> words)
+        && words.size() == 1
+        && words.getFirst().contains(" ");
   }
 
   /** Makes output visible if it goes to a terminal, which must not act on what a sandbox writes. */

@@ -32,6 +32,9 @@ final class ExecOptions {
    */
   private static final int STREAMED_OUTPUT = 16 << 20;
 
+  /** {@link #STREAMED_OUTPUT}, as a user writes it. */
+  static final String MAX_OUTPUT = "16m";
+
   /** Added to the time to wait, for a command that is ended late and for the answer's way. */
   private static final Duration SLACK = Duration.ofSeconds(20);
 
@@ -63,7 +66,9 @@ final class ExecOptions {
       converter = Converters.Size.class,
       description =
           "Keep this much output, such as 512k or 4m, and cut off the rest (default and maximum:"
-              + " 16m; with --json or -d, the worker's default, 256k). 'cp' copies more.")
+              + " "
+              + MAX_OUTPUT
+              + "; with --json or -d, the worker's default, 256k). 'cp' copies more.")
   private @Nullable Integer maxOutput;
 
   @Option(
@@ -101,6 +106,14 @@ final class ExecOptions {
       @Nullable TerminalSize terminal,
       Map<String, String> here)
       throws CommandException {
+    if (maxOutput != null && maxOutput > STREAMED_OUTPUT) {
+      throw new CommandException(
+          ExitCode.USAGE,
+          "--max-output can be at most "
+              + MAX_OUTPUT
+              + "; write more into a file in the sandbox, and copy that with 'cp'",
+          null);
+    }
     Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     Exec exec =
         new Exec(

@@ -27,6 +27,9 @@ public final class ExitCode {
   /** It is unknown how a command ended, or its sandbox ended while it ran. It may have run. */
   public static final int UNKNOWN_END = 122;
 
+  /** A command succeeded, but a part of its output was cut off. */
+  public static final int OUTPUT_CUT = 123;
+
   /** A command exceeded its time-out; as of timeout(1). */
   public static final int TIMED_OUT = 124;
 
@@ -70,6 +73,10 @@ public final class ExitCode {
         "Nobody knows how the command ended: no answer came, Kafka failed after the exec was sent,"
             + " its worker or the connection to its sandbox was lost, or its sandbox ended. It may"
             + " have run.");
+    meanings.put(
+        Integer.toString(OUTPUT_CUT),
+        "The command's own code is 0, but its output was longer than --max-output and was cut"
+            + " off.");
     meanings.put(Integer.toString(TIMED_OUT), "The command ran into its time-out and was killed.");
     meanings.put(Integer.toString(NOT_RUN), "The command did not run.");
     meanings.put(Integer.toString(NOT_EXECUTABLE), "The program can't be executed.");

@@ -10,10 +10,15 @@ import picocli.CommandLine;
 import picocli.CommandLine.Help;
 import picocli.CommandLine.Model.UsageMessageSpec;
 
-/** Adds to the help of each command the exit codes and the settings that the command reads. */
+/**
+ * Adds the settings to the help of each command: {@code run} explains all, and others name those
+ * that they read. The help of the program has the exit codes.
+ */
 final class HelpText {
   private static final String KAFKA = "ZCBOT_KAFKA_";
   private static final String TOPIC_PREFIX = "ZCBOT_TOPIC_PREFIX";
+  private static final String MEANINGS =
+      "'sandbox help run' has the meaning and the default of each setting.";
 
   private HelpText() {}
 
@@ -49,16 +54,30 @@ final class HelpText {
           Settings come from the environment: 'sandbox help run' lists them all.
           """;
     }
-    List<String> keys = keysOf(help.commandSpec().qualifiedName());
-    return keys.isEmpty()
-        ? ""
-        : wrapped(Setting.help(keys), help.commandSpec().usageMessage().width());
+    int width = help.commandSpec().usageMessage().width();
+    String command = help.commandSpec().qualifiedName();
+    return switch (command) {
+      case "sandbox run" -> wrapped(Setting.help(), width);
+      case "sandbox standalone", "sandbox doctor" ->
+          wrapped("\nEnvironment:\n  All settings of a worker, ZCBOT_*. " + MEANINGS + "\n", width);
+      default -> {
+        List<String> keys = keysOf(command);
+        yield keys.isEmpty()
+            ? ""
+            : wrapped(
+                "\nEnvironment:\n  "
+                    + String.join(", ", Setting.keys(keys))
+                    + "\n  "
+                    + MEANINGS
+                    + "\n",
+                width);
+      }
+    };
   }
 
-  /** Returns the settings that a command reads, as {@link Setting#help} wants them. */
+  /** Returns the settings that a command reads, as {@link Setting#keys} wants them. */
   private static List<String> keysOf(String command) {
     return switch (command) {
-      case "sandbox run", "sandbox standalone", "sandbox doctor" -> List.of("ZCBOT_");
       case "sandbox ps" ->
           List.of(
               KAFKA,

@@ -44,7 +44,7 @@ import org.jspecify.annotations.Nullable;
 final class KafkaLog implements AutoCloseable {
   private static final String SOURCE = "/zcbot/sandbox/cli";
   private static final String MISSING =
-      "the topic does not exist; start a worker, or run 'topics create'";
+      "the topic does not exist; a worker creates it when it starts, and so does 'topics create'";
 
   private final KafkaConfig config;
   private final Patience patience;
@@ -52,6 +52,7 @@ final class KafkaLog implements AutoCloseable {
   private final EventCodec codec = new EventCodec();
   private @Nullable Producer<byte[], byte[]> producer;
   private boolean isReachable;
+  private volatile boolean isClosed;
 
   KafkaLog(KafkaConfig config) {
     this.patience = Patience.of(config);
@@ -144,6 +145,12 @@ final class KafkaLog implements AutoCloseable {
       throw failed("publish to " + topic, e);
     } catch (ExecutionException e) {
       throw failed("publish to " + topic, e.getCause() == null ? e : e.getCause());
+    } catch (IllegalStateException e) {
+      if (!isClosed) {
+        throw e;
+      }
+      // A thread that reads this process's input can't be waited for, and may outlive the command.
+      throw error(ExitCode.FAILED, "publish to " + topic, "the connection is closed", e);
     }
   }
 
@@ -261,6 +268,13 @@ final class KafkaLog implements AutoCloseable {
               + " later, with --from",
           cause);
     }
+    if (!BrokerProbe.hasAddress(config.bootstrapServers())) {
+      return error(
+          ExitCode.UNAVAILABLE,
+          what,
+          "no name there has an address; check the name and this machine's DNS",
+          cause);
+    }
     boolean passing =
         cause instanceof RetriableException || cause.getCause() instanceof RetriableException;
     return error(
@@ -291,6 +305,7 @@ final class KafkaLog implements AutoCloseable {
 
   @Override
   public void close() {
+    isClosed = true;
     if (producer != null) {
       producer.close(Duration.ofSeconds(2));
     }

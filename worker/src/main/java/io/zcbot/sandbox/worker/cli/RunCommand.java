@@ -29,7 +29,7 @@ final class RunCommand implements Callable<Integer> {
     WorkerConfig config = context.config();
     Logging.configure(config.ops().log);
     try (HeapWatch _ = HeapWatch.start(USUAL_HEAP_BYTES)) {
-      return WorkerProcess.run(config, () -> {});
+      return WorkerProcess.run(config, () -> {}, () -> {});
     }
   }
 }

@@ -6,6 +6,11 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.audit.log.KafkaLogSource;
+import io.zcbot.sandbox.worker.audit.log.LogRecord;
+import io.zcbot.sandbox.worker.audit.log.Selection;
+import java.time.Instant;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -31,6 +36,8 @@ final class WatchCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON object per line.")
   private boolean json;
 
+  private int lines;
+
   WatchCommand(CommandContext context) {
     this.context = context;
   }
@@ -51,16 +58,13 @@ final class WatchCommand implements Callable<Integer> {
             .err()
             .println("watching " + log.config().bootstrapServers() + ", press Ctrl-C to" + " stop");
       }
+      if (fromBeginning && printPast(console, log, records, format)) {
+        return ExitCode.OK;
+      }
       FollowedTopics topics = new FollowedTopics(records, console.err(), System::nanoTime);
-      int lines = 0;
       while (true) {
         for (ConsumerRecord<byte[], byte[]> record : topics.next()) {
-          if (user != null && !Records.key(record).equals(user.toString())) {
-            continue;
-          }
-          console.out().println(json ? format.json(record) : format.line(record));
-          lines++;
-          if (count != null && lines >= count) {
+          if (print(console, format, record)) {
             return ExitCode.OK;
           }
         }
@@ -71,5 +75,36 @@ final class WatchCommand implements Callable<Integer> {
     } catch (KafkaException e) {
       throw log.failed("follow the topics", e);
     }
+  }
+
+  /**
+   * Prints what the topics have already, ordered by time: a poll returns the records of one topic
+   * after those of another, and so an input before its exec. Leaves the consumer behind them.
+   *
+   * @return whether nothing more is wanted
+   */
+  private boolean printPast(
+      Console console, KafkaLog log, Consumer<byte[], byte[]> records, RecordFormat format) {
+    KafkaLogSource past =
+        new KafkaLogSource(
+            records, log.config().topicPrefix(), Selection.ALL, Map.of(), Instant.now());
+    for (LogRecord record = past.next(); record != null; record = past.next()) {
+      if (print(console, format, record.raw()) || console.out().checkError()) {
+        return true;
+      }
+    }
+    past.followOn();
+    return false;
+  }
+
+  /** Prints a record if it is wanted; returns whether it was the last one. */
+  private boolean print(
+      Console console, RecordFormat format, ConsumerRecord<byte[], byte[]> record) {
+    if (user != null && !Records.key(record).equals(user.toString())) {
+      return false;
+    }
+    console.out().println(json ? format.json(record) : format.line(record));
+    lines++;
+    return count != null && lines >= count;
   }
 }

@@ -27,10 +27,12 @@ public final class WorkerProcess {
    * Runs a worker and blocks. When the process is told to stop, a shutdown hook stops the worker
    * and ends the process with exit code 0, or 1 if the worker did not stop in time.
    *
+   * @param whenServing called once the worker serves
    * @param underneath closed after the worker, whether or not it started
    * @throws CommandException if the worker could not start
    */
-  public static int run(WorkerConfig config, AutoCloseable underneath) throws CommandException {
+  public static int run(WorkerConfig config, Runnable whenServing, AutoCloseable underneath)
+      throws CommandException {
     Thread.setDefaultUncaughtExceptionHandler(
         (thread, e) -> log.error("thread {} ended unexpectedly; please report this", thread, e));
     Worker worker = new Worker(config);
@@ -48,6 +50,7 @@ public final class WorkerProcess {
     Runtime.getRuntime().addShutdownHook(stop);
     try {
       worker.start();
+      whenServing.run();
       worker.awaitStop();
       return ExitCode.OK;
     } catch (TopicsException | IOException e) {

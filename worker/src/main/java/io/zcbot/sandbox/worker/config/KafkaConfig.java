@@ -65,13 +65,13 @@ public record KafkaConfig(
             fileKey,
             "none",
             path,
-            "File with Kafka client properties, e.g. for SASL and TLS. Environment variables take"
-                + " precedence.");
+            "File with Kafka client properties, e.g. for SASL and TLS; also with those of plug-ins,"
+                + " which no variable can set. Environment variables take precedence.");
     KafkaProperties properties = new KafkaProperties(in::problem, brokers);
     if (file != null) {
       properties.addFile(fileKey, file, path.allowed());
     }
-    properties.addEnvironment(PREFIX, in.others(PREFIX));
+    properties.addEnvironment(PREFIX, in.others(PREFIX), fileKey);
     Map<String, String> result = properties.result();
     if (givenBrokers != null) {
       result.put("bootstrap.servers", givenBrokers);

@@ -9,6 +9,7 @@ import java.io.Reader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -25,12 +26,17 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Collects Kafka client properties from the environment and a file. Refuses those that only the
- * worker sets, values that would break its guarantees, and names that look misspelt.
+ * worker sets, values that would break its guarantees, and names that look misspelt. A variable
+ * must name a property of Kafka's own clients, as any other variable must name a setting; a file
+ * may also have properties of plug-ins.
  */
 final class KafkaProperties {
   private static final Pattern SECRET =
       Pattern.compile("password|passphrase|jaas|token|secret|credential|key(?!\\.(de)?serializer)");
   private static final String MASK = "(hidden)";
+
+  /** How many edits a name may need to be taken for another one. */
+  private static final int MOST_EDITS = 2;
 
   /** Properties that only the worker sets, with the reason. */
   private static final Map<String, String> OWNED =
@@ -130,14 +136,33 @@ final class KafkaProperties {
     }
   }
 
-  /** Adds variables such as {@code ZCBOT_KAFKA_SASL_MECHANISM}. */
-  void addEnvironment(String prefix, Map<String, String> variables) {
+  /**
+   * Adds variables such as {@code ZCBOT_KAFKA_SASL_MECHANISM}.
+   *
+   * @param fileKey the setting that names the file, for messages
+   */
+  void addEnvironment(String prefix, Map<String, String> variables, String fileKey) {
     variables.forEach(
-        (key, value) ->
-            add(
-                key,
-                key.substring(prefix.length()).toLowerCase(Locale.ROOT).replace('_', '.'),
-                value));
+        (key, value) -> {
+          String name = key.substring(prefix.length()).toLowerCase(Locale.ROOT).replace('_', '.');
+          if (isKnown(name) || OWNED.containsKey(name) || nearest(name) != null) {
+            add(key, name, value);
+          } else {
+            // The value is not shown, because it may be a secret.
+            problems.add(key, "…", unknown(name, fileKey));
+          }
+        });
+  }
+
+  private static String unknown(String name, String fileKey) {
+    String beginsAlike = beginsAlike(name);
+    return "there is no Kafka property "
+        + name
+        + (beginsAlike == null ? "" : "; did you mean " + beginsAlike + "?")
+        + (beginsAlike == null ? "; properties" : " Properties")
+        + " of plug-ins can be set in "
+        + fileKey
+        + " only";
   }
 
   /** Checks properties that depend on others, and returns all valid ones. */
@@ -251,6 +276,18 @@ final class KafkaProperties {
   private static @Nullable String nearest(String name) {
     Set<String> known = new TreeSet<>();
     CLIENTS.forEach(client -> known.addAll(client.names()));
-    return Spelling.nearest(name, known, 2);
+    return Spelling.nearest(name, known, MOST_EDITS);
+  }
+
+  /**
+   * Returns the shortest property whose first part is the name, apart from a typo; null if there is
+   * none.
+   */
+  private static @Nullable String beginsAlike(String name) {
+    return CLIENTS.stream()
+        .flatMap(client -> client.names().stream())
+        .filter(known -> Spelling.edits(name, known.split("\\.", 2)[0]) <= name.length() / 4)
+        .min(Comparator.comparingInt(String::length).thenComparing(Comparator.naturalOrder()))
+        .orElse(null);
   }
 }

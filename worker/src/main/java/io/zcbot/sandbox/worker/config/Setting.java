@@ -43,13 +43,20 @@ public record Setting(
   }
 
   /**
-   * Formats settings for the command line's help.
+   * Returns the keys of some settings.
    *
-   * @param keys those to show; one that ends in an underscore is the beginning of several
+   * @param wanted those; one that ends in an underscore is the beginning of several
    */
-  public static String help(List<String> keys) {
+  public static List<String> keys(List<String> wanted) {
     return all().stream()
-        .filter(s -> keys.stream().anyMatch(s::isMeantBy))
+        .filter(setting -> wanted.stream().anyMatch(setting::isMeantBy))
+        .map(Setting::key)
+        .toList();
+  }
+
+  /** Formats all settings for the command line's help. */
+  public static String help() {
+    return all().stream()
         .map(
             s ->
                 "  %s (%s)\n      %s\n      Must be %s.\n"

@@ -243,7 +243,7 @@ final class FleetFollower implements AutoCloseable {
     for (String topic : topics.keySet()) {
       List<PartitionInfo> found = consumer.partitionsFor(topic, ANSWER);
       if (found == null || found.isEmpty()) {
-        failing("the topic " + topic + " does not exist; start a worker, or run 'topics create'");
+        waiting("the topic " + topic + " does not exist yet; a worker creates it when it starts");
         return null;
       }
       all.addAll(found);
@@ -270,6 +270,15 @@ final class FleetFollower implements AutoCloseable {
       throw new IllegalArgumentException("not read: " + name);
     }
     return topic;
+  }
+
+  /** As {@link #failing}, for what is no fault while a worker starts. */
+  private void waiting(String forWhat) {
+    if (!state.problem().equals(ShownText.message(forWhat))) {
+      log.info("waiting: {}", forWhat);
+    }
+    state = state.failing(forWhat);
+    fleet.following(state);
   }
 
   private void failing(String why) {

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,6 +55,20 @@ public final class BrokerProbe {
           servers.size() == 1 ? answer.problem() : answer.server() + ": " + answer.problem());
     }
     return String.join(", ", problems);
+  }
+
+  /**
+   * Whether any of the servers has an address. Kafka's clients refuse to be created if none has,
+   * although a host may not know a name yet at boot.
+   */
+  public static boolean hasAddress(String bootstrapServers) {
+    for (String server : bootstrapServers.strip().split("\\s*,\\s*", -1)) {
+      String host = Utils.getHost(server);
+      if (host == null || !new InetSocketAddress(host, 0).isUnresolved()) {
+        return true; // whether the rest is valid, the clients say
+      }
+    }
+    return false;
   }
 
   private static @Nullable String connect(String server) {

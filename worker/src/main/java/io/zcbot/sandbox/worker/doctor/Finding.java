@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.worker.doctor;
 
+import java.util.Set;
+
 /**
  * The result of a check.
  *
@@ -23,6 +25,30 @@ public record Finding(String check, Level level, String detail, String fix) {
     WARN,
     /** A guarantee of the worker would not hold. */
     FAIL
+  }
+
+  /** The checks of what keeps the code in a sandbox away from the host and from others. */
+  private static final Set<String> OF_ISOLATION =
+      Set.of(
+          "advisories",
+          "engine",
+          "firewall",
+          "firewall-image",
+          "mac",
+          "network",
+          "published-ports",
+          "runc",
+          "runtime",
+          "seccomp",
+          "userns",
+          "volumes");
+
+  /**
+   * Whether this is about what keeps the code in a sandbox away from the host and from others,
+   * which matters more than what sandboxes can't do.
+   */
+  public boolean isAboutIsolation() {
+    return OF_ISOLATION.contains(check);
   }
 
   static Finding ok(String check, String detail) {

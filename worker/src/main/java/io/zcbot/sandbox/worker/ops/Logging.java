@@ -65,8 +65,17 @@ public final class Logging {
 
   /** Restricts a logger to errors from now on. */
   public static void quiet(String logger) {
-    if (LoggerFactory.getLogger(logger) instanceof ch.qos.logback.classic.Logger quieted) {
-      quieted.setLevel(Level.ERROR);
+    restrict(logger, Level.ERROR);
+  }
+
+  /** Switches a logger off from now on. */
+  public static void silence(String logger) {
+    restrict(logger, Level.OFF);
+  }
+
+  private static void restrict(String logger, Level level) {
+    if (LoggerFactory.getLogger(logger) instanceof ch.qos.logback.classic.Logger restricted) {
+      restricted.setLevel(level);
     }
   }
 

@@ -109,14 +109,19 @@ public final class Preflight {
     if (image != null) {
       findings.add(GroundChecks.volumes(image, spec));
     }
-    List<String> faults = texts(findings, Level.FAIL);
+    List<String> faults =
+        findings.stream()
+            .filter(f -> f.level() == Level.FAIL)
+            .map(f -> f.check() + ": " + f.detail() + "; " + f.fix())
+            .toList();
     if (!faults.isEmpty()) {
       throw new IOException("the engine is not fit for sandboxes: " + String.join("; ", faults));
     }
-    texts(findings, Level.WARN).forEach(text -> log.warn("{}", text));
+    List<Finding> weaknesses = findings.stream().filter(f -> f.level() == Level.WARN).toList();
+    warn(weaknesses);
     try {
       return new Fit(
-          findings.stream().filter(f -> f.level() == Level.WARN).toList(),
+          weaknesses,
           facts.slotProblem(spec),
           facts.slotsInMemory(spec),
           facts.workspaceOwner(),
@@ -137,10 +142,15 @@ public final class Preflight {
     }
   }
 
-  private static List<String> texts(List<Finding> findings, Level level) {
-    return findings.stream()
-        .filter(f -> f.level() == level)
-        .map(f -> f.check() + ": " + f.detail() + "; " + f.fix())
-        .toList();
+  /** One line: readiness has the details, and the doctor says what to do. */
+  private static void warn(List<Finding> weaknesses) {
+    if (!weaknesses.isEmpty()) {
+      log.warn(
+          "the engine protects sandboxes less than it could, with {}: {}; 'sandbox doctor"
+              + " --verbose' explains each and how to fix it",
+          weaknesses.size() == 1 ? "1 warning" : weaknesses.size() + " warnings",
+          String.join(", ", weaknesses.stream().map(Finding::check).distinct().toList()));
+    }
+    weaknesses.forEach(w -> log.debug("{}: {}; {}", w.check(), w.detail(), w.fix()));
   }
 }

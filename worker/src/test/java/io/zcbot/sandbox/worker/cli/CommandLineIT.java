@@ -131,7 +131,7 @@ class CommandLineIT {
 
     Ran slow = sandbox("exec", "--timeout", "1s", user, "sleep", "60");
     assertThat(slow.exitCode()).isEqualTo(ExitCode.TIMED_OUT);
-    assertThat(slow.err()).contains("ran into its time-out");
+    assertThat(slow.err()).isEqualTo("the command ran into its time-out of 1 s and was killed\n");
 
     Ran unknown = sandbox("exec", user, "no-such-program");
     assertThat(unknown.exitCode()).isEqualTo(ExitCode.NOT_RUN);
@@ -139,10 +139,13 @@ class CommandLineIT {
         .contains("the command did not run: the program 'no-such-program'")
         .contains("no such file or directory");
 
+    assertThat(sandbox("exec", user, "echo hi && ls").err()).endsWith("add --shell\n");
+
     assertThat(sandbox("exec", "--shell", user, "kill -TERM $$").exitCode()).isEqualTo(128 + 15);
 
     Ran cut = sandbox("exec", "--max-output", "1000", "--shell", user, "yes | head -c 100000");
     assertThat(cut.out()).hasSize(1000);
+    assertThat(cut.exitCode()).isEqualTo(ExitCode.OUTPUT_CUT);
     assertThat(cut.err()).contains("its output was cut off");
   }
 

@@ -21,10 +21,14 @@ class DoctorCommandTest {
   private final StringWriter out = new StringWriter();
 
   private void print(boolean verbose, Finding... findings) {
+    print(verbose, false, findings);
+  }
+
+  private void print(boolean verbose, boolean isTerminal, Finding... findings) {
     PrintWriter writer = new PrintWriter(out, true);
     CommandContext context =
         new CommandContext(
-            new Console(Map.of(), writer, writer, false),
+            new Console(Map.of("NO_COLOR", "1"), writer, writer, isTerminal),
             () -> verbose,
             _ -> new FakeEngine(),
             _ -> new FakeEngine(),
@@ -48,15 +52,33 @@ class DoctorCommandTest {
   }
 
   @Test
-  void aLongDetailIsCutUnlessItIsAFault() {
+  void aLongDetailIsCutOnATerminalUnlessItIsAFault() {
     String detail = "x".repeat(100);
     print(
         false,
+        true,
         new Finding("kernel", Level.OK, detail, ""),
         new Finding("engine", Level.FAIL, detail, "start it"));
     assertThat(out.toString())
         .contains("kernel           " + "x".repeat(56) + "…")
         .contains("engine           " + detail)
         .contains("1 FAIL, 0 WARN, 1 OK: not fit to serve");
+  }
+
+  @Test
+  void nothingIsCutOnAPipe() {
+    print(false, new Finding("kernel", Level.WARN, "x".repeat(500), ""));
+    assertThat(out.toString()).contains("kernel           " + "x".repeat(500));
+  }
+
+  @Test
+  void theWarningsThatMatterMostComeFirstAndAreNamed() {
+    print(
+        false,
+        new Finding("inotify", Level.WARN, "few", "raise it"),
+        new Finding("seccomp", Level.WARN, "off", "switch it on"));
+    assertThat(out.toString())
+        .startsWith("WARN  seccomp          off\nWARN  inotify          few\n")
+        .contains("\nFix first, since they weaken what keeps sandboxes in: seccomp.\n");
   }
 }

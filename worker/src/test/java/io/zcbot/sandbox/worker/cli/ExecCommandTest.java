@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
@@ -18,6 +19,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.io.Writer;
 import java.nio.file.Path;
 import java.util.Map;
@@ -27,12 +29,15 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
 
 /** The messages about a command that may be running although this program can't continue. */
 class ExecCommandTest {
   private final UserId user = new UserId(UUID.randomUUID());
   private final Exec exec = SampleEvents.exec(user, true, "cat");
+  private final StringWriter err = new StringWriter();
   @TempDir private Path directory;
   private LocalCommands worker;
 
@@ -60,13 +65,20 @@ class ExecCommandTest {
   }
 
   private CommandException failure(CommandLog log, InputStream in) {
+    return catchThrowableOfType(CommandException.class, () -> run(log, exec, in));
+  }
+
+  private int run(CommandLog log, Exec published, InputStream in) throws Exception {
     OutputStream out = OutputStream.nullOutputStream();
-    PrintWriter nobody = new PrintWriter(Writer.nullWriter());
     StandardStreams streams = new StandardStreams(in, out, out, false, false, false);
     ExecCommand command =
         new ExecCommand(
             new CommandContext(
-                new Console(Map.of(), nobody, nobody, false),
+                new Console(
+                    Map.of(),
+                    new PrintWriter(Writer.nullWriter()),
+                    new PrintWriter(err, true),
+                    false),
                 () -> false,
                 _ -> new FakeEngine(),
                 _ -> new FakeEngine(),
@@ -75,7 +87,7 @@ class ExecCommandTest {
         new CommandLine(command)
             .registerConverter(UserId.class, Converters::user)
             .parseArgs("-i", user.toString(), "cat");
-    return catchThrowableOfType(CommandException.class, () -> command.run(log, exec, streams));
+    return command.run(log, published, streams);
   }
 
   private void saysThatItMayRun(CommandException failure) {
@@ -140,6 +152,23 @@ class ExecCommandTest {
               throw refused;
             });
     assertThat(failure(log, InputStream.nullInputStream())).isSameAs(refused);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "echo hi && ls, FAILED, , true",
+    "echo hi && ls, EXITED, 127, true",
+    "ls, FAILED, , false",
+    "a program, EXITED, 1, false"
+  })
+  void aScriptThatIsTakenForAProgramNeedsShell(
+      String program, Exited.Reason reason, Integer code, boolean hinted) throws Exception {
+    Exec published = SampleEvents.exec(user, program);
+    CommandLog log =
+        log(event -> worker.answer(SampleEvents.exited(published, reason, code, null, 0)));
+    assertThat(run(log, published, InputStream.nullInputStream()))
+        .isEqualTo(code == null ? ExitCode.NOT_RUN : code);
+    assertThat(err.toString().contains("add --shell")).isEqualTo(hinted);
   }
 
   @Test

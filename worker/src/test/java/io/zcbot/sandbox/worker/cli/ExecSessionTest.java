@@ -133,22 +133,63 @@ class ExecSessionTest {
 
   @ParameterizedTest
   @CsvSource({
-    "TIMEOUT, false, 124, ran into its time-out",
-    "LOST, false, 122, may have run",
-    "SANDBOX_GONE, false, 122, the sandbox ended while",
-    "SANDBOX_GONE, true, 75, the command did not run",
-    "UNKNOWN, false, 122, only a newer version",
-    "UNKNOWN, true, 75, the command did not run",
-    "EXPIRED, true, 75, could not start in time",
-    "REJECTED, false, 125, was rejected",
-    "NO_SANDBOX, false, 125, has no sandbox",
-    "FAILED, false, 125, did not run: why?[31m",
+    "TIMEOUT, false, 124, why?[31m, the command ran into its time-out and was killed",
+    "LOST, false, 122, 'the command may have run, and how it ended is not known: why?[31m',"
+        + " 'the command may have run, and how it ended is not known'",
+    "SANDBOX_GONE, false, 122, why?[31m, the sandbox ended while the command ran",
+    "SANDBOX_GONE, true, 75, the command did not run: why?[31m, the command did not run",
+    "UNKNOWN, false, 122, the command ended in a way that only a newer version knows: why?[31m,"
+        + " the command ended in a way that only a newer version knows",
+    "UNKNOWN, true, 75, the command did not run: why?[31m, the command did not run",
+    "EXPIRED, true, 75, the command did not run: why?[31m,"
+        + " the command did not run: it could not start in time",
+    "REJECTED, false, 125, the command did not run: why?[31m,"
+        + " the command did not run: it was rejected",
+    "NO_SANDBOX, false, 125, the command did not run: why?[31m,"
+        + " the command did not run: the user has no sandbox",
+    "FAILED, false, 125, the command did not run: why?[31m, the command did not run",
   })
   void everyOtherEndHasItsCodeAndAMessage(
-      Exited.Reason reason, boolean retryable, int code, String message) throws Exception {
+      Exited.Reason reason, boolean retryable, int code, String message, String usual)
+      throws Exception {
     CommandEnding ending = answered(reason, "why\u001b[31m", retryable);
     assertThat(ending.exitCode()).isEqualTo(code);
-    assertThat(ending.message()).contains(message, "why?[31m");
+    assertThat(ending.message()).isEqualTo(message);
+    assertThat(answered(reason, null, retryable).message()).isEqualTo(usual);
+  }
+
+  /** A caller must not take a part of the output for the whole, as a script that counts lines. */
+  @ParameterizedTest
+  @CsvSource({"0, 123", "7, 7"})
+  void aCutOutputIsNoSuccess(int own, int passedOn) throws Exception {
+    Exec exec = SampleEvents.exec(user, "true");
+    Exited whole = SampleEvents.exited(exec, Exited.Reason.EXITED, own, null, 0);
+    log.answer(
+        new Exited(
+            whole.eventId(),
+            user,
+            exec.eventId(),
+            whole.exitedAt(),
+            whole.reason(),
+            own,
+            null,
+            null,
+            null,
+            0,
+            true,
+            0,
+            whole.site(),
+            null,
+            1,
+            null,
+            null,
+            false));
+    CommandEnding ending = session(exec, PATIENCE, out).follow();
+    assertThat(ending.exitCode()).isEqualTo(passedOn);
+    assertThat(ending.message())
+        .isEqualTo(
+            "its output was cut off; --max-output keeps up to 16m, and 'cp' copies a file of any"
+                + " size");
   }
 
   @ParameterizedTest

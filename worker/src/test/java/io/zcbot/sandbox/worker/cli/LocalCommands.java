@@ -56,8 +56,12 @@ final class LocalCommands implements CommandLog {
     OutputStream stdin = process.getOutputStream();
     switch (content) {
       case Input.Content.Bytes(Data data) -> {
-        stdin.write(data.toByteArray());
-        stdin.flush();
+        try {
+          stdin.write(data.toByteArray());
+          stdin.flush();
+        } catch (IOException _) {
+          // the command does not read any more, and a worker drops the rest as well
+        }
       }
       case Input.Content.End() -> stdin.close();
       case Input.Content.Signal(var signal) ->

@@ -13,6 +13,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -87,14 +88,12 @@ class KafkaConfigTest {
                     "ZCBOT_KAFKA_ACKS", "all",
                     "ZCBOT_KAFKA_ENABLE_IDEMPOTENCE", "TRUE",
                     "ZCBOT_KAFKA_ENABLE_AUTO_COMMIT", "false",
-                    "ZCBOT_KAFKA_GROUP_PROTOCOL", "classic",
-                    "ZCBOT_KAFKA_MY_PLUGIN_SETTING", "1")
+                    "ZCBOT_KAFKA_GROUP_PROTOCOL", "classic")
                 .kafka()
                 .properties())
         .containsEntry("acks", "all")
         .containsEntry("enable.idempotence", "TRUE")
-        .containsEntry("group.protocol", "classic")
-        .containsEntry("my.plugin.setting", "1");
+        .containsEntry("group.protocol", "classic");
   }
 
   @ParameterizedTest
@@ -149,6 +148,7 @@ class KafkaConfigTest {
             # comment
             bootstrap.servers = file:9092
             security.protocol = SSL
+            my.plugin.setting = 1
             """);
 
     KafkaConfig kafka =
@@ -160,7 +160,14 @@ class KafkaConfigTest {
             .kafka();
 
     assertThat(kafka.properties())
-        .isEqualTo(Map.of("bootstrap.servers", "env:9092", "security.protocol", "SSL"));
+        .isEqualTo(
+            Map.of(
+                "bootstrap.servers",
+                "env:9092",
+                "security.protocol",
+                "SSL",
+                "my.plugin.setting",
+                "1"));
     assertThat(kafka.bootstrapServers()).isEqualTo("env:9092");
   }
 
@@ -192,8 +199,7 @@ class KafkaConfigTest {
             "ZCBOT_KAFKA_SASL_JAAS_CONFIG", "PlainLoginModule password=" + secret,
             "ZCBOT_KAFKA_SSL_KEY_PASSWORD", secret,
             "ZCBOT_KAFKA_SSL_KEYSTORE_KEY", secret,
-            "ZCBOT_KAFKA_SASL_OAUTHBEARER_CLIENT_CREDENTIALS_CLIENT_SECRET", secret,
-            "ZCBOT_KAFKA_MY_TOKEN", secret);
+            "ZCBOT_KAFKA_SASL_OAUTHBEARER_CLIENT_CREDENTIALS_CLIENT_SECRET", secret);
     assertThat(config.kafka().toString())
         .doesNotContain(secret)
         .contains("sasl.jaas.config=(hidden)");
@@ -206,6 +212,29 @@ class KafkaConfigTest {
         .doesNotContain(secret)
         .contains("ssl.truststore.password");
     assertThat(problem("ZCBOT_KAKFA_SSL_KEY_PASSWORD", secret)).doesNotContain(secret);
+  }
+
+  /** Otherwise a command would silently use the Kafka of the default. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          BOOTSTRP  | ; did you mean bootstrap.servers? Properties
+          BOOTSTRAP | ; did you mean bootstrap.servers? Properties
+          BROKERS   | ; properties
+          MY_TOKEN  | ; properties
+          """)
+  void aVariableNamesAPropertyOfKafkasOwnClients(String key, String end) throws Exception {
+    String name = key.toLowerCase(Locale.ROOT).replace('_', '.');
+    assertThat(problem("ZCBOT_KAFKA_" + key, "secret"))
+        .isEqualTo(
+            "ZCBOT_KAFKA_"
+                + key
+                + "=…: there is no Kafka property "
+                + name
+                + end
+                + " of plug-ins can be set in ZCBOT_KAFKA_PROPERTIES_FILE only");
   }
 
   @Test

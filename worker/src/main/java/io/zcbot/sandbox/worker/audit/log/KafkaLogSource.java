@@ -49,6 +49,7 @@ public final class KafkaLogSource implements LogSource {
   private final Map<Topic, Instant> kept;
   private final Coverage coverage;
   private boolean isBeginningKnown;
+  private final Map<TopicPartition, Long> ends;
   private final Map<TopicPartition, PartitionStream> streams = new HashMap<>();
   private final PriorityQueue<PartitionStream> ready =
       new PriorityQueue<>(
@@ -91,7 +92,7 @@ public final class KafkaLogSource implements LogSource {
     this.kept = kept;
     Map<TopicPartition, Long> firsts =
         consumer.beginningOffsets(consumer.assignment(), CALL_TIMEOUT);
-    Map<TopicPartition, Long> ends = ends(consumer, selection.to());
+    this.ends = ends(consumer, selection.to());
     this.end = selection.end(now);
     this.coverage = new Coverage(selection.from());
     long all = 0;
@@ -117,6 +118,16 @@ public final class KafkaLogSource implements LogSource {
     this.heldBytes = HELD_BYTES / Math.max(1, streams.size());
     consumer.assign(List.copyOf(streams.keySet()));
     streams.values().forEach(stream -> consumer.seek(stream.partition, stream.position));
+  }
+
+  /**
+   * Positions the consumer where this source ends, in all partitions, so that it can follow the log
+   * from there. To be called after the last record; the consumer is not this source's any more.
+   */
+  public void followOn() {
+    consumer.assign(List.copyOf(ends.keySet()));
+    ends.forEach(consumer::seek);
+    consumer.resume(ends.keySet());
   }
 
   /** Leaves out what can't be wanted: the broker tells where later records begin. */

@@ -72,6 +72,7 @@ class ExamplesIT {
         import io.zcbot.sandbox.events.*;
         import java.io.InputStream;
         import java.time.Duration;
+        import java.util.UUID;
         class Document {
           public static void main(String[] args) throws Exception {
             try (SandboxClient client = SandboxClient.connect(args[0]);

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import http.client
+import http.server
 import importlib.util
 import json
 import re
@@ -23,7 +24,7 @@ from conftest import PATIENCE, ROOT, WITHOUT_PROXY, Deployment, new_user
 from zcbot_sandbox import Client
 
 HERE = ROOT / "clients" / "python"
-DOCUMENTS = [ROOT / "README.md", HERE / "README.md"]
+DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "clients.md", HERE / "README.md"]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 README_USER = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10"
 
@@ -32,7 +33,7 @@ def blocks(document: Path) -> list[str]:
     return BLOCK.findall(document.read_text())
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=["project", "client"])
+@pytest.mark.parametrize("document", DOCUMENTS, ids=["project", "clients", "client"])
 def test_the_first_output_takes_five_lines(document: Path) -> None:
     first = blocks(document)[0]
     lines = [line for line in first.splitlines() if line.strip() and not line.startswith(("import ", "from "))]
@@ -40,7 +41,7 @@ def test_the_first_output_takes_five_lines(document: Path) -> None:
     assert max(map(len, lines)) <= 100
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=["project", "client"])
+@pytest.mark.parametrize("document", DOCUMENTS, ids=["project", "clients", "client"])
 def test_the_snippets_run(document: Path, deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
     user = new_user()
     namespace: dict[str, Any] = {}
@@ -54,6 +55,45 @@ def test_the_snippets_run(document: Path, deployment: Deployment, capsys: pytest
             exec(compile(code, f"{document.name}, snippet {number + 1}", "exec"), namespace)
             if number == 0:
                 assert capsys.readouterr().out == "42\n\n"
+
+
+def test_the_agent_of_the_document(
+    deployment: Deployment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = ROOT / "docs" / "agent.md"
+    program, real_model = blocks(document)
+    monkeypatch.setattr(sys, "argv", ["agent.py", new_user(), "What is the sum of the numbers from 1 to 100?"])
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(program.replace("127.0.0.1:9092", deployment.bootstrap), document.name, "exec"), namespace)
+    assert capsys.readouterr().out == "The sum is 5050.\n"
+
+    # The other block replaces the scripted model by one that is asked over HTTP.
+    exec(compile(real_model, document.name, "exec"), namespace)
+    asked: list[Any] = []
+
+    class Chat(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            reply = "```python\nprint(6*7)\n```" if len(asked) == 1 else "It is 42."
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"choices": [{"message": {"content": reply}}]}).encode())
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Chat) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        monkeypatch.setenv("MODEL_URL", f"http://127.0.0.1:{server.server_port}/v1/chat/completions")
+        monkeypatch.setenv("MODEL", "a-model")
+        try:
+            with Client(deployment.bootstrap) as client:
+                assert namespace["answer"](client.sandbox(new_user()), "What is 6*7?") == "It is 42."
+        finally:
+            server.shutdown()
+    assert [question["model"] for question in asked] == ["a-model", "a-model"]
+    assert asked[1]["messages"][-1] == {"role": "user", "content": "exit code 0\n42\n"}
 
 
 def load(name: str) -> ModuleType:

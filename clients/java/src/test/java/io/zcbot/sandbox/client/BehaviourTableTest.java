@@ -15,14 +15,14 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
-/** Each behaviour that docs/clients.md lists is tested in both clients. */
+/** Each behaviour that clients/BEHAVIOURS.md lists is tested in both clients. */
 class BehaviourTableTest {
   private static final Pattern ROW =
       Pattern.compile(
           "(?m)^\\| `([a-z-]+)` \\| [^|]+ \\| `(\\w+)#(\\w+)` \\| `(\\w+)::(\\w+)` \\|$");
 
   private static List<MatchResult> rows() throws IOException {
-    return ROW.matcher(Files.readString(SourceFiles.REPOSITORY.resolve("docs/clients.md")))
+    return ROW.matcher(Files.readString(SourceFiles.REPOSITORY.resolve("clients/BEHAVIOURS.md")))
         .results()
         .toList();
   }
@@ -59,7 +59,7 @@ class BehaviourTableTest {
 
   @Test
   void noRowIsWrittenInAnotherWay() throws IOException {
-    String table = Files.readString(SourceFiles.REPOSITORY.resolve("docs/clients.md"));
+    String table = Files.readString(SourceFiles.REPOSITORY.resolve("clients/BEHAVIOURS.md"));
     long rows = table.lines().filter(line -> line.startsWith("| `") && line.contains("#")).count();
     assertThat(rows()).hasSize((int) rows);
   }

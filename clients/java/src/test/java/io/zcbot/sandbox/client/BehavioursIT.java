@@ -51,8 +51,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
 /**
- * The behaviours that docs/clients.md promises of both clients, with a real worker, broker and
- * engine.
+ * The behaviours that clients/BEHAVIOURS.md promises of both clients, with a real worker, broker
+ * and engine.
  */
 @Tag("engine")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)

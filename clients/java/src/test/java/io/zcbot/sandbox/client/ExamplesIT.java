@@ -18,11 +18,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -54,39 +52,43 @@ class ExamplesIT {
     bed.close();
   }
 
-  /** As it is pasted: it is compiled without a line more. */
   @Test
-  void theReadmesProgramRunsACommand(@TempDir Path directory) throws Exception {
-    Matcher block = JAVA.matcher(Files.readString(SourceFiles.REPOSITORY.resolve("README.md")));
-    assertThat(block.find()).isTrue();
-    Path program = directory.resolve("Readme.java");
-    Files.writeString(program, block.group(1).replace("127.0.0.1:9092", bed.bootstrapServers()));
-    assertThat(SourceFiles.run(program, directory)).isEqualTo("42\n");
+  void theFirstProgramOfTheDocumentRunsAsItIs(@TempDir Path directory) throws Exception {
+    String program = javaBlocks().getFirst().replace("127.0.0.1:9092", bed.bootstrapServers());
+    Path file = Files.writeString(directory.resolve("Hello.java"), program);
+    assertThat(SourceFiles.run(file, directory)).isEqualTo("42\n");
   }
 
+  /** The other blocks of the document are statements, which follow one another in one program. */
   @Test
-  void theProgramOfTheDocumentDoesWhatItSays(@TempDir Path directory) throws Exception {
-    Path document = SourceFiles.REPOSITORY.resolve("docs/clients.md");
-    Matcher block = JAVA.matcher(Files.readString(document));
-    assertThat(block.find()).isTrue();
-    List<String> lines = block.group(1).lines().toList();
-    List<String> imports = lines.stream().filter(line -> line.startsWith("import ")).toList();
-    List<String> statements = lines.stream().filter(line -> !line.startsWith("import ")).toList();
+  void theStatementsOfTheDocumentDoWhatTheySay(@TempDir Path directory) throws Exception {
+    List<String> blocks = javaBlocks();
+    assertThat(blocks).hasSizeGreaterThan(4);
     Path program = directory.resolve("Document.java");
     Files.writeString(
         program,
-        String.join("\n", imports)
-            + """
-
-            class Document {
-              public static void main(String[] args) throws Exception {
-                try (SandboxClient client = SandboxClient.connect(args[0]);
-                    Sandbox sandbox = client.sandbox(args[1])) {
-            """
-            + String.join("\n", statements)
+        """
+        import io.zcbot.sandbox.client.*;
+        import io.zcbot.sandbox.events.*;
+        import java.io.InputStream;
+        import java.time.Duration;
+        import java.util.UUID;
+        class Document {
+          public static void main(String[] args) throws Exception {
+            try (SandboxClient client = SandboxClient.connect(args[0]);
+                Sandbox sandbox = client.sandbox(args[1])) {
+        """
+            + String.join("\n", blocks.subList(1, blocks.size()))
             + "}}}");
     assertThat(SourceFiles.run(program, directory, bed.bootstrapServers(), TestBed.newUser()))
-        .startsWith("0 HELLO\n1\n2\n3\nline\ntrue\na,b\nin.csv\n");
+        .startsWith("0 HELLO\n1\n2\n3\nline\ntrue\na,b\nin.csv\nkilled, after it wrote started\n");
+  }
+
+  private static List<String> javaBlocks() throws IOException {
+    return JAVA.matcher(Files.readString(SourceFiles.REPOSITORY.resolve("docs/clients.md")))
+        .results()
+        .map(block -> block.group(1))
+        .toList();
   }
 
   @Test
@@ -162,9 +164,8 @@ class ExamplesIT {
 
   /** What reads an answer shows the latest one there is, so it is repeated until that has come. */
   @Test
-  void kcatAsksForASandboxAndRunsACommandAsTheReadmeSays() throws Exception {
-    List<String> blocks = new ArrayList<>(blocksWith("kcat", "README.md"));
-    blocks.addAll(blocksWith("kcat", "docs/operations.md"));
+  void kcatAsksForASandboxAndRunsACommandAsTheDocumentSays() throws Exception {
+    List<String> blocks = blocksWith("kcat", "docs/kafka-clients.md");
     assertThat(blocks).hasSize(3);
     String user = TestBed.newUser();
     assertThat(kcat(blocks.get(0), user, "container_name")).contains("\"user_id\":\"" + user);
@@ -173,8 +174,8 @@ class ExamplesIT {
   }
 
   @Test
-  void theEngineRunsACommandAsTheReadmeSays() throws Exception {
-    List<String> blocks = blocksWith("container_name", "README.md");
+  void theEngineRunsACommandAsTheDocumentSays() throws Exception {
+    List<String> blocks = blocksWith("docker -H", "docs/kafka-clients.md");
     assertThat(blocks).hasSize(1);
     try (SandboxClient client = bed.client()) {
       Ready ready = client.sandbox(TestBed.newUser()).ensure();

@@ -33,7 +33,7 @@ public final class ProjectQuotas implements WorkspaceQuota {
 
   private static final String WANTED =
       "they require XFS or ext4 mounted with prjquota, and Linux 5.14 or later"
-          + " (docs/operations.md, Workspace quotas)";
+          + " (docs/quotas.md)";
 
   /** Errors that mean that the file system or the kernel does not support project quotas. */
   private static final Set<Errno> NONE_THERE =
@@ -149,7 +149,7 @@ public final class ProjectQuotas implements WorkspaceQuota {
       log.warn(
           "{} has the project id {} from now on; existing files, and new files in existing"
               + " directories, are not counted until they get the same id"
-              + " (docs/operations.md, Workspace quotas)",
+              + " (docs/quotas.md)",
           directory.about(),
           id);
     }

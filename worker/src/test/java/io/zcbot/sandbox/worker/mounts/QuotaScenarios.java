@@ -282,7 +282,7 @@ final class QuotaScenarios {
     assertWorks(as(workspace, "rm fill"));
   }
 
-  /** With the commands of docs/operations.md. */
+  /** With the commands of docs/quotas.md. */
   void whatWasThereBeforeCountsOnceAnAdministratorSaysSo() throws Exception {
     Path elsewhere = Files.createDirectory(root.resolve("elsewhere"));
     Path workspace = prepare(anna, WorkspaceQuota.NONE);

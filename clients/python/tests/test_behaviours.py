@@ -75,14 +75,14 @@ def test_run_nonzero_is_no_exception(sandbox: Sandbox) -> None:
 
 
 def test_stdin(sandbox: Sandbox) -> None:
-    assert sandbox.run("tr", "a-z", "A-Z", input="hello").text == "HELLO"
+    assert sandbox.run("tr", "a-z", "A-Z", stdin="hello").text == "HELLO"
     with sandbox.start("cat", stdin=True) as run:
         run.write("one ")
         run.write(b"\xff\x00")
         run.close_stdin()
         assert run.result().stdout == b"one \xff\x00"
     long = os.urandom(1_500_000)
-    assert sandbox.run("sha256sum", input=long).text.startswith(hashlib.sha256(long).hexdigest())
+    assert sandbox.run("sha256sum", stdin=long).text.startswith(hashlib.sha256(long).hexdigest())
 
 
 def test_stream_in_order(sandbox: Sandbox) -> None:
@@ -166,7 +166,7 @@ def test_invalid_input_error_names_field(client: Client, sandbox: Sandbox) -> No
         "timeout": lambda: sandbox.run("true", timeout=0),
         "wait": lambda: sandbox.run("true", wait=float("nan")),
         "max_output_bytes": lambda: sandbox.run("true", max_output_bytes=1 << 30),
-        "input": lambda: sandbox.run("cat", input="\udcff"),
+        "stdin": lambda: sandbox.run("cat", stdin="\udcff"),
         "tty": lambda: sandbox.start("cat", tty=(0, 0)),
         "idle_ttl": lambda: sandbox.ensure(idle_ttl=0),
         "path": lambda: sandbox.files.read("a\0b"),

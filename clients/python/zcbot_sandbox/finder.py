@@ -82,7 +82,7 @@ class Finder:
         """Returns how long a question may take, in seconds. First ends the waits whose deadlines have passed
         during the previous question.
         """
-        self.waits.settle(self._brokers.trouble)
+        self.waits.settle(self._brokers.reach)
         left = self.waits.earliest_deadline() - time.monotonic()
         return max(_SHORTEST_CALL_SECONDS, min(_CALL_SECONDS, left))
 
@@ -136,7 +136,7 @@ class Finder:
                 time.sleep(_PAUSE_SECONDS)
 
     def _await_question(self) -> list[Place]:
-        self.waits.settle(self._brokers.trouble)
+        self.waits.settle(self._brokers.reach)
         now = time.monotonic()
         with self._lock:
             places, pause = self._questions.next(self.waits.wanted(), now)

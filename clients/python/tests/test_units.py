@@ -1469,7 +1469,7 @@ def test_a_file_is_read_whatever_its_name_and_a_link_is_followed(tmp_path: Path)
     (tmp_path / "link").symlink_to("-n")
     assert files.read(f"{tmp_path}/link") == content
     assert files.read("/proc/self/status").startswith(b"Name:")
-    with pytest.raises(FileError, match="No such file"):
+    with pytest.raises(FileError, match="no such file"):
         files.read(f"{tmp_path}/missing")
     with pytest.raises(FileError, match="(?i)is a directory"):
         files.read(str(tmp_path))

@@ -249,7 +249,8 @@ class Files:
     def _write_temporary(self, task: _Task, names: tuple[str, str, str], data: BinaryIO) -> int:
         pieces = _pieces(data)
         command = ("bash", "-c", _WRITE, "write", *names)
-        with self._sandbox.start(*command, stdin=True, cwd="/", **task.times()) as run:
+        timeout, wait = task.times()
+        with self._sandbox.start(*command, stdin=True, cwd="/", timeout=timeout, wait=wait) as run:
             size = run.write_from(pieces)
             run.close_stdin()
             task.ended(run.result())
@@ -351,9 +352,15 @@ class Files:
         lost: SandboxError | None = None
         while True:
             attempts -= 1
+            timeout, wait = task.times()
             try:
                 result = self._sandbox.run(
-                    *command, stdin=stdin, cwd="/", max_output_bytes=max_output_bytes, **task.times()
+                    *command,
+                    stdin=stdin,
+                    cwd="/",
+                    timeout=timeout,
+                    max_output_bytes=max_output_bytes,
+                    wait=wait,
                 )
             except (CommandLostError, SandboxGoneError) as e:
                 if attempts <= 0:
@@ -376,12 +383,12 @@ class _Task:
         self._timeout = timeout
         self._deadline = time.monotonic() + requests.seconds("timeout", timeout)
 
-    def times(self) -> dict[str, float]:
-        """Returns the times that a command has."""
+    def times(self) -> tuple[float, float]:
+        """Returns how long a command may run, and how long it is waited for."""
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise NoAnswerError(f"could not {self._action} {self._path!r} within {self._timeout} s", "")
-        return {"timeout": min(left, _COMMAND_SECONDS), "wait": left}
+        return min(left, _COMMAND_SECONDS), left
 
     def error(self, why: str, kind: type[FileError] = FileError) -> FileError:
         return kind(self._path, f"could not {self._action} {self._path!r}: {why}")

@@ -16,8 +16,8 @@ from .interests import Interests
 from .partitions import Place
 
 
-#: How long a caller waits for the first contact with a broker. A question of two seconds may follow.
-CONTACT_SECONDS = 7.5
+#: How long a caller waits for the first contact with a broker. A question and some work may follow.
+CONTACT_SECONDS = 7.0
 
 
 @dataclass(eq=False)

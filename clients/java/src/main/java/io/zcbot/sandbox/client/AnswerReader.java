@@ -36,7 +36,9 @@ final class AnswerReader implements AutoCloseable {
   private static final Duration POLL = Duration.ofSeconds(1);
   private static final Duration CALL = Duration.ofSeconds(2);
 
-  /** The same before the first contact with a broker, so that callers hear early why there is none. */
+  /**
+   * The same before the first contact with a broker, so that callers hear early why there is none.
+   */
   private static final Duration FIRST_CALL = Duration.ofSeconds(1);
 
   private static final Duration RECOUNT = Duration.ofSeconds(5);
@@ -74,9 +76,7 @@ final class AnswerReader implements AutoCloseable {
     this.recovery = new Recovery(consumer, this::receive);
     this.followers =
         new Followers(
-            new PartitionMap(options.topicPrefix(), options.replyTopic()),
-            reach,
-            consumer::wakeup);
+            new PartitionMap(options.topicPrefix(), options.replyTopic()), reach, consumer::wakeup);
     this.thread = Thread.ofPlatform().daemon().name("zcbot-client-reader").unstarted(this::run);
   }
 

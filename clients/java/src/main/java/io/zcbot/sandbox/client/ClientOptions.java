@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param maxBufferedBytes bytes for the output of all running commands, from 16 MiB to 1 TiB; each
  *     command takes its {@link Command#maxOutput(int)}, and further commands wait for their turn;
  *     the commands of one user get a quarter at most, but 16 MiB at least
- * @param isRepeating whether requests that were answered {@code retryable}, so that nothing ran, are
- *     repeated until their deadline, as is the default; the first repeat of a client is logged
+ * @param isRepeating whether requests that were answered {@code retryable}, so that nothing ran,
+ *     are repeated until their deadline, as is the default; the first repeat of a client is logged
  * @param metrics receives what the client counts
  */
 public record ClientOptions(

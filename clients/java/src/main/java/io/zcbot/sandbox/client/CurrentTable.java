@@ -51,8 +51,7 @@ final class CurrentTable {
   boolean hasNone(UserId user, Deadline deadline, BooleanSupplier isOver)
       throws InterruptedException {
     try (Consumer<byte[], byte[]> consumer = consumers.get()) {
-      List<PartitionInfo> partitions =
-          consumer.partitionsFor(topic, deadline.atMost(CALL).left());
+      List<PartitionInfo> partitions = consumer.partitionsFor(topic, deadline.atMost(CALL).left());
       if (partitions == null || partitions.isEmpty()) {
         return false;
       }

@@ -12,8 +12,8 @@ final class FileCommands {
   /**
    * Runs programs and ends with the exit code for the reason of a failure ({@link FileFailure}).
    * Programs tell the reason only as the words of {@code strerror}, at the end of their last line;
-   * in the locale C these are the same everywhere. They come behind
-   * the path, so no file's name is taken for a reason.
+   * in the locale C these are the same everywhere. They come behind the path, so no file's name is
+   * taken for a reason.
    */
   private static final String PRELUDE =
       """

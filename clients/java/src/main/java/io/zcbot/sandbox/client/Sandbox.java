@@ -232,7 +232,8 @@ public final class Sandbox implements AutoCloseable {
       publishRelease(deadline);
       Reaped reaped = end.mailbox.take(deadline.atMost(END));
       if (reaped == null) {
-        boolean hasNone = connection.current().hasNone(user, deadline, () -> !end.mailbox.isEmpty());
+        boolean hasNone =
+            connection.current().hasNone(user, deadline, () -> !end.mailbox.isEmpty());
         reaped = end.mailbox.take(hasNone ? deadline.atMost(END) : deadline);
       }
       return Optional.ofNullable(reaped);

@@ -140,7 +140,10 @@ public final class SandboxFiles {
     boolean isShort = piece.length <= CommandInput.MAX_BYTES;
     try {
       if (isShort) {
-        run(WRITE, path, FileCommands.writeAndComplete(temporary, target, piece.length).stdin(piece));
+        run(
+            WRITE,
+            path,
+            FileCommands.writeAndComplete(temporary, target, piece.length).stdin(piece));
         return;
       }
       long sent = 0;

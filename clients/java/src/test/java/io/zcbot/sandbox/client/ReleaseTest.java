@@ -68,6 +68,7 @@ class ReleaseTest {
           return super.partitionsFor(topic, timeout);
         }
       };
+
   /** The users who have a sandbox. */
   private final MockConsumer<byte[], byte[]> table = new MockConsumer<>("none");
 

@@ -180,7 +180,8 @@ final class CopyCommand implements Callable<Integer> {
           quoted(missing) + "there is no such file or directory on this machine; check the path";
       case FileAlreadyExistsException there ->
           quoted(there) + "it exists already; choose another name, or remove it first";
-      case AccessDeniedException denied -> quoted(denied) + "you are not permitted to do that there";
+      case AccessDeniedException denied ->
+          quoted(denied) + "you are not permitted to do that there";
       case FileSystemException failure when failure.getReason() != null ->
           quoted(failure) + failure.getReason();
       default -> String.valueOf(e.getMessage());

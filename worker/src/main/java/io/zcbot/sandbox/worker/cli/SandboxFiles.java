@@ -25,7 +25,7 @@ final class SandboxFiles {
    * last line; in the locale C these are the same everywhere. They come behind the path, so no
    * file's name is taken for a reason.
    */
-  private static final String PRELUDE =
+  static final String PRELUDE =
       """
       export LC_ALL=C
       end() {
@@ -218,8 +218,7 @@ final class SandboxFiles {
 
   /** Reads a piece of a file; it is shorter than {@link #PIECE} only at the end of the file. */
   byte[] read(String path, long from) throws CommandException, InterruptedException {
-    List<String> command =
-        command(READ, path, Long.toString(from), Integer.toString(PIECE));
+    List<String> command = command(READ, path, Long.toString(from), Integer.toString(PIECE));
     return run("read", path, command, NOTHING, PIECE, SHORT);
   }
 
@@ -256,7 +255,8 @@ final class SandboxFiles {
    */
   Begun begin(String path, String name, boolean isDirectory)
       throws CommandException, InterruptedException {
-    String answer = script("write", path, BEGIN, SHORT, path, name, isDirectory ? "directory" : "file");
+    String answer =
+        script("write", path, BEGIN, SHORT, path, name, isDirectory ? "directory" : "file");
     int end = answer.indexOf('\0');
     if (end <= 0) {
       throw nonsense(answer, null);

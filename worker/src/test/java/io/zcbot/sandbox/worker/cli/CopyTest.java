@@ -355,7 +355,13 @@ class CopyTest {
     assertThat(tar.toFile().setExecutable(true)).isTrue();
     ProcessBuilder look =
         new ProcessBuilder(
-            "bash", "-c", SandboxFiles.LOOK, "sandbox-cp", sandbox.toString(), "100", "1");
+            "bash",
+            "-c",
+            SandboxFiles.PRELUDE + SandboxFiles.LOOK,
+            "sandbox-cp",
+            sandbox.toString(),
+            "100",
+            "1");
     look.environment().merge("PATH", "", (path, _) -> programs + ":" + path);
 
     Process process = look.start();

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.client.NoAnswerException;
 import io.zcbot.sandbox.client.OutputLostException;
 import io.zcbot.sandbox.client.Sandbox;
 import io.zcbot.sandbox.client.SandboxClient;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -110,8 +111,8 @@ public final class AgentLoop {
 
   private static String shown(CommandResult result) {
     String exit = result.isOk() ? "" : "[exit code " + result.exitCode() + "]";
-    return (result.stdout() + result.stderr() + exit + (result.isTruncated() ? "[cut]" : ""))
-        .strip();
+    String output = new String(result.stdoutBytes(), StandardCharsets.UTF_8) + result.stderr();
+    return (output + exit + (result.isTruncated() ? "[cut]" : "")).strip();
   }
 
   public static void main(String[] args) throws InterruptedException {

@@ -62,7 +62,8 @@ public final class WebHandler {
     try {
       CommandResult result = client.sandbox(user).run(command);
       exchange.getResponseHeaders().set("X-Exit-Code", String.valueOf(result.exitCode()));
-      answer(exchange, 200, result.stdout());
+      exchange.getResponseHeaders().set("X-Truncated", String.valueOf(result.isTruncated()));
+      answer(exchange, 200, new String(result.stdoutBytes(), StandardCharsets.UTF_8));
     } catch (InvalidRequestException e) {
       answer(exchange, 400, e.getMessage());
     } catch (CommandTimeoutException | NoAnswerException e) {

@@ -70,7 +70,7 @@ def use_tool(sandbox: Sandbox, call: ToolCall) -> str:
 
 
 def shown(result: Result) -> str:
-    output = (result.text + result.error_text)[:MAX_SHOWN]
+    output = (result.stdout.decode(errors="replace") + result.error_text)[:MAX_SHOWN]
     cut = "\n(output was cut)" if result.truncated else ""
     return f"exit code {result.exit_code}\n{output}{cut}"
 

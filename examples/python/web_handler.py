@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
         return {
             "exit_code": result.exit_code,
             "signal": result.signal,
-            "stdout": result.text,
+            "stdout": result.stdout.decode(errors="replace"),
             "stderr": result.error_text,
             "truncated": result.truncated,
         }

@@ -70,7 +70,7 @@ async def test_stream(sandbox: AsyncSandbox) -> None:
             await run.signal("TERM")
         assert (await run.result()).exit_code == 5
     long = b"0123456789" * 60_000
-    result = await sandbox.run("sha256sum", input=long)
+    result = await sandbox.run("sha256sum", stdin=long)
     assert result.text.startswith(hashlib.sha256(long).hexdigest())
 
 

@@ -7,9 +7,11 @@ import hashlib
 import io
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from queue import Queue
@@ -27,8 +29,13 @@ from zcbot_sandbox import (
     Expiring,
     FileError,
     InvalidRequestError,
+    IsDirectoryError,
     LogError,
     NoAnswerError,
+    NotDirectoryError,
+    NotFoundError,
+    NotPermittedError,
+    OutputTruncatedError,
     Reaped,
     Result,
     Sandbox,
@@ -75,14 +82,14 @@ def test_run_nonzero_is_no_exception(sandbox: Sandbox) -> None:
 
 
 def test_stdin(sandbox: Sandbox) -> None:
-    assert sandbox.run("tr", "a-z", "A-Z", input="hello").text == "HELLO"
+    assert sandbox.run("tr", "a-z", "A-Z", stdin="hello").text == "HELLO"
     with sandbox.start("cat", stdin=True) as run:
         run.write("one ")
         run.write(b"\xff\x00")
         run.close_stdin()
         assert run.result().stdout == b"one \xff\x00"
     long = os.urandom(1_500_000)
-    assert sandbox.run("sha256sum", input=long).text.startswith(hashlib.sha256(long).hexdigest())
+    assert sandbox.run("sha256sum", stdin=long).text.startswith(hashlib.sha256(long).hexdigest())
 
 
 def test_stream_in_order(sandbox: Sandbox) -> None:
@@ -98,6 +105,8 @@ def test_stream_in_order(sandbox: Sandbox) -> None:
 def test_output_is_bounded(sandbox: Sandbox) -> None:
     short = sandbox.shell("yes | head -c 100000", max_output_bytes=1000)
     assert (len(short.stdout), short.truncated) == (1000, True)
+    with pytest.raises(OutputTruncatedError):
+        _ = short.text
     long = sandbox.shell("yes | head -c 3000000", max_output_bytes=2_000_000)
     assert (len(long.stdout), long.truncated) == (2_000_000, True)
     with sandbox.start(script="yes", max_output_bytes=100_000, timeout=5) as run:
@@ -166,7 +175,7 @@ def test_invalid_input_error_names_field(client: Client, sandbox: Sandbox) -> No
         "timeout": lambda: sandbox.run("true", timeout=0),
         "wait": lambda: sandbox.run("true", wait=float("nan")),
         "max_output_bytes": lambda: sandbox.run("true", max_output_bytes=1 << 30),
-        "input": lambda: sandbox.run("cat", input="\udcff"),
+        "stdin": lambda: sandbox.run("cat", stdin="\udcff"),
         "tty": lambda: sandbox.start("cat", tty=(0, 0)),
         "idle_ttl": lambda: sandbox.ensure(idle_ttl=0),
         "path": lambda: sandbox.files.read("a\0b"),
@@ -215,7 +224,7 @@ def test_files_roundtrip_binary(sandbox: Sandbox) -> None:
     files.remove("data", recursive=True)
     files.remove("data", missing_ok=True)
     for act in (lambda: files.read("data/x"), lambda: files.list("data"), lambda: files.remove("data")):
-        with pytest.raises(FileError, match="No such file"):
+        with pytest.raises(NotFoundError, match="no such file"):
             act()
     with pytest.raises(InvalidRequestError):
         files.remove("/workspace/.", recursive=True)
@@ -223,6 +232,26 @@ def test_files_roundtrip_binary(sandbox: Sandbox) -> None:
     with pytest.raises(FileError, match="is not a regular file"):
         files.read("fifo")
     files.remove("fifo")
+
+
+def test_file_errors(sandbox: Sandbox) -> None:
+    files = sandbox.files
+    files.write("errors/file", b"x")
+    acts: list[tuple[type[FileError], Callable[[], object]]] = [
+        (NotFoundError, lambda: files.read("/etc/nosuch")),
+        (NotPermittedError, lambda: files.write("/etc/hosts", b"x")),
+        (NotPermittedError, lambda: files.write("/root/x", io.BytesIO(b"x"))),
+        (IsDirectoryError, lambda: files.write("errors", b"x")),
+        (IsDirectoryError, lambda: files.read("errors")),
+        (NotDirectoryError, lambda: files.list("errors/file")),
+        (NotDirectoryError, lambda: files.write("errors/file/x", b"x")),
+    ]
+    for kind, act in acts:
+        with pytest.raises(kind) as e:
+            act()
+        assert not re.search("dd:|line [0-9]|zcbot-write", str(e.value))
+        assert ("/workspace" in str(e.value)) == (kind in (NotFoundError, NotPermittedError)), "what to do"
+    files.remove("errors", recursive=True)
 
 
 def test_files_hostile_names(sandbox: Sandbox) -> None:
@@ -309,6 +338,25 @@ def test_release(client: Client) -> None:
     # A container other than the named one stays.
     assert sandbox.release(container_id=ready.container_id, wait=5) is None
     sandbox.release()
+
+
+def test_release_without_a_sandbox(client: Client) -> None:
+    before = time.monotonic()
+    assert client.sandbox(new_user()).release(wait=300) is None
+    assert time.monotonic() - before < 30
+
+
+def test_many_at_once(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    """Workers refuse more than 72, and the refused ones could be repeated only after 12 s."""
+    sandbox = client.sandbox(new_user())
+    sandbox.ensure(wait=PATIENCE)
+    with ThreadPoolExecutor(100) as threads:
+        before = time.monotonic()
+        results = list(threads.map(lambda n: sandbox.run("echo", str(n)).text, range(100)))
+        took = time.monotonic() - before
+    assert results == [f"{n}\n" for n in range(100)]
+    assert "is repeated" not in caplog.text
+    assert took < 30
 
 
 @dataclass

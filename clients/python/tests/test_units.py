@@ -10,6 +10,7 @@ import io
 import json
 import math
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from zcbot_sandbox import (
     AsyncSandbox,
     Client,
     ClientClosedError,
+    ClientOverloadedError,
     CommandError,
     CommandLostError,
     CommandNotStartedError,
@@ -41,21 +43,29 @@ from zcbot_sandbox import (
     FileError,
     Files,
     InvalidRequestError,
+    IsDirectoryError,
     NoAnswerError,
+    NoSpaceError,
+    NotDirectoryError,
+    NotFoundError,
+    NotPermittedError,
     OutputLostError,
+    OutputTruncatedError,
     Result,
     Run,
     Sandbox,
     SandboxError,
     SandboxFailedError,
-    aio,
     calls,
     events,
     inflight,
     requests,
     settings,
+    turns,
+    user_id,
 )
 from zcbot_sandbox import core as core_module
+from zcbot_sandbox import files as files_module
 from zcbot_sandbox.aio import AsyncFiles
 from zcbot_sandbox.calls import ExecCall
 from zcbot_sandbox.client import INPUT_PIECE
@@ -289,6 +299,8 @@ class LogStandIn:
         self.stores_input = True
         #: What is told of further records, instead of that they are stored.
         self.delivery_error: SandboxError | None = None
+        #: What the table of current sandboxes has; None if it can't be read.
+        self.container: str | None = None
         #: Until brokers answer.
         self.hold_seconds = 0.0
 
@@ -321,6 +333,12 @@ class LogStandIn:
         for kind in kinds:
             self.held[kind, key] -= 1
             assert self.held[kind, key] >= 0
+
+    def await_contact(self, kind: str, deadline: float, is_over: Callable[[], bool]) -> None:
+        """Brokers are there."""
+
+    def current_container(self, key: bytes, deadline: float, is_over: Callable[[], bool]) -> str | None:
+        return self.container
 
     def poll(self, seconds: float) -> bool:
         time.sleep(min(seconds, 0.005))
@@ -381,7 +399,7 @@ def command(user: str, wait: float = PATIENCE, stream: bool = False) -> ExecCall
     return exec_call(
         user,
         command=["true"],
-        input=None,
+        stdin=None,
         env=None,
         cwd=None,
         timeout=60,
@@ -1067,8 +1085,8 @@ def run_with_input(request: pytest.FixtureRequest, core: Core) -> Callable[..., 
     def run(user: str, wait: float | None = None) -> object:
         sandbox = sandbox_of(core, user)
         if request.param == "threads":
-            return sandbox.run("true", input=content, wait=wait)
-        return asyncio.run(AsyncSandbox(sandbox).run("true", input=content, wait=wait))
+            return sandbox.run("true", stdin=content, wait=wait)
+        return asyncio.run(AsyncSandbox(sandbox).run("true", stdin=content, wait=wait))
 
     return lambda *arguments: outcome(lambda: run(*arguments))
 
@@ -1170,15 +1188,12 @@ async def test_a_user_whose_file_operations_hang_leaves_threads_to_others(core: 
     await end_all(hang)
 
 
-async def test_a_file_operation_waits_for_a_thread_until_a_deadline(
-    core: Core, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_file_operation_waits_for_a_thread_until_a_deadline(core: Core) -> None:
     log, users = log_of(core), [new_user() for _ in range(4)]
     hang = await read_all(core, [*users, *users])
     await asyncio.to_thread(log.wait_published, 8)
-    monkeypatch.setattr(aio, "_BEGIN_SECONDS", 0.3)
     for user in (new_user(), users[0]):
-        (read,) = await read_all(core, [user])
+        read = asyncio.create_task(AsyncSandbox(sandbox_of(core, user)).files.read("a", timeout=0.3))
         with pytest.raises(NoAnswerError, match="no thread of this client was free in time; nothing was published"):
             await asyncio.wait_for(read, PATIENCE)
     log.wait_published(8)
@@ -1355,14 +1370,16 @@ def files_of_this_machine(lost_bytes: int = 0, lost_answers: int = 0) -> Files:
     """Runs the commands on this machine. Of each standard input, the last bytes do not arrive."""
     left = [lost_answers]
 
-    def run(*command: str, input: bytes | None, **_: object) -> Any:
-        content = (input or b"")[: len(input or b"") - lost_bytes]
+    def run(*command: str, stdin: bytes | None, **_: object) -> Any:
+        content = (stdin or b"")[: len(stdin or b"") - lost_bytes]
         it = subprocess.run(command, input=content, capture_output=True, check=False, timeout=PATIENCE)
         is_ok, message = it.returncode == 0, it.stderr.decode()
         if content == b"" and left[0] > 0:
             left[0] -= 1
             raise CommandLostError("lost", "", False, nothing)
-        return SimpleNamespace(ok=is_ok, stdout=it.stdout, error_text=message, truncated=False)
+        return SimpleNamespace(
+            ok=is_ok, exit_code=it.returncode, stdout=it.stdout, error_text=message, truncated=False
+        )
 
     def start(*command: str, **_: object) -> Any:
         content = bytearray()
@@ -1372,7 +1389,7 @@ def files_of_this_machine(lost_bytes: int = 0, lost_answers: int = 0) -> Files:
             return len(content)
 
         it = SimpleNamespace(
-            write_from=write_from, close_stdin=lambda: None, result=lambda: run(*command, input=bytes(content))
+            write_from=write_from, close_stdin=lambda: None, result=lambda: run(*command, stdin=bytes(content))
         )
         return contextlib.nullcontext(it)
 
@@ -1380,7 +1397,8 @@ def files_of_this_machine(lost_bytes: int = 0, lost_answers: int = 0) -> Files:
         subprocess.run(command, check=True, timeout=PATIENCE)
 
     nothing: Any = None
-    machine: Any = SimpleNamespace(run=run, start=start, run_unattended=run_unattended)
+    core = SimpleNamespace(repeats=True)
+    machine: Any = SimpleNamespace(run=run, start=start, run_unattended=run_unattended, core=core)
     return Files(machine)
 
 
@@ -1451,7 +1469,7 @@ def test_a_file_is_read_whatever_its_name_and_a_link_is_followed(tmp_path: Path)
     (tmp_path / "link").symlink_to("-n")
     assert files.read(f"{tmp_path}/link") == content
     assert files.read("/proc/self/status").startswith(b"Name:")
-    with pytest.raises(FileError, match="No such file"):
+    with pytest.raises(FileError, match="no such file"):
         files.read(f"{tmp_path}/missing")
     with pytest.raises(FileError, match="(?i)is a directory"):
         files.read(str(tmp_path))
@@ -1464,8 +1482,184 @@ def test_the_workspace_is_not_removed(path: str) -> None:
         Files(nothing).remove(path, recursive=True)
 
 
+def test_the_reason_of_a_failure_is_the_type_of_the_error(tmp_path: Path) -> None:
+    """In whichever language the sandbox's programs speak, and whatever the names of files."""
+    files, file = files_of_this_machine(), tmp_path / "file"
+    file.write_bytes(b"x")
+    acts: list[tuple[type[FileError], type[OSError], Callable[[], object]]] = [
+        (NotFoundError, FileNotFoundError, lambda: files.read(f"{tmp_path}/x: Permission denied")),
+        (NotFoundError, FileNotFoundError, lambda: files.list(f"{tmp_path}/nowhere")),
+        (NotFoundError, FileNotFoundError, lambda: files.remove(f"{tmp_path}/nowhere")),
+        (IsDirectoryError, IsADirectoryError, lambda: files.read(str(tmp_path))),
+        (IsDirectoryError, IsADirectoryError, lambda: files.write(str(tmp_path), b"x")),
+        (IsDirectoryError, IsADirectoryError, lambda: files.write(str(tmp_path), io.BytesIO(b"x"))),
+        (IsDirectoryError, IsADirectoryError, lambda: files.remove(str(tmp_path))),
+        (NotDirectoryError, NotADirectoryError, lambda: files.list(str(file))),
+        (NotDirectoryError, NotADirectoryError, lambda: files.read(f"{file}/x")),
+        (NotDirectoryError, NotADirectoryError, lambda: files.write(f"{file}/x", b"x")),
+        (NotDirectoryError, NotADirectoryError, lambda: files.write(f"{file}/x/y", b"x")),
+        (NotPermittedError, PermissionError, lambda: files.write("/sys/x", b"x")),  # even for root
+    ]
+    for kind, builtin, act in acts:
+        with pytest.raises(kind, match="^could not (read|write|list|remove) '/.*': .*; ") as e:
+            act()
+        assert isinstance(e.value, builtin)
+        assert e.value.path in str(e.value)
+        assert not re.search("dd:|line [0-9]|zcbot-write", str(e.value))
+    files.remove(f"{tmp_path}/nowhere", missing_ok=True)
+    files.remove(str(tmp_path), recursive=True)
+
+
+def test_a_full_disk_is_an_error_of_its_own(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    done = outcome(lambda: sandbox_of(core, user).files.write("a", b"new"))
+    (write,) = log.wait_published(1)
+    arguments = ["bash", "-c", files_module._WRITE, "write", "/dev/a", "/dev", "/dev/full"]
+    it = subprocess.run(arguments, input=b"new", check=False, capture_output=True, timeout=PATIENCE)
+    log.exited(user, write["event_id"], "exited", exit_code=it.returncode)
+    assert isinstance(done.exception(PATIENCE), NoSpaceError)
+
+
+@pytest.mark.parametrize("act", [
+    lambda files: files.read("a", timeout=0.3),
+    lambda files: files.list(timeout=0.3),
+    lambda files: files.write("a", b"x", timeout=0.3),
+    lambda files: files.write("a", io.BytesIO(b"x"), timeout=0.3),
+    lambda files: files.remove("a", timeout=0.3),
+])
+def test_an_operation_with_files_keeps_to_its_time(core: Core, act: Callable[[Files], object]) -> None:
+    before = time.monotonic()
+    done = outcome(lambda: act(sandbox_of(core, new_user()).files))
+    assert isinstance(done.exception(PATIENCE), NoAnswerError)
+    assert time.monotonic() - before < 10
+    assert log_of(core).published[1][1].get("signal", "KILL") == "KILL"
+
+
+def test_output_that_is_cut_is_no_text() -> None:
+    golden = json.loads((GOLDEN / "exited.json").read_bytes())
+    exited = events.decode_exited(GOLDEN_USER, json.dumps(golden).encode())
+    assert exited is not None
+    cut = result_of(exited, b"some", b"err", truncated=True, missing=0)
+    with pytest.raises(OutputTruncatedError, match="7 bytes are left.*max_output_bytes") as e:
+        _ = cut.text
+    assert e.value.result is cut
+    assert (cut.stdout, cut.error_text) == (b"some", "err")
+    assert result_of(exited, b"some", b"err", truncated=False, missing=0).text == "some"
+
+
+def test_a_list_as_the_command_is_told_how_to_be_passed() -> None:
+    arguments: Any = ["ls", "-l"]
+    with pytest.raises(InvalidRequestError, match=r"run\(\*args\)"):
+        nobody().run(arguments)
+
+
+def test_standard_input_that_stays_open_is_for_a_started_command() -> None:
+    stays_open: Any = True
+    with pytest.raises(InvalidRequestError, match=r"start\(\)"):
+        nobody().run("cat", stdin=stays_open)
+    with pytest.raises(InvalidRequestError, match="terminal"):
+        nobody().start("cat", stdin="x", tty=(80, 24))
+
+
+def test_users_who_have_other_ids_get_a_uuid() -> None:
+    """As in the Java client; the first is the example of RFC 9562, appendix A.4."""
+    namespace = uuid.UUID("7c9e6679-7425-40de-944b-e07fc1f90ae7")
+    assert user_id(uuid.NAMESPACE_DNS, "www.example.com") == "2ed6657d-e927-568b-95e1-2665a8aea6a2"
+    assert user_id(namespace, "42") == "808159be-e307-5100-a2cb-c90f16aa6c3c"
+    assert user_id(namespace, "zoë@example.com 🦊") == "98b1b6f5-1931-57cc-8aa5-f2dd9d9b9f89"
+    for name in ("", "\ud800", 7):
+        with pytest.raises(InvalidRequestError):
+            user_id(namespace, name)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequestError):
+        user_id("7c9e6679-7425-40de-944b-e07fc1f90ae7", "42")  # type: ignore[arg-type]
+
+
+def execs_of(log: LogStandIn) -> list[dict[str, Any]]:
+    return [fields for kind, fields in log.published if kind == "exec"]
+
+
+async def test_commands_beyond_what_workers_take_wait_in_the_client(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    sandbox = AsyncSandbox(sandbox_of(core, user))
+    runs = [asyncio.create_task(sandbox.run("true")) for _ in range(200)]
+    other = asyncio.create_task(AsyncSandbox(sandbox_of(core, new_user())).run("true"))
+    ended = 0
+    while ended < 200:
+        await asyncio.sleep(0.01)
+        mine = [fields for fields in execs_of(log) if fields["user_id"] == user]
+        assert len(mine) - ended <= 64
+        for fields in mine[ended:]:
+            log.exited(user, fields["event_id"], "exited", exit_code=0)
+        ended = len(mine)
+    assert all(result.ok for result in await asyncio.wait_for(asyncio.gather(*runs), PATIENCE))
+    assert len({fields["event_id"] for fields in execs_of(log)}) == 201, "none was refused, or delayed the other user"
+    other.cancel()
+    assert core._in_flight._turns.waiting() == []
+
+
+async def test_too_many_waiting_commands_are_refused_and_those_that_wait_end_in_time(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "COMMANDS_OF_USER", 2)
+    monkeypatch.setattr(turns, "WAITING_OF_USER", 3)
+    log, user = log_of(core), new_user()
+    sandbox = AsyncSandbox(sandbox_of(core, user))
+    runs = [asyncio.create_task(sandbox.run("true", wait=wait)) for wait in (60, 60, 0.3, 0.3, 60, 60)]
+    with pytest.raises(ClientOverloadedError, match="3 commands of the user wait"):
+        await asyncio.wait_for(runs[5], PATIENCE)
+    for late in runs[2:4]:
+        with pytest.raises(ClientOverloadedError, match="run fewer at a time"):
+            await asyncio.wait_for(late, PATIENCE)
+    assert len(execs_of(log)) == 2
+    runs[0].cancel()  # its turn is that of the one that still waits
+    await asyncio.to_thread(log.wait_published, 4)  # a kill as well
+    assert len(execs_of(log)) == 3
+    await asyncio.to_thread(core.close)
+    assert isinstance(await asyncio.wait_for(asyncio.gather(runs[4], return_exceptions=True), PATIENCE), list)
+
+
+def test_the_first_repeat_is_logged_and_repeats_can_be_turned_off(
+    core: Core, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(calls, "FIRST_TRY_SECONDS", 0.01)
+    monkeypatch.setattr(calls, "CLOCK_SECONDS", 0.0)
+    log, user = log_of(core), new_user()
+    runs = [outcome(lambda: sandbox_of(core, user).run("true")) for _ in range(2)]
+    first = log.wait_published(2)
+    for fields in first:
+        log.exited(user, fields["event_id"], "rejected", retryable=True)
+    for fields in log.wait_published(4)[2:]:
+        log.exited(user, fields["event_id"], "exited", exit_code=0)
+    assert all(run.result(PATIENCE) for run in runs)
+    assert caplog.text.count("is repeated (rejected") == 1
+
+    core._in_flight._repeats = False
+    run = outcome(lambda: sandbox_of(core, user).run("true"))
+    *_, fields = log.wait_published(5)
+    log.exited(user, fields["event_id"], "rejected", retryable=True)
+    error = run.exception(PATIENCE)
+    assert isinstance(error, CommandNotStartedError)
+    assert error.retryable
+    ensure = outcome(lambda: sandbox_of(core, user).ensure())
+    *_, fields = log.wait_published(6)
+    log.take("failed", user.encode(), json.dumps({
+        "event_id": "f", "user_id": user, "ensure_id": fields["event_id"], "reason": "capacity", "retryable": True,
+    }).encode())
+    assert isinstance(ensure.exception(PATIENCE), SandboxFailedError)
+
+
+@pytest.mark.parametrize(("container", "is_soon"), [("", True), ("c1", False), (None, False)])
+def test_a_release_of_a_user_without_a_sandbox_ends_soon(core: Core, container: str | None, is_soon: bool) -> None:
+    log_of(core).container = container
+    before = time.monotonic()
+    wait = 30.0 if is_soon else 4.0
+    assert outcome(lambda: sandbox_of(core, new_user()).release(wait=wait)).result(PATIENCE) is None
+    assert (time.monotonic() - before < 3.5) == is_soon
+
+
 def files_whose_listing_is(listing: bytes) -> Files:
-    machine: Any = SimpleNamespace(run=lambda *_, **__: SimpleNamespace(ok=True, stdout=listing, truncated=False))
+    result = SimpleNamespace(ok=True, stdout=listing, truncated=False)
+    machine: Any = SimpleNamespace(run=lambda *_, **__: result, core=SimpleNamespace(repeats=True))
     return Files(machine)
 
 

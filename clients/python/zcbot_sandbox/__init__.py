@@ -11,16 +11,25 @@ from .aio import AsyncClient, AsyncRun, AsyncSandbox
 from .client import Client, Run, Sandbox, Subscription
 from .errors import (
     ClientClosedError,
+    ClientOverloadedError,
     CommandError,
     CommandExitError,
     CommandLostError,
     CommandNotStartedError,
     CommandTimeoutError,
+    ExistsError,
     FileError,
     InvalidRequestError,
+    IsDirectoryError,
+    KafkaUnreachableError,
     LogError,
     NoAnswerError,
+    NoSpaceError,
+    NotDirectoryError,
+    NotFoundError,
+    NotPermittedError,
     OutputLostError,
+    OutputTruncatedError,
     SandboxError,
     SandboxFailedError,
     SandboxGoneError,
@@ -28,6 +37,7 @@ from .errors import (
 from .events import Expiring, Ready, Reaped
 from .files import Entry, Files
 from .output import Chunk
+from .requests import user_id_of as user_id
 from .result import Result
 
 __version__ = "0.1.0"
@@ -39,19 +49,28 @@ __all__ = [
     "Chunk",
     "Client",
     "ClientClosedError",
+    "ClientOverloadedError",
     "CommandError",
     "CommandExitError",
     "CommandLostError",
     "CommandNotStartedError",
     "CommandTimeoutError",
     "Entry",
+    "ExistsError",
     "Expiring",
     "FileError",
     "Files",
     "InvalidRequestError",
+    "IsDirectoryError",
+    "KafkaUnreachableError",
     "LogError",
     "NoAnswerError",
+    "NoSpaceError",
+    "NotDirectoryError",
+    "NotFoundError",
+    "NotPermittedError",
     "OutputLostError",
+    "OutputTruncatedError",
     "Ready",
     "Reaped",
     "Result",
@@ -61,4 +80,5 @@ __all__ = [
     "SandboxFailedError",
     "SandboxGoneError",
     "Subscription",
+    "user_id",
 ]

@@ -33,7 +33,7 @@ from .client import (
 from .core import DEFAULT_ENSURE_SECONDS, Core
 from .errors import ClientClosedError, CommandError, NoAnswerError
 from .events import Expiring, Ready, Reaped
-from .files import IN_MEMORY, WORKSPACE, Entry, Files
+from .files import IN_MEMORY, TIMEOUT, WORKSPACE, Entry, Files
 from .output import Chunk
 from .plan import ensure_call, exec_call
 from .result import Result
@@ -41,8 +41,8 @@ from .settings import logger
 
 _T = TypeVar("_T")
 
-#: How long an operation with files may wait until the answers of its user can be read and a thread is free.
-_BEGIN_SECONDS = 300.0
+#: The time that an operation with files has at least if it gets a thread at its deadline.
+_LEAST_SECONDS = 0.001
 
 #: The answers to commands whose output may be streamed, and to others.
 _STREAMED = ("output", "exited")
@@ -59,8 +59,9 @@ class AsyncClient:
         topic_prefix: str = "sandbox.",
         reply_topic: str | None = None,
         name: str = "zcbot-sandbox-python",
+        repeats: bool = True,
     ) -> None:
-        self._client = Client(kafka, topic_prefix=topic_prefix, reply_topic=reply_topic, name=name)
+        self._client = Client(kafka, topic_prefix=topic_prefix, reply_topic=reply_topic, name=name, repeats=repeats)
 
     def sandbox(self, user: str | uuid.UUID) -> AsyncSandbox:
         """Returns the user's sandbox; see :meth:`Client.sandbox`."""
@@ -100,7 +101,7 @@ class AsyncSandbox:
     async def run(
         self,
         *command: str,
-        input: bytes | str | None = None,
+        stdin: bytes | str | None = None,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         timeout: float = 60,
@@ -113,7 +114,7 @@ class AsyncSandbox:
             exec_call(
                 self.user,
                 command=command,
-                input=input,
+                stdin=stdin,
                 env=env,
                 cwd=cwd,
                 timeout=timeout,
@@ -127,7 +128,7 @@ class AsyncSandbox:
         self,
         script: str,
         *,
-        input: bytes | str | None = None,
+        stdin: bytes | str | None = None,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         timeout: float = 60,
@@ -140,7 +141,7 @@ class AsyncSandbox:
             exec_call(
                 self.user,
                 script=script,
-                input=input,
+                stdin=stdin,
                 env=env,
                 cwd=cwd,
                 timeout=timeout,
@@ -154,8 +155,7 @@ class AsyncSandbox:
         self,
         *command: str,
         script: str | None = None,
-        stdin: bool = False,
-        input: bytes | str | None = None,
+        stdin: bytes | str | bool | None = None,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         timeout: float = 60,
@@ -169,9 +169,8 @@ class AsyncSandbox:
             self.user,
             command=command,
             script=script,
-            input=input,
-            input_follows=stdin or tty is not None,
-            env=env,
+            stdin=stdin,
+                        env=env,
             cwd=cwd,
             timeout=timeout,
             wait=wait,
@@ -367,7 +366,7 @@ class AsyncRun(StartedCommand):
 
 class AsyncFiles:
     """As :class:`Files`, for asyncio. Operations run in threads of the client: at most eight at a time, and two
-    of one user. One that can't begin within 300 s raises ``NoAnswerError``; nothing was published then.
+    of one user. One that can't begin within its ``timeout`` raises ``NoAnswerError``; nothing was published then.
 
     If the task of an operation is cancelled, its command in the sandbox is killed.
     """
@@ -375,36 +374,55 @@ class AsyncFiles:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
-    async def write(self, path: str, data: bytes | str | BinaryIO, *, mode: int = 0o644) -> int:
+    async def write(
+        self, path: str, data: bytes | str | BinaryIO, *, mode: int = 0o644, timeout: float = TIMEOUT
+    ) -> int:
         """See :meth:`Files.write`."""
         kinds = _UNSTREAMED if isinstance(data, IN_MEMORY) else _STREAMED
-        return await self._in_thread(lambda files: files.write(path, data, mode=mode), kinds)
+        return await self._in_thread(
+            lambda files, left: files.write(path, data, mode=mode, timeout=left), timeout, kinds
+        )
 
-    async def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
+    async def read(self, path: str, *, max_bytes: int = 64 << 20, timeout: float = TIMEOUT) -> bytes:
         """See :meth:`Files.read`."""
-        return await self._in_thread(lambda files: files.read(path, max_bytes=max_bytes))
+        return await self._in_thread(
+            lambda files, left: files.read(path, max_bytes=max_bytes, timeout=left), timeout
+        )
 
-    async def read_into(self, path: str, into: BinaryIO, *, max_bytes: int | None = None) -> int:
+    async def read_into(
+        self, path: str, into: BinaryIO, *, max_bytes: int | None = None, timeout: float = TIMEOUT
+    ) -> int:
         """See :meth:`Files.read_into`."""
-        return await self._in_thread(lambda files: files.read_into(path, into, max_bytes=max_bytes))
+        return await self._in_thread(
+            lambda files, left: files.read_into(path, into, max_bytes=max_bytes, timeout=left), timeout
+        )
 
-    async def list(self, path: str = WORKSPACE) -> list[Entry]:
+    async def list(self, path: str = WORKSPACE, *, timeout: float = TIMEOUT) -> list[Entry]:
         """See :meth:`Files.list`."""
-        return await self._in_thread(lambda files: files.list(path))
+        return await self._in_thread(lambda files, left: files.list(path, timeout=left), timeout)
 
-    async def remove(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
+    async def remove(
+        self, path: str, *, recursive: bool = False, missing_ok: bool = False, timeout: float = TIMEOUT
+    ) -> None:
         """See :meth:`Files.remove`."""
         await self._in_thread(
-            lambda files: files.remove(path, recursive=recursive, missing_ok=missing_ok), _UNSTREAMED
+            lambda files, left: files.remove(path, recursive=recursive, missing_ok=missing_ok, timeout=left),
+            timeout,
+            _UNSTREAMED,
         )
 
-    async def _in_thread(self, act: Callable[[Files], _T], kinds: tuple[str, ...] = _STREAMED) -> _T:
+    async def _in_thread(
+        self, act: Callable[[Files, float], _T], timeout: float, kinds: tuple[str, ...] = _STREAMED
+    ) -> _T:
+        """Passes the time that is left when there is a thread."""
         core, user, cancellation = self._sandbox.core, self._sandbox.user, Cancellation()
         files = Files(self._sandbox.cancelled_by(cancellation))
-        deadline = time.monotonic() + _BEGIN_SECONDS
-        return await _in_thread(
-            core, user, lambda: act(files), lambda: cancellation.cancel(core), kinds, deadline
-        )
+        deadline = time.monotonic() + requests.seconds("timeout", timeout)
+
+        def in_thread() -> _T:
+            return act(files, max(_LEAST_SECONDS, deadline - time.monotonic()))
+
+        return await _in_thread(core, user, in_thread, lambda: cancellation.cancel(core), kinds, deadline)
 
 
 async def _begin(core: Core, call: Call[Any]) -> None:

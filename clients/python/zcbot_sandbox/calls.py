@@ -179,6 +179,8 @@ class ExecCall(Call[Result]):
 
     kind = "exec"
     answer = "exited"
+    #: Whether it waits for its turn among the user's commands.
+    takes_turn = True
 
     def __init__(
         self, user: str, deadline: float, start_by: float, request: requests.Exec, long_input: bytes
@@ -225,7 +227,7 @@ class ExecCall(Call[Result]):
     def _try_expires(self, now: float) -> float:
         """Returns when an attempt expires, which leaves time for another one if there is enough."""
         left = self.start_by - now
-        if left < 2 * FIRST_TRY_SECONDS:
+        if left < 2 * FIRST_TRY_SECONDS or not self.may_retry:
             return self.start_by
         return now + (FIRST_TRY_SECONDS if self.tries == 0 else left / 2)
 

@@ -46,6 +46,9 @@ _INPUTS_UNDER_WAY = 8
 
 PUBLISH_SECONDS = 30.0
 
+#: How long the end of a released sandbox usually takes at most. If it takes longer, there may be no sandbox.
+_END_SECONDS = 1.0
+
 #: Time between two attempts to hand a record to a producer that is full.
 FULL_SECONDS = 0.01
 
@@ -56,8 +59,9 @@ class Client:
     ``kafka`` is the brokers' addresses, or a mapping of librdkafka's properties, such as those for TLS and
     SASL. ``topic_prefix`` is the prefix of all topic names. With ``reply_topic``, an existing topic whose
     name begins with ``<topic_prefix>reply.``, workers copy the answers to that topic, so that the client does
-    not read those of others. ``name`` is published as ``requested_by``. Raises ``InvalidRequestError`` for an
-    invalid argument; unreachable brokers are noticed by the first request.
+    not read those of others. ``name`` is published as ``requested_by``. With ``repeats=False``, requests that are
+    answered ``retryable``, so that nothing ran, are not repeated: the caller gets the error at once. Raises ``InvalidRequestError`` for an
+    invalid argument; unreachable brokers are noticed by the first request (``KafkaUnreachableError``).
 
     Close the client, or use it as a context manager. A process that forks must create its client after the
     fork: in the child process, requests of an older client are refused.
@@ -70,8 +74,9 @@ class Client:
         topic_prefix: str = "sandbox.",
         reply_topic: str | None = None,
         name: str = "zcbot-sandbox-python",
+        repeats: bool = True,
     ) -> None:
-        self._core = Core(kafka, topic_prefix=topic_prefix, reply_topic=reply_topic, name=name)
+        self._core = Core(kafka, topic_prefix=topic_prefix, reply_topic=reply_topic, name=name, repeats=repeats)
         self._dispatcher = Dispatcher()
         self._finalizer = weakref.finalize(self, _end, weakref.ref(self), self._core, self._dispatcher)
 
@@ -140,8 +145,11 @@ class Sandbox:
     Times are in seconds. ``wait`` is how long the caller waits at most; within that time, requests that fail
     with ``retryable`` are repeated. A command is started at most once.
 
+    At most 64 commands of a user are published at a time, because workers refuse more; up to 1000 others wait in this
+    client, in order and within their times (``ClientOverloadedError``).
+
     In addition to the errors of each method, all methods raise ``InvalidRequestError`` for an invalid
-    argument, ``LogError`` if Kafka refuses to write or read, and ``ClientClosedError`` if the client is
+    argument, ``KafkaUnreachableError`` if no broker was ever reached, ``LogError`` if Kafka refuses to write or read, and ``ClientClosedError`` if the client is
     closed.
     """
 
@@ -185,7 +193,7 @@ class Sandbox:
     def run(
         self,
         *command: str,
-        input: bytes | str | None = None,
+        stdin: bytes | str | None = None,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         timeout: float = 60,
@@ -195,7 +203,7 @@ class Sandbox:
     ) -> Result:
         """Runs a program with its arguments, and returns when it has ended, whatever its exit code.
 
-        ``input`` is standard input (text in UTF-8), empty by default. ``env`` is added to the sandbox's
+        ``stdin`` is standard input (text in UTF-8), empty by default. ``env`` is added to the sandbox's
         variables. ``cwd`` is an absolute path, by default ``/workspace``. ``timeout`` is how long the command
         may run, rounded up to whole seconds; then it is killed with all its processes
         (``CommandTimeoutError``). ``wait`` is how long the caller waits, by default 80 s more than
@@ -209,7 +217,7 @@ class Sandbox:
             exec_call(
                 self.user,
                 command=command,
-                input=input,
+                stdin=stdin,
                 env=env,
                 cwd=cwd,
                 timeout=timeout,
@@ -223,7 +231,7 @@ class Sandbox:
         self,
         script: str,
         *,
-        input: bytes | str | None = None,
+        stdin: bytes | str | None = None,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         timeout: float = 60,
@@ -236,7 +244,7 @@ class Sandbox:
             exec_call(
                 self.user,
                 script=script,
-                input=input,
+                stdin=stdin,
                 env=env,
                 cwd=cwd,
                 timeout=timeout,
@@ -250,8 +258,7 @@ class Sandbox:
         self,
         *command: str,
         script: str | None = None,
-        stdin: bool = False,
-        input: bytes | str | None = None,
+        stdin: bytes | str | bool | None = None,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         timeout: float = 60,
@@ -262,7 +269,7 @@ class Sandbox:
     ) -> Run:
         """Starts a program, or a ``script`` for ``bash -c``, and returns without waiting for its end.
 
-        With ``stdin=True``, standard input is written by ``write`` and ``close_stdin`` of the :class:`Run`.
+        With ``stdin=True``, standard input stays open, for ``write`` and ``close_stdin`` of the :class:`Run`.
         ``tty`` is the size of the command's terminal as columns and rows, each from 1 to 10000; a command
         with a terminal has such a standard input as well. The other arguments are those of ``run``.
         """
@@ -270,9 +277,8 @@ class Sandbox:
             self.user,
             command=command,
             script=script,
-            input=input,
-            input_follows=stdin or tty is not None,
-            env=env,
+            stdin=stdin,
+                        env=env,
             cwd=cwd,
             timeout=timeout,
             wait=wait,
@@ -297,7 +303,7 @@ class Sandbox:
         call = exec_call(
             self.user,
             command=command,
-            input=None,
+            stdin=None,
             env=None,
             cwd="/",
             timeout=10,
@@ -305,6 +311,7 @@ class Sandbox:
             max_output_bytes=0,
             ensure=False,
         )
+        call.takes_turn = False
         self.core.begin_soon(call)
 
     def _command(self, call: ExecCall) -> Run:
@@ -332,8 +339,8 @@ class Sandbox:
         """Releases the sandbox, so that it is removed; the workspace stays.
 
         Without ``wait``, returns ``None`` when Kafka has stored the request. With ``wait``, at most 3600,
-        returns the end of the sandbox, or ``None`` if none was announced in time, for example because there
-        was no sandbox. With ``container_id``, only that container is removed. Raises ``NoAnswerError`` if no
+        returns the end of the sandbox, or ``None`` if none was announced in time. If there is no sandbox, that takes
+        some 2 s at most, if this client may read the table ``sandbox.current``. With ``container_id``, only that container is removed. Raises ``NoAnswerError`` if no
         broker stored the request in time.
         """
         deadline = release_deadline(container_id, wait)
@@ -359,10 +366,13 @@ class Sandbox:
             self._send_release(container_id, deadline, gone)
             if listening is None:
                 return None
-            try:
-                return gone.result(max(0.0, deadline - time.monotonic()))
-            except FutureTimeoutError:
-                return None
+            ended = _within(gone, min(_END_SECONDS, deadline - time.monotonic()))
+            if ended is None and not gone.done():
+                current = self.core.log.current_container(self.user.encode(), deadline, gone.done)
+                is_there = current is None or (current != "" and container_id in (None, current))
+                left = deadline - time.monotonic()
+                ended = _within(gone, left if is_there else min(_END_SECONDS, left))
+            return ended
         finally:
             gone.cancel()
             if listening is not None:
@@ -371,6 +381,7 @@ class Sandbox:
     def _send_release(self, container_id: str | None, deadline: float, gone: Future[Reaped]) -> None:
         """Waits until the request is stored, or ``gone`` is cancelled."""
         patience = min(deadline, time.monotonic() + PUBLISH_SECONDS)
+        self.core.log.await_contact("release", patience, gone.done)
         stored: Future[None] = Future()
         gone.add_done_callback(lambda _: gone.cancelled() and stored.cancel())
         while True:
@@ -621,6 +632,16 @@ def release_deadline(container_id: str | None, wait: float | None) -> float:
     if container_id is not None:
         requests.label("container_id", container_id)
     return time.monotonic() + requests.seconds("wait", 60 if wait is None else wait, 3600)
+
+
+def _within(gone: Future[Reaped], seconds: float) -> Reaped | None:
+    """Returns the end of a sandbox; ``None`` if there is none in time."""
+    try:
+        return gone.result(max(0.0, seconds))
+    except FutureTimeoutError:
+        if gone.done():
+            raise
+        return None
 
 
 def into_future(stored: Future[None]) -> OnDelivery:

@@ -55,6 +55,7 @@ class Core:
         topic_prefix: str,
         reply_topic: str | None,
         name: str,
+        repeats: bool = True,
         make_log: Callable[..., Log] = Log,
     ) -> None:
         self._pid = os.getpid()
@@ -70,7 +71,10 @@ class Core:
         self._timers = Timers()
         self._keep_alives = KeepAlives()
         self._closing = threading.Event()
-        self._in_flight = InFlight(self.log, self._timers, self._keep_alives, name, self._closing)
+        self.repeats = repeats
+        self._in_flight = InFlight(
+            self.log, self._timers, self._keep_alives, name, self._closing, repeats=repeats
+        )
         self._listeners = Listeners(self.log)
         self._lock = threading.Lock()
         #: The waits that end with the client, other than calls.

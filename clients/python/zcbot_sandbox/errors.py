@@ -48,6 +48,27 @@ class NoAnswerError(SandboxError, TimeoutError):
         self.request_id = request_id
 
 
+class KafkaUnreachableError(SandboxError, ConnectionError):
+    """No broker was reached since the client was made: within 10 s, or by an earlier deadline of the call. Nothing
+    was published.
+
+    ``address`` has the addresses that were tried, and ``reason`` says why they were not reached. A broker that was
+    reached before and is away now is waited for until the call's deadline (``NoAnswerError``).
+    """
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            f"no Kafka broker was reached at {address}: {reason}; nothing was published."
+            " Check the argument kafka, and that the brokers run"
+        )
+        self.address = address
+        self.reason = reason
+
+
+class ClientOverloadedError(SandboxError):
+    """Too many commands of the user run or wait, so that this one had no turn. Nothing was published."""
+
+
 class SandboxFailedError(SandboxError):
     """There is no sandbox, because an ensure could not be met.
 
@@ -110,13 +131,53 @@ class CommandExitError(SandboxError):
         self.result = result
 
 
-class FileError(SandboxError):
-    """A file in the workspace could not be written, read, listed or removed.
+class OutputTruncatedError(SandboxError):
+    """Raised by :attr:`Result.text` if output was dropped, because it was more than ``max_output_bytes``. The command
+    ran to its end.
+    """
 
-    ``path`` is the path as it was given, ``message`` the reason.
+    def __init__(self, result: Result) -> None:
+        left = len(result.stdout) + len(result.stderr)
+        super().__init__(
+            f"the command's output was cut off: {left} bytes are left of it, in stdout and stderr. Keep more with"
+            " max_output_bytes, at most 16 MiB, or let the command write a file and read it with files.read()"
+        )
+        self.result = result
+
+
+class FileError(SandboxError):
+    """A file in the sandbox could not be written, read, listed or removed. What the sandbox says is untrusted, and so
+    is the reason.
+
+    ``path`` is the path as it was given, ``message`` says what was tried, what went wrong and what to do. The
+    subclasses are the reasons that callers may want to handle; each is also the built-in exception of that reason.
     """
 
     def __init__(self, path: str, message: str) -> None:
-        super().__init__(f"{path!r}: {message}")
+        super().__init__(message)
         self.path = path
         self.message = message
+
+
+class NotFoundError(FileError, FileNotFoundError):
+    """There is no such file or directory."""
+
+
+class ExistsError(FileError, FileExistsError):
+    """There is something with that name already."""
+
+
+class NotPermittedError(FileError, PermissionError):
+    """The sandbox's user may not do that there, for example outside of the workspace."""
+
+
+class NoSpaceError(FileError, OSError):
+    """The disk or the user's quota is full."""
+
+
+class IsDirectoryError(FileError, IsADirectoryError):
+    """The path names a directory where a file is needed."""
+
+
+class NotDirectoryError(FileError, NotADirectoryError):
+    """The path, or a part of it, names a file where a directory is needed."""

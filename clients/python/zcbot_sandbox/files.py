@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,8 +19,15 @@ from . import requests
 from .errors import (
     CommandLostError,
     CommandNotStartedError,
+    ExistsError,
     FileError,
     InvalidRequestError,
+    IsDirectoryError,
+    NoAnswerError,
+    NoSpaceError,
+    NotDirectoryError,
+    NotFoundError,
+    NotPermittedError,
     SandboxError,
     SandboxGoneError,
 )
@@ -37,45 +45,113 @@ IN_MEMORY = (bytes, bytearray, memoryview, str)
 _FIRST_PIECE = 128 * 1024
 _PIECE = 4 << 20
 
-_TIMEOUT = 300.0
+#: How long an operation may take by default.
+TIMEOUT = 300.0
+
+#: The longest time-out of one command. By default, workers allow no more.
+_COMMAND_SECONDS = 3600.0
 
 #: How often a piece is read or written at most, if the sandbox or its worker ends meanwhile.
 _ATTEMPTS = 3
 
+#: Runs programs and ends with the exit code for the reason of a failure. Programs tell the reason only as the words of
+#: ``strerror``, at the end of their last line; in the locale C these are the same everywhere. They come behind the path,
+#: so no file's name is taken for a reason. The codes are the same in the Java client and in ``sandbox cp``.
+_PRELUDE = """
+export LC_ALL=C
+end() {
+  printf '%s\\n' "$2" >&2
+  exit "$1"
+}
+try() {
+  local said code
+  { said=$("$@" 2>&1 >&3 3>&-); } 3>&1 && return
+  code=$?
+  said=${said##*: }
+  case $1:$said in
+    mkdir:'File exists') end 46 "$said" ;;
+    *:'No such file or directory') end 41 "$said" ;;
+    *:'File exists') end 42 "$said" ;;
+    *:'Permission denied' | *:'Operation not permitted' | *:'Read-only file system')
+      end 43 "$said" ;;
+    *:'No space left on device' | *:'Disk quota exceeded') end 44 "$said" ;;
+    *:'Is a directory') end 45 "$said" ;;
+    *:'Not a directory') end 46 "$said" ;;
+  esac
+  end 1 "${said:-$1 ended with $code}"
+}
+"""
+
+#: By exit code: the error, what went wrong, and what to do.
+_FAILURES: dict[int, tuple[type[FileError], str]] = {
+    41: (
+        NotFoundError,
+        "there is no such file or directory; check the path, which begins in /workspace if it is relative",
+    ),
+    42: (ExistsError, "it exists already; choose another name, or remove it first"),
+    43: (
+        NotPermittedError,
+        "the sandbox's user is not permitted to do that there; use a path in /workspace or /tmp, or change the"
+        " permissions by a command",
+    ),
+    44: (NoSpaceError, "no space is left there; remove files in the sandbox, or ask the operator for more"),
+    45: (IsDirectoryError, "it is a directory; give the path of a file"),
+    46: (NotDirectoryError, "it, or a part of it, is a file and not a directory; check the path"),
+}
+
 #: Arguments: target, its directory, a temporary file there. Writes standard input to the temporary file.
-_WRITE = """
-set -eu
-mkdir -p -- "$2"
-if [ -d "$1" ]; then echo 'is a directory' >&2; exit 1; fi
+_WRITE_STEPS = """
+[ ! -d "$1" ] || end 45 'is a directory'
+try mkdir -p -- "$2/"
 umask 077
-cat >"$3"
+try dd of="$3" bs=64K status=none
 """
 
 #: More arguments: mode, size. Others see the old file until the new one is complete. Does nothing if an earlier run has
 #: renamed the file and its answer was lost, so nothing else may remove the temporary file before this has ended.
-_COMPLETE = """
-set -eu
-if [ ! -e "$3" ] && [ "$(stat -c %s -- "$1")" = "$5" ]; then exit 0; fi
-if [ "$(stat -c %s -- "$3")" != "$5" ]; then echo 'not all of it arrived' >&2; exit 1; fi
-chmod -- "$4" "$3"
-mv -fT -- "$3" "$1"
+_COMPLETE_STEPS = """
+if [ ! -e "$3" ] && [ "$(stat -c %s -- "$1" 2>/dev/null)" = "$5" ]; then exit 0; fi
+[ "$(stat -c %s -- "$3" 2>/dev/null)" = "$5" ] || end 1 'not all of it arrived'
+[ ! -d "$1" ] || end 45 'is a directory'
+try chmod -- "$4" "$3"
+try mv -fT -- "$3" "$1"
 """
 
+_WRITE = _PRELUDE + _WRITE_STEPS
+
+_COMPLETE = _PRELUDE + _COMPLETE_STEPS
+
 #: Arguments: those of ``_COMPLETE``.
-_WRITE_AND_COMPLETE = f"""
-trap 'rm -f -- "$3"' EXIT
-{_WRITE}
-{_COMPLETE}
+_WRITE_AND_COMPLETE = f"""{_PRELUDE}
+temporary=$3
+trap 'rm -f -- "$temporary"' EXIT
+{_WRITE_STEPS}
+{_COMPLETE_STEPS}
 """
+
+#: Arguments: directory. Other commands may remove entries meanwhile.
+_LIST = (
+    _PRELUDE
+    + """
+try find "$1/." -ignore_readdir_race -mindepth 1 -maxdepth 1 -printf '%y %s %T@ %f\\0'
+"""
+)
+
+#: Arguments: options of rm, path.
+_REMOVE = _PRELUDE + 'try rm $1 -- "$2"\n'
 
 #: The errors after which no such command has run, or it has removed its temporary file.
 _LEAVES_NOTHING = (InvalidRequestError, CommandNotStartedError, FileError)
 
 #: Arguments: source, start, size. Opening a FIFO would wait for a writer, and reading a device might never end.
-_READ = """
-if [ -e "$1" ] && [ ! -f "$1" ] && [ ! -d "$1" ]; then echo 'is not a regular file' >&2; exit 1; fi
-exec dd if="$1" bs=64K iflag=skip_bytes,count_bytes,fullblock skip="$2" count="$3" status=none
+_READ = (
+    _PRELUDE
+    + """
+[ ! -d "$1" ] || end 45 'is a directory'
+if [ -e "$1" ] && [ ! -f "$1" ]; then end 1 'is not a regular file, but a FIFO, a socket or a device'; fi
+try dd if="$1" bs=64K iflag=skip_bytes,count_bytes,fullblock skip="$2" count="$3" status=none
 """
+)
 
 #: How many entries of a directory are listed at most, because the sandbox says how many there are, and each takes
 #: more memory than its bytes.
@@ -120,23 +196,28 @@ def resolved(path: str) -> str:
 class Files:
     """Reads and writes the files of a sandbox; makes the sandbox if there is none. Thread-safe.
 
-    Relative paths begin in ``/workspace``. Methods raise ``FileError`` if the sandbox refuses,
-    ``InvalidRequestError`` for an invalid argument, and the errors of :meth:`Sandbox.run`.
+    Relative paths begin in ``/workspace``. ``timeout`` is the time for the whole operation, in seconds; then
+    ``NoAnswerError`` is raised and its command is killed. Methods raise ``FileError``, or the subclass that says why
+    the sandbox refuses, ``InvalidRequestError`` for an invalid argument, and the errors of :meth:`Sandbox.run`.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
+    @property
+    def _attempts(self) -> int:
+        return _ATTEMPTS if self._sandbox.core.repeats else 1
+
     def write(
-        self, path: str, data: bytes | str | BinaryIO, *, mode: int = 0o644, timeout: float = _TIMEOUT
+        self, path: str, data: bytes | str | BinaryIO, *, mode: int = 0o644, timeout: float = TIMEOUT
     ) -> int:
         """Writes a whole file from bytes, text (in UTF-8) or a binary file, and returns the number of bytes.
 
-        ``mode`` is the file's permissions, ``timeout`` the time for each command in seconds. Missing
-        directories are created. Other programs see either the old file or all of the new one. If a command is
-        killed, its temporary file (``.zcbot-write-…``) is removed soon afterwards, unless the sandbox has
-        ended, the client is closed, or Kafka refuses to show answers.
+        ``mode`` is the file's permissions. Missing directories are created. Other programs see either the old file or
+        all of the new one. If a command is killed, its temporary file (``.zcbot-write-…``) is removed soon
+        afterwards, unless the sandbox has ended, the client is closed, or Kafka refuses to show answers.
         """
+        task = _Task("write", path, timeout)
         target = resolved(path)
         if target.endswith("/"):
             raise InvalidRequestError("path", f"{path[:64]!r} names a directory")
@@ -145,69 +226,72 @@ class Files:
         directory = posixpath.dirname(target)
         temporary = posixpath.join(directory, f".zcbot-write-{requests.new_id()}")
         try:
-            return self._write(path, (target, directory, temporary), f"{mode:o}", data, timeout)
+            return self._write(task, (target, directory, temporary), f"{mode:o}", data)
         except BaseException as e:
             # A file that is read may raise any error. Then the command is killed, and does not remove it itself.
             if not isinstance(data, IN_MEMORY) or not isinstance(e, _LEAVES_NOTHING):
                 self._sandbox.run_unattended("rm", "-f", "--", temporary)
             raise
 
-    def _write(
-        self, path: str, names: tuple[str, str, str], mode: str, data: bytes | str | BinaryIO, timeout: float
-    ) -> int:
+    def _write(self, task: _Task, names: tuple[str, str, str], mode: str, data: bytes | str | BinaryIO) -> int:
         if isinstance(data, IN_MEMORY):
             content = requests.stdin_bytes(data)
             script, size = _WRITE_AND_COMPLETE, len(content)
             # Longer content is sent after the exec, and commands that read such input are never repeated.
-            attempts = _ATTEMPTS if size <= requests.MAX_INLINE_INPUT else 1
+            attempts = self._attempts if size <= requests.MAX_INLINE_INPUT else 1
         else:
             content = None
-            script, size, attempts = _COMPLETE, self._write_temporary(path, names, data, timeout), _ATTEMPTS
+            script, size, attempts = _COMPLETE, self._write_temporary(task, names, data), self._attempts
         command = ("bash", "-c", script, "write", *names, mode, str(size))
-        self._run(path, *command, input=content, timeout=timeout, attempts=attempts)
+        self._run(task, *command, stdin=content, attempts=attempts)
         return size
 
-    def _write_temporary(self, path: str, names: tuple[str, str, str], data: BinaryIO, timeout: float) -> int:
+    def _write_temporary(self, task: _Task, names: tuple[str, str, str], data: BinaryIO) -> int:
         pieces = _pieces(data)
-        with self._sandbox.start("bash", "-c", _WRITE, "write", *names, stdin=True, timeout=timeout) as run:
+        command = ("bash", "-c", _WRITE, "write", *names)
+        timeout, wait = task.times()
+        with self._sandbox.start(*command, stdin=True, cwd="/", timeout=timeout, wait=wait) as run:
             size = run.write_from(pieces)
             run.close_stdin()
-            _ended(path, run.result())
+            task.ended(run.result())
         if next(pieces, b""):
-            raise FileError(path, "the command ended before all of it was sent")
+            raise task.error("the command ended before all of it was sent")
         return size
 
-    def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
+    def read(self, path: str, *, max_bytes: int = 64 << 20, timeout: float = TIMEOUT) -> bytes:
         """Returns the content of a file.
 
         Raises ``FileError`` if it is longer than ``max_bytes``, or a FIFO, a socket or a device.
         """
         into = io.BytesIO()
-        self.read_into(path, into, max_bytes=max_bytes)
+        self.read_into(path, into, max_bytes=max_bytes, timeout=timeout)
         return into.getvalue()
 
-    def read_into(self, path: str, into: BinaryIO, *, max_bytes: int | None = None) -> int:
+    def read_into(
+        self, path: str, into: BinaryIO, *, max_bytes: int | None = None, timeout: float = TIMEOUT
+    ) -> int:
         """Copies a file into a binary file, piece by piece, and returns the number of bytes.
 
         If the file changes meanwhile, the copy can be a mixture of its states. Raises ``FileError`` if the
         file is longer than ``max_bytes``, if that is given; pieces before that are already written.
         """
+        task = _Task("read", path, timeout)
         source = resolved(path)
         done = 0
         piece = _FIRST_PIECE
         while True:
-            data = self._read_piece(path, source, done, piece)
+            data = self._read_piece(task, source, done, piece)
             done += len(data)
             if max_bytes is not None and done > max_bytes:
-                raise FileError(path, f"is longer than {max_bytes} bytes")
+                raise task.error(f"it is longer than {max_bytes} bytes; raise max_bytes, or use read_into()")
             into.write(data)
             if len(data) < piece:
                 return done
             piece = _PIECE
 
-    def _read_piece(self, path: str, source: str, start: int, size: int) -> bytes:
+    def _read_piece(self, task: _Task, source: str, start: int, size: int) -> bytes:
         result = self._run(
-            path,
+            task,
             "bash",
             "-c",
             _READ,
@@ -216,54 +300,51 @@ class Files:
             str(start),
             str(size),
             max_output_bytes=size + 4096,
-            attempts=_ATTEMPTS,
+            attempts=self._attempts,
         )
         if result.truncated or len(result.stdout) > size:
-            raise FileError(path, "not all of it arrived")
+            raise task.error("not all of it arrived")
         return result.stdout
 
-    def list(self, path: str = WORKSPACE) -> list[Entry]:
+    def list(self, path: str = WORKSPACE, *, timeout: float = TIMEOUT) -> list[Entry]:
         """Lists a directory, sorted by name.
 
         Raises ``FileError`` if it has more than 100,000 entries, or more than fit into 16 MiB.
         """
-        directory = resolved(path).rstrip("/") + "/"
+        task = _Task("list", path, timeout)
         result = self._run(
-            path,
-            "find",
-            "-H",
-            directory,
-            "-ignore_readdir_race",  # other commands may remove entries meanwhile
-            "-mindepth",
-            "1",
-            "-maxdepth",
-            "1",
-            "-printf",
-            "%y %s %T@ %f\\0",
+            task,
+            "bash",
+            "-c",
+            _LIST,
+            "list",
+            resolved(path),
             max_output_bytes=requests.MAX_OUTPUT_BYTES,
-            attempts=_ATTEMPTS,
+            attempts=self._attempts,
         )
         if result.truncated:
-            raise FileError(path, f"has more entries than fit into {requests.MAX_OUTPUT_BYTES} bytes")
-        return sorted(_entries(path, result.stdout), key=lambda entry: entry.name)
+            raise task.error(f"it has more entries than fit into {requests.MAX_OUTPUT_BYTES} bytes")
+        return sorted(_entries(task, result.stdout), key=lambda entry: entry.name)
 
-    def remove(self, path: str, *, recursive: bool = False, missing_ok: bool = False) -> None:
+    def remove(
+        self, path: str, *, recursive: bool = False, missing_ok: bool = False, timeout: float = TIMEOUT
+    ) -> None:
         """Removes a file or a link, or with ``recursive`` a directory and all its content.
 
-        Raises ``FileError`` if there is none, unless ``missing_ok`` is set.
+        Raises ``NotFoundError`` if there is none, unless ``missing_ok`` is set.
         """
+        task = _Task("remove", path, timeout)
         target = resolved(path)
         if posixpath.normpath("/" + target.lstrip("/")) in ("/", WORKSPACE):  # POSIX keeps two leading slashes
             raise InvalidRequestError("path", f"{path[:64]!r} is the workspace; remove what is in it")
-        options = (["-r"] if recursive else []) + (["-f"] if missing_ok else [])
-        self._run(path, "rm", *options, "--", target)
+        options = " ".join(["-r"] * recursive + ["-f"] * missing_ok)
+        self._run(task, "bash", "-c", _REMOVE, "remove", options, target)
 
     def _run(
         self,
-        path: str,
+        task: _Task,
         *command: str,
-        input: bytes | None = None,
-        timeout: float = _TIMEOUT,
+        stdin: bytes | None = None,
         max_output_bytes: int = requests.MAX_INLINE_OUTPUT,
         attempts: int = 1,
     ) -> Result:
@@ -271,9 +352,15 @@ class Files:
         lost: SandboxError | None = None
         while True:
             attempts -= 1
+            timeout, wait = task.times()
             try:
                 result = self._sandbox.run(
-                    *command, input=input, cwd="/", timeout=timeout, max_output_bytes=max_output_bytes
+                    *command,
+                    stdin=stdin,
+                    cwd="/",
+                    timeout=timeout,
+                    max_output_bytes=max_output_bytes,
+                    wait=wait,
                 )
             except (CommandLostError, SandboxGoneError) as e:
                 if attempts <= 0:
@@ -284,14 +371,39 @@ class Files:
                     raise
                 raise lost from e  # an earlier attempt may have run
             else:
-                return _ended(path, result)
+                return task.ended(result)
 
 
-def _ended(path: str, result: Result) -> Result:
-    if not result.ok:
-        why = result.error_text.strip()[:500]
-        raise FileError(path, why or f"the command ended with {result.exit_code or result.signal}")
-    return result
+class _Task:
+    """An operation with a file: what it is, for its errors, and until when it may take."""
+
+    def __init__(self, action: str, path: str, timeout: float) -> None:
+        self._action = action
+        self._path = path
+        self._timeout = timeout
+        self._deadline = time.monotonic() + requests.seconds("timeout", timeout)
+
+    def times(self) -> tuple[float, float]:
+        """Returns how long a command may run, and how long it is waited for."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise NoAnswerError(f"could not {self._action} {self._path!r} within {self._timeout} s", "")
+        return min(left, _COMMAND_SECONDS), left
+
+    def error(self, why: str, kind: type[FileError] = FileError) -> FileError:
+        return kind(self._path, f"could not {self._action} {self._path!r}: {why}")
+
+    def ended(self, result: Result) -> Result:
+        """Returns the result of a command that succeeded."""
+        if result.ok:
+            return result
+        if result.exit_code in _FAILURES:
+            kind, why = _FAILURES[result.exit_code]
+            if kind is IsDirectoryError and self._action == "remove":
+                why = "it is a directory; set recursive=True to remove it with its content"
+            raise self.error(why, kind)
+        said = result.error_text.strip()[:500]
+        raise self.error(said or f"its command ended with {result.exit_code or result.signal}")
 
 
 def _pieces(data: BinaryIO) -> Iterator[bytes]:
@@ -299,7 +411,7 @@ def _pieces(data: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def _entries(path: str, listing: bytes) -> Iterator[Entry]:
+def _entries(task: _Task, listing: bytes) -> Iterator[Entry]:
     """Parses the output of ``find``, which the sandbox may have replaced: nothing of the size of the whole listing
     is made of it, and it is read up to the first invalid entry only.
     """
@@ -308,12 +420,12 @@ def _entries(path: str, listing: bytes) -> Iterator[Entry]:
         end = listing.find(b"\0", start, start + _MAX_ENTRY_BYTES)
         count += 1
         if count > _MAX_ENTRIES:
-            raise FileError(path, f"has more than {_MAX_ENTRIES} entries; list parts of it by a command")
-        yield _entry(path, b"" if end < 0 else listing[start:end])
+            raise task.error(f"it has more than {_MAX_ENTRIES} entries; list parts of it by a command")
+        yield _entry(task, b"" if end < 0 else listing[start:end])
         start = end + 1
 
 
-def _entry(path: str, line: bytes) -> Entry:
+def _entry(task: _Task, line: bytes) -> Entry:
     try:
         kind, size, modified, name = line.decode(errors="surrogateescape").split(" ", 3)
         if name in ("", ".", "..") or "/" in name or not size.isdecimal():
@@ -325,4 +437,4 @@ def _entry(path: str, line: bytes) -> Entry:
             modified=datetime.fromtimestamp(float(modified), timezone.utc),
         )
     except (ValueError, OverflowError, OSError):
-        raise FileError(path, "the sandbox's answer is not a listing") from None
+        raise task.error("the sandbox's answer is not a listing") from None

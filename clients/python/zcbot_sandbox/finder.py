@@ -31,6 +31,8 @@ _LOOK_BACK_SECONDS = 3600.0
 _CLOCK_SECONDS = 60.0
 #: The longest question to brokers. Others wait for it, if it is about a partition without a leader.
 _CALL_SECONDS = 2.0
+#: The same before a broker was reached, so that callers hear early that none is.
+_FIRST_CALL_SECONDS = 1.0
 #: A question takes at most the time that the earliest deadline leaves, but is given at least this.
 _SHORTEST_CALL_SECONDS = 0.2
 #: The thread serves librdkafka's callbacks at least this often.
@@ -82,9 +84,10 @@ class Finder:
         """Returns how long a question may take, in seconds. First ends the waits whose deadlines have passed
         during the previous question.
         """
-        self.waits.settle(self._brokers.trouble)
+        self.waits.settle(self._brokers.reach)
         left = self.waits.earliest_deadline() - time.monotonic()
-        return max(_SHORTEST_CALL_SECONDS, min(_CALL_SECONDS, left))
+        longest = _CALL_SECONDS if self._brokers.reach.is_reached else _FIRST_CALL_SECONDS
+        return max(_SHORTEST_CALL_SECONDS, min(longest, left))
 
     # --- in the thread that reads ----------------------------------------------------------------
 
@@ -136,7 +139,7 @@ class Finder:
                 time.sleep(_PAUSE_SECONDS)
 
     def _await_question(self) -> list[Place]:
-        self.waits.settle(self._brokers.trouble)
+        self.waits.settle(self._brokers.reach)
         now = time.monotonic()
         with self._lock:
             places, pause = self._questions.next(self.waits.wanted(), now)

@@ -5,18 +5,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
 from . import events, outcomes, requests
 from .calls import LATE_OUTPUT_SECONDS, Call, EnsureCall, ExecCall
-from .errors import ClientClosedError, InvalidRequestError, LogError, NoAnswerError, SandboxError
+from .errors import ClientClosedError, ClientOverloadedError, InvalidRequestError, LogError, NoAnswerError, SandboxError
 from .events import Failed, Ready
 from .keepalives import KeepAlives
 from .log import Log
 from .settings import logger
 from .timers import Timers
+from .turns import COMMANDS_OF_USER, Turns
 from .writer import OnDelivery
 
 #: Time between two attempts to hand a record to a producer that is full.
@@ -30,13 +31,24 @@ class InFlight:
     """
 
     def __init__(
-        self, log: Log, timers: Timers, keep_alives: KeepAlives, name: str, closing: threading.Event
+        self,
+        log: Log,
+        timers: Timers,
+        keep_alives: KeepAlives,
+        name: str,
+        closing: threading.Event,
+        *,
+        repeats: bool = True,
     ) -> None:
         self._log = log
         self._timers = timers
         self._keep_alives = keep_alives
         self._name = name
         self._closing = closing
+        self._repeats = repeats
+        self._is_repeat_logged = False
+        #: In the thread that runs the timers, since whoever leaves a turn may have locks.
+        self._turns = Turns(lambda begin: timers.at(time.monotonic(), begin))
         #: Reentrant, because the garbage collector can end generators, and with them calls, in any thread.
         self.lock = threading.RLock()
         #: The calls whose requests are published, by user and by the ids of all of their attempts.
@@ -46,6 +58,48 @@ class InFlight:
 
     def begin(self, call: Call[Any]) -> Future[None]:
         """Returns a future that is done when the request is published or the call is over. Never blocks."""
+        if not self._repeats:
+            call.may_retry = False
+        if isinstance(call, ExecCall) and call.takes_turn:
+            return self._begin_in_turn(call)
+        return self._hold(call)
+
+    def _begin_in_turn(self, call: ExecCall) -> Future[None]:
+        begun: Future[None] = Future()
+
+        def over() -> None:
+            too_late.cancel()
+            self._turns.leave(call.key, call)
+            outcomes.succeed(begun, None)
+
+        def begin() -> None:
+            too_late.cancel()
+            if not call.is_over:
+                self._hold(call).add_done_callback(lambda _: outcomes.succeed(begun, None))
+
+        too_late = self._timers.at(call.start_by, lambda: self._had_no_turn(call))
+        call.at_end(over)
+        self._take_turn(call, begin)
+        if self._closing.is_set():  # meanwhile
+            call.fail(ClientClosedError())
+        return begun
+
+    def _take_turn(self, call: ExecCall, begin: Callable[[], None]) -> None:
+        try:
+            self._turns.take(call.key, call, begin)
+        except ClientOverloadedError as e:
+            call.fail(call.last_refusal or e)
+
+    def _had_no_turn(self, call: ExecCall) -> None:
+        if self._turns.is_waiting(call.key, call):
+            call.fail(
+                ClientOverloadedError(
+                    f"{COMMANDS_OF_USER} commands of the user run or wait in the sandbox already, and none of them"
+                    " ended before this one had to start; run fewer at a time"
+                )
+            )
+
+    def _hold(self, call: Call[Any]) -> Future[None]:
         begun: Future[None] = Future()
 
         def begin(held: Future[None]) -> None:
@@ -114,6 +168,8 @@ class InFlight:
             if call.needs_nothing:
                 return
             refusal = None if call.may_retry else call.last_refusal
+            if refusal is None and time.monotonic() >= call.latest_start:
+                refusal = call.last_refusal  # it has waited for a turn
             if refusal is None:
                 call.renew()
                 self._register(call)
@@ -194,7 +250,7 @@ class InFlight:
 
     def close(self) -> None:
         """Fails all calls, after the client has begun to close. Commands are not killed."""
-        for call in self._waiting():
+        for call in self._waiting() + self._turns.waiting():
             call.fail(ClientClosedError())
 
     def _waiting(self) -> list[Call[Any]]:
@@ -241,7 +297,9 @@ class InFlight:
         with self.lock:
             again = call.ended(exited, now)
         if again is not None:
-            self._timers.at(again, lambda: self._retry(call))
+            self._log_repeat(call, exited.reason, exited.message)
+            self._turns.leave(call.key, call)  # what did not start must not keep others from running
+            self._timers.at(again, lambda: self._take_turn(call, lambda: self._retry(call)))
         elif call.is_complete or not call.request.stream:
             call.finish()
         else:
@@ -270,4 +328,15 @@ class InFlight:
         elif answer.ensure_id == call.id and not call.is_backing_off:
             again = call.failed(answer, time.monotonic())
             if again is not None:
+                self._log_repeat(call, answer.reason, answer.message)
                 self._timers.at(again, lambda: self._retry(call))
+
+    def _log_repeat(self, call: Call[Any], reason: str, message: str) -> None:
+        """Logs the first repeat."""
+        if not self._is_repeat_logged:
+            self._is_repeat_logged = True
+            logger.warning(
+                "the %s %s of %s is repeated (%s: %s); further repeats of this client are not logged, and"
+                " repeats=False turns them off",
+                *(call.kind, call.id, call.user, reason, message),
+            )

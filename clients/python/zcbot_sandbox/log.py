@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
@@ -10,12 +11,20 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from . import settings
-from .brokers import REFUSALS, UNKNOWN, Brokers
+from .brokers import REFUSALS, UNKNOWN, Brokers, Reach
 from .errors import InvalidRequestError, LogError, SandboxError
 from .finder import Finder
 from .settings import logger
+from .table import current_container
 from .topics import REPLY_TO, REQUESTS, RESULTS, Topics
+from .waits import CONTACT_SECONDS
 from .writer import OnDelivery, Writer
+
+#: How long one attempt to reach a broker may take.
+_CONTACT_CALL_SECONDS = 0.5
+
+#: The errors of a question that no broker has answered.
+_AWAY = {KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE}
 
 #: Takes an answer's kind, the user's id and the record's value.
 OnRecord = Callable[[str, bytes, "bytes | None"], None]
@@ -41,10 +50,13 @@ class Log:
         self._on_record = on_record
         self._on_refusal = on_refusal
         writing, reading = settings.of_clients(kafka, client_name)
+        self._reach = Reach(str(reading["bootstrap.servers"]))
+        self._reading = reading
+        troubled = self._reach.callback(writing.get("error_cb"), is_always=False)
         try:
-            self._writer = Writer(writing)
+            self._writer = Writer({**writing, "error_cb": troubled})
             self._consumer: Any = Consumer(reading)
-            self._brokers = Brokers(reading)
+            self._brokers = Brokers(reading, self._reach)
         except (KafkaException, TypeError, ValueError) as e:
             problem = e.args[0].str() if isinstance(e, KafkaException) else str(e)
             raise InvalidRequestError("kafka", problem) from e
@@ -66,6 +78,25 @@ class Log:
                 logger.info("while asking for %s: %s", topic, e)
                 if e.args[0].code() not in REFUSALS | UNKNOWN:
                     return  # no broker answers
+
+    def await_contact(self, kind: str, deadline: float, is_over: Callable[[], bool]) -> None:
+        """Waits until a broker has answered, if none ever has, for what is published without a hold. Raises
+        ``KafkaUnreachableError`` if none answers in time.
+        """
+        deadline = min(deadline, time.monotonic() + CONTACT_SECONDS)
+        while not self._reach.is_reached and not is_over():
+            try:
+                self._writer.list_topics(self._topics.named(kind), timeout=_CONTACT_CALL_SECONDS)
+            except KafkaException as e:
+                if e.args[0].code() in _AWAY:
+                    if time.monotonic() >= deadline:
+                        raise self._reach.unreachable() from e
+                    continue
+            self._reach.is_reached = True  # one has answered, if only by a refusal
+
+    def current_container(self, key: bytes, deadline: float, is_over: Callable[[], bool]) -> str | None:
+        """See :func:`table.current_container`."""
+        return current_container(self._reading, self._topics.named("current"), key, deadline, is_over)
 
     # --- writing -------------------------------------------------------------------------------
 

@@ -25,8 +25,7 @@ def exec_call(
     *,
     command: Sequence[str] = (),
     script: str | None = None,
-    input: bytes | str | None,
-    input_follows: bool = False,
+    stdin: bytes | str | bool | None,
     env: Mapping[str, str] | None,
     cwd: str | None,
     timeout: float,
@@ -39,14 +38,17 @@ def exec_call(
     """Returns the call of a command, or of a script for ``bash -c``."""
     if script is not None and command:
         raise InvalidRequestError("script", "is given together with a command")
-    stdin = requests.stdin_bytes(input)
-    fits = len(stdin) <= requests.MAX_INLINE_INPUT
-    if stdin and input_follows:
-        raise InvalidRequestError("input", "is written to a command that was started with stdin=True")
+    if stdin is True and not stream:
+        raise InvalidRequestError("stdin", "is True, which is for start(); give bytes or str")
+    content = b"" if stdin is True else requests.stdin_bytes(stdin or None)
+    fits = len(content) <= requests.MAX_INLINE_INPUT
+    if content and tty is not None:
+        raise InvalidRequestError("stdin", "is given to a command with a terminal; write it with Run.write()")
+    input_follows = stdin is True or tty is not None
     request = requests.exec_request(
         command=command,
         script=script,
-        stdin=stdin if fits else b"",
+        stdin=content if fits else b"",
         input_follows=input_follows or not fits,
         env=env,
         cwd=cwd,
@@ -60,5 +62,5 @@ def exec_call(
     longest = DEFAULT_START_SECONDS + timeout + GRACE_SECONDS
     deadline = now + (longest if wait is None else requests.seconds("wait", wait, _LONGEST_WAIT))
     return ExecCall(
-        user, deadline, min(deadline, now + DEFAULT_START_SECONDS), request, b"" if fits else stdin
+        user, deadline, min(deadline, now + DEFAULT_START_SECONDS), request, b"" if fits else content
     )

@@ -50,6 +50,22 @@ def user_id(user: str | uuid.UUID) -> str:
     return text
 
 
+def user_id_of(namespace: uuid.UUID, name: str) -> str:
+    """Returns the id of a user whom an application knows by another name, such as a number or an e-mail address: the
+    UUID version 5 of that name in UTF-8. The same arguments always give the same id, and other ones another. It can
+    be computed by anybody who knows the arguments, so it keeps no secret.
+
+    ``namespace`` is a UUID that the application has chosen once and never changes, ``name`` its own id of the user,
+    which is not normalized in any way.
+    """
+    if not isinstance(namespace, uuid.UUID):
+        problem = f"is {type(namespace).__name__}; give a uuid.UUID, chosen once for your application"
+        raise InvalidRequestError("namespace", problem)
+    if _literal("name", "it", name) == "":
+        raise InvalidRequestError("name", "is empty; give the id that your application has of the user")
+    return str(uuid.uuid5(namespace, name))
+
+
 def new_id() -> str:
     return str(uuid.uuid4())
 
@@ -196,6 +212,10 @@ def _program(command: Sequence[str] | None, script: str | None) -> dict[str, Any
     if len(arguments) > MAX_ARGUMENTS:
         raise InvalidRequestError("command", f"has more than {MAX_ARGUMENTS} elements; send fewer")
     for index, argument in enumerate(arguments):
+        if isinstance(argument, (list, tuple)):
+            raise InvalidRequestError(
+                "command", f"element {index} is a {type(argument).__name__}; pass its elements: run(*args)"
+            )
         _literal("command", f"element {index}", argument)
     _fits("command", sum(_size(argument) + 1 for argument in arguments))
     return {"command": arguments}
@@ -204,7 +224,7 @@ def _program(command: Sequence[str] | None, script: str | None) -> dict[str, Any
 def _fits(name: str, size: int) -> None:
     if size > MAX_ARGUMENT_BYTES:
         raise InvalidRequestError(
-            name, f"takes {size} bytes; at most {MAX_ARGUMENT_BYTES} are allowed; send long input as input"
+            name, f"takes {size} bytes; at most {MAX_ARGUMENT_BYTES} are allowed; send long input as stdin"
         )
 
 
@@ -262,10 +282,10 @@ def stdin_bytes(value: bytes | bytearray | memoryview | str | None) -> bytes:
         try:
             return value.encode()
         except UnicodeEncodeError:
-            raise InvalidRequestError("input", "has an unpaired surrogate; send complete characters") from None
+            raise InvalidRequestError("stdin", "has an unpaired surrogate; send complete characters") from None
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
-    raise InvalidRequestError("input", f"is {type(value).__name__}; give bytes or str")
+    raise InvalidRequestError("stdin", f"is {type(value).__name__}; give bytes or str")
 
 
 def ensure_value(event_id: str, user: str, requested_by: str, within: float, idle_ttl: int | None) -> bytes:

@@ -18,7 +18,7 @@ class Result:
 
     ``exit_code`` is ``None`` if a signal ended the command, and ``signal`` is ``None`` otherwise. ``stdout``
     and ``stderr`` hold the output that ``stream()`` did not yield. ``truncated`` says that output beyond
-    ``max_output_bytes`` was dropped. ``missing_outputs`` is the number of records of output that did not
+    ``max_output_bytes`` was dropped; ``text`` raises then, and ``stdout`` has what is left. ``missing_outputs`` is the number of records of output that did not
     arrive (``OutputLostError``), ``survivors`` the number of processes that could not be killed.
     ``took_seconds`` is the time from the command's start to its end; ``cpu_seconds`` is its processor time,
     if known. ``container_id`` is ``None`` if the command never started.
@@ -47,12 +47,16 @@ class Result:
 
     @property
     def text(self) -> str:
-        """Standard output decoded as UTF-8, with malformed bytes replaced."""
+        """Standard output decoded as UTF-8, with malformed bytes replaced. Raises ``OutputTruncatedError`` if output
+        was dropped: for output that may be cut, use ``stdout``.
+        """
+        if self.truncated:
+            raise errors.OutputTruncatedError(self)
         return self.stdout.decode(errors="replace")
 
     @property
     def error_text(self) -> str:
-        """Standard error decoded as UTF-8, with malformed bytes replaced."""
+        """Standard error decoded as UTF-8, with malformed bytes replaced, as much as there is of it."""
         return self.stderr.decode(errors="replace")
 
     def check(self) -> Result:

@@ -10,9 +10,14 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from .brokers import Reach
 from .errors import ClientClosedError
 from .interests import Interests
 from .partitions import Place
+
+
+#: How long a caller waits for the first contact with a broker. A question and some work may follow.
+CONTACT_SECONDS = 7.0
 
 
 @dataclass(eq=False)
@@ -73,20 +78,24 @@ class Waits:
         with self.lock:
             return min((wait.deadline for wait in self._waits), default=math.inf)
 
-    def settle(self, trouble: str) -> None:
-        """Ends the waits that have what they need, or whose time is over, maybe because of ``trouble``."""
+    def settle(self, reach: Reach) -> None:
+        """Ends the waits that have what they need, or whose time is over."""
         now = time.monotonic()
-        reason = f": {trouble}" if trouble else ""
+        reason = f": {reach.trouble}" if reach.trouble else ""
+        contact = -math.inf if reach.is_reached else now - CONTACT_SECONDS
         with self.lock:
             ready = self._take(lambda wait: not self._missing(wait))
             ready = [wait for wait in ready if wait.held.set_running_or_notify_cancel()]
             for wait in ready:  # none can be cancelled any more
                 self._interests.hold(wait.key, wait.kinds)
-            over = self._take(lambda wait: wait.deadline <= now or wait.held.cancelled())
+            over = self._take(
+                lambda wait: wait.deadline <= now or wait.begun <= contact or wait.held.cancelled()
+            )
         for wait in ready:
             wait.held.set_result(None)
         for wait in over:
-            wait.fail(TimeoutError(f"no broker answered in time{reason}"))
+            in_time = TimeoutError(f"no broker answered in time{reason}")
+            wait.fail(in_time if reach.is_reached else reach.unreachable())
 
     def refuse(self, places: Iterable[Place], error: Exception, patience: float = 0.0) -> None:
         """Fails those who need one of the places and have waited for at least ``patience`` seconds."""

@@ -4,6 +4,10 @@
  */
 package io.zcbot.sandbox.events;
 
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.Locale;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +41,41 @@ public record UserId(UUID uuid) implements Comparable<UserId> {
         "not a UUID: "
             + UntrustedText.quote(text)
             + "; use the canonical lower-case form, e.g. 7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
+  }
+
+  /**
+   * Returns the id of a user whom an application knows by another name, such as a number or an
+   * e-mail address: the UUID version 5 (RFC 9562, section 5.5) of that name in UTF-8. The same
+   * arguments always give the same id, and other ones another. It can be computed by anybody who
+   * knows the arguments, so it keeps no secret.
+   *
+   * @param namespace a UUID that the application has chosen once and never changes
+   * @param name the application's own id of the user, not normalized in any way
+   * @throws IllegalArgumentException if the name is empty, or has an unpaired surrogate
+   */
+  public static UserId of(UUID namespace, String name) {
+    byte[] bytes = Data.of(name).array();
+    if (name.isEmpty() || !name.equals(new String(bytes, StandardCharsets.UTF_8))) {
+      throw new IllegalArgumentException(
+          name.isEmpty()
+              ? "the user's name is empty; give the id that your application has of the user"
+              : "the user's name has an unpaired surrogate; give complete characters");
+    }
+    MessageDigest sha1;
+    try {
+      sha1 = MessageDigest.getInstance("SHA-1");
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every JDK has SHA-1", e);
+    }
+    sha1.update(
+        ByteBuffer.allocate(16)
+            .putLong(namespace.getMostSignificantBits())
+            .putLong(namespace.getLeastSignificantBits())
+            .flip());
+    ByteBuffer hash = ByteBuffer.wrap(sha1.digest(bytes));
+    long high = hash.getLong() & ~0xF000L | 5L << 12;
+    long low = hash.getLong() & ~(3L << 62) | 2L << 62;
+    return new UserId(new UUID(high, low));
   }
 
   /**

@@ -30,6 +30,20 @@ class UserIdTest {
     assertThat(UserId.parse("ffffffff-ffff-ffff-ffff-ffffffffffff")).isNotNull();
   }
 
+  /** As in the Python client; the first is the example of RFC 9562, appendix A.4. */
+  @Test
+  void usersWhoHaveOtherIdsGetAUuid() {
+    UUID dns = UUID.fromString("6ba7b810-9dad-11d1-80b4-00c04fd430c8");
+    UUID own = UUID.fromString("7c9e6679-7425-40de-944b-e07fc1f90ae7");
+    assertThat(UserId.of(dns, "www.example.com"))
+        .hasToString("2ed6657d-e927-568b-95e1-2665a8aea6a2");
+    assertThat(UserId.of(own, "42")).hasToString("808159be-e307-5100-a2cb-c90f16aa6c3c");
+    assertThat(UserId.of(own, "zo\u00eb@example.com \ud83e\udd8a"))
+        .hasToString("98b1b6f5-1931-57cc-8aa5-f2dd9d9b9f89");
+    assertThatIllegalArgumentException().isThrownBy(() -> UserId.of(own, ""));
+    assertThatIllegalArgumentException().isThrownBy(() -> UserId.of(own, "\ud800"));
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {

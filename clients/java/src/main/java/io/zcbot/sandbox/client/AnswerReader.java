@@ -35,6 +35,12 @@ final class AnswerReader implements AutoCloseable {
 
   private static final Duration POLL = Duration.ofSeconds(1);
   private static final Duration CALL = Duration.ofSeconds(2);
+
+  /**
+   * The same before the first contact with a broker, so that callers hear early why there is none.
+   */
+  private static final Duration FIRST_CALL = Duration.ofSeconds(1);
+
   private static final Duration RECOUNT = Duration.ofSeconds(5);
 
   /** Poll time while a start offset is unknown: it is looked up again after each poll. */
@@ -62,14 +68,15 @@ final class AnswerReader implements AutoCloseable {
   private boolean isRecovering;
   private long recounted = System.nanoTime();
 
-  AnswerReader(Consumer<byte[], byte[]> consumer, ClientOptions options, Receiver receiver) {
+  AnswerReader(
+      Consumer<byte[], byte[]> consumer, ClientOptions options, Receiver receiver, Reach reach) {
     this.consumer = consumer;
     this.receiver = receiver;
     this.positions = new Positions(consumer);
     this.recovery = new Recovery(consumer, this::receive);
     this.followers =
         new Followers(
-            new PartitionMap(options.topicPrefix(), options.replyTopic()), consumer::wakeup);
+            new PartitionMap(options.topicPrefix(), options.replyTopic()), reach, consumer::wakeup);
     this.thread = Thread.ofPlatform().daemon().name("zcbot-client-reader").unstarted(this::run);
   }
 
@@ -182,6 +189,11 @@ final class AnswerReader implements AutoCloseable {
         throw e;
       } catch (KafkaException e) {
         log.debug("can't count the partitions of {}; this is tried again", topic, e);
+        if (e instanceof TimeoutException) {
+          followers.probe();
+        } else {
+          followers.reached(); // a broker has refused it
+        }
         followers.trouble(Set.of(topic), e);
         isDone = false;
       }
@@ -190,7 +202,9 @@ final class AnswerReader implements AutoCloseable {
   }
 
   private void count(String topic) {
-    List<PartitionInfo> found = consumer.partitionsFor(topic, CALL);
+    List<PartitionInfo> found =
+        consumer.partitionsFor(topic, followers.isReached() ? CALL : FIRST_CALL);
+    followers.reached();
     if (found == null || found.isEmpty()) {
       throw new KafkaException(
           "the topic "

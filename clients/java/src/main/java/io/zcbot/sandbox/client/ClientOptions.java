@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param maxBufferedBytes bytes for the output of all running commands, from 16 MiB to 1 TiB; each
  *     command takes its {@link Command#maxOutput(int)}, and further commands wait for their turn;
  *     the commands of one user get a quarter at most, but 16 MiB at least
+ * @param isRepeating whether requests that were answered {@code retryable}, so that nothing ran,
+ *     are repeated until their deadline, as is the default; the first repeat of a client is logged
  * @param metrics receives what the client counts
  */
 public record ClientOptions(
@@ -31,6 +33,7 @@ public record ClientOptions(
     String requestedBy,
     int maxInFlight,
     long maxBufferedBytes,
+    boolean isRepeating,
     ClientMetrics metrics) {
   /**
    * Returns the defaults: topics with the prefix {@code sandbox.}, no reply topic, 10,000 requests,
@@ -38,7 +41,13 @@ public record ClientOptions(
    */
   public static ClientOptions defaults() {
     return new ClientOptions(
-        Topic.DEFAULT_PREFIX, null, "client-java", 10_000, 256L << 20, MicrometerMetrics.ifThere());
+        Topic.DEFAULT_PREFIX,
+        null,
+        "client-java",
+        10_000,
+        256L << 20,
+        true,
+        MicrometerMetrics.ifThere());
   }
 
   /**
@@ -82,7 +91,7 @@ public record ClientOptions(
    */
   public ClientOptions withTopicPrefix(String topicPrefix) {
     return new ClientOptions(
-        topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, metrics);
+        topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, isRepeating, metrics);
   }
 
   /**
@@ -92,13 +101,13 @@ public record ClientOptions(
    */
   public ClientOptions withReplyTopic(String replyTopic) {
     return new ClientOptions(
-        topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, metrics);
+        topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, isRepeating, metrics);
   }
 
   /** Returns these options with another name of the requester. */
   public ClientOptions withRequestedBy(String requestedBy) {
     return new ClientOptions(
-        topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, metrics);
+        topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, isRepeating, metrics);
   }
 
   /**
@@ -108,12 +117,21 @@ public record ClientOptions(
    */
   public ClientOptions withBounds(int maxInFlight, long maxBufferedBytes) {
     return new ClientOptions(
-        topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, metrics);
+        topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, isRepeating, metrics);
+  }
+
+  /**
+   * Returns these options without repeats: what is answered {@code retryable} is an exception at
+   * once, and the caller decides. An operation with files runs each of its commands once.
+   */
+  public ClientOptions withoutRepeats() {
+    return new ClientOptions(
+        topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, false, metrics);
   }
 
   /** Returns these options with another receiver of metrics. */
   public ClientOptions withMetrics(ClientMetrics metrics) {
     return new ClientOptions(
-        topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, metrics);
+        topicPrefix, replyTopic, requestedBy, maxInFlight, maxBufferedBytes, isRepeating, metrics);
   }
 }

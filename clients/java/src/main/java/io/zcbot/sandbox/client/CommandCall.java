@@ -107,11 +107,15 @@ final class CommandCall {
     Backoff backoff = new Backoff(ThreadLocalRandom.current());
     CommandResult result = null;
     while (result == null) {
-      try (RunningCommand running = start(onOutput != null, attempt(command))) {
+      try (RunningCommand running = start(onOutput != null, attempt())) {
         result = result(running, onOutput, backoff);
       }
     }
     return result;
+  }
+
+  private Duration attempt() {
+    return connection.options().isRepeating() ? attempt(command) : command.startWithin();
   }
 
   /** Returns the result of an attempt; null if it did not start, and another one may begin. */
@@ -129,14 +133,17 @@ final class CommandCall {
       } catch (CommandNotStartedException e) {
         Duration pause = pause(e.exited(), expiresAt).plus(backoff.next());
         Duration left = Duration.ofNanos(start.nanosLeft());
-        if (!e.isRetryable() || !command.isRepeatable() || pause.compareTo(left) >= 0) {
+        if (!e.isRetryable()
+            || !command.isRepeatable()
+            || !connection.options().isRepeating()
+            || pause.compareTo(left) >= 0) {
           throw e;
         }
         // What did not start must not keep others from running. If it starts late after all, its
         // output is kept beyond the limits.
         turn.close();
         if (!running.awaitStart(pause)) {
-          connection.metrics().repeated(Request.COMMAND);
+          connection.repeated(Request.COMMAND, user, e.getMessage());
           return null;
         }
       }

@@ -4,41 +4,53 @@
  */
 package io.zcbot.sandbox.client;
 
+import io.zcbot.sandbox.client.ClientMetrics.Request;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What the sandboxes of all users of a client share. */
 final class Connection implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Connection.class);
+
   private final ClientOptions options;
   private final Publisher publisher;
   private final Answers answers;
   private final AnswerReader reader;
   private final Limits limits;
   private final KeepAlives keepAlives;
+  private final CurrentTable current;
+  private final AtomicBoolean isRepeatLogged = new AtomicBoolean();
   private final CountDownLatch closed = new CountDownLatch(1);
 
   Connection(KafkaSettings kafka, ClientOptions options) {
-    this(kafka.producer(), kafka.consumer(), options);
+    this(kafka.producer(), kafka.consumer(), kafka.reach(), kafka::consumer, options);
   }
 
   Connection(
       Supplier<Producer<byte[], byte[]>> producer,
       Consumer<byte[], byte[]> consumer,
+      Reach reach,
+      Supplier<Consumer<byte[], byte[]>> tables,
       ClientOptions options) {
     this.options = options;
+    this.current = new CurrentTable(tables, options.topicPrefix());
     this.answers = new Answers(options);
     this.limits = new Limits(options);
-    this.publisher = new Publisher(producer, options);
+    this.publisher = new Publisher(producer, options, reach);
     this.keepAlives = new KeepAlives(publisher, options.metrics(), System::nanoTime);
-    this.reader = new AnswerReader(consumer, options, answers);
+    this.reader = new AnswerReader(consumer, options, answers, reach);
     reader.start();
   }
 
@@ -66,6 +78,10 @@ final class Connection implements AutoCloseable {
     return limits;
   }
 
+  CurrentTable current() {
+    return current;
+  }
+
   KeepAlives keepAlives() {
     return keepAlives;
   }
@@ -86,6 +102,19 @@ final class Connection implements AutoCloseable {
                 + "; check the topics and the client's permissions";
     return new NoAnswerException(
         message + problem + options.hintWithoutAnswer(answers.getFirst()), trouble);
+  }
+
+  /** Counts a repeated request, and logs the first one. */
+  void repeated(Request request, UserId user, String why) {
+    options.metrics().repeated(request);
+    if (!isRepeatLogged.getAndSet(true)) {
+      log.warn(
+          "{} of {} is repeated: {}. Further repeats of this client are not logged;"
+              + " ClientOptions.withoutRepeats() turns them off",
+          request,
+          user,
+          why);
+    }
   }
 
   /** Returns the current time to the millisecond, as events have it. */

@@ -29,6 +29,10 @@ record Deadline(long at, LongSupplier clock) {
     return Math.max(0, at - clock.getAsLong());
   }
 
+  Duration left() {
+    return Duration.ofNanos(nanosLeft());
+  }
+
   boolean isOver() {
     return nanosLeft() == 0;
   }

@@ -52,20 +52,28 @@ final class EnsureCall {
         SandboxEvent answer = answers.take(deadline);
         if (answer instanceof Failed refusal) {
           failed = refusal;
-          answer = refusal.retryable() ? answers.take(deadline.atMost(backoff.next())) : null;
+          answer = isRepeated(refusal) ? answers.take(deadline.atMost(backoff.next())) : null;
         }
         if (answer instanceof Ready ready) {
           return ready;
         }
-        if (failed != null && (!failed.retryable() || deadline.isOver())) {
+        if (failed != null && (!isRepeated(failed) || deadline.isOver())) {
           throw new SandboxFailedException(failed);
         }
         if (deadline.isOver()) {
           throw unanswered();
         }
-        connection.metrics().repeated(Request.ENSURE);
+        connection.repeated(Request.ENSURE, user, failed == null ? "no answer" : why(failed));
       }
     }
+  }
+
+  private boolean isRepeated(Failed refusal) {
+    return refusal.retryable() && connection.options().isRepeating();
+  }
+
+  private static String why(Failed failed) {
+    return failed.reason().wire() + ": " + failed.message();
   }
 
   /** Publishes the ensure, again if the producer gives it up while brokers are not reached. */
@@ -79,7 +87,7 @@ final class EnsureCall {
         if (pause.toNanos() >= deadline.nanosLeft()) {
           throw e;
         }
-        connection.metrics().repeated(Request.ENSURE);
+        connection.repeated(Request.ENSURE, user, e.getMessage());
         connection.pause(pause);
       }
     }

@@ -28,6 +28,7 @@ final class Followers {
 
   private final Runnable wakeup;
   private final PartitionMap map;
+  private final Reach reach;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
 
@@ -45,8 +46,9 @@ final class Followers {
   /**
    * @param wakeup ends the thread's poll
    */
-  Followers(PartitionMap map, Runnable wakeup) {
+  Followers(PartitionMap map, Reach reach, Runnable wakeup) {
     this.map = map;
+    this.reach = reach;
     this.wakeup = wakeup;
     this.interests = new Interests(map, System::nanoTime);
   }
@@ -93,6 +95,7 @@ final class Followers {
   private void await(UserId user, Collection<Topic> topics, Deadline deadline)
       throws InterruptedException {
     boolean isNew = true;
+    Deadline contact = deadline.atMost(Reach.PATIENCE);
     while (!interests.isRead(user, topics) || isClosed) {
       if (isClosed) {
         throw new ClientClosedException();
@@ -109,12 +112,16 @@ final class Followers {
                 + "; check the topics, the client's settings and its permissions",
             cause);
       }
+      boolean isReached = reach.isReached();
+      if (!isReached && contact.isOver()) {
+        throw reach.unreachable(cause);
+      }
       if (deadline.isOver()) {
         throw new NoAnswerException(
             "Kafka did not say by the deadline where answers will be; nothing was published",
             cause);
       }
-      changed.awaitNanos(deadline.nanosLeft());
+      changed.awaitNanos((isReached ? deadline : contact).nanosLeft());
     }
   }
 
@@ -185,6 +192,24 @@ final class Followers {
           }
           return topics;
         });
+  }
+
+  /** Notes that a broker has answered; those who wait for the first contact go on waiting. */
+  void reached() {
+    if (!reach.isReached()) {
+      change(reach::reached);
+    }
+  }
+
+  /** Finds out why no broker was ever reached. */
+  void probe() {
+    if (!reach.isReached()) {
+      reach.probe();
+    }
+  }
+
+  boolean isReached() {
+    return reach.isReached();
   }
 
   /** Sets a topic's partition count. Returns whether it was another one before. */

@@ -4,7 +4,9 @@
  */
 package io.zcbot.sandbox.client;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -13,6 +15,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -61,9 +64,45 @@ final class KafkaSettings {
     }
   }
 
+  /**
+   * Makes a consumer.
+   *
+   * @throws KafkaUnreachableException if no broker's name resolves
+   */
   Consumer<byte[], byte[]> consumer() {
-    return new KafkaConsumer<>(
-        consumerSettings(), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    try {
+      return new KafkaConsumer<>(
+          consumerSettings(), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    } catch (KafkaException e) {
+      Reach reach = reach();
+      if (isUnresolved(reach)) {
+        reach.probe();
+        throw reach.unreachable(e);
+      }
+      throw e;
+    }
+  }
+
+  private static boolean isUnresolved(Reach reach) {
+    try {
+      return reach.isUnresolved();
+    } catch (IllegalArgumentException e) {
+      return false; // Kafka's exception names the address
+    }
+  }
+
+  /** Returns what knows whether a broker was ever reached. */
+  Reach reach() {
+    Object servers = given.get("bootstrap.servers");
+    List<String> addresses = new ArrayList<>();
+    for (Object each : servers instanceof List<?> all ? all : List.of(String.valueOf(servers))) {
+      for (String address : String.valueOf(each).split(",")) {
+        if (!address.isBlank()) {
+          addresses.add(address.strip());
+        }
+      }
+    }
+    return new Reach(addresses);
   }
 
   Map<String, Object> producerSettings() {

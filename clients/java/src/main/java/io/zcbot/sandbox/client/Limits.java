@@ -14,14 +14,34 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Bounds what a client does at the same time. Requests are admitted in the order in which they
- * come. Each user gets a limited share of the memory; a command that exceeds it waits for commands
- * of the same user, and holds up nobody else meanwhile.
+ * come. Each user gets a limited share of the memory and of the commands that workers take; a
+ * command that exceeds it waits for commands of the same user, and holds up nobody else meanwhile.
  */
 final class Limits {
   static final int MOST_REQUESTS = 1_000_000;
   static final long MOST_BYTES = 1L << 40;
 
+  /**
+   * How many commands of a user are published at a time. Workers run 8 by default and let 64 others
+   * wait; they refuse what comes then, and a refused command can be repeated only when its exec has
+   * expired. This stays below whatever their operator has set, and keeps all that run busy.
+   */
+  static final int COMMANDS_OF_USER = 64;
+
+  /** How many further commands of a user wait in this client. */
+  static final int WAITING_OF_USER = 1000;
+
   private static final int UNIT = 1024;
+
+  private static final String NO_TURN =
+      COMMANDS_OF_USER
+          + " commands of the user run or wait in the sandbox already, and none of them ended"
+          + " before this one's deadline; give it more time with Command.startWithin, or run fewer"
+          + " at a time";
+  private static final String QUEUE_FULL =
+      WAITING_OF_USER
+          + " commands of the user wait in this client already, and as many as workers take run or"
+          + " wait in the sandbox; run fewer at a time";
 
   private static final String NO_MEMORY =
       " commands that run may write as much as this client may keep of them; no room for another"
@@ -41,11 +61,25 @@ final class Limits {
   private final AtomicBoolean isClosed = new AtomicBoolean();
 
   /**
-   * The memory for one user's commands.
+   * The share of one user.
    *
+   * @param turns for the user's commands, one each
    * @param requests how many of the user's requests have a part of it or wait for one
    */
-  private record Share(Semaphore memory, int requests) {}
+  private record Share(Semaphore memory, Semaphore turns, int requests) {
+    Share(int units) {
+      this(new Semaphore(units, true), new Semaphore(COMMANDS_OF_USER, true), 0);
+    }
+
+    Share with(int more) {
+      return new Share(memory, turns, requests + more);
+    }
+
+    void close() {
+      memory.release(Integer.MAX_VALUE / 4);
+      turns.release(Integer.MAX_VALUE / 4);
+    }
+  }
 
   Limits(ClientOptions options) {
     int units = (int) (options.maxBufferedBytes() / UNIT);
@@ -62,7 +96,7 @@ final class Limits {
     }
     requests.release(MOST_REQUESTS);
     memory.release(Integer.MAX_VALUE / 4);
-    shares.values().forEach(share -> share.memory().release(Integer.MAX_VALUE / 4));
+    shares.values().forEach(Share::close);
   }
 
   /** Returns how many users have requests. */
@@ -74,7 +108,8 @@ final class Limits {
    * Waits for a turn, which lasts until it is closed.
    *
    * @param bytes how many bytes of output the request may bring
-   * @throws ClientOverloadedException if there is no turn before the deadline
+   * @throws ClientOverloadedException if there is no turn before the deadline, or too many of the
+   *     user's commands wait for one already
    */
   Resources enter(Request request, UserId user, int bytes, Deadline deadline)
       throws InterruptedException {
@@ -82,7 +117,14 @@ final class Limits {
     Resources turn = new Resources();
     boolean isEntered = false;
     try {
-      take(units, share(user, turn), deadline, turn, "the user's" + NO_MEMORY);
+      Share share = share(user, turn);
+      if (request == Request.COMMAND) {
+        if (share.turns().getQueueLength() >= WAITING_OF_USER) {
+          throw new ClientOverloadedException(QUEUE_FULL);
+        }
+        take(1, share.turns(), deadline, turn, NO_TURN);
+      }
+      take(units, share.memory(), deadline, turn, "the user's" + NO_MEMORY);
       take(1, requests, deadline, turn, TOO_MANY + request);
       take(units, memory, deadline, turn, "all" + NO_MEMORY);
       metrics.inFlight(1);
@@ -96,24 +138,16 @@ final class Limits {
     }
   }
 
-  /** Returns the memory for a user's commands. It is forgotten when nobody uses it any more. */
-  private Semaphore share(UserId user, Resources turn) {
+  /** Returns a user's share. It is forgotten when nobody uses it any more. */
+  private Share share(UserId user, Resources turn) {
     Share share =
         shares.compute(
-            user,
-            (u, known) ->
-                known == null
-                    ? new Share(new Semaphore(unitsOfUser, true), 1)
-                    : new Share(known.memory(), known.requests() + 1));
+            user, (u, known) -> (known == null ? new Share(unitsOfUser) : known).with(1));
     turn.add(
         () ->
             shares.computeIfPresent(
-                user,
-                (u, known) ->
-                    known.requests() == 1
-                        ? null
-                        : new Share(known.memory(), known.requests() - 1)));
-    return share.memory();
+                user, (u, known) -> known.requests() == 1 ? null : known.with(-1)));
+    return share;
   }
 
   private void take(

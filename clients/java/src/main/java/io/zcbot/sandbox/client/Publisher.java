@@ -40,17 +40,22 @@ final class Publisher implements AutoCloseable {
   private static final Duration CLOSE = Duration.ofSeconds(2);
   private static final Duration PAUSE = Duration.ofMillis(200);
 
+  /** How long a record waits for the first contact with a broker; as {@code max.block.ms}. */
+  private static final Duration CONTACT = Duration.ofSeconds(5);
+
   private final Supplier<Producer<byte[], byte[]>> maker;
   private final ClientOptions options;
+  private final Reach reach;
   private final EventCodec codec = new EventCodec();
   private final ExecutorService background = Executors.newVirtualThreadPerTaskExecutor();
   private final ReentrantLock lock = new ReentrantLock();
   private @Nullable Producer<byte[], byte[]> producer; // guarded by the lock
   private volatile boolean isClosed;
 
-  Publisher(Supplier<Producer<byte[], byte[]>> maker, ClientOptions options) {
+  Publisher(Supplier<Producer<byte[], byte[]>> maker, ClientOptions options, Reach reach) {
     this.maker = maker;
     this.options = options;
+    this.reach = reach;
   }
 
   /**
@@ -59,6 +64,7 @@ final class Publisher implements AutoCloseable {
    * the producer, which never writes a record twice.
    *
    * @throws InvalidRequestException if no worker would accept the event
+   * @throws KafkaUnreachableException if no broker was ever reached
    * @throws NoAnswerException if the log has not acknowledged the event by the deadline, or the
    *     producer has given it up ({@code delivery.timeout.ms}); it may be there
    */
@@ -73,12 +79,20 @@ final class Publisher implements AutoCloseable {
   boolean publish(SandboxEvent event, Deadline deadline, BooleanSupplier isMoot)
       throws InterruptedException {
     ProducerRecord<byte[], byte[]> record = checked(event);
+    Deadline contact = deadline.atMost(CONTACT);
     while (!isMoot.getAsBoolean()) {
       boolean isTaken = false;
       try {
         Future<RecordMetadata> sent = send(record, null);
         isTaken = !sent.isDone();
-        return isStored(sent, deadline, isMoot);
+        if (isTaken) {
+          reach.reached(); // a broker has described the topic
+        }
+        boolean isStored = isStored(sent, deadline, isMoot);
+        if (isStored) {
+          reach.reached();
+        }
+        return isStored;
       } catch (InterruptException e) {
         Thread.interrupted();
         throw new InterruptedException();
@@ -91,6 +105,10 @@ final class Publisher implements AutoCloseable {
         Throwable cause = e.getCause();
         if (!(cause instanceof RetriableException)) {
           throw refused(record.topic(), cause);
+        }
+        if (!reach.isReached() && contact.isOver()) {
+          reach.probe();
+          throw reach.unreachable(cause);
         }
         if (isTaken || deadline.nanosLeft() <= PAUSE.toNanos()) {
           throw unacknowledged(record.topic(), cause);

@@ -30,10 +30,17 @@ import org.jspecify.annotations.Nullable;
  * <p>In addition to the documented exceptions, methods that publish or wait throw {@link
  * ClientClosedException} if the client is closed, {@link ClientOverloadedException} if it has no
  * room for another request, {@link InvalidRequestException} if no worker would accept the request,
- * and {@link SandboxException} if Kafka refuses to write or read.
+ * {@link KafkaUnreachableException} if no broker was ever reached, and {@link SandboxException} if
+ * Kafka refuses to write or read.
  */
 public final class Sandbox implements AutoCloseable {
   private static final Duration SUBSCRIBE = Duration.ofSeconds(30);
+
+  /**
+   * How long the end of a released sandbox usually takes at most. If it takes longer, there may be
+   * no sandbox.
+   */
+  private static final Duration END = Duration.ofSeconds(1);
 
   private final Connection connection;
   private final UserId user;
@@ -153,6 +160,11 @@ public final class Sandbox implements AutoCloseable {
                 false));
   }
 
+  /** Returns how often something may be tried: once if the client repeats nothing. */
+  int attempts(int most) {
+    return connection.options().isRepeating() ? most : 1;
+  }
+
   /** Returns access to the files in the sandbox. */
   public SandboxFiles files() {
     return new SandboxFiles(this);
@@ -194,7 +206,8 @@ public final class Sandbox implements AutoCloseable {
   }
 
   /**
-   * Releases the sandbox and waits until it is gone.
+   * Releases the sandbox and waits until it is gone. If there is none, that takes some 2 s at most,
+   * if this client may read the table {@code sandbox.current}.
    *
    * @param within how long to wait
    * @return the end of the sandbox; empty if none was announced in that time, for example because
@@ -217,7 +230,13 @@ public final class Sandbox implements AutoCloseable {
             connection.reader().follow(user, List.of(Topic.REAPED), deadline);
         Answers.Registration waiting = connection.answers().listen(user, end)) {
       publishRelease(deadline);
-      return Optional.ofNullable(end.mailbox.take(deadline));
+      Reaped reaped = end.mailbox.take(deadline.atMost(END));
+      if (reaped == null) {
+        boolean hasNone =
+            connection.current().hasNone(user, deadline, () -> !end.mailbox.isEmpty());
+        reaped = end.mailbox.take(hasNone ? deadline.atMost(END) : deadline);
+      }
+      return Optional.ofNullable(reaped);
     }
   }
 

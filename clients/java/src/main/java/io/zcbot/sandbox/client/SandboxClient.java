@@ -31,9 +31,11 @@ public final class SandboxClient implements AutoCloseable {
 
   /**
    * Connects to brokers without encryption and authentication, with default options. Does not wait
-   * for the brokers: if they are unreachable, requests fail.
+   * for the brokers: if none is reached within 10 s of a request, that throws {@link
+   * KafkaUnreachableException}.
    *
    * @param bootstrapServers addresses of brokers, such as {@code 127.0.0.1:9092}
+   * @throws KafkaUnreachableException if no broker's name resolves
    * @throws org.apache.kafka.common.KafkaException if the addresses are not valid
    */
   public static SandboxClient connect(String bootstrapServers) {
@@ -51,12 +53,14 @@ public final class SandboxClient implements AutoCloseable {
   }
 
   /**
-   * Connects. Does not wait for the brokers: if they are unreachable, requests fail.
+   * Connects. Does not wait for the brokers: if none is reached within 10 s of a request, that
+   * throws {@link KafkaUnreachableException}.
    *
    * @param kafka properties of a Kafka client, such as {@code bootstrap.servers}, {@code
    *     security.protocol} and {@code sasl.jaas.config}; properties on which the contract relies
    *     are replaced by the client's
    * @throws InvalidRequestException if {@code bootstrap.servers} is missing
+   * @throws KafkaUnreachableException if no broker's name resolves
    * @throws org.apache.kafka.common.KafkaException if Kafka's client refuses the properties
    */
   public static SandboxClient connect(Map<String, ?> kafka, ClientOptions options) {

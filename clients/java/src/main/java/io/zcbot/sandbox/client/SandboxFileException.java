@@ -4,8 +4,12 @@
  */
 package io.zcbot.sandbox.client;
 
-/** Thrown when a file in a sandbox could not be read, written, listed or removed. */
-public final class SandboxFileException extends SandboxException {
+/**
+ * Thrown when a file in a sandbox could not be read, written, listed or removed. Its subclasses are
+ * the reasons that callers may want to handle; the message has the path and what to do. What the
+ * sandbox says is untrusted, and so is the reason.
+ */
+public sealed class SandboxFileException extends SandboxException {
   private static final long serialVersionUID = 1L;
 
   private final String path;
@@ -15,8 +19,62 @@ public final class SandboxFileException extends SandboxException {
     this.path = path;
   }
 
-  /** Returns the path in the sandbox. */
+  /** Returns the path in the sandbox, as it was given. */
   public String path() {
     return path;
+  }
+
+  /** There is no such file or directory. */
+  public static final class NotFound extends SandboxFileException {
+    private static final long serialVersionUID = 1L;
+
+    NotFound(String path, String message) {
+      super(path, message);
+    }
+  }
+
+  /** There is something with that name already. */
+  public static final class Exists extends SandboxFileException {
+    private static final long serialVersionUID = 1L;
+
+    Exists(String path, String message) {
+      super(path, message);
+    }
+  }
+
+  /** The sandbox's user may not do that there, for example outside of the workspace. */
+  public static final class NotPermitted extends SandboxFileException {
+    private static final long serialVersionUID = 1L;
+
+    NotPermitted(String path, String message) {
+      super(path, message);
+    }
+  }
+
+  /** The disk or the user's quota is full. */
+  public static final class NoSpace extends SandboxFileException {
+    private static final long serialVersionUID = 1L;
+
+    NoSpace(String path, String message) {
+      super(path, message);
+    }
+  }
+
+  /** The path names a directory where a file is needed. */
+  public static final class IsDirectory extends SandboxFileException {
+    private static final long serialVersionUID = 1L;
+
+    IsDirectory(String path, String message) {
+      super(path, message);
+    }
+  }
+
+  /** The path, or a part of it, names a file where a directory is needed. */
+  public static final class NotDirectory extends SandboxFileException {
+    private static final long serialVersionUID = 1L;
+
+    NotDirectory(String path, String message) {
+      super(path, message);
+    }
   }
 }

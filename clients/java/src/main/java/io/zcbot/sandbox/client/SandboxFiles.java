@@ -24,6 +24,8 @@ public final class SandboxFiles {
   /** Bytes that are copied by one command. */
   static final int PIECE = 4 << 20;
 
+  private static final String WRITE = "write";
+
   private static final int MAX_MESSAGE = 4096;
   private static final int MAX_IN_MEMORY = 64 << 20;
 
@@ -48,7 +50,7 @@ public final class SandboxFiles {
    */
   public InputStream read(String path) {
     String absolute = absolute(path);
-    return new SandboxFileStream(from -> piece(absolute, from));
+    return new SandboxFileStream(from -> piece(path, absolute, from));
   }
 
   /**
@@ -91,9 +93,9 @@ public final class SandboxFiles {
     if (stream.read() >= 0) {
       throw new SandboxFileException(
           path,
-          "'"
-              + printable(path)
-              + "': is longer than "
+          "could not read '"
+              + FileFailure.printable(path)
+              + "': it is longer than "
               + maxBytes
               + " bytes; read it as a stream, with SandboxFiles.read, or give readAllBytes a higher"
               + " bound");
@@ -101,9 +103,9 @@ public final class SandboxFiles {
     return content;
   }
 
-  private byte[] piece(String path, long from) throws InterruptedException {
-    Command read = FileCommands.read(path, from, PIECE).maxOutput(PIECE + MAX_MESSAGE);
-    return run(path, read).stdoutBytes();
+  private byte[] piece(String path, String absolute, long from) throws InterruptedException {
+    Command read = FileCommands.read(absolute, from, PIECE).maxOutput(PIECE + MAX_MESSAGE);
+    return run("read", path, read).stdoutBytes();
   }
 
   /**
@@ -138,16 +140,19 @@ public final class SandboxFiles {
     boolean isShort = piece.length <= CommandInput.MAX_BYTES;
     try {
       if (isShort) {
-        run(path, FileCommands.writeAndComplete(temporary, target, piece.length).stdin(piece));
+        run(
+            WRITE,
+            path,
+            FileCommands.writeAndComplete(temporary, target, piece.length).stdin(piece));
         return;
       }
       long sent = 0;
       while (piece.length > 0) {
-        run(path, FileCommands.write(temporary, sent).stdin(piece));
+        run(WRITE, path, FileCommands.write(temporary, sent).stdin(piece));
         sent += piece.length;
         piece = content.readNBytes(PIECE);
       }
-      run(path, FileCommands.complete(temporary, target, sent));
+      run(WRITE, path, FileCommands.complete(temporary, target, sent));
     } catch (InterruptedException e) {
       sandbox.tryInBackground(removal(temporary));
       throw e;
@@ -162,7 +167,7 @@ public final class SandboxFiles {
   }
 
   private static Command removal(String temporary) {
-    return FileCommands.remove(temporary)
+    return FileCommands.discard(temporary)
         .onlyInExistingSandbox()
         .startWithin(REMOVAL)
         .timeout(REMOVAL);
@@ -189,7 +194,7 @@ public final class SandboxFiles {
    */
   public List<FileEntry> list(String path) throws InterruptedException {
     CommandResult result =
-        run(path, FileCommands.list(absolute(path)).maxOutput(Command.MAX_OUTPUT));
+        run("list", path, FileCommands.list(absolute(path)).maxOutput(Command.MAX_OUTPUT));
     if (result.isTruncated()) {
       throw Listing.tooLong(path);
     }
@@ -202,20 +207,21 @@ public final class SandboxFiles {
    * @throws SandboxFileException if it cannot be removed
    */
   public void remove(String path) throws InterruptedException {
-    run(path, FileCommands.remove(absolute(path)));
+    run("remove", path, FileCommands.remove(absolute(path)));
   }
 
   /**
    * Runs a command for a path. It can be tried again, because running it twice has the same effect.
    */
-  private CommandResult run(String path, Command command) throws InterruptedException {
+  private CommandResult run(String action, String path, Command command)
+      throws InterruptedException {
     CommandResult result = null;
     CommandLostException lost = null;
     for (int attempt = 1; result == null; attempt++) {
       try {
         result = sandbox.run(command);
       } catch (CommandLostException e) {
-        if (attempt == ATTEMPTS || !command.isRepeatable()) {
+        if (attempt == sandbox.attempts(ATTEMPTS) || !command.isRepeatable()) {
           throw e;
         }
         lost = e;
@@ -228,19 +234,9 @@ public final class SandboxFiles {
       }
     }
     if (!result.isOk()) {
-      throw new SandboxFileException(path, "in the sandbox: " + shown(result));
+      throw FileFailure.of(action, path, result);
     }
     return result;
-  }
-
-  private static String shown(CommandResult result) {
-    String said = printable(result.stderr().strip());
-    return said.isEmpty() ? "exit code " + result.exitCode() : said;
-  }
-
-  private static String printable(String text) {
-    String printable = text.replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]", "?");
-    return printable.substring(0, Math.min(printable.length(), 500));
   }
 
   private static String absolute(String path) {

@@ -114,7 +114,8 @@ class AnswerReaderIT {
               new AnswerReader(
                   showing(() -> 2, assigned -> {}, kafka.consumer()),
                   ClientOptions.defaults(),
-                  new Receiver(read))) {
+                  new Receiver(read),
+                  kafka.reach())) {
         reader.start();
         UserId user = userOf(0, 2);
         reader.follow(user, TOPICS, Deadline.in(Duration.ofSeconds(60))).close();
@@ -154,7 +155,8 @@ class AnswerReaderIT {
           new AnswerReader(
               showing(shown::get, assigned, kafka.consumer()),
               ClientOptions.defaults(),
-              new Receiver(new LinkedBlockingQueue<>()))) {
+              new Receiver(new LinkedBlockingQueue<>()),
+              kafka.reach())) {
         reader.start();
         UserId user = userOf(1, 3);
         AnswerReader.Following following =
@@ -210,7 +212,10 @@ class AnswerReaderIT {
       KafkaSettings kafka = new KafkaSettings(Map.of("bootstrap.servers", bed.bootstrapServers()));
       try (AnswerReader reader =
           new AnswerReader(
-              fromTheBeginning(kafka.consumer()), ClientOptions.defaults(), new Receiver(read))) {
+              fromTheBeginning(kafka.consumer()),
+              ClientOptions.defaults(),
+              new Receiver(read),
+              kafka.reach())) {
         reader.start();
         Deadline soon = Deadline.in(Duration.ofSeconds(60));
         try (var following = reader.follow(UserId.parse(user), TOPICS, soon)) {

@@ -53,7 +53,7 @@ class AnswerReaderTest {
   private final BlockingQueue<ConsumerRecord<byte[], byte[]>> read = new LinkedBlockingQueue<>();
   private final Receiver receiver = new Receiver();
   private final AnswerReader reader =
-      new AnswerReader(consumer, ClientOptions.defaults(), receiver);
+      new AnswerReader(consumer, ClientOptions.defaults(), receiver, Samples.reach());
   private final UserId user = Samples.user();
 
   /** Takes the records that it does not fail at. */

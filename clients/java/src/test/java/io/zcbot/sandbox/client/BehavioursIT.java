@@ -40,7 +40,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
+import org.assertj.core.api.ThrowableAssert;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Order;
@@ -139,6 +141,7 @@ class BehavioursIT {
     CommandResult result =
         newSandbox().run(Command.shell("head -c 100000 /dev/zero").maxOutput(1000));
     assertThat(result.isTruncated()).isTrue();
+    assertThatThrownBy(result::stdout).isInstanceOf(OutputTruncatedException.class);
     assertThat(result.stdoutBytes()).hasSize(1000);
     assertThat(result.exitCode()).isZero();
   }
@@ -280,9 +283,72 @@ class BehavioursIT {
     files.remove("deep");
     files.remove("deep");
     assertThatThrownBy(() -> files.readAllBytes("deep/er/data"))
-        .isInstanceOf(SandboxFileException.class)
-        .hasMessageContaining("No such file");
-    assertThatThrownBy(() -> files.list("deep")).isInstanceOf(SandboxFileException.class);
+        .isInstanceOf(SandboxFileException.NotFound.class)
+        .hasMessageContaining("no such file");
+    assertThatThrownBy(() -> files.list("deep")).isInstanceOf(SandboxFileException.NotFound.class);
+  }
+
+  @Test
+  void theErrorsOfFilesAreTypes() throws Exception {
+    SandboxFiles files = newSandbox().files();
+    byte[] one = {1};
+    files.write("errors/file", one);
+    assertFileError(SandboxFileException.NotFound.class, () -> files.readAllBytes("/etc/nosuch"));
+    assertFileError(SandboxFileException.NotPermitted.class, () -> files.write("/etc/hosts", one));
+    assertFileError(
+        SandboxFileException.NotPermitted.class,
+        () -> files.write("/root/x", new ByteArrayInputStream(new byte[300_000])));
+    assertFileError(SandboxFileException.IsDirectory.class, () -> files.write("errors", one));
+    assertFileError(SandboxFileException.IsDirectory.class, () -> files.readAllBytes("errors"));
+    assertFileError(SandboxFileException.NotDirectory.class, () -> files.list("errors/file"));
+    assertFileError(
+        SandboxFileException.NotDirectory.class, () -> files.write("errors/file/x", one));
+  }
+
+  private static void assertFileError(
+      Class<? extends SandboxFileException> type, ThrowableAssert.ThrowingCallable act) {
+    assertThatThrownBy(act)
+        .isInstanceOf(type)
+        .hasMessageContaining("could not ")
+        .hasMessageContaining("; ")
+        .message()
+        .doesNotContainPattern("dd:|line [0-9]|zcbot-write");
+  }
+
+  /** Workers refuse more than 72, and the refused ones could be repeated only much later. */
+  @Test
+  void manyCommandsOfAUserAtOnceTakeTheirTurns() throws Exception {
+    AtomicInteger repeats = new AtomicInteger();
+    ClientMetrics metrics =
+        new ClientMetrics() {
+          @Override
+          public void repeated(Request request) {
+            repeats.incrementAndGet();
+          }
+        };
+    try (SandboxClient counted = bed.client(ClientOptions.defaults().withMetrics(metrics));
+        ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Sandbox sandbox = counted.sandbox(TestBed.newUser());
+      sandbox.ensure();
+      List<Future<CommandResult>> results = new ArrayList<>();
+      long began = System.nanoTime();
+      for (int i = 0; i < 100; i++) {
+        String number = Integer.toString(i);
+        results.add(threads.submit(() -> sandbox.run("echo", number)));
+      }
+      for (int i = 0; i < 100; i++) {
+        assertThat(results.get(i).get(120, TimeUnit.SECONDS).stdout()).isEqualTo(i + "\n");
+      }
+      assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(30));
+    }
+    assertThat(repeats).hasValue(0);
+  }
+
+  @Test
+  void aReleaseOfAUserWithoutASandboxEndsSoon() throws Exception {
+    long began = System.nanoTime();
+    assertThat(newSandbox().release(Duration.ofSeconds(300))).isEmpty();
+    assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(30));
   }
 
   @Test
@@ -327,10 +393,10 @@ class BehavioursIT {
     assertThatThrownBy(() -> files.readAllBytes("long"))
         .isInstanceOfSatisfying(
             SandboxFileException.class, e -> assertThat(e.path()).isEqualTo("long"))
-        .hasMessageContaining("'long': is longer than 67108864 bytes");
+        .hasMessageContaining("'long': it is longer than 67108864 bytes");
     assertThatThrownBy(() -> files.readAllBytes("short", 8))
         .isInstanceOf(SandboxFileException.class)
-        .hasMessageContaining("'short': is longer than 8 bytes");
+        .hasMessageContaining("'short': it is longer than 8 bytes");
     assertThat(files.readAllBytes("short", 9)).hasSize(9);
   }
 

@@ -11,6 +11,7 @@ import static org.awaitility.Awaitility.await;
 import com.sun.management.ThreadMXBean;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.zcbot.sandbox.client.ClientMetrics.Request;
+import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
@@ -28,10 +29,15 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -50,7 +56,7 @@ class ClientRulesTest {
       new MockProducer<>(false, null, new ByteArraySerializer(), new ByteArraySerializer());
 
   private Publisher publisher(ClientOptions options) {
-    return new Publisher(() -> producer, options);
+    return new Publisher(() -> producer, options, Samples.reach());
   }
 
   private Exec exec(Command command) {
@@ -118,6 +124,101 @@ class ClientRulesTest {
     assertThatThrownBy(() -> Endings.result(exited, transcript())).isInstanceOf(type);
   }
 
+  // Results.
+
+  private static CommandResult result(String stdout, boolean isTruncated) {
+    return new CommandResult(
+        3,
+        0,
+        Data.of(stdout),
+        Data.of("oh\u202e"),
+        isTruncated,
+        0,
+        null,
+        Duration.ofMillis(5),
+        null,
+        Samples.CONTAINER);
+  }
+
+  @Test
+  void outputThatIsCutIsNoText() {
+    CommandResult cut = result("some", true);
+    assertThatThrownBy(cut::stdout)
+        .isInstanceOfSatisfying(
+            OutputTruncatedException.class, e -> assertThat(e.result()).isEqualTo(cut))
+        .hasMessageContaining("9 bytes are left", "Command.maxOutput()");
+    assertThat(cut.stdoutBytes()).asString(StandardCharsets.UTF_8).isEqualTo("some");
+    assertThat(cut.stderr()).isEqualTo("oh\u202e");
+    assertThat(result("some", false).stdout()).isEqualTo("some");
+  }
+
+  @Test
+  void aResultIsShownWithItsOutput() {
+    assertThat(result("a \"b\"\n\u001b", false))
+        .hasToString(
+            "CommandResult[exitCode=3, stdout=\"a \\\"b\\\"\\n\\u{1b}\", stderr=\"oh\\u{202e}\","
+                + " took=PT0.005S]");
+    assertThat(result("x".repeat(5000), true).toString())
+        .contains("x\" and 4000 more bytes, stderr=", ", output was cut off, took=")
+        .hasSizeLessThan(1200);
+  }
+
+  // Brokers that were never reached.
+
+  /** Java's Kafka client would throw a KafkaException that says nothing of the name. */
+  @Test
+  void aNameThatDoesNotResolveIsTold() {
+    for (String servers : List.of("nosuch.invalid:9092", "nosuch.invalid:9092, other.invalid:1")) {
+      assertThatThrownBy(() -> SandboxClient.connect(servers))
+          .isInstanceOf(KafkaUnreachableException.class)
+          .hasMessageContaining("at nosuch.invalid:9092")
+          .hasMessageContaining("the name nosuch.invalid does not resolve");
+    }
+    assertThatThrownBy(() -> SandboxClient.connect("no port")).isInstanceOf(KafkaException.class);
+  }
+
+  @Test
+  void eachCallTellsWithin10SecondsThatNoBrokerWasEverReached() throws Exception {
+    try (SandboxClient client = SandboxClient.connect("127.0.0.1:1");
+        Sandbox sandbox = client.sandbox(user);
+        ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Map<String, Callable<Object>> calls =
+          Map.of(
+              "ensure", sandbox::ensure,
+              "run", () -> sandbox.run("true"),
+              "start", () -> sandbox.start(Command.of("cat").openStdin()),
+              "list", () -> sandbox.files().list("."),
+              "readAllBytes", () -> sandbox.files().readAllBytes("a"),
+              "write",
+                  () -> {
+                    sandbox.files().write("a", new byte[1]);
+                    return null;
+                  },
+              "release",
+                  () -> {
+                    sandbox.release();
+                    return null;
+                  },
+              "release and wait", () -> sandbox.release(Duration.ofSeconds(60)),
+              "subscription", () -> sandbox.onReaped(end -> {}),
+              "brief", () -> sandbox.ensure(EnsureOptions.DEFAULT.within(Duration.ofSeconds(3))));
+      long began = System.nanoTime();
+      Map<String, Future<Object>> ends = new HashMap<>();
+      calls.forEach((name, call) -> ends.put(name, threads.submit(call)));
+      for (Map.Entry<String, Future<Object>> end : ends.entrySet()) {
+        assertThatThrownBy(() -> end.getValue().get(60, TimeUnit.SECONDS))
+            .as(end.getKey())
+            .cause()
+            .isInstanceOfSatisfying(
+                KafkaUnreachableException.class,
+                e -> assertThat(e.address()).isEqualTo("127.0.0.1:1"))
+            .hasMessageContaining("no Kafka broker was reached at 127.0.0.1:1: ")
+            .hasMessageContaining("Connection refused");
+      }
+      assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(10));
+    }
+  }
+
   // Publishing.
 
   @Test
@@ -158,7 +259,8 @@ class ClientRulesTest {
               made.add(producer);
               return producer;
             },
-            ClientOptions.defaults());
+            ClientOptions.defaults(),
+            Samples.reach());
     assertThat(made).isEmpty();
     publisher.publishLater(exec(Command.of("true")), (metadata, e) -> {});
     publisher.publishLater(exec(Command.of("true")), (metadata, e) -> {});
@@ -175,7 +277,8 @@ class ClientRulesTest {
             () -> {
               throw new AssertionError("a producer that nobody closes");
             },
-            ClientOptions.defaults());
+            ClientOptions.defaults(),
+            Samples.reach());
     publisher.close();
     assertThatThrownBy(() -> publisher.publishLater(exec(Command.of("true")), (metadata, e) -> {}))
         .isInstanceOf(ClientClosedException.class);
@@ -331,7 +434,8 @@ class ClientRulesTest {
                   awaitBriefly(away);
                   return producer;
                 },
-                ClientOptions.defaults()));
+                ClientOptions.defaults(),
+                Samples.reach()));
     for (int i = 0; i < 3; i++) {
       keepAlives.report(user, "test");
       time.addAndGet(Duration.ofMinutes(1).toNanos());
@@ -425,6 +529,47 @@ class ClientRulesTest {
     return waiting;
   }
 
+  /** Workers would refuse more, and the refused ones could be repeated only much later. */
+  @Test
+  void commandsBeyondWhatWorkersTakeWaitInTheClient() throws Exception {
+    Limits limits = new Limits(ClientOptions.defaults());
+    List<Resources> turns = new ArrayList<>();
+    for (int i = 0; i < Limits.COMMANDS_OF_USER; i++) {
+      turns.add(limits.enter(Request.COMMAND, user, 0, late()));
+    }
+    assertThatThrownBy(() -> limits.enter(Request.COMMAND, user, 0, brief()))
+        .isInstanceOf(ClientOverloadedException.class)
+        .hasMessageContaining("64 commands of the user")
+        .hasMessageContaining("run fewer at a time");
+    limits.enter(Request.COMMAND, Samples.user(), 0, brief());
+    limits.enter(Request.ENSURE, user, 0, brief());
+    FutureTask<Resources> waiting = waiting(limits);
+    turns.removeLast().close();
+    turns.add(waiting.get(60, TimeUnit.SECONDS));
+
+    CountDownLatch ended = new CountDownLatch(Limits.WAITING_OF_USER);
+    for (int i = 0; i < Limits.WAITING_OF_USER; i++) {
+      Thread.startVirtualThread(
+          () -> {
+            try {
+              limits.enter(Request.COMMAND, user, 0, late()).close();
+              ended.countDown();
+            } catch (InterruptedException e) {
+              throw new AssertionError(e);
+            }
+          });
+    }
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .untilAsserted(
+            () ->
+                assertThatThrownBy(() -> limits.enter(Request.COMMAND, user, 0, brief()))
+                    .isInstanceOf(ClientOverloadedException.class)
+                    .hasMessageContaining("1000 commands of the user wait in this client"));
+    turns.getFirst().close();
+    assertThat(ended.await(60, TimeUnit.SECONDS)).isTrue();
+  }
+
   @Test
   void usersWithoutRequestsAreForgotten() throws Exception {
     Limits limits = new Limits(ClientOptions.defaults().withBounds(10, 16 << 20));
@@ -488,7 +633,7 @@ class ClientRulesTest {
     for (long size : new long[] {bound + 1, Long.MAX_VALUE}) {
       assertThatThrownBy(() -> SandboxFiles.content("a\nb", file(size), bound))
           .isInstanceOf(SandboxFileException.class)
-          .hasMessageContaining("'a?b': is longer than " + bound + " bytes")
+          .hasMessageContaining("could not read 'a?b': it is longer than " + bound + " bytes")
           .hasMessageContaining("SandboxFiles.read");
     }
   }

@@ -108,7 +108,9 @@ class CommandCallTest {
       consumer.updateEndOffsets(Map.of(new TopicPartition(name, 0), 0L));
       consumer.updatePartitions(name, List.of(new PartitionInfo(name, 0, null, null, null)));
     }
-    connection = new Connection(() -> producer, consumer, ClientOptions.defaults());
+    connection =
+        new Connection(
+            () -> producer, consumer, Samples.reach(), Samples::noTables, ClientOptions.defaults());
     sandbox = new Sandbox(connection, user);
   }
 

@@ -54,7 +54,8 @@ class CommandInputTest {
           return sent;
         }
       };
-  private final Publisher publisher = new Publisher(() -> producer, ClientOptions.defaults());
+  private final Publisher publisher =
+      new Publisher(() -> producer, ClientOptions.defaults(), Samples.reach());
   private final UserId user = Samples.user();
   private final Transcript transcript =
       new Transcript(100, Duration.ofSeconds(10), System::nanoTime);

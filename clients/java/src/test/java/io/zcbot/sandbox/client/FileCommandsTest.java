@@ -81,9 +81,9 @@ class FileCommandsTest {
     Files.createDirectory(target);
     long size = Files.size(target);
     Files.writeString(temporary, "x".repeat((int) size));
-    assertThat(run(FileCommands.COMPLETE, size, "")).isEqualTo(1);
+    assertThat(run(FileCommands.COMPLETE, size, "")).isEqualTo(FileFailure.IS_DIRECTORY);
     assertThat(temporary).exists();
-    assertThat(run(FileCommands.COMPLETE, size, "")).isEqualTo(1);
+    assertThat(run(FileCommands.COMPLETE, size, "")).isEqualTo(FileFailure.IS_DIRECTORY);
   }
 
   @Test
@@ -123,7 +123,7 @@ class FileCommandsTest {
     assertThat(run("mkfifo -- \"$1\" && ln -s -- \"$1\" \"$2\"", 0, "")).isZero();
     for (String path : List.of(temporary.toString(), target.toString(), "/dev/zero")) {
       assertThat(run(FileCommands.READ, "", path, "0", "10")).isEqualTo(1);
-      assertThat(messages).hasContent("is not a regular file");
+      assertThat(messages).content().contains("is not a regular file");
     }
   }
 
@@ -135,11 +135,32 @@ class FileCommandsTest {
     assertThat(messages).hasContent("te");
   }
 
+  /** The exit code is the reason, in whichever language the sandbox's programs speak. */
   @Test
-  void whatIsMissingOrADirectoryIsToldAsDdTellsIt() throws Exception {
-    assertThat(run(FileCommands.READ, "", target.toString(), "0", "10")).isEqualTo(1);
-    assertThat(messages).content().contains("No such file");
-    assertThat(run(FileCommands.READ, "", directory.toString(), "0", "10")).isEqualTo(1);
-    assertThat(messages).content().contains("Is a directory");
+  void theReasonOfAFailureIsTheExitCode() throws Exception {
+    String nowhere = target.toString();
+    assertThat(run(FileCommands.READ, "", nowhere, "0", "10")).isEqualTo(FileFailure.NOT_FOUND);
+    assertThat(run(FileCommands.LIST, "", nowhere, "%f")).isEqualTo(FileFailure.NOT_FOUND);
+    assertThat(run(FileCommands.READ, "", directory.toString(), "0", "10"))
+        .isEqualTo(FileFailure.IS_DIRECTORY);
+    String file = Files.writeString(temporary, "x").toString();
+    assertThat(run(FileCommands.LIST, "", file, "%f")).isEqualTo(FileFailure.NOT_DIRECTORY);
+    assertThat(run(FileCommands.READ, "", file + "/x", "0", "10"))
+        .isEqualTo(FileFailure.NOT_DIRECTORY);
+    for (String below : List.of(file + "/x", file + "/x/y")) {
+      assertThat(run(FileCommands.WRITE_AND_COMPLETE, "x", below, below, "1"))
+          .isEqualTo(FileFailure.NOT_DIRECTORY);
+    }
+    // even root may not make a file there
+    assertThat(run(FileCommands.WRITE, "x", "/sys/x", "0")).isEqualTo(FileFailure.NOT_PERMITTED);
+    assertThat(run(FileCommands.WRITE, "x", "/dev/full", "0")).isEqualTo(FileFailure.NO_SPACE);
+    assertThat(messages).hasContent("No space left on device");
+  }
+
+  /** Programs write the path before the reason. */
+  @Test
+  void aNameIsNotTakenForAReason() throws Exception {
+    String name = directory.resolve("x: Permission denied").toString();
+    assertThat(run(FileCommands.READ, "", name, "0", "10")).isEqualTo(FileFailure.NOT_FOUND);
   }
 }

@@ -30,6 +30,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -42,6 +43,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class ReleaseTest {
+  private static final TopicPartition TABLE = new TopicPartition("sandbox.current", 0);
+
   private static final TopicPartition ENDS = new TopicPartition("sandbox.reaped", 0);
 
   private final BlockingQueue<ProducerRecord<byte[], byte[]>> published =
@@ -65,6 +68,10 @@ class ReleaseTest {
           return super.partitionsFor(topic, timeout);
         }
       };
+
+  /** The users who have a sandbox. */
+  private final MockConsumer<byte[], byte[]> table = new MockConsumer<>("none");
+
   private final AtomicReference<Instant> asked = new AtomicReference<>();
 
   /** How long brokers take to tell the partitions of a topic. */
@@ -88,7 +95,12 @@ class ReleaseTest {
     consumer.updatePartitions(
         ENDS.topic(), List.of(new PartitionInfo(ENDS.topic(), 0, null, null, null)));
     connection =
-        new Connection(() -> producer, consumer, ClientOptions.defaults().withMetrics(metrics));
+        new Connection(
+            () -> producer,
+            consumer,
+            Samples.reach(),
+            () -> table,
+            ClientOptions.defaults().withMetrics(metrics));
   }
 
   @AfterEach
@@ -119,10 +131,48 @@ class ReleaseTest {
     assertThat(ended).containsExactly("RELEASE " + reaped.reason().wire());
   }
 
+  private void tableHas(long records) {
+    table.updatePartitions(
+        TABLE.topic(), List.of(new PartitionInfo(TABLE.topic(), 0, null, null, null)));
+    table.updateBeginningOffsets(Map.of(TABLE, 0L));
+    table.updateEndOffsets(Map.of(TABLE, records));
+  }
+
+  /** The user's last record says so, and others may have one. */
   @Test
-  void withoutASandboxThereIsNoEndInThatTime() throws Exception {
-    assertThat(release(Duration.ofSeconds(10)).get(60, TimeUnit.SECONDS)).isEmpty();
+  void withoutASandboxThereIsNoEndSoon() throws Exception {
+    tableHas(3);
+    table.schedulePollTask(
+        () -> {
+          byte[] key = user.toString().getBytes(StandardCharsets.UTF_8);
+          byte[] other = Samples.user().toString().getBytes(StandardCharsets.UTF_8);
+          table.addRecord(new ConsumerRecord<>(TABLE.topic(), 0, 0, key, new byte[1]));
+          table.addRecord(new ConsumerRecord<>(TABLE.topic(), 0, 1, other, new byte[1]));
+          table.addRecord(new ConsumerRecord<>(TABLE.topic(), 0, 2, key, null));
+        });
+    assertThat(release(Duration.ofSeconds(600)).get(60, TimeUnit.SECONDS)).isEmpty();
     assertThat(ended).containsExactly("RELEASE none");
+    assertThat(table.closed()).isTrue();
+  }
+
+  @Test
+  void theEndOfASandboxIsAwaitedAsLongAsTheCallerSays() throws Exception {
+    tableHas(1);
+    table.schedulePollTask(
+        () -> {
+          byte[] key = user.toString().getBytes(StandardCharsets.UTF_8);
+          table.addRecord(new ConsumerRecord<>(TABLE.topic(), 0, 0, key, new byte[1]));
+        });
+    long began = System.nanoTime();
+    assertThat(release(Duration.ofSeconds(4)).get(60, TimeUnit.SECONDS)).isEmpty();
+    assertThat(Duration.ofNanos(System.nanoTime() - began)).isGreaterThan(Duration.ofSeconds(3));
+  }
+
+  @Test
+  void withoutATableThereIsNoEndInThatTime() throws Exception {
+    long began = System.nanoTime();
+    assertThat(release(Duration.ofSeconds(4)).get(60, TimeUnit.SECONDS)).isEmpty();
+    assertThat(Duration.ofNanos(System.nanoTime() - began)).isGreaterThan(Duration.ofSeconds(3));
   }
 
   /** However long the brokers take before it is published. */

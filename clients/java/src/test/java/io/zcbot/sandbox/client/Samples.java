@@ -16,7 +16,9 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.events.WorkerRef;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.UUID;
+import org.apache.kafka.clients.consumer.Consumer;
 
 /** Events as workers publish them. */
 final class Samples {
@@ -24,6 +26,18 @@ final class Samples {
   static final ContainerRef CONTAINER = new ContainerRef("zcbot-sandbox-u", "c1", "h", "w");
 
   private Samples() {}
+
+  /** Brokers that have answered. */
+  static Reach reach() {
+    Reach reach = new Reach(List.of("127.0.0.1:9092"));
+    reach.reached();
+    return reach;
+  }
+
+  /** For tests that look nothing up. */
+  static Consumer<byte[], byte[]> noTables() {
+    throw new AssertionError("a table is read");
+  }
 
   static UserId user() {
     return new UserId(UUID.randomUUID());

@@ -41,7 +41,11 @@ class SubscriptionTest {
     ByteArraySerializer bytes = new ByteArraySerializer();
     connection =
         new Connection(
-            () -> new MockProducer<>(true, null, bytes, bytes), consumer, ClientOptions.defaults());
+            () -> new MockProducer<>(true, null, bytes, bytes),
+            consumer,
+            Samples.reach(),
+            Samples::noTables,
+            ClientOptions.defaults());
     sandbox = new Sandbox(connection, Samples.user());
   }
 

@@ -169,7 +169,10 @@ class ExecCommandIT {
         .isZero();
     assertThat(data.resolve(user + "/big")).hasBinaryContent(bytes);
     assertThat(sandbox("cp", place + "/nothing", "x")).isEqualTo(ExitCode.FAILED);
-    assertThat(err.toString()).contains("no such file or directory");
+    assertThat(err.toString()).contains("no such file or directory").doesNotContain("dd:");
+    err.reset();
+    assertThat(sandbox("cp", here + "/nothing", place)).isEqualTo(ExitCode.FAILED);
+    assertThat(err.toString()).contains("/nothing': there is no such file or directory on this");
   }
 
   @Test

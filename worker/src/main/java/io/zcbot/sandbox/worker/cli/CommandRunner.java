@@ -225,8 +225,11 @@ final class CommandRunner implements AutoCloseable {
             && answered.exited().reason() == Exited.Reason.EXITED;
     String message = ending.message();
     if (hasEnded || message == null) {
-      String said = err.bytes.toString(StandardCharsets.UTF_8).strip();
-      message = said.isEmpty() ? "exit code " + ending.exitCode() : EventText.plain(said);
+      String said = EventText.plain(err.bytes.toString(StandardCharsets.UTF_8).strip());
+      if (hasEnded) {
+        throw new FailedCommand(ending.exitCode(), said);
+      }
+      message = said.isEmpty() ? "exit code " + ending.exitCode() : said;
     }
     throw new CommandException(exitCode(ending, hasEnded), "in the sandbox: " + message, null);
   }

@@ -9,6 +9,10 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
 import java.util.Arrays;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -169,12 +173,22 @@ final class CopyCommand implements Callable<Integer> {
     };
   }
 
-  /**
-   * Returns a failure's reason, with the exception's name if the message is only the file's name.
-   */
+  /** Returns a failure's reason on this machine, in the same words as those in a sandbox. */
   private static String reason(Exception e) {
-    return e.getClass() == IOException.class
-        ? String.valueOf(e.getMessage())
-        : e.toString().replaceFirst("^java\\.(nio\\.file|io)\\.", "");
+    return switch (e) {
+      case NoSuchFileException missing ->
+          quoted(missing) + "there is no such file or directory on this machine; check the path";
+      case FileAlreadyExistsException there ->
+          quoted(there) + "it exists already; choose another name, or remove it first";
+      case AccessDeniedException denied ->
+          quoted(denied) + "you are not permitted to do that there";
+      case FileSystemException failure when failure.getReason() != null ->
+          quoted(failure) + failure.getReason();
+      default -> String.valueOf(e.getMessage());
+    };
+  }
+
+  private static String quoted(FileSystemException e) {
+    return e.getFile() == null ? "" : "'" + e.getFile() + "': ";
   }
 }

@@ -19,6 +19,37 @@ final class SandboxFiles {
   /** Bytes that one command reads or writes. */
   static final int PIECE = CommandRunner.MAX_BYTES;
 
+  /**
+   * Runs programs and ends with the exit code for the reason of a failure ({@link #reason}), as the
+   * clients do. Programs tell the reason only as the words of {@code strerror}, at the end of their
+   * last line; in the locale C these are the same everywhere. They come behind the path, so no
+   * file's name is taken for a reason.
+   */
+  static final String PRELUDE =
+      """
+      export LC_ALL=C
+      end() {
+        printf '%s\\n' "$2" >&2
+        exit "$1"
+      }
+      try() {
+        local said code
+        { said=$("$@" 2>&1 >&3 3>&-); } 3>&1 && return
+        code=$?
+        said=${said##*: }
+        case $1:$said in
+          *:'No such file or directory') end 41 "$said" ;;
+          *:'File exists') end 42 "$said" ;;
+          *:'Permission denied' | *:'Operation not permitted' | *:'Read-only file system')
+            end 43 "$said" ;;
+          *:'No space left on device' | *:'Disk quota exceeded') end 44 "$said" ;;
+          *:'Is a directory') end 45 "$said" ;;
+          *:'Not a directory') end 46 "$said" ;;
+        esac
+        end 1 "${said:-$1 ended with $code}"
+      }
+      """;
+
   private static final byte[] NOTHING = {};
   private static final int MAX_ANSWER = 16 * 1024;
 
@@ -47,7 +78,7 @@ final class SandboxFiles {
         timeout --foreground "$3" tar --format=gnu --hard-dereference --warning=none \
           --exclude='./.sandbox-cp.*' -C "$1" -cf "$archive" .
         code=$?
-        if [ $code = 124 ]; then echo "$1: it takes too long to pack" >&2; fi
+        if [ $code = 124 ]; then echo "it takes too long to pack" >&2; fi
         [ $code -le 1 ]
       )
       if [ -d "$1" ]; then
@@ -55,7 +86,7 @@ final class SandboxFiles {
           most=$2
           if [ "$place" = /tmp ] && [ "$most" -gt 32768 ]; then most=32768; fi
           left=$(($3 - SECONDS))
-          if [ "$left" -le 0 ]; then echo "$1: it takes too long to pack" >&2; exit 1; fi
+          [ "$left" -gt 0 ] || end 1 'it takes too long to pack'
           archive=$(mktemp -p "$place" .sandbox-cp.XXXXXX) || continue
           if pack "$1" "$most" "$left"; then
             printf 'directory %s %s' "$(stat -c %s -- "$archive")" "$archive"
@@ -64,8 +95,7 @@ final class SandboxFiles {
           size=$(stat -c %s -- "$archive")
           rm -f -- "$archive"
           if [ "$most" = "$2" ] && [ "$size" -ge $((most * 1024)) ]; then
-            echo "$1: an archive of it has more than $most KiB; --max-size sets another limit" >&2
-            exit 1
+            end 1 "an archive of it has more than $most KiB; --max-size sets another limit"
           fi
         done
         exit 1
@@ -74,9 +104,11 @@ final class SandboxFiles {
         kind=file
         [ ! -x "$1" ] || kind=program
         printf '%s %s %s' "$kind" "$(stat -Lc %s -- "$1")" "$1"
+      elif [ -e "$1" ]; then
+        end 1 'it is not a regular file, but a FIFO, a socket or a device'
       else
-        echo "$1: no such file or directory" >&2
-        exit 1
+        try stat -L -- "$1"
+        end 41 'No such file or directory'
       fi
       """;
 
@@ -89,29 +121,43 @@ final class SandboxFiles {
       trap '' TERM
       target=$1
       if [ -d "$target" ]; then target=${target%/}/$2; fi
-      if [ "$3" = file ] && [ -d "$target" ]; then echo "$target: is a directory" >&2; exit 1; fi
-      if [ "$3" = directory ] && [ -e "$target" ]; then echo "$target: exists" >&2; exit 1; fi
-      temporary=$(mktemp -p "$(dirname -- "$target")" .sandbox-cp.XXXXXX) || exit 1
+      if [ "$3" = file ] && [ -d "$target" ]; then end 45 'is a directory'; fi
+      if [ "$3" = directory ] && [ -e "$target" ]; then end 42 'exists'; fi
+      temporary=$(try mktemp -p "$(dirname -- "$target")" .sandbox-cp.XXXXXX) || exit
       printf '%s\\0%s' "$temporary" "$target"
       """;
 
   private static final String COMPLETE =
       """
-      trap 'rm -rf -- "$1" ${unpacked:+"$unpacked"}' EXIT
-      if [ "$(stat -c %s -- "$1")" != "$3" ]; then echo "$2: not all of it arrived" >&2; exit 1; fi
+      temporary=$1
+      trap 'rm -rf -- "$temporary" ${unpacked:+"$unpacked"}' EXIT
+      [ "$(stat -c %s -- "$1")" = "$3" ] || end 1 'not all of it arrived'
+      """;
+
+  private static final String READ =
+      """
+      try dd if="$1" bs=64K iflag=skip_bytes,count_bytes,fullblock skip="$2" count="$3" status=none
+      """;
+
+  private static final String WRITE =
+      """
+      try dd of="$1" bs=64K iflag=fullblock oflag=seek_bytes seek="$2" conv=notrunc status=none
       """;
 
   private static final String END_FILE =
       COMPLETE
           + """
-          chmod -- "$4" "$1" && mv -fT -- "$1" "$2"
+          try chmod -- "$4" "$1"
+          try mv -fT -- "$1" "$2"
           """;
 
   private static final String END_DIRECTORY =
       COMPLETE
           + """
-          unpacked=$(mktemp -d -p "$(dirname -- "$2")" .sandbox-cp.XXXXXX) || exit 1
-          tar -xf "$1" -C "$unpacked" && chmod 755 "$unpacked" && mv -T -- "$unpacked" "$2"
+          unpacked=$(try mktemp -d -p "$(dirname -- "$2")" .sandbox-cp.XXXXXX) || exit
+          try tar -xf "$1" -C "$unpacked"
+          try chmod 755 "$unpacked"
+          try mv -T -- "$unpacked" "$2"
           """;
 
   private final CommandRunner commands;
@@ -147,6 +193,8 @@ final class SandboxFiles {
   Found find(String path, long maxSize) throws CommandException, InterruptedException {
     String answer =
         script(
+            "read",
+            path,
             LOOK,
             LONG,
             path,
@@ -170,18 +218,8 @@ final class SandboxFiles {
 
   /** Reads a piece of a file; it is shorter than {@link #PIECE} only at the end of the file. */
   byte[] read(String path, long from) throws CommandException, InterruptedException {
-    return commands.run(
-        List.of(
-            "dd",
-            "if=" + path,
-            "bs=64K",
-            "iflag=skip_bytes,count_bytes,fullblock",
-            "skip=" + from,
-            "count=" + PIECE,
-            "status=none"),
-        NOTHING,
-        PIECE,
-        SHORT);
+    List<String> command = command(READ, path, Long.toString(from), Integer.toString(PIECE));
+    return run("read", path, command, NOTHING, PIECE, SHORT);
   }
 
   /** Removes a file, also after a stop. */
@@ -217,7 +255,8 @@ final class SandboxFiles {
    */
   Begun begin(String path, String name, boolean isDirectory)
       throws CommandException, InterruptedException {
-    String answer = script(BEGIN, SHORT, path, name, isDirectory ? "directory" : "file");
+    String answer =
+        script("write", path, BEGIN, SHORT, path, name, isDirectory ? "directory" : "file");
     int end = answer.indexOf('\0');
     if (end <= 0) {
       throw nonsense(answer, null);
@@ -226,20 +265,8 @@ final class SandboxFiles {
   }
 
   void write(Begun begun, long at, byte[] piece) throws CommandException, InterruptedException {
-    var _ =
-        commands.run(
-            List.of(
-                "dd",
-                "of=" + begun.temporary,
-                "bs=64K",
-                "iflag=fullblock",
-                "oflag=seek_bytes",
-                "seek=" + at,
-                "conv=notrunc",
-                "status=none"),
-            piece,
-            MAX_ANSWER,
-            SHORT);
+    List<String> command = command(WRITE, begun.temporary, Long.toString(at));
+    var _ = run("write", begun.target, command, piece, MAX_ANSWER, SHORT);
   }
 
   /** Checks the size and renames the temporary file to its target. */
@@ -247,6 +274,8 @@ final class SandboxFiles {
       throws CommandException, InterruptedException {
     var _ =
         script(
+            "write",
+            begun.target,
             END_FILE,
             SHORT,
             begun.temporary,
@@ -260,14 +289,59 @@ final class SandboxFiles {
    * target.
    */
   void endDirectory(Begun begun, long size) throws CommandException, InterruptedException {
-    var _ = script(END_DIRECTORY, LONG, begun.temporary, begun.target, Long.toString(size));
+    var _ =
+        script(
+            "write",
+            begun.target,
+            END_DIRECTORY,
+            LONG,
+            begun.temporary,
+            begun.target,
+            Long.toString(size));
   }
 
-  private String script(String script, Duration timeout, String... arguments)
+  private String script(
+      String action, String path, String script, Duration timeout, String... arguments)
       throws CommandException, InterruptedException {
-    List<String> command = new ArrayList<>(List.of("bash", "-c", script, "sandbox-cp"));
+    byte[] answer = run(action, path, command(script, arguments), NOTHING, MAX_ANSWER, timeout);
+    return new String(answer, StandardCharsets.UTF_8);
+  }
+
+  private static List<String> command(String script, String... arguments) {
+    List<String> command = new ArrayList<>(List.of("bash", "-c", PRELUDE + script, "sandbox-cp"));
     command.addAll(List.of(arguments));
-    return new String(commands.run(command, NOTHING, MAX_ANSWER, timeout), StandardCharsets.UTF_8);
+    return command;
+  }
+
+  private byte[] run(
+      String action, String path, List<String> command, byte[] stdin, int most, Duration timeout)
+      throws CommandException, InterruptedException {
+    try {
+      return commands.run(command, stdin, most, timeout);
+    } catch (FailedCommand e) {
+      throw new CommandException(
+          e.exitCode(),
+          "could not " + action + " '" + EventText.plain(path) + "' in the sandbox: " + reason(e),
+          e);
+    }
+  }
+
+  /** Returns what went wrong and what to do, in the same words as the clients. */
+  private static String reason(FailedCommand failure) {
+    return switch (failure.code()) {
+      case 41 ->
+          "there is no such file or directory; check the path, which begins in /workspace if it is"
+              + " relative";
+      case 42 -> "it exists already; choose another name, or remove it first";
+      case 43 ->
+          "the sandbox's user is not permitted to do that there; use a path in /workspace or /tmp,"
+              + " or change the permissions by a command";
+      case 44 ->
+          "no space is left there; remove files in the sandbox, or ask the operator for more";
+      case 45 -> "it is a directory; give the path of a file";
+      case 46 -> "it, or a part of it, is a file and not a directory; check the path";
+      default -> failure.said();
+    };
   }
 
   private static CommandException nonsense(String answer, @Nullable Throwable cause) {

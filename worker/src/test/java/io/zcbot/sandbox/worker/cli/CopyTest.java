@@ -167,7 +167,7 @@ class CopyTest {
     Files.createDirectories(here.resolve("d"));
     Files.createDirectories(sandbox.resolve("d"));
     assertThatThrownBy(() -> upload(".").of(here.resolve("d")))
-        .hasMessageContaining("in the sandbox: ./d: exists");
+        .hasMessageContaining("could not write '.' in the sandbox: it exists already");
     assertThatThrownBy(() -> download("d").to(here))
         .hasMessageContaining(here.resolve("d").toString());
   }
@@ -252,9 +252,16 @@ class CopyTest {
   @Test
   void whatIsNotThereIsTold() {
     assertThatThrownBy(() -> download("nothing").to(here.resolve("x")))
-        .hasMessage("in the sandbox: nothing: no such file or directory");
+        .hasMessage(
+            "could not read 'nothing' in the sandbox: there is no such file or directory; check the"
+                + " path, which begins in /workspace if it is relative");
     assertThatThrownBy(() -> upload("no/such/place").of(InputStream.nullInputStream()))
-        .isInstanceOf(CommandException.class);
+        .isInstanceOf(CommandException.class)
+        .hasMessageStartingWith(
+            "could not write 'no/such/place' in the sandbox: there is no such file or directory;");
+    // even root may not make a file there
+    assertThatThrownBy(() -> upload("/sys/x").of(InputStream.nullInputStream()))
+        .hasMessageContaining("is not permitted to do that there");
     assertThatThrownBy(() -> upload(".").of(here.resolve("nothing")))
         .isInstanceOf(IOException.class);
     assertThat(here.resolve("x")).doesNotExist();
@@ -348,7 +355,13 @@ class CopyTest {
     assertThat(tar.toFile().setExecutable(true)).isTrue();
     ProcessBuilder look =
         new ProcessBuilder(
-            "bash", "-c", SandboxFiles.LOOK, "sandbox-cp", sandbox.toString(), "100", "1");
+            "bash",
+            "-c",
+            SandboxFiles.PRELUDE + SandboxFiles.LOOK,
+            "sandbox-cp",
+            sandbox.toString(),
+            "100",
+            "1");
     look.environment().merge("PATH", "", (path, _) -> programs + ":" + path);
 
     Process process = look.start();

@@ -73,8 +73,8 @@ public record UserId(UUID uuid) implements Comparable<UserId> {
             .putLong(namespace.getLeastSignificantBits())
             .flip());
     ByteBuffer hash = ByteBuffer.wrap(sha1.digest(bytes));
-    long high = hash.getLong() & ~0xF000L | 5L << 12;
-    long low = hash.getLong() & ~(3L << 62) | 2L << 62;
+    long high = (hash.getLong() & ~0xF000L) | (5L << 12);
+    long low = (hash.getLong() & ~(3L << 62)) | (2L << 62);
     return new UserId(new UUID(high, low));
   }
 

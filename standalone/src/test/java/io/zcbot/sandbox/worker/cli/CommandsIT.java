@@ -240,12 +240,12 @@ class CommandsIT {
         .anyMatch(line -> line.contains("  activity     " + user + "  from cli"));
   }
 
-  /** A poll returns the records of one topic after those of another, whatever their times. */
+  /** A poll returns up to 500 records, of one topic after those of another. */
   @Test
   void whatIsPastIsPrintedInTheOrderOfItsTimes() throws Exception {
     List<String> kinds = new ArrayList<>();
     try (KafkaLog log = log()) {
-      for (int i = 0; i < 20; i++) {
+      for (int i = 0; i < 300; i++) {
         Exec exec = SampleEvents.exec(user, true, "cat");
         log.publish(exec);
         new CommandInput(new KafkaCommandLog(log, user, Topic.EXITED), user, exec.eventId())
@@ -253,7 +253,7 @@ class CommandsIT {
         kinds.addAll(List.of("exec", "input"));
       }
     }
-    String[] watch = {"watch", "--from-beginning", "--user", user.toString(), "--count", "40"};
+    String[] watch = {"watch", "--from-beginning", "--user", user.toString(), "--count", "600"};
     assertThat(sandbox(watch)).isZero();
     assertThat(out.toString().lines().map(line -> line.strip().split(" +")[1])).isEqualTo(kinds);
   }

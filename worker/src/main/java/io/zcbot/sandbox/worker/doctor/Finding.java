@@ -32,6 +32,7 @@ public record Finding(String check, Level level, String detail, String fix) {
       Set.of(
           "advisories",
           "engine",
+          "filter",
           "firewall",
           "firewall-image",
           "mac",
@@ -40,6 +41,7 @@ public record Finding(String check, Level level, String detail, String fix) {
           "runc",
           "runtime",
           "seccomp",
+          "sockets",
           "userns",
           "volumes");
 

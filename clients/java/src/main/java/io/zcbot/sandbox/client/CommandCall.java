@@ -143,7 +143,7 @@ final class CommandCall {
         // output is kept beyond the limits.
         turn.close();
         if (!running.awaitStart(pause)) {
-          connection.repeated(Request.COMMAND, user, e.getMessage());
+          connection.repeated(Request.COMMAND, user, String.valueOf(e.getMessage()));
           return null;
         }
       }

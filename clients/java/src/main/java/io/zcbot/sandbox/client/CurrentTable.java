@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
@@ -61,7 +62,8 @@ final class CurrentTable {
       consumer.assign(Set.of(partition));
       consumer.seekToBeginning(Set.of(partition));
       long end =
-          consumer.endOffsets(Set.of(partition), deadline.atMost(CALL).left()).get(partition);
+          Objects.requireNonNull(
+              consumer.endOffsets(Set.of(partition), deadline.atMost(CALL).left()).get(partition));
       boolean isThere = false;
       while (consumer.position(partition, deadline.atMost(CALL).left()) < end) {
         if (deadline.isOver() || isOver.getAsBoolean()) {

@@ -87,7 +87,7 @@ final class EnsureCall {
         if (pause.toNanos() >= deadline.nanosLeft()) {
           throw e;
         }
-        connection.repeated(Request.ENSURE, user, e.getMessage());
+        connection.repeated(Request.ENSURE, user, String.valueOf(e.getMessage()));
         connection.pause(pause);
       }
     }

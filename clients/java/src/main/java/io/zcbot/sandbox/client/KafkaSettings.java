@@ -96,7 +96,7 @@ final class KafkaSettings {
     Object servers = given.get("bootstrap.servers");
     List<String> addresses = new ArrayList<>();
     for (Object each : servers instanceof List<?> all ? all : List.of(String.valueOf(servers))) {
-      for (String address : String.valueOf(each).split(",")) {
+      for (String address : String.valueOf(each).split(",", -1)) {
         if (!address.isBlank()) {
           addresses.add(address.strip());
         }

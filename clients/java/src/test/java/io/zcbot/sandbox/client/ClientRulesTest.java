@@ -156,7 +156,9 @@ class ClientRulesTest {
         null,
         Duration.ofMillis(5),
         null,
-        Samples.CONTAINER);
+        Samples.CONTAINER,
+        false,
+        null);
   }
 
   @Test

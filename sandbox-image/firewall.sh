@@ -152,6 +152,7 @@ family() { # variable's name, address or CIDR: sets REPLY to ip or ip6
 #   rules       rules could not be set, or do not do what they should
 #   mounts      what the worker mounts is not visible in the container
 #   owner       the workspace does not appear as owned by the sandbox's user
+#   filter      the kernel loads no filter of system calls, as the runner says
 #   ended       the script ended unexpectedly
 fail() { # code, reason
   local reason=${2//[[:cntrl:]]/ }

@@ -16,7 +16,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/** The failure codes in the image's scripts are the ones that the worker knows. */
+/** The failure codes in the image's scripts and its runner are the ones that the worker knows. */
 class FailureCodeTest {
   private static final Path IMAGE = Path.of("..", "sandbox-image");
   private static final Set<String> KNOWN =
@@ -43,8 +43,10 @@ class FailureCodeTest {
 
   @Test
   void everyFailureHasOne() throws IOException {
-    assertThat(found("\\bfail (\\S+)", "firewall.sh", "host-firewall.sh", "init.sh"))
-        .isEqualTo(KNOWN);
+    Set<String> failures =
+        found("\\bfail (\\S+)", "firewall.sh", "host-firewall.sh", "init.sh");
+    failures.addAll(found("zcbot-sandbox failed (\\S+?)\"", "runner/main.c"));
+    assertThat(failures).isEqualTo(KNOWN);
   }
 
   @Test

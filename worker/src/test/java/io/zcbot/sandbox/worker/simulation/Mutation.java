@@ -51,7 +51,7 @@ enum Mutation {
    */
   REMOVE_ANOTHERS_ENTRY(2441, ModelBroker.COORDINATOR),
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
-  TRUST_THE_FIRST_ANSWER(6195, ModelBroker.COORDINATOR),
+  TRUST_THE_FIRST_ANSWER(10717, ModelBroker.COORDINATOR),
   /** A lease lasts on while the machine sleeps. */
   TRUST_THE_MONOTONIC_CLOCK(66);
 

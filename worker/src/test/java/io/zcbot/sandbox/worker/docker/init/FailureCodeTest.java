@@ -43,8 +43,7 @@ class FailureCodeTest {
 
   @Test
   void everyFailureHasOne() throws IOException {
-    Set<String> failures =
-        found("\\bfail (\\S+)", "firewall.sh", "host-firewall.sh", "init.sh");
+    Set<String> failures = found("\\bfail (\\S+)", "firewall.sh", "host-firewall.sh", "init.sh");
     failures.addAll(found("zcbot-sandbox failed (\\S+?)\"", "runner/main.c"));
     assertThat(failures).isEqualTo(KNOWN);
   }

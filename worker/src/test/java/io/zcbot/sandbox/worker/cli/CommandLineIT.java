@@ -134,7 +134,7 @@ class CommandLineIT {
     assertThat(slow.err()).isEqualTo("the command ran into its time-out of 1 s and was killed\n");
 
     Ran unknown = sandbox("exec", user, "no-such-program");
-    assertThat(unknown.exitCode()).isEqualTo(ExitCode.NOT_RUN);
+    assertThat(unknown.exitCode()).isEqualTo(ExitCode.NOT_FOUND);
     assertThat(unknown.err())
         .contains("the command did not run: the program 'no-such-program'")
         .contains("no such file or directory");
@@ -181,7 +181,7 @@ class CommandLineIT {
     assertThat(sandbox("exec", "--shell", user.toString(), "ls -A /tmp | grep cp").text())
         .isEmpty();
     assertThat(sandbox("cp", here.resolve("data").toString(), user + ":/etc/x").err())
-        .contains("in the sandbox: ", "Read-only file system");
+        .contains("'/etc/x' in the sandbox: ", "not permitted", "/workspace");
   }
 
   @Test

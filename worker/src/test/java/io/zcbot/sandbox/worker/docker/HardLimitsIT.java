@@ -85,7 +85,7 @@ class HardLimitsIT {
     assertThat(host.getTmpFs())
         .containsExactly(entry("/tmp", "rw,exec,nosuid,nodev,size=16777216,mode=1777"));
     assertThat(host.getUlimits())
-        .containsExactlyInAnyOrder(new Ulimit("nofile", 4096L, 4096L), new Ulimit("core", 0L, 0L));
+        .containsExactlyInAnyOrder(new Ulimit("nofile", 4096L, 4096L), new Ulimit("core", 1L, 1L));
     if (rootInside) {
       assertThat(host.getLogConfig().getType()).isEqualTo(LogConfig.LoggingType.LOCAL);
       assertThat(host.getLogConfig().getConfig())

@@ -8,13 +8,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -137,7 +137,7 @@ class TwoWorkersIT {
   }
 
   @Test
-  void workersOfTwoGroupsOnOneEngineLeaveEachOthersAloneButForTheUsersName() throws Exception {
+  void workersOfTwoFleetsOnOneEngineLeaveEachOthersAlone() throws Exception {
     try (Deployment second =
         new Deployment()
             .with("ZCBOT_SANDBOX_IDLE_TTL", "2s")
@@ -156,17 +156,14 @@ class TwoWorkersIT {
       assertThat(deployment.log().reaped(user)).isEmpty();
       assertThat(second.log().reaped(user)).isEmpty();
 
-      Ready seconds = second.agent().ensured(user, Duration.ofMinutes(10));
-      assertThat(seconds.outcome()).isEqualTo(Ready.Outcome.RECREATED);
-      assertThat(second.log().awaitReaped(user, Deployment.SOON).reason())
-          .isEqualTo(Reaped.Reason.REPLACED);
-      Reaped replaced = second.log().reaped(user).getFirst();
-      assertThat(replaced.containerId()).isEqualTo(firsts.containerId());
-      Reaped died = deployment.log().awaitReaped(user, Deployment.SOON);
-      assertThat(died.containerId()).isEqualTo(firsts.containerId());
-      assertThat(died.eventId()).isEqualTo(replaced.eventId());
+      // Both serve the user and would replace each other's sandbox for ever.
+      second.agent().ensure(user);
+      Failed failed = second.log().awaitFailed(user);
+      assertThat(failed.reason()).isEqualTo(Failed.Reason.REJECTED);
+      assertThat(failed.message()).contains(firsts.workerId(), "of another fleet");
       assertThat(deployment.host().containersOf(user)).hasSize(1);
-      assertThat(second.host().isRunning(seconds.containerId())).isTrue();
+      assertThat(deployment.host().isRunning(firsts.containerId())).isTrue();
+      assertThat(deployment.log().reaped(user)).isEmpty();
     }
   }
 

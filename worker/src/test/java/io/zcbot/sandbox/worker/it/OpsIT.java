@@ -41,6 +41,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.slf4j.LoggerFactory;
 
@@ -114,8 +115,11 @@ class OpsIT {
 
   /** Three ensures of two users, an activity, a bad record, a foreign partition, a death. */
   @BeforeAll
-  void work() throws Exception {
+  void work(@TempDir Path directory) throws Exception {
     hearEverything();
+    Path ofPlugin =
+        Files.writeString(
+            directory.resolve("plugin.properties"), "some.plugins.token=s3cr3t-plugin");
     deployment =
         new Deployment()
             .withOps()
@@ -127,7 +131,7 @@ class OpsIT {
             .with("ZCBOT_KAFKA_GROUP_REMOTE_ASSIGNOR", "range")
             .with("ZCBOT_KAFKA_SSL_KEYSTORE_PASSWORD", "s3cr3t-keystore")
             .with("ZCBOT_KAFKA_SSL_KEYSTORE_KEY", "s3cr3t-key")
-            .with("ZCBOT_KAFKA_SOME_PLUGINS_TOKEN", "s3cr3t-plugin");
+            .with("ZCBOT_KAFKA_PROPERTIES_FILE", ofPlugin.toString());
     worker = deployment.start("a");
     Ready ones = deployment.agent().ensured(one);
     deployment.agent().ensured(one);

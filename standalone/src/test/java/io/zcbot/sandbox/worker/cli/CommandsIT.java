@@ -251,6 +251,7 @@ class CommandsIT {
         new CommandInput(new KafkaCommandLog(log, user, Topic.EXITED), user, exec.eventId())
             .send(new Input.Content.End());
         kinds.addAll(List.of("exec", "input"));
+        Thread.sleep(2); // of records of one millisecond, execs come first
       }
     }
     String[] watch = {"watch", "--from-beginning", "--user", user.toString(), "--count", "600"};

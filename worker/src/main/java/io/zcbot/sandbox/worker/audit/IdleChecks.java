@@ -29,8 +29,8 @@ record IdleChecks(FoldContext context, UserId user, Home home, LongPredicate may
       long from =
           end.lastActiveAt() == null ? last.time() : Math.max(last.time(), end.lastActiveAt());
       // A worker reaps no sandbox as idle while a command runs in it.
-      boolean isTold = end.reason() == Reaped.Reason.IDLE && end.lastActiveAt() != null;
-      judgeTooLate(session, from, end.at(), isTold, last.position(), end.position());
+      boolean namesLastUse = end.reason() == Reaped.Reason.IDLE && end.lastActiveAt() != null;
+      judgeTooLate(session, from, end.at(), namesLastUse, last.position(), end.position());
     }
   }
 
@@ -48,18 +48,18 @@ record IdleChecks(FoldContext context, UserId user, Home home, LongPredicate may
   }
 
   private void judgeTooEarly(TrackedSession session, TrackedSession.End end) {
-    UsageWindow.Use byRecord = usedTooLately(session, end.time());
-    UsageWindow.Use byWord = usedTooLately(session, end.reapedAt());
-    if (byRecord != null && byWord != null) {
+    UsageWindow.Use byRecordTime = usedTooLately(session, end.time());
+    UsageWindow.Use byReapTime = usedTooLately(session, end.reapedAt());
+    if (byRecordTime != null && byReapTime != null) {
       context.violation(
           Check.I5,
           user,
           "container "
               + session.containerId()
               + " was reaped as idle "
-              + FoldContext.seconds(end.reapedAt() - byWord.time())
+              + FoldContext.seconds(end.reapedAt() - byReapTime.time())
               + " after it was used",
-          byWord.position(),
+          byReapTime.position(),
           end.position());
     }
   }
@@ -82,19 +82,24 @@ record IdleChecks(FoldContext context, UserId user, Home home, LongPredicate may
   /**
    * Judges whether a sandbox was idle for too long.
    *
-   * @param isTold whether the worker itself says since when it was idle; else this is counted only
-   *     while the log has every use, since retention may have cut commands long before activity
+   * @param namesLastUse whether the reaped event says since when it was idle; else this is counted
+   *     only while the log has every use, since retention may have cut commands long before
+   *     activity
    */
   private void judgeTooLate(
-      TrackedSession session, long from, long to, boolean isTold, RecordPosition... evidence) {
+      TrackedSession session,
+      long from,
+      long to,
+      boolean namesLastUse,
+      RecordPosition... evidence) {
     if (mayBeRunning.test(to)) {
       return; // the last command is not answered yet
     }
     Rules rules = context.rules();
-    long counted = isTold ? from : Math.max(from, usesKnownSince(evidence[0]));
+    long counted = namesLastUse ? from : Math.max(from, usesKnownSince(evidence[0]));
     long idle = rules.agedBetween(Math.max(counted, session.busyUntil()), to);
     if (idle > rules.longestIdle(session.idleTtl())
-        && (isTold || areExecsKnown(session, evidence[0], to))) {
+        && (namesLastUse || areExecsKnown(session, evidence[0], to))) {
       tooLate(session, idle, evidence);
     } else if (isEachUseRecorded()) {
       judgeGap(session, to);

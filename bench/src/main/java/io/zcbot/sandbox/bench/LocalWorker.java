@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.bench;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandSetup;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.ensure.Domain;
@@ -27,7 +28,6 @@ import io.zcbot.sandbox.worker.reply.Replies;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.lang.reflect.Proxy;

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker;
 
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.base.DiskSpace;
 import io.zcbot.sandbox.worker.config.Durations;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
@@ -13,7 +14,6 @@ import io.zcbot.sandbox.worker.ops.Health;
 import io.zcbot.sandbox.worker.ops.Metrics;
 import io.zcbot.sandbox.worker.ops.OpsServer;
 import io.zcbot.sandbox.worker.ops.ThreadDump;
-import io.zcbot.sandbox.worker.sandbox.DiskSpace;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;

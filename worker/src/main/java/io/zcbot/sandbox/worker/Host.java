@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker;
 
+import io.zcbot.sandbox.worker.base.FileCalls;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
@@ -21,16 +22,15 @@ import io.zcbot.sandbox.worker.mounts.ProjectQuotas;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.ops.Health;
 import io.zcbot.sandbox.worker.publish.Cluster;
+import io.zcbot.sandbox.worker.publish.StartRetry;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicWeakness;
 import io.zcbot.sandbox.worker.publish.TopicsException;
-import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import io.zcbot.sandbox.worker.startup.Membership;
 import io.zcbot.sandbox.worker.startup.Preflight;
-import io.zcbot.sandbox.worker.startup.StartRetry;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.UnknownHostException;

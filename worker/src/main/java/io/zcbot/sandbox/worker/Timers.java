@@ -4,8 +4,8 @@
  */
 package io.zcbot.sandbox.worker;
 
+import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.worker.base.FileCalls;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
@@ -14,7 +15,6 @@ import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.reap.Purge;
-import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.Path;

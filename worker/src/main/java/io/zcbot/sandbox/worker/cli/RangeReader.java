@@ -6,10 +6,10 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.kafka.KafkaSandboxLog;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogRange;
 import io.zcbot.sandbox.worker.kafka.LogReader;
+import io.zcbot.sandbox.worker.publish.KafkaSandboxLog;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;

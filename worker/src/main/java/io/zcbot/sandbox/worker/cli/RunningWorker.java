@@ -4,8 +4,8 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.worker.base.FileCalls;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
-import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.startup.WorkerLock;
 import java.io.IOException;
 import java.net.InetAddress;

@@ -5,9 +5,9 @@
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.base.StoppedException;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.publish.TopicsException;
-import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.io.IOException;
 import java.time.Duration;
 import org.apache.kafka.common.KafkaException;

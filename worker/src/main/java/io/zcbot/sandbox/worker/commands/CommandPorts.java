@@ -4,13 +4,13 @@
  */
 package io.zcbot.sandbox.worker.commands;
 
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.reap.Termination;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 
 /** What commands need from the rest of the domain and from the outside. */

@@ -5,9 +5,9 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.util.Collection;
 import java.util.concurrent.ConcurrentHashMap;
 

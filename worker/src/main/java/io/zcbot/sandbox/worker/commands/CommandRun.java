@@ -7,16 +7,16 @@ package io.zcbot.sandbox.worker.commands;
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.base.Deadline;
+import io.zcbot.sandbox.worker.base.StoppedException;
+import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
-import io.zcbot.sandbox.worker.sandbox.StoppedException;
-import io.zcbot.sandbox.worker.sandbox.Threads;
-import io.zcbot.sandbox.worker.trace.Trace;
+import io.zcbot.sandbox.worker.spans.Spans;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.function.BooleanSupplier;
@@ -162,7 +162,7 @@ final class CommandRun implements Runnable {
 
   /** Starts its thread, which waits for its turn. */
   void begin() {
-    thread = Threads.start("command-".concat(key.execId()), Trace.carried("command", this));
+    thread = Threads.start("command-".concat(key.execId()), Spans.carried("command", this));
   }
 
   /** Stops its thread, without an answer, because the worker stops. */

@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Exec;
-import io.zcbot.sandbox.worker.sandbox.TextMemory;
+import io.zcbot.sandbox.worker.base.TextMemory;
 import org.jspecify.annotations.Nullable;
 
 /**

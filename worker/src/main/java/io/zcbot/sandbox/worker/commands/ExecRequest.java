@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.Deadline;
+import io.zcbot.sandbox.worker.base.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import java.util.function.BooleanSupplier;

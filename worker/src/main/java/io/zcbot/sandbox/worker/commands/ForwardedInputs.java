@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.commands;
 import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
-import io.zcbot.sandbox.worker.sandbox.Recent;
+import io.zcbot.sandbox.worker.base.Recent;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 

@@ -5,8 +5,8 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.CommandEntry;
-import io.zcbot.sandbox.worker.sandbox.Recent;
-import io.zcbot.sandbox.worker.sandbox.TextMemory;
+import io.zcbot.sandbox.worker.base.Recent;
+import io.zcbot.sandbox.worker.base.TextMemory;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;

@@ -6,13 +6,13 @@ package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
-import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

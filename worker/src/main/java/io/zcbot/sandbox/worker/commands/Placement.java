@@ -5,12 +5,12 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.worker.base.StoppedException;
 import io.zcbot.sandbox.worker.commands.SandboxProvider.Provision;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
-import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;

@@ -5,10 +5,10 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.function.Consumer;
 

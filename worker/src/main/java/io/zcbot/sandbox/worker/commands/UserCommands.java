@@ -4,11 +4,11 @@
  */
 package io.zcbot.sandbox.worker.commands;
 
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEngine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.LinkedHashSet;

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.docker;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.docker.api.ContainerOwner;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
@@ -31,7 +32,6 @@ import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
-import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.doctor;
 
+import io.zcbot.sandbox.worker.base.FileCalls;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
@@ -11,7 +12,6 @@ import io.zcbot.sandbox.worker.docker.host.RunnerProbe;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.mounts.MountReach;
-import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;

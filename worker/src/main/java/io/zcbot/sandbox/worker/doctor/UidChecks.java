@@ -4,11 +4,11 @@
  */
 package io.zcbot.sandbox.worker.doctor;
 
+import io.zcbot.sandbox.worker.base.HostShortage;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.mounts.IdMaps;
-import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;

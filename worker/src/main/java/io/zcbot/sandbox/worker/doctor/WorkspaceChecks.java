@@ -4,9 +4,9 @@
  */
 package io.zcbot.sandbox.worker.doctor;
 
+import io.zcbot.sandbox.worker.base.DiskSpace;
 import io.zcbot.sandbox.worker.mounts.FileSystemSpace;
 import io.zcbot.sandbox.worker.mounts.ProjectQuotas;
-import io.zcbot.sandbox.worker.sandbox.DiskSpace;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.io.IOException;
 import java.nio.file.FileStore;

@@ -6,12 +6,12 @@ package io.zcbot.sandbox.worker.ensure;
 
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.DiskSpace;
+import io.zcbot.sandbox.worker.base.HostShortage;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.Termination;
-import io.zcbot.sandbox.worker.sandbox.DiskSpace;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
-import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;

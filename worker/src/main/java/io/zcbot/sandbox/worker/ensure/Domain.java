@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.ensure;
 
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandPorts;
 import io.zcbot.sandbox.worker.commands.CommandQueues;
 import io.zcbot.sandbox.worker.commands.CommandSetup;
@@ -30,7 +31,6 @@ import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.util.concurrent.ScheduledExecutorService;

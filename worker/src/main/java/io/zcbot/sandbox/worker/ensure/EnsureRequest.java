@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.ensure;
 
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.Deadline;
+import io.zcbot.sandbox.worker.base.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import org.jspecify.annotations.Nullable;

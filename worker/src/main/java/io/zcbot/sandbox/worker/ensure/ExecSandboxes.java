@@ -6,11 +6,11 @@ package io.zcbot.sandbox.worker.ensure;
 
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.commands.SandboxProvider;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 
 /**

@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker.ensure;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.base.Time;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.LinkedHashMap;

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.ensure;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -12,7 +13,6 @@ import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.Path;

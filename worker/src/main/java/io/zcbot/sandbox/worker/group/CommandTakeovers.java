@@ -8,7 +8,7 @@ import io.zcbot.sandbox.worker.commands.Commands;
 import io.zcbot.sandbox.worker.intake.CommandTakeover;
 import io.zcbot.sandbox.worker.intake.Holdings;
 import io.zcbot.sandbox.worker.kafka.CommandTableReader;
-import io.zcbot.sandbox.worker.startup.StartRetry;
+import io.zcbot.sandbox.worker.publish.StartRetry;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;

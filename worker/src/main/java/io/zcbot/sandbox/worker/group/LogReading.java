@@ -4,10 +4,10 @@
  */
 package io.zcbot.sandbox.worker.group;
 
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.kafka.OutageLog;
+import io.zcbot.sandbox.worker.publish.StartRetry;
 import io.zcbot.sandbox.worker.reap.LogComparison;
-import io.zcbot.sandbox.worker.sandbox.Time;
-import io.zcbot.sandbox.worker.startup.StartRetry;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;

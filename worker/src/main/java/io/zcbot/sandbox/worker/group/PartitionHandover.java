@@ -5,12 +5,12 @@
 package io.zcbot.sandbox.worker.group;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.intake.Handover;
 import io.zcbot.sandbox.worker.intake.PartitionStates;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.reap.Tenure;
-import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;

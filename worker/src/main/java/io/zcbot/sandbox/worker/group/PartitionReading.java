@@ -4,10 +4,10 @@
  */
 package io.zcbot.sandbox.worker.group;
 
+import io.zcbot.sandbox.worker.base.StoppedException;
+import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.kafka.Denials;
-import io.zcbot.sandbox.worker.sandbox.StoppedException;
-import io.zcbot.sandbox.worker.sandbox.Threads;
-import io.zcbot.sandbox.worker.startup.StartRetry;
+import io.zcbot.sandbox.worker.publish.StartRetry;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

@@ -4,8 +4,8 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.kafka.LogRange;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;

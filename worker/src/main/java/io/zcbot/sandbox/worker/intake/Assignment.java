@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.base.StoppedException;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;

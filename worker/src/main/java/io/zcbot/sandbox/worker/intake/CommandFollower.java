@@ -4,9 +4,9 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.base.Moment;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandWork;
-import io.zcbot.sandbox.worker.sandbox.Moment;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Duration;

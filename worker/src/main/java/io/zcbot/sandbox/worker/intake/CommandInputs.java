@@ -5,12 +5,12 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.commands.ReadInput;
 import io.zcbot.sandbox.worker.commands.Taken;
 import io.zcbot.sandbox.worker.kafka.LogRange;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;

@@ -4,9 +4,9 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.kafka.LogRange;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.base.Time;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;

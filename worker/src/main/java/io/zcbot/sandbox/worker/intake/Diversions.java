@@ -5,9 +5,9 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.Origins;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;

@@ -4,8 +4,8 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandKey;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Instant;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;

@@ -4,11 +4,11 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.reap.Tenure;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Duration;

@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.Origin;
-import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.base.Time;
 import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;

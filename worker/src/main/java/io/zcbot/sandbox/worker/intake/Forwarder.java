@@ -4,8 +4,8 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.worker.sandbox.StoppedException;
-import io.zcbot.sandbox.worker.sandbox.Threads;
+import io.zcbot.sandbox.worker.base.StoppedException;
+import io.zcbot.sandbox.worker.base.Threads;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;

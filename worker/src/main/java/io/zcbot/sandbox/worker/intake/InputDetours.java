@@ -4,11 +4,11 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.base.StoppedException;
+import io.zcbot.sandbox.worker.base.Threads;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
-import io.zcbot.sandbox.worker.sandbox.StoppedException;
-import io.zcbot.sandbox.worker.sandbox.Threads;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;

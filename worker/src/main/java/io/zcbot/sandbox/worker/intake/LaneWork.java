@@ -5,10 +5,10 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
-import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
-import io.zcbot.sandbox.worker.trace.Step;
+import io.zcbot.sandbox.worker.spans.Step;
 import io.zcbot.sandbox.worker.trace.Trace;
 import io.zcbot.sandbox.worker.trace.Tracing;
 import java.util.function.BooleanSupplier;

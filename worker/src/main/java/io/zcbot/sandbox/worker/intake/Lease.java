@@ -4,9 +4,9 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.base.Moment;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
-import io.zcbot.sandbox.worker.sandbox.Moment;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;

@@ -4,8 +4,8 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.worker.sandbox.Threads;
-import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.base.Threads;
+import io.zcbot.sandbox.worker.base.Time;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 

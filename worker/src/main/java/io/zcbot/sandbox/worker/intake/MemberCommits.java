@@ -4,8 +4,8 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.worker.sandbox.Moment;
-import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.base.Moment;
+import io.zcbot.sandbox.worker.base.Time;
 import java.time.Duration;
 import java.util.Map;
 import org.apache.kafka.clients.consumer.Consumer;

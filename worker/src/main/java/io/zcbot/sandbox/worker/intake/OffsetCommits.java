@@ -4,10 +4,10 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.base.Moment;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.OutageLog;
-import io.zcbot.sandbox.worker.sandbox.Moment;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;

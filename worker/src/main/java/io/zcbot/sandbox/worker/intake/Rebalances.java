@@ -5,8 +5,8 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.reap.Tenure;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashSet;

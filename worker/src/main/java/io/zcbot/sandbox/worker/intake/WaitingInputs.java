@@ -4,9 +4,9 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.worker.base.TextMemory;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.ReadInput;
-import io.zcbot.sandbox.worker.sandbox.TextMemory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;

@@ -10,7 +10,7 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.Recent;
+import io.zcbot.sandbox.worker.base.Recent;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;

@@ -156,7 +156,7 @@ public final class LogReader {
    *
    * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
    */
-  Map<Integer, Instant> cut(String topic, Collection<Integer> partitions) {
+  public Map<Integer, Instant> cut(String topic, Collection<Integer> partitions) {
     List<TopicPartition> all =
         partitions.stream().map(number -> new TopicPartition(topic, number)).toList();
     Map<Integer, Instant> cut = new HashMap<>();

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.kafka;
 
-import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.base.Time;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;

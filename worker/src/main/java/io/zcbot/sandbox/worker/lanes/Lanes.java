@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker.lanes;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.Threads;
+import io.zcbot.sandbox.worker.base.Threads;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Set;

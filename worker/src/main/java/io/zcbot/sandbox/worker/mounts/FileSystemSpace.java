@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.mounts;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import io.zcbot.sandbox.worker.sandbox.DiskSpace;
+import io.zcbot.sandbox.worker.base.DiskSpace;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;

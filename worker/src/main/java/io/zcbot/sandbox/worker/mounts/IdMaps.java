@@ -6,9 +6,9 @@ package io.zcbot.sandbox.worker.mounts;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.zcbot.sandbox.worker.base.HostShortage;
+import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
-import io.zcbot.sandbox.worker.sandbox.HostShortage;
-import io.zcbot.sandbox.worker.sandbox.Threads;
 import io.zcbot.sandbox.worker.sandbox.Workspaces.Owner;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.mounts;
 
-import io.zcbot.sandbox.worker.sandbox.HostShortage;
+import io.zcbot.sandbox.worker.base.HostShortage;
 import java.io.IOException;
 import java.util.Set;
 

@@ -4,8 +4,8 @@
  */
 package io.zcbot.sandbox.worker.mounts;
 
+import io.zcbot.sandbox.worker.base.HostShortage;
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
-import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -5,9 +5,9 @@
 package io.zcbot.sandbox.worker.mounts;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.FileCalls;
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
-import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;

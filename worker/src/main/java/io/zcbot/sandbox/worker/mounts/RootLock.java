@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.mounts;
 
-import io.zcbot.sandbox.worker.sandbox.FileCalls;
+import io.zcbot.sandbox.worker.base.FileCalls;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;

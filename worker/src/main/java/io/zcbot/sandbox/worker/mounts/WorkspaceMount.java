@@ -4,9 +4,9 @@
  */
 package io.zcbot.sandbox.worker.mounts;
 
+import io.zcbot.sandbox.worker.base.HostShortage;
 import io.zcbot.sandbox.worker.mounts.Kernel.Descriptor;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
-import io.zcbot.sandbox.worker.sandbox.HostShortage;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -8,7 +8,7 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.filter.Filter;
 import ch.qos.logback.core.spi.FilterReply;
-import io.zcbot.sandbox.worker.sandbox.Recent;
+import io.zcbot.sandbox.worker.base.Recent;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.ops;
 
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.zcbot.sandbox.worker.sandbox.DiskSpace;
+import io.zcbot.sandbox.worker.base.DiskSpace;
 import java.util.function.Supplier;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.ops;
 
-import io.zcbot.sandbox.worker.sandbox.Threads;
+import io.zcbot.sandbox.worker.base.Threads;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.pool;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
@@ -13,7 +14,6 @@ import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.Claim;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;

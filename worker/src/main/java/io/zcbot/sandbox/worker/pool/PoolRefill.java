@@ -5,13 +5,13 @@
 package io.zcbot.sandbox.worker.pool;
 
 import io.github.resilience4j.core.IntervalFunction;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.demand.MakeTimes;
 import io.zcbot.sandbox.worker.demand.RefillPace;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.CreateTurns;
 import io.zcbot.sandbox.worker.sandbox.Place;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HexFormat;

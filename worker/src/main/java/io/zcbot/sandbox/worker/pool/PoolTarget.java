@@ -4,10 +4,10 @@
  */
 package io.zcbot.sandbox.worker.pool;
 
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.demand.Arrivals;
 import io.zcbot.sandbox.worker.demand.MakeTimes;
 import io.zcbot.sandbox.worker.demand.PoolSizing;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;

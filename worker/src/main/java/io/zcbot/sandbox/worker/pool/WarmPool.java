@@ -5,6 +5,8 @@
 package io.zcbot.sandbox.worker.pool;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Threads;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.demand.MakeTimes;
 import io.zcbot.sandbox.worker.demand.PoolSizing;
 import io.zcbot.sandbox.worker.engine.Engine;
@@ -18,8 +20,6 @@ import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.Claim;
-import io.zcbot.sandbox.worker.sandbox.Threads;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;

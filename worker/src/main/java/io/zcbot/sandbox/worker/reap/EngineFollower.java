@@ -5,10 +5,10 @@
 package io.zcbot.sandbox.worker.reap;
 
 import io.github.resilience4j.core.IntervalFunction;
+import io.zcbot.sandbox.worker.base.Threads;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.sandbox.Threads;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.RejectedExecutionException;

@@ -4,14 +4,14 @@
  */
 package io.zcbot.sandbox.worker.reap;
 
+import io.zcbot.sandbox.worker.base.Deadline;
+import io.zcbot.sandbox.worker.base.StoppedException;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
-import io.zcbot.sandbox.worker.sandbox.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
-import io.zcbot.sandbox.worker.sandbox.StoppedException;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.HashSet;

@@ -5,10 +5,10 @@
 package io.zcbot.sandbox.worker.reap;
 
 import io.zcbot.sandbox.events.Expiring;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.Map;

@@ -5,11 +5,11 @@
 package io.zcbot.sandbox.worker.reap;
 
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.Map;

@@ -5,8 +5,8 @@
 package io.zcbot.sandbox.worker.reap;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.StoppedException;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;

@@ -6,11 +6,11 @@ package io.zcbot.sandbox.worker.reap;
 
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;

@@ -6,13 +6,13 @@ package io.zcbot.sandbox.worker.reap;
 
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.StoppedException;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
-import io.zcbot.sandbox.worker.sandbox.StoppedException;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import java.util.ArrayList;
 import java.util.List;

@@ -4,9 +4,9 @@
  */
 package io.zcbot.sandbox.worker.reply;
 
+import io.zcbot.sandbox.worker.base.Threads;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.reply.ReplyTopic.Copy;
-import io.zcbot.sandbox.worker.sandbox.Threads;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;

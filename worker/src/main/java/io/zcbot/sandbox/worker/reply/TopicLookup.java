@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.reply;
 
-import io.zcbot.sandbox.worker.sandbox.Threads;
+import io.zcbot.sandbox.worker.base.Threads;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;

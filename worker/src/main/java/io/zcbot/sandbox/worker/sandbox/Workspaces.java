@@ -7,6 +7,8 @@ package io.zcbot.sandbox.worker.sandbox;
 import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.DiskSpace;
+import io.zcbot.sandbox.worker.base.FileCalls;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;

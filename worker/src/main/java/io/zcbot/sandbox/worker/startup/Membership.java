@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.startup;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
+import io.zcbot.sandbox.worker.publish.StartRetry;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.Closeable;

@@ -7,11 +7,11 @@ package io.zcbot.sandbox.worker.startup;
 import static java.util.stream.Collectors.toCollection;
 
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
-import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.startup;
 
+import io.zcbot.sandbox.worker.base.FileCalls;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
@@ -14,8 +15,8 @@ import io.zcbot.sandbox.worker.doctor.Finding.Level;
 import io.zcbot.sandbox.worker.doctor.GroundChecks;
 import io.zcbot.sandbox.worker.doctor.UidChecks;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.publish.StartRetry;
 import io.zcbot.sandbox.worker.publish.TopicsException;
-import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;

@@ -25,7 +25,6 @@ final class Names {
   static final AttributeKey<Long> OFFSET = AttributeKey.longKey("messaging.kafka.offset");
   static final AttributeKey<String> GROUP = AttributeKey.stringKey("messaging.consumer.group.name");
   static final AttributeKey<String> USER = AttributeKey.stringKey("enduser.pseudo.id");
-  static final AttributeKey<String> ERROR = AttributeKey.stringKey("error.type");
 
   /** The outcome or reason of an input's answer, as in the event. */
   static final AttributeKey<String> OUTCOME = AttributeKey.stringKey("zcbot.outcome");

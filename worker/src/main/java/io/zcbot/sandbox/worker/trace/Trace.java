@@ -16,6 +16,8 @@ import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.worker.spans.Spans;
+import io.zcbot.sandbox.worker.spans.Step;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.header.Headers;
@@ -67,7 +69,7 @@ public final class Trace {
       return Step.NONE;
     }
     waiting.end();
-    return Step.in(Context.root().with(KEY, this).with(processing));
+    return Step.in(Spans.with(Context.root(), tracer).with(KEY, this).with(processing));
   }
 
   /** Ends the spans of a record that will not be worked on. */
@@ -77,43 +79,16 @@ public final class Trace {
     processing.end();
   }
 
-  /** Wraps a task of this thread's record for another thread, as a span of its own. */
-  public static Runnable carried(String name, Runnable task) {
-    Context context = Context.current();
-    Trace trace = context.get(KEY);
-    if (trace == null) {
-      return task;
-    }
-    Span span =
-        trace.tracer == null ? Span.getInvalid() : trace.tracer.spanBuilder(name).startSpan();
-    Context carried = context.with(span);
-    return () -> {
-      try (Step _ = Step.in(carried)) {
-        task.run();
-      }
-    };
-  }
-
-  /**
-   * Begins a call of the engine.
-   *
-   * @param operation one of a few fixed words
-   */
-  public static Step engine(String operation) {
-    SpanBuilder span = builder("engine ", operation);
-    return span == null ? Step.NONE : begun(span.setSpanKind(SpanKind.CLIENT));
-  }
-
   /**
    * Begins to send a record. If the record belongs to a trace, its reader continues from this span.
    */
   public static Step sending(ProducerRecord<byte[], byte[]> record) {
-    SpanBuilder span = builder("send ", record.topic());
+    SpanBuilder span = Spans.builder("send ", record.topic());
     if (span == null) {
       return Step.NONE;
     }
     Step step =
-        begun(
+        Spans.begun(
             span.setSpanKind(SpanKind.PRODUCER)
                 .setAttribute(Names.SYSTEM, Names.KAFKA)
                 .setAttribute(Names.OPERATION_NAME, "send")
@@ -123,15 +98,6 @@ public final class Trace {
       addSpan(record.headers());
     }
     return step;
-  }
-
-  private static @Nullable SpanBuilder builder(String what, String of) {
-    Trace trace = Context.current().get(KEY);
-    return trace == null || trace.tracer == null ? null : trace.tracer.spanBuilder(what.concat(of));
-  }
-
-  private static Step begun(SpanBuilder span) {
-    return Step.in(Context.current().with(span.startSpan()));
   }
 
   /** Notes the position of the sent record. */

@@ -7,8 +7,8 @@ package io.zcbot.sandbox.worker.commands;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;

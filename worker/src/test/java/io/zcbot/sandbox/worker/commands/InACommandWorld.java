@@ -14,7 +14,7 @@ import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.Deadline;
+import io.zcbot.sandbox.worker.base.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;

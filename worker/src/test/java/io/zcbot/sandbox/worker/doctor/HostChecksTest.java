@@ -7,9 +7,9 @@ package io.zcbot.sandbox.worker.doctor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.zcbot.sandbox.worker.base.DiskSpace;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
 import io.zcbot.sandbox.worker.mounts.FileSystemSpace;
-import io.zcbot.sandbox.worker.sandbox.DiskSpace;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.spec.Dns;

@@ -9,7 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.DiskSpace;
+import io.zcbot.sandbox.worker.base.DiskSpace;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.TestWorkspaces;
 import io.zcbot.sandbox.worker.testkit.World;

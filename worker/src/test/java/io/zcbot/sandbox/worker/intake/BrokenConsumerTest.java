@@ -9,7 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.time.Instant;

@@ -8,8 +8,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.EventFormatException;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.util.List;

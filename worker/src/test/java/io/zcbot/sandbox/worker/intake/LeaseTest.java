@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.intake;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.worker.sandbox.Moment;
+import io.zcbot.sandbox.worker.base.Moment;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.util.List;

@@ -10,9 +10,9 @@ import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.trace.Tracing;
 import java.lang.ref.WeakReference;

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.mounts;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import io.zcbot.sandbox.worker.sandbox.HostShortage;
+import io.zcbot.sandbox.worker.base.HostShortage;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.mounts;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.worker.sandbox.HostShortage;
+import io.zcbot.sandbox.worker.base.HostShortage;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.util.concurrent.TimeUnit;

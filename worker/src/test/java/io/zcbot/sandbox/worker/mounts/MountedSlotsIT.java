@@ -9,8 +9,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.FileCalls;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
-import io.zcbot.sandbox.worker.sandbox.FileCalls;
 import io.zcbot.sandbox.worker.sandbox.Workspaces.Owner;
 import io.zcbot.sandbox.worker.testkit.machine.HungFileSystem;
 import io.zcbot.sandbox.worker.testkit.machine.Mounts;

@@ -8,8 +8,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.lanes.Lanes;
-import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -17,7 +17,7 @@ import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
-import io.zcbot.sandbox.worker.trace.Step;
+import io.zcbot.sandbox.worker.spans.Step;
 import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Instant;
 import java.util.ArrayList;

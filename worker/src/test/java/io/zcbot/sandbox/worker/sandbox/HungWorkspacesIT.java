@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.FileCalls;
 import io.zcbot.sandbox.worker.testkit.machine.HungFileSystem;
 import java.nio.file.Path;
 import java.time.Duration;

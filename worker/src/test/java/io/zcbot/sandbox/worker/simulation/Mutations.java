@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.simulation;
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Moment;
 import io.zcbot.sandbox.worker.commands.CommandTable;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.engine.Engine;
@@ -24,7 +25,6 @@ import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
-import io.zcbot.sandbox.worker.sandbox.Moment;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
@@ -71,7 +71,7 @@ public final class Mutations {
         || (Boolean) call(lease, "isHeartbeatThrough", new Class<?>[] {Moment.class}, asked);
   }
 
-  @InPlaceOf(owner = "io.zcbot.sandbox.worker.sandbox.Moment", name = "since")
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.base.Moment", name = "since")
   public static long since(Moment moment, Moment earlier) {
     return is(Mutation.TRUST_THE_MONOTONIC_CLOCK)
         ? moment.nanos() - earlier.nanos()

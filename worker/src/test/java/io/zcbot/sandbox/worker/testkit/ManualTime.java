@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.testkit;
 
-import io.zcbot.sandbox.worker.sandbox.Time;
+import io.zcbot.sandbox.worker.base.Time;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicLong;

@@ -20,6 +20,8 @@ import io.opentelemetry.sdk.trace.export.SimpleSpanProcessor;
 import io.opentelemetry.sdk.trace.samplers.Sampler;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.spans.Spans;
+import io.zcbot.sandbox.worker.spans.Step;
 import java.time.Instant;
 import java.util.UUID;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -114,7 +116,7 @@ class TraceTest {
             ensure("traceparent", PARENT, "tracestate", "a=b", "baggage", "c=d"), ANNA);
     ProducerRecord<byte[], byte[]> answer = ready();
     try (Step _ = trace.begin()) {
-      try (Step _ = Trace.engine("create")) {
+      try (Step _ = Spans.engine("create")) {
         assertThat(spans.getFinishedSpanItems())
             .extracting(SpanData::getName)
             .containsOnly("wait in lane");
@@ -165,7 +167,7 @@ class TraceTest {
   void whatIsOnlyHandedOverNamesTheSpanThatWroteIt() {
     ProducerRecord<byte[], byte[]> output = ready();
     try (Step _ = tracing.received(ensure("traceparent", PARENT), ANNA).begin()) {
-      Trace.carried("command", () -> Trace.addTo(output.headers())).run();
+      Spans.carried("command", () -> Trace.addTo(output.headers())).run();
     }
     SpanData command = span("command");
     assertThat(command.getParentSpanId()).isEqualTo(span("process sandbox.ensure").getSpanId());
@@ -202,7 +204,7 @@ class TraceTest {
     ProducerRecord<byte[], byte[]> reaped = ready();
     Trace.addTo(reaped.headers());
     try (Step sending = Trace.sending(reaped);
-        Step asking = Trace.engine("list")) {
+        Step asking = Spans.engine("list")) {
       assertThat(sending).isSameAs(Step.NONE);
       assertThat(asking).isSameAs(Step.NONE);
       asking.failed("unavailable");
@@ -210,7 +212,7 @@ class TraceTest {
     assertThat(reaped.headers()).isEmpty();
     assertThat(spans.getFinishedSpanItems()).isEmpty();
     Runnable task = () -> {};
-    assertThat(Trace.carried("command", task)).isSameAs(task);
+    assertThat(Spans.carried("command", task)).isSameAs(task);
   }
 
   @Test
@@ -227,7 +229,7 @@ class TraceTest {
   @Test
   void errorsAreNamedAndTheirTextIsNot() {
     try (Step _ = tracing.received(ensure(), ANNA).begin()) {
-      try (Step engine = Trace.engine("start")) {
+      try (Step engine = Spans.engine("start")) {
         engine.failed("unavailable");
       }
       Trace.answered(

@@ -10,6 +10,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.management.ThreadMXBean;
 import io.opentelemetry.api.OpenTelemetry;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.spans.Spans;
+import io.zcbot.sandbox.worker.spans.Step;
 import java.lang.management.ManagementFactory;
 import java.util.UUID;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -43,7 +45,7 @@ class TracingCostTest {
     for (int i = 0; i < RECORDS; i++) {
       try (Step _ = tracing.received(record, ANNA).begin()) {
         for (int call = 0; call < 4; call++) {
-          try (Step _ = Trace.engine("create")) {
+          try (Step _ = Spans.engine("create")) {
             Trace.acknowledged(AT);
           }
         }

@@ -5,12 +5,12 @@
 package io.zcbot.sandbox.worker.docker.api;
 
 import com.github.dockerjava.core.DockerClientConfig;
+import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.Threads;
-import io.zcbot.sandbox.worker.trace.Step;
-import io.zcbot.sandbox.worker.trace.Trace;
+import io.zcbot.sandbox.worker.spans.Spans;
+import io.zcbot.sandbox.worker.spans.Step;
 import java.net.ConnectException;
 import java.time.Duration;
 import java.util.Locale;
@@ -121,7 +121,7 @@ public final class EngineCalls implements AutoCloseable {
       throws EngineException {
     long started = System.nanoTime();
     String result = "error";
-    Step step = Trace.engine(operation.label());
+    Step step = Spans.engine(operation.label());
     try {
       T value = answer.get(patience.toNanos(), TimeUnit.NANOSECONDS);
       result = "ok";

@@ -4,8 +4,8 @@
  */
 package io.zcbot.sandbox.worker.docker.api;
 
+import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.concurrent.CompletableFuture;

@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker.docker.api;
 
 import com.github.dockerjava.api.exception.DockerException;
-import io.zcbot.sandbox.worker.sandbox.Threads;
+import io.zcbot.sandbox.worker.base.Threads;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.URI;

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.docker.command;
 
+import io.zcbot.sandbox.worker.base.Recent;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.EngineRequests;
@@ -13,7 +14,6 @@ import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.engine.CommandEngine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
-import io.zcbot.sandbox.worker.sandbox.Recent;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.ChannelWay;
 import java.io.IOException;

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.docker.create;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Recent;
 import io.zcbot.sandbox.worker.docker.api.ContainerOwner;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
@@ -20,7 +21,6 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SlotEngine.OnceRunning;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
-import io.zcbot.sandbox.worker.sandbox.Recent;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;

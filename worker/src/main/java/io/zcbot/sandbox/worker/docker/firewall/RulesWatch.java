@@ -4,13 +4,13 @@
  */
 package io.zcbot.sandbox.worker.docker.firewall;
 
+import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.init.FailureCode;
 import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
-import io.zcbot.sandbox.worker.sandbox.Threads;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;

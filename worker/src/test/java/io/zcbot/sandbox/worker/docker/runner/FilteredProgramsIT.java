@@ -71,7 +71,9 @@ class FilteredProgramsIT {
             "echo 'int main() { return 7; }' > seven.c && gcc -g seven.c -o seven && gdb -batch -ex 'break main' -ex run -ex backtrace ./seven",
             "main ()"),
         arguments(
-            "strace", "strace -f -o trace bash -c '/bin/true; true' && grep -c 'execve(' trace", "2"),
+            "strace",
+            "strace -f -o trace bash -c '/bin/true; true' && grep -c 'execve(' trace",
+            "2"),
         arguments(
             "strace with a filter of its own",
             "strace --seccomp-bpf -f -o trace bash -c '/bin/true; true' && grep -c 'execve(' trace",

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.kafka;
+package io.zcbot.sandbox.worker.publish;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -10,6 +10,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.LogReader;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.sandbox;
+package io.zcbot.sandbox.worker.base;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -37,7 +37,7 @@ public record DiskSpace(long bytes, long freeBytes, long inodes, long freeInodes
   public static final class NoSpaceException extends IOException {
     private static final long serialVersionUID = 1L;
 
-    NoSpaceException(String message) {
+    public NoSpaceException(String message) {
       super(message);
     }
   }

@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.sandbox;
+package io.zcbot.sandbox.worker.base;
 
 import java.io.IOException;
 import java.nio.file.Path;

@@ -2,12 +2,12 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.startup;
+package io.zcbot.sandbox.worker.publish;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.zcbot.sandbox.worker.sandbox.StoppedException;
+import io.zcbot.sandbox.worker.base.StoppedException;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.util.ArrayList;

@@ -2,8 +2,9 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.trace;
+package io.zcbot.sandbox.worker.spans;
 
+import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.context.Context;
@@ -11,7 +12,10 @@ import io.opentelemetry.context.Scope;
 
 /** A part of the work on a record, as a span. The thread that began it must close it. */
 public final class Step implements AutoCloseable {
-  static final Step NONE = new Step(Span.getInvalid(), Scope.noop());
+  public static final Step NONE = new Step(Span.getInvalid(), Scope.noop());
+
+  /** The attribute of a span that failed, as OpenTelemetry names it. */
+  public static final AttributeKey<String> ERROR = AttributeKey.stringKey("error.type");
 
   private final Span span;
   private final Scope scope;
@@ -21,8 +25,9 @@ public final class Step implements AutoCloseable {
     this.scope = scope;
   }
 
+  /** Makes the context the current one of this thread until the step is closed. */
   @SuppressWarnings("MustBeClosedChecker") // closed with the step
-  static Step in(Context context) {
+  public static Step in(Context context) {
     return new Step(Span.fromContext(context), context.makeCurrent());
   }
 
@@ -52,8 +57,9 @@ public final class Step implements AutoCloseable {
     failed(span, error);
   }
 
-  static void failed(Span span, String error) {
-    span.setAttribute(Names.ERROR, error).setStatus(StatusCode.ERROR);
+  /** Notes that what the span is about failed. */
+  public static void failed(Span span, String error) {
+    span.setAttribute(ERROR, error).setStatus(StatusCode.ERROR);
   }
 
   @Override

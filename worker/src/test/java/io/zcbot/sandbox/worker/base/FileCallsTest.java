@@ -2,14 +2,14 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.sandbox;
+package io.zcbot.sandbox.worker.base;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.awaitility.Awaitility.await;
 
-import io.zcbot.sandbox.worker.sandbox.FileCalls.UnansweredException;
+import io.zcbot.sandbox.worker.base.FileCalls.UnansweredException;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;

@@ -2,17 +2,16 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.startup;
+package io.zcbot.sandbox.worker.publish;
 
 import io.github.resilience4j.core.IntervalFunction;
 import io.github.resilience4j.retry.Retry;
 import io.github.resilience4j.retry.RetryConfig;
+import io.zcbot.sandbox.worker.base.HostShortage;
+import io.zcbot.sandbox.worker.base.StoppedException;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.OutageLog;
-import io.zcbot.sandbox.worker.publish.TopicsException;
-import io.zcbot.sandbox.worker.sandbox.HostShortage;
-import io.zcbot.sandbox.worker.sandbox.StoppedException;
-import io.zcbot.sandbox.worker.sandbox.Time;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Map;

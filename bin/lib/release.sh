@@ -67,7 +67,7 @@ release_stage_tarball() { # directory, name
   local tree=$scratch/$2
   mkdir -p "$tree"/{bin,lib,systemd,completion,docs}
   cp "$root/packaging/sandbox" "$tree/bin"
-  cp "$root/worker/target/worker-$version.jar" "$root"/worker/target/lib/*.jar "$tree/lib"
+  cp "$root/worker/cli/target/worker-cli-$version.jar" "$root"/worker/cli/target/lib/*.jar "$tree/lib"
   cp "$root"/worker/{jvm,console,commands}.options "$root"/{LICENSE,NOTICE,README.md,CHANGELOG.md,SECURITY.md} "$tree"
   cp "$root/packaging/README.md" "$tree/INSTALL.md"
   cp "$root"/packaging/systemd/* "$tree/systemd"
@@ -87,7 +87,7 @@ release_stage_tarball() { # directory, name
 release_stage_sboms() { # directory
   local image jars=() jar container
   begin "Bills of materials"
-  for jar in "$root/worker/target/worker-$version.jar" "$root"/worker/target/lib/*.jar; do
+  for jar in "$root/worker/cli/target/worker-cli-$version.jar" "$root"/worker/cli/target/lib/*.jar; do
     jars+=(--jar "$jar")
   done
   sbom() { # name, arguments
@@ -155,7 +155,7 @@ assert len(bills["sandbox-worker"]) == len(list((home / "lib").iterdir())), "a j
 for name, expected in (
     ("client", {"events", "kafka-clients"}),
     ("events", {"jackson-core"}),
-    ("zcbot-worker-image", {"worker", "libc6", "openjdk-25-jre-headless"}),
+    ("zcbot-worker-image", {"worker-cli", "libc6", "openjdk-25-jre-headless"}),
     ("zcbot-sandbox-image", {"libc6", "python3"}),
     ("zcbot-firewall-image", {"libc6", "nftables"}),
 ):

@@ -407,11 +407,11 @@ setup_worker_image() {
   setup_base_image
   setup_standalone_jars
   local jar jars=()
-  for jar in "$root"/worker/target/worker-*.jar "$root"/standalone/target/standalone-*.jar; do
-    [[ $jar == *-tests.jar ]] || jars+=("${jar#"$root"/}")
+  for jar in "$root"/worker/cli/target/worker-cli-*.jar "$root"/standalone/target/standalone-*.jar; do
+    jars+=("${jar#"$root"/}")
   done
   build_options='--build-arg JARS=local' build_image "$worker_image" . worker/Dockerfile worker/jvm.options \
-    worker/console.options worker/commands.options worker/start.sh worker/share-workspaces.sh worker/target/lib standalone/target/lib "${jars[@]}"
+    worker/console.options worker/commands.options worker/start.sh worker/share-workspaces.sh worker/cli/target/lib standalone/target/lib "${jars[@]}"
 }
 
 # --- jars --------------------------------------------------------------------------------------
@@ -447,10 +447,11 @@ setup_jars() { # module, directories of libraries (words), inputs...
 
 # Prints the modules' own jars, each followed by a NUL.
 jars_of_modules() { # directories of their libraries
-  local lib target jars
+  local lib target module jars
   for lib in "$@"; do
     target=${lib%/lib}
-    jars=("$root/$target/${target%/target}"-*.jar)
+    module=${target%/target}
+    jars=("$root/$target/${module//\//-}"-*.jar)
     printf '%s\0' "${jars[@]}"
   done
 }
@@ -459,9 +460,10 @@ inputs_of_jars() { # files and directories
   printf '%s-%s\n' "$JAVA_HOME" "$(hash_of .mvn "$@")"
 }
 
-standalone_libs=(worker/target/lib standalone/target/lib)
-standalone_inputs=(pom.xml LICENSE NOTICE events/pom.xml events/src/main worker/pom.xml worker/src/main
-  standalone/pom.xml standalone/src/main)
+standalone_libs=(worker/cli/target/lib standalone/target/lib)
+worker_inputs=(worker/{,base/,domain/,topics/,log/,docker/,app/,audit/,console/,cli/}pom.xml
+  worker/{base,domain,topics,log,docker,app,audit,console,cli}/src/main)
+standalone_inputs=(pom.xml LICENSE NOTICE events/pom.xml events/src/main "${worker_inputs[@]}" standalone/pom.xml standalone/src/main)
 
 setup_standalone_jars() {
   setup_jars standalone "${standalone_libs[*]}" "${standalone_inputs[@]}"
@@ -557,7 +559,7 @@ needs_shellcheck() {
 }
 needs_programs() {
   needs_engine
-  build_image zcbot-programs:latest worker/src/test/programs worker/src/test/programs/Dockerfile sandbox-image/runner
+  build_image zcbot-programs:latest worker/tests/src/test/programs worker/tests/src/test/programs/Dockerfile sandbox-image/runner
 }
 
 needs_promtool() {

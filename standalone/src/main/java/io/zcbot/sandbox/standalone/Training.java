@@ -90,11 +90,11 @@ public final class Training {
 
   /** The class path of a worker that was packaged, of its commands as well. */
   public static String packagedClassPath(Path module) throws IOException {
-    Path target = module.resolve("target");
+    Path target = module.resolve("cli").resolve("target");
     try (Stream<Path> own = Files.list(target);
         Stream<Path> libraries = Files.list(target.resolve("lib"))) {
       return Stream.concat(
-              own.filter(path -> path.getFileName().toString().matches("worker-.*\\.jar")),
+              own.filter(path -> path.getFileName().toString().matches("worker-cli-.*\\.jar")),
               libraries.sorted()) // a cache holds for one order only
           .map(Path::toString)
           .collect(Collectors.joining(":"));

@@ -19,14 +19,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The jars as Maven packages them. */
 class PackagingIT {
   @ParameterizedTest
-  @ValueSource(strings = {"events", "worker", "standalone"})
+  @ValueSource(strings = {"events", "worker/base", "worker/app", "worker/cli", "standalone"})
   void everyJarHasItsLicenceAndNotice(String module) throws IOException {
     List<Path> jars;
     try (Stream<Path> files = Files.list(Path.of("..", module, "target"))) {
       jars =
           files
               .filter(file -> file.toString().endsWith(".jar"))
-              .filter(file -> !file.toString().endsWith("-tests.jar")) // is not shipped
               .filter(file -> !file.toString().endsWith("-javadoc.jar")) // has nothing but that
               .toList();
     }

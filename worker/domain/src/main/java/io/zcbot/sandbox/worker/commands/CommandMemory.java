@@ -4,6 +4,9 @@
  */
 package io.zcbot.sandbox.worker.commands;
 
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Budget;
+
 /**
  * The memory budgets that all commands of a worker share. The window of a command is memory that it
  * has apart from them.
@@ -14,7 +17,10 @@ package io.zcbot.sandbox.worker.commands;
  * @param laterInputs for what input events bring, beyond the window
  */
 record CommandMemory(
-    MemoryBudget outputs, MemoryBudget streams, MemoryBudget inputs, MemoryBudget laterInputs) {
+    Budget<UserId> outputs,
+    Budget<UserId> streams,
+    Budget<UserId> inputs,
+    Budget<UserId> laterInputs) {
   /** While an answer waits for a place in the producer, its JSON takes four thirds of this. */
   private static final int OUTPUT_BYTES = 12 * 1024 * 1024;
 
@@ -31,9 +37,9 @@ record CommandMemory(
 
   CommandMemory() {
     this(
-        new MemoryBudget(OUTPUT_BYTES, OUTPUT_BYTES_OF_USER),
-        new MemoryBudget(STREAM_BYTES),
-        new MemoryBudget(INPUT_BYTES),
-        new MemoryBudget(LATER_INPUT_BYTES));
+        new Budget<>(OUTPUT_BYTES, OUTPUT_BYTES_OF_USER),
+        new Budget<>(STREAM_BYTES),
+        new Budget<>(INPUT_BYTES),
+        new Budget<>(LATER_INPUT_BYTES));
   }
 }

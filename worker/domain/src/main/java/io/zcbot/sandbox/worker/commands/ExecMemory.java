@@ -5,6 +5,8 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Budget;
 import io.zcbot.sandbox.worker.base.TextMemory;
 import org.jspecify.annotations.Nullable;
 
@@ -22,12 +24,12 @@ public final class ExecMemory {
    *
    * @return gives it back; null if the budget does not suffice
    */
-  static @Nullable Runnable take(Exec exec, MemoryBudget budget) {
+  static @Nullable Runnable take(Exec exec, Budget<UserId> budget) {
     int bytes = sizeOf(exec);
     if (bytes <= SMALL) {
       return () -> {};
     }
-    MemoryBudget.Share share = budget.of(exec.userId());
+    Budget<UserId>.Share share = budget.of(exec.userId());
     return share.tryTakeAll(bytes) ? () -> share.give(bytes) : null;
   }
 

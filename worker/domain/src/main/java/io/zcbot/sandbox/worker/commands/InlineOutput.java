@@ -6,6 +6,8 @@ package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Budget;
 import org.jspecify.annotations.Nullable;
 
 /** Output that is kept in memory and published in the command's answer. */
@@ -13,13 +15,13 @@ final class InlineOutput extends CommandOutput {
   private static final int STEP = WINDOW / 2;
 
   private final StreamQueues streams = new StreamQueues();
-  private final MemoryBudget.Share budget;
-  private MemoryBudget.@Nullable Claim claim;
+  private final Budget<UserId>.Share budget;
+  private Budget.@Nullable Claim<UserId> claim;
   private int unpaid;
   private int taken;
   private boolean released;
 
-  InlineOutput(int bound, MemoryBudget.Share budget) {
+  InlineOutput(int bound, Budget<UserId>.Share budget) {
     super(bound);
     this.budget = budget;
   }

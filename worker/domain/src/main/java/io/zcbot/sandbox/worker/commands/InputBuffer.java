@@ -8,6 +8,8 @@ import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.TerminalSize;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Budget;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import java.util.LinkedHashSet;
 import java.util.Set;
@@ -30,7 +32,7 @@ final class InputBuffer {
 
   private final ByteQueue bytes = new ByteQueue();
   private final ForwardedInputs forwarded = new ForwardedInputs();
-  private final MemoryBudget.Share budget;
+  private final Budget<UserId>.Share budget;
   private final Set<CommandSignal> early = new LinkedHashSet<>();
   private @Nullable TerminalSize size;
   private CommandChannel.@Nullable Command command;
@@ -42,7 +44,7 @@ final class InputBuffer {
   private int unpaid; // bytes that need no budget: the window, and what the exec paid for
   private int paid;
   private int promised; // the part of paid for bytes that were refused and will come again
-  private MemoryBudget.@Nullable Claim claim;
+  private Budget.@Nullable Claim<UserId> claim;
   private boolean withdrew; // so that claims behind it may fit
 
   /**
@@ -51,7 +53,7 @@ final class InputBuffer {
    * @param read run once what the exec brings is read, or will not be
    * @param budget for what input events bring
    */
-  InputBuffer(Exec exec, Runnable read, MemoryBudget.Share budget) {
+  InputBuffer(Exec exec, Runnable read, Budget<UserId>.Share budget) {
     this.read = read;
     this.budget = budget;
     bytes.add(exec.stdin(), exec.stdin().length());

@@ -8,6 +8,8 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Budget;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
@@ -43,7 +45,7 @@ final class StreamedOutput extends CommandOutput {
   private static final long FILLING = Duration.ofMillis(10).toNanos();
 
   private final CommandKey key;
-  private final MemoryBudget.Share budget;
+  private final Budget<UserId>.Share budget;
   private final EventSink sink;
   private final Fence fence;
   private final Time time;
@@ -66,7 +68,7 @@ final class StreamedOutput extends CommandOutput {
   StreamedOutput(
       CommandKey key,
       int bound,
-      MemoryBudget.Share budget,
+      Budget<UserId>.Share budget,
       EventSink sink,
       Fence fence,
       Time time,

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.publish;
 
+import io.zcbot.sandbox.worker.base.Budget;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
@@ -14,7 +15,6 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Future;
-import java.util.concurrent.Semaphore;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.producer.BufferExhaustedException;
 import org.apache.kafka.clients.producer.Callback;
@@ -40,9 +40,6 @@ final class FairProducer {
   /** One record always fits, even if it is larger. */
   private static final int OF_PARTITION = 1024 * 1024;
 
-  /** For all partitions of which a record failed since the log last had one. */
-  private static final int OF_FAILING = 1024 * 1024;
-
   /** For streamed output of all partitions. */
   private static final int OF_STREAMS = 4 * 1024 * 1024;
 
@@ -55,12 +52,18 @@ final class FairProducer {
   /** Stands for the partition of a record that leaves the choice to the producer. */
   private static final int ANY = -1;
 
+  /**
+   * Has the share, in what is for all, of all partitions of which a record failed since the log
+   * last had one.
+   */
+  private static final TopicPartition FAILING = new TopicPartition("", ANY);
+
   private final Producer<byte[], byte[]> producer;
   private final KeyPartitions partitions;
-  private final Map<TopicPartition, Share> shares = new ConcurrentHashMap<>();
-  private final Semaphore failing = new Semaphore(OF_FAILING, true);
-  private final Semaphore all = new Semaphore(OF_ALL, true);
-  private final Semaphore streams = new Semaphore(OF_STREAMS, true);
+  private final Map<TopicPartition, State> states = new ConcurrentHashMap<>();
+  private final Budget<TopicPartition> each = new Budget<>(Integer.MAX_VALUE, OF_PARTITION);
+  private final Budget<TopicPartition> all = new Budget<>(OF_ALL, OF_PARTITION);
+  private final Budget<TopicPartition> streams = new Budget<>(OF_STREAMS, OF_PARTITION);
 
   FairProducer(Producer<byte[], byte[]> producer, KeyPartitions partitions) {
     this.producer = producer;
@@ -78,14 +81,14 @@ final class FairProducer {
       return sendInTurn(record, fence);
     }
     fence.pass();
-    Share share = shares.get(partitionOf(record));
-    return share == null // it has had no large record yet
+    State state = states.get(partitionOf(record));
+    return state == null // it has had no large record yet
         ? producer.send(record)
         : producer.send(
             record,
             (_, failure) -> {
               if (failure == null) {
-                share.note(null);
+                state.note(null);
               }
             });
   }
@@ -94,7 +97,7 @@ final class FairProducer {
   Future<RecordMetadata> sendInTurn(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
     fence.pass(); // it may wait for the group for long: not with a place
-    Place place = placeFor(record, sizeOf(record), all, OF_ALL);
+    Place place = placeFor(record, sizeOf(record), all);
     place.pass(fence);
     return place.send(record, (_, _) -> {});
   }
@@ -112,7 +115,7 @@ final class FairProducer {
    */
   CompletableFuture<Void> sendOnceInTurn(
       ProducerRecord<byte[], byte[]> record, BooleanSupplier isVain) throws InterruptedException {
-    return once(record, placeFor(record, sizeOf(record), all, OF_ALL), isVain);
+    return once(record, placeFor(record, sizeOf(record), all), isVain);
   }
 
   /**
@@ -129,7 +132,7 @@ final class FairProducer {
       throws FencedException, InterruptedException {
     fence.pass(); // as for an answer
     // Each may take a batch of its own.
-    Place place = placeFor(record, Math.max(SMALL, sizeOf(record)), streams, OF_STREAMS);
+    Place place = placeFor(record, Math.max(SMALL, sizeOf(record)), streams);
     place.pass(fence);
     return place;
   }
@@ -179,16 +182,16 @@ final class FairProducer {
    * Waits for a place. Those before it in the same partition come first, then those of other
    * partitions that fail as well, if it fails, and then all.
    */
-  private Place placeFor(ProducerRecord<byte[], byte[]> record, int size, Semaphore ofAll, int most)
+  private Place placeFor(
+      ProducerRecord<byte[], byte[]> record, int size, Budget<TopicPartition> together)
       throws InterruptedException {
-    Share share = shares.computeIfAbsent(partitionOf(record), _ -> new Share());
-    Place place = new Place(share, size);
+    TopicPartition partition = partitionOf(record);
+    State state = states.computeIfAbsent(partition, _ -> new State());
+    Place place = new Place(state);
     try {
-      place.take(share.own, OF_PARTITION);
-      if (share.isFailing) {
-        place.take(failing, OF_FAILING);
-      }
-      place.take(ofAll, most);
+      place.take(each.of(partition), size);
+      // Never more than there is, or it would wait for good.
+      place.take(together.of(state.isFailing ? FAILING : partition), Math.min(size, OF_ALL));
     } catch (InterruptedException e) {
       place.leave();
       throw e;
@@ -217,9 +220,7 @@ final class FairProducer {
   }
 
   /** What is known of one partition. */
-  private static final class Share {
-    final Semaphore own = new Semaphore(OF_PARTITION, true);
-
+  private static final class State {
     /** Whether the log did not take the last record of which that is known. */
     volatile boolean isFailing;
 
@@ -235,20 +236,17 @@ final class FairProducer {
 
   /** The place of one record. */
   private final class Place {
-    private final Share share;
-    private final int size;
+    private final State state;
     private final List<Runnable> taken = new ArrayList<>();
 
-    Place(Share share, int size) {
-      this.share = share;
-      this.size = size;
+    Place(State state) {
+      this.state = state;
     }
 
-    private void take(Semaphore from, int most) throws InterruptedException {
-      int permits = Math.min(size, most);
-      from.acquire(permits);
+    private void take(Budget<TopicPartition>.Share from, int size) throws InterruptedException {
+      from.take(size);
       synchronized (taken) {
-        taken.add(() -> from.release(permits));
+        taken.add(() -> from.give(size));
       }
     }
 
@@ -271,7 +269,7 @@ final class FairProducer {
         return producer.send(
             record,
             (at, failure) -> {
-              share.note(failure);
+              state.note(failure);
               callback.onCompletion(at, failure);
               leave();
             });

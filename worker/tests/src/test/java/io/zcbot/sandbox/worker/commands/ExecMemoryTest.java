@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Budget;
 import java.time.Instant;
 import java.util.Collections;
 import java.util.List;
@@ -18,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class ExecMemoryTest {
-  private final MemoryBudget budget = new MemoryBudget(8 * 1024 * 1024);
+  private final Budget<UserId> budget = new Budget<>(8 * 1024 * 1024);
 
   private static Exec exec(List<String> arguments, String stdin) {
     return exec("x", null, null, arguments, stdin);

@@ -10,6 +10,8 @@ import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.TerminalSize;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Budget;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.io.ByteArrayOutputStream;
@@ -62,7 +64,7 @@ class InlineOutputTest {
 
   @Test
   void outputIsKeptUpToItsBoundAndTheRestIsDiscarded() {
-    InlineOutput output = new InlineOutput(10, new MemoryBudget(1 << 20).of(World.user(1)));
+    InlineOutput output = new InlineOutput(10, new Budget<UserId>(1 << 20).of(World.user(1)));
     output.write(OutputStreamName.STDOUT, Data.of("1234"));
     output.write(OutputStreamName.STDERR, Data.of("5678"));
     assertThat(output.isTruncated()).isFalse();
@@ -74,7 +76,7 @@ class InlineOutputTest {
 
   @Test
   void whatNobodyWantsNeedsNoMemoryAndDoesNotEvenCome() {
-    InlineOutput output = new InlineOutput(STEP / 2, new MemoryBudget(0).of(World.user(1)));
+    InlineOutput output = new InlineOutput(STEP / 2, new Budget<UserId>(0).of(World.user(1)));
     Allowance command = new Allowance();
     output.attach(command);
     write(output, STEP / 2);
@@ -92,7 +94,7 @@ class InlineOutputTest {
   /** Its output may come before whoever started it knows how to speak to it. */
   @Test
   void whatIsTooMuchBeforeTheCommandIsKnownIsDiscardedOnceItIs() {
-    InlineOutput output = new InlineOutput(10, new MemoryBudget(0).of(World.user(1)));
+    InlineOutput output = new InlineOutput(10, new Budget<UserId>(0).of(World.user(1)));
     write(output, STEP);
     Allowance command = new Allowance();
     output.attach(command);
@@ -102,7 +104,7 @@ class InlineOutputTest {
 
   @Test
   void whoWantsMoreThanThereIsWaitsForOthersInOrder() {
-    MemoryBudget budget = new MemoryBudget(STEP, STEP);
+    Budget<UserId> budget = new Budget<>(STEP, STEP);
     List<InlineOutput> outputs = new ArrayList<>();
     List<Allowance> commands = new ArrayList<>();
     for (int i = 0; i < 3; i++) {
@@ -112,7 +114,7 @@ class InlineOutputTest {
       write(outputs.get(i), STEP);
     }
     assertThat(commands).extracting(each -> each.allowed).containsExactly(STEP, 0, 0);
-    MemoryBudget.Share others = budget.of(World.user(9));
+    Budget<UserId>.Share others = budget.of(World.user(9));
     assertThat(others.tryTake(1)).isZero();
     outputs.get(0).release();
     assertThat(commands).extracting(each -> each.allowed).containsExactly(STEP, STEP, 0);
@@ -124,7 +126,7 @@ class InlineOutputTest {
   /** Both are in memory while the answer waits for a place in the producer. */
   @Test
   void whatIsKeptForAnswersFitsTogetherWithItsJson() {
-    MemoryBudget budget = new CommandMemory().outputs();
+    Budget<UserId> budget = new CommandMemory().outputs();
     int kept =
         IntStream.range(0, 8)
             .map(user -> budget.of(World.user(user)).tryTake(Integer.MAX_VALUE))
@@ -135,7 +137,7 @@ class InlineOutputTest {
 
   @Test
   void theCommandsOfOneUserDoNotWaitForEachOther() {
-    MemoryBudget.Share share = new CommandMemory().outputs().of(World.user(1));
+    Budget<UserId>.Share share = new CommandMemory().outputs().of(World.user(1));
     int ofAnswer = 512 << 10;
     for (int taken = 0; taken < 8 * (ofAnswer - CommandOutput.WINDOW); taken += STEP) {
       assertThat(share.tryTakeAll(STEP)).as("after %d bytes", taken).isTrue();
@@ -145,8 +147,8 @@ class InlineOutputTest {
   /** As of programs that fill what they may and then sleep. */
   @Test
   void whoeverHasAFullShareHoldsUpNobodyElse() {
-    MemoryBudget budget = new MemoryBudget(4 * STEP);
-    MemoryBudget.Share ben = budget.of(World.user(2));
+    Budget<UserId> budget = new Budget<>(4 * STEP);
+    Budget<UserId>.Share ben = budget.of(World.user(2));
     List<InlineOutput> outputs = new ArrayList<>();
     List<Allowance> commands = new ArrayList<>();
     for (int i = 0; i < 8; i++) {
@@ -172,8 +174,8 @@ class InlineOutputTest {
   /** More than a share, or the largest record would never be taken. */
   @Test
   void whoHasNothingMayHaveAnythingThatFits() {
-    MemoryBudget budget = new MemoryBudget(100, 10);
-    MemoryBudget.Share share = budget.of(World.user(1));
+    Budget<UserId> budget = new Budget<>(100, 10);
+    Budget<UserId>.Share share = budget.of(World.user(1));
     assertThat(share.tryTakeAll(60)).isTrue();
     assertThat(share.tryTakeAll(1)).isFalse();
     assertThat(budget.of(World.user(2)).tryTakeAll(60)).as("more than there is").isFalse();

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.base.Budget;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
@@ -269,7 +270,7 @@ class StreamedOutputTest extends InACommandWorld {
         new StreamedOutput(
             new CommandKey(ANNA, "x"),
             1 << 20,
-            new MemoryBudget(1 << 20).of(ANNA),
+            new Budget<UserId>(1 << 20).of(ANNA),
             sink,
             slow,
             world.time(),

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
+import io.zcbot.sandbox.worker.kafka.RecordSize;
 import java.nio.charset.StandardCharsets;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
@@ -75,15 +76,7 @@ final class Records {
 
   /** Estimates the memory of a record, in bytes. */
   static long memory(ConsumerRecord<byte[], byte[]> record) {
-    long bytes = OVERHEAD + (long) length(record.key()) + length(record.value());
-    for (Header header : record.headers()) {
-      bytes += OVERHEAD + header.key().length() + length(header.value());
-    }
-    return bytes;
-  }
-
-  private static int length(byte @Nullable [] bytes) {
-    return bytes == null ? 0 : bytes.length;
+    return OVERHEAD + RecordSize.of(record);
   }
 
   private static Topic topic(ConsumerRecord<byte[], byte[]> record, String topicPrefix) {

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.worker.kafka.HeaderLimit;
+import io.zcbot.sandbox.worker.kafka.RecordSize;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
@@ -70,6 +70,6 @@ final class InFlightBytes {
 
   /** The memory that a record takes, in bytes. */
   static long sizeOf(ConsumerRecord<byte[], byte[]> record) {
-    return OVERHEAD + HeaderLimit.sizeOf(record);
+    return OVERHEAD + RecordSize.of(record);
   }
 }

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.publish;
 
 import io.zcbot.sandbox.worker.base.Budget;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.RecordSize;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import java.time.Duration;
@@ -23,7 +24,6 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RecordTooLargeException;
-import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -208,15 +208,7 @@ final class FairProducer {
   }
 
   private static int sizeOf(ProducerRecord<byte[], byte[]> record) {
-    int size = OVERHEAD + length(record.key()) + length(record.value());
-    for (Header header : record.headers()) {
-      size += header.key().length() + length(header.value());
-    }
-    return size;
-  }
-
-  private static int length(byte @Nullable [] part) {
-    return part == null ? 0 : part.length;
+    return Math.toIntExact(OVERHEAD + RecordSize.of(record));
   }
 
   /** What is known of one partition. */

@@ -86,6 +86,6 @@ class HeaderLimitTest {
 
   @Test
   void anEmptyHeaderTakesMemory() {
-    assertThat(HeaderLimit.sizeOf(record(empty(1000)))).isEqualTo(3 + 1000 * 150);
+    assertThat(RecordSize.of(record(empty(1000)))).isEqualTo(3 + 1000 * 150);
   }
 }

@@ -15,7 +15,6 @@ import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
-import org.jspecify.annotations.Nullable;
 
 /** Limits the headers that a record keeps, because each takes memory even if it is empty. */
 public final class HeaderLimit {
@@ -24,9 +23,6 @@ public final class HeaderLimit {
 
   /** A record with more headers keeps only those that workers read. */
   static final int MOST = 2000;
-
-  /** The memory of a header besides its content, in bytes: three objects, and its places. */
-  private static final int HEADER = 150;
 
   /** The headers that workers and the console read, of which the last counts. */
   static final Set<String> READ =
@@ -47,23 +43,6 @@ public final class HeaderLimit {
           "zcbot_error_field");
 
   private HeaderLimit() {}
-
-  /** The size of a record's key, value and headers in memory, in bytes. */
-  public static long sizeOf(ConsumerRecord<byte[], byte[]> record) {
-    return length(record.key()) + length(record.value()) + sizeOf(record.headers());
-  }
-
-  static long sizeOf(Headers headers) {
-    long size = 0;
-    for (Header header : headers) {
-      size += HEADER + header.key().length() + length(header.value());
-    }
-    return size;
-  }
-
-  private static long length(byte @Nullable [] part) {
-    return part == null ? 0 : part.length;
-  }
 
   /** A record that has lost headers. A header would not do to tell it by: anybody can write one. */
   private static final class Cut extends ConsumerRecord<byte[], byte[]> {

@@ -97,7 +97,7 @@ final class OneAtATime {
               new TopicPartition(record.topic(), record.partition()), _ -> new ArrayList<>())
           .add(record);
       count++;
-      bytes += HeaderLimit.sizeOf(record);
+      bytes += RecordSize.of(record);
     }
     return !found.isEmpty();
   }

@@ -44,7 +44,7 @@ final class PollBudget implements Deserializer<byte[]> {
   @SuppressWarnings("ReferenceEquality") // other records may have equal headers
   public byte[] deserialize(String topic, Headers headers, ByteBuffer data) {
     boolean isNew = headers != last;
-    long more = data.remaining() + (isNew ? HeaderLimit.sizeOf(headers) : 0);
+    long more = data.remaining() + (isNew ? RecordSize.of(headers) : 0);
     boolean isFirst = records == 0 || (records == 1 && !isNew);
     if (!isFirst && spent + more > most) {
       throw new SerializationException("left for the next poll");

@@ -20,6 +20,7 @@ import io.zcbot.sandbox.worker.commands.ExecMemory;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.trace.Trace;
@@ -101,21 +102,25 @@ final class CommandDispatcher implements AutoCloseable {
     }
     int home = partitions.of(record.key());
     Duration left = expiry.left(exec.expiresAt(), origin);
-    boolean isStray = home != record.partition() && !ForwardedFrom.isIn(record);
+    boolean isStray = home != record.partition();
+    if (isStray && ForwardedFrom.isIn(record)) {
+      diversions.deadLetter(
+          record,
+          "a valid exec",
+          RecordDispatcher.astray(record, home, partitions),
+          diverted(record, tracker));
+      return;
+    }
     if (isStray && !exec.eventId().equals(origin.eventId())) {
       // Even if it expired: it may have been forwarded before, and its command may run there.
       diversions.forward(record, home, diverted(record, tracker));
       return;
     }
-    String refusal =
-        isStray || home == record.partition() || left.isZero()
-            ? null
-            : RecordDispatcher.refusal("exec", record, home, partitions);
     RequestContext context = RequestHeaders.contextOf(record, Topic.EXEC);
     if (isStray) {
       context = new RequestContext(context.replyTo(), RecordDispatcher.withoutId(record, home));
     }
-    queue(exec, origin, record, left, refusal, context, followed, tracker);
+    queue(exec, origin, record, left, context, followed, tracker);
   }
 
   private interface Decoding<T> {
@@ -161,7 +166,10 @@ final class CommandDispatcher implements AutoCloseable {
     }
     InFlightRecord inFlight = tracker.open(record, release.userId(), due());
     if (home != record.partition()) {
-      log.warn("{}", RecordDispatcher.refusal("release", record, home, partitions));
+      log.warn(
+          "{} is ignored: {}",
+          Origins.of(record),
+          RecordDispatcher.astray(record, home, partitions).getMessage());
       inFlight.complete();
       return;
     }
@@ -182,7 +190,6 @@ final class CommandDispatcher implements AutoCloseable {
       Origin origin,
       ConsumerRecord<byte[], byte[]> record,
       Duration left,
-      @Nullable String refusal,
       RequestContext context,
       CommandPartitions.Followed followed,
       OffsetTracker tracker) {
@@ -205,7 +212,7 @@ final class CommandDispatcher implements AutoCloseable {
               inFlight.complete();
               release.run();
             },
-            refusal,
+            null,
             context);
     CommandKey key = CommandKey.of(exec);
     AtomicBoolean known = new AtomicBoolean();

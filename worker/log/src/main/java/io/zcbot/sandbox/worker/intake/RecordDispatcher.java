@@ -18,7 +18,6 @@ import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.trace.Trace;
 import java.time.Duration;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Dispatches records: an ensure goes into its user's lane, one in the wrong partition is forwarded,
@@ -70,38 +69,35 @@ final class RecordDispatcher implements AutoCloseable {
     }
     Duration left = expiry.left(ensure.expiresAt(), origin);
     int home = partitions.of(record.key());
-    boolean isOfHome = home == origin.partition() && home != record.partition();
-    if (isOfHome && ensure.eventId().equals(origin.eventId())) {
-      // An answer would be to whatever ensure lies there, which its own worker answers.
-      EventFormatException why =
-          new EventFormatException(
-              ForwardedFrom.HEADER,
-              "names partition %d, where the record belongs already".formatted(home));
+    if (home != record.partition() && ForwardedFrom.isIn(record)) {
       diversions.deadLetter(
-          record, "a valid ensure", why, tracker.open(record, null, diverted())::complete);
+          record,
+          "a valid ensure",
+          astray(record, home, partitions),
+          tracker.open(record, null, diverted())::complete);
       return;
     }
-    String refusal = null;
     if (home != record.partition() && !left.isZero()) {
-      if (!ForwardedFrom.isIn(record)) {
-        diversions.forward(record, home, tracker.open(record, null, diverted())::complete);
-        return;
-      }
-      refusal = refusal("ensure", record, home, partitions);
+      diversions.forward(record, home, tracker.open(record, null, diverted())::complete);
+      return;
     }
-    queue(ensure, record, left, refusal, tracker);
+    queue(ensure, record, left, tracker);
   }
 
   /**
-   * Explains why a forwarded record is refused. It is not served here, since its user could then
-   * have two sandboxes, and not forwarded again, since it could circle for ever.
+   * Explains why a record with the header of a forwarded one is not served outside of its home: its
+   * user could then have two sandboxes. It is not forwarded, since it could circle for ever, and
+   * not answered: anybody can write the header, so that the answer could be to a request that only
+   * the worker of the home knows.
    */
-  static String refusal(
-      String what, ConsumerRecord<byte[], byte[]> record, int home, KeyPartitions partitions) {
-    return ("the %s was forwarded to partition %d, but this worker, which counts %d partitions,"
-            + " expects it in partition %d: the topics were raised and not all workers were"
-            + " restarted since")
-        .formatted(what, record.partition(), partitions.count(), home);
+  static EventFormatException astray(
+      ConsumerRecord<byte[], byte[]> record, int home, KeyPartitions partitions) {
+    return new EventFormatException(
+        ForwardedFrom.HEADER,
+        ("is in a record in partition %d, but this worker, which counts %d partitions, expects the"
+                + " record in partition %d; either another client than a worker wrote the header,"
+                + " or the topics were raised and not all workers were restarted since")
+            .formatted(record.partition(), partitions.count(), home));
   }
 
   /**
@@ -116,11 +112,7 @@ final class RecordDispatcher implements AutoCloseable {
   }
 
   private void queue(
-      Ensure ensure,
-      ConsumerRecord<byte[], byte[]> record,
-      Duration left,
-      @Nullable String refusal,
-      OffsetTracker tracker) {
+      Ensure ensure, ConsumerRecord<byte[], byte[]> record, Duration left, OffsetTracker tracker) {
     long now = time.nanos();
     InFlightRecord inFlight = tracker.open(record, ensure.userId(), now + left.toNanos());
     int texts = TextMemory.of(ensure.eventId(), ensure.requestedBy());
@@ -131,7 +123,7 @@ final class RecordDispatcher implements AutoCloseable {
             now,
             Deadline.in(left, time),
             () -> lease.pass(inFlight::partition),
-            refusal,
+            null,
             RequestHeaders.contextOf(record, Topic.ENSURE));
     lanes.submit(
         record,

@@ -140,7 +140,8 @@ public final class DockerEngine implements Engine {
         byEngine || spec.policy().rulesInSandbox() ? ChannelWay.ENGINE : ChannelWay.RUNNER;
     String user = spec.policy().rulesInSandbox() ? RunnerExec.SHARED_USER : null;
     Duration patience = Collections.min(List.of(DockerCommands.PATIENCE, settings.readyTimeout()));
-    return new DockerCommands(calls, way, user, patience, metrics);
+    RunnerExec exec = new RunnerExec(calls, user, () -> facts().executesOnlyReadable(spec));
+    return new DockerCommands(calls, way, exec, patience, metrics);
   }
 
   @Override

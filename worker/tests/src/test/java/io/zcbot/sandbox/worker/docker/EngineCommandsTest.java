@@ -155,14 +155,18 @@ class EngineCommandsTest extends AdapterTestCase {
     assertRuns(engine.commands(RULES_ON_HOST, true).open("c1"));
 
     assertThat(fake.asked("POST", CREATE).getFirst().body())
-        .contains("\"User\":\"1000:1000\"", "/usr/local/sbin/zcbot-runner", "\"AttachStdin\":true");
+        .contains(
+            "\"User\":\"1000:1000\"", "/usr/local/sbin/zcbot-runner-exec", "\"AttachStdin\":true");
     assertThat(fake.asked("POST", START).getFirst().body()).contains("\"Detach\":false");
     assertThat(metrics).contains("channel ENGINE").doesNotContain("fallback");
     assertThat(fake.asked("POST", ATTACH)).isEmpty();
   }
 
   private void exec(Reply reply) {
-    fake.on("POST", CREATE, status(201, "{\"Id\":\"e1\"}")).on("POST", START, reply);
+    fake.on("GET", "/info", status(200, "{}"))
+        .on("GET", "/version", status(200, "{}"))
+        .on("POST", CREATE, status(201, "{\"Id\":\"e1\"}"))
+        .on("POST", START, reply);
   }
 
   @Test
@@ -287,6 +291,7 @@ class EngineCommandsTest extends AdapterTestCase {
     assertThat(failure(() -> commands().open("c1")).kind()).isEqualTo(Kind.CONFLICT);
     assertThat(metrics).doesNotContain("fallback");
 
+    exec(runner());
     fake.on("POST", CREATE, error(409, "container c1 is not running"));
     assertThat(failure(() -> engine.commands(SPEC, false).open("c1")).kind())
         .isEqualTo(Kind.CONFLICT);

@@ -74,7 +74,7 @@ class EngineWatchTest extends AdapterTestCase {
   @Test
   void theWorkersOwnRunnerIsNoUse() {
     String events =
-        event("exec_start: /usr/local/sbin/zcbot-runner ", ",\"execID\":\"e1\"")
+        event("exec_start: /usr/local/sbin/zcbot-runner-exec ", ",\"execID\":\"e1\"")
             + event("exec_start: /usr/local/sbin/zcbot-runner x", ",\"execID\":\"e2\"")
             + event("exec_die", ",\"execID\":\"e1\"")
             + event("exec_die", ",\"execID\":\"e2\"")

@@ -152,7 +152,7 @@ class HostileRunnerIT {
             fixture.image(
                 directory,
                 "USER 0",
-                "RUN rm /usr/local/sbin/zcbot-runner",
+                "RUN rm /usr/local/sbin/zcbot-runner*",
                 "ENTRYPOINT [\"bash\",\"-c\",\"" + READY + "exec sleep 1000\"]",
                 "USER 1000:1000"));
     Started sandbox = fixture.start(spec);
@@ -165,28 +165,48 @@ class HostileRunnerIT {
     fixture.engine.remove(sandbox.id());
   }
 
-  /** In place of the runner: starts it under a filter that refuses further filters. */
-  private static final String NO_MORE_FILTERS =
-      """
-      #!/usr/bin/python3
-      import ctypes, os, struct, sys
-      code = ctypes.create_string_buffer(struct.pack(
-          'HBBI' * 4, 32, 0, 0, 0, 21, 0, 1, 317, 6, 0, 0, 0x50026, 6, 0, 0, 0x7fff0000))
-      program = struct.pack('HxxxxxxP', 4, ctypes.addressof(code))
-      libc = ctypes.CDLL(None)
-      if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program): sys.exit('no filter')
-      os.execv('/usr/local/sbin/runner', sys.argv)
-      """;
+  /** Lines of an image's build that have the runner start under another filter. */
+  private static String filtered(String instructions) {
+    String script =
+        """
+        #!/usr/bin/python3
+        import ctypes, os, struct, sys
+        code = [%s]
+        program = ctypes.create_string_buffer(struct.pack('HBBI' * (len(code) // 4), *code))
+        libc = ctypes.CDLL(None)
+        if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(
+            22, 2, struct.pack('HxxxxxxP', len(code) // 4, ctypes.addressof(program))):
+            sys.exit('no filter')
+        os.execv('/usr/local/sbin/runner', sys.argv)
+        """
+            .formatted(instructions);
+    return "RUN cd /usr/local/sbin && mv zcbot-runner runner && echo "
+        + Base64.getEncoder().encodeToString(script.getBytes(StandardCharsets.UTF_8))
+        + " | base64 -d > zcbot-runner && chmod 755 zcbot-runner"
+        + " && cp --remove-destination zcbot-runner zcbot-runner-exec";
+  }
+
+  /** As Linux before 4.17, which does not know a flag that the runner uses. */
+  @Test
+  void aRunnerOnAnOldKernelLoadsItsFilter() throws Exception {
+    String unknownFlag =
+        "32,0,0,0, 21,0,3,317, 32,0,0,24, 69,0,1,4, 6,0,0,0x50016, 6,0,0,0x7fff0000";
+    Started sandbox =
+        fixture.start(
+            fixture.withImage(fixture.image(directory, filtered(unknownFlag), "USER 1000:1000")));
+    String filters = "grep ^Seccomp_filters /proc/self/status";
+    try (CommandChannel channel = commands().open(sandbox.id())) {
+      assertThat(Trial.bash(channel, filters).said())
+          .as("the engine's, the one of this test, and the runner's")
+          .isEqualTo("Seccomp_filters:\t3");
+    }
+    fixture.engine.remove(sandbox.id());
+  }
 
   /** Where it is the first process, and where the engine starts it. */
   @Test
   void aRunnerThatCanNotLoadItsFilterServesNobody() throws Exception {
-    String script =
-        Base64.getEncoder().encodeToString(NO_MORE_FILTERS.getBytes(StandardCharsets.UTF_8));
-    String replace =
-        "RUN cd /usr/local/sbin && mv zcbot-runner runner && echo "
-            + script
-            + " | base64 -d > zcbot-runner && chmod 755 zcbot-runner";
+    String replace = filtered("32,0,0,0, 21,0,1,317, 6,0,0,0x50026, 6,0,0,0x7fff0000");
     SandboxSpec first = fixture.withImage(fixture.image(directory, replace, "USER 1000:1000"));
     EngineException e = catchThrowableOfType(EngineException.class, () -> fixture.start(first));
     assertThat(e.kind()).as(e.getMessage()).isEqualTo(Kind.TRANSIENT);

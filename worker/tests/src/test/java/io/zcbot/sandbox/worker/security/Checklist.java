@@ -347,7 +347,12 @@ final class Checklist {
                   77,
                   "system calls of i386 and x32 programs, and through io_uring, to evade the filter: ENOSYS",
                   RUNNERS_FILTER)
-              .otherwise(GVISOR, "gVisor's kernel has none of them"));
+              .otherwise(GVISOR, "gVisor's kernel has none of them"),
+          row(
+                  78,
+                  "a runner that the engine starts beside commands, before it has loaded its filter: neither traced nor written to",
+                  "a copy of its program that commands can't read")
+              .otherwise(GVISOR, "gVisor needs no filter, and executes only readable files"));
 
   private static Property row(int number, String attack, String by) {
     return row(number, attack, by, "");

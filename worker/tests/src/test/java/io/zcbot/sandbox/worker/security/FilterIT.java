@@ -223,6 +223,49 @@ class FilterIT extends Attacks {
     assertThat(unfiltered(LEAVE)).startsWith("0 0 ");
   }
 
+  /**
+   * Executes a copy of the runner, stops it before its first instruction, and then takes hold of
+   * it. A command that does that to a runner that the engine starts has to be as quick.
+   */
+  private static final String TAKE_HOLD =
+      """
+      import signal
+      def take_hold(path):
+          child = os.fork()
+          if child == 0:
+              call(101, 0, 0, 0, 0) # PTRACE_TRACEME
+              os.execv(path, [path])
+          os.waitpid(child, 0)
+          call(101, 17, child, 0, signal.SIGSTOP) # PTRACE_DETACH
+          while ') T ' not in open('/proc/%d/stat' % child).read(): pass
+          memory = attempt(lambda: open('/proc/%d/mem' % child, 'r+b'))
+          traced = call(101, 0x4206, child, 0, 0) # PTRACE_SEIZE
+          os.kill(child, 9)
+          return memory, traced
+      print(*take_hold('/usr/local/sbin/zcbot-runner-exec'), *take_hold('/usr/local/sbin/zcbot-runner'))""";
+
+  private static final String OTHER_RUNNERS =
+      """
+      import glob
+      for each in glob.glob('/proc/[0-9]*/cmdline'):
+          name = open(each).read().split('\\0')[0]
+          if 'zcbot-runner' in name: print(name)""";
+
+  @Row(78)
+  @Test
+  void noRunnerOfTheEngineIsTakenHoldOfBeforeItsFilterIsLoaded() throws Exception {
+    try (CommandChannel channel =
+        lab.fixture.engine.commands(lab.spec, true).open(lab.sandbox.id())) {
+      String started = profile.ownKernel() ? "zcbot-runner" : "zcbot-runner-exec";
+      assertThat(Trial.start(channel, Trial.request("python3", "-c", OTHER_RUNNERS)).said().lines())
+          .contains("/usr/local/sbin/" + started);
+    }
+    if (!profile.ownKernel()) {
+      // the control is in the same script: the readable copy
+      assertThat(filtered(TAKE_HOLD)).isEqualTo("-13 -1 0 0");
+    }
+  }
+
   /** Calls getpid as an i386 program, and as one of x32, and makes a ring. */
   private static final String OTHERWISE =
       """

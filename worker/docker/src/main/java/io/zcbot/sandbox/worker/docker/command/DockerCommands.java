@@ -53,7 +53,7 @@ public final class DockerCommands implements CommandEngine {
 
   private final EngineCalls calls;
   private final ChannelWay way;
-  private final @Nullable String user;
+  private final RunnerExec exec;
   private final Duration patience;
   private final SandboxMetrics metrics;
   private final Unsent unsent = new Unsent();
@@ -68,19 +68,18 @@ public final class DockerCommands implements CommandEngine {
    * Creates channels for sandboxes of one spec.
    *
    * @param way {@link ChannelWay#RUNNER} only where the runner is a sandbox's first process
-   * @param user user of a runner that the engine starts, as uid:gid; null for that of the first
-   *     process
+   * @param exec how the engine starts a runner
    * @param patience maximum time for a runner's first answer
    */
   public DockerCommands(
       EngineCalls calls,
       ChannelWay way,
-      @Nullable String user,
+      RunnerExec exec,
       Duration patience,
       SandboxMetrics metrics) {
     this.calls = calls;
     this.way = way;
-    this.user = user;
+    this.exec = exec;
     this.patience = patience;
     this.metrics = metrics;
   }
@@ -163,11 +162,11 @@ public final class DockerCommands implements CommandEngine {
   }
 
   private CommandChannel executed(String containerId) throws EngineException {
-    String exec = RunnerExec.create(calls, containerId, user);
+    String id = exec.create(containerId);
     Attempt attempt =
         connect(
             Operation.EXEC_START,
-            (requests, input) -> requests.startExec(exec, input),
+            (requests, input) -> requests.startExec(id, input),
             () -> {},
             why -> log.warn("In container {} {}", containerId, why));
     IOException failure = attempt.failure();

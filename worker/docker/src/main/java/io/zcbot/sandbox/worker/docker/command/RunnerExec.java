@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.io.IOException;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,8 +20,17 @@ import org.jspecify.annotations.Nullable;
  * the sandbox; the commands that run in it do.
  */
 public final class RunnerExec {
-  /** Path of the program in the image. */
-  private static final String RUNNER = "/usr/local/sbin/zcbot-runner";
+  /**
+   * Path in the image of the program that its user can execute but not read. Therefore, the kernel
+   * lets no process of that user trace it or open its memory, from its first instruction on.
+   * Commands of that user may run already, and it has not loaded its filter of system calls yet.
+   */
+  private static final String UNREADABLE = "/usr/local/sbin/zcbot-runner-exec";
+
+  /** Path of the same program for runtimes that execute readable files only. */
+  private static final String READABLE = "/usr/local/sbin/zcbot-runner";
+
+  private static final Set<String> PROGRAMS = Set.of(UNREADABLE, READABLE);
 
   /**
    * User of commands where the first process is root. The engine does not know another user then.
@@ -29,15 +39,41 @@ public final class RunnerExec {
 
   private static final String STARTED = "exec_start:";
 
-  private RunnerExec() {}
+  private final EngineCalls calls;
+  private final @Nullable String user;
+  private final RuntimeFacts runtime;
+  private volatile @Nullable String program;
+
+  /** The runtime of the sandboxes, as far as the choice of the program depends on it. */
+  public interface RuntimeFacts {
+    /** Whether it executes no file that the user can't read. */
+    boolean executesOnlyReadable() throws EngineException;
+  }
 
   /**
-   * Creates the exec without starting it; returns its id.
+   * Creates execs in sandboxes of one spec.
    *
    * @param user user of the runner, as uid:gid; null for that of the container's first process
+   * @param runtime asked once
    */
-  static String create(EngineCalls calls, String containerId, @Nullable String user)
-      throws EngineException {
+  public RunnerExec(EngineCalls calls, @Nullable String user, RuntimeFacts runtime) {
+    this.calls = calls;
+    this.user = user;
+    this.runtime = runtime;
+  }
+
+  private String program() throws EngineException {
+    String known = program;
+    if (known == null) {
+      known = runtime.executesOnlyReadable() ? READABLE : UNREADABLE;
+      program = known;
+    }
+    return known;
+  }
+
+  /** Creates the exec without starting it; returns its id. */
+  String create(String containerId) throws EngineException {
+    String path = program();
     return calls.call(
         Operation.EXEC_CREATE,
         engine -> {
@@ -48,7 +84,7 @@ public final class RunnerExec {
                   .withAttachStdin(true)
                   .withAttachStdout(true)
                   .withAttachStderr(true)
-                  .withCmd(RUNNER);
+                  .withCmd(path);
           if (user != null) {
             command.withUser(user);
           }
@@ -67,7 +103,8 @@ public final class RunnerExec {
       return false;
     }
     List<String> arguments = process.getArguments();
-    return RUNNER.equals(process.getEntryPoint()) && (arguments == null || arguments.isEmpty());
+    String path = process.getEntryPoint();
+    return path != null && PROGRAMS.contains(path) && (arguments == null || arguments.isEmpty());
   }
 
   /**
@@ -78,6 +115,6 @@ public final class RunnerExec {
       return false;
     }
     String command = action.substring(STARTED.length()).strip();
-    return command.equals(RUNNER) || EntranceExec.isStart(command);
+    return PROGRAMS.contains(command) || EntranceExec.isStart(command);
   }
 }

@@ -206,6 +206,11 @@ public record EngineFacts(
     return runtimes.isGvisor(runtimeOf(spec));
   }
 
+  /** Whether, in the spec's sandboxes, a user can execute no file that the user can't read. */
+  public boolean executesOnlyReadable(SandboxSpec spec) {
+    return runtimes.isGvisor(runtimeOf(spec));
+  }
+
   /** Whether the engine's default runtime has a network stack of its own. */
   public boolean defaultHasOwnNetworkStack() {
     return runtimes.hasOwnKernel(runtimes.defaultName);

@@ -75,7 +75,13 @@ final class RunnerContainer implements AutoCloseable {
         place == Place.FIRST_PROCESS
             ? new ProcessBuilder("docker", "attach", "--sig-proxy=false", name)
             : new ProcessBuilder(
-                "docker", "exec", "-i", "-u", "1000:1000", name, "/usr/local/sbin/zcbot-runner");
+                "docker",
+                "exec",
+                "-i",
+                "-u",
+                "1000:1000",
+                name,
+                "/usr/local/sbin/zcbot-runner-exec");
     return new RunnerLink(builder.start());
   }
 

@@ -79,6 +79,10 @@ class FilteredProgramsIT {
             "strace --seccomp-bpf -f -o trace bash -c '/bin/true; true' && grep -c 'execve(' trace",
             "2"),
         arguments(
+            "man",
+            "printf '.TH seven 1\\n.SH NAME\\nseven \\\\- returns 7\\n' > seven.1 && man -l seven.1 | cat",
+            "returns 7"),
+        arguments(
             "gpg",
             "gpg --batch -q --passphrase '' --quick-gen-key a@b default default never && echo x > x && gpg -q -s x && gpg --verify x.gpg 2>&1",
             "Good signature"),

@@ -270,11 +270,13 @@ ${limits}		oifname \"lo\" accept
 }"
 }
 
-# Runs in the namespace. Runtimes with their own kernel do not set the requested sysctl. The kernel splits datagrams
-# (UDP_SEGMENT) before they leave, so that the bridge counts each one.
+# Runs in the namespace. Runtimes with their own kernel do not set the requested sysctls. The kernel splits datagrams
+# (UDP_SEGMENT) before they leave, so that the bridge counts each one. It splits what TCP sends (GSO) later, so the
+# segments must not be small.
 # shellcheck disable=SC2016 # expanded there
-enter='[[ $(</proc/sys/net/ipv4/conf/all/route_localnet) == 1 ]] ||
-  echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet || exit 1
+enter='for each in conf/all/route_localnet=1 tcp_min_snd_mss=448; do
+  [[ $(</proc/sys/net/ipv4/${each%=*}) == "${each#*=}" ]] || echo "${each#*=}" >"/proc/sys/net/ipv4/${each%=*}" || exit 1
+done
 ethtool -K eth0 tx-udp-segmentation off >/dev/null || exit 1
 exec nft -f -'
 

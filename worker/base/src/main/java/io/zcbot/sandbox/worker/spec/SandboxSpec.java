@@ -27,7 +27,7 @@ public record SandboxSpec(
     String network,
     NetworkPolicy policy) {
   /** Raise this when a hard limit changes, so that sandboxes with the old limit are replaced. */
-  static final int REVISION = 4;
+  static final int REVISION = 5;
 
   /** The value of the spec label. Specs with the same hash create the same sandboxes. */
   public String hash() {

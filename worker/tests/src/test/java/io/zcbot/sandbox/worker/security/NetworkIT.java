@@ -327,6 +327,35 @@ class NetworkIT extends Attacks {
     assertThat(sentByOneSocket(open, bytes.formatted(8000))).isEqualTo("all");
   }
 
+  /** Many of them are one packet where packets are counted. */
+  @Row(67)
+  @Test
+  void noTinySegmentsAreSent() throws Exception {
+    assertThat(segment(lab.sandbox.id())).isBetween(400, 1500);
+    String least = "/proc/sys/net/ipv4/tcp_min_snd_mss";
+    assertThat(lab.fixture.inNamespace(lab.sandbox.id(), "cat", least).strip()).isEqualTo("448");
+    assertThat(lab.fixture.bash(lab.sandbox.id(), "echo 48 >" + least).exitCode()).isNotZero();
+    assertThat(lab.fixture.inNamespace(lab.sandbox.id(), "cat", least).strip()).isEqualTo("448");
+
+    String control = lab.exposed(host -> host.withNetworkMode(openNetwork).withSysctls(Map.of()));
+    assertThat(segment(control)).isLessThan(100);
+  }
+
+  /** The size of the segments of a connection that asks for the smallest. */
+  private int segment(String container) throws Exception {
+    return Integer.parseInt(
+        python(
+            container,
+            """
+            import socket, struct
+            s = socket.socket()
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 88)
+            s.settimeout(10)
+            s.connect(('%s', %d))
+            print(struct.unpack_from('16xI', s.getsockopt(socket.IPPROTO_TCP, 11, 64))[0])"""
+                .formatted(elsewhere.publicAddress(), Elsewhere.PORT)));
+  }
+
   /** How many datagrams were sent until the first was refused, or {@code all}. */
   private String sentByOneSocket(String container, String datagrams) throws Exception {
     return python(

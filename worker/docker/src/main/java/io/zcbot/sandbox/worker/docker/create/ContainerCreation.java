@@ -41,6 +41,12 @@ import java.util.stream.Stream;
 public final class ContainerCreation {
   static final String WORKSPACE = "/workspace";
 
+  /**
+   * The least segment that TCP sends, in bytes and for IPv6 as well. What counts packets sees up to
+   * 64 KiB of segments as one. Hosts of the Internet receive packets of at least 576 bytes.
+   */
+  private static final int MIN_SEGMENT = 448;
+
   private final SandboxSpec spec;
   private final ContainerOwner owner;
 
@@ -223,6 +229,7 @@ public final class ContainerCreation {
     if (policy.hasNetwork()) {
       // needed to redirect queries from the engine's resolver, on loopback, to another one
       sysctls.put("net.ipv4.conf.all.route_localnet", "1");
+      sysctls.put("net.ipv4.tcp_min_snd_mss", String.valueOf(MIN_SEGMENT));
     }
     config.withSysctls(sysctls);
     if (policy.rulesInSandbox()) {

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -232,8 +233,8 @@ final class CommandHistory {
     others.clear();
   }
 
-  /** Judges the commands that are open at the end of the log. */
-  void finish(long end) {
+  /** Judges the commands that are open at the end of the log, and whose exec is no dead letter. */
+  void finish(long end, Predicate<RecordPosition> isDeadLetter) {
     for (TrackedCommand command : open.values()) {
       TrackedCommand.Asked asked = command.asked();
       if (asked == null) {
@@ -241,7 +242,9 @@ final class CommandHistory {
       }
       context.counters().commands.unanswered++;
       context.tell(command.asObservation(user, asked));
-      if (end > asked.due() && home.isKnown(Topic.EXITED, asked.position(), asked.time())) {
+      if (end > asked.due()
+          && !isDeadLetter.test(asked.position())
+          && home.isKnown(Topic.EXITED, asked.position(), asked.time())) {
         context.violation(
             Check.I11,
             user,

@@ -143,13 +143,14 @@ final class EnsureHistory {
     answers.forEach(this::forget);
   }
 
-  /** Judges the ensures that are open at the end of the log. */
-  void finish(long end) {
+  /** Judges the ensures that are open at the end of the log and are no dead letters. */
+  void finish(long end, Predicate<RecordPosition> isDeadLetter) {
     open.forEach(
         (id, asked) -> {
           context.counters().unanswered++;
           context.tell(ensure(id, asked, null));
           if (end > asked.due
+              && !isDeadLetter.test(asked.position)
               && home.isKnown(Topic.READY, asked.position, asked.time)
               && home.isKnown(Topic.FAILED, asked.position, asked.time)) {
             context.violation(

@@ -116,7 +116,7 @@ final class Fold {
     rest.addAll(parked.values());
     rest.sort(Comparator.comparing(UserHistory::user));
     for (UserHistory user : rest) {
-      user.finish(end, worker -> purgeOf(worker, allPurges));
+      user.finish(end, worker -> purgeOf(worker, allPurges), unreadable::isDeadLetter);
     }
     unreadable.finish(end);
     return counters;

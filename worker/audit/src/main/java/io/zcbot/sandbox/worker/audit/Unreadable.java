@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 final class Unreadable {
   /**
    * How many dead letters are kept that were read before their record, because of clocks or
-   * repetitions.
+   * repetitions, or whose record is a valid event.
    */
   private static final int EARLY_LETTERS_KEPT = 10_000;
 
@@ -51,6 +51,11 @@ final class Unreadable {
         letters.pollFirstEntry();
       }
     }
+  }
+
+  /** Whether a valid request went to the dead-letter topic, as one that lies astray does. */
+  boolean isDeadLetter(RecordPosition request) {
+    return letters.containsKey(request);
   }
 
   private static @Nullable RecordPosition origin(LogRecord letter) {

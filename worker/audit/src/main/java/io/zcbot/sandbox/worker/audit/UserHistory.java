@@ -22,6 +22,7 @@ import io.zcbot.sandbox.worker.audit.log.LogRecord;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import io.zcbot.sandbox.worker.audit.result.Check;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -115,10 +116,11 @@ final class UserHistory {
   }
 
   /** Judges everything that is open at the end of the log. */
-  void finish(long end, Function<String, @Nullable Purge> purges) {
-    ensures.finish(end);
+  void finish(
+      long end, Function<String, @Nullable Purge> purges, Predicate<RecordPosition> isDeadLetter) {
+    ensures.finish(end, isDeadLetter);
     sessions.finish(end, purges);
-    commands.finish(end);
+    commands.finish(end, isDeadLetter);
   }
 
   /** Whether the event was read before; reports an id that was used for another event. */

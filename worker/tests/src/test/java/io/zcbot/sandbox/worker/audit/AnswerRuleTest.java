@@ -93,6 +93,17 @@ class AnswerRuleTest extends OneUsersLog {
     assertThat(checks(auditSince(Topic.READY, 2, 50, 100))).containsExactly(Check.I2);
   }
 
+  @Test
+  void i2AnEnsureThatIsADeadLetterHasNoAnswer() {
+    ensure(0, "e1").header("zcbot_forwarded", "2-7@" + ms(0)).partition = 1;
+    assertThat(checks(1_000)).containsExactly(Check.I2);
+    log.raw(Topic.DEAD_LETTER, 0, ms(1), bytes(USER.toString()), bytes("{}"))
+        .header("zcbot_topic", "sandbox.ensure")
+        .header("zcbot_partition", 1)
+        .header("zcbot_offset", 0);
+    assertThat(checks(1_000)).isEmpty();
+  }
+
   /** Anybody may write its header, with another user's key and to any partition. */
   @Test
   void aForgedForwardedRecordDoesNotKeepI2FromBeingJudged() {

@@ -218,6 +218,20 @@ class CommandRuleTest extends OneUsersLog {
     assertThat(checks(auditSince(Topic.EXITED, 1, 100, 1_000))).isEmpty();
   }
 
+  /** Its header is that of a forwarded exec, and it lies elsewhere than its user's records. */
+  @Test
+  void i11AnExecThatIsADeadLetterHasNoAnswer() {
+    TestLog.Entry astray = exec(0, "e1").header("zcbot_forwarded", "2-7@" + ms(0));
+    astray.partition = 1;
+    assertThat(checks(1_000)).containsExactly(Check.I11);
+    byte[] key = USER.toString().getBytes(StandardCharsets.UTF_8);
+    log.raw(Topic.DEAD_LETTER, 0, ms(1), key, key)
+        .header("zcbot_topic", "sandbox.exec")
+        .header("zcbot_partition", 1)
+        .header("zcbot_offset", 0);
+    assertThat(checks(1_000)).isEmpty();
+  }
+
   @Test
   void i11AnAnswerMayBeRepeatedUnderItsId() {
     exec(0, "e1");

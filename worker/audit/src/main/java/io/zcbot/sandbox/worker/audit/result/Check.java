@@ -39,6 +39,7 @@ public enum Check {
    * end. The expiry is its {@code expires_at}, or the rules' from its record time on, and ten
    * minutes at most. Can't tell a lost ensure from one that waits for a worker to come back; both
    * are named. An answer may name an ensure that is not in the log (cut off by retention): counted.
+   * An ensure that is a dead letter has no answer.
    */
   I2,
   /**
@@ -77,7 +78,8 @@ public enum Check {
    * An exec that no exited names although its expiry, its time-out and the grace are over at the
    * end, or that two exited name under two event ids. The expiry is as an ensure's ({@link #I2});
    * the time-out is the exec's, or the workers' default. An exited repeated under the same id is a
-   * redelivery, and counted. An answer may name an exec that is not in the log: counted.
+   * redelivery, and counted. An answer may name an exec that is not in the log: counted. An exec
+   * that is a dead letter has no answer.
    */
   I11,
   /**

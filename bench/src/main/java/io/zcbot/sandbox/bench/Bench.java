@@ -34,6 +34,7 @@ public final class Bench {
     ALL.put("scale-out", new Entry(new ScaleOut(), 3));
     ALL.put("footprint", new Entry(new Footprint(), 3));
     ALL.put("commands", new Entry(new Commands(), 3));
+    ALL.put("handoffs", new Entry(new Handoffs(), 3));
     ALL.put("runtimes", new Entry(new Runtimes(), 3));
     ALL.put("end-to-end", new Entry(new EndToEnd(), 3));
     ALL.put("rates", new Entry(new Rates(), 3));

@@ -8,41 +8,29 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
-import com.sun.net.httpserver.HttpServer;
-import io.zcbot.sandbox.worker.http.HttpLimits;
 import io.zcbot.sandbox.worker.http.OwnNames;
+import io.zcbot.sandbox.worker.http.ReadOnlyServer;
+import io.zcbot.sandbox.worker.http.ReadOnlyServer.Answer;
 import io.zcbot.sandbox.worker.ops.Health.Report;
 import io.zcbot.sandbox.worker.ops.Health.Status;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.nio.charset.StandardCharsets;
 import java.util.Map;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Semaphore;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/**
- * Serves metrics, health and a status page over HTTP. Each request has a platform thread; at most
- * 16 are answered at the same time, others get status 503.
- */
+/** Serves metrics, health and a status page over HTTP. */
 public final class OpsServer implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(OpsServer.class);
-  private static final int MAX_AT_ONCE = 16;
 
   private final InetSocketAddress address;
   private final OwnNames names;
   private final Health health;
   private final Metrics metrics;
   private final Supplier<Map<String, String>> facts;
-  private final Semaphore requests = new Semaphore(MAX_AT_ONCE);
-  private @Nullable HttpServer server;
-  private @Nullable ExecutorService threads;
-
-  private record Answer(int status, String contentType, String body) {}
+  private @Nullable ReadOnlyServer server;
 
   /**
    * Creates a server that does not listen yet.
@@ -72,10 +60,13 @@ public final class OpsServer implements AutoCloseable {
     if (server != null) {
       throw new IllegalStateException("the ops server has already been started");
     }
-    HttpLimits.set();
-    HttpServer created;
     try {
-      created = HttpServer.create(address, 64);
+      // Platform threads, because on a virtual thread the buffer of the JDK's BufferedWriter,
+      // through which the page of metrics is written, starts small, grows by a few characters at a
+      // time, and is copied thousands of times.
+      server =
+          ReadOnlyServer.start(
+              address, names, pages, Thread.ofPlatform().daemon().name("ops-", 0).factory());
     } catch (IOException e) {
       throw new IOException(
           "could not serve metrics and health on "
@@ -85,89 +76,57 @@ public final class OpsServer implements AutoCloseable {
               + "; free the address, or set ZCBOT_OPS_ADDRESS to another address or to off",
           e);
     }
-    // Platform threads, because on a virtual thread the buffer of the JDK's BufferedWriter, through
-    // which the page of metrics is written, starts small, grows by a few characters at a time, and
-    // is copied thousands of times.
-    ExecutorService executor =
-        Executors.newThreadPerTaskExecutor(Thread.ofPlatform().daemon().name("ops-", 0).factory());
-    created.setExecutor(executor);
-    created.createContext("/", this::handle);
-    created.start();
-    server = created;
-    threads = executor;
-    log.info("Serving metrics and health on http://{}", shown(created.getAddress()));
+    log.info("Serving metrics and health on http://{}", shown(server.address()));
   }
 
   /** Returns the address on which it listens, with the actual port if the configured one was 0. */
   public synchronized InetSocketAddress address() {
-    return server == null ? address : server.getAddress();
+    return server == null ? address : server.address();
   }
 
   /** Stops listening and interrupts requests; can be called more than once. */
   @Override
   public synchronized void close() {
-    if (threads != null) {
-      threads.shutdownNow();
-      threads = null;
-    }
     if (server != null) {
-      server.stop(0);
+      server.close();
     }
   }
 
-  private void handle(HttpExchange exchange) throws IOException {
-    try (exchange) {
-      String method = exchange.getRequestMethod();
-      if (!method.equals("GET") && !method.equals("HEAD")) {
-        exchange.getResponseHeaders().set("Allow", "GET, HEAD");
-        send(exchange, text(405, "only GET and HEAD are supported\n"));
-      } else if (!names.include(exchange.getRequestHeaders().get("Host"))) {
-        send(
-            exchange,
-            text(
-                421,
-                "this worker answers to addresses, to names without a dot, and to the names in"
-                    + " ZCBOT_HOST and ZCBOT_OPS_ADDRESS; use one of them\n"));
-      } else if (!requests.tryAcquire()) {
-        send(exchange, text(503, "too many requests at the same time\n"));
-      } else {
-        try {
-          send(exchange, answer(exchange.getRequestURI().getPath()));
-        } finally {
-          requests.release();
+  private final ReadOnlyServer.Pages pages =
+      new ReadOnlyServer.Pages() {
+        @Override
+        public String namesInWords() {
+          return "this worker answers to addresses, to names without a dot, and to the names in"
+              + " ZCBOT_HOST and ZCBOT_OPS_ADDRESS; use one of them";
         }
-      }
-    }
-  }
 
-  private Answer answer(@Nullable String path) {
-    try {
-      return switch (path) {
-        case "/" -> text(200, statusPage());
-        case "/metrics" -> new Answer(200, Metrics.contentType(), metrics.scrape());
-        case "/health/live" -> json(health.liveness());
-        case "/health/ready" -> json(health.readiness());
-        case null, default ->
-            text(
-                404,
-                "the paths are /metrics, /health/live, /health/ready, and / for a status"
-                    + " page\n");
+        @Override
+        public void setHeaders(Headers headers) {
+          headers.set("Cache-Control", "no-store");
+          headers.set("X-Content-Type-Options", "nosniff");
+        }
+
+        @Override
+        public Answer answer(HttpExchange exchange) throws InterruptedException {
+          return switch (exchange.getRequestURI().getPath()) {
+            case "/" -> Answer.text(200, statusPage());
+            case "/metrics" -> new Answer(200, Metrics.contentType(), metrics.scrape());
+            case "/health/live" -> json(health.liveness());
+            case "/health/ready" -> json(health.readiness());
+            case null, default ->
+                Answer.text(
+                    404,
+                    "the paths are /metrics, /health/live, /health/ready, and / for a status page");
+          };
+        }
       };
-    } catch (InterruptedException _) {
-      Thread.currentThread().interrupt();
-      return text(503, "the worker is stopping\n");
-    } catch (RuntimeException e) {
-      log.warn("Could not answer {}", path, e);
-      return text(500, "the request failed, see the worker's log\n");
-    }
-  }
 
   private String statusPage() throws InterruptedException {
     StringBuilder page = new StringBuilder("zcbot sandbox worker\n\n");
     facts.get().forEach((name, value) -> page.append(line(name, value)));
     append(page, "live", health.liveness());
     append(page, "ready", health.readiness());
-    return page.append("\n/metrics\n/health/live\n/health/ready\n").toString();
+    return page.append("\n/metrics\n/health/live\n/health/ready").toString();
   }
 
   private static void append(StringBuilder page, String name, Report report) {
@@ -208,25 +167,6 @@ public final class OpsServer implements AutoCloseable {
               }
             });
     return new Answer(report.isOk() ? 200 : 503, "application/json", json + "\n");
-  }
-
-  private static Answer text(int status, String body) {
-    return new Answer(status, "text/plain; charset=utf-8", body);
-  }
-
-  private static void send(HttpExchange exchange, Answer answer) throws IOException {
-    byte[] body = answer.body.getBytes(StandardCharsets.UTF_8);
-    Headers headers = exchange.getResponseHeaders();
-    headers.set("Content-Type", answer.contentType);
-    headers.set("Cache-Control", "no-store");
-    headers.set("X-Content-Type-Options", "nosniff");
-    if (exchange.getRequestMethod().equals("HEAD")) {
-      headers.set("Content-Length", Integer.toString(body.length));
-      exchange.sendResponseHeaders(answer.status, -1);
-    } else {
-      exchange.sendResponseHeaders(answer.status, body.length);
-      exchange.getResponseBody().write(body);
-    }
   }
 
   private static String shown(InetSocketAddress address) {

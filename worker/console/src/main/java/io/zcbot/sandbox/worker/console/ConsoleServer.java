@@ -6,10 +6,10 @@ package io.zcbot.sandbox.worker.console;
 
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
-import com.sun.net.httpserver.HttpServer;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.http.HttpLimits;
 import io.zcbot.sandbox.worker.http.OwnNames;
+import io.zcbot.sandbox.worker.http.ReadOnlyServer;
+import io.zcbot.sandbox.worker.http.ReadOnlyServer.Answer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
@@ -18,12 +18,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Serves the page and the data that it requests. It only reads, so the risk is that somebody else
@@ -31,8 +27,6 @@ import org.slf4j.LoggerFactory;
  * address (DNS rebinding). So the server answers only to its own names.
  */
 final class ConsoleServer implements AutoCloseable {
-  private static final Logger log = LoggerFactory.getLogger(ConsoleServer.class);
-  private static final int MAX_AT_ONCE = 16;
   private static final int MAX_STREAMS = 16;
   private static final int MAX_QUERY = 64;
   private static final String USER_QUERY = "id=";
@@ -46,15 +40,10 @@ final class ConsoleServer implements AutoCloseable {
           "/format.js", "format.js");
 
   private final Fleet fleet;
-  private final OwnNames names;
-  private final Semaphore requests = new Semaphore(MAX_AT_ONCE);
   private final Semaphore streams = new Semaphore(MAX_STREAMS);
   private final Map<String, String> files = new HashMap<>();
   private final CountDownLatch stop = new CountDownLatch(1);
-  private final HttpServer server;
-  private final ExecutorService threads;
-
-  private record Answer(int status, String contentType, String body) {}
+  private final ReadOnlyServer server;
 
   /**
    * Starts to listen.
@@ -64,10 +53,8 @@ final class ConsoleServer implements AutoCloseable {
    */
   static ConsoleServer start(InetSocketAddress address, @Nullable URI url, Fleet fleet)
       throws IOException {
-    HttpLimits.set();
     try {
-      return new ConsoleServer(
-          HttpServer.create(address, 64), OwnNames.forPeople(address, url), fleet);
+      return new ConsoleServer(address, OwnNames.forPeople(address, url), fleet);
     } catch (IOException e) {
       throw new IOException(
           "could not serve the console on "
@@ -79,17 +66,14 @@ final class ConsoleServer implements AutoCloseable {
     }
   }
 
-  private ConsoleServer(HttpServer server, OwnNames names, Fleet fleet) throws IOException {
-    this.server = server;
-    this.names = names;
+  private ConsoleServer(InetSocketAddress address, OwnNames names, Fleet fleet) throws IOException {
     this.fleet = fleet;
     for (Map.Entry<String, String> file : FILES.entrySet()) {
       files.put(file.getKey(), resource(file.getValue()));
     }
-    threads = Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("console-", 0).factory());
-    server.setExecutor(threads);
-    server.createContext("/", this::handle);
-    server.start();
+    server =
+        ReadOnlyServer.start(
+            address, names, new Page(), Thread.ofVirtual().name("console-", 0).factory());
   }
 
   private static String resource(String name) throws IOException {
@@ -103,70 +87,62 @@ final class ConsoleServer implements AutoCloseable {
 
   /** The address at which it listens, with the actual port if the configured one was 0. */
   InetSocketAddress address() {
-    return server.getAddress();
+    return server.address();
   }
 
   @Override
   public void close() {
     stop.countDown();
-    threads.shutdownNow();
-    server.stop(0);
+    server.close();
   }
 
-  private void handle(HttpExchange exchange) throws IOException {
-    try (exchange) {
-      SafeHeaders.set(exchange.getResponseHeaders());
-      Answer refusal = refusal(exchange);
-      if (refusal != null) {
-        send(exchange, refusal);
-      } else if (exchange.getRequestURI().getPath().equals("/events")) {
-        stream(exchange);
-      } else if (!requests.tryAcquire()) {
-        send(exchange, text(503, "too many requests at the same time"));
-      } else {
-        try {
-          send(exchange, answer(exchange.getRequestURI()));
-        } finally {
-          requests.release();
-        }
+  /** The page, its files, and the data that it requests. */
+  private final class Page implements ReadOnlyServer.Pages {
+    @Override
+    public String namesInWords() {
+      return "this console answers to its own names only; if it is reached at another one, set"
+          + " ZCBOT_CONSOLE_URL to it";
+    }
+
+    @Override
+    public void setHeaders(Headers headers) {
+      SafeHeaders.set(headers);
+    }
+
+    @Override
+    public @Nullable Answer refusal(HttpExchange exchange) {
+      Headers headers = exchange.getRequestHeaders();
+      String site = headers.getFirst("Sec-Fetch-Site");
+      boolean isOwn = site == null || site.equals("same-origin") || site.equals("none");
+      // A link may lead to the page, but frames of another site may not take up its streams.
+      boolean isLink =
+          "navigate".equals(headers.getFirst("Sec-Fetch-Mode"))
+              && "/".equals(exchange.getRequestURI().getPath());
+      return isOwn || isLink
+          ? null
+          : Answer.text(403, "pages of other sites can't use this console");
+    }
+
+    @Override
+    public Answer answer(HttpExchange exchange) {
+      URI uri = exchange.getRequestURI();
+      String file = files.get(uri.getPath());
+      if (file != null) {
+        return new Answer(200, contentType(FILES.getOrDefault(uri.getPath(), "")), file);
       }
-    } catch (RuntimeException e) {
-      log.warn("could not answer", e);
+      return uri.getPath().equals("/user")
+          ? user(uri.getQuery())
+          : Answer.text(404, "the paths are /, /events and /user?id=USER");
     }
-  }
 
-  private @Nullable Answer refusal(HttpExchange exchange) {
-    Headers headers = exchange.getRequestHeaders();
-    if (!names.include(headers.get("Host"))) {
-      return text(
-          421,
-          "this console answers to its own names only; if it is reached at another one, set"
-              + " ZCBOT_CONSOLE_URL to it");
+    @Override
+    public boolean streams(HttpExchange exchange) throws IOException {
+      if (!exchange.getRequestURI().getPath().equals("/events")) {
+        return false;
+      }
+      stream(exchange);
+      return true;
     }
-    String site = headers.getFirst("Sec-Fetch-Site");
-    boolean isOwn = site == null || site.equals("same-origin") || site.equals("none");
-    // A link may lead to the page, but frames of another site may not take up its streams.
-    boolean isLink =
-        "navigate".equals(headers.getFirst("Sec-Fetch-Mode"))
-            && "/".equals(exchange.getRequestURI().getPath());
-    if (!isOwn && !isLink) {
-      return text(403, "pages of other sites can't use this console");
-    }
-    if (!exchange.getRequestMethod().equals("GET") && !exchange.getRequestMethod().equals("HEAD")) {
-      exchange.getResponseHeaders().set("Allow", "GET, HEAD");
-      return text(405, "only GET and HEAD are supported");
-    }
-    return null;
-  }
-
-  private Answer answer(URI uri) {
-    String file = files.get(uri.getPath());
-    if (file != null) {
-      return new Answer(200, contentType(FILES.getOrDefault(uri.getPath(), "")), file);
-    }
-    return uri.getPath().equals("/user")
-        ? user(uri.getQuery())
-        : text(404, "the paths are /, /events and /user?id=USER");
   }
 
   private Answer user(@Nullable String query) {
@@ -178,14 +154,14 @@ final class ConsoleServer implements AutoCloseable {
     } catch (IllegalArgumentException _) {
       // Refused like any other invalid query.
     }
-    return text(400, "id: must be a user's id, a UUID in lower case: /user?id=USER");
+    return Answer.text(400, "id: must be a user's id, a UUID in lower case: /user?id=USER");
   }
 
   private void stream(HttpExchange exchange) throws IOException {
     if (exchange.getRequestMethod().equals("HEAD")) {
-      send(exchange, text(405, "events can't be asked for by HEAD"));
+      ReadOnlyServer.send(exchange, Answer.text(405, "events can't be asked for by HEAD"));
     } else if (!streams.tryAcquire()) {
-      send(exchange, text(503, "too many pages are open at the same time"));
+      ReadOnlyServer.send(exchange, Answer.text(503, "too many pages are open at the same time"));
     } else {
       try {
         exchange.getResponseHeaders().set("Content-Type", "text/event-stream");
@@ -208,22 +184,5 @@ final class ConsoleServer implements AutoCloseable {
       case "css" -> "text/css; charset=utf-8";
       default -> "text/javascript; charset=utf-8";
     };
-  }
-
-  private static Answer text(int status, String body) {
-    return new Answer(status, "text/plain; charset=utf-8", body + "\n");
-  }
-
-  private static void send(HttpExchange exchange, Answer answer) throws IOException {
-    byte[] body = answer.body.getBytes(StandardCharsets.UTF_8);
-    Headers headers = exchange.getResponseHeaders();
-    headers.set("Content-Type", answer.contentType);
-    if (exchange.getRequestMethod().equals("HEAD")) {
-      headers.set("Content-Length", Integer.toString(body.length));
-      exchange.sendResponseHeaders(answer.status, -1);
-    } else {
-      exchange.sendResponseHeaders(answer.status, body.length);
-      exchange.getResponseBody().write(body);
-    }
   }
 }

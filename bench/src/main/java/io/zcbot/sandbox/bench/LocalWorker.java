@@ -39,6 +39,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -59,7 +60,9 @@ final class LocalWorker implements AutoCloseable {
   private static final class NoHandover implements Handover {
     @Override
     public Map<Integer, CompletableFuture<Void>> assigned(Set<Integer> partitions, Tenure tenure) {
-      return Map.of();
+      return partitions.stream()
+          .collect(
+              Collectors.toMap(number -> number, _ -> CompletableFuture.completedFuture(null)));
     }
 
     @Override

@@ -115,34 +115,31 @@ class TopicAdminIT {
   }
 
   @Test
-  void thoseCreatedLaterFollowTheOutputsWhereAnInputWasRaised(TestInfo test) throws Exception {
+  void aRaisedTopicIsRefusedAndAServingWorkerMustNotGoOn(TestInfo test) throws Exception {
     String prefix = prefix(test);
-    new TopicAdmin(admin, config(prefix, true, 3)).verifyOrCreate();
+    TopicAdmin topics = new TopicAdmin(admin, config(prefix, true, 3));
+    assertThat(topics.verifyOrCreate()).isEqualTo(3);
+    assertThat(topics.change(3)).isNull();
+    assertThat(topics.change(4))
+        .startsWith("can't go on: it serves users by 4 partitions")
+        .contains("(all have 3)")
+        .endsWith("Start all workers again");
+
     admin.createPartitions(Map.of(prefix + "ensure", NewPartitions.increaseTo(5))).all().get();
     await()
         .atMost(SOON)
-        .untilAsserted(
-            () ->
-                assertThat(new TopicAdmin(admin, config(prefix, false, 3)).describe())
-                    .containsEntry(Topic.ENSURE, 5));
-    admin.deleteTopics(List.of(prefix + "current", prefix + "input")).all().get();
-    TopicAdmin topics = new TopicAdmin(admin, config(prefix, true, 12));
-    await()
-        .atMost(SOON)
-        .untilAsserted(() -> assertThat(topics.describe()).hasSize(Topic.values().length - 2));
-
-    assertThat(topics.verifyOrCreate()).isEqualTo(3);
-    assertThat(topics.describe()).containsEntry(Topic.CURRENT, 3).containsEntry(Topic.INPUT, 3);
-  }
-
-  @Test
-  void thoseCreatedLaterFollowTheSmallestInputWhereThereIsNoOutput(TestInfo test) throws Exception {
-    String prefix = prefix(test);
-    create(prefix, Topic.ENSURE, 4, INPUT);
-    create(prefix, Topic.ACTIVITY, 2, INPUT);
-    TopicAdmin topics = new TopicAdmin(admin, config(prefix, true, 12));
-    assertThat(topics.describe()).hasSize(2);
-    assertThat(topics.verifyOrCreate()).isEqualTo(2);
+        .untilAsserted(() -> assertThat(topics.describe()).containsEntry(Topic.ENSURE, 5));
+    assertThat(topics.change(3))
+        .contains(
+            prefix + "ensure has 5, " + prefix + "activity has 3",
+            "Stop all workers with ZCBOT_RESTART=purge, then run: kafka-topics.sh",
+            "--topic " + prefix + "live --partitions 5",
+            ", then start them again");
+    assertThatThrownBy(topics::verifyOrCreate)
+        .isInstanceOf(TopicsException.class)
+        .hasMessageContainingAll(
+            "their partition counts differ: " + prefix + "ensure has 5",
+            "--topic " + prefix + "live --partitions 5");
   }
 
   @Test

@@ -127,7 +127,8 @@ final class Parts {
             config.kafka().topic(Topic.ENSURE), host.partitions(), GroupConfig.MAX_OPEN_RECORDS);
     follower = follower();
     domain = domain();
-    partitionWatch = new PartitionWatch(host.kafka(), config.kafka(), host.partitions());
+    partitionWatch =
+        new PartitionWatch(host.kafka(), config.kafka(), host.partitions(), state::unfit);
     takeoverRetry = new StartRetry(state::isStopping);
     EagerEnsures eager =
         new EagerEnsures(
@@ -157,7 +158,7 @@ final class Parts {
     commandTakeoverRetry = new StartRetry(state::isStopping);
     commandFollower = commandFollower();
     pastArrivals =
-        new PastArrivals(config, reader, assignment::homes, domain.slots()::remember, time);
+        new PastArrivals(config, reader, assignment::numbers, domain.slots()::remember, time);
   }
 
   private ActivityFollower follower() {

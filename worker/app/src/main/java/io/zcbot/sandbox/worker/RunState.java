@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
 final class RunState {
   private Phase phase = Phase.NEW;
   private @Nullable Thread starter;
+  private @Nullable String unfit;
+  private boolean stopped;
 
   /** The phases, in their order. */
   enum Phase {
@@ -74,6 +76,29 @@ final class RunState {
       starter.interrupt();
     }
     return first;
+  }
+
+  /** The worker must not go on, because its topics were changed. */
+  synchronized void unfit(String why) {
+    unfit = why;
+    notifyAll();
+  }
+
+  synchronized void stopped() {
+    stopped = true;
+    notifyAll();
+  }
+
+  /**
+   * Blocks until the worker is stopped, or must not go on.
+   *
+   * @return why it must not go on; null if it is stopped
+   */
+  synchronized @Nullable String awaitStop() throws InterruptedException {
+    while (!stopped && (unfit == null || phase == Phase.STOPPING)) {
+      wait();
+    }
+    return stopped ? null : unfit;
   }
 
   synchronized boolean isStopping() {

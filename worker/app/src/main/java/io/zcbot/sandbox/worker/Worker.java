@@ -17,7 +17,6 @@ import io.zcbot.sandbox.worker.startup.Recovery;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -50,7 +49,6 @@ public final class Worker implements AutoCloseable {
   private final WorkerConfig config;
   private final OpenTelemetry openTelemetry;
   private final Closer closer = new Closer();
-  private final CountDownLatch stopped = new CountDownLatch(1);
   private final RunState state = new RunState();
   private final StartRetry retry = new StartRetry(state::isStopping);
 
@@ -179,9 +177,14 @@ public final class Worker implements AutoCloseable {
     };
   }
 
-  /** Blocks until the worker is closed. */
-  public void awaitStop() throws InterruptedException {
-    stopped.await();
+  /**
+   * Blocks until the worker is closed, or must not go on.
+   *
+   * @return why it must not go on, so that the caller closes it: somebody changed the number of
+   *     partitions of the topics; null if it is closed
+   */
+  public @Nullable String awaitStop() throws InterruptedException {
+    return state.awaitStop();
   }
 
   /**
@@ -203,6 +206,6 @@ public final class Worker implements AutoCloseable {
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     }
-    stopped.countDown();
+    state.stopped();
   }
 }

@@ -19,6 +19,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.jspecify.annotations.Nullable;
@@ -26,8 +27,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Notices while the worker runs that somebody raised the number of partitions, or that no worker
- * reads some of them. Also updates the number of brokers that the clients assume.
+ * Notices while the worker runs that somebody changed the number of partitions, which ends the
+ * worker, or that no worker reads some of them. Also updates the number of brokers that the clients
+ * assume.
  */
 public final class PartitionWatch {
   private static final Logger log = LoggerFactory.getLogger(PartitionWatch.class);
@@ -37,6 +39,7 @@ public final class PartitionWatch {
   private final KafkaClients kafka;
   private final KafkaConfig config;
   private final int served;
+  private final Consumer<String> changed;
   private final Semaphore once = new Semaphore(1);
   private volatile @Nullable String problem;
   private Set<Integer> unreadBefore = Set.of();
@@ -45,11 +48,14 @@ public final class PartitionWatch {
    * Creates the watch.
    *
    * @param served the number of partitions by which the worker serves users
+   * @param changed is called with what to do if the topics have another number of partitions now
    */
-  public PartitionWatch(KafkaClients kafka, KafkaConfig config, int served) {
+  public PartitionWatch(
+      KafkaClients kafka, KafkaConfig config, int served, Consumer<String> changed) {
     this.kafka = kafka;
     this.config = config;
     this.served = served;
+    this.changed = changed;
   }
 
   /** What is wrong with the partitions, and how to fix it; null if nothing is. Any thread. */
@@ -76,10 +82,12 @@ public final class PartitionWatch {
     try (Admin admin = kafka.admin()) {
       TopicAdmin topics = new TopicAdmin(admin, config);
       kafka.fetchSize().brokers(topics.cluster().brokers());
-      String found = topics.growth(topics.describe(), served);
-      if (found == null) {
-        found = problemOf(unread(admin));
+      String change = topics.change(served);
+      if (change != null) {
+        changed.accept(change);
+        return;
       }
+      String found = problemOf(unread(admin));
       if (found != null && !found.equals(problem)) {
         log.warn("{}", found);
       }

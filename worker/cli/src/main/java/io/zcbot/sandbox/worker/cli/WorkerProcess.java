@@ -14,7 +14,7 @@ import org.apache.kafka.common.KafkaException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Runs a worker as the main task of its process, until a signal ends it. */
+/** Runs a worker as the main task of its process, until a signal or a change of topics ends it. */
 public final class WorkerProcess {
   private static final Logger log = LoggerFactory.getLogger(WorkerProcess.class);
 
@@ -29,7 +29,8 @@ public final class WorkerProcess {
    *
    * @param whenServing called once the worker serves
    * @param underneath closed after the worker, whether or not it started
-   * @throws CommandException if the worker could not start
+   * @throws CommandException if the worker could not start, or the topics were changed so that it
+   *     stopped
    */
   public static int run(WorkerConfig config, Runnable whenServing, AutoCloseable underneath)
       throws CommandException {
@@ -51,8 +52,7 @@ public final class WorkerProcess {
     try {
       worker.start();
       whenServing.run();
-      worker.awaitStop();
-      return ExitCode.OK;
+      return serve(worker, config.ops().stopTimeout.plus(GRACE));
     } catch (TopicsException | IOException e) {
       throw new CommandException(ExitCode.CONFIG, "the worker did not start: " + e.getMessage(), e);
     } catch (KafkaException e) {
@@ -69,6 +69,17 @@ public final class WorkerProcess {
     } finally {
       withdraw(stop, underneath);
     }
+  }
+
+  private static int serve(Worker worker, Duration stopTimeout)
+      throws CommandException, InterruptedException {
+    String why = worker.awaitStop();
+    if (why == null) {
+      return ExitCode.OK;
+    }
+    log.error("the worker {}", why); // before the lines of the stop, which it explains
+    boolean _ = stopWithin(stopTimeout, worker, () -> {});
+    throw new CommandException(ExitCode.CONFIG, "the worker " + why, null);
   }
 
   /**

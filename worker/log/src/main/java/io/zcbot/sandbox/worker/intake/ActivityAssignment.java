@@ -28,9 +28,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class ActivityAssignment {
   private final String topic;
-  private final int homes;
+  private final int count;
   private final Supplier<Duration> window;
-  private final Duration callTimeout;
   private final Time time;
   private final Map<TopicPartition, Long> next = new HashMap<>();
   private final PartitionQuestions<TopicPartition> questions;
@@ -38,38 +37,25 @@ final class ActivityAssignment {
   /**
    * Assigns no partitions yet.
    *
-   * @param homes the number of partitions of the other topics; the activity topic may have more, if
-   *     somebody raised its number of partitions alone
+   * @param count the number of partitions that every topic has
    * @param window how far back in time reading of a new partition begins
    */
-  ActivityAssignment(
-      String topic, int homes, Supplier<Duration> window, Duration callTimeout, Time time) {
+  ActivityAssignment(String topic, int count, Supplier<Duration> window, Time time) {
     this.topic = topic;
-    this.homes = homes;
+    this.count = count;
     this.window = window;
-    this.callTimeout = callTimeout;
     this.time = time;
     this.questions = new PartitionQuestions<>(time);
   }
 
-  /** The number of the ensure partition whose owner reads this activity partition. */
-  int home(int number) {
-    return number % homes;
-  }
-
   /**
-   * The activity partitions that belong to the ensure partitions served by this worker. May block
-   * up to the call time-out.
+   * The activity partitions that belong to the ensure partitions served by this worker.
    *
    * @param ensures whether this worker serves an ensure partition
    */
-  Set<TopicPartition> target(Consumer<byte[], byte[]> consumer, IntPredicate ensures) {
-    if (IntStream.range(0, homes).noneMatch(ensures)) {
-      return Set.of();
-    }
-    int count = Math.max(homes, consumer.partitionsFor(topic, callTimeout).size());
+  Set<TopicPartition> target(IntPredicate ensures) {
     return IntStream.range(0, count)
-        .filter(number -> ensures.test(home(number)))
+        .filter(ensures)
         .mapToObj(number -> new TopicPartition(topic, number))
         .collect(Collectors.toSet());
   }

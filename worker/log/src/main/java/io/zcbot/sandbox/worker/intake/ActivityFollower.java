@@ -93,8 +93,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     this.settings = settings;
     this.partitions = new KeyPartitions(settings.partitionCount());
     this.assignment =
-        new ActivityAssignment(
-            settings.topic(), partitions.count(), settings.window(), CALL_TIMEOUT, time);
+        new ActivityAssignment(settings.topic(), partitions.count(), settings.window(), time);
     this.touch = touch;
     this.diversions = Diversions.ofUncommitted(forwarding, partitions, time, metrics);
     this.time = time;
@@ -116,9 +115,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
 
   @Override
   public OptionalLong readUpTo(int partition) {
-    return states.of(partition).stays()
-        ? lowWatermarks.of(number -> assignment.home(number) == partition)
-        : OptionalLong.empty();
+    return states.of(partition).stays() ? lowWatermarks.of(partition) : OptionalLong.empty();
   }
 
   /** By partition: how long ago it was last read to its end, or else began to be followed. */
@@ -159,7 +156,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   }
 
   private void follow(Consumer<byte[], byte[]> consumer) {
-    Set<TopicPartition> target = assignment.target(consumer, number -> states.of(number).stays());
+    Set<TopicPartition> target = assignment.target(number -> states.of(number).stays());
     // Both are compared: an unreachable partition that leaves the target is not in the assignment.
     if (!target.equals(wanted) || !target.equals(consumer.assignment())) {
       assignment.change(consumer, target);

@@ -10,8 +10,10 @@ import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
@@ -30,7 +32,7 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
   private static final Logger log = LoggerFactory.getLogger(Assignment.class);
 
   private final String topic;
-  private final int homes;
+  private final int count;
   private final Map<TopicPartition, CompletableFuture<Void>> takeovers = new HashMap<>();
   private volatile @Nullable String problem;
 
@@ -38,27 +40,22 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
    * Starts without partitions.
    *
    * @param topic the topic whose partitions the group assigns
-   * @param homes the number of partitions that hold users; the topic may have more, if somebody
-   *     raised its number of partitions alone
+   * @param count the number of partitions by which users are served
    * @param maxInFlight a partition is paused while this many of its records are in flight
    */
-  public Assignment(String topic, int homes, int maxInFlight) {
+  public Assignment(String topic, int count, int maxInFlight) {
     super(maxInFlight);
     this.topic = topic;
-    this.homes = homes;
+    this.count = count;
   }
 
   /**
-   * Reads nothing of these partitions until their takeover is over. Partitions that hold no users
-   * need none.
+   * Reads nothing of partitions until their takeover is over.
    *
-   * @param homes by partition: completes when its ensures may be served
+   * @param begun by partition: completes when its ensures may be served
    */
-  void takeOver(
-      Collection<TopicPartition> partitions, Map<Integer, CompletableFuture<Void>> homes) {
-    CompletableFuture<Void> none = CompletableFuture.completedFuture(null);
-    partitions.forEach(
-        partition -> takeovers.put(partition, homes.getOrDefault(partition.partition(), none)));
+  void takeOver(Map<Integer, CompletableFuture<Void>> begun) {
+    begun.forEach((number, over) -> takeovers.put(new TopicPartition(topic, number), over));
   }
 
   String topic() {
@@ -72,19 +69,22 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
   }
 
   /**
-   * Filters partitions for those that hold users. There are others if somebody raised the number of
-   * partitions of this topic alone; their records are forwarded.
+   * Filters partitions for those by which users are served. There are others only after somebody
+   * raised their number, until this worker notices that and stops.
    */
-  Set<Integer> homes(Collection<TopicPartition> of) {
-    return of.stream()
-        .map(TopicPartition::partition)
-        .filter(number -> number < homes)
-        .collect(Collectors.toSet());
+  List<TopicPartition> served(Collection<TopicPartition> of) {
+    return of.stream().filter(partition -> partition.partition() < count).toList();
   }
 
-  /** The assigned partitions that hold users. Any thread. */
-  public Set<Integer> homes() {
-    return homes(partitions());
+  /** The numbers of the assigned partitions. Any thread. */
+  public Set<Integer> numbers() {
+    return numbers(partitions());
+  }
+
+  static Set<Integer> numbers(Collection<TopicPartition> of) {
+    return of.stream()
+        .map(TopicPartition::partition)
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 
   /**

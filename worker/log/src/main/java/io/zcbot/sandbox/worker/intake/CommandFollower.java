@@ -112,9 +112,7 @@ public final class CommandFollower implements AutoCloseable {
     this.time = time;
     this.lastRenewal = time.nanos();
     this.tracked = new TrackedPartitions(settings.maxInFlight());
-    this.committed =
-        new CommittedExecs(
-            settings.topics().exec(), settings.partitionCount(), work::committed, time);
+    this.committed = new CommittedExecs(settings.topics().exec(), work::committed, time);
     this.inputs =
         new CommandInputs(
             work, new InputDetours(consumers.free(), work, Places.drawn(), time), time, metrics);
@@ -255,7 +253,7 @@ public final class CommandFollower implements AutoCloseable {
           partition,
           records.records(partition),
           (record, tracker) -> dispatcher.accept(record, followed, tracker))) {
-        truncated.add(partition.partition() % settings.partitionCount());
+        truncated.add(partition.partition());
       }
     }
     return truncated;

@@ -34,11 +34,8 @@ final class CommandPartitions {
 
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
 
-  /** The client answers from its metadata, which it refreshes every five minutes. */
-  private static final Duration COUNTING = Duration.ofSeconds(2);
-
   private final CommandFollower.Topics topics;
-  private final int homes;
+  private final int count;
   private final CommandFollower.Owned owned;
   private final CommandWork work;
   private final CommandInputs inputs;
@@ -46,15 +43,14 @@ final class CommandPartitions {
   private final TrackedPartitions tracked;
   private final Map<Integer, Followed> followed = new HashMap<>();
   private final PartitionQuestions<Integer> questions;
-  private long counted;
   private volatile @Nullable String problem;
 
   /**
    * One partition of users in one assignment.
    *
    * @param firstOfAssignment the offset behind the execs that existed when the assignment began
-   * @param committing its partitions of execs and of releases
-   * @param inputs its partitions of inputs
+   * @param committing its partition of execs and that of releases
+   * @param input its partition of inputs
    * @param held releases the bytes in flight of its execs
    */
   record Followed(
@@ -62,7 +58,7 @@ final class CommandPartitions {
       PartitionTakeover takeover,
       long firstOfAssignment,
       Set<TopicPartition> committing,
-      Set<TopicPartition> inputs,
+      TopicPartition input,
       Set<Runnable> held) {
     boolean mayBegin() {
       return takeover.isOver() && holding.state().mayBegin();
@@ -80,26 +76,25 @@ final class CommandPartitions {
 
   CommandPartitions(
       CommandFollower.Topics topics,
-      int homes,
+      int count,
       CommandFollower.Owned owned,
       CommandWork work,
       CommandInputs inputs,
       TrackedPartitions tracked,
       Time time) {
     this.topics = topics;
-    this.homes = homes;
+    this.count = count;
     this.owned = owned;
     this.work = work;
     this.inputs = inputs;
     this.tracked = tracked;
     this.time = time;
     this.questions = new PartitionQuestions<>(time);
-    this.counted = time.nanos();
   }
 
   /** The assignment in which a partition of any topic is read; null if it is not read. */
   @Nullable Followed of(TopicPartition partition) {
-    return followed.get(partition.partition() % homes);
+    return followed.get(partition.partition());
   }
 
   /** Whether one of these partitions of users is still followed. */
@@ -118,15 +113,15 @@ final class CommandPartitions {
       consumer.seek(partition, Objects.requireNonNull(tracked.tracker(partition)).position());
     }
     for (Followed each : followed.values()) {
-      inputs.positions(each.inputs).forEach(consumer::seek);
+      inputs.positions(Set.of(each.input)).forEach(consumer::seek);
     }
   }
 
   /** Leaves revoked partitions, runs {@code left}, and begins to follow new ones. */
   void update(Consumer<byte[], byte[]> consumer, OffsetCommits commits, Runnable left) {
     Map<Integer, Holdings.Holding> coming = new HashMap<>();
-    Set<Integer> going = outgrown(consumer);
-    for (int number = 0; number < homes; number++) {
+    Set<Integer> going = new HashSet<>();
+    for (int number = 0; number < count; number++) {
       Holdings.Holding holding = owned.holdings().of(number);
       boolean wanted = holding != null && holding.state().stays();
       Followed now = followed.get(number);
@@ -154,21 +149,6 @@ final class CommandPartitions {
             .orElse(null);
   }
 
-  /** Partitions of users that gained partitions because somebody raised a single topic. */
-  private Set<Integer> outgrown(Consumer<byte[], byte[]> consumer) {
-    Set<Integer> outgrown = new HashSet<>();
-    if (!followed.isEmpty() && time.nanos() - counted >= COUNTING.toNanos()) {
-      counted = time.nanos();
-      Set<TopicPartition> unread = new HashSet<>();
-      for (String topic : List.of(topics.exec(), topics.release(), topics.input())) {
-        unread.addAll(partitions(consumer, topic, followed.keySet(), CALL_TIMEOUT));
-      }
-      unread.removeAll(all());
-      unread.forEach(partition -> outgrown.add(partition.partition() % homes));
-    }
-    return outgrown;
-  }
-
   /** Why execs of some partitions will not be read; null if there are none. Any thread. */
   @Nullable String problem() {
     return problem;
@@ -192,7 +172,7 @@ final class CommandPartitions {
     List<Followed> gone = numbers.stream().map(followed::remove).toList();
     gone.forEach(each -> trackers(each.committing).forEach(OffsetTracker::revoke));
     numbers.forEach(work::gone);
-    gone.forEach(each -> inputs.gone(each.inputs));
+    gone.forEach(each -> inputs.gone(Set.of(each.input)));
     // Only while ownership is certain: a late commit would take back what the next owner committed.
     commits.commitFinally(certain(gone), CALL_TIMEOUT);
     for (Followed each : gone) {
@@ -209,9 +189,9 @@ final class CommandPartitions {
       Map<Integer, Holdings.Holding> coming,
       Set<Integer> numbers,
       Duration limit) {
-    Set<TopicPartition> committing = partitions(consumer, topics.exec(), numbers, limit);
-    committing.addAll(partitions(consumer, topics.release(), numbers, limit));
-    Set<TopicPartition> ofInputs = partitions(consumer, topics.input(), numbers, limit);
+    Set<TopicPartition> committing = partitions(topics.exec(), numbers);
+    committing.addAll(partitions(topics.release(), numbers));
+    Set<TopicPartition> ofInputs = partitions(topics.input(), numbers);
     LogRange range = LogRange.since(consumer, ofInputs, time.now().minus(INPUT_WINDOW), limit);
     Map<TopicPartition, Long> ends = consumer.endOffsets(committing, limit);
     Map<TopicPartition, OffsetAndMetadata> positions = commits.positions(committing, limit);
@@ -236,27 +216,16 @@ final class CommandPartitions {
                     holding,
                     new PartitionTakeover(Objects.requireNonNull(takeovers.get(number))),
                     ends.getOrDefault(new TopicPartition(topics.exec(), number), 0L),
-                    ofHome(committing, number),
-                    ofHome(ofInputs, number),
+                    Set.of(
+                        new TopicPartition(topics.exec(), number),
+                        new TopicPartition(topics.release(), number)),
+                    new TopicPartition(topics.input(), number),
                     ConcurrentHashMap.newKeySet())));
   }
 
-  /** Includes the extra partitions of a topic that was raised alone; each belongs to a home. */
-  private Set<TopicPartition> partitions(
-      Consumer<byte[], byte[]> consumer, String topic, Set<Integer> numbers, Duration limit) {
-    int count = Math.max(homes, consumer.partitionsFor(topic, limit).size());
-    Set<TopicPartition> partitions = new HashSet<>();
-    for (int number = 0; number < count; number++) {
-      if (numbers.contains(number % homes)) {
-        partitions.add(new TopicPartition(topic, number));
-      }
-    }
-    return partitions;
-  }
-
-  private Set<TopicPartition> ofHome(Set<TopicPartition> partitions, int home) {
-    return partitions.stream()
-        .filter(partition -> partition.partition() % homes == home)
+  private static Set<TopicPartition> partitions(String topic, Set<Integer> numbers) {
+    return numbers.stream()
+        .map(number -> new TopicPartition(topic, number))
         .collect(Collectors.toSet());
   }
 
@@ -264,7 +233,7 @@ final class CommandPartitions {
     Set<TopicPartition> all = new HashSet<>();
     for (Followed each : followed.values()) {
       all.addAll(each.committing);
-      all.addAll(each.inputs);
+      all.add(each.input);
     }
     return all;
   }
@@ -284,7 +253,7 @@ final class CommandPartitions {
   /** Applies back-pressure to inputs; {@link TrackedPartitions} does for the other topics. */
   void regulateInputs(Consumer<byte[], byte[]> consumer, boolean full) {
     Set<TopicPartition> of = new HashSet<>();
-    followed.values().forEach(each -> of.addAll(each.inputs));
+    followed.values().forEach(each -> of.add(each.input));
     if (full) {
       consumer.pause(of);
     } else {

@@ -28,7 +28,6 @@ final class CommittedExecs {
   private static final long NOTHING = -1;
 
   private final String topic;
-  private final int partitionCount;
   private final BiConsumer<Integer, Long> listener;
   private final Time time;
   private final Map<Integer, Progress> partitions = new HashMap<>();
@@ -69,18 +68,16 @@ final class CommittedExecs {
    * Starts with no commits.
    *
    * @param topic of the execs
-   * @param partitionCount the number of its partitions that hold users
    * @param listener is called with a partition and the offset below which its execs are committed
    */
-  CommittedExecs(String topic, int partitionCount, BiConsumer<Integer, Long> listener, Time time) {
+  CommittedExecs(String topic, BiConsumer<Integer, Long> listener, Time time) {
     this.topic = topic;
-    this.partitionCount = partitionCount;
     this.listener = listener;
     this.time = time;
   }
 
   private boolean isOfExecs(TopicPartition partition) {
-    return partition.topic().equals(topic) && partition.partition() < partitionCount;
+    return partition.topic().equals(topic);
   }
 
   /** Notes the committed offsets, of all topics, and reports; called periodically. */

@@ -12,7 +12,6 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.IntPredicate;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.TopicPartition;
@@ -65,21 +64,12 @@ final class LowWatermarks {
   }
 
   /**
-   * The instant up to which all of some partitions were read, on the monotonic clock; empty if one
-   * of them is followed and was never read to its end, or none is followed.
+   * The instant up to which a partition was read, on the monotonic clock; empty if it is not
+   * followed, or was never read to its end.
    */
-  OptionalLong of(IntPredicate partitions) {
-    OptionalLong least = OptionalLong.empty();
-    for (int number : followedSince.keySet()) {
-      if (partitions.test(number)) {
-        Long at = lowWatermarks.get(number);
-        if (at == null) {
-          return OptionalLong.empty();
-        }
-        least = OptionalLong.of(least.isEmpty() ? at : Math.min(least.getAsLong(), at));
-      }
-    }
-    return least;
+  OptionalLong of(int partition) {
+    Long at = lowWatermarks.get(partition);
+    return at == null ? OptionalLong.empty() : OptionalLong.of(at);
   }
 
   /**

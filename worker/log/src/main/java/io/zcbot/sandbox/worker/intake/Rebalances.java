@@ -74,17 +74,17 @@ final class Rebalances implements ConsumerRebalanceListener {
 
   @Override
   public void onPartitionsAssigned(Collection<TopicPartition> assigned) {
-    if (!assigned.isEmpty()) {
-      log.info("assigned partitions {}", numbers(assigned));
-      Map<TopicPartition, OffsetAndMetadata> positions = commits.positions(assigned, limits.call());
+    List<TopicPartition> served = assignment.served(assigned);
+    if (!served.isEmpty()) {
+      log.info("assigned partitions {}", Assignment.numbers(served));
+      Map<TopicPartition, OffsetAndMetadata> positions = commits.positions(served, limits.call());
       // Nothing below may fail: partitions would be owned and not read.
       positions.forEach(assignment::add);
       assignment.takeOver(
-          assigned,
           handover.assigned(
-              assignment.homes(assigned), progress.tenure(assignment.trackers(assigned))));
-      consumer.pause(assigned);
+              Assignment.numbers(served), progress.tenure(assignment.trackers(served))));
     }
+    consumer.pause(assigned);
     progress.assigned();
   }
 
@@ -96,13 +96,13 @@ final class Rebalances implements ConsumerRebalanceListener {
     if (revoked.isEmpty()) {
       return;
     }
-    log.info("partitions {} were revoked", numbers(revoked));
+    log.info("partitions {} were revoked", Assignment.numbers(revoked));
     Set<UserId> atWork = assignment.revoke(revoked);
     Duration patience = limits.revoke();
-    if (!await(handover.released(assignment.homes(revoked), atWork), patience)) {
+    if (!await(handover.released(Assignment.numbers(revoked), atWork), patience)) {
       log.warn(
           "work of partitions {} is still running after {}; their next owner repeats it",
-          numbers(revoked),
+          Assignment.numbers(revoked),
           patience);
     }
     var _ = assignment.lose(revoked);
@@ -113,7 +113,7 @@ final class Rebalances implements ConsumerRebalanceListener {
 
   @Override
   public void onPartitionsLost(Collection<TopicPartition> gone) {
-    log.warn("lost partitions {}: another worker may already own them", numbers(gone));
+    log.warn("lost partitions {}: another worker may already own them", Assignment.numbers(gone));
     lose(gone);
     progress.waits();
   }
@@ -127,7 +127,7 @@ final class Rebalances implements ConsumerRebalanceListener {
     if (!lost.isEmpty()) {
       Set<UserId> atWork = assignment.lose(lost);
       assignment.remove(lost);
-      handover.lost(assignment.homes(lost), atWork);
+      handover.lost(Assignment.numbers(lost), atWork);
     }
   }
 
@@ -159,9 +159,5 @@ final class Rebalances implements ConsumerRebalanceListener {
         return false;
       }
     }
-  }
-
-  private static List<Integer> numbers(Collection<TopicPartition> partitions) {
-    return partitions.stream().map(TopicPartition::partition).sorted().toList();
   }
 }

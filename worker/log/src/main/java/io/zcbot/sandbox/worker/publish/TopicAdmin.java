@@ -20,6 +20,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
@@ -80,7 +81,7 @@ public final class TopicAdmin {
   /**
    * Checks the topics, after creating missing ones if the configuration allows it.
    *
-   * @return the number of partitions by which users are served, that of the outputs
+   * @return the number of partitions that every topic has
    * @throws TopicsException if they are not usable; the message says what to do
    */
   public int verifyOrCreate() throws TopicsException, InterruptedException {
@@ -112,7 +113,7 @@ public final class TopicAdmin {
   /**
    * Checks the topics and creates none.
    *
-   * @return the number of partitions by which users are served, that of the outputs
+   * @return the number of partitions that every topic has
    * @throws TopicsException if they are not usable; the message says what to do
    */
   public int verify() throws TopicsException, InterruptedException {
@@ -164,18 +165,11 @@ public final class TopicAdmin {
     }
     requireOneCount(found);
     settings.require();
-    return Collections.min(found.values());
+    return Collections.max(found.values());
   }
 
-  /**
-   * Requires one number of partitions. Only inputs may have more: records in their extra partitions
-   * are forwarded to those by which users are served, until all topics have as many.
-   */
   private void requireOneCount(Map<Topic, Integer> found) throws TopicsException {
-    int fewest = Collections.min(found.values());
-    boolean inputsAlone =
-        found.entrySet().stream().allMatch(e -> e.getKey().isInput() || e.getValue() == fewest);
-    if (!inputsAlone) {
+    if (Set.copyOf(found.values()).size() > 1) {
       throw TopicsException.refusal(
           "tried to use the topics on "
               + config.bootstrapServers()
@@ -189,24 +183,30 @@ public final class TopicAdmin {
   }
 
   /**
-   * Advice about topics whose number of partitions somebody raised.
+   * Why a worker must not go on: somebody changed the number of partitions.
    *
-   * @param found each topic's number of partitions
-   * @param served the number of partitions by which this worker serves users
-   * @return null if nothing is to be done
+   * @param served the number of partitions when it began to serve
+   * @return what was changed and what to do; null if nothing was
+   * @throws TopicsException if Kafka does not answer
    */
-  public @Nullable String growth(Map<Topic, Integer> found, int served) {
+  public @Nullable String change(int served) throws TopicsException, InterruptedException {
+    Map<Topic, Integer> found = describe();
     if (found.values().stream().allMatch(count -> count == served)) {
       return null;
     }
     String raise = raise(found);
-    return (raise.isEmpty() ? "all topics have" : "the partition counts differ: ")
-        + (raise.isEmpty() ? " " + Collections.max(found.values()) + " partitions" : counts(found))
-        + ", and users are served by the first "
+    return "can't go on: it serves users by "
         + served
-        + "; records in others cost a second hop. Stop all workers with ZCBOT_RESTART=purge, "
-        + (raise.isEmpty() ? "" : "then run: " + raise + ", ")
-        + "then start them again";
+        + " partitions of each topic on "
+        + config.bootstrapServers()
+        + ", but somebody changed their number ("
+        + (raise.isEmpty() ? "all have " + Collections.max(found.values()) : counts(found))
+        + "), and with it the partitions of most users. "
+        + (raise.isEmpty()
+            ? "Start all workers again"
+            : "Stop all workers with ZCBOT_RESTART=purge, then run: "
+                + raise
+                + ", then start them again");
   }
 
   private String counts(Map<Topic, Integer> found) {
@@ -227,16 +227,11 @@ public final class TopicAdmin {
   /**
    * Creates missing topics. The first topic decides the number of partitions, and only one worker
    * creates it: workers that start together with different settings must not create topics with
-   * different numbers. Existing outputs decide before inputs, which may have been raised alone.
+   * different numbers.
    */
   private void create(Map<Topic, Integer> existing) throws TopicsException, InterruptedException {
     int partitions =
-        existing.entrySet().stream()
-            .min(
-                Comparator.comparing((Map.Entry<Topic, Integer> e) -> e.getKey().isInput())
-                    .thenComparing(Map.Entry.comparingByValue()))
-            .map(Map.Entry::getValue)
-            .orElse(config.partitions());
+        existing.values().stream().max(Comparator.naturalOrder()).orElse(config.partitions());
     if (!existing.containsKey(Topic.ENSURE) && !create(Topic.ENSURE, partitions)) {
       throw notKnownYet(config);
     }

@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
@@ -34,7 +35,7 @@ class AssignmentTest {
   void nothingIsReadBeforeWhatTheFormerOwnerLeftIsAnnounced() {
     CompletableFuture<Void> takeover = new CompletableFuture<>();
     add();
-    assignment.takeOver(List.of(ONE), Map.of(ONE.partition(), takeover));
+    assignment.takeOver(Map.of(ONE.partition(), takeover));
     assignment.regulate(consumer, false, false);
     assertThat(consumer.paused()).containsExactly(ONE);
     assertThat(assignment.of(1)).isEqualTo(PartitionState.TAKING_OVER);
@@ -49,7 +50,7 @@ class AssignmentTest {
   void nothingIsReadAfterATakeoverThatFailedAndThatIsToldOf() {
     CompletableFuture<Void> takeover = new CompletableFuture<>();
     add();
-    assignment.takeOver(List.of(ONE), Map.of(ONE.partition(), takeover));
+    assignment.takeOver(Map.of(ONE.partition(), takeover));
     assignment.regulate(consumer, false, false);
     assertThat(assignment.progressProblem()).isNull();
     takeover.completeExceptionally(new IllegalStateException("for once"));
@@ -65,7 +66,7 @@ class AssignmentTest {
   @Test
   void aPartitionIsPausedWhileItsRecordsInFlightAreAtTheBound() {
     add();
-    assignment.takeOver(List.of(ONE), Map.of());
+    assignment.takeOver(Map.of(ONE.partition(), CompletableFuture.completedFuture(null)));
     OffsetTracker tracker = assignment.tracker(ONE);
     InFlightRecord first = tracker.open(0, Optional.empty(), null, 0);
     tracker.open(1, Optional.empty(), null, 0);
@@ -124,7 +125,7 @@ class AssignmentTest {
     consumer.assign(List.of(partitions));
     for (TopicPartition partition : partitions) {
       assignment.add(partition, new OffsetAndMetadata(0));
-      assignment.takeOver(List.of(partition), Map.of());
+      assignment.takeOver(Map.of(partition.partition(), CompletableFuture.completedFuture(null)));
     }
     assignment.regulate(consumer, false, false);
   }
@@ -221,13 +222,10 @@ class AssignmentTest {
   }
 
   @Test
-  void partitionsThatOnlyTheEnsuresHaveAreNoHomes() {
-    for (int number : List.of(0, 2, 3, 7)) {
-      assignment.add(new TopicPartition("ensures", number), new OffsetAndMetadata(0));
-    }
-    assertThat(assignment.homes()).containsExactlyInAnyOrder(0, 2);
-    assignment.remove(List.of(new TopicPartition("ensures", 0)));
-    assertThat(assignment.homes()).containsExactly(2);
+  void partitionsThatOnlyTheEnsuresHaveAreNotServed() {
+    List<TopicPartition> assigned =
+        Stream.of(0, 2, 3, 7).map(number -> new TopicPartition("ensures", number)).toList();
+    assertThat(Assignment.numbers(assignment.served(assigned))).containsExactly(0, 2);
   }
 
   /** A poll that reads nothing of it looks like one of an empty partition. */
@@ -256,7 +254,7 @@ class AssignmentTest {
   void aTakeoverThatEndsAfterThePartitionIsGoneChangesNothing() {
     CompletableFuture<Void> takeover = new CompletableFuture<>();
     add();
-    assignment.takeOver(List.of(ONE), Map.of(ONE.partition(), takeover));
+    assignment.takeOver(Map.of(ONE.partition(), takeover));
     assignment.revoke(List.of(ONE));
     takeover.complete(null);
     assignment.regulate(consumer, false, false);

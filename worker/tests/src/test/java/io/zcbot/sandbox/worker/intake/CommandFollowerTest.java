@@ -527,16 +527,6 @@ class CommandFollowerTest {
     onlyTheLastReadingIsTakenOver();
   }
 
-  @Test
-  void whatIsReadBeforeAPartitionIsFollowedAnewInOneAssignmentIsNotTakenOver() {
-    takesOver = false;
-    startOwning(HOME);
-    await().until(() -> takeovers.size() == 1);
-    partitions("sandbox.exec", 2 * PARTITIONS);
-    await().until(() -> takeovers.size() == 2);
-    onlyTheLastReadingIsTakenOver();
-  }
-
   private void onlyTheLastReadingIsTakenOver() {
     takeovers.getLast().complete(null);
     publishExec(HOME, "one");
@@ -829,18 +819,6 @@ class CommandFollowerTest {
     await().until(() -> !diverted.isEmpty() || !commands.execs.isEmpty());
     assertThat(diverted).containsExactly("sandbox.exec to " + HOME);
     assertThat(commands.execs).isEmpty();
-  }
-
-  @Test
-  void partitionsThatAreAddedMeanwhileAreReadAsWell() {
-    firstIsForwarded.countDown();
-    startOwning(HOME);
-    int added = HOME + PARTITIONS;
-    partitions("sandbox.exec", 2 * PARTITIONS);
-    await().until(() -> assigned().contains(new TopicPartition("sandbox.exec", added)));
-    publishExec(added, "one");
-    await().until(() -> !diverted.isEmpty());
-    assertThat(diverted).containsExactly("sandbox.exec to " + HOME);
   }
 
   /**

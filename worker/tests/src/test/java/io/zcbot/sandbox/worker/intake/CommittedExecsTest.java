@@ -21,7 +21,7 @@ class CommittedExecsTest {
   private final ManualTime time = new ManualTime(0);
   private final List<Long> told = new ArrayList<>();
   private final CommittedExecs committed =
-      new CommittedExecs("sandbox.exec", 2, (_, offset) -> told.add(offset), time);
+      new CommittedExecs("sandbox.exec", (_, offset) -> told.add(offset), time);
 
   private static Map<TopicPartition, OffsetAndMetadata> at(TopicPartition partition, long offset) {
     return Map.of(partition, new OffsetAndMetadata(offset));
@@ -83,13 +83,13 @@ class CommittedExecsTest {
   }
 
   @Test
-  void otherTopicsAndPartitionsWithoutUsersAreIgnored() {
-    TopicPartition added = new TopicPartition("sandbox.exec", 2);
-    committed.note(at(new TopicPartition("sandbox.release", 1), 10));
-    committed.note(at(added, 10));
+  void otherTopicsAreIgnored() {
+    Map<TopicPartition, OffsetAndMetadata> release =
+        at(new TopicPartition("sandbox.release", 1), 10);
+    committed.note(release);
     time.pass(CommittedExecs.PROVEN);
-    committed.acknowledged(time.nanos(), at(added, 10));
-    committed.note(at(added, 10));
+    committed.acknowledged(time.nanos(), release);
+    committed.note(release);
     assertThat(committed.due()).isEmpty();
     assertThat(told).isEmpty();
   }

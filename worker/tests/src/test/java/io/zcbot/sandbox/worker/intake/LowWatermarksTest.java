@@ -38,7 +38,7 @@ class LowWatermarksTest {
 
     assertThat(lowWatermarks.ages())
         .isEqualTo(Map.of(0, Duration.ofMinutes(11), 1, Duration.ofMinutes(1)));
-    assertThat(lowWatermarks.of(partition -> true)).isEmpty();
+    assertThat(lowWatermarks.of(1)).isEmpty();
 
     try (MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest")) {
       consumer.assign(List.of(FIRST, SECOND));
@@ -77,13 +77,13 @@ class LowWatermarksTest {
       assertThat(lowWatermarks.ages().get(1)).isLessThanOrEqualTo(Duration.ofSeconds(2));
       probeForSeconds(consumer, 100);
       assertThat(lowWatermarks.ages().get(1)).isLessThanOrEqualTo(Duration.ofSeconds(2));
-      assertThat(lowWatermarks.of(partition -> partition == 0)).isEmpty();
+      assertThat(lowWatermarks.of(0)).isEmpty();
       assertThat(lowWatermarks.problem()).contains("[sandbox.activity-0]");
 
       isAway.set(false);
       probeForSeconds(consumer, 10);
       assertThat(lowWatermarks.problem()).isNull();
-      assertThat(lowWatermarks.of(partition -> partition == 0)).isEmpty();
+      assertThat(lowWatermarks.of(0)).isEmpty();
       probeForSeconds(consumer, 30);
       assertThat(lowWatermarks.ages().get(0)).isLessThanOrEqualTo(Duration.ofSeconds(1));
     }

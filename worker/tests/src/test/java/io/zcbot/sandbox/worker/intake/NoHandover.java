@@ -10,6 +10,7 @@ import java.util.Collection;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** For tests in which partitions are assigned and lost without further effects. */
@@ -17,7 +18,8 @@ final class NoHandover implements Handover {
   @Override
   public Map<Integer, CompletableFuture<@Nullable Void>> assigned(
       Set<Integer> partitions, Tenure tenure) {
-    return Map.of();
+    return partitions.stream()
+        .collect(Collectors.toMap(number -> number, _ -> CompletableFuture.completedFuture(null)));
   }
 
   @Override

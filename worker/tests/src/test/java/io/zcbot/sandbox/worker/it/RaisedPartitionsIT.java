@@ -5,17 +5,19 @@
 package io.zcbot.sandbox.worker.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -23,10 +25,7 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/**
- * Somebody increased the number of partitions of one topic: nobody's requests are lost, and it is
- * reported.
- */
+/** Somebody increased the number of partitions: workers stop, and serve once all topics have it. */
 @Tag("engine")
 @Tag("kafka")
 @Order(20)
@@ -34,12 +33,10 @@ class RaisedPartitionsIT {
   private static final int RAISED = 8;
 
   private Deployment deployment;
-  private Worker worker;
 
   @BeforeEach
   void deploy() throws Exception {
-    deployment = new Deployment().withOps().with("ZCBOT_SANDBOX_IDLE_TTL", "4s");
-    worker = deployment.start("a");
+    deployment = new Deployment();
   }
 
   @AfterEach
@@ -47,88 +44,56 @@ class RaisedPartitionsIT {
     deployment.close();
   }
 
-  private void raise(Topic topic) throws Exception {
+  private void raise(List<Topic> topics) throws Exception {
     deployment
         .group()
         .admin()
-        .createPartitions(Map.of(deployment.topic(topic), NewPartitions.increaseTo(RAISED)))
+        .createPartitions(
+            topics.stream()
+                .collect(
+                    Collectors.toMap(
+                        topic -> deployment.topic(topic), _ -> NewPartitions.increaseTo(RAISED))))
         .all()
         .get(90, TimeUnit.SECONDS);
   }
 
-  /** Publishes as producers do that know the new partitions. */
-  private List<UserId> ensureInEachPartition() {
-    List<UserId> users = new ArrayList<>();
-    for (int partition = 0; partition < RAISED; partition++) {
-      int target = partition;
-      UserId user = Deployment.newUser();
-      users.add(user);
-      await("partition " + partition)
-          .atMost(Deployment.SOON)
-          .ignoreExceptions()
-          .until(
-              () ->
-                  deployment
-                          .agent()
-                          .send(Topic.ENSURE, target, user, "{\"user_id\":\"" + user + "\"}")
-                          .partition()
-                      == target);
-    }
-    return users;
-  }
-
-  private void assertServedAndReapedAsIdle(List<UserId> users) {
-    for (UserId user : users) {
-      deployment.log().awaitReady(user, 1);
-    }
-    for (UserId user : users) {
-      assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
-          .isEqualTo(Reaped.Reason.IDLE);
-    }
-  }
-
-  private void awaitToldInReadiness() {
-    await("what to do")
-        .atMost(Deployment.SOON)
-        .ignoreExceptions()
-        .untilAsserted(
-            () ->
-                assertThat(deployment.ops().get("/health/ready"))
-                    .satisfies(
-                        answer -> {
-                          assertThat(answer.statusCode()).isEqualTo(200);
-                          assertThat(answer.body())
-                              .contains("--partitions " + RAISED)
-                              .contains(deployment.topic(Topic.LIVE));
-                        }));
-  }
-
   @Test
-  void allUsersAreServedWhileOnlyEnsuresWereRaisedAndRestartsAreNotRefused() throws Exception {
-    raise(Topic.ENSURE);
-    assertServedAndReapedAsIdle(ensureInEachPartition());
-    awaitToldInReadiness();
-    deployment.stop(worker);
-    Worker again = deployment.worker("a");
-    again.start();
-    awaitToldInReadiness();
-    assertServedAndReapedAsIdle(ensureInEachPartition());
-  }
-
-  @Test
-  void activityInNewPartitionsKeepsSandboxesAlive() throws Exception {
+  void workersStopAndRefuseToStartUntilAllTopicsHaveOneNumberOfPartitions() throws Exception {
+    Worker worker = deployment.start("a");
     UserId user = Deployment.newUser();
     deployment.agent().ensured(user);
-    raise(Topic.ACTIVITY);
+
+    raise(List.of(Topic.ENSURE));
+    assertThat(CompletableFuture.supplyAsync(() -> endOf(worker)).get(120, TimeUnit.SECONDS))
+        .contains(
+            "serves users by 4 partitions",
+            deployment.topic(Topic.ENSURE) + " has " + RAISED,
+            deployment.topic(Topic.LIVE) + " has 4",
+            "Stop all workers with ZCBOT_RESTART=purge, then run: ",
+            "--topic " + deployment.topic(Topic.LIVE) + " --partitions " + RAISED);
+    UserId late = Deployment.newUser();
+    deployment.agent().send(Topic.ENSURE, RAISED - 1, late, "{\"user_id\":\"" + late + "\"}");
     deployment.stop(worker);
-    deployment.log().awaitReaped(user, Deployment.SOON);
-    deployment.with("ZCBOT_SANDBOX_IDLE_TTL", "10s").worker("a").start();
-    deployment.agent().ensured(user);
-    int target = deployment.home(user) + deployment.partitions();
-    for (int i = 0; i < 14; i++) { // for longer than the TTL
-      TimeUnit.MILLISECONDS.sleep(800);
-      deployment.agent().send(Topic.ACTIVITY, target, user, "{\"user_id\":\"" + user + "\"}");
+    assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
+        .isEqualTo(Reaped.Reason.SHUTDOWN);
+
+    Worker refusing = deployment.worker("a");
+    assertThatThrownBy(refusing::start)
+        .isInstanceOf(TopicsException.class)
+        .hasMessageContainingAll(
+            "their partition counts differ",
+            "--topic " + deployment.topic(Topic.LIVE) + " --partitions " + RAISED);
+
+    raise(Arrays.stream(Topic.values()).filter(topic -> topic != Topic.ENSURE).toList());
+    deployment.worker("a").start();
+    deployment.log().awaitReady(late, 1);
+  }
+
+  private static String endOf(Worker worker) {
+    try {
+      return worker.awaitStop();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
     }
-    assertThat(deployment.log().reaped(user)).hasSize(1);
   }
 }

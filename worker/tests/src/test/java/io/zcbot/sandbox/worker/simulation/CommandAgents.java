@@ -9,7 +9,6 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Release;
-import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
 import java.time.Instant;
@@ -41,8 +40,7 @@ final class CommandAgents {
       String id = simulation.id();
       simulation.tell("release " + id + " of " + user);
       simulation.put(
-          new Release(id, user, simulation.now(), "agent", null, null),
-          simulation.home(Topic.RELEASE, user));
+          new Release(id, user, simulation.now(), "agent", null, null), simulation.home(user));
     } else {
       input();
     }
@@ -76,7 +74,7 @@ final class CommandAgents {
   private void exec(UserId user) {
     String id = "x" + simulation.id();
     boolean reads = random.nextInt(3) == 0;
-    int partition = random.nextInt(12) == 0 ? random.nextInt(4) : simulation.home(Topic.EXEC, user);
+    int partition = random.nextInt(12) == 0 ? random.nextInt(4) : simulation.home(user);
     simulation.tell("exec " + id + " of " + user + " in " + partition);
     Instant expires =
         random.nextInt(10) == 0 ? simulation.now().plusMillis(random.nextInt(4000)) : null;

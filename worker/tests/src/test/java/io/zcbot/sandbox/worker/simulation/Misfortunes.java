@@ -50,7 +50,7 @@ final class Misfortunes {
   void befall() {
     SimulatedHost host = hosts.get(random.nextInt(hosts.size()));
     int seconds = 1 + random.nextInt(random.nextInt(3) == 0 ? 25 : 6);
-    int kind = random.nextInt(21);
+    int kind = random.nextInt(20);
     if (kind < 2 || kind > 5) {
       judge.disturbed();
     }
@@ -84,27 +84,18 @@ final class Misfortunes {
         broker.compact(table);
       }
       case 14 -> engineFault(host, seconds);
-      case 15 -> raise();
-      case 16 -> cut(host, ModelBroker.COORDINATOR, 12 + random.nextInt(15)); // a session is 10 s
-      case 17 -> {
+      case 15 -> cut(host, ModelBroker.COORDINATOR, 12 + random.nextInt(15)); // a session is 10 s
+      case 16 -> {
         story.tell("channels of " + host.name + " break");
         host.commands.breakChannels();
       }
-      case 18 -> host.commands.failNext();
+      case 17 -> host.commands.failNext();
       default -> {
         boolean forGood = random.nextBoolean();
         story.tell((forGood ? "disk lost at " : "power cut at ") + host.name);
         host.crash(forGood);
       }
     }
-  }
-
-  /** Raises the number of partitions of one topic, permanently. */
-  private void raise() {
-    Topic[] inputs = {Topic.ENSURE, Topic.ACTIVITY, Topic.EXEC, Topic.INPUT, Topic.RELEASE};
-    Topic topic = inputs[random.nextInt(inputs.length)];
-    story.tell(ModelBroker.name(topic) + " is given more partitions");
-    broker.raise(topic, broker.partitions + 1 + random.nextInt(3));
   }
 
   private String what() {

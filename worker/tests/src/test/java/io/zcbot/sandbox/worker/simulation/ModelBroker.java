@@ -28,6 +28,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -114,33 +115,13 @@ final class ModelBroker {
     this.appended = appended;
     this.group = new ModelGroup(this);
     for (Topic topic : Topic.values()) {
-      logs.put(topic, new ArrayList<>());
-      raise(topic, partitions);
+      logs.put(topic, Stream.generate(Log::new).limit(partitions).toList());
     }
   }
 
   void of(Leaders led, Stalls stalling) {
     leaders = led;
     stalls = stalling;
-  }
-
-  /** Raises the number of partitions of a topic. */
-  void raise(Topic topic, int count) {
-    List<Log> all = logs.get(topic);
-    while (all.size() < count) {
-      all.add(new Log());
-    }
-    if (topic == Topic.ENSURE) {
-      group.raised();
-    }
-  }
-
-  int count(Topic topic) {
-    return logs.get(topic).size();
-  }
-
-  int count(String topic) {
-    return count(topicOf(topic));
   }
 
   static String name(Topic topic) {

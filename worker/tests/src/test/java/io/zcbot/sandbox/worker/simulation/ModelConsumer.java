@@ -24,7 +24,6 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 
 /** A consumer that assigns its partitions to itself. */
@@ -209,12 +208,6 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
         topic ->
             broker.request(
                 topic, partitions.stream().filter(p -> p.topic().equals(topic)).toList(), timeout));
-    for (TopicPartition partition : partitions) {
-      if (partition.partition() >= broker.count(partition.topic())) {
-        broker.sleep(timeout); // what a client does that waits for it
-        throw new TimeoutException("there is no " + partition);
-      }
-    }
   }
 
   @Override
@@ -261,7 +254,7 @@ class ModelConsumer extends MockConsumer<byte[], byte[]> {
       broker.request(topic, timeout); // otherwise it knows
     }
     List<PartitionInfo> all = new ArrayList<>();
-    for (int i = 0; i < broker.count(topic); i++) {
+    for (int i = 0; i < broker.partitions; i++) {
       all.add(new PartitionInfo(topic, i, null, null, null));
     }
     return all;

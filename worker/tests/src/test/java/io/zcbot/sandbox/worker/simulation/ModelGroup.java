@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.simulation;
 
-import io.zcbot.sandbox.events.Topic;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -31,9 +30,8 @@ final class ModelGroup {
   private static final Duration TICK = Duration.ofMillis(500);
 
   /** Minutes in a real group. */
-  private static final Duration METADATA_AGE = Duration.ofSeconds(3);
-
   private final ModelBroker broker;
+
   private final Map<String, Member> members = new TreeMap<>();
   private final Map<Integer, OffsetAndMetadata> committed = new HashMap<>();
   private BiConsumer<Integer, Long> onCommit = (_, _) -> {};
@@ -78,20 +76,15 @@ final class ModelGroup {
     members.values().forEach(member -> member.lastSeen = broker.machine.nanos());
   }
 
-  /** The topic has more partitions, which clients learn after a while. */
-  void raised() {
-    broker.machine.outside().after(METADATA_AGE, this::assign);
-  }
-
   private void assign() {
     epoch++;
     List<Member> all = new ArrayList<>(members.values());
     if (all.isEmpty()) {
       return;
     }
-    int most = (broker.count(Topic.ENSURE) + all.size() - 1) / all.size();
+    int most = (broker.partitions + all.size() - 1) / all.size();
     Set<Integer> free = new TreeSet<>();
-    for (int i = 0; i < broker.count(Topic.ENSURE); i++) {
+    for (int i = 0; i < broker.partitions; i++) {
       free.add(i);
     }
     for (Member member : all) {

@@ -266,11 +266,11 @@ final class Simulation {
     int kind = random.nextInt(28);
     UserId user = user();
     if (quiet && (kind < 9 || kind >= 20) && judge.hasSandbox(user)) {
-      put(new Activity(id(), user, now(), "agent"), home(Topic.ACTIVITY, user));
+      put(new Activity(id(), user, now(), "agent"), home(user));
     } else if (kind < 9) {
-      ensure(user, home(Topic.ENSURE, user));
+      ensure(user, home(user));
     } else if (kind == 9) {
-      ensure(user, random.nextInt(broker.count(Topic.ENSURE)));
+      ensure(user, random.nextInt(PARTITIONS));
     } else if (kind == 10) {
       tell("something that is no ensure");
       put(Topic.ENSURE, random.nextInt(PARTITIONS), new byte[] {1}, new byte[] {2});
@@ -281,14 +281,13 @@ final class Simulation {
     } else if (kind == 12 && hosts.stream().anyMatch(host -> !host.isUp())) {
       misfortunes.startOne();
     } else {
-      put(new Activity(id(), user, now(), "agent"), home(Topic.ACTIVITY, user));
+      put(new Activity(id(), user, now(), "agent"), home(user));
     }
   }
 
   /** The partition to which an agent's client sends a user's records. */
-  int home(Topic topic, UserId user) {
-    int count = broker.count(topic);
-    return count == PARTITIONS ? keys.of(user) : new KeyPartitions(count).of(user);
+  int home(UserId user) {
+    return keys.of(user);
   }
 
   private void ensure(UserId user, int partition) {

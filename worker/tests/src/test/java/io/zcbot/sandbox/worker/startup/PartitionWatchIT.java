@@ -61,7 +61,13 @@ class PartitionWatchIT {
   void partitionsThatAClientReadsWhichIsNoWorkerAreToldOf() throws Exception {
     String topic = deployment.topic(Topic.ENSURE);
     PartitionWatch watch =
-        new PartitionWatch(new KafkaClients(config, "watch"), config, PARTITIONS);
+        new PartitionWatch(
+            new KafkaClients(config, "watch"),
+            config,
+            PARTITIONS,
+            change -> {
+              throw new AssertionError(change);
+            });
     try (Consumer<byte[], byte[]> worker = member("zcbot-a")) {
       join(worker, topic, PARTITIONS);
       watch.lookNow();

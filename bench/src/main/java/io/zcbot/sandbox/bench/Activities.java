@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
 import io.zcbot.sandbox.worker.intake.PartitionState;
+import io.zcbot.sandbox.worker.kafka.AdminOffsets;
 import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.RegistryFill;
@@ -165,16 +166,21 @@ final class Activities implements Experiment {
             end.countDown();
           }
         };
-    try (ActivityFollower follower =
-        new ActivityFollower(
-            () -> kafka.clients(PREFIX, "ours").freeRequestConsumer("activity"),
-            _ -> PartitionState.OWNED,
-            new ActivityFollower.Settings(
-                PREFIX + "activity", PARTITIONS, () -> Duration.ofHours(1), Duration.ofSeconds(1)),
-            touch,
-            new NoForwarding(),
-            Time.system(),
-            IntakeMetrics.NONE)) {
+    try (AdminOffsets offsets = new AdminOffsets(kafka.clients(PREFIX, "ours")::admin);
+        ActivityFollower follower =
+            new ActivityFollower(
+                () -> kafka.clients(PREFIX, "ours").freeRequestConsumer("activity"),
+                offsets,
+                _ -> PartitionState.OWNED,
+                new ActivityFollower.Settings(
+                    PREFIX + "activity",
+                    PARTITIONS,
+                    () -> Duration.ofHours(1),
+                    Duration.ofSeconds(1)),
+                touch,
+                new NoForwarding(),
+                Time.system(),
+                IntakeMetrics.NONE)) {
       follower.start();
       if (!end.await(60, TimeUnit.SECONDS)) {
         throw new IllegalStateException("only " + seen[0] + " of " + RECORDS + " after 60 s");

@@ -11,19 +11,28 @@ import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
+import io.zcbot.sandbox.worker.kafka.AdminOffsets;
+import io.zcbot.sandbox.worker.kafka.KafkaClients;
+import io.zcbot.sandbox.worker.kafka.PartitionOffsets.Span;
 import io.zcbot.sandbox.worker.publish.TopicAdmin;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.RetriableException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -232,6 +241,42 @@ class TopicAdminIT {
             TopicsException.class, () -> new TopicAdmin(admin, impossible).verifyOrCreate());
     assertThat(e.isFinal()).isTrue();
     assertThat(e.getMessage()).contains("could not create topic", "replication factor");
+  }
+
+  /** The broker does not know a partition, as none does whose leader is away. */
+  @Test
+  void offsetsAreToldOfEachPartitionByItself(TestInfo test) throws Exception {
+    String topic = Topic.READY.named(prefix(test));
+    create(prefix(test), Topic.READY, 2, Map.of());
+    TopicPartition first = new TopicPartition(topic, 0);
+    TopicPartition second = new TopicPartition(topic, 1);
+    TopicPartition away = new TopicPartition(topic, 7);
+    try (Producer<byte[], byte[]> producer =
+            new KafkaClients(config(prefix(test), false, 2), "offsets").producer();
+        AdminOffsets offsets =
+            new AdminOffsets(new KafkaClients(config(prefix(test), false, 2), "offsets")::admin)) {
+      for (long time : List.of(1_000L, 2_000L, 3_000L)) {
+        producer.send(new ProducerRecord<>(topic, 0, time, new byte[] {1}, new byte[] {2})).get();
+      }
+      var ends = offsets.ends(List.of(first, second, away));
+      assertThat(ends.get(first).get(60, TimeUnit.SECONDS)).isEqualTo(3);
+      assertThat(ends.get(second).get(60, TimeUnit.SECONDS)).isEqualTo(0);
+      assertThat(ends.get(away)).isNotDone();
+
+      var spans = offsets.since(List.of(first, second, away), Instant.ofEpochMilli(1_500));
+      assertThat(spans.get(first).get(60, TimeUnit.SECONDS)).isEqualTo(new Span(1, 3));
+      assertThat(spans.get(second).get(60, TimeUnit.SECONDS)).isEqualTo(new Span(0, 0));
+      assertThat(
+              offsets
+                  .since(List.of(first), Instant.ofEpochMilli(3_001))
+                  .get(first)
+                  .get(60, TimeUnit.SECONDS))
+          .isEqualTo(new Span(3, 3));
+      assertThat(ends.get(away))
+          .failsWithin(SOON)
+          .withThrowableThat()
+          .withCauseInstanceOf(RetriableException.class);
+    }
   }
 
   @Test

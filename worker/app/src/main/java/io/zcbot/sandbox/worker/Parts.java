@@ -26,6 +26,7 @@ import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.Assignment;
 import io.zcbot.sandbox.worker.intake.CommandFollower;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
+import io.zcbot.sandbox.worker.kafka.AdminOffsets;
 import io.zcbot.sandbox.worker.kafka.CommandTableReader;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
@@ -65,6 +66,7 @@ final class Parts {
   final LogReader reader;
   final LogReader requestReader;
   final SandboxLog sandboxLog;
+  final AdminOffsets offsets;
   final Lanes lanes;
   final Assignment assignment;
   final ActivityFollower follower;
@@ -121,6 +123,7 @@ final class Parts {
     sandboxLog =
         new KafkaSandboxLog(
             reader, config.kafka().topicPrefix(), keyPartitions, KafkaSandboxLog.MAX_BYTES);
+    offsets = closer.add(new AdminOffsets(host.kafka()::admin));
     lanes = closer.add(new Lanes(config.ops().stopShare(12)));
     assignment =
         new Assignment(
@@ -164,6 +167,7 @@ final class Parts {
   private ActivityFollower follower() {
     return new ActivityFollower(
         exposure.metrics().eachMeasured(() -> host.kafka().freeRequestConsumer("activity")),
+        offsets,
         assignment,
         new ActivityFollower.Settings(
             config.kafka().topic(Topic.ACTIVITY),
@@ -233,7 +237,8 @@ final class Parts {
                     () ->
                         host.kafka()
                             .committingConsumer("commands", config.kafka().commandsGroupId())),
-            () -> host.kafka().oneOfManyRequestConsumers("input")),
+            () -> host.kafka().oneOfManyRequestConsumers("input"),
+            offsets),
         new CommandFollower.Owned(
             intake.holdings(),
             new CommandTakeovers(

@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.worker.base.Time;
-import io.zcbot.sandbox.worker.kafka.LogRange;
+import io.zcbot.sandbox.worker.kafka.PartitionOffsets;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -27,12 +27,16 @@ import org.jspecify.annotations.Nullable;
  * thread, except for {@link #problem}.
  */
 final class ActivityAssignment {
+  /** For answers that come at once, as they usually do. */
+  private static final Duration BRIEFLY = Duration.ofMillis(100);
+
   private final String topic;
   private final int count;
   private final Supplier<Duration> window;
   private final Time time;
   private final Map<TopicPartition, Long> next = new HashMap<>();
-  private final PartitionQuestions<TopicPartition> questions;
+  private final PartitionOffsets offsets;
+  private final PartitionAnswers<TopicPartition, PartitionOffsets.Span> answers;
 
   /**
    * Assigns no partitions yet.
@@ -40,12 +44,14 @@ final class ActivityAssignment {
    * @param count the number of partitions that every topic has
    * @param window how far back in time reading of a new partition begins
    */
-  ActivityAssignment(String topic, int count, Supplier<Duration> window, Time time) {
+  ActivityAssignment(
+      PartitionOffsets offsets, String topic, int count, Supplier<Duration> window, Time time) {
+    this.offsets = offsets;
     this.topic = topic;
     this.count = count;
     this.window = window;
     this.time = time;
-    this.questions = new PartitionQuestions<>(time);
+    this.answers = new PartitionAnswers<>(time);
   }
 
   /**
@@ -93,11 +99,10 @@ final class ActivityAssignment {
     Set<TopicPartition> added = new HashSet<>(target);
     added.removeAll(assigned);
     Map<TopicPartition, Long> starts = new HashMap<>();
-    questions.ask(
-        added,
-        (some, limit) ->
-            starts.putAll(
-                LogRange.since(consumer, some, time.now().minus(window.get()), limit).starts()));
+    if (answers.ask(added, some -> offsets.since(some, time.now().minus(window.get())))) {
+      answers.await(BRIEFLY);
+    }
+    answers.take().forEach((partition, span) -> starts.put(partition, span.start()));
     assigned.addAll(starts.keySet());
     consumer.assign(assigned);
     starts.forEach(consumer::seek);
@@ -107,11 +112,16 @@ final class ActivityAssignment {
 
   /** Names the partitions that can't be reached; null while all can. Any thread. */
   @Nullable String problem() {
-    return questions.problem();
+    return answers.problem();
   }
 
-  /** The message of the last question that was not answered. */
+  /** Whether at least one of these partitions is not known to be out of reach. */
+  boolean areReached(Set<TopicPartition> partitions) {
+    return answers.unanswered(partitions).size() < partitions.size();
+  }
+
+  /** Why the last question was not answered. */
   String failure() {
-    return questions.failure();
+    return answers.failure();
   }
 }

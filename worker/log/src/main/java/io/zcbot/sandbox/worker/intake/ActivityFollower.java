@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.PartitionOffsets;
 import io.zcbot.sandbox.worker.reap.LowWatermark;
 import java.time.Duration;
 import java.util.Map;
@@ -78,11 +79,13 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
    * Creates the follower; {@link #start} starts it.
    *
    * @param consumers makes a consumer without a group
+   * @param offsets tells where partitions begin and end
    * @param states of the ensure partitions; the follower reads the activity of those that stay with
    *     this worker
    */
   public ActivityFollower(
       Supplier<Consumer<byte[], byte[]>> consumers,
+      PartitionOffsets offsets,
       PartitionStates states,
       Settings settings,
       Touch touch,
@@ -93,12 +96,13 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     this.settings = settings;
     this.partitions = new KeyPartitions(settings.partitionCount());
     this.assignment =
-        new ActivityAssignment(settings.topic(), partitions.count(), settings.window(), time);
+        new ActivityAssignment(
+            offsets, settings.topic(), partitions.count(), settings.window(), time);
     this.touch = touch;
     this.diversions = Diversions.ofUncommitted(forwarding, partitions, time, metrics);
     this.time = time;
     this.metrics = metrics;
-    this.lowWatermarks = new LowWatermarks(settings.window().get(), CALL_TIMEOUT, time);
+    this.lowWatermarks = new LowWatermarks(offsets, settings.window().get(), CALL_TIMEOUT, time);
     this.loop = new PollLoop("activity-follower", "activity", consumers, new Following(), time);
   }
 
@@ -208,17 +212,19 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     if (isDue) {
       lastProbe = time.nanos();
     }
-    lowWatermarks.probe(consumer, followed, isDue);
+    boolean isHeard = lowWatermarks.probe(followed, isDue);
     if (target.isEmpty()) {
       if (isDue) {
         probeWithoutPartitions(consumer);
       }
       return;
     }
-    if (!lowWatermarks.areReached(followed)) {
-      fails(followed.isEmpty() ? assignment.failure() : lowWatermarks.failure());
-    } else if (isDue) {
+    if (isHeard) {
       loop.works(!diversions.isFull());
+    } else if (followed.isEmpty() && !assignment.areReached(target)) {
+      fails(assignment.failure());
+    } else if (!followed.isEmpty() && !lowWatermarks.areReached(followed)) {
+      fails(lowWatermarks.failure());
     }
   }
 

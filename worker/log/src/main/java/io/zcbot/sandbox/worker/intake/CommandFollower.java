@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.intake;
 import io.zcbot.sandbox.worker.base.Moment;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandWork;
+import io.zcbot.sandbox.worker.kafka.PartitionOffsets;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Duration;
@@ -84,9 +85,12 @@ public final class CommandFollower implements AutoCloseable {
    *
    * @param committing commits in a group that nobody joins
    * @param free commits nothing
+   * @param offsets tells where partitions begin and end
    */
   public record Consumers(
-      Supplier<Consumer<byte[], byte[]>> committing, Supplier<Consumer<byte[], byte[]>> free) {}
+      Supplier<Consumer<byte[], byte[]>> committing,
+      Supplier<Consumer<byte[], byte[]>> free,
+      PartitionOffsets offsets) {}
 
   /**
    * The partitions to follow.
@@ -118,7 +122,14 @@ public final class CommandFollower implements AutoCloseable {
             work, new InputDetours(consumers.free(), work, Places.drawn(), time), time, metrics);
     this.partitions =
         new CommandPartitions(
-            settings.topics(), settings.partitionCount(), owned, work, inputs, tracked, time);
+            settings.topics(),
+            settings.partitionCount(),
+            owned,
+            work,
+            inputs,
+            tracked,
+            consumers.offsets(),
+            time);
     this.dispatcher =
         new CommandDispatcher(settings, lanes, work, inputs, forwarding, time, metrics);
     this.loop =

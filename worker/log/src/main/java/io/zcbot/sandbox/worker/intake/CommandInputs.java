@@ -10,7 +10,7 @@ import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.commands.ReadInput;
 import io.zcbot.sandbox.worker.commands.Taken;
-import io.zcbot.sandbox.worker.kafka.LogRange;
+import io.zcbot.sandbox.worker.kafka.PartitionOffsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
@@ -67,25 +67,24 @@ final class CommandInputs implements AutoCloseable {
   /**
    * Begins to read partitions.
    *
-   * @param range the window of each partition
+   * @param windows the window of each partition
    * @return the offsets to read from: behind what was read before, so no command gets it twice
    */
-  synchronized Map<TopicPartition, Long> begin(LogRange range) {
+  synchronized Map<TopicPartition, Long> begin(Map<TopicPartition, PartitionOffsets.Span> windows) {
     Map<TopicPartition, Long> starts = new HashMap<>();
-    range
-        .ends()
-        .forEach(
-            (partition, end) -> {
-              Long reached = next.get(partition);
-              Long left = leftAt.remove(partition);
-              boolean isRemembered =
-                  reached != null
-                      && reached <= end
-                      && left != null
-                      && time.nanos() - left < REMEMBERED.toNanos();
-              starts.put(
-                  partition, isRemembered ? reached : range.starts().getOrDefault(partition, end));
-            });
+    windows.forEach(
+        (partition, window) -> {
+          Long reached = next.get(partition);
+          Long left = leftAt.remove(partition);
+          long start = window.start();
+          if (reached != null
+              && reached <= window.end()
+              && left != null
+              && time.nanos() - left < REMEMBERED.toNanos()) {
+            start = reached;
+          }
+          starts.put(partition, start);
+        });
     next.putAll(starts);
     return starts;
   }

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandWork;
-import io.zcbot.sandbox.worker.kafka.LogRange;
+import io.zcbot.sandbox.worker.kafka.PartitionOffsets;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
@@ -21,6 +21,7 @@ import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +35,12 @@ final class CommandPartitions {
 
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
 
+  /** While Kafka does not answer, since nothing is read meanwhile. */
+  private static final Duration SHORTER = Duration.ofSeconds(1);
+
+  /** For answers that come at once, as they usually do. */
+  private static final Duration BRIEFLY = Duration.ofMillis(100);
+
   private final CommandFollower.Topics topics;
   private final int count;
   private final CommandFollower.Owned owned;
@@ -42,8 +49,25 @@ final class CommandPartitions {
   private final Time time;
   private final TrackedPartitions tracked;
   private final Map<Integer, Followed> followed = new HashMap<>();
-  private final PartitionQuestions<Integer> questions;
+  private final PartitionOffsets offsets;
+  private final PartitionAnswers<Coming, Start> answers;
   private volatile @Nullable String problem;
+
+  /** A partition of users that is to be followed in an assignment. */
+  private record Coming(int number, Holdings.Holding holding) {
+    @Override
+    public String toString() {
+      return Integer.toString(number);
+    }
+  }
+
+  /**
+   * Where reading begins.
+   *
+   * @param endOfExecs the offset behind the execs that exist
+   * @param inputs the window of the inputs
+   */
+  private record Start(long endOfExecs, PartitionOffsets.Span inputs) {}
 
   /**
    * One partition of users in one assignment.
@@ -81,6 +105,7 @@ final class CommandPartitions {
       CommandWork work,
       CommandInputs inputs,
       TrackedPartitions tracked,
+      PartitionOffsets offsets,
       Time time) {
     this.topics = topics;
     this.count = count;
@@ -89,7 +114,8 @@ final class CommandPartitions {
     this.inputs = inputs;
     this.tracked = tracked;
     this.time = time;
-    this.questions = new PartitionQuestions<>(time);
+    this.offsets = offsets;
+    this.answers = new PartitionAnswers<>(time);
   }
 
   /** The assignment in which a partition of any topic is read; null if it is not read. */
@@ -119,7 +145,7 @@ final class CommandPartitions {
 
   /** Leaves revoked partitions, runs {@code left}, and begins to follow new ones. */
   void update(Consumer<byte[], byte[]> consumer, OffsetCommits commits, Runnable left) {
-    Map<Integer, Holdings.Holding> coming = new HashMap<>();
+    Set<Coming> coming = new HashSet<>();
     Set<Integer> going = new HashSet<>();
     for (int number = 0; number < count; number++) {
       Holdings.Holding holding = owned.holdings().of(number);
@@ -129,13 +155,22 @@ final class CommandPartitions {
         going.add(number);
       }
       if (holding != null && wanted && (now == null || going.contains(number))) {
-        coming.put(number, holding);
+        coming.add(new Coming(number, holding));
       }
     }
     leave(consumer, commits, going);
     left.run();
-    questions.ask(
-        coming.keySet(), (numbers, limit) -> follow(consumer, commits, coming, numbers, limit));
+    if (answers.ask(coming, this::ask)) {
+      answers.await(BRIEFLY);
+    }
+    Map<Coming, Start> starts = answers.take();
+    if (!starts.isEmpty()) {
+      try {
+        follow(consumer, commits, starts);
+      } catch (TimeoutException e) {
+        answers.failed(starts.keySet(), e);
+      }
+    }
     followed.values().forEach(each -> each.takeover.proceed());
     followed.values().stream()
         .filter(Followed::mayBegin)
@@ -156,7 +191,7 @@ final class CommandPartitions {
 
   /** Names partitions that can't be reached and are not followed yet; null if none. Any thread. */
   @Nullable String unreached() {
-    return questions.problem();
+    return answers.problem();
   }
 
   /** Commits what is done in all partitions, and follows none any more. */
@@ -183,43 +218,64 @@ final class CommandPartitions {
     consumer.assign(all());
   }
 
+  private Map<Coming, CompletableFuture<Start>> ask(Set<Coming> coming) {
+    Set<Integer> numbers = coming.stream().map(Coming::number).collect(Collectors.toSet());
+    var execs = offsets.ends(partitions(topics.exec(), numbers));
+    var inputs = offsets.since(partitions(topics.input(), numbers), time.now().minus(INPUT_WINDOW));
+    var releases = offsets.ends(partitions(topics.release(), numbers));
+    Map<Coming, CompletableFuture<Start>> starts = new HashMap<>();
+    for (Coming each : coming) {
+      CompletableFuture<?> isReleaseReached =
+          Objects.requireNonNull(releases.get(new TopicPartition(topics.release(), each.number)));
+      starts.put(
+          each,
+          Objects.requireNonNull(execs.get(new TopicPartition(topics.exec(), each.number)))
+              .thenCombine(
+                  Objects.requireNonNull(
+                      inputs.get(new TopicPartition(topics.input(), each.number))),
+                  Start::new)
+              .thenCombine(isReleaseReached, (start, _) -> start));
+    }
+    return starts;
+  }
+
   private void follow(
-      Consumer<byte[], byte[]> consumer,
-      OffsetCommits commits,
-      Map<Integer, Holdings.Holding> coming,
-      Set<Integer> numbers,
-      Duration limit) {
+      Consumer<byte[], byte[]> consumer, OffsetCommits commits, Map<Coming, Start> starts) {
+    Set<Integer> numbers = starts.keySet().stream().map(Coming::number).collect(Collectors.toSet());
     Set<TopicPartition> committing = partitions(topics.exec(), numbers);
     committing.addAll(partitions(topics.release(), numbers));
-    Set<TopicPartition> ofInputs = partitions(topics.input(), numbers);
-    LogRange range = LogRange.since(consumer, ofInputs, time.now().minus(INPUT_WINDOW), limit);
-    Map<TopicPartition, Long> ends = consumer.endOffsets(committing, limit);
-    Map<TopicPartition, OffsetAndMetadata> positions = commits.positions(committing, limit);
+    Map<TopicPartition, OffsetAndMetadata> positions =
+        commits.positions(committing, answers.problem() == null ? CALL_TIMEOUT : SHORTER);
     // Nothing below may fail: partitions would be assigned and not followed.
     Set<TopicPartition> union = new HashSet<>(all());
     union.addAll(committing);
-    union.addAll(ofInputs);
+    union.addAll(partitions(topics.input(), numbers));
     consumer.assign(union);
     consumer.pause(committing);
     positions.forEach(tracked::add);
     positions.forEach(consumer::seek);
-    inputs.begin(range).forEach(consumer::seek);
-    Map<Integer, Holdings.Holding> begun = new HashMap<>(coming);
-    begun.keySet().retainAll(numbers);
+    Map<Integer, Holdings.Holding> begun = new HashMap<>();
+    Map<TopicPartition, PartitionOffsets.Span> windows = new HashMap<>();
+    starts.forEach(
+        (each, start) -> {
+          begun.put(each.number, each.holding);
+          windows.put(new TopicPartition(topics.input(), each.number), start.inputs);
+        });
+    inputs.begin(windows).forEach(consumer::seek);
     Map<Integer, CompletableFuture<CommandTakeover.Left>> takeovers =
         owned.takeover().of(Map.copyOf(begun));
-    begun.forEach(
-        (number, holding) ->
+    starts.forEach(
+        (each, start) ->
             followed.put(
-                number,
+                each.number,
                 new Followed(
-                    holding,
-                    new PartitionTakeover(Objects.requireNonNull(takeovers.get(number))),
-                    ends.getOrDefault(new TopicPartition(topics.exec(), number), 0L),
+                    each.holding,
+                    new PartitionTakeover(Objects.requireNonNull(takeovers.get(each.number))),
+                    start.endOfExecs,
                     Set.of(
-                        new TopicPartition(topics.exec(), number),
-                        new TopicPartition(topics.release(), number)),
-                    new TopicPartition(topics.input(), number),
+                        new TopicPartition(topics.exec(), each.number),
+                        new TopicPartition(topics.release(), each.number)),
+                    new TopicPartition(topics.input(), each.number),
                     ConcurrentHashMap.newKeySet())));
   }
 

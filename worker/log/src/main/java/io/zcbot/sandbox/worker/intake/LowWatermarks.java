@@ -5,12 +5,14 @@
 package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.worker.base.Time;
+import io.zcbot.sandbox.worker.kafka.PartitionOffsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -34,16 +36,11 @@ final class LowWatermarks {
   private final Time time;
   private final Map<Integer, Long> lowWatermarks = new ConcurrentHashMap<>();
   private volatile Map<Integer, Long> followedSince = Map.of();
-  private final PartitionQuestions<TopicPartition> questions;
+  private final PartitionOffsets offsets;
+  private final PartitionAnswers<TopicPartition, Probe> ends;
   private final Map<TopicPartition, Probe> probes = new HashMap<>();
   private final Map<TopicPartition, Long> answers = new HashMap<>();
   private final Map<TopicPartition, Long> graceEnds = new HashMap<>();
-
-  /**
-   * Partitions that were asked about together when one of them did not answer, with the instant of
-   * the question.
-   */
-  private final Map<TopicPartition, Long> doubts = new HashMap<>();
 
   private @Nullable Long lastAnswer;
 
@@ -56,11 +53,12 @@ final class LowWatermarks {
    * @param window how far back in time activity counts
    * @param callTimeout a silence of the brokers that is longer counts as an outage
    */
-  LowWatermarks(Duration window, Duration callTimeout, Time time) {
+  LowWatermarks(PartitionOffsets offsets, Duration window, Duration callTimeout, Time time) {
+    this.offsets = offsets;
     this.window = window;
     this.callTimeout = callTimeout;
     this.time = time;
-    this.questions = new PartitionQuestions<>(time);
+    this.ends = new PartitionAnswers<>(time);
   }
 
   /**
@@ -99,7 +97,6 @@ final class LowWatermarks {
   /** Forgets pending questions, because a new consumer begins. */
   void forgetProbes() {
     probes.clear();
-    doubts.clear();
   }
 
   /** Follows only these partitions from now on. */
@@ -108,7 +105,6 @@ final class LowWatermarks {
     long now = time.nanos();
     answers.keySet().retainAll(partitions);
     graceEnds.keySet().retainAll(partitions);
-    doubts.keySet().retainAll(partitions);
     for (TopicPartition partition : partitions) {
       answers.putIfAbsent(partition, lastAnswer == null ? now : lastAnswer);
     }
@@ -122,46 +118,51 @@ final class LowWatermarks {
   }
 
   /**
-   * Asks the brokers for the ends of partitions. If a leader does not answer, only the low
-   * watermark of its own partition stands still.
+   * Asks the brokers for the ends of partitions, and notes the answers that have come. If a leader
+   * does not answer, only the low watermark of its own partition stands still.
    *
    * @param partitions all that are read
-   * @param all whether to ask about all, or only about one of those that did not answer before
+   * @param isDue whether to ask, too
+   * @return whether an answer has come
    */
-  void probe(Consumer<byte[], byte[]> consumer, Set<TopicPartition> partitions, boolean all) {
-    PartitionQuestions.Question<TopicPartition> question =
-        (some, limit) -> {
-          long at = time.nanos();
-          try {
-            consumer
-                .endOffsets(some, limit)
-                .forEach((partition, end) -> probes.putIfAbsent(partition, new Probe(end, at)));
-          } catch (TimeoutException e) {
-            noteSilence(some, at);
-            throw e;
-          }
-          some.forEach(this::noteAnswer);
-          noteAnswer();
-        };
-    if (all) {
-      questions.ask(partitions, question);
+  boolean probe(Set<TopicPartition> partitions, boolean isDue) {
+    if (isDue) {
+      var _ = ends.ask(partitions, this::ask);
     }
-    questions.ask(questions.unanswered(partitions), question);
+    Map<TopicPartition, Probe> come = ends.take();
+    come.keySet().retainAll(partitions);
+    come.forEach(probes::putIfAbsent);
+    come.keySet().forEach(this::noteAnswer);
+    if (!come.isEmpty()) {
+      noteAnswer();
+    }
+    return !come.isEmpty();
+  }
+
+  private Map<TopicPartition, CompletableFuture<Probe>> ask(Set<TopicPartition> partitions) {
+    long at = time.nanos();
+    Map<TopicPartition, CompletableFuture<Probe>> asked = new HashMap<>();
+    offsets
+        .ends(partitions)
+        .forEach(
+            (partition, answer) ->
+                asked.put(partition, answer.thenApply(end -> new Probe(end, at))));
+    return asked;
   }
 
   /** Whether at least one of these partitions is not known to be out of reach. */
   boolean areReached(Set<TopicPartition> partitions) {
-    return questions.unanswered(partitions).size() < partitions.size();
+    return ends.unanswered(partitions).size() < partitions.size();
   }
 
   /** Names the partitions that can't be reached; null while all can. Any thread. */
   @Nullable String problem() {
-    return questions.problem();
+    return ends.problem();
   }
 
-  /** The message of the last question that was not answered. */
+  /** Why the last question was not answered. */
   String failure() {
-    return questions.failure();
+    return ends.failure();
   }
 
   /** The brokers answered some question. */
@@ -169,24 +170,11 @@ final class LowWatermarks {
     lastAnswer = time.nanos();
   }
 
-  private void noteSilence(Set<TopicPartition> of, long asked) {
-    if (of.size() == 1) {
-      doubts.keySet().removeAll(of);
-    } else {
-      of.forEach(partition -> doubts.put(partition, asked));
-    }
-  }
-
-  /**
-   * Grants the grace period after an outage, during which agents could not report use. It is no
-   * outage of a partition if only another partition of the same question did not answer.
-   */
+  /** Grants the grace period after an outage, during which agents could not report use. */
   private void noteAnswer(TopicPartition partition) {
     long now = time.nanos();
-    Long doubted = doubts.remove(partition);
-    long until = doubted == null ? now : doubted;
     Long before = answers.put(partition, now);
-    if (before != null && until - before > callTimeout.toNanos()) {
+    if (before != null && now - before > callTimeout.toNanos()) {
       Duration grace = window.compareTo(GRACE) < 0 ? window : GRACE;
       graceEnds.put(partition, now + grace.toNanos());
     }

@@ -47,6 +47,7 @@ class ActivityFollowerTest {
   private final ActivityFollower follower =
       new ActivityFollower(
           this::consumer,
+          new ConsumerOffsets(this::consumer),
           states::get,
           new ActivityFollower.Settings(
               TOPIC, 2, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
@@ -162,6 +163,7 @@ class ActivityFollowerTest {
     try (ActivityFollower reading =
         new ActivityFollower(
             () -> consumer,
+            new ConsumerOffsets(() -> consumer),
             states::get,
             new ActivityFollower.Settings(
                 TOPIC, 2, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),

@@ -64,6 +64,7 @@ class BrokenConsumerTest {
     try (ActivityFollower follower =
         new ActivityFollower(
             () -> activities(made.incrementAndGet(), breaks),
+            new ConsumerOffsets(() -> activities(made.get(), breaks)),
             _ -> PartitionState.OWNED,
             new ActivityFollower.Settings(
                 ACTIVITY.topic(), 1, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
@@ -97,6 +98,7 @@ class BrokenConsumerTest {
               made.incrementAndGet();
               return activitiesBehindABrokenOne(broken);
             },
+            new ConsumerOffsets(() -> activitiesBehindABrokenOne(broken)),
             _ -> PartitionState.OWNED,
             new ActivityFollower.Settings(
                 ACTIVITY.topic(), 1, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
@@ -198,6 +200,7 @@ class BrokenConsumerTest {
     private final CountDownLatch mayWork = new CountDownLatch(1);
     private final AtomicInteger made = new AtomicInteger();
     private final AtomicInteger polls = new AtomicInteger();
+    private volatile Consumer<byte[], byte[]> latest = new MockConsumer<>("earliest");
 
     Consumers(Throwable failure, TopicPartition partition) {
       this.failure = failure;
@@ -235,6 +238,7 @@ class BrokenConsumerTest {
           partition.topic(), List.of(new PartitionInfo(partition.topic(), 0, null, null, null)));
       consumer.updateBeginningOffsets(Map.of(partition, 0L));
       consumer.updateEndOffsets(Map.of(partition, 0L));
+      latest = consumer;
       return consumer;
     }
 
@@ -275,6 +279,7 @@ class BrokenConsumerTest {
     try (ActivityFollower follower =
         new ActivityFollower(
             consumers,
+            new ConsumerOffsets(() -> consumers.latest),
             partition -> partition == 0 ? PartitionState.OWNED : PartitionState.LOST,
             new ActivityFollower.Settings(
                 ACTIVITY.topic(), 1, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.kafka.PartitionOffsets;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.security.Row;
 import io.zcbot.sandbox.worker.testkit.TimeAhead;
@@ -30,7 +31,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
@@ -121,9 +121,6 @@ class CommandFollowerTest {
     /** How many commits were waited for. */
     final AtomicInteger waitedCommits = new AtomicInteger();
 
-    /** How many more queries of end offsets are answered, or fail. */
-    volatile Semaphore questions = new Semaphore(Integer.MAX_VALUE / 2);
-
     /** The first epoch of the leader of execs after it lost their tail, and where it begins. */
     volatile int epochOfRest = 1;
 
@@ -174,9 +171,6 @@ class CommandFollowerTest {
     public synchronized Map<TopicPartition, Long> endOffsets(
         Collection<TopicPartition> partitions, Duration timeout) {
       waits.add(timeout);
-      if (!timeout.isZero()) {
-        questions.acquireUninterruptibly();
-      }
       if (!timeout.isZero() && partitions.stream().anyMatch(unreached::contains)) {
         throw new TimeoutException("a leader is away");
       }
@@ -198,9 +192,37 @@ class CommandFollowerTest {
   private final AtomicInteger dropped = new AtomicInteger();
   private final AtomicInteger diversionsDropped = new AtomicInteger();
 
+  /** Whether no leader answers questions about offsets. */
+  private volatile boolean isSilent;
+
+  private final PartitionOffsets offsets =
+      new PartitionOffsets() {
+        private final PartitionOffsets told = new ConsumerOffsets(() -> consumer);
+
+        @Override
+        public Map<TopicPartition, CompletableFuture<Long>> ends(Collection<TopicPartition> of) {
+          return isSilent ? silence(of) : told.ends(of);
+        }
+
+        @Override
+        public Map<TopicPartition, CompletableFuture<Span>> since(
+            Collection<TopicPartition> of, Instant from) {
+          return isSilent ? silence(of) : told.since(of, from);
+        }
+
+        private <A> Map<TopicPartition, CompletableFuture<A>> silence(
+            Collection<TopicPartition> of) {
+          asked.addAll(of);
+          return of.stream()
+              .collect(Collectors.toMap(each -> each, _ -> new CompletableFuture<>()));
+        }
+      };
+
+  private final Set<TopicPartition> asked = ConcurrentHashMap.newKeySet();
+
   private final CommandFollower follower =
       new CommandFollower(
-          new CommandFollower.Consumers(() -> consumer, this::detour),
+          new CommandFollower.Consumers(() -> consumer, this::detour, this.offsets),
           new CommandFollower.Owned(holdings::get, this::takeOver),
           new CommandFollower.Settings(
               new CommandFollower.Topics("sandbox.exec", "sandbox.input", "sandbox.release"),
@@ -655,25 +677,24 @@ class CommandFollowerTest {
 
   /** The group waits for the answer, and no other partition is read meanwhile. */
   @Test
-  void aPartitionThatIsTakenAwayIsLeftBeforeBrokersAreAskedAboutOthers() throws Exception {
+  void aPartitionThatIsTakenAwayIsLeftWhileBrokersDoNotAnswerAboutOthers() throws Exception {
     startOwning(HOME);
-    consumer.unreached.add(new TopicPartition("sandbox.exec", ELSEWHERE));
-    consumer.unreached.add(new TopicPartition("sandbox.input", ELSEWHERE));
-    consumer.questions = new Semaphore(0);
-    try {
-      own(ELSEWHERE);
-      await().until(() -> consumer.questions.hasQueuedThreads());
-      own((HOME + 2) % PARTITIONS);
-      holdings.get(HOME).state = PartitionState.REVOKING;
-      CompletableFuture<Void> left = follower.leave(List.of(HOME));
-      consumer.questions.release();
-      left.get(30, TimeUnit.SECONDS);
-    } finally {
-      consumer.questions.release(1000);
-    }
+    awaitAssigned(HOME);
+    isSilent = true;
+    own(ELSEWHERE);
+    await().until(() -> asked.contains(new TopicPartition("sandbox.exec", ELSEWHERE)));
+    publishExec(HOME, "one");
+    await().until(() -> commands.execs.size() == 1);
+    holdings.get(HOME).state = PartitionState.REVOKING;
+    follower.leave(List.of(HOME)).get(30, TimeUnit.SECONDS);
+    time.pass(Duration.ofSeconds(5));
+    await()
+        .until(
+            () ->
+                String.valueOf(follower.problem())
+                    .contains("partitions [%d] can't be reached".formatted(ELSEWHERE)));
   }
 
-  /** Each would wait for the group's coordinator, one after the other. */
   @Test
   void partitionsThatAreLeftTogetherAreCommittedTogether() {
     consumer.commitFailure = new RetriableCommitFailedException("the coordinator is away");

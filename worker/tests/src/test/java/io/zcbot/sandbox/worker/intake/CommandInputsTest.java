@@ -21,7 +21,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.StoppedException;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
-import io.zcbot.sandbox.worker.kafka.LogRange;
+import io.zcbot.sandbox.worker.kafka.PartitionOffsets;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.time.Instant;
@@ -91,7 +91,7 @@ class CommandInputsTest {
 
   @BeforeEach
   void begin() {
-    inputs.begin(new LogRange(Map.of(PARTITION, 0L), Map.of(PARTITION, 0L)));
+    inputs.begin(Map.of(PARTITION, new PartitionOffsets.Span(0, 0)));
   }
 
   @AfterEach
@@ -746,7 +746,7 @@ class CommandInputsTest {
     publish("exec", bytes("b"));
     inputs.gone(List.of(PARTITION));
     Map<TopicPartition, Long> starts =
-        inputs.begin(new LogRange(Map.of(PARTITION, 0L), Map.of(PARTITION, 2L)));
+        inputs.begin(Map.of(PARTITION, new PartitionOffsets.Span(0, 2)));
     assertThat(starts).isEqualTo(Map.of(PARTITION, 2L));
   }
 

@@ -12,12 +12,15 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class LowWatermarksTest {
@@ -25,8 +28,13 @@ class LowWatermarksTest {
   private static final TopicPartition SECOND = new TopicPartition("sandbox.activity", 1);
 
   private final ManualTime time = new ManualTime(0);
+  private @Nullable Consumer<byte[], byte[]> probed;
   private final LowWatermarks lowWatermarks =
-      new LowWatermarks(Duration.ofMinutes(5), Duration.ofSeconds(5), time);
+      new LowWatermarks(
+          new ConsumerOffsets(() -> Objects.requireNonNull(probed)),
+          Duration.ofMinutes(5),
+          Duration.ofSeconds(5),
+          time);
 
   /** An alert reads this: where it were missing, nobody would hear that nothing is reaped. */
   @Test
@@ -63,7 +71,6 @@ class LowWatermarksTest {
           public synchronized Map<TopicPartition, Long> endOffsets(
               Collection<TopicPartition> partitions, Duration timeout) {
             if (isAway.get() && partitions.contains(FIRST)) {
-              time.pass(timeout);
               throw new TimeoutException("no leader");
             }
             return partitions.stream().collect(Collectors.toMap(each -> each, _ -> 0L));
@@ -91,7 +98,8 @@ class LowWatermarksTest {
 
   private void probeForSeconds(MockConsumer<byte[], byte[]> consumer, int seconds) {
     for (int i = 0; i < seconds; i++) {
-      lowWatermarks.probe(consumer, Set.of(FIRST, SECOND), true);
+      probed = consumer;
+      var _ = lowWatermarks.probe(Set.of(FIRST, SECOND), true);
       lowWatermarks.settle(consumer);
       time.pass(Duration.ofSeconds(1));
     }

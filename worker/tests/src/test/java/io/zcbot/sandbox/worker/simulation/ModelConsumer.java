@@ -29,7 +29,7 @@ import org.apache.kafka.common.errors.WakeupException;
 /** A consumer that assigns its partitions to itself. */
 class ModelConsumer extends MockConsumer<byte[], byte[]> {
   private static final Duration API_TIMEOUT = Duration.ofSeconds(60);
-  private static final Comparator<TopicPartition> ORDER =
+  static final Comparator<TopicPartition> ORDER =
       Comparator.comparing(TopicPartition::topic).thenComparing(TopicPartition::partition);
 
   final ModelBroker broker;

@@ -139,9 +139,11 @@ final class SimulatedWorker {
         new Assignment(
             ModelBroker.name(Topic.ENSURE), broker.partitions, GroupConfig.MAX_OPEN_RECORDS);
     registry = new Registry();
+    ModelOffsets offsets = new ModelOffsets(broker);
     follower =
         new ActivityFollower(
             () -> new ModelConsumer(broker, 500),
+            offsets,
             assignment,
             new ActivityFollower.Settings(
                 ModelBroker.name(Topic.ACTIVITY),
@@ -225,7 +227,9 @@ final class SimulatedWorker {
     commandFollower =
         new CommandFollower(
             new CommandFollower.Consumers(
-                () -> new CommittingConsumer(broker, 100), () -> new ModelConsumer(broker, 100)),
+                () -> new CommittingConsumer(broker, 100),
+                () -> new ModelConsumer(broker, 100),
+                offsets),
             new CommandFollower.Owned(
                 intake.holdings(),
                 new CommandTakeovers(

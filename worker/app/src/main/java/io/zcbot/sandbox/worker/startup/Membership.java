@@ -19,12 +19,14 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.DescribeConsumerGroupsOptions;
 import org.apache.kafka.clients.admin.MemberDescription;
 import org.apache.kafka.clients.admin.MemberToRemove;
 import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
@@ -41,7 +43,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Membership implements Closeable {
   private static final Logger log = LoggerFactory.getLogger(Membership.class);
-  private static final long CALL_SECONDS = 10;
+  private static final Duration CALL = Duration.ofSeconds(10);
 
   private final WorkerConfig config;
   private final KafkaClients kafka;
@@ -137,7 +139,7 @@ public final class Membership implements Closeable {
                 new RemoveMembersFromConsumerGroupOptions(
                     List.of(new MemberToRemove(config.workerId()))))
             .all()
-            .get(CALL_SECONDS, TimeUnit.SECONDS);
+            .get(CALL.toSeconds(), TimeUnit.SECONDS);
         log.info("removed the previous run of this worker from the group");
       }
     } catch (InterruptedException _) {
@@ -152,22 +154,34 @@ public final class Membership implements Closeable {
 
   private Optional<MemberDescription> member() throws IOException, InterruptedException {
     try (Admin admin = kafka.admin()) {
+      return member(admin, config.kafka().groupId(), config.workerId(), CALL);
+    } catch (ExecutionException e) {
+      throw failure(e);
+    } catch (TimeoutException e) {
+      throw new NoAnswerException("no answer in time", e);
+    }
+  }
+
+  /** Returns the member of a group that has a worker's id, on whichever host. */
+  public static Optional<MemberDescription> member(
+      Admin admin, String group, String workerId, Duration limit)
+      throws ExecutionException, TimeoutException, InterruptedException {
+    try {
       return admin
-          .describeConsumerGroups(List.of(config.kafka().groupId()))
+          .describeConsumerGroups(
+              List.of(group), new DescribeConsumerGroupsOptions().timeoutMs((int) limit.toMillis()))
           .all()
-          .get(CALL_SECONDS, TimeUnit.SECONDS)
+          .get(limit.toMillis(), TimeUnit.MILLISECONDS)
           .values()
           .stream()
-          .flatMap(group -> group.members().stream())
-          .filter(member -> member.groupInstanceId().equals(Optional.of(config.workerId())))
+          .flatMap(members -> members.members().stream())
+          .filter(member -> member.groupInstanceId().equals(Optional.of(workerId)))
           .findFirst();
     } catch (ExecutionException e) {
       if (e.getCause() instanceof GroupIdNotFoundException) {
         return Optional.empty();
       }
-      throw failure(e);
-    } catch (TimeoutException e) {
-      throw new NoAnswerException("no answer in time", e);
+      throw e;
     }
   }
 

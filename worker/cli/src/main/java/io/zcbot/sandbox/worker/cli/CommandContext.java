@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.producer.RecordMetadata;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Dependencies of the commands. Settings are read and logging is configured only when a command
@@ -56,8 +57,17 @@ final class CommandContext {
 
   /** Configures logging and returns the settings. */
   WorkerConfig config() throws CommandException {
+    return configOf(null);
+  }
+
+  /** As {@link #config()}, with another worker's id; null for that of the settings. */
+  WorkerConfig configOf(@Nullable String worker) throws CommandException {
     Logging.configureForCommand(isVerbose());
-    return Cli.config(settings());
+    Map<String, String> settings = new HashMap<>(settings());
+    if (worker != null) {
+      settings.put("ZCBOT_WORKER_ID", worker);
+    }
+    return Cli.config(settings);
   }
 
   /** The environment, in which an option replaces the variable of the same meaning. */

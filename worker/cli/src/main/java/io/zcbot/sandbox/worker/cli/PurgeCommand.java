@@ -4,7 +4,9 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.base.FileCalls;
+import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
@@ -14,25 +16,40 @@ import io.zcbot.sandbox.worker.mounts.MappedWorkspaces;
 import io.zcbot.sandbox.worker.mounts.MountedSlots;
 import io.zcbot.sandbox.worker.mounts.WorkspaceMount;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
+import io.zcbot.sandbox.worker.publish.KafkaSandboxLog;
+import io.zcbot.sandbox.worker.reap.ContainersInLog;
 import io.zcbot.sandbox.worker.reap.Purge;
+import io.zcbot.sandbox.worker.sandbox.Announcer;
+import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Removes the containers that a stopped worker left on the engine, and announces their end. */
+/**
+ * Removes what a stopped worker left on this host, and announces the end of its sandboxes: ends
+ * containers as the worker's own start does, and unmounts what it had mounted. What fails is
+ * reported instead of retried, and unlike a start, it needs neither an engine that is fit for
+ * sandboxes, nor a worker's permissions, nor, with force, Kafka.
+ */
 final class PurgeCommand {
   private final Console console;
   private final Engine engine;
   private final KafkaLog log;
   private final WorkerConfig config;
+  private final boolean force;
+  private final String tried;
   private final FileCalls files = new FileCalls();
-  private final WorkspaceMount root;
+  private final MountedSlots slots;
+  private final MappedWorkspaces views;
 
   /** The command {@code purge}. */
   @Command(
@@ -63,20 +80,31 @@ final class PurgeCommand {
 
     @Override
     public Integer call() throws CommandException, InterruptedException {
-      WorkerConfig config = context.config();
+      WorkerConfig config = context.configOf(worker);
       try (Engine engine = context.engine(config);
           KafkaLog log = new KafkaLog(config.kafka())) {
-        return new PurgeCommand(context.console(), engine, log, config).run(worker, yes, force);
+        return new PurgeCommand(context.console(), engine, log, config, force).run(yes);
       }
     }
   }
 
-  private PurgeCommand(Console console, Engine engine, KafkaLog log, WorkerConfig config) {
+  /**
+   * Creates a purge; does nothing yet.
+   *
+   * @param config with the id of the worker whose sandboxes are removed
+   * @param force whether to go on if the worker is alive, or if Kafka is unavailable
+   */
+  PurgeCommand(Console console, Engine engine, KafkaLog log, WorkerConfig config, boolean force) {
     this.console = console;
     this.engine = engine;
     this.log = log;
     this.config = config;
-    this.root = WorkspaceMount.asItIs(real(config.workspaces().root));
+    this.force = force;
+    this.tried = "could not purge the sandboxes of worker " + config.workerId() + ": ";
+    WorkspaceMount root = WorkspaceMount.asItIs(real(config.workspaces().root));
+    IdMaps none = new IdMaps(Workspaces.Owner.UNMAPPED, false); // it only undoes mounts
+    this.slots = new MountedSlots(root, none, config.workerId(), files);
+    this.views = new MappedWorkspaces(root, none, config.workerId());
   }
 
   /** The path by which the kernel knows the root. */
@@ -88,76 +116,61 @@ final class PurgeCommand {
     }
   }
 
-  private int run(@Nullable String worker, boolean yes, boolean force)
-      throws CommandException, InterruptedException {
-    String workerId = worker == null ? config.workerId() : worker;
-    List<Container> sandboxes =
+  private int run(boolean yes) throws CommandException, InterruptedException {
+    List<Container> containers =
         Engines.sandboxes(engine).stream()
-            .filter(c -> workerId.equals(c.ownership().workerId()))
+            .filter(c -> config.workerId().equals(c.ownership().workerId()))
             .toList();
-    if (sandboxes.isEmpty()) {
-      boolean released = releaseLeftSlots(workerId, force);
-      boolean cleared = clearViews(workerId, force);
-      console.out().println("no container of worker " + workerId + " is on this engine");
-      return released && cleared ? ExitCode.OK : ExitCode.FAILED;
-    }
-    if (!force) {
-      refuseIfAlive(workerId);
-    }
-    if (sandboxes.stream().anyMatch(sandbox -> sandbox.user() != null)) {
-      refuseIfUnannounced(workerId, force);
-    }
-    if (!yes) {
-      confirm(workerId, sandboxes.size());
-      if (!force) {
-        refuseIfAlive(workerId); // it may have been started since
+    boolean isAllEnded = true;
+    if (containers.isEmpty()) {
+      console.out().println("no container of worker " + config.workerId() + " is on this engine");
+      if (!isMounted()) {
+        return ExitCode.OK;
       }
-    }
-    PurgeAnnouncements announcements = new PurgeAnnouncements(console, log, config, force);
-    Set<String> announced = announcements.due(engine, sandboxes);
-    Purge purge = Purge.offline(engine, announcements.announcer(workerId));
-    int failures = 0;
-    for (Container sandbox : sandboxes) {
-      try {
-        purge.end(sandbox, announced);
-        console.out().println("purged " + sandbox.name());
-      } catch (EngineException e) {
-        failures++;
-        console.err().println("could not purge " + sandbox.name() + ": " + e.getMessage());
-      } catch (PurgeAnnouncements.NotAnnouncedException e) {
-        throw new CommandException(
-            e.exitCode(),
-            sandbox.name()
-                + " is killed and stays, as all behind it, since its end could not be announced: "
-                + e.getMessage()
-                + ". Run the purge again, or with --force, which tells agent services nothing",
-            e);
+      refuseIfAlive();
+    } else {
+      refuseIfAlive();
+      if (!yes) {
+        confirm(containers.size());
+        refuseIfAlive(); // it may have been started since
       }
+      isAllEnded = end(containers, announced(containers));
     }
     // after the containers: a root that does not answer must not keep them
-    boolean released = releaseSlots(workerId);
-    console.out().println("purged " + (sandboxes.size() - failures) + " of " + sandboxes.size());
-    boolean cleared = clearViews(workerId, force);
-    return failures == 0 && released && cleared ? ExitCode.OK : ExitCode.FAILED;
+    boolean areSlotsReleased =
+        undo(
+            "slots",
+            slots::releaseLeft,
+            "unmount what is beneath "
+                + SlotMounts.directory(config.workspaces().root, config.workerId())
+                + " as root on its host");
+    boolean areViewsCleared =
+        undo(
+            "workspaces",
+            () -> files.run(config.workspaces().root, views::clearLeft),
+            "run purge again as root on the host of worker " + config.workerId());
+    return isAllEnded && areSlotsReleased && areViewsCleared ? ExitCode.OK : ExitCode.FAILED;
   }
 
-  private void confirm(String workerId, int count) throws CommandException {
-    if (!console.confirms("Remove " + count + " sandboxes of worker " + workerId + "?")) {
+  private void confirm(int count) throws CommandException {
+    if (!console.confirms("Remove " + count + " sandboxes of worker " + config.workerId() + "?")) {
       throw new CommandException(
           ExitCode.USAGE,
           count
               + " sandboxes of worker "
-              + workerId
+              + config.workerId()
               + " were not removed; add --yes to remove them",
           null);
     }
   }
 
-  private void refuseIfAlive(String workerId) throws CommandException, InterruptedException {
-    String tried = "could not purge the sandboxes of worker " + workerId + ": ";
+  private void refuseIfAlive() throws CommandException, InterruptedException {
+    if (force) {
+      return;
+    }
     String sign;
     try {
-      sign = RunningWorker.sign(config, workerId, log, files);
+      sign = RunningWorker.sign(config, log, files);
     } catch (CommandException e) {
       throw new CommandException(
           e.exitCode(),
@@ -179,26 +192,31 @@ final class PurgeCommand {
   }
 
   /**
-   * Throws if the end of sandboxes can't be announced. With {@code force}, Kafka may be
-   * unavailable; but if it answers that a permission is missing, that is an error in any case.
+   * Returns the ids of the containers whose end is to be announced. Not all are: if another worker
+   * serves a user by now, it has announced that end, and its own sandbox is in the tables. With
+   * {@code force}, Kafka may be unavailable; but if it answers that a permission is missing, that
+   * is an error in any case.
    */
-  private void refuseIfUnannounced(String workerId, boolean force)
+  private Set<String> announced(List<Container> containers)
       throws CommandException, InterruptedException {
-    String tried = "could not purge the sandboxes of worker " + workerId + ": ";
+    if (containers.stream().allMatch(container -> container.user() == null)) {
+      return Set.of();
+    }
     String missing;
+    Set<String> announced;
     try {
+      announced = readAnnounced(containers);
       missing = AnnouncePermission.missing(log);
+    } catch (EngineException e) {
+      throw Engines.failed(e); // nothing was removed yet
     } catch (CommandException e) {
-      if (force) {
-        return;
+      boolean isDenied = isDenied(e);
+      if (force && !isDenied) {
+        announceNoMore(e);
+        return Set.of();
       }
-      throw new CommandException(
-          e.exitCode(),
-          tried
-              + "whether their end can be announced cannot be determined: "
-              + e.getMessage()
-              + ". To remove them though agent services are not told, add --force",
-          e);
+      String hint = ". To remove them though agent services are not told, add --force";
+      throw new CommandException(e.exitCode(), tried + e.getMessage() + (isDenied ? "" : hint), e);
     }
     if (missing != null) {
       throw new CommandException(
@@ -209,91 +227,112 @@ final class PurgeCommand {
               + " what the role operator needs",
           null);
     }
+    return announced;
+  }
+
+  private Set<String> readAnnounced(List<Container> containers)
+      throws CommandException, EngineException {
+    try (RangeReader reader = log.ranges(Topic.LIVE, Topic.READY, Topic.REAPED)) {
+      return new ContainersInLog(engine, reader.sandboxes(KafkaSandboxLog.MAX_BYTES))
+          .announced(containers);
+    } catch (KafkaException e) {
+      throw log.failed("read what was announced of the sandboxes", e);
+    }
+  }
+
+  private static boolean isDenied(Throwable failure) {
+    Throwable cause = failure;
+    while (cause != null && !(cause instanceof AuthorizationException)) {
+      cause = cause.getCause();
+    }
+    return cause != null;
   }
 
   /**
-   * Unmounts workspaces that the worker had mounted for sandboxes that were starting. Otherwise
-   * nobody can give their users sandboxes, since other workers leave these mounts alone.
+   * Ends containers one after the other.
    *
-   * @return whether none is left on this host
+   * @param announced ids of those whose end is announced
+   * @return whether all were ended
    */
-  private boolean clearViews(String workerId, boolean force)
+  boolean end(List<Container> containers, Set<String> announced)
       throws CommandException, InterruptedException {
-    MappedWorkspaces views = new MappedWorkspaces(root, maps(), workerId);
-    Path path = config.workspaces().root;
-    try {
-      if (!files.at(path, views::left).isEmpty()) {
-        if (!force) {
-          refuseIfAlive(workerId);
+    PurgeLog to = new PurgeLog(log);
+    Identity identity = new Identity(config.workerId(), config.host(), config.engineAddress());
+    Purge purge =
+        Purge.offline(
+            engine,
+            new Announcer(to, to, to, identity, Time.system(), SandboxMetrics.NONE, _ -> {}));
+    Set<String> unannounced = announced;
+    int ended = 0;
+    for (Container container : containers) {
+      try {
+        try {
+          purge.end(container, unannounced);
+        } catch (PurgeLog.NotAnnouncedException e) {
+          requireForce(container, e.failure());
+          // Each further attempt would wait for its time-out.
+          announceNoMore(e.failure());
+          unannounced = Set.of();
+          purge.end(container, unannounced);
         }
-        files.run(path, views::clearLeft);
+        ended++;
+        console.out().println("purged " + container.name());
+      } catch (EngineException e) {
+        console.err().println("could not purge " + container.name() + ": " + e.getMessage());
       }
-      return true;
-    } catch (IOException e) {
-      String again = "run purge again as root on the host of worker " + workerId;
-      tellLeft("workspaces", e, again);
-      return false;
     }
+    console.out().println("purged " + ended + " of " + containers.size());
+    return ended == containers.size();
   }
 
-  /** Unmounts users' files from slots whose containers somebody else removed. */
-  private boolean releaseLeftSlots(String workerId, boolean force)
-      throws CommandException, InterruptedException {
-    try {
-      if (!slots(workerId).areMounted()) {
-        return true;
-      }
-    } catch (IOException e) {
-      tellSlotsLeft(workerId, e);
-      return false;
-    }
+  private void requireForce(Container container, CommandException failure) throws CommandException {
     if (!force) {
-      refuseIfAlive(workerId);
+      throw new CommandException(
+          failure.exitCode(),
+          container.name()
+              + " is killed and stays, as all behind it, since its end could not be announced: "
+              + failure.getMessage()
+              + ". Run the purge again, or with --force, which tells agent services nothing",
+          failure);
     }
-    return releaseSlots(workerId);
   }
 
-  private boolean releaseSlots(String workerId) {
-    MountedSlots slots = slots(workerId);
-    boolean released = true;
-    try {
-      for (String slot : slots.left()) {
-        released &= release(slots, slot, workerId);
-      }
-    } catch (IOException e) {
-      tellSlotsLeft(workerId, e);
-      return false;
-    }
-    return released;
+  private void announceNoMore(CommandException why) {
+    console
+        .err()
+        .println(
+            "the sandboxes are removed, but cannot be announced as reaped: " + why.getMessage());
   }
 
-  private boolean release(MountedSlots slots, String slot, String workerId) {
+  /** Whether the worker may have left anything mounted, for slots or sandboxes that started. */
+  private boolean isMounted() {
     try {
-      slots.release(slot);
+      return slots.areMounted() || !files.at(config.workspaces().root, views::left).isEmpty();
+    } catch (IOException _) {
+      return true; // which undoing it reports
+    }
+  }
+
+  /**
+   * Unmounts what the worker had mounted. Otherwise nobody can give its users sandboxes, since
+   * other workers leave these mounts alone.
+   */
+  private boolean undo(String what, FileCalls.Step step, String fix) {
+    try {
+      step.run();
       return true;
     } catch (IOException e) {
-      tellSlotsLeft(workerId, e);
+      tellMounted(what, e, fix);
+      for (Throwable other : e.getSuppressed()) {
+        tellMounted(what, other, fix);
+      }
       return false;
     }
   }
 
-  private MountedSlots slots(String workerId) {
-    return new MountedSlots(root, maps(), workerId, files);
-  }
-
-  private void tellSlotsLeft(String workerId, IOException failure) {
-    Path directory = SlotMounts.directory(config.workspaces().root, workerId);
-    tellLeft("slots", failure, "unmount what is beneath " + directory + " as root on its host");
-  }
-
-  private void tellLeft(String what, IOException failure, String fix) {
+  private void tellMounted(String what, Throwable failure, String fix) {
     console
         .err()
         .println("some " + what + " may stay mounted: " + failure.getMessage() + "; " + fix);
-  }
-
-  /** Maps nothing: it is only for undoing mounts. */
-  private static IdMaps maps() {
-    return new IdMaps(Workspaces.Owner.UNMAPPED, false);
   }
 }

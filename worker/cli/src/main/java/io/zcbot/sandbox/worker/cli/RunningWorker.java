@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.worker.base.FileCalls;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.startup.Membership;
 import io.zcbot.sandbox.worker.startup.WorkerLock;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -16,14 +17,9 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.DescribeConsumerGroupsOptions;
-import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class RunningWorker {
   private static final Duration LIMIT = Duration.ofSeconds(2);
-  private static final int GROUP_LIMIT_MS = 8000;
+  private static final Duration LIMIT_OF_GROUP = Duration.ofSeconds(8);
 
   private RunningWorker() {}
 
@@ -41,8 +37,9 @@ final class RunningWorker {
    *
    * @throws CommandException if the workspace root does not answer, or the group can't be looked up
    */
-  static @Nullable String sign(WorkerConfig config, String workerId, KafkaLog log, FileCalls files)
+  static @Nullable String sign(WorkerConfig config, KafkaLog log, FileCalls files)
       throws CommandException, InterruptedException {
+    String workerId = config.workerId();
     if (answersAt(config.ops().address, workerId)) {
       return "it answers at " + config.ops().address;
     }
@@ -58,22 +55,10 @@ final class RunningWorker {
     String group = config.kafka().groupId();
     String purpose = "look up in group " + group + " whether worker " + workerId + " is a member";
     try (Admin admin = log.admin(purpose)) {
-      return admin
-          .describeConsumerGroups(
-              List.of(group), new DescribeConsumerGroupsOptions().timeoutMs(GROUP_LIMIT_MS))
-          .all()
-          .get(GROUP_LIMIT_MS, TimeUnit.MILLISECONDS)
-          .values()
-          .stream()
-          .flatMap(description -> description.members().stream())
-          .filter(member -> member.groupInstanceId().equals(Optional.of(workerId)))
+      return Membership.member(admin, group, workerId, LIMIT_OF_GROUP)
           .map(member -> "it is a member of group " + group + ", connected from " + member.host())
-          .findFirst()
           .orElse(null);
     } catch (ExecutionException e) {
-      if (e.getCause() instanceof GroupIdNotFoundException) {
-        return null;
-      }
       throw log.failed(purpose, e.getCause() == null ? e : e.getCause());
     } catch (TimeoutException e) {
       throw log.failed(purpose, e);

@@ -114,6 +114,29 @@ public final class MountedSlots implements SlotMounts {
     files.run(path, () -> releaseNow(path));
   }
 
+  /**
+   * Releases the slots of {@link #left}. One that can't be released keeps none of the others.
+   *
+   * @throws IOException if any can't be released; the failures of others are suppressed by it
+   */
+  public void releaseLeft() throws IOException {
+    IOException failure = null;
+    for (String slot : left()) {
+      try {
+        release(slot);
+      } catch (IOException e) {
+        if (failure == null) {
+          failure = e;
+        } else {
+          failure.addSuppressed(e);
+        }
+      }
+    }
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
   private static void releaseNow(Path path) throws IOException {
     // Earlier versions mounted here. What is beneath may be a user's files until it is unmounted.
     detachAll(path);

@@ -462,6 +462,15 @@ class CliTest {
     assertThat(engine.containers).containsOnlyKeys("aaa");
   }
 
+  /** It would name a directory that is not the worker's. */
+  @Test
+  void purgeRefusesAnIdThatNoWorkerHas() {
+    container("aaa", USER, "..", "h");
+    assertThat(sandbox("purge", "--worker", "..", "-y", "--force")).isEqualTo(ExitCode.CONFIG);
+    assertThat(err.toString()).contains("ZCBOT_WORKER_ID=..: must be");
+    assertThat(engine.containers).hasSize(1);
+  }
+
   @Test
   void purgeAsksFirst() {
     container("aaa", USER, "w1", "h");

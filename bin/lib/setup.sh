@@ -463,7 +463,8 @@ inputs_of_jars() { # files and directories
 standalone_libs=(worker/cli/target/lib standalone/target/lib)
 worker_inputs=(worker/{,base/,domain/,topics/,log/,docker/,app/,audit/,console/,cli/}pom.xml
   worker/{base,domain,topics,log,docker,app,audit,console,cli}/src/main)
-standalone_inputs=(pom.xml LICENSE NOTICE events/pom.xml events/src/main "${worker_inputs[@]}" standalone/pom.xml standalone/src/main)
+standalone_inputs=(pom.xml LICENSE NOTICE events/pom.xml events/src/main clients/java/pom.xml clients/java/src/main
+  "${worker_inputs[@]}" standalone/pom.xml standalone/src/main)
 
 setup_standalone_jars() {
   setup_jars standalone "${standalone_libs[*]}" "${standalone_inputs[@]}"

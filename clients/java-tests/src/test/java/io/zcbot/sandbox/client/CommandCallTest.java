@@ -507,6 +507,23 @@ class CommandCallTest {
         });
   }
 
+  @Test
+  void filesOfAnExistingSandboxMakeNone() throws Exception {
+    SandboxFiles files = sandbox.files().onlyInExistingSandbox();
+    FutureTask<Object> write =
+        new FutureTask<>(
+            () -> {
+              files.writeExecutable("/tmp/program", new ByteArrayInputStream(new byte[1]));
+              return "";
+            });
+    Thread.ofPlatform().daemon().start(write);
+    Exec exec = nextExec();
+    assertThat(exec.ensure()).isFalse();
+    assertThat(exec.program().arguments()).endsWith("/tmp/program", "1", "755");
+    answer(Samples.exited(user, exec.eventId(), 0));
+    assertThat(write.get(30, TimeUnit.SECONDS)).isEqualTo("");
+  }
+
   private Exec nextExec() throws InterruptedException {
     SandboxEvent event = next();
     while (!(event instanceof Exec)) { // the piece, and the signal that ends its command

@@ -65,6 +65,33 @@ class FileCommandsTest {
   }
 
   @Test
+  void aFileGetsTheModeThatItsWriterWants() throws Exception {
+    Files.writeString(temporary, "content");
+    assertThat(run(FileCommands.COMPLETE, "", temporary.toString(), target.toString(), "7", "755"))
+        .isZero();
+    assertThat(Files.isExecutable(target)).isTrue();
+  }
+
+  @Test
+  void aScriptOfACallerEndsWithTheReasonOfItsFailure() throws Exception {
+    Command script = SandboxFiles.script("try cat -- \"$1\"; end 1 \"$2\"", "/nowhere", "later");
+    assertThat(run(script)).isEqualTo(FileFailure.NOT_FOUND);
+    assertThat(messages).hasContent("No such file or directory");
+    script = SandboxFiles.script("try true \"$1\"; end 1 \"$2\"", "/nowhere", "later");
+    assertThat(run(script)).isEqualTo(1);
+    assertThat(messages).hasContent("later");
+  }
+
+  private int run(Command script) throws Exception {
+    List<String> words =
+        script
+            .exec("e", Samples.user(), Samples.NOW, Samples.NOW, "t", false)
+            .program()
+            .arguments();
+    return run(words.get(2), "", words.subList(4, words.size()).toArray(String[]::new));
+  }
+
+  @Test
   void aFileOfAnotherLengthIsNotComplete() throws Exception {
     Files.writeString(target, "old");
     assertThat(run(FileCommands.COMPLETE, 7, "")).isEqualTo(1);

@@ -76,7 +76,7 @@ final class FileCommands {
       if [ ! -e "$1" ] && [ "$(stat -c %s -- "$2" 2>/dev/null)" = "$3" ]; then exit 0; fi
       [ "$(stat -c %s -- "$1" 2>/dev/null)" = "$3" ] || end 1 'not all of it arrived'
       [ ! -d "$2" ] || end 45 'is a directory'
-      try chmod 644 -- "$1"
+      try chmod "${4:-644}" -- "$1"
       try mv -fT -- "$1" "$2"
       """;
 
@@ -107,27 +107,27 @@ final class FileCommands {
   private FileCommands() {}
 
   static Command read(String path, long from, int count) {
-    return script(READ, path, Long.toString(from), Integer.toString(count));
+    return command(READ, path, Long.toString(from), Integer.toString(count));
   }
 
   /** Writes standard input to its place in a temporary file. */
   static Command write(String temporary, long from) {
-    return script(WRITE, temporary, Long.toString(from));
+    return command(WRITE, temporary, Long.toString(from));
   }
 
   /** Renames a temporary file that has the given size. */
-  static Command complete(String temporary, String target, long size) {
-    return script(COMPLETE, temporary, target, Long.toString(size));
+  static Command complete(String temporary, String target, long size, String mode) {
+    return command(COMPLETE, temporary, target, Long.toString(size), mode);
   }
 
   /** Writes all of a file from standard input. */
-  static Command writeAndComplete(String temporary, String target, long size) {
-    return script(WRITE_AND_COMPLETE, temporary, target, Long.toString(size));
+  static Command writeAndComplete(String temporary, String target, long size, String mode) {
+    return command(WRITE_AND_COMPLETE, temporary, target, Long.toString(size), mode);
   }
 
   /** Lists a directory as {@link Listing} reads it. */
   static Command list(String directory) {
-    return script(LIST, directory, FORMAT);
+    return command(LIST, directory, FORMAT);
   }
 
   /** Removes a temporary file, if it is there. */
@@ -136,10 +136,15 @@ final class FileCommands {
   }
 
   static Command remove(String path) {
-    return script(REMOVE, path);
+    return command(REMOVE, path);
   }
 
-  private static Command script(String script, String... arguments) {
+  /** Creates a command from a script that begins with the functions {@code end} and {@code try}. */
+  static Command script(String script, String... arguments) {
+    return command(PRELUDE + script, arguments);
+  }
+
+  private static Command command(String script, String... arguments) {
     String[] all = new String[4 + arguments.length];
     all[0] = "bash";
     all[1] = "-c";

@@ -23,7 +23,7 @@ final class FileFailure {
   /**
    * Returns the exception.
    *
-   * @param action what was tried: {@code read}, {@code write}, {@code list} or {@code remove}
+   * @param action what was tried, such as {@code read}
    * @param path the path as the caller gave it
    */
   static SandboxFileException of(String action, String path, CommandResult result) {
@@ -32,31 +32,30 @@ final class FileFailure {
       case NOT_FOUND ->
           new SandboxFileException.NotFound(
               path,
-              tried
-                  + "there is no such file or directory; check the path, which begins in /workspace"
-                  + " if it is relative");
+              tried,
+              "there is no such file or directory; check the path, which begins in /workspace if it"
+                  + " is relative");
       case EXISTS ->
           new SandboxFileException.Exists(
-              path, tried + "it exists already; choose another name, or remove it first");
+              path, tried, "it exists already; choose another name, or remove it first");
       case NOT_PERMITTED ->
           new SandboxFileException.NotPermitted(
               path,
-              tried
-                  + "the sandbox's user is not permitted to do that there; use a path in /workspace"
-                  + " or /tmp, or change the permissions by a command");
+              tried,
+              "the sandbox's user is not permitted to do that there; use a path in /workspace or"
+                  + " /tmp, or change the permissions by a command");
       case NO_SPACE ->
           new SandboxFileException.NoSpace(
               path,
-              tried
-                  + "no space is left there; remove files in the sandbox, or ask the operator for"
-                  + " more");
+              tried,
+              "no space is left there; remove files in the sandbox, or ask the operator for more");
       case IS_DIRECTORY ->
           new SandboxFileException.IsDirectory(
-              path, tried + "it is a directory; give the path of a file");
+              path, tried, "it is a directory; give the path of a file");
       case NOT_DIRECTORY ->
           new SandboxFileException.NotDirectory(
-              path, tried + "it, or a part of it, is a file and not a directory; check the path");
-      default -> new SandboxFileException(path, tried + shown(result));
+              path, tried, "it, or a part of it, is a file and not a directory; check the path");
+      default -> new SandboxFileException(path, tried, shown(result));
     };
   }
 

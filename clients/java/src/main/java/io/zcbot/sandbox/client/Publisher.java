@@ -212,10 +212,8 @@ final class Publisher implements AutoCloseable {
               + topic.maxBytes()
               + " are allowed; send long input as stdin");
     }
-    try {
-      codec.decode(topic, key, value, new Origin(topic.named(""), 0, 0, event.at()));
-    } catch (EventFormatException e) {
-      throw new InvalidRequestException(e.field(), e.getMessage());
+    if (topic != Topic.INPUT) { // of which the caller gives nothing but bytes, and many of them
+      requireValid(topic, key, value, event);
     }
     ProducerRecord<byte[], byte[]> record =
         new ProducerRecord<>(topic.named(options.topicPrefix()), key, value);
@@ -224,6 +222,14 @@ final class Publisher implements AutoCloseable {
       record.headers().add(ReplyTo.HEADER, replyTopic.getBytes(StandardCharsets.UTF_8));
     }
     return record;
+  }
+
+  private void requireValid(Topic topic, byte[] key, byte[] value, SandboxEvent event) {
+    try {
+      codec.decode(topic, key, value, new Origin(topic.named(""), 0, 0, event.at()));
+    } catch (EventFormatException e) {
+      throw new InvalidRequestException(e.field(), e.getMessage());
+    }
   }
 
   private static boolean isAnswered(Topic topic) {

@@ -13,10 +13,21 @@ public sealed class SandboxFileException extends SandboxException {
   private static final long serialVersionUID = 1L;
 
   private final String path;
+  private final String reason;
 
-  SandboxFileException(String path, String message) {
-    super(message);
+  SandboxFileException(String path, String reason) {
+    this(path, "", reason);
+  }
+
+  /**
+   * Creates an exception.
+   *
+   * @param tried what could not be done, the beginning of the message
+   */
+  SandboxFileException(String path, String tried, String reason) {
+    super(tried + reason);
     this.path = path;
+    this.reason = reason;
   }
 
   /** Returns the path in the sandbox, as it was given. */
@@ -24,12 +35,17 @@ public sealed class SandboxFileException extends SandboxException {
     return path;
   }
 
+  /** Returns the reason and what to do, without what was tried. */
+  public String reason() {
+    return reason;
+  }
+
   /** There is no such file or directory. */
   public static final class NotFound extends SandboxFileException {
     private static final long serialVersionUID = 1L;
 
-    NotFound(String path, String message) {
-      super(path, message);
+    NotFound(String path, String tried, String reason) {
+      super(path, tried, reason);
     }
   }
 
@@ -37,8 +53,8 @@ public sealed class SandboxFileException extends SandboxException {
   public static final class Exists extends SandboxFileException {
     private static final long serialVersionUID = 1L;
 
-    Exists(String path, String message) {
-      super(path, message);
+    Exists(String path, String tried, String reason) {
+      super(path, tried, reason);
     }
   }
 
@@ -46,8 +62,8 @@ public sealed class SandboxFileException extends SandboxException {
   public static final class NotPermitted extends SandboxFileException {
     private static final long serialVersionUID = 1L;
 
-    NotPermitted(String path, String message) {
-      super(path, message);
+    NotPermitted(String path, String tried, String reason) {
+      super(path, tried, reason);
     }
   }
 
@@ -55,8 +71,8 @@ public sealed class SandboxFileException extends SandboxException {
   public static final class NoSpace extends SandboxFileException {
     private static final long serialVersionUID = 1L;
 
-    NoSpace(String path, String message) {
-      super(path, message);
+    NoSpace(String path, String tried, String reason) {
+      super(path, tried, reason);
     }
   }
 
@@ -64,8 +80,8 @@ public sealed class SandboxFileException extends SandboxException {
   public static final class IsDirectory extends SandboxFileException {
     private static final long serialVersionUID = 1L;
 
-    IsDirectory(String path, String message) {
-      super(path, message);
+    IsDirectory(String path, String tried, String reason) {
+      super(path, tried, reason);
     }
   }
 
@@ -73,8 +89,8 @@ public sealed class SandboxFileException extends SandboxException {
   public static final class NotDirectory extends SandboxFileException {
     private static final long serialVersionUID = 1L;
 
-    NotDirectory(String path, String message) {
-      super(path, message);
+    NotDirectory(String path, String tried, String reason) {
+      super(path, tried, reason);
     }
   }
 }

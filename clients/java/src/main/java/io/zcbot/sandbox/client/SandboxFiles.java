@@ -35,10 +35,27 @@ public final class SandboxFiles {
   /** How often a piece is copied at most, if the sandbox or its worker ends meanwhile. */
   private static final int ATTEMPTS = 3;
 
+  private static final String MODE = "644";
+  private static final String EXECUTABLE_MODE = "755";
+
   private final Sandbox sandbox;
+  private final boolean ensure;
 
   SandboxFiles(Sandbox sandbox) {
+    this(sandbox, true);
+  }
+
+  private SandboxFiles(Sandbox sandbox, boolean ensure) {
     this.sandbox = sandbox;
+    this.ensure = ensure;
+  }
+
+  /**
+   * Returns access to the same files that makes no sandbox. If there is none, methods throw {@link
+   * CommandNotStartedException}, as with {@link Command#onlyInExistingSandbox}.
+   */
+  public SandboxFiles onlyInExistingSandbox() {
+    return new SandboxFiles(sandbox, false);
   }
 
   /**
@@ -133,6 +150,17 @@ public final class SandboxFiles {
    *     with its sandbox, as in {@code /tmp}; write it again then
    */
   public void write(String path, InputStream content) throws IOException, InterruptedException {
+    write(path, content, MODE);
+  }
+
+  /** Writes a file with mode 755, otherwise as {@link #write(String, InputStream)} does. */
+  public void writeExecutable(String path, InputStream content)
+      throws IOException, InterruptedException {
+    write(path, content, EXECUTABLE_MODE);
+  }
+
+  private void write(String path, InputStream content, String mode)
+      throws IOException, InterruptedException {
     String target = absolute(path);
     String temporary =
         target.substring(0, target.lastIndexOf('/') + 1) + ".zcbot-write-" + UUID.randomUUID();
@@ -143,7 +171,7 @@ public final class SandboxFiles {
         run(
             WRITE,
             path,
-            FileCommands.writeAndComplete(temporary, target, piece.length).stdin(piece));
+            FileCommands.writeAndComplete(temporary, target, piece.length, mode).stdin(piece));
         return;
       }
       long sent = 0;
@@ -152,7 +180,7 @@ public final class SandboxFiles {
         sent += piece.length;
         piece = content.readNBytes(PIECE);
       }
-      run(WRITE, path, FileCommands.complete(temporary, target, sent));
+      run(WRITE, path, FileCommands.complete(temporary, target, sent, mode));
     } catch (InterruptedException e) {
       sandbox.tryInBackground(removal(temporary));
       throw e;
@@ -160,7 +188,7 @@ public final class SandboxFiles {
       if (isShort) { // only a command that was killed has left something
         sandbox.tryInBackground(removal(temporary));
       } else {
-        removeQuietly(temporary);
+        removeAfter(e, temporary);
       }
       throw e;
     }
@@ -173,16 +201,20 @@ public final class SandboxFiles {
         .timeout(REMOVAL);
   }
 
-  /** Removes a temporary file, so that it takes no room when the caller gets the exception. */
-  private void removeQuietly(String temporary) {
+  /**
+   * Removes a temporary file, so that it takes no room when the caller gets the exception. A second
+   * failure is suppressed by it.
+   */
+  private void removeAfter(Throwable failure, String temporary) {
     Command removal = removal(temporary);
     try {
-      sandbox.run(removal);
+      CommandResult unused = sandbox.run(removal);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       sandbox.tryInBackground(removal);
+      failure.addSuppressed(e);
     } catch (SandboxException e) {
-      // the exception that is thrown already says more
+      failure.addSuppressed(e);
     }
   }
 
@@ -211,17 +243,33 @@ public final class SandboxFiles {
   }
 
   /**
-   * Runs a command for a path. It can be tried again, because running it twice has the same effect.
+   * Creates a command from a script of bash that does something else with files, for {@link #run}.
+   * In the script, {@code try PROGRAM ARGUMENT...} runs a program and, if that fails, ends the
+   * script with the reason; {@code end 1 MESSAGE} ends it with another one. Do not insert untrusted
+   * text into the script: the arguments are its {@code $1}, {@code $2} and so on.
    */
-  private CommandResult run(String action, String path, Command command)
+  public static Command script(String script, String... arguments) {
+    return FileCommands.script(script, arguments);
+  }
+
+  /**
+   * Runs a command that does something else with a file or a directory. It may be run again after
+   * its end was lost, unless its standard input is a stream.
+   *
+   * @param action what it does, such as {@code pack}, for the message of an exception
+   * @param path what it does that with, for the same message
+   * @throws SandboxFileException if its exit code is not 0
+   */
+  public CommandResult run(String action, String path, Command command)
       throws InterruptedException {
+    Command wanted = ensure ? command : command.onlyInExistingSandbox();
     CommandResult result = null;
     CommandLostException lost = null;
     for (int attempt = 1; result == null; attempt++) {
       try {
-        result = sandbox.run(command);
+        result = sandbox.run(wanted);
       } catch (CommandLostException e) {
-        if (attempt == sandbox.attempts(ATTEMPTS) || !command.isRepeatable()) {
+        if (attempt == sandbox.attempts(ATTEMPTS) || !wanted.isRepeatable()) {
           throw e;
         }
         lost = e;

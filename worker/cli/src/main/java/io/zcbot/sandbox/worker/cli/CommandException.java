@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.cli;
 import org.jspecify.annotations.Nullable;
 
 /** Ends this program with an exit code and a line that says what failed, why, and what to do. */
-public sealed class CommandException extends Exception permits FailedCommand {
+public final class CommandException extends Exception {
   private static final long serialVersionUID = 1L;
 
   private final int exitCode;

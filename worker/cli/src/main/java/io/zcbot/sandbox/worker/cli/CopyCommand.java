@@ -4,6 +4,14 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.client.CommandNotStartedException;
+import io.zcbot.sandbox.client.KafkaUnreachableException;
+import io.zcbot.sandbox.client.NoAnswerException;
+import io.zcbot.sandbox.client.Sandbox;
+import io.zcbot.sandbox.client.SandboxClient;
+import io.zcbot.sandbox.client.SandboxException;
+import io.zcbot.sandbox.client.SandboxFileException;
+import io.zcbot.sandbox.client.SandboxFiles;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
@@ -15,6 +23,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.Arrays;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -76,24 +85,25 @@ final class CopyCommand implements Callable<Integer> {
   public Integer call() throws CommandException, InterruptedException {
     UserId user = user();
     try (KafkaLog kafka = context.log();
-        CommandLog log = new KafkaCommandLog(kafka, user, Topic.OUTPUT, Topic.EXITED)) {
-      return copy(log, user);
+        SandboxClient client = kafka.client(Topic.EXEC)) {
+      return copy(client.sandbox(user));
     }
   }
 
-  int copy(CommandLog log, UserId user) throws CommandException, InterruptedException {
+  int copy(Sandbox sandbox) throws CommandException, InterruptedException {
+    SandboxFiles files = ensure ? sandbox.files() : sandbox.files().onlyInExistingSandbox();
     PrintWriter err = context.console().err();
     StandardStreams streams = context.streams();
     CopyProgress progress = new CopyProgress(err, streams.isErrTerminal(), System::nanoTime);
     long skipped;
-    try (CommandRunner runner = new CommandRunner(log, user, ensure);
+    try (Stop stop = new Stop();
         StopSignals _ =
             new StopSignals(
                 code -> {
                   err.println("stopping; a second signal leaves at once, and a file may be left");
-                  runner.stop(code);
+                  stop.now(code);
                 })) {
-      skipped = copy(runner, streams, progress);
+      skipped = copy(new CopiedSandbox(files, stop), stop, streams, progress);
     } finally {
       progress.end();
     }
@@ -104,22 +114,63 @@ final class CopyCommand implements Callable<Integer> {
     return ExitCode.OK;
   }
 
-  private long copy(CommandRunner runner, StandardStreams streams, CopyProgress progress)
+  private long copy(
+      CopiedSandbox sandbox, Stop stop, StandardStreams streams, CopyProgress progress)
       throws CommandException, InterruptedException {
     try {
-      return copy(new SandboxFiles(runner), streams, progress);
-    } catch (IOException | CommandException e) {
-      if (runner.stopCode() != 0) {
-        throw stopped(runner.stopCode(), e);
+      return copy(sandbox, streams, progress);
+    } catch (InterruptedException e) {
+      if (stop.code() != 0) {
+        throw stopped(stop.code(), e);
       }
-      throw switch (e) {
-        case SandboxIoException inSandbox -> inSandbox.failure();
-        case CommandException failure -> failure;
-        default ->
-            new CommandException(
-                ExitCode.FAILED, "nothing was copied: " + EventText.plain(reason(e)), e);
-      };
+      throw e;
+    } catch (IOException | CommandException | SandboxException e) {
+      if (stop.code() != 0) {
+        throw stopped(stop.code(), e);
+      }
+      throw e instanceof CommandException failure
+          ? failure
+          : failure(e, target instanceof CopyPlace.InSandbox ? "write" : "read");
     }
+  }
+
+  /**
+   * Converts a failure to a message for people.
+   *
+   * @param action what was done in the sandbox
+   */
+  static CommandException failure(Exception e, String action) {
+    Throwable inSandbox = e.getCause() instanceof SandboxException cause ? cause : e;
+    return switch (inSandbox) {
+      case SandboxFileException file ->
+          new CommandException(
+              ExitCode.FAILED,
+              "could not "
+                  + action
+                  + " '"
+                  + EventText.plain(file.path())
+                  + "' in the sandbox: "
+                  + EventText.plain(file.reason()),
+              e);
+      case SandboxException failure ->
+          new CommandException(
+              exitCode(failure),
+              "in the sandbox: " + EventText.plain(String.valueOf(failure.getMessage())),
+              e);
+      default ->
+          new CommandException(
+              ExitCode.FAILED, "nothing was copied: " + EventText.plain(reason(e)), e);
+    };
+  }
+
+  private static int exitCode(SandboxException failure) {
+    return switch (failure) {
+      case NoAnswerException _ -> ExitCode.TIMEOUT;
+      case KafkaUnreachableException _ -> ExitCode.UNAVAILABLE;
+      case CommandNotStartedException refusal when refusal.isRetryable() -> ExitCode.RETRY;
+      // the plain one: Kafka refuses to write or read
+      default -> failure.getClass() == SandboxException.class ? ExitCode.CONFIG : ExitCode.FAILED;
+    };
   }
 
   /** Returns the failure of a copy that was stopped. */
@@ -127,7 +178,12 @@ final class CopyCommand implements Callable<Integer> {
     String message = "stopped before the copy was complete";
     Throwable leftover = leftover(failure);
     if (leftover != null) {
-      message += "; what was begun may be left (" + leftover.getMessage() + ")";
+      message +=
+          "; what was begun may be left ("
+              + (leftover instanceof InterruptedException
+                  ? "no answer came soon"
+                  : EventText.plain(String.valueOf(leftover.getMessage())))
+              + ")";
     }
     return new CommandException(exitCode, message, failure);
   }
@@ -137,10 +193,13 @@ final class CopyCommand implements Callable<Integer> {
    * still do its work.
    */
   private static @Nullable Throwable leftover(Exception failure) {
-    Exception command = failure instanceof SandboxIoException e ? e.failure() : failure;
-    return command instanceof CommandException e && e.exitCode() == ExitCode.TIMEOUT
-        ? e
-        : Arrays.stream(failure.getSuppressed()).findFirst().orElse(null);
+    Throwable command = failure.getCause() instanceof SandboxException cause ? cause : failure;
+    return command instanceof NoAnswerException
+        ? command
+        : Stream.of(failure, command)
+            .flatMap(e -> Arrays.stream(e.getSuppressed()))
+            .findFirst()
+            .orElse(null);
   }
 
   private UserId user() throws CommandException {
@@ -156,17 +215,17 @@ final class CopyCommand implements Callable<Integer> {
         null);
   }
 
-  private long copy(SandboxFiles files, StandardStreams streams, CopyProgress progress)
+  private long copy(CopiedSandbox sandbox, StandardStreams streams, CopyProgress progress)
       throws IOException, CommandException, InterruptedException {
     if (target instanceof CopyPlace.InSandbox to) {
-      Upload upload = new Upload(files, progress, to.path());
+      Upload upload = new Upload(sandbox, progress, to.path());
       return switch (source) {
         case CopyPlace.Local(var path) -> upload.of(path);
         case CopyPlace.Standard _, CopyPlace.InSandbox _ ->
             upload.of(new InterruptibleInput(streams.in()));
       };
     }
-    Download download = new Download(files, progress, maxSize, (CopyPlace.InSandbox) source);
+    Download download = new Download(sandbox, progress, maxSize, (CopyPlace.InSandbox) source);
     return switch (target) {
       case CopyPlace.Local(var path) -> download.to(path);
       case CopyPlace.Standard _, CopyPlace.InSandbox _ -> download.to(streams);

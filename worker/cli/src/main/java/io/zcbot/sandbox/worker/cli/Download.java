@@ -8,6 +8,7 @@ import io.zcbot.sandbox.worker.cli.archive.TarUnpacker;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import io.zcbot.sandbox.worker.cli.terminal.VisibleOutput;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -19,13 +20,13 @@ import java.nio.file.StandardOpenOption;
 final class Download {
   private static final long MOST_ENTRIES = 200_000;
 
-  private final SandboxFiles files;
+  private final CopiedSandbox sandbox;
   private final CopyProgress progress;
   private final long maxSize;
   private final CopyPlace.InSandbox source;
 
-  Download(SandboxFiles files, CopyProgress progress, long maxSize, CopyPlace.InSandbox source) {
-    this.files = files;
+  Download(CopiedSandbox sandbox, CopyProgress progress, long maxSize, CopyPlace.InSandbox source) {
+    this.sandbox = sandbox;
     this.progress = progress;
     this.maxSize = maxSize;
     this.source = source;
@@ -33,20 +34,20 @@ final class Download {
 
   /** Copies to a local path; returns how many links, devices and pipes were left out. */
   long to(Path target) throws IOException, CommandException, InterruptedException {
-    SandboxFiles.Found found = find();
+    CopiedSandbox.Found found = find();
     Path place = NewFile.placed(target, source.name());
     return found.isDirectory() ? directory(found, place) : file(found, place);
   }
 
   /** Writes a file to standard output. */
   long to(StandardStreams streams) throws IOException, CommandException, InterruptedException {
-    SandboxFiles.Found found = find();
+    CopiedSandbox.Found found = find();
     if (found.isDirectory()) {
-      files.remove(found.path());
+      sandbox.removeArchive();
       throw new IOException("a directory can't be copied to standard output");
     }
     OutputStream out = streams.isOutTerminal() ? new VisibleOutput(streams.out()) : streams.out();
-    try (SandboxInput input = input(found)) {
+    try (InputStream input = input(found)) {
       var _ = input.transferTo(out);
     }
     if (out instanceof VisibleOutput visible) {
@@ -55,8 +56,8 @@ final class Download {
     return 0;
   }
 
-  private SandboxFiles.Found find() throws IOException, CommandException, InterruptedException {
-    SandboxFiles.Found found = files.find(source.path(), maxSize);
+  private CopiedSandbox.Found find() throws IOException, CommandException, InterruptedException {
+    CopiedSandbox.Found found = sandbox.find(source.path(), maxSize);
     if (found.size() > maxSize) {
       IOException tooBig =
           new IOException(
@@ -66,7 +67,7 @@ final class Download {
                   + CopyProgress.amount(maxSize)
                   + "; --max-size sets another one");
       if (found.isDirectory()) {
-        files.removeAfter(tooBig, found.path());
+        sandbox.removeArchiveAfter(tooBig);
       }
       throw tooBig;
     }
@@ -74,11 +75,11 @@ final class Download {
     return found;
   }
 
-  private SandboxInput input(SandboxFiles.Found found) {
-    return new SandboxInput(files, found, progress::at);
+  private InputStream input(CopiedSandbox.Found found) {
+    return new CountedInput(sandbox.read(found), found.size(), progress::at);
   }
 
-  private long file(SandboxFiles.Found found, Path target) throws IOException {
+  private long file(CopiedSandbox.Found found, Path target) throws IOException {
     if (Files.isDirectory(target)) {
       throw new IOException(target + " is a directory");
     }
@@ -90,13 +91,13 @@ final class Download {
     }
     // A symbolic link stays, above all /dev/stdout: the file behind it is replaced.
     try (NewFile file = new NewFile(NewFile.behindLinks(target))) {
-      try (SandboxInput input = input(found);
+      try (InputStream input = input(found);
           OutputStream to =
               Files.newOutputStream(
                   file.temporary(), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
         var _ = input.transferTo(to);
       }
-      if (found.kind() == SandboxFiles.Found.Kind.PROGRAM) {
+      if (found.kind() == CopiedSandbox.Found.Kind.PROGRAM) {
         var _ = file.temporary().toFile().setExecutable(true, false);
       }
       file.complete();
@@ -104,22 +105,22 @@ final class Download {
     return 0;
   }
 
-  private long directory(SandboxFiles.Found found, Path place)
+  private long directory(CopiedSandbox.Found found, Path place)
       throws IOException, CommandException, InterruptedException {
     long skipped;
     try {
       skipped = unpacked(found, place);
     } catch (IOException | RuntimeException e) {
-      files.removeAfter(e, found.path());
+      sandbox.removeArchiveAfter(e);
       throw e;
     }
-    files.remove(found.path());
+    sandbox.removeArchive();
     return skipped;
   }
 
-  private long unpacked(SandboxFiles.Found found, Path place) throws IOException {
+  private long unpacked(CopiedSandbox.Found found, Path place) throws IOException {
     try (NewFile directory = new NewFile(place);
-        SandboxInput input = input(found)) {
+        InputStream input = input(found)) {
       if (Files.exists(place, LinkOption.NOFOLLOW_LINKS)) {
         throw new FileAlreadyExistsException(place.toString());
       }

@@ -4,6 +4,9 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.client.ClientMetrics;
+import io.zcbot.sandbox.client.ClientOptions;
+import io.zcbot.sandbox.client.SandboxClient;
 import io.zcbot.sandbox.events.CloudEvents;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.SandboxEvent;
@@ -18,7 +21,9 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -48,6 +53,7 @@ final class KafkaLog implements AutoCloseable {
 
   private final KafkaConfig config;
   private final Patience patience;
+  private final String clientId;
   private final KafkaClients clients;
   private final EventCodec codec = new EventCodec();
   private @Nullable Producer<byte[], byte[]> producer;
@@ -57,11 +63,34 @@ final class KafkaLog implements AutoCloseable {
   KafkaLog(KafkaConfig config) {
     this.patience = Patience.of(config);
     this.config = patience.config();
-    this.clients = new KafkaClients(this.config, "zcbot-cli-" + ProcessHandle.current().pid());
+    this.clientId = "zcbot-cli-" + ProcessHandle.current().pid();
+    this.clients = new KafkaClients(this.config, clientId);
   }
 
   KafkaClients clients() {
     return clients;
+  }
+
+  /**
+   * Connects the client library, which the caller closes.
+   *
+   * @param needed a topic that is published to; if that is known to be impossible, this throws
+   */
+  SandboxClient client(Topic needed) throws CommandException, InterruptedException {
+    requireTopic(needed);
+    Map<String, Object> properties = new HashMap<>(config.properties());
+    properties.put("client.id", clientId);
+    try {
+      return SandboxClient.connect(
+          properties,
+          ClientOptions.defaults()
+              .withTopicPrefix(config.topicPrefix())
+              .withRequestedBy("cli")
+              .withMetrics(ClientMetrics.NONE)
+              .withoutRepeats());
+    } catch (KafkaException e) {
+      throw failed("connect", e);
+    }
   }
 
   /** Creates an admin client, which the caller closes. */

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import io.zcbot.sandbox.worker.cli.archive.TarWriter;
+import io.zcbot.sandbox.worker.cli.archive.TarInput;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -13,17 +13,18 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
 /** Copies a file or a directory into a sandbox. */
 final class Upload {
-  private final SandboxFiles files;
+  private final CopiedSandbox sandbox;
   private final CopyProgress progress;
   private final String target;
 
-  Upload(SandboxFiles files, CopyProgress progress, String target) {
-    this.files = files;
+  Upload(CopiedSandbox sandbox, CopyProgress progress, String target) {
+    this.sandbox = sandbox;
     this.progress = progress;
     this.target = target;
   }
@@ -53,16 +54,8 @@ final class Upload {
 
   private void file(InputStream content, String name, boolean isExecutable)
       throws IOException, CommandException, InterruptedException {
-    SandboxFiles.Begun begun = files.begin(target, name, false);
-    // never closed: after a failure, the rest must not be sent
-    SandboxOutput output = new SandboxOutput(files, begun, progress::at);
-    try {
-      var _ = content.transferTo(output);
-      files.endFile(begun, output.end(), isExecutable);
-    } catch (IOException | CommandException | InterruptedException | RuntimeException e) {
-      files.removeAfter(e, begun.temporary());
-      throw e;
-    }
+    String place = sandbox.target(target, name, false);
+    sandbox.writeFile(place, new CountedInput(content, -1, progress::at), isExecutable);
   }
 
   private long directory(Path source, String name)
@@ -73,32 +66,25 @@ final class Upload {
     } catch (UncheckedIOException e) {
       throw new IOException(e.getMessage(), e);
     }
+    List<TarInput.Entry> entries = new ArrayList<>();
     long skipped = 0;
-    SandboxFiles.Begun begun = files.begin(target, name, true);
-    SandboxOutput output = new SandboxOutput(files, begun, progress::at);
-    try {
-      TarWriter archive = new TarWriter(output);
-      for (Path path : all) {
-        Path inside = source.relativize(path);
-        if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-          archive.directory(inside.toString().isEmpty() ? "." : text(inside));
-        } else if (Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
-          try (InputStream content = Files.newInputStream(path)) {
-            archive.file(text(inside), Files.size(path), Files.isExecutable(path), content);
-          }
-        } else if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
-          skipped++;
-        } else {
-          throw new NoSuchFileException(path.toString());
-        }
+    for (Path path : all) {
+      Path inside = source.relativize(path);
+      if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+        entries.add(TarInput.directory(inside.toString().isEmpty() ? "." : text(inside)));
+      } else if (Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+        entries.add(TarInput.file(text(inside), path));
+      } else if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+        skipped++;
+      } else {
+        throw new NoSuchFileException(path.toString());
       }
-      archive.end();
-      files.endDirectory(begun, output.end());
-      return skipped;
-    } catch (IOException | CommandException | InterruptedException | RuntimeException e) {
-      files.removeAfter(e, begun.temporary());
-      throw e;
     }
+    String place = sandbox.target(target, name, true);
+    try (TarInput archive = new TarInput(entries)) {
+      sandbox.writeDirectory(place, new CountedInput(archive, -1, progress::at));
+    }
+    return skipped;
   }
 
   /**

@@ -7,10 +7,12 @@ package io.zcbot.sandbox.worker.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchException;
-import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
 
+import io.zcbot.sandbox.client.Command;
+import io.zcbot.sandbox.client.PlayedLog;
+import io.zcbot.sandbox.client.SandboxFiles;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.SandboxEvent;
@@ -38,9 +40,11 @@ import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -53,6 +57,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CopyTest {
   private static final long MUCH = 1L << 30;
 
+  /** What one command of the client library reads or writes. */
+  private static final int PIECE = 4 << 20;
+
   private final UserId user = new UserId(UUID.randomUUID());
   private final CopyProgress progress =
       new CopyProgress(new PrintWriter(new StringWriter()), false, System::nanoTime);
@@ -60,21 +67,25 @@ class CopyTest {
   private Path here;
   private Path sandbox;
   private LocalCommands log;
-  private SandboxFiles files;
+  private PlayedLog client;
+  private CopiedSandbox files;
 
   @BeforeEach
   void start() throws IOException {
     here = Files.createDirectory(root.resolve("here"));
     sandbox = Files.createDirectory(root.resolve("sandbox"));
     log = new LocalCommands(sandbox);
-    files = new SandboxFiles(new CommandRunner(log, user, true));
+    client = new PlayedLog(PassingLog.player(log));
+    files = new CopiedSandbox(client.sandbox(user).files(), new Stop());
   }
 
   @AfterEach
   void nothingIsLeft() throws IOException {
+    client.close();
     log.close();
     try (Stream<Path> all = Files.walk(root)) {
-      assertThat(all).noneMatch(path -> path.toString().contains(".sandbox-cp"));
+      assertThat(all.map(Path::toString))
+          .noneMatch(path -> path.matches(".*/\\.(sandbox-cp|zcbot-write).*"));
     }
   }
 
@@ -86,8 +97,13 @@ class CopyTest {
     return new Download(files, progress, MUCH, new CopyPlace.InSandbox(user, source));
   }
 
+  /** What a user is told. */
+  private static String told(String action, ThrowingCallable copy) {
+    return CopyCommand.failure(catchException(copy), action).getMessage();
+  }
+
   private byte[] big() {
-    byte[] bytes = new byte[2 * SandboxFiles.PIECE + 17];
+    byte[] bytes = new byte[2 * PIECE + 17];
     new Random(2).nextBytes(bytes);
     return bytes;
   }
@@ -166,8 +182,8 @@ class CopyTest {
   void aDirectoryReplacesNothing() throws Exception {
     Files.createDirectories(here.resolve("d"));
     Files.createDirectories(sandbox.resolve("d"));
-    assertThatThrownBy(() -> upload(".").of(here.resolve("d")))
-        .hasMessageContaining("could not write '.' in the sandbox: it exists already");
+    assertThat(told("write", () -> upload(".").of(here.resolve("d"))))
+        .contains("could not write '.' in the sandbox: it exists already");
     assertThatThrownBy(() -> download("d").to(here))
         .hasMessageContaining(here.resolve("d").toString());
   }
@@ -251,13 +267,12 @@ class CopyTest {
 
   @Test
   void whatIsNotThereIsTold() {
-    assertThatThrownBy(() -> download("nothing").to(here.resolve("x")))
-        .hasMessage(
+    assertThat(told("read", () -> download("nothing").to(here.resolve("x"))))
+        .isEqualTo(
             "could not read 'nothing' in the sandbox: there is no such file or directory; check the"
                 + " path, which begins in /workspace if it is relative");
-    assertThatThrownBy(() -> upload("no/such/place").of(InputStream.nullInputStream()))
-        .isInstanceOf(CommandException.class)
-        .hasMessageStartingWith(
+    assertThat(told("write", () -> upload("no/such/place").of(InputStream.nullInputStream())))
+        .startsWith(
             "could not write 'no/such/place' in the sandbox: there is no such file or directory;");
     // even root may not make a file there
     assertThatThrownBy(() -> upload("/sys/x").of(InputStream.nullInputStream()))
@@ -279,21 +294,23 @@ class CopyTest {
 
   @Test
   void aSourceThatEndsEarlyLeavesNothing() {
-    InputStream broken =
-        new InputStream() {
-          private int left = SandboxFiles.PIECE + 1;
-
-          @Override
-          public int read() throws IOException {
-            if (left == 0) {
-              throw new IOException("cable pulled");
-            }
-            left--;
-            return 'x';
-          }
-        };
-    assertThatThrownBy(() -> upload("file").of(broken)).hasMessage("cable pulled");
+    assertThatThrownBy(() -> upload("file").of(endsEarly())).hasMessage("cable pulled");
     assertThat(sandbox).isEmptyDirectory();
+  }
+
+  private static InputStream endsEarly() {
+    return new InputStream() {
+      private int left = PIECE + 1;
+
+      @Override
+      public int read() throws IOException {
+        if (left == 0) {
+          throw new IOException("cable pulled");
+        }
+        left--;
+        return 'x';
+      }
+    };
   }
 
   @Test
@@ -353,39 +370,39 @@ class CopyTest {
     Path asked = root.resolve("asked");
     Files.writeString(tar, "#!/bin/sh\necho \"$@\" >> " + asked + "; exec sleep 600\n");
     assertThat(tar.toFile().setExecutable(true)).isTrue();
-    ProcessBuilder look =
-        new ProcessBuilder(
-            "bash",
-            "-c",
-            SandboxFiles.PRELUDE + SandboxFiles.LOOK,
-            "sandbox-cp",
-            sandbox.toString(),
-            "100",
-            "1");
-    look.environment().merge("PATH", "", (path, _) -> programs + ":" + path);
+    Command look =
+        SandboxFiles.script(CopiedSandbox.LOOK, sandbox.toString(), "100", "1", ".sandbox-cp.x")
+            .env("PATH", programs + ":" + System.getenv("PATH"));
 
-    Process process = look.start();
+    assertThatThrownBy(() -> client.sandbox(user).files().run("read", "d", look))
+        .hasMessageContaining("it takes too long to pack");
 
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    assertThat(process.exitValue()).isEqualTo(1);
-    assertThat(process.errorReader().readLine()).contains("it takes too long to pack");
     assertThat(Files.readAllLines(asked)).hasSize(1);
     String archive = Files.readString(asked).replaceFirst("(?s).* -cf (\\S+) .*", "$1");
     assertThat(Path.of(archive)).isAbsolute().doesNotExist();
   }
 
-  /** The log, for a runner of its own. */
-  private class RunnerLog extends PassingLog {
-    final CommandRunner runner;
+  /** The log of a copy that it can stop. */
+  private class StopLog extends PassingLog implements AutoCloseable {
+    final Stop stop;
+    final PlayedLog client = new PlayedLog(player(this));
+    final CopiedSandbox files;
 
-    RunnerLog(Duration afterStop) {
+    StopLog(Duration patience) {
       super(log);
-      runner = new CommandRunner(this, user, true, afterStop);
+      stop = new Stop(patience);
+      files = new CopiedSandbox(client.sandbox(user).files(), stop);
+    }
+
+    @Override
+    public void close() {
+      stop.close();
+      client.close();
     }
   }
 
   /** A log that stops the copy after its N-th command. */
-  private class StoppingLog extends RunnerLog {
+  private class StoppingLog extends StopLog {
     private int left;
 
     StoppingLog(int commands) {
@@ -399,7 +416,7 @@ class CopyTest {
       if (event instanceof Exec) {
         left--;
         if (left == 0) {
-          runner.stop(130);
+          stop.now(130);
         }
       }
     }
@@ -415,11 +432,10 @@ class CopyTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3})
   void aStoppedUploadLeavesNothing(int command) throws Exception {
-    StoppingLog stopping = new StoppingLog(command);
-    try (CommandRunner runner = stopping.runner) {
-      Upload upload = new Upload(new SandboxFiles(runner), progress, "file");
+    try (StoppingLog stopping = new StoppingLog(command)) {
+      Upload upload = new Upload(stopping.files, progress, "file");
       assertThatThrownBy(() -> upload.of(new ByteArrayInputStream(big())));
-      assertThat(runner.stopCode()).isEqualTo(130);
+      assertThat(stopping.stop.code()).isEqualTo(130);
     }
     assertThat(sandbox).isEmptyDirectory();
     // Nothing but the removal of what the first one made.
@@ -429,34 +445,33 @@ class CopyTest {
   @Test
   void aStoppedDownloadRemovesItsArchive() throws Exception {
     Files.write(Files.createDirectory(sandbox.resolve("d")).resolve("big"), big());
-    StoppingLog stopping = new StoppingLog(2);
-    try (CommandRunner runner = stopping.runner) {
+    try (StoppingLog stopping = new StoppingLog(2)) {
       Download download =
-          new Download(
-              new SandboxFiles(runner), progress, MUCH, new CopyPlace.InSandbox(user, "d"));
+          new Download(stopping.files, progress, MUCH, new CopyPlace.InSandbox(user, "d"));
       assertThatThrownBy(() -> download.to(here.resolve("back")));
     }
     assertThat(here).isEmptyDirectory();
     assertThat(commands()).hasSize(3);
     assertThat(commands().getLast()).startsWith("rm");
-    assertThat(Path.of(commands().getLast().getLast())).isAbsolute().doesNotExist();
+    assertThat(commands().getLast().subList(3, 5))
+        .allSatisfy(archive -> assertThat(Path.of(archive)).isAbsolute().doesNotExist());
   }
 
   /** As of a copy that waits for somebody to type. */
   @Test
   void aStopInterruptsAWaitForInput() throws Exception {
-    try (CommandRunner runner = new CommandRunner(log, user, true);
+    try (StopLog stopping = new StopLog(Duration.ofSeconds(60));
         PipedInputStream in = new PipedInputStream();
         PipedOutputStream typed = new PipedOutputStream(in)) {
       InputStream waiting =
           new InputStream() {
             @Override
             public int read() throws IOException {
-              runner.stop(143);
+              stopping.stop.now(143);
               return in.read();
             }
           };
-      Upload upload = new Upload(new SandboxFiles(runner), progress, "file");
+      Upload upload = new Upload(stopping.files, progress, "file");
       assertThatThrownBy(() -> upload.of(new InterruptibleInput(waiting)))
           .isInstanceOf(InterruptedIOException.class);
       typed.write('x');
@@ -468,24 +483,23 @@ class CopyTest {
   /** A command may end by itself just as it is stopped, and the one that begins a copy does. */
   @Test
   void aStopDuringACommandThatSucceedsEndsTheWaitForInput() throws Exception {
-    RunnerLog stopping =
-        new RunnerLog(Duration.ofSeconds(60)) {
-          @Override
-          public List<SandboxEvent> poll(Duration atMost) {
-            List<SandboxEvent> events = super.poll(atMost);
-            if (events.stream().anyMatch(Exited.class::isInstance)) {
-              runner.stop(143);
-            }
-            return events;
-          }
-        };
-    try (CommandRunner runner = stopping.runner;
+    try (StopLog stopping =
+            new StopLog(Duration.ofSeconds(60)) {
+              @Override
+              public List<SandboxEvent> poll(Duration atMost) {
+                List<SandboxEvent> events = super.poll(atMost);
+                if (events.stream().anyMatch(Exited.class::isInstance)) {
+                  stop.now(143);
+                }
+                return events;
+              }
+            };
         PipedInputStream in = new PipedInputStream();
         PipedOutputStream typed = new PipedOutputStream(in)) {
-      Upload upload = new Upload(new SandboxFiles(runner), progress, "file");
+      Upload upload = new Upload(stopping.files, progress, "file");
       assertThatThrownBy(() -> upload.of(new InterruptibleInput(in)))
-          .isInstanceOf(InterruptedIOException.class);
-      assertThat(runner.stopCode()).isEqualTo(143);
+          .isInstanceOfAny(InterruptedIOException.class, InterruptedException.class);
+      assertThat(stopping.stop.code()).isEqualTo(143);
       typed.write('x');
     }
     assertThat(Thread.interrupted()).isFalse();
@@ -508,60 +522,56 @@ class CopyTest {
 
   @Test
   void theFirstErrorIsToldIfTheRemovalFailsToo() throws Exception {
-    RunnerLog unwilling =
-        new RunnerLog(Duration.ofSeconds(60)) {
+    try (StopLog unwilling =
+        new StopLog(Duration.ofSeconds(60)) {
           @Override
           public void publish(SandboxEvent event) throws CommandException {
-            if (isRemoval(event)) {
-              throw new CommandException(ExitCode.UNAVAILABLE, "no Kafka", null);
-            }
+            refuseRemoval(event);
             super.publish(event);
           }
-        };
-    InputStream broken =
-        new InputStream() {
-          @Override
-          public int read() throws IOException {
-            throw new IOException("cable pulled");
-          }
-        };
-    Upload upload = new Upload(new SandboxFiles(unwilling.runner), progress, "file");
-    assertThatThrownBy(() -> upload.of(broken))
-        .hasMessage("cable pulled")
-        .satisfies(e -> assertThat(e.getSuppressed()).hasSize(1));
+        }) {
+      Upload upload = new Upload(unwilling.files, progress, "file");
+      assertThatThrownBy(() -> upload.of(endsEarly()))
+          .hasMessage("cable pulled")
+          .satisfies(e -> assertThat(e.getSuppressed()).hasSize(1));
+    }
     removeLeftovers();
   }
 
   @Test
   void aStoppedCopyTellsThatItsRemovalFailed() throws Exception {
-    StoppingLog unwilling =
+    try (StoppingLog unwilling =
         new StoppingLog(2) {
           @Override
           public void publish(SandboxEvent event) throws CommandException {
-            if (isRemoval(event)) {
-              throw new CommandException(ExitCode.UNAVAILABLE, "no Kafka", null);
-            }
+            refuseRemoval(event);
             super.publish(event);
           }
-        };
-    try (CommandRunner runner = unwilling.runner) {
-      Upload upload = new Upload(new SandboxFiles(runner), progress, "file");
+        }) {
+      Upload upload = new Upload(unwilling.files, progress, "file");
       Exception failure = catchException(() -> upload.of(new ByteArrayInputStream(big())));
       assertThat(CopyCommand.stopped(130, failure))
-          .hasMessage(
-              "stopped before the copy was complete; what was begun may be left (no Kafka)");
+          .hasMessageStartingWith(
+              "stopped before the copy was complete; what was begun may be left (")
+          .hasMessageContaining("no Kafka");
     }
     removeLeftovers();
   }
 
-  /** Where no worker runs, or not any more. */
+  private static void refuseRemoval(SandboxEvent event) throws CommandException {
+    if (event instanceof Exec exec && exec.program().arguments().getFirst().equals("rm")) {
+      throw new CommandException(ExitCode.UNAVAILABLE, "no Kafka", null);
+    }
+  }
+
+  /** Where no worker runs, or not any more. The first command changes nothing. */
   @ParameterizedTest
-  @ValueSource(ints = {0, 1})
-  void aStoppedCopyDoesNotWaitLongForAnswers(int answered) throws Exception {
-    RunnerLog silent =
-        new RunnerLog(Duration.ofMillis(200)) {
+  @CsvSource({"0, ''", "1, '; what was begun may be left (no answer came soon)'"})
+  @Timeout(60)
+  void aStoppedCopyDoesNotWaitLongForAnswers(int answered, String leftover) throws Exception {
+    try (StopLog silent =
+        new StopLog(Duration.ofMillis(200)) {
           private int execs;
-          private int polls;
 
           @Override
           public void publish(SandboxEvent event) throws CommandException {
@@ -571,29 +581,17 @@ class CopyTest {
             if (execs <= answered) {
               super.publish(event);
             } else {
-              runner.stop(130);
+              stop.now(130);
             }
           }
-
-          @Override
-          public List<SandboxEvent> poll(Duration atMost) {
-            polls++;
-            assertThat(polls).as("times that it waited for an answer").isLessThan(200);
-            return super.poll(atMost);
-          }
-        };
-    try (CommandRunner runner = silent.runner) {
-      Upload upload = new Upload(new SandboxFiles(runner), progress, "file");
-      Throwable failure = catchThrowable(() -> upload.of(new ByteArrayInputStream(big())));
-      assertThat(failure).isInstanceOfAny(CommandException.class, SandboxIoException.class);
-      assertThat(CopyCommand.stopped(130, (Exception) failure))
-          .hasMessageContaining("; what was begun may be left (in the sandbox: left the command");
+        }) {
+      Upload upload = new Upload(silent.files, progress, "file");
+      Exception failure = catchException(() -> upload.of(new ByteArrayInputStream(big())));
+      assertThat(failure).isInstanceOf(InterruptedException.class);
+      assertThat(CopyCommand.stopped(130, failure))
+          .hasMessage("stopped before the copy was complete" + leftover);
     }
     removeLeftovers();
-  }
-
-  private static boolean isRemoval(SandboxEvent event) {
-    return event instanceof Exec exec && exec.program().arguments().getFirst().equals("rm");
   }
 
   private void removeLeftovers() throws IOException {
@@ -613,15 +611,14 @@ class CopyTest {
         List.of(LocalCopy.class.getName(), sandbox.toString(), user.toString(), "-", "file"));
     Process copy = CliProcess.start(Map.of(), 120, command.toArray(String[]::new));
     try {
-      copy.getOutputStream().write(big(), 0, SandboxFiles.PIECE + 1);
+      copy.getOutputStream().write(big(), 0, PIECE + 1);
       copy.getOutputStream().flush();
       await()
           .atMost(Duration.ofSeconds(60))
           .until(
               () ->
                   names(sandbox).size() == 1
-                      && Files.size(sandbox.resolve(names(sandbox).getFirst()))
-                          == SandboxFiles.PIECE);
+                      && Files.size(sandbox.resolve(names(sandbox).getFirst())) == PIECE);
       CliProcess.signal(copy, signal);
       assertThat(copy.waitFor(60, TimeUnit.SECONDS)).isTrue();
       assertThat(new String(copy.getInputStream().readAllBytes(), StandardCharsets.UTF_8))

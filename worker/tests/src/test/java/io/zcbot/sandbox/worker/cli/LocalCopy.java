@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.client.PlayedLog;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import java.nio.file.Path;
@@ -26,8 +27,9 @@ final class LocalCopy {
                 StandardStreams::ofProcess));
     var _ = new CommandLine(copy).parseArgs(args[2], args[1] + ":" + args[3]);
     int code;
-    try (LocalCommands log = new LocalCommands(Path.of(args[0]))) {
-      code = copy.copy(log, UserId.parse(args[1]));
+    try (LocalCommands log = new LocalCommands(Path.of(args[0]));
+        PlayedLog client = new PlayedLog(PassingLog.player(log))) {
+      code = copy.copy(client.sandbox(UserId.parse(args[1])));
     } catch (CommandException e) {
       console.err().println(e.getMessage());
       code = e.exitCode();

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.client.PlayedLog;
 import io.zcbot.sandbox.events.SandboxEvent;
 import java.time.Duration;
 import java.util.List;
@@ -14,6 +15,21 @@ class PassingLog implements CommandLog {
 
   PassingLog(LocalCommands to) {
     this.to = to;
+  }
+
+  /** Plays a log for the client library. */
+  static PlayedLog.Player player(CommandLog log) {
+    return new PlayedLog.Player() {
+      @Override
+      public void publish(SandboxEvent event) throws Exception {
+        log.publish(event);
+      }
+
+      @Override
+      public List<SandboxEvent> poll(Duration atMost) throws Exception {
+        return log.poll(atMost);
+      }
+    };
   }
 
   @Override

@@ -44,7 +44,7 @@ enum Mutation {
   /** Execs are run while the table is being read. */
   EXECS_BEFORE_THE_TABLE(177),
   /** Commands are started and answered without a check who owns the partition. */
-  NO_FENCE_FOR_COMMANDS(87),
+  NO_FENCE_FOR_COMMANDS(97),
   /**
    * A worker that ends a sandbox removes its user from the table, even if another worker owns the
    * user.
@@ -53,7 +53,7 @@ enum Mutation {
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
   TRUST_THE_FIRST_ANSWER(10717, ModelBroker.COORDINATOR),
   /** A lease lasts on while the machine sleeps. */
-  TRUST_THE_MONOTONIC_CLOCK(66);
+  TRUST_THE_MONOTONIC_CLOCK(95);
 
   /** The seed of a history that was seen to show it; others do as well, but not all. */
   final long seed;

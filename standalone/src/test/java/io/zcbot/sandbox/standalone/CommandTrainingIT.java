@@ -6,6 +6,7 @@ package io.zcbot.sandbox.standalone;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,6 +49,7 @@ class CommandTrainingIT {
   }
 
   @Test
+  @InFullRuns("TrainingIT, with a worker alone")
   void aWorkerWithItsOwnBrokerUsesTheCache() throws Exception {
     Path cache = directory.resolve("worker.aot");
     List<String> java =

@@ -9,6 +9,7 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.zcbot.sandbox.standalone.Training;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
@@ -32,6 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The memory of the console's process with its packaged options. */
 @Order(0)
+@InFullRuns("FleetTest bounds what is kept")
 class ConsoleMemoryIT {
   private static final int SANDBOXES = 10_000;
   private static final int EVENTS_PER_SECOND = 100;

@@ -22,6 +22,7 @@ import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.TrafficLimits;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.Execs.Outcome;
@@ -30,8 +31,10 @@ import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
@@ -44,7 +47,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * The host's rules, attacked from inside a sandbox, with a simulated internet: what they refuse,
@@ -71,6 +74,13 @@ class HostFirewallIT {
   @AfterAll
   static void stopEngine() throws Exception {
     around.close();
+  }
+
+  /** Rules of the host, of the sandbox and, in full runs, both at once. */
+  private static Set<FirewallMode> modes() {
+    return InFullRuns.THIS_ONE
+        ? EnumSet.allOf(FirewallMode.class)
+        : EnumSet.of(FirewallMode.HOST, FirewallMode.CONTAINER);
   }
 
   @BeforeEach
@@ -283,7 +293,7 @@ class HostFirewallIT {
   /** Nobody but the resolvers, though all other ports of public addresses are open. */
   @Row(24)
   @ParameterizedTest
-  @EnumSource(FirewallMode.class)
+  @MethodSource("modes")
   void noOtherPublicAddressIsAskedForNames(FirewallMode mode) throws Exception {
     Started sandbox = fixture.start(fixture.withPolicy(limited(mode)));
 
@@ -306,7 +316,7 @@ class HostFirewallIT {
   /** The operator named it. */
   @Row(24)
   @ParameterizedTest
-  @EnumSource(FirewallMode.class)
+  @MethodSource("modes")
   void anAllowListOpensThePortOfNamesToo(FirewallMode mode) throws Exception {
     Egress list = new Egress.Only(List.of(Surroundings.PUBLIC));
     for (Dns dns : List.of(new Dns.Resolvers(List.of(Surroundings.PRIVATE)), new Dns.Off())) {
@@ -415,7 +425,7 @@ class HostFirewallIT {
   /** Each of these bursts is one flow. */
   @Row(67)
   @ParameterizedTest
-  @EnumSource(FirewallMode.class)
+  @MethodSource("modes")
   void whatOneFlowCarriesIsRationed(FirewallMode mode) throws Exception {
     Started sandbox = fixture.start(fixture.withPolicy(narrow(mode)));
     count(sandbox);
@@ -517,7 +527,7 @@ class HostFirewallIT {
    */
   @Row(48)
   @ParameterizedTest
-  @EnumSource(FirewallMode.class)
+  @MethodSource("modes")
   void aFlowThatEndsWhereTheHostDoesNotSeeItCountsAllTheSame(FirewallMode mode) throws Exception {
     for (String astray : List.of("lo", "eth0")) {
       Started sandbox = fixture.start(fixture.withPolicy(limited(mode)));
@@ -600,7 +610,7 @@ class HostFirewallIT {
   /** ICMP's extended echo begins no flow, and so has no share of them. */
   @Row(48)
   @ParameterizedTest
-  @EnumSource(FirewallMode.class)
+  @MethodSource("modes")
   void whatIsNoFlowDoesNotLeave(FirewallMode mode) throws Exception {
     Started sandbox = fixture.start(fixture.withPolicy(limited(mode)));
     String burst =
@@ -623,7 +633,7 @@ class HostFirewallIT {
   /** What the kernel tracks there is memory of nobody's, in a table that all namespaces share. */
   @Row(48)
   @ParameterizedTest
-  @EnumSource(FirewallMode.class)
+  @MethodSource("modes")
   void theLoopbackIsNotTrackedAndWorks(FirewallMode mode) throws Exception {
     Started sandbox = fixture.start(fixture.withPolicy(limited(mode)));
     String burst =
@@ -647,7 +657,7 @@ class HostFirewallIT {
   /** They begin at a loopback address, from which the kernel sends them on. */
   @Row(48)
   @ParameterizedTest
-  @EnumSource(FirewallMode.class)
+  @MethodSource("modes")
   void questionsOfNamesAreFlows(FirewallMode mode) throws Exception {
     for (String device : List.of("", "lo")) {
       Started sandbox = fixture.start(fixture.withPolicy(limited(mode)));
@@ -736,7 +746,7 @@ class HostFirewallIT {
   /** An address that is said to be on the bridge is looked for there, whosever it is. */
   @Row(47)
   @ParameterizedTest
-  @EnumSource(FirewallMode.class)
+  @MethodSource("modes")
   void nobodyIsLookedForAsANeighbour(FirewallMode mode) throws Exception {
     Started sandbox = fixture.start(fixture.withPolicy(limited(mode)));
     String burst =

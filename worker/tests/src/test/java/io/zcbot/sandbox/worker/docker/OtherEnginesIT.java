@@ -18,6 +18,7 @@ import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -72,6 +73,7 @@ class OtherEnginesIT {
 
   @Row(15)
   @Test
+  @InFullRuns("WarmSlotsIT, on an engine that does not")
   void anEngineThatRemapsUsersIsFitted(@TempDir Path directory) throws Exception {
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
     try (Surroundings around = new Surroundings(BASE, "fw-userns", "--userns-remap=default");

@@ -10,6 +10,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** One partition has no leader, because the only broker that has it is away. */
 @Tag("engine")
 @Order(6)
+@InFullRuns("SimulationTest takes the leader of a partition of each topic away")
 class LeaderlessPartitionIT {
   private static final int AWAY = 2;
   private static final int BAD = 20;

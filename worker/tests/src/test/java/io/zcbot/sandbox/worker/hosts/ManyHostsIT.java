@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.hosts;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -36,15 +37,22 @@ class ManyHostsIT {
   }
 
   /**
-   * The two scenarios of every run move users as planned and after a fault; those in which workers
-   * die, share an id or lose the brokers are repeated by {@code bin/test --all}, and one at a time
-   * by {@code CommandKillsIT}, {@code TwoWorkersIT} and {@code KafkaOutageIT}.
+   * The scenario of every run moves users after a fault. Those in which workers are replaced as
+   * planned, die, share an id or lose the brokers are repeated by {@code bin/test --all}, and one
+   * at a time by {@code UpgradeIT}, {@code CommandKillsIT}, {@code TwoWorkersIT} and {@code
+   * KafkaOutageIT}.
    */
   private static Stream<String> scenarios() {
-    Stream<String> always = Stream.of("rolling-restart-adopt", "frozen-worker");
-    return "yes".equals(System.getenv("ZCBOT_TEST_ALL"))
+    Stream<String> always = Stream.of("frozen-worker");
+    return InFullRuns.THIS_ONE
         ? Stream.concat(
-            always, Stream.of("kill-and-restart", "kill-for-good", "duplicate-id", "brokers-away"))
+            always,
+            Stream.of(
+                "rolling-restart-adopt",
+                "kill-and-restart",
+                "kill-for-good",
+                "duplicate-id",
+                "brokers-away"))
         : always;
   }
 

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.deployment.AgentService;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
@@ -143,6 +144,7 @@ class HeaderBombsIT {
 
   /** Each of them reads the inputs of one command again, from the same place at the same time. */
   @Test
+  @InFullRuns("noRecordOfThemEndsAWorker has one reader")
   void eightReadersOfThemEndNoWorker() throws Exception {
     List<UserId> users = Stream.generate(() -> deployment.newUserOf(1)).limit(8).toList();
     for (UserId user : users) {

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
 import java.time.Instant;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.Test;
  */
 @Tag("engine")
 @Tag("kafka")
+@InFullRuns("HostileLiveTableIT has the flood of the other table")
 class HostileCommandTableIT {
   private final EventCodec codec = new EventCodec();
   private Deployment deployment;

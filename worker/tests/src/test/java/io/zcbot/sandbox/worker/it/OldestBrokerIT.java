@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import java.time.Duration;
@@ -34,6 +35,7 @@ import org.testcontainers.kafka.KafkaContainer;
 @Tag("oldest-kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Order(14)
+@InFullRuns("the newest broker, with all other tests")
 class OldestBrokerIT {
   private KafkaContainer kafka;
   private Deployment deployment;

@@ -17,6 +17,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.cli.ExitCode;
 import io.zcbot.sandbox.worker.ops.Logging;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -542,6 +543,7 @@ class SecureClusterIT {
   }
 
   @Test
+  @InFullRuns("each operation with all of its permissions")
   void anOperatorNeedsEachPermission() throws Exception {
     needsEach(
         "operator",

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -166,6 +167,7 @@ class WarmIT {
    * From outside: publish to received ready. Says what it measured; fails only on what is absurd.
    */
   @Test
+  @InFullRuns("WarmSlotsIT measures claims without a log")
   void aClaimIsMuchFasterThanACreate() throws Exception {
     deployment.start("one");
     awaitParked(2);

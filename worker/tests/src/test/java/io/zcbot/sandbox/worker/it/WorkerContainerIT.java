@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.deployment.Composition;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
@@ -178,6 +179,7 @@ class WorkerContainerIT {
 
   /** What a user may do to their own workspace, the worker has to undo. */
   @Test
+  @InFullRuns("withoutChownItSaysWhatIsMissing")
   void withoutFownerItSaysWhatIsMissing() throws Exception {
     UserId user = Deployment.newUser();
     Path workspace = Files.createDirectory(deployment.workspaces().resolve(user.toString()));
@@ -237,6 +239,7 @@ class WorkerContainerIT {
 
   /** The engine would not see a workspace that is mounted for a sandbox's user. */
   @Test
+  @InFullRuns("aWarmPoolNeedsSysAdminAndASharedRoot")
   void whereTheWorkspaceRootIsNotSharedAllSandboxesAreOneUser() throws Exception {
     composition.start(
         deployment,
@@ -254,6 +257,7 @@ class WorkerContainerIT {
    * The switch from a plain worker to a warm one stops the old worker before the new one starts.
    */
   @Test
+  @InFullRuns("aWarmPoolNeedsSysAdminAndASharedRoot")
   void aWarmWorkerReplacesAPlainOneThoughTheWorkspaceRootIsNotShared() throws Exception {
     composition.start(deployment, "");
     awaitServing();

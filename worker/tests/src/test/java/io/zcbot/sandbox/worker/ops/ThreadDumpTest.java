@@ -10,6 +10,7 @@ import static org.awaitility.Awaitility.await;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.lanes.Lanes;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -86,7 +87,7 @@ class ThreadDumpTest {
             .mapToObj(i -> Threads.start("parks-" + i, () -> park(isOver)))
             .toList();
     Path file = temporary.resolve("threads.txt");
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < (InFullRuns.THIS_ONE ? 1_000 : 150); i++) {
       ThreadDump.writeTo(file);
     }
     assertThat(Files.readString(file)).contains("\"parks-7\"", "ThreadDumpTest.park");

@@ -10,11 +10,11 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * The profiles on which every run makes the attacks of a class, beside {@link Profile#RUNC_HOST}
- * and {@link Profile#GVISOR}: those that change what these attacks meet. The full matrix is made by
- * {@code bin/test --all} and {@code bin/security}.
+ * The profiles on which every run makes an attack, beside {@link Profile#RUNC_HOST} and {@link
+ * Profile#GVISOR}: those that change what it meets. On a class, it counts for all attacks that have
+ * none of their own. The full matrix is made by {@code bin/test --all} and {@code bin/security}.
  */
-@Target(ElementType.TYPE)
+@Target({ElementType.METHOD, ElementType.TYPE})
 @Retention(RetentionPolicy.RUNTIME)
 @interface AlsoOn {
   Profile[] value();

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.ArgumentsSource;
  */
 @ParameterizedClass(name = "{0}")
 @ArgumentsSource(ProfilesOfTheRun.class)
-@ExtendWith(GvisorEngine.OfTheRun.class)
+@ExtendWith({GvisorEngine.OfTheRun.class, ProfilesOfTheRun.class})
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class Attacks {
   @Parameter Profile profile;

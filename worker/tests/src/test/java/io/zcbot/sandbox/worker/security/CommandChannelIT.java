@@ -29,13 +29,14 @@ import org.junit.jupiter.api.Test;
 @Tag("network-namespaces")
 @Tag("gvisor")
 @Order(10)
-@AlsoOn({Profile.RUNC_CONTAINER, Profile.RUNC_CLAIMED})
+@AlsoOn(Profile.RUNC_CONTAINER) // where the engine starts the runner
 class CommandChannelIT extends Attacks {
   private CommandChannel open(Started sandbox) throws EngineException {
     return lab.fixture.engine.commands(lab.spec, false).open(sandbox.id());
   }
 
   @Test
+  @AlsoOn({Profile.RUNC_CONTAINER, Profile.RUNC_CLAIMED})
   void aCommandRunsAsTheSandboxsUserInItsWorkspace() throws Exception {
     try (CommandChannel channel = open(lab.sandbox)) {
       assertThat(Trial.bash(channel, "id -u; pwd; echo $HOME; echo ${!ZCBOT*}; echo no >&2").said())

@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.testkit.FakeSandboxLog;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.machine.Mounts;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -73,6 +74,7 @@ class GvisorSlotsIT {
   }
 
   @Test
+  @InFullRuns("SlotLeaksIT, on runc")
   void manyClaimsLeakNothing() throws Exception {
     begin(1);
     for (int i = 0; i < CYCLES; i++) {
@@ -189,6 +191,7 @@ class GvisorSlotsIT {
    * one of them alone: the best of six trials counts.
    */
   @Test
+  @InFullRuns("WarmSlotsIT measures claims on runc")
   void aClaimTakesAboutAsLongAsOnRunc() throws Exception {
     Domain runc = worker.begin(Profile.RUNC_CLAIMED.apply(fixture.spec()), worker.mounts(), 1);
     domain = worker.begin(spec, worker.mounts(), 1);

@@ -9,6 +9,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -149,6 +150,7 @@ class LatencyIT extends Attacks {
    */
   @Row({31, 71})
   @Test
+  @InFullRuns("ResourcesIT has a neighbour of each attack")
   void aNeighboursCommandsTakeAtMostTwiceAsLong() throws Exception {
     Map<String, String> attacks =
         Map.of(

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
 import java.nio.file.Files;
@@ -34,6 +35,7 @@ import org.testcontainers.kafka.KafkaContainer;
 @Tag("engine")
 @Tag("kafka")
 @Tag("network-namespaces")
+@InFullRuns("LatencyIT and ResourcesIT make these attacks one at a time")
 class NeighbourIT {
   private static final int USERS = 8;
   private static final int RATE = 50;

@@ -36,7 +36,6 @@ import org.junit.jupiter.api.Test;
 @Tag("network-namespaces")
 @Tag("gvisor")
 @Order(1)
-@AlsoOn(Profile.RUNC_CONTAINER)
 class ResourcesIT extends Attacks {
   private static final long MEMORY_OF_FEW_FILES = 48L << 20;
 
@@ -158,6 +157,7 @@ class ResourcesIT extends Attacks {
   }
 
   @Row(32)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void orphansAreReaped() throws Exception {
     Started parent = lab.fresh();
@@ -369,6 +369,7 @@ class ResourcesIT extends Attacks {
    * Where sandboxes share a user, one takes what the kernel counts for it; nothing else is hurt.
    */
   @Row(34)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void whoTakesAllOfInotifyStopsNoCommand() throws Exception {
     if (!profile.rootInside()) {

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.security;
 import static java.nio.file.StandardOpenOption.APPEND;
 import static java.nio.file.StandardOpenOption.CREATE;
 
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.AnnotatedElement;
@@ -41,7 +42,9 @@ final class RowResults implements TestWatcher {
 
   @Override
   public void testDisabled(ExtensionContext context, Optional<String> reason) {
-    note(context, "n/a", reason.orElse("disabled"));
+    if (!reason.orElse("").contains(InFullRuns.REASON)) { // then, nothing is expected of this run
+      note(context, "n/a", reason.orElse("disabled"));
+    }
   }
 
   private static void note(ExtensionContext context, String result, String reason) {

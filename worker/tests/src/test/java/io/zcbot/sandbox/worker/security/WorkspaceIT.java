@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@AlsoOn({Profile.RUNC_CONTAINER, Profile.RUNC_CLAIMED, Profile.GVISOR_CLAIMED})
+@AlsoOn({Profile.RUNC_CLAIMED, Profile.GVISOR_CLAIMED})
 class WorkspaceIT extends Attacks {
   private static final String WORKSPACE_MOUNT = "grep ' /workspace ' /proc/mounts";
 

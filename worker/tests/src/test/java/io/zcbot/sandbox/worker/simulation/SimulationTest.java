@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.simulation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -26,8 +27,11 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Order(1)
 class SimulationTest {
-  /** A number, so that it does not depend on the machine what is tested. */
-  private static final int NUMBER = 130;
+  /** Numbers, so that it does not depend on the machine what is tested. */
+  private static final int NUMBER = InFullRuns.THIS_ONE ? 1_000 : 60;
+
+  /** Histories for each topic of which a partition has no leader. */
+  private static final int LEADERLESS = InFullRuns.THIS_ONE ? 8 : 2;
 
   /**
    * The maximum for one mutation. A change in the order of the worker's steps invalidates its seed,
@@ -133,7 +137,7 @@ class SimulationTest {
   @Test
   void aSeedRepeatsItsHistory() {
     Loaded anew = new Loaded();
-    for (long seed = 1; seed <= 4; seed++) {
+    for (long seed = 1; seed <= 2; seed++) {
       Outcome first = run(anew, Mutation.NONE, seed);
       assertThat(run(anew, Mutation.NONE, seed)).isEqualTo(first);
       assertThat(run(Mutation.NONE, seed)).isEqualTo(first);
@@ -156,7 +160,7 @@ class SimulationTest {
         "COMMANDS"
       })
   void aPartitionWithoutALeaderHoldsUpItsOwnUsersOnly(String topic) {
-    for (long seed = 1; seed <= 4; seed++) {
+    for (long seed = 1; seed <= LEADERLESS; seed++) {
       Object[] outcome = null;
       for (int tried = 0; outcome == null && tried < MOST_DISTURBANCES; tried++) {
         outcome = HISTORIES.run(Mutation.NONE, seed, root, topic);

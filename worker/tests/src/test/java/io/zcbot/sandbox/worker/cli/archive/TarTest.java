@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.cli.archive;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -268,8 +269,9 @@ class TarTest {
     end();
     byte[] archive = packed.toByteArray();
     Random random = new Random(3);
+    int rounds = InFullRuns.THIS_ONE ? 3000 : 600;
     int refused = 0;
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < rounds; round++) {
       byte[] damaged = Arrays.copyOf(archive, 1 + random.nextInt(archive.length));
       for (int i = random.nextInt(4); i > 0; i--) {
         damaged[random.nextInt(damaged.length)] = (byte) random.nextInt();
@@ -284,7 +286,7 @@ class TarTest {
     try (Stream<Path> all = Files.list(directory)) {
       assertThat(all).allMatch(path -> path.getFileName().toString().startsWith("to-"));
     }
-    assertThat(refused).as("of those that lack their end, nearly all").isGreaterThan(1500);
+    assertThat(refused).as("of those that lack their end, nearly all").isGreaterThan(rounds / 2);
   }
 
   @Test

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.worker.docker.command.Trial;
 import io.zcbot.sandbox.worker.engine.CommandChannel;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -33,7 +34,8 @@ import org.junit.jupiter.api.io.TempDir;
 class DrawnCommandsIT {
   private static final long SEED =
       Long.getLong("commands.seed", System.currentTimeMillis() % 1_000_000);
-  private static final int COUNT = Integer.getInteger("commands.count", 10_000);
+  private static final int COUNT =
+      Integer.getInteger("commands.count", InFullRuns.THIS_ONE ? 10_000 : 2_500);
   private static final int SANDBOXES = 4;
 
   /** As many as a worker runs at once. */

@@ -49,7 +49,7 @@ class CommandTrainingIT {
   }
 
   @Test
-  @InFullRuns("TrainingIT, with a worker alone")
+  @InFullRuns("commandsUseTheCacheAndWorkWithoutAValidOne")
   void aWorkerWithItsOwnBrokerUsesTheCache() throws Exception {
     Path cache = directory.resolve("worker.aot");
     List<String> java =

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.standalone;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The class cache that the worker's image is built with, made and used by this JDK. */
+@InFullRuns("CommandTrainingIT trains for commands")
 class TrainingIT {
   private static final Path WORKER = Path.of("..", "worker").toAbsolutePath().normalize();
 

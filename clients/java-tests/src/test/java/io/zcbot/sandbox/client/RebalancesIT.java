@@ -32,6 +32,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
 
 /**
  * A second worker joins the first, is killed, and comes back; then the first one leaves. Meanwhile
@@ -40,6 +41,11 @@ import org.junit.jupiter.api.Test;
  */
 @Tag("engine")
 @Order(2)
+@EnabledIfEnvironmentVariable(
+    named = "ZCBOT_TEST_ALL",
+    matches = "yes",
+    disabledReason =
+        "only bin/test --all runs it; ManyHostsIT moves users, BrokerRestartsIT interrupts clients")
 class RebalancesIT {
   /** The numbers of TestBed, so that each worker has a part of the users. */
   private static final int USERS_AND_PARTITIONS = 4;

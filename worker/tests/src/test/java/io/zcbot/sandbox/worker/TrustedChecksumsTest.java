@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker;
 import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -69,6 +70,7 @@ class TrustedChecksumsTest {
   }
 
   @Test
+  @InFullRuns("the build of this run uses it")
   void whatIsListedIsUsed() throws Exception {
     Commands.Result result = validate(lines -> lines);
     assertThat(result.output()).contains("BUILD SUCCESS");

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.Rules;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.deployment.CommandLedger;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import io.zcbot.sandbox.worker.testkit.deployment.KafkaForTests;
@@ -52,7 +53,7 @@ import org.junit.jupiter.api.TestInstance;
 class CommandKillsIT {
   private static final long SEED = Long.getLong("zcbot.kills.seed", System.nanoTime() & 0xffffff);
   private static final int ATTEMPTS = 10;
-  private static final int ROUNDS = 2;
+  private static final int ROUNDS = InFullRuns.THIS_ONE ? 6 : 1;
 
   private final Map<String, UserId> asked = new LinkedHashMap<>();
   private Deployment deployment;

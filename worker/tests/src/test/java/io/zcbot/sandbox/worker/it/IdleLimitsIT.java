@@ -130,33 +130,25 @@ class IdleLimitsIT {
   }
 
   @Test
-  void anIdleTtlOutlastsARestartThatAdopts() throws Exception {
+  void anIdleTtlAndTheUseByACommandOutlastARestartThatAdopts() throws Exception {
     try (Deployment deployment = choosing().with("ZCBOT_RESTART", "adopt")) {
       Worker before = deployment.start("a");
       UserId brief = Deployment.newUser();
       UserId patient = Deployment.newUser();
+      UserId user = Deployment.newUser();
       Ready kept = deployment.agent().ensured(patient, LONG);
+      deployment.agent().ensured(user, LONG);
+      deployment.agent().ensured(user, Duration.ofSeconds(10));
+      deployment.agent().exec(user, "short", "'command':['true']");
+      assertThat(deployment.log().awaitExited("short").reason()).isEqualTo(Exited.Reason.EXITED);
       deployment.agent().ensured(brief, SHORT);
       deployment.stop(before);
       deployment.start("a");
       assertThat(deployment.log().awaitReaped(brief, SOON).reason()).isEqualTo(Reaped.Reason.IDLE);
+      assertThat(deployment.log().awaitReaped(user, SOON).lastUse()).isEqualTo(Reaped.Use.COMMAND);
       TimeUnit.SECONDS.sleep(10); // longer than the worker's own idle TTL
       assertThat(deployment.log().reaped(patient)).isEmpty();
       assertThat(deployment.host().isRunning(kept.containerId())).isTrue();
-    }
-  }
-
-  @Test
-  void aCommandBeforeARestartThatAdoptsIsAUse() throws Exception {
-    try (Deployment deployment = choosing().with("ZCBOT_RESTART", "adopt")) {
-      Worker before = deployment.start("a");
-      UserId user = Deployment.newUser();
-      deployment.agent().ensured(user, Duration.ofSeconds(10));
-      deployment.agent().exec(user, "short", "'command':['true']");
-      assertThat(deployment.log().awaitExited("short").reason()).isEqualTo(Exited.Reason.EXITED);
-      deployment.stop(before);
-      deployment.start("a");
-      assertThat(deployment.log().awaitReaped(user, SOON).lastUse()).isEqualTo(Reaped.Use.COMMAND);
     }
   }
 

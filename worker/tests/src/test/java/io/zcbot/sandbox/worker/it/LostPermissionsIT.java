@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -189,6 +190,7 @@ class LostPermissionsIT {
   }
 
   @Test
+  @InFullRuns("toReadAsTheGroup")
   void toCommitExecs() throws Exception {
     execsWaitWithout(
         SecureCluster.binding(
@@ -202,6 +204,7 @@ class LostPermissionsIT {
   }
 
   @Test
+  @InFullRuns("toWriteTheLiveTable")
   void toWriteTheCommandTable() throws Exception {
     execsWaitWithout(
         onTopic(AclOperation.WRITE, Topic.COMMANDS),
@@ -210,6 +213,7 @@ class LostPermissionsIT {
   }
 
   @Test
+  @InFullRuns("toAnnounceReaped")
   void toAnnounceExited() throws Exception {
     execsWaitWithout(
         onTopic(AclOperation.WRITE, Topic.EXITED),
@@ -238,6 +242,7 @@ class LostPermissionsIT {
   }
 
   @Test
+  @InFullRuns("toForwardEnsures")
   void toForwardActivity() throws Exception {
     String late = UUID.randomUUID().toString();
     without(
@@ -265,6 +270,7 @@ class LostPermissionsIT {
   }
 
   @Test
+  @InFullRuns("toAnnounceReaped")
   void toAnnounceReady() throws Exception {
     String late = UUID.randomUUID().toString();
     without(
@@ -300,6 +306,7 @@ class LostPermissionsIT {
   }
 
   @Test
+  @InFullRuns("toAnnounceReaped")
   void toAnnounceFailed() throws Exception {
     String late = UUID.randomUUID().toString();
     without(

@@ -367,6 +367,7 @@ class SecureClusterIT {
   }
 
   @Test
+  @InFullRuns("aWholeLifeNeedsNoMore audits with all of them")
   void anAuditorNeedsEachPermission() throws Exception {
     needsEach(
         "auditor",

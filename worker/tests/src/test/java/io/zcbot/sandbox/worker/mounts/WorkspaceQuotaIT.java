@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.machine.UserModeLinux;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
@@ -33,6 +34,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * here reports the result of one of them.
  */
 @Tag("user-mode-linux")
+@InFullRuns("ProjectsTest and MountedSlotsTest, without a kernel that has quotas")
 class WorkspaceQuotaIT {
   @TempDir private static Path directory;
   private static String console = "";

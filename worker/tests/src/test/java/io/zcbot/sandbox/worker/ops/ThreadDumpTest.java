@@ -87,7 +87,7 @@ class ThreadDumpTest {
             .mapToObj(i -> Threads.start("parks-" + i, () -> park(isOver)))
             .toList();
     Path file = temporary.resolve("threads.txt");
-    for (int i = 0; i < (InFullRuns.THIS_ONE ? 1_000 : 150); i++) {
+    for (int i = 0; i < (InFullRuns.THIS_ONE ? 1_000 : 60); i++) {
       ThreadDump.writeTo(file);
     }
     assertThat(Files.readString(file)).contains("\"parks-7\"", "ThreadDumpTest.park");

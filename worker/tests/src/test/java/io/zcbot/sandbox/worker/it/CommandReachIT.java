@@ -34,7 +34,7 @@ class CommandReachIT {
 
   @BeforeAll
   void deploy() throws Exception {
-    deployment = new Deployment().withOps().with("ZCBOT_SANDBOX_WARM", "1");
+    deployment = new Deployment().withNetwork().withOps().with("ZCBOT_SANDBOX_WARM", "1");
     deployment.start("a");
   }
 

@@ -103,7 +103,7 @@ class EngineFaultsIT {
 
   @Test
   void aRemovedNetworkIsMadeAgain() throws Exception {
-    try (Deployment alone = new Deployment()) {
+    try (Deployment alone = new Deployment().withNetwork()) {
       alone.start("a");
       UserId user = Deployment.newUser();
       Ready ready = alone.agent().ensured(user);

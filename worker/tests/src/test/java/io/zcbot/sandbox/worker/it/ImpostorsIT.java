@@ -44,7 +44,7 @@ class ImpostorsIT {
 
   @BeforeAll
   void deploy() throws Exception {
-    deployment = new Deployment().with("ZCBOT_RECONCILE_INTERVAL", "1h");
+    deployment = new Deployment().withNetwork().with("ZCBOT_RECONCILE_INTERVAL", "1h");
     deployment.start("a");
   }
 
@@ -129,7 +129,7 @@ class ImpostorsIT {
   @Row(44)
   @Test
   void aRestartTakesOverWhatIsAsItWasMadeOnly() throws Exception {
-    try (Deployment kept = new Deployment().with("ZCBOT_RESTART", "adopt")) {
+    try (Deployment kept = new Deployment().withNetwork().with("ZCBOT_RESTART", "adopt")) {
       Worker earlier = kept.start("a");
       UserId untouched = Deployment.newUser();
       UserId raised = Deployment.newUser();

@@ -40,7 +40,7 @@ class MainJobIT {
 
   @BeforeEach
   void deploy() throws Exception {
-    deployment = new Deployment();
+    deployment = new Deployment().withNetwork();
   }
 
   @AfterEach

@@ -122,6 +122,7 @@ class OpsIT {
             directory.resolve("plugin.properties"), "some.plugins.token=s3cr3t-plugin");
     deployment =
         new Deployment()
+            .withNetwork()
             .withOps()
             // Without security.protocol the clients connect all the same, and log what they got.
             .with(

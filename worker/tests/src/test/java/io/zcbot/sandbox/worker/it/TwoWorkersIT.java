@@ -36,7 +36,7 @@ class TwoWorkersIT {
 
   @BeforeEach
   void deploy() throws Exception {
-    deployment = new Deployment();
+    deployment = new Deployment().withNetwork();
   }
 
   @AfterEach
@@ -140,6 +140,7 @@ class TwoWorkersIT {
   void workersOfTwoFleetsOnOneEngineLeaveEachOthersAlone() throws Exception {
     try (Deployment second =
         new Deployment()
+            .withNetwork()
             .with("ZCBOT_SANDBOX_IDLE_TTL", "2s")
             .with("ZCBOT_SANDBOX_IDLE_TTL_MAX", "1h")) {
       deployment.start("a");

@@ -33,7 +33,7 @@ class UpgradeIT {
 
   @BeforeEach
   void setUp() throws IOException {
-    deployment = new Deployment().with("ZCBOT_RESTART", "adopt");
+    deployment = new Deployment().withNetwork().with("ZCBOT_RESTART", "adopt");
   }
 
   @AfterEach

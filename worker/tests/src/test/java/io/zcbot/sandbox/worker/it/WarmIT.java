@@ -43,6 +43,7 @@ class WarmIT {
   void setUp() throws IOException {
     deployment =
         new Deployment()
+            .withNetwork()
             .with("ZCBOT_SANDBOX_WARM", "2")
             .with("ZCBOT_STOP_TIMEOUT", "120s")
             .withOps();

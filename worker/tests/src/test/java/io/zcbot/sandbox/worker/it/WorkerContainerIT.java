@@ -69,7 +69,7 @@ class WorkerContainerIT {
 
   @BeforeEach
   void deploy() throws Exception {
-    deployment = new Deployment(composition.bootstrapServers()).withOps();
+    deployment = new Deployment(composition.bootstrapServers()).withNetwork().withOps();
     deployment.createTopics();
     deployment.watch();
   }
@@ -110,6 +110,7 @@ class WorkerContainerIT {
   }
 
   @Test
+  @InFullRuns("ConsoleIT, with a worker beside it")
   void theDemosSandboxIsOnTheConsolesPage() throws Exception {
     composition.start(deployment, "");
     awaitServing();

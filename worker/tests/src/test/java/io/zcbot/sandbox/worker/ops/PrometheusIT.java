@@ -48,7 +48,7 @@ class PrometheusIT {
 
   @BeforeAll
   void start() throws Exception {
-    deployment = new Deployment().withOps();
+    deployment = new Deployment().withNetwork().withOps();
     deployment.createTopics();
     deployment.watch();
     worker = WorkerProcess.start(deployment, "a");

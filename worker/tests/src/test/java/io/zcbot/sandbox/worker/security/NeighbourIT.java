@@ -214,7 +214,7 @@ class NeighbourIT {
         Lab lab = new Lab(Profile.RUNC_HOST, directory);
         Elsewhere elsewhere = new Elsewhere(lab);
         ParentGroup group = new ParentGroup(lab.fixture.engine.facts(), "zcbotneighbours");
-        Deployment deployment = new Deployment(kafka.getBootstrapServers())) {
+        Deployment deployment = new Deployment(kafka.getBootstrapServers()).withNetwork()) {
       deployment
           .with("ZCBOT_SANDBOX_CGROUP_PARENT", group.setting)
           .with("ZCBOT_SANDBOX_MEMORY", "256m")

@@ -85,6 +85,8 @@ public final class Deployment implements AutoCloseable {
     // Asking the engine for its resolvers and setting the rules again take a container each.
     settings.put("ZCBOT_SANDBOX_DNS", "192.0.2.53");
     settings.put("ZCBOT_FIREWALL_INTERVAL", "10m");
+    // A network costs the engine a third of a sandbox, and each worker two containers.
+    settings.put("ZCBOT_SANDBOX_EGRESS", "none");
     // The tests count containers.
     settings.put("ZCBOT_SANDBOX_WARM", "0");
   }
@@ -94,6 +96,11 @@ public final class Deployment implements AutoCloseable {
   public Deployment with(String key, String value) {
     settings.put(key, value);
     return this;
+  }
+
+  /** Sandboxes reach public addresses, as by default. */
+  public Deployment withNetwork() {
+    return with("ZCBOT_SANDBOX_EGRESS", "public");
   }
 
   /** Workers use the engine at this address. */

@@ -18,9 +18,8 @@ public interface RecordForwarding {
       throws InterruptedException;
 
   /**
-   * Publishes records of one topic and key again, in the partition that their key belongs to and in
-   * their order: with their bytes, headers and time unchanged, and a header that names their
-   * origin.
+   * Publishes records of one topic again, in the partition that their keys belong to and in their
+   * order: with their bytes, headers and time unchanged, and a header that names their origin.
    *
    * @return how many of them are too large for that and went to the dead-letter topic
    */

@@ -70,9 +70,9 @@ final class DivertedRecords {
   }
 
   /**
-   * Forwards records of one key to another partition of their topic, in their order. A record that
-   * is too large even without headers goes to the dead-letter topic, because its topic may accept
-   * less than when it was written, and its reader can do no more.
+   * Forwards records to another partition of their topic, in their order. A record that is too
+   * large even without headers goes to the dead-letter topic, because its topic may accept less
+   * than when it was written, and its reader can do no more.
    *
    * @return how many went to the dead-letter topic
    */

@@ -194,7 +194,7 @@ class ActivityFollowerTest {
       await().until(() -> begun.get() == 1100);
       add(consumer, 1100, users.getLast(), "{\"user_id\":\"" + users.getLast() + "\"}");
       await().during(Duration.ofMillis(300)).until(touched::isEmpty);
-      time.pass(DiversionTargets.PATIENCE);
+      time.pass(Diversions.PATIENCE);
       await().until(() -> touched.contains(users.getLast()));
       leader.countDown();
     }

@@ -815,7 +815,7 @@ class CommandFollowerTest {
     await().until(() -> read("sandbox.input") == 1100);
     publishInput(ELSEWHERE, "x");
     await().during(Duration.ofSeconds(1)).until(() -> read("sandbox.input") == 1100);
-    time.pass(DiversionTargets.PATIENCE);
+    time.pass(Diversions.PATIENCE);
     await().until(() -> diversionsDropped.get() == 1);
     assertThat(read("sandbox.input")).isEqualTo(1101);
     assertThat(forwardings).as("the others wait").containsExactly(0L);

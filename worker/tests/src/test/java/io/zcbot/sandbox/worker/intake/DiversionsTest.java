@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -13,6 +14,7 @@ import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -21,13 +23,16 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class DiversionsTest {
   /** As many small records as make up a partition's share. */
-  private static final int SHARE = (int) DiversionTargets.SHARE / 4096;
+  private static final int SHARE = (int) Diversions.SHARE / 4096;
 
   private final KeyPartitions partitions = new KeyPartitions(8);
   private final ManualTime time = new ManualTime(1);
@@ -40,6 +45,8 @@ class DiversionsTest {
 
   private final CountDownLatch leader = new CountDownLatch(1);
 
+  private final List<String> forwarded = new CopyOnWriteArrayList<>();
+
   private final RecordForwarding log =
       new RecordForwarding() {
         @Override
@@ -51,7 +58,13 @@ class DiversionsTest {
         @Override
         public int forward(List<ConsumerRecord<byte[], byte[]>> records, int partition)
             throws InterruptedException {
+          List<String> values =
+              records.stream().map(each -> new String(each.value(), UTF_8).strip()).toList();
+          if (values.contains("fails")) {
+            throw new AssertionError("thrown by the test");
+          }
           write(partition);
+          forwarded.add("to " + partition + ": " + String.join(" ", values));
           return 0;
         }
 
@@ -126,7 +139,7 @@ class DiversionsTest {
       assertThat(diversions.isFull()).isFalse();
       forward(diversions, 2, 10);
       assertThat(diversions.isFull()).as("it may be a burst").isTrue();
-      time.pass(DiversionTargets.PATIENCE.minusNanos(1));
+      time.pass(Diversions.PATIENCE.minusNanos(1));
       assertThat(diversions.isFull()).as("a leader may be elected").isTrue();
       forward(diversions, 2, 1);
       assertThat(dropped).hasValue(0);
@@ -153,7 +166,7 @@ class DiversionsTest {
     away.add(2);
     try (Diversions diversions = Diversions.ofUncommitted(log, partitions, time, metrics)) {
       forward(diversions, 2, 1);
-      time.pass(DiversionTargets.PATIENCE);
+      time.pass(Diversions.PATIENCE);
       forward(diversions, 2, SHARE + 5);
       assertThat(dropped).hasValue(0);
       assertThat(diversions.isFull()).isTrue();
@@ -169,12 +182,12 @@ class DiversionsTest {
     try (Diversions diversions = Diversions.ofUncommitted(log, partitions, time, metrics)) {
       for (int to = 0; to < 4; to++) {
         forward(diversions, to, SHARE);
-        time.pass(DiversionTargets.PATIENCE);
+        time.pass(Diversions.PATIENCE);
         assertThat(diversions.isFull()).isFalse();
       }
       forward(diversions, 4, 1);
       assertThat(diversions.isFull()).as("all have their bytes, but it may be a moment").isTrue();
-      time.pass(DiversionTargets.PATIENCE);
+      time.pass(Diversions.PATIENCE);
       assertThat(diversions.isFull()).isFalse();
       forward(diversions, 4, 3);
       assertThat(dropped).hasValue(3);
@@ -192,12 +205,12 @@ class DiversionsTest {
     away.add(2);
     try (Diversions diversions = Diversions.ofCommitted(log, partitions, time, metrics)) {
       forward(diversions, 2, SHARE);
-      time.pass(DiversionTargets.PATIENCE);
+      time.pass(Diversions.PATIENCE);
       forward(diversions, 2, 7 * SHARE - 1);
       assertThat(diversions.isFull()).isFalse();
       forward(diversions, 2, 1);
       assertThat(diversions.isFull()).isTrue();
-      time.pass(DiversionTargets.PATIENCE);
+      time.pass(Diversions.PATIENCE);
       assertThat(diversions.isFull()).isTrue();
       assertThat(new InFlightBytes().isFull(diversions.bytes()))
           .as("there is room for those that are in place")
@@ -207,5 +220,120 @@ class DiversionsTest {
       await().until(() -> !diversions.isFull());
     }
     assertThat(dropped).hasValue(0);
+  }
+
+  private void forward(Diversions diversions, int to, String key, String value) {
+    diversions.forward(
+        new ConsumerRecord<>("topic", 0, 0, key.getBytes(UTF_8), value.getBytes(UTF_8)),
+        to,
+        done::incrementAndGet);
+  }
+
+  /** Nobody waits for the log for each record of those before. */
+  @Test
+  void whatIsForwardedWaitsForThoseOfItsPartitionOnlyAndIsThenPublishedTogether() {
+    away.add(2);
+    try (Diversions diversions = Diversions.ofCommitted(log, partitions, time, metrics)) {
+      forward(diversions, 2, "anna", "1");
+      assertThat(diversions.bytes()).isPositive();
+      forward(diversions, 3, "ben", "2");
+      await().until(() -> done.get() == 1);
+      forward(diversions, 2, "anna", "3");
+      forward(diversions, 2, "carl", "4");
+      forward(diversions, 2, "anna", "5");
+      leader.countDown();
+      await().until(() -> done.get() == 5);
+      assertThat(forwarded.getFirst()).isEqualTo("to 3: 2");
+      assertThat(String.join(" ", forwarded.subList(1, forwarded.size())).replace("to 2: ", ""))
+          .isEqualTo("1 3 4 5");
+      assertThat(forwarded).hasSizeLessThanOrEqualTo(3);
+      forward(diversions, 2, "anna", "6");
+      await().until(() -> done.get() == 6);
+      assertThat(forwarded).endsWith("to 2: 6");
+    }
+  }
+
+  /** What fails has all behind it sent again. */
+  @Test
+  void whatIsPublishedTogetherIsBounded() {
+    away.add(2);
+    try (Diversions diversions = Diversions.ofCommitted(log, partitions, time, metrics)) {
+      for (int i = 0; i <= 3; i++) {
+        forward(diversions, 2, "anna", i + " ".repeat(Diversions.MAX_BATCH_BYTES * 2 / 5));
+      }
+      forward(diversions, 2, "anna", 4 + " ".repeat(Diversions.MAX_BATCH_BYTES));
+      leader.countDown();
+      await().until(() -> done.get() == 5);
+      assertThat(forwarded).endsWith("to 2: 4");
+      assertThat(forwarded).allSatisfy(batch -> assertThat(batch).hasSizeLessThanOrEqualTo(9));
+    }
+  }
+
+  @Test
+  void whatFailsIsNotDoneAndHoldsUpNothing() {
+    away.add(2);
+    try (Diversions diversions = Diversions.ofCommitted(log, partitions, time, metrics)) {
+      forward(diversions, 3, "anna", "fails");
+      await().until(() -> diversions.bytes() == 0);
+      assertThat(done).hasValue(0);
+      forward(diversions, 3, "anna", "1");
+      await().until(() -> done.get() == 1);
+      assertThat(forwarded).containsExactly("to 3: 1");
+    }
+  }
+
+  /** Even a small one takes a thread, and headers may be most of a record. */
+  @Test
+  void headersCountAndEmptyRecordsDo() {
+    away.addAll(List.of(0, 1, 2, 3, 4, 5, 6, 7));
+    try (Diversions diversions = Diversions.ofCommitted(log, partitions, time, metrics)) {
+      for (int i = 0; i < 2048; i++) {
+        assertThat(diversions.isFull()).isFalse();
+        deadLetter(diversions, new RecordHeaders());
+      }
+      assertThat(diversions.isFull()).isTrue();
+      leader.countDown();
+      await().until(() -> done.get() == 2048 && diversions.bytes() == 0);
+    }
+    CountDownLatch never = new CountDownLatch(1);
+    try (Diversions diversions =
+        Diversions.ofCommitted(waiting(never), partitions, time, metrics)) {
+      deadLetter(diversions, new RecordHeaders().add("x", new byte[8 << 20]));
+      assertThat(diversions.isFull()).isTrue();
+    }
+  }
+
+  private static RecordForwarding waiting(CountDownLatch forIt) {
+    return new RecordForwarding() {
+      @Override
+      public void deadLetter(ConsumerRecord<byte[], byte[]> record, EventFormatException why)
+          throws InterruptedException {
+        forIt.await();
+      }
+
+      @Override
+      public int forward(List<ConsumerRecord<byte[], byte[]>> records, int partition) {
+        throw new AssertionError(records);
+      }
+    };
+  }
+
+  private void deadLetter(Diversions diversions, Headers headers) {
+    diversions.deadLetter(
+        new ConsumerRecord<>(
+            "topic",
+            0,
+            0,
+            0,
+            TimestampType.CREATE_TIME,
+            0,
+            0,
+            new byte[0],
+            new byte[0],
+            headers,
+            Optional.empty()),
+        "a valid event",
+        new EventFormatException("value", "is empty"),
+        done::incrementAndGet);
   }
 }

@@ -52,11 +52,8 @@ final class CommandRun implements Runnable {
   private volatile @Nullable Thread thread;
   private volatile boolean running;
 
-  /**
-   * Creates a command that does not wait yet. It runs {@code read} once what the exec brings is
-   * read, or will not be.
-   */
-  CommandRun(ExecRequest request, UserCommands queue, RunContext context, Runnable read) {
+  /** Creates a command that does not wait yet. */
+  CommandRun(ExecRequest request, UserCommands queue, RunContext context, InputBuffer input) {
     Exec asked = request.exec();
     this.exec = asked;
     this.key = request.key();
@@ -73,13 +70,7 @@ final class CommandRun implements Runnable {
     this.output = context.outputOf(request, fence);
     this.timeout = context.timeoutOf(asked);
     this.program =
-        new CommandProgram(
-            context.inputOf(asked, read),
-            output,
-            timeout,
-            context.time(),
-            this::runs,
-            queue::lookAgain);
+        new CommandProgram(input, output, timeout, context.time(), this::runs, queue::lookAgain);
   }
 
   CommandKey key() {

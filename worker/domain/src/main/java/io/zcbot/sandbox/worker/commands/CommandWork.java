@@ -5,10 +5,9 @@
 package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.Release;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
-import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
 /** The work on execs, inputs and releases that the intake reads. */
 public interface CommandWork {
@@ -24,28 +23,26 @@ public interface CommandWork {
    */
   void release(Release release, Fence fence) throws FencedException, InterruptedException;
 
-  /** Whether a command is known: queued, running, or not long ended. Any thread; never blocks. */
-  boolean knows(UserId user, String execId);
-
-  /** Whether a command is queued or runs, so that it may read input. Any thread; never blocks. */
-  boolean reads(UserId user, String execId);
+  /**
+   * An exec was read, which is going to its user's lane: its command takes inputs from now on.
+   * Never blocks.
+   *
+   * @return where they go; null if a command with its id is known, and takes them
+   */
+  @Nullable CommandInput expect(ExecRequest request);
 
   /**
-   * Whether a command is queued or runs and its standard input goes on, so that it may get more
-   * than signals and sizes. Any thread; never blocks.
+   * An exec has left its user's lane, whether or not {@link #exec} was called. If its command is
+   * not queued, it takes no inputs. Never blocks.
    */
-  boolean hasInputToCome(UserId user, String execId);
+  void expectNoMore(ExecRequest request);
 
   /**
-   * Hands an input to its command, which drops a forwarded input that it has already. Any thread;
-   * never blocks.
+   * Where the inputs of a command go; null if it is not known. Any thread; never blocks.
+   *
+   * @see CommandInput#ENDED
    */
-  Taken input(ReadInput input);
-
-  /**
-   * Returns what completes once a command takes bytes again, or is not known any more. Any thread.
-   */
-  CompletableFuture<Void> room(UserId user, String execId);
+  @Nullable CommandInput inputOf(CommandKey key);
 
   /** Execs of a partition below an offset are committed. Never blocks. */
   void committed(int partition, long offset);

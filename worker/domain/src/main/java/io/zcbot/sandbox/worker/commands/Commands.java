@@ -6,7 +6,6 @@ package io.zcbot.sandbox.worker.commands;
 
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.Release;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.StoppedException;
 import io.zcbot.sandbox.worker.commands.Placement.Place;
 import io.zcbot.sandbox.worker.sandbox.Fence;
@@ -37,7 +36,13 @@ public final class Commands implements CommandWork, AutoCloseable {
   private final Placement placement;
   private final LostCommands lostCommands;
   private final ConcurrentHashMap<CommandKey, CommandRun> runs = new ConcurrentHashMap<>();
+
+  /** The execs that wait in their users' lanes, with what their commands are sent meanwhile. */
+  private final ConcurrentHashMap<CommandKey, Expected> expected = new ConcurrentHashMap<>();
+
   private volatile boolean closed;
+
+  private record Expected(ExecRequest request, InputBuffer input) {}
 
   public Commands(CommandQueues queues, SandboxProvider provider, CommandPorts ports) {
     this.queues = queues;
@@ -66,8 +71,7 @@ public final class Commands implements CommandWork, AutoCloseable {
 
   /**
    * Takes an exec: has the sandbox made if there is none, and queues the command there. Runs in the
-   * user's lane; returns once the command is queued or answered. The command takes input from then
-   * on.
+   * user's lane; returns once the command is queued or answered.
    *
    * @throws FencedException if another worker owns the user's partition by now; that worker answers
    * @throws InterruptedException if the worker stops first; the exec is not answered then
@@ -147,20 +151,48 @@ public final class Commands implements CommandWork, AutoCloseable {
     if (read == null) {
       return Refusals.tooMuchToRead();
     }
-    CommandRun run = new CommandRun(request, commands, context, read);
+    Expected last = expected.get(request.key());
+    Expected own = last != null && last.request().equals(request) ? last : null;
+    InputBuffer input = own != null ? own.input() : context.inputOf(request.exec());
+    input.onRead(read);
+    CommandRun run = new CommandRun(request, commands, context, input);
     if (!commands.add(run)) {
       run.discard();
       return Refusals.tooManyCommands(queues.setup().limits());
     }
-    runs.put(run.key(), run);
+    runs.put(run.key(), run); // before it is expected no more, or inputs would be for nobody
+    if (own != null) {
+      expected.remove(run.key(), own);
+    }
     run.begin();
     return null;
   }
 
-  /** Whether an exec is queued, runs, or is remembered as answered; then it is not run again. */
   @Override
-  public boolean knows(UserId user, String execId) {
-    CommandKey key = new CommandKey(user, execId);
+  public @Nullable CommandInput expect(ExecRequest request) {
+    CommandKey key = request.key();
+    Expected before = expected.get(key);
+    if (isKnown(key) || (before != null && before.request().mayBegin().getAsBoolean())) {
+      return null;
+    }
+    InputBuffer input = context.inputOf(request.exec());
+    expected.put(key, new Expected(request, input));
+    if (before != null) { // of an earlier assignment
+      before.input().end();
+    }
+    return input;
+  }
+
+  @Override
+  public void expectNoMore(ExecRequest request) {
+    Expected last = expected.get(request.key());
+    if (last != null && last.request().equals(request) && expected.remove(request.key(), last)) {
+      last.input().end();
+    }
+  }
+
+  /** Whether an exec is queued, runs, or is remembered as answered; then it is not run again. */
+  private boolean isKnown(CommandKey key) {
     CommandRun run = runs.get(key);
     return (run != null && (run.isStarted() || run.mayBegin()))
         || known.contains(key)
@@ -169,31 +201,16 @@ public final class Commands implements CommandWork, AutoCloseable {
   }
 
   @Override
-  public boolean reads(UserId user, String execId) {
-    return runs.containsKey(new CommandKey(user, execId));
-  }
-
-  @Override
-  public boolean hasInputToCome(UserId user, String execId) {
-    CommandRun run = runs.get(new CommandKey(user, execId));
-    return run != null && run.input().goesOn();
-  }
-
-  /** Takes an input. Any thread; never blocks. Only bytes of standard input can find it FULL. */
-  @Override
-  public Taken input(ReadInput input) {
-    CommandKey key = input.key();
+  public @Nullable CommandInput inputOf(CommandKey key) {
+    Expected last = expected.get(key);
+    if (last != null) {
+      return last.input();
+    }
     CommandRun run = runs.get(key);
     if (run != null) {
-      return run.input().offer(input);
+      return run.input();
     }
-    return known.contains(key) || known.left(key) != null ? Taken.TAKEN : Taken.UNKNOWN;
-  }
-
-  @Override
-  public CompletableFuture<Void> room(UserId user, String execId) {
-    CommandRun run = runs.get(new CommandKey(user, execId));
-    return run == null ? CompletableFuture.completedFuture(null) : run.input().room();
+    return known.contains(key) || known.left(key) != null ? CommandInput.ENDED : null;
   }
 
   /** The number of commands that run or wait. */

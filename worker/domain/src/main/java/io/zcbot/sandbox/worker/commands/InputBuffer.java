@@ -14,14 +14,14 @@ import io.zcbot.sandbox.worker.engine.CommandChannel;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Standard input that a command has not asked for yet. Signals and sizes bypass it; before the
  * command's start, the last size and the last of each signal wait. Thread-safe; no method blocks.
  */
-final class InputBuffer {
+final class InputBuffer implements CommandInput {
   static final int MAX_BYTES = 256 * 1024;
 
   /** What each command that runs may keep without the shared budget. */
@@ -39,7 +39,8 @@ final class InputBuffer {
   private CompletableFuture<Void> room = CompletableFuture.completedFuture(null);
   private long wanted;
   private boolean endsBehind;
-  private boolean over;
+  private boolean over; // takes no more standard input
+  private boolean ended;
   private @Nullable Runnable read;
   private int unpaid; // bytes that need no budget: the window, and what the exec paid for
   private int paid;
@@ -50,45 +51,49 @@ final class InputBuffer {
   /**
    * Creates the buffer with the standard input of an exec.
    *
-   * @param read run once what the exec brings is read, or will not be
    * @param budget for what input events bring
    */
-  InputBuffer(Exec exec, Runnable read, Budget<UserId>.Share budget) {
-    this.read = read;
+  InputBuffer(Exec exec, Budget<UserId>.Share budget) {
     this.budget = budget;
     bytes.add(exec.stdin(), exec.stdin().length());
     unpaid = EARLY + exec.stdin().length();
     endsBehind = !exec.inputFollows();
   }
 
-  Taken offer(ReadInput given) {
-    AtomicReference<Taken> taken = new AtomicReference<>(Taken.TAKEN);
+  /** Sets what to run once what the exec brought is read, or will not be. */
+  synchronized void onRead(Runnable run) {
+    read = run;
+  }
+
+  @Override
+  public boolean offer(ReadInput given) {
+    AtomicBoolean taken = new AtomicBoolean();
     change(() -> taken.set(takeOnce(given)));
     return taken.get();
   }
 
-  private Taken takeOnce(ReadInput given) {
+  private boolean takeOnce(ReadInput given) {
     if (forwarded.contain(given)) {
-      return Taken.TAKEN;
+      return true;
     }
-    Taken taken = take(given.content());
-    if (taken == Taken.TAKEN) {
+    boolean isTaken = take(given.content());
+    if (isTaken) {
       forwarded.add(given);
     }
-    return taken;
+    return isTaken;
   }
 
-  private Taken take(Input.Content content) {
+  private boolean take(Input.Content content) {
     switch (content) {
       case Input.Content.Bytes(var data) -> {
         if (over || endsBehind) {
-          return Taken.TAKEN;
+          return true;
         }
         if (!hasRoom(data.length())) {
           if (room.isDone()) {
             room = new CompletableFuture<>();
           }
-          return Taken.FULL;
+          return false;
         }
         promised = 0;
         bytes.add(data, data.length());
@@ -103,16 +108,21 @@ final class InputBuffer {
       case Input.Content.Signal(var signal) -> signal(signal);
       case Input.Content.Resize(var to) -> resize(to);
     }
-    return Taken.TAKEN;
+    return true;
   }
 
-  /** Completes when refused bytes can be offered again, or need not be. */
-  synchronized CompletableFuture<Void> room() {
+  @Override
+  public synchronized CompletableFuture<Void> room() {
     return room;
   }
 
-  /** Whether more bytes or the end of standard input may come. */
-  synchronized boolean goesOn() {
+  @Override
+  public synchronized boolean isOpen() {
+    return !ended;
+  }
+
+  @Override
+  public synchronized boolean goesOn() {
     return !over && !endsBehind;
   }
 
@@ -145,6 +155,7 @@ final class InputBuffer {
     change(
         () -> {
           over = true;
+          ended = true;
           bytes.clear();
           early.clear();
           room.complete(null);

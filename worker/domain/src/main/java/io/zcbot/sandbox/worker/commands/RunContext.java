@@ -55,13 +55,9 @@ record RunContext(
         : new InlineOutput(bound, memory.outputs().of(exec.userId()));
   }
 
-  /**
-   * The input buffer of an exec's command.
-   *
-   * @param read run once what the exec brings is read, or will not be
-   */
-  InputBuffer inputOf(Exec exec, Runnable read) {
-    return new InputBuffer(exec, read, memory.laterInputs().of(exec.userId()));
+  /** The input buffer of an exec's command. */
+  InputBuffer inputOf(Exec exec) {
+    return new InputBuffer(exec, memory.laterInputs().of(exec.userId()));
   }
 
   void forget(CommandRun run) {

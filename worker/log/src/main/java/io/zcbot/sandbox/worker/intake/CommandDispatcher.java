@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.base.Deadline;
 import io.zcbot.sandbox.worker.base.TextMemory;
 import io.zcbot.sandbox.worker.base.Time;
+import io.zcbot.sandbox.worker.commands.CommandInput;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.commands.ExecMemory;
@@ -218,30 +219,28 @@ final class CommandDispatcher implements AutoCloseable {
     AtomicBoolean known = new AtomicBoolean();
     TopicPartition inputsFrom = new TopicPartition(topics.input(), record.partition());
     Instant published = expiry.published(origin, record.timestamp());
-    boolean isOfBefore = record.offset() < followed.firstOfAssignment();
-    inputs.expect(key);
+    boolean isOfBefore =
+        record.offset() < followed.firstOfAssignment()
+            && (exec.inputFollows() || isOlderThanWindow(published));
+    CommandInput input = work.expect(request);
+    if (input != null) {
+      inputs.known(key, input, inputsFrom, published, isOfBefore);
+    }
     // The task must capture neither the record nor its origin: their bytes are not counted.
     lanes.submit(
         record,
         exec.userId(),
         mayBegin,
         () -> {
-          boolean isRepeated = work.knows(exec.userId(), exec.eventId());
           work.exec(request);
           known.set(true);
           held.shrinkTo(ExecMemory.uncounted(exec) + trace);
-          if (isRepeated) {
-            inputs.known(key);
-          } else if (isOfBefore && (exec.inputFollows() || isOlderThanWindow(published))) {
-            inputs.knownOfBefore(key, inputsFrom, published);
-          } else {
-            inputs.known(key, inputsFrom, published);
-          }
         },
         () -> {
+          work.expectNoMore(request);
           if (!known.get()) {
             release.run();
-            inputs.expectNoMore(key);
+            inputs.notTaken(key, published);
           }
         });
   }

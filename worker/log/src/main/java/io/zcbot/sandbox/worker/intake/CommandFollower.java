@@ -119,7 +119,7 @@ public final class CommandFollower implements AutoCloseable {
     this.committed = new CommittedExecs(settings.topics().exec(), work::committed, time);
     this.inputs =
         new CommandInputs(
-            work, new InputDetours(consumers.free(), work, Places.drawn(), time), time, metrics);
+            work, new InputDetours(consumers.free(), Places.drawn(), time), time, metrics);
     this.partitions =
         new CommandPartitions(
             settings.topics(),

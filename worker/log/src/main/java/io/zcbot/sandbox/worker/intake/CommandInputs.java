@@ -6,40 +6,41 @@ package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.worker.base.Time;
+import io.zcbot.sandbox.worker.commands.CommandInput;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.commands.ReadInput;
-import io.zcbot.sandbox.worker.commands.Taken;
 import io.zcbot.sandbox.worker.kafka.PartitionOffsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Deque;
 import java.util.HashMap;
-import java.util.HashSet;
-import java.util.Iterator;
-import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Predicate;
+import java.util.function.ToLongFunction;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Hands inputs to their commands, each once and in order. Inputs of commands that are not known yet
- * wait. While a command takes no more, the log is its buffer: an {@link InputDetour} reads the
- * partition again for that command. Signals and sizes overtake standard input that waits. The poll
- * thread, lanes and detours call it; no method blocks.
+ * Hands inputs to their commands, each once and in order. A command takes them as soon as its exec
+ * was read; those that are read before it wait for a moment. While a command takes no more, the log
+ * is its buffer: an {@link InputDetour} reads the partition again for that command. Signals and
+ * sizes overtake standard input that waits. The poll thread and detours call it; no method blocks.
  */
 final class CommandInputs implements AutoCloseable {
-  /** Bounds of the inputs that wait for commands that are not known. */
+  /** Bounds of the inputs that wait for execs that were not read. */
   static final long MAX_BYTES = 4L << 20;
 
   static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
 
-  /** Room is made down to this level, so that not every further input searches all that wait. */
-  private static final long ROOMY = MAX_BYTES / 8 * 7;
+  /** The clocks of brokers differ by less. */
+  private static final Duration CLOCKS = Duration.ofSeconds(10);
 
   /** A partition that comes back later than this is begun like a new one. */
   private static final Duration REMEMBERED = Duration.ofMinutes(10);
@@ -50,11 +51,20 @@ final class CommandInputs implements AutoCloseable {
   private final IntakeMetrics metrics;
   private final Map<TopicPartition, Long> next = new HashMap<>();
   private final Map<TopicPartition, Long> leftAt = new HashMap<>();
-  private final Map<CommandKey, WaitingInputs> waiting = new LinkedHashMap<>();
-  private final Set<CommandKey> expected = new HashSet<>();
+  private final Deque<Waiting> waiting = new ArrayDeque<>();
   private final Map<CommandKey, InputDetour> detours = new HashMap<>();
   private final DroppedInputs dropped;
   private long bytes;
+
+  /** An input whose command is not known, which anybody may have made up. */
+  private record Waiting(
+      CommandKey key,
+      ReadInput input,
+      TopicPartition partition,
+      long offset,
+      long timestamp,
+      long size,
+      long since) {}
 
   CommandInputs(CommandWork work, InputDetours detourMaker, Time time, IntakeMetrics metrics) {
     this.work = work;
@@ -115,133 +125,90 @@ final class CommandInputs implements AutoCloseable {
       return;
     }
     detours.remove(key);
-    // What waits for the command, or is read again for it, comes first.
-    boolean waits = waiting.containsKey(key) || expected.contains(key);
-    switch (waits ? Taken.UNKNOWN : work.input(input)) {
-      case TAKEN -> {}
-      case FULL -> detour(key, partition, record.offset(), record.offset());
-      case UNKNOWN -> hold(partition, input, record);
+    CommandInput to = work.inputOf(key);
+    if (to == null) {
+      hold(partition, input, record);
+    } else if (!to.offer(input)) {
+      detour(key, to, partition, InputDetours.at(record.offset()), record.offset());
     }
   }
 
   private void hold(
       TopicPartition partition, ReadInput input, ConsumerRecord<byte[], byte[]> record) {
-    CommandKey key = input.key();
-    WaitingInputs inputs = waiting.get(key);
-    if (inputs == null) {
-      inputs = new WaitingInputs(key, partition, record.offset(), time.nanos());
-      waiting.put(key, inputs);
-      bytes += inputs.bytes();
+    long size = InFlightBytes.sizeOf(record);
+    bytes += size;
+    waiting.add(
+        new Waiting(
+            input.key(),
+            input,
+            partition,
+            record.offset(),
+            record.timestamp(),
+            size,
+            time.nanos()));
+    while (bytes > MAX_BYTES) {
+      drop(waiting.remove());
     }
-    bytes += inputs.add(input, record.offset(), InFlightBytes.sizeOf(record));
-    makeRoom();
   }
 
-  private void makeRoom() {
-    if (bytes <= MAX_BYTES) {
-      return;
-    }
-    Iterator<WaitingInputs> oldest = waiting.values().iterator();
-    while (bytes > ROOMY && oldest.hasNext()) {
-      bytes -= oldest.next().leave();
-    }
-    // Anybody can invent commands; so drop those with a known exec last, as detours are expensive.
-    dropIf(inputs -> bytes > ROOMY && !expected.contains(inputs.key));
-    dropIf(_ -> bytes > ROOMY);
-  }
-
-  private void dropIf(Predicate<WaitingInputs> which) {
-    waiting
-        .values()
-        .removeIf(
-            inputs -> {
-              boolean goes = which.test(inputs);
-              if (goes) {
-                bytes -= inputs.bytes();
-                metrics.inputsDropped(inputs.count());
-                dropped.add(inputs.key);
-              }
-              return goes;
-            });
+  private void drop(Waiting oldest) {
+    bytes -= oldest.size();
+    metrics.inputsDropped(1);
+    dropped.add(oldest.key(), oldest.timestamp());
   }
 
   /**
-   * Keeps the inputs of a command for as long as its exec waits in the lane. The inputs of a
-   * command that is known already, whose exec is repeated, need not wait.
+   * An exec was read, and its command takes inputs from now on: hands it what waits for it. Some of
+   * its inputs may have been dropped before, even if others wait.
+   *
+   * @param published when the exec was
+   * @param isOfBefore whether it lay in the log before its partition was assigned, so that its
+   *     inputs may have been read in an earlier assignment, or be older than the window
    */
-  synchronized void expect(CommandKey key) {
-    if (!work.knows(key.user(), key.execId())) {
-      expected.add(key);
-    }
-  }
-
-  /** The exec left the lane without making its command known. */
-  synchronized void expectNoMore(CommandKey key) {
-    expected.remove(key);
-  }
-
-  /** Hands a command, known from now on, what waits for it. */
-  synchronized void known(CommandKey key) {
-    WaitingInputs inputs = take(key);
-    if (inputs == null) {
-      return;
-    }
-    if (inputs.areLeft()) {
-      detour(key, inputs.partition, inputs.first, next.getOrDefault(inputs.partition, 0L));
+  synchronized void known(
+      CommandKey key,
+      CommandInput to,
+      TopicPartition partition,
+      Instant published,
+      boolean isOfBefore) {
+    detours.remove(key); // of a command of the same id, which was given up with its partition
+    List<Waiting> own = take(each -> each.key().equals(key));
+    Instant from = isOfBefore ? published.minus(CLOCKS) : dropped.readFrom(key, published);
+    if (from != null) {
+      long first = own.isEmpty() ? Long.MAX_VALUE : own.getFirst().offset();
+      // All behind the first one that waits are here, so signals and sizes are delivered at once.
+      long signalsBefore = own.isEmpty() ? next.getOrDefault(partition, 0L) : first;
+      InputDetour detour =
+          detour(key, to, partition, InputDetours.since(from, partition, first), signalsBefore);
+      own.stream().map(Waiting::input).filter(input -> !input.isOfStream()).forEach(detour::pass);
       return;
     }
     boolean full = false;
-    for (WaitingInputs.Held each : inputs.held()) {
-      if (full && each.input().isOfStream()) {
-        continue;
-      }
-      if (work.input(each.input()) == Taken.FULL) {
+    for (Waiting each : own) {
+      if (!(full && each.input().isOfStream()) && !to.offer(each.input())) {
         full = true;
-        detour(key, inputs.partition, each.offset(), each.offset());
+        detour(key, to, partition, InputDetours.at(each.offset()), each.offset());
       }
     }
   }
 
   /**
-   * As {@link #known}, for a command whose exec is read for the first time: some of its inputs may
-   * have been dropped before, even if others wait for it.
+   * The exec of a known command left its lane and is neither queued nor answered. If it is read
+   * again here, its inputs are too.
    */
-  synchronized void known(CommandKey key, TopicPartition partition, Instant since) {
-    Instant from = dropped.readFrom(key, since);
-    if (from == null) {
-      known(key);
-    } else {
-      knownOfBefore(key, partition, from);
-    }
+  synchronized void notTaken(CommandKey key, Instant published) {
+    dropped.add(key, published.minus(CLOCKS).toEpochMilli());
   }
 
-  /**
-   * As the others, for a command whose exec lay in the log before its partition was assigned: its
-   * inputs may have been read in an earlier assignment, or be older than the window. All inputs
-   * behind the first one that waits are here, so signals and sizes among them are delivered at
-   * once.
-   */
-  synchronized void knownOfBefore(CommandKey key, TopicPartition partition, Instant since) {
-    WaitingInputs inputs = take(key);
-    long first = inputs == null ? Long.MAX_VALUE : inputs.first;
-    long signalsBefore =
-        inputs == null || inputs.areLeft() ? next.getOrDefault(partition, 0L) : first;
-    InputDetour detour = detourMaker.begin(this, key, partition, since, first, signalsBefore);
+  private InputDetour detour(
+      CommandKey key,
+      CommandInput to,
+      TopicPartition partition,
+      ToLongFunction<Consumer<byte[], byte[]>> start,
+      long signalsBefore) {
+    InputDetour detour = detourMaker.begin(this, key, to, partition, start, signalsBefore);
     detours.put(key, detour);
-    if (inputs != null) {
-      inputs.signalsAndSizes().forEach(detour::pass);
-    }
-  }
-
-  private @Nullable WaitingInputs take(CommandKey key) {
-    expected.remove(key);
-    WaitingInputs inputs = waiting.remove(key);
-    bytes -= inputs == null ? 0 : inputs.bytes();
-    return inputs;
-  }
-
-  private void detour(CommandKey key, TopicPartition partition, long from, long signalsBefore) {
-    detours.put(key, detourMaker.begin(this, key, partition, from, signalsBefore));
+    return detour;
   }
 
   /**
@@ -266,7 +233,9 @@ final class CommandInputs implements AutoCloseable {
   /** Drops what waited for too long, and forgets detours that are done. */
   synchronized void tick() {
     long now = time.nanos();
-    dropIf(each -> now - each.since > LONGEST_WAIT.toNanos() && !expected.contains(each.key));
+    while (!waiting.isEmpty() && now - waiting.element().since() > LONGEST_WAIT.toNanos()) {
+      drop(waiting.remove());
+    }
     detours.values().removeIf(detour -> !detour.covers(next.getOrDefault(detour.partition(), 0L)));
   }
 
@@ -275,11 +244,15 @@ final class CommandInputs implements AutoCloseable {
     for (TopicPartition partition : partitions) {
       leftAt.put(partition, time.nanos());
     }
-    for (WaitingInputs each : waiting.values()) {
-      if (partitions.contains(each.partition)) {
-        bytes -= each.leave();
-      }
-    }
+    take(each -> partitions.contains(each.partition()))
+        .forEach(each -> dropped.add(each.key(), each.timestamp()));
+  }
+
+  private List<Waiting> take(Predicate<Waiting> which) {
+    List<Waiting> taken = new ArrayList<>();
+    waiting.removeIf(each -> which.test(each) && taken.add(each));
+    bytes -= taken.stream().mapToLong(Waiting::size).sum();
+    return taken;
   }
 
   /** The size of the inputs that wait. */

@@ -10,15 +10,14 @@ import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.worker.commands.CommandInput;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.ReadInput;
-import io.zcbot.sandbox.worker.commands.Taken;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.HeaderLimit;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -57,6 +56,7 @@ final class InputDetour {
 
   private final CommandInputs owner;
   private final CommandKey key;
+  private final CommandInput to;
   private final byte[] recordKey;
   private final TopicPartition partition;
   private final ToLongFunction<Consumer<byte[], byte[]>> start;
@@ -86,12 +86,14 @@ final class InputDetour {
   InputDetour(
       CommandInputs owner,
       CommandKey key,
+      CommandInput to,
       TopicPartition partition,
       ToLongFunction<Consumer<byte[], byte[]>> start,
       long signalsBefore,
       InputDetours shared) {
     this.owner = owner;
     this.key = key;
+    this.to = to;
     this.recordKey = key.user().toString().getBytes(US_ASCII);
     this.partition = partition;
     this.start = start;
@@ -120,12 +122,14 @@ final class InputDetour {
   /** Hands the command a signal or a size at once, although older inputs are still to be read. */
   synchronized void pass(ReadInput newer) {
     hasNewerSize |= isSize(newer);
-    var _ = shared.work().input(newer);
+    var _ = to.offer(newer);
   }
 
   /** Hands over an older signal or size. A size is dropped if the command has a newer one. */
-  private synchronized Taken passOlder(ReadInput older) {
-    return hasNewerSize && isSize(older) ? Taken.TAKEN : shared.work().input(older);
+  private synchronized void passOlder(ReadInput older) {
+    if (!(hasNewerSize && isSize(older))) {
+      var _ = to.offer(older);
+    }
   }
 
   private static boolean isSize(ReadInput input) {
@@ -163,9 +167,7 @@ final class InputDetour {
   private boolean isWanted() {
     Long reached = next;
     boolean mayFindSignals = reached == null || reached < signalsBefore;
-    return mayFindSignals
-        ? shared.work().reads(key.user(), key.execId())
-        : shared.work().hasInputToCome(key.user(), key.execId());
+    return mayFindSignals ? to.isOpen() : to.goesOn();
   }
 
   private End readInTurn() throws InterruptedException {
@@ -204,15 +206,9 @@ final class InputDetour {
       for (ConsumerRecord<byte[], byte[]> record : records) {
         ReadInput input = own(record);
         if (input != null) {
-          switch (deliver(input, record.offset(), turn)) {
-            case UNKNOWN -> {
-              return End.DONE;
-            }
-            case FULL -> {
-              next = record.offset();
-              return End.FULL;
-            }
-            case TAKEN -> {}
+          if (!isDelivered(input, record.offset(), turn)) {
+            next = record.offset();
+            return End.FULL;
           }
         }
         next = record.offset() + 1;
@@ -261,26 +257,26 @@ final class InputDetour {
         input, ForwardedFrom.isIn(record) ? ForwardedFrom.originOf(record, Topic.INPUT) : null);
   }
 
-  private Taken deliver(ReadInput input, long offset, ReadingTurns.Turn turn)
+  private boolean isDelivered(ReadInput input, long offset, ReadingTurns.Turn turn)
       throws InterruptedException {
     if (!input.isOfStream()) {
-      return offset < signalsBefore ? passOlder(input) : Taken.TAKEN;
+      if (offset < signalsBefore) {
+        passOlder(input);
+      }
+      return true;
     }
-    Taken taken = shared.work().input(input);
+    boolean isTaken = to.offer(input);
     long began = shared.time().nanos();
-    while (taken == Taken.FULL
-        && !turn.isWaitedFor()
-        && shared.time().nanos() - began < PATIENCE.toNanos()) {
+    while (!isTaken && !turn.isWaitedFor() && shared.time().nanos() - began < PATIENCE.toNanos()) {
       awaitRoom(PATIENCE);
-      taken = shared.work().input(input);
+      isTaken = to.offer(input);
     }
-    return taken;
+    return isTaken;
   }
 
   private void awaitRoom(Duration limit) throws InterruptedException {
-    CompletableFuture<Void> room = shared.work().room(key.user(), key.execId());
     try {
-      room.get(limit.toNanos(), TimeUnit.NANOSECONDS);
+      to.room().get(limit.toNanos(), TimeUnit.NANOSECONDS);
     } catch (TimeoutException _) {
       // The caller looks again.
     } catch (ExecutionException e) {

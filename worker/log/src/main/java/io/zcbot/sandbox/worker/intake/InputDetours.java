@@ -7,8 +7,8 @@ package io.zcbot.sandbox.worker.intake;
 import io.zcbot.sandbox.worker.base.StoppedException;
 import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.base.Time;
+import io.zcbot.sandbox.worker.commands.CommandInput;
 import io.zcbot.sandbox.worker.commands.CommandKey;
-import io.zcbot.sandbox.worker.commands.CommandWork;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -20,6 +20,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.function.ToLongFunction;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
@@ -28,11 +29,7 @@ import org.apache.kafka.common.TopicPartition;
  * Starts detours, and holds what they share. Detours read in turns, and have a consumer only then.
  */
 class InputDetours implements AutoCloseable {
-  /** Reading by time begins this much earlier, because the clocks of brokers differ. */
-  private static final long CLOCKS_MS = 10_000;
-
   private final Supplier<Consumer<byte[], byte[]>> consumers;
-  private final CommandWork work;
   private final Time time;
   private final Places places;
   private final ReadingTurns turns;
@@ -45,68 +42,27 @@ class InputDetours implements AutoCloseable {
    *
    * @param consumers makes a consumer without a group
    */
-  InputDetours(
-      Supplier<Consumer<byte[], byte[]>> consumers, CommandWork work, Places places, Time time) {
+  InputDetours(Supplier<Consumer<byte[], byte[]>> consumers, Places places, Time time) {
     this.consumers = consumers;
-    this.work = work;
     this.places = places;
     this.turns = new ReadingTurns(places);
     this.time = time;
   }
 
   /**
-   * Starts a detour at an offset.
+   * Starts a detour.
    *
+   * @param start finds the offset to begin at
    * @param signalsBefore signals and sizes at this offset and behind are delivered by the follower
    */
   InputDetour begin(
       CommandInputs owner,
       CommandKey key,
+      CommandInput to,
       TopicPartition partition,
-      long from,
+      ToLongFunction<Consumer<byte[], byte[]>> start,
       long signalsBefore) {
-    return begin(new InputDetour(owner, key, partition, _ -> from, signalsBefore, this));
-  }
-
-  /**
-   * Starts a detour at an instant.
-   *
-   * @param first the offset of an input that is known to exist; the detour begins there at the
-   *     latest
-   * @param signalsBefore as for the other method
-   */
-  InputDetour begin(
-      CommandInputs owner,
-      CommandKey key,
-      TopicPartition partition,
-      Instant from,
-      long first,
-      long signalsBefore) {
-    return begin(
-        new InputDetour(
-            owner,
-            key,
-            partition,
-            consumer -> Math.min(first, offsetOf(consumer, partition, from)),
-            signalsBefore,
-            this));
-  }
-
-  private static long offsetOf(
-      Consumer<byte[], byte[]> consumer, TopicPartition partition, Instant from) {
-    OffsetAndTimestamp first =
-        consumer
-            .offsetsForTimes(
-                Map.of(partition, Math.max(0, from.toEpochMilli() - CLOCKS_MS)),
-                InputDetour.CALL_TIMEOUT)
-            .get(partition);
-    return first == null
-        ? Objects.requireNonNull(
-            consumer.endOffsets(List.of(partition), InputDetour.CALL_TIMEOUT).get(partition))
-        : first.offset();
-  }
-
-  private InputDetour begin(InputDetour detour) {
+    InputDetour detour = new InputDetour(owner, key, to, partition, start, signalsBefore, this);
     try {
       Threads.orEnd(() -> threads.execute(detour::run));
     } catch (RejectedExecutionException e) { // closed
@@ -115,12 +71,36 @@ class InputDetours implements AutoCloseable {
     return detour;
   }
 
-  Consumer<byte[], byte[]> newConsumer() {
-    return consumers.get();
+  /** Starts at an offset. */
+  static ToLongFunction<Consumer<byte[], byte[]>> at(long offset) {
+    return _ -> offset;
   }
 
-  CommandWork work() {
-    return work;
+  /**
+   * Starts at an instant.
+   *
+   * @param first the offset of an input that is known to exist: starts there at the latest
+   */
+  static ToLongFunction<Consumer<byte[], byte[]>> since(
+      Instant from, TopicPartition partition, long first) {
+    return consumer -> Math.min(first, offsetOf(consumer, partition, from));
+  }
+
+  private static long offsetOf(
+      Consumer<byte[], byte[]> consumer, TopicPartition partition, Instant from) {
+    OffsetAndTimestamp first =
+        consumer
+            .offsetsForTimes(
+                Map.of(partition, Math.max(0, from.toEpochMilli())), InputDetour.CALL_TIMEOUT)
+            .get(partition);
+    return first == null
+        ? Objects.requireNonNull(
+            consumer.endOffsets(List.of(partition), InputDetour.CALL_TIMEOUT).get(partition))
+        : first.offset();
+  }
+
+  Consumer<byte[], byte[]> newConsumer() {
+    return consumers.get();
   }
 
   Time time() {

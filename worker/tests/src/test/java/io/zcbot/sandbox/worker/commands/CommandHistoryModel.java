@@ -147,17 +147,13 @@ final class CommandHistoryModel {
           any(step).ifPresent(command -> end(command, new CommandEnd.Killed(true, 0, null)));
       case INPUT -> {
         for (Record record : records) {
-          Taken _ =
-              commands()
-                  .input(
-                      new ReadInput(
-                          new Input(
-                              "i",
-                              record.exec().userId(),
-                              Instant.EPOCH,
-                              record.id(),
-                              new Input.Content.Signal(CommandSignal.INT)),
-                          null));
+          UserId of = record.exec().userId();
+          CommandInput to = commands().inputOf(new CommandKey(of, record.id()));
+          if (to != null) {
+            Input.Content signal = new Input.Content.Signal(CommandSignal.INT);
+            Input input = new Input("i", of, Instant.EPOCH, record.id(), signal);
+            assertThat(to.offer(new ReadInput(input, null))).isTrue();
+          }
         }
       }
       case COMMIT -> commit();

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.CommandEntry;
+import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventIds;
@@ -36,6 +37,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -890,6 +892,69 @@ class CommandsTest extends InACommandWorld {
     answer("mine");
     quiet();
     assertThat(input("mine", new Input.Content.End())).isEqualTo(Taken.TAKEN);
+  }
+
+  private static Input.Content bytes(String text) {
+    return new Input.Content.Bytes(Data.of(text));
+  }
+
+  /** Its sandbox may have to be made. */
+  @Test
+  void aCommandTakesInputsWhileItsExecWaits() throws Exception {
+    ExecRequest request = request(Asked.of("x").reading("one "));
+    assertThat(world.domain.commands().expect(request)).isNotNull();
+    assertThat(input("x", bytes("two "))).isEqualTo(Taken.TAKEN);
+    assertThat(input("x", new Input.Content.Signal(CommandSignal.INT))).isEqualTo(Taken.TAKEN);
+    assertThat(inputOf(ANNA, "x").isOpen()).isTrue();
+    world.domain.commands().exec(request);
+    world.domain.commands().expectNoMore(request);
+    assertThat(input("x", bytes("three"))).isEqualTo(Taken.TAKEN);
+    FakeCommandEngine.Command command = command("x");
+    command.wants(100);
+    until(() -> command.stdin.toString().equals("one two three"));
+    assertThat(command.signals).containsExactly(CommandSignal.INT);
+  }
+
+  /** The user's next worker reads the exec, or it is answered without having been run. */
+  @Test
+  void whatIsNotQueuedTakesNoInputs() throws Exception {
+    ExecRequest given = request(Asked.of("given back").reading(""));
+    assertThat(world.domain.commands().expect(given)).isNotNull();
+    assertThat(input("given back", bytes("y".repeat(300_000)))).isEqualTo(Taken.TAKEN);
+    assertThat(input("given back", bytes("y"))).isEqualTo(Taken.FULL);
+    CompletableFuture<Void> room = inputOf(ANNA, "given back").room();
+    world.domain.commands().expectNoMore(given);
+    assertThat(room).isCompleted();
+    assertThat(input("given back", bytes("y"))).isEqualTo(Taken.UNKNOWN);
+    ExecRequest refused = request(Asked.of("refused").reading("").keeping(1 << 30));
+    assertThat(world.domain.commands().expect(refused)).isNotNull();
+    world.domain.commands().exec(refused);
+    world.domain.commands().expectNoMore(refused);
+    assertThat(answer("refused").reason()).isEqualTo(Exited.Reason.REJECTED);
+    assertThat(input("refused", bytes("y"))).as("nobody reads it").isEqualTo(Taken.TAKEN);
+    assertThat(inputOf(ANNA, "refused").isOpen()).isFalse();
+  }
+
+  @Test
+  void anExecThatIsReadAgainTakesAllInputsAgainOnlyInAnotherAssignment() throws Exception {
+    ExecRequest first = request(Asked.of("x").reading(""));
+    assertThat(world.domain.commands().expect(first)).isNotNull();
+    assertThat(input("x", bytes("one "))).isEqualTo(Taken.TAKEN);
+    assertThat(world.domain.commands().expect(Asked.of("x").again(first, fence))).isNull();
+    mayBegin = false;
+    ExecRequest second = Asked.of("x").again(first, fence);
+    assertThat(world.domain.commands().expect(second)).isNotNull();
+    assertThat(input("x", bytes("one "))).isEqualTo(Taken.TAKEN);
+    world.domain.commands().exec(first);
+    world.domain.commands().expectNoMore(first);
+    assertThat(input("x", bytes("two "))).isEqualTo(Taken.TAKEN);
+    world.domain.commands().exec(second);
+    world.domain.commands().expectNoMore(second);
+    assertThat(input("x", bytes("three"))).isEqualTo(Taken.TAKEN);
+    FakeCommandEngine.Command command = command("x");
+    command.wants(100);
+    until(() -> command.stdin.toString().equals("one two three"));
+    assertThat(world.domain.commands().expect(second)).as("it runs").isNull();
   }
 
   @Test

@@ -172,13 +172,29 @@ abstract class InACommandWorld extends InAWorld {
     return world.commandEngine.commands.stream().map(FakeCommandEngine.Command::program).toList();
   }
 
+  /** What became of an input. */
+  enum Taken {
+    TAKEN,
+    FULL,
+    /** The user has no such command here. */
+    UNKNOWN
+  }
+
   Taken input(String id, Input.Content content) {
     return input(ANNA, id, content, null);
   }
 
   Taken input(UserId user, String id, Input.Content content, @Nullable Origin forwardedFrom) {
     Input input = new Input("i", user, Instant.EPOCH, id, content);
-    return world.domain.commands().input(new ReadInput(input, forwardedFrom));
+    CommandInput to = inputOf(user, id);
+    if (to == null) {
+      return Taken.UNKNOWN;
+    }
+    return to.offer(new ReadInput(input, forwardedFrom)) ? Taken.TAKEN : Taken.FULL;
+  }
+
+  @Nullable CommandInput inputOf(UserId user, String id) {
+    return world.domain.commands().inputOf(new CommandKey(user, id));
   }
 
   /** The answer, once there is one. */

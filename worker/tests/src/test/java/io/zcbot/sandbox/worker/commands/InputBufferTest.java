@@ -32,7 +32,7 @@ class InputBufferTest extends InACommandWorld {
     FakeCommandEngine.Command command = run(Asked.of("x").reading(""));
     assertThat(input("x", LARGE)).isEqualTo(Taken.TAKEN);
     assertThat(input("x", LARGE)).isEqualTo(Taken.FULL);
-    CompletableFuture<Void> room = world.domain.commands().room(ANNA, "x");
+    CompletableFuture<Void> room = inputOf(ANNA, "x").room();
     assertThat(room).isNotDone();
     assertThat(input("x", new Input.Content.Signal(CommandSignal.INT))).isEqualTo(Taken.TAKEN);
     assertThat(command.signals).containsExactly(CommandSignal.INT);
@@ -46,7 +46,7 @@ class InputBufferTest extends InACommandWorld {
     FakeCommandEngine.Command command = run(Asked.of("x").reading(""));
     assertThat(input("x", LARGE)).isEqualTo(Taken.TAKEN);
     assertThat(input("x", LARGE)).isEqualTo(Taken.FULL);
-    CompletableFuture<Void> room = world.domain.commands().room(ANNA, "x");
+    CompletableFuture<Void> room = inputOf(ANNA, "x").room();
     command.exit(0);
     assertThat(room).isDone();
     assertThat(input("x", LARGE)).isEqualTo(Taken.TAKEN);
@@ -55,15 +55,15 @@ class InputBufferTest extends InACommandWorld {
   @Test
   void standardInputGoesOnUntilItsEndIsTakenOrTheCommandEnds() throws Exception {
     run(Asked.of("nothing follows"));
-    assertThat(world.domain.commands().hasInputToCome(ANNA, "nothing follows")).isFalse();
+    assertThat(inputOf(ANNA, "nothing follows").goesOn()).isFalse();
     run(Asked.of("x").reading(""));
     FakeCommandEngine.Command ends = run(Asked.of("y").reading(""));
-    assertThat(world.domain.commands().hasInputToCome(ANNA, "x")).isTrue();
+    assertThat(inputOf(ANNA, "x").goesOn()).isTrue();
     assertThat(input("x", new Input.Content.End())).isEqualTo(Taken.TAKEN);
-    assertThat(world.domain.commands().hasInputToCome(ANNA, "x")).isFalse();
-    assertThat(world.domain.commands().hasInputToCome(ANNA, "y")).isTrue();
+    assertThat(inputOf(ANNA, "x").goesOn()).isFalse();
+    assertThat(inputOf(ANNA, "y").goesOn()).isTrue();
     ends.exit(0);
-    assertThat(world.domain.commands().hasInputToCome(ANNA, "y")).isFalse();
+    assertThat(inputOf(ANNA, "y").goesOn()).isFalse();
   }
 
   /** A record may hold more than the buffer; it is taken when nothing else is in it. */
@@ -170,7 +170,7 @@ class InputBufferTest extends InACommandWorld {
   }
 
   private boolean hasRoom(UserId user, String id) {
-    return world.domain.commands().room(user, id).isDone();
+    return inputOf(user, id).room().isDone();
   }
 
   /** As of many commands that read nothing. */

@@ -7,12 +7,11 @@ package io.zcbot.sandbox.worker.intake;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Release;
-import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.commands.CommandInput;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.commands.ReadInput;
-import io.zcbot.sandbox.worker.commands.Taken;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import java.nio.charset.StandardCharsets;
@@ -22,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
 
 /** Commands that accept input up to a bound. Each is known once its exec arrived. */
 final class FakeCommands implements CommandWork {
@@ -33,13 +33,74 @@ final class FakeCommands implements CommandWork {
   volatile Runnable onGone = () -> {};
   private final Map<CommandKey, Command> commands = new HashMap<>();
 
-  private static final class Command {
+  private static final class Command implements CommandInput {
     final List<String> taken = new ArrayList<>();
     final List<Origin> forwardedFrom = new ArrayList<>();
     int room = Integer.MAX_VALUE;
     CompletableFuture<Void> hasRoom = new CompletableFuture<>();
-    boolean hasInputToCome = true;
+    boolean goesOn = true;
     boolean over;
+
+    @Override
+    public synchronized boolean isOpen() {
+      return !over;
+    }
+
+    @Override
+    public synchronized boolean goesOn() {
+      return !over && goesOn;
+    }
+
+    @Override
+    public synchronized CompletableFuture<Void> room() {
+      return hasRoom;
+    }
+
+    @Override
+    public synchronized boolean offer(ReadInput given) {
+      if (over) {
+        return true;
+      }
+      switch (given.input().content()) {
+        case Input.Content.Bytes bytes -> {
+          int length = bytes.data().length();
+          if (length > room) {
+            return false;
+          }
+          room -= length;
+          taken.add(new String(bytes.data().toByteArray(), StandardCharsets.UTF_8));
+        }
+        case Input.Content.End _ -> {
+          goesOn = false;
+          taken.add("END");
+        }
+        case Input.Content.Signal signal -> taken.add(signal.signal().name());
+        case Input.Content.Resize resize -> taken.add(resize.size().columns() + " columns");
+      }
+      if (given.forwardedFrom() != null) {
+        forwardedFrom.add(given.forwardedFrom());
+      }
+      return true;
+    }
+
+    synchronized void end() {
+      over = true;
+      hasRoom.complete(null);
+    }
+
+    synchronized void makeRoom(int bytes) {
+      room = bytes;
+      hasRoom.complete(null);
+      hasRoom = new CompletableFuture<>();
+    }
+
+    synchronized List<String> taken() {
+      return List.copyOf(taken);
+    }
+
+    synchronized List<Origin> forwardedFrom() {
+      return List.copyOf(forwardedFrom);
+    }
   }
 
   @Override
@@ -55,32 +116,31 @@ final class FakeCommands implements CommandWork {
   /** Begins a command that accepts only signals and sizes. */
   synchronized void beginWithoutInput(CommandKey key) {
     begin(key);
-    commands.get(key).hasInputToCome = false;
+    commands.get(key).goesOn = false;
   }
 
   /** Ends a command. It is still known, and accepts inputs that nobody reads. */
   synchronized void end(CommandKey key) {
-    Command ended = commands.get(key);
-    ended.over = true;
-    ended.hasRoom.complete(null);
+    commands.get(key).end();
+  }
+
+  synchronized void forget(CommandKey key) {
+    commands.remove(key);
   }
 
   /** Sets how many more bytes a command accepts. */
   synchronized void room(CommandKey key, int bytes) {
-    Command command = commands.get(key);
-    command.room = bytes;
-    command.hasRoom.complete(null);
-    command.hasRoom = new CompletableFuture<>();
+    commands.get(key).makeRoom(bytes);
   }
 
   /** The inputs that a command was given: bytes as text, and the names of other inputs. */
   synchronized List<String> taken(CommandKey key) {
-    return List.copyOf(commands.get(key).taken);
+    return commands.get(key).taken();
   }
 
   /** The origins that the inputs of a command were forwarded from. */
   synchronized List<Origin> forwardedFrom(CommandKey key) {
-    return List.copyOf(commands.get(key).forwardedFrom);
+    return commands.get(key).forwardedFrom();
   }
 
   @Override
@@ -90,61 +150,26 @@ final class FakeCommands implements CommandWork {
   }
 
   @Override
-  public synchronized boolean knows(UserId user, String execId) {
-    return commands.containsKey(new CommandKey(user, execId));
+  public synchronized @Nullable CommandInput expect(ExecRequest request) {
+    Command command = new Command();
+    return commands.putIfAbsent(CommandKey.of(request.exec()), command) == null ? command : null;
   }
 
   @Override
-  public synchronized boolean reads(UserId user, String execId) {
-    Command command = commands.get(new CommandKey(user, execId));
-    return command != null && !command.over;
+  public synchronized void expectNoMore(ExecRequest request) {
+    if (!execs.contains(request)) {
+      commands.remove(CommandKey.of(request.exec()));
+    }
   }
 
   @Override
-  public synchronized boolean hasInputToCome(UserId user, String execId) {
-    return reads(user, execId) && commands.get(new CommandKey(user, execId)).hasInputToCome;
-  }
-
-  @Override
-  public synchronized Taken input(ReadInput given) {
-    Command command = commands.get(given.key());
-    if (command == null) {
-      return Taken.UNKNOWN;
-    }
-    if (command.over) {
-      return Taken.TAKEN;
-    }
-    switch (given.input().content()) {
-      case Input.Content.Bytes bytes -> {
-        int length = bytes.data().length();
-        if (length > command.room) {
-          return Taken.FULL;
-        }
-        command.room -= length;
-        command.taken.add(new String(bytes.data().toByteArray(), StandardCharsets.UTF_8));
-      }
-      case Input.Content.End _ -> {
-        command.hasInputToCome = false;
-        command.taken.add("END");
-      }
-      case Input.Content.Signal signal -> command.taken.add(signal.signal().name());
-      case Input.Content.Resize resize -> command.taken.add(resize.size().columns() + " columns");
-    }
-    if (given.forwardedFrom() != null) {
-      command.forwardedFrom.add(given.forwardedFrom());
-    }
-    return Taken.TAKEN;
+  public synchronized @Nullable CommandInput inputOf(CommandKey key) {
+    return commands.get(key);
   }
 
   @Override
   public boolean isFull() {
     return isFull;
-  }
-
-  @Override
-  public synchronized CompletableFuture<Void> room(UserId user, String execId) {
-    Command command = commands.get(new CommandKey(user, execId));
-    return command == null ? CompletableFuture.completedFuture(null) : command.hasRoom;
   }
 
   @Override

@@ -22,7 +22,7 @@ enum Mutation {
   ACT_ON_LATE_READ(436, ModelBroker.name(Topic.LIVE)),
   FORWARD_TWICE(21),
   /** Activity counts as read when the last fetch returned no more. */
-  TRUST_THE_LAG(88, ModelBroker.name(Topic.ACTIVITY)),
+  TRUST_THE_LAG(110, ModelBroker.name(Topic.ACTIVITY)),
   /** Records of transactions that did not end are not read, nor those behind them. */
   READ_COMMITTED(41),
   SAY_NOTHING_OF_LOST_HOSTS(3),
@@ -51,7 +51,7 @@ enum Mutation {
    */
   REMOVE_ANOTHERS_ENTRY(2441, ModelBroker.COORDINATOR),
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
-  TRUST_THE_FIRST_ANSWER(10717, ModelBroker.COORDINATOR),
+  TRUST_THE_FIRST_ANSWER(32734, ModelBroker.COORDINATOR),
   /** A lease lasts on while the machine sleeps. */
   TRUST_THE_MONOTONIC_CLOCK(95);
 

@@ -27,7 +27,7 @@ public final class RegistryFill {
     byte[] id = new byte[32];
     for (UserId user : users) {
       random.nextBytes(id);
-      Place place = Objects.requireNonNull(capacity.tryTake());
+      Reservation place = Objects.requireNonNull(capacity.tryTake());
       long now = System.nanoTime();
       UserId own = new UserId(user.uuid());
       Container container =

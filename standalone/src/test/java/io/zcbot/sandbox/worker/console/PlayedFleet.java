@@ -21,9 +21,9 @@ import io.zcbot.sandbox.standalone.EmbeddedBroker;
 import io.zcbot.sandbox.worker.cli.Cli;
 import io.zcbot.sandbox.worker.cli.Console;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.kafka.CapacityHeader;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
-import io.zcbot.sandbox.worker.kafka.Places;
 import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -104,7 +104,7 @@ final class PlayedFleet implements AutoCloseable {
         new LiveSandbox(
             user(number), container.id(), container.host(), container.workerId(), start);
     RecordHeaders places = new RecordHeaders();
-    Places.add(places, 400);
+    CapacityHeader.add(places, 400);
     table(
         Topic.LIVE,
         user(number),

@@ -25,7 +25,7 @@ final class CommandHistory {
 
   private final UserId user;
   private final FoldContext context;
-  private final Home home;
+  private final UserPartition userPartition;
 
   /** Commands that are not answered yet, by the id of the exec. */
   private final Map<String, TrackedCommand> open = new LinkedHashMap<>(4);
@@ -33,10 +33,10 @@ final class CommandHistory {
   /** Commands that are answered, or whose exec was not read; the eldest is forgotten first. */
   private final LinkedHashMap<String, TrackedCommand> others = new LinkedHashMap<>(4);
 
-  CommandHistory(UserId user, FoldContext context, Home home) {
+  CommandHistory(UserId user, FoldContext context, UserPartition userPartition) {
     this.user = user;
     this.context = context;
-    this.home = home;
+    this.userPartition = userPartition;
   }
 
   boolean isQuiet() {
@@ -83,15 +83,15 @@ final class CommandHistory {
     TrackedCommand.Asked asked = command.asked();
     boolean isComplete =
         command.outputs() > 0
-            || (asked != null && home.isKnown(Topic.OUTPUT, position, asked.time()));
+            || (asked != null && userPartition.isKnown(Topic.OUTPUT, position, asked.time()));
     long missing = command.wrote(output);
     if (missing < 0) {
       context.counters().duplicate(Topic.OUTPUT);
       return;
     }
     context.counters().commands.wrote(output.data().length());
-    if (missing > 0 && isComplete && !command.gapTold) {
-      command.gapTold = true;
+    if (missing > 0 && isComplete && !command.gapReported) {
+      command.gapReported = true;
       context.violation(
           Check.I14,
           user,
@@ -126,8 +126,8 @@ final class CommandHistory {
 
   private void judgeAgain(
       TrackedCommand command, TrackedCommand.Answer first, TrackedCommand.Answer now) {
-    if (!first.eventId().equals(now.eventId()) && !command.answeredAgainTold) {
-      command.answeredAgainTold = true;
+    if (!first.eventId().equals(now.eventId()) && !command.answeredAgainReported) {
+      command.answeredAgainReported = true;
       context.violation(
           Check.I11,
           user,
@@ -137,8 +137,8 @@ final class CommandHistory {
           now.position());
     }
     TrackedCommand.Answer start = command.start();
-    if (start != null && now.isOfAnotherStartThan(start) && !command.startedAgainTold) {
-      command.startedAgainTold = true;
+    if (start != null && now.isOfAnotherStartThan(start) && !command.startedAgainReported) {
+      command.startedAgainReported = true;
       context.violation(
           Check.I12,
           user,
@@ -179,24 +179,24 @@ final class CommandHistory {
   /** Reports a command once its exec, its answer and all its outputs were read. */
   private void settle(TrackedCommand command) {
     if (command.missing() == 0) {
-      tell(command);
+      report(command);
     }
   }
 
-  private void tell(TrackedCommand command) {
+  private void report(TrackedCommand command) {
     TrackedCommand.Asked asked = command.asked();
     TrackedCommand.Answer answer = command.answer();
-    if (asked == null || answer == null || command.told) {
+    if (asked == null || answer == null || command.reported) {
       return;
     }
-    command.told = true;
+    command.reported = true;
     context
         .counters()
         .commands
         .answered(
             answer.reason(),
             answer.startedAt() == null ? null : TrackedCommand.latency(asked, answer));
-    context.tell(command.asObservation(user, asked));
+    context.report(command.asObservation(user, asked));
   }
 
   private void forget(TrackedCommand command, long end) {
@@ -208,9 +208,9 @@ final class CommandHistory {
     }
     if (answer != null
         && command.missing() > 0
-        && !command.gapTold
+        && !command.gapReported
         && end - answer.time() > context.rules().grace().toMillis()
-        && home.isKnown(Topic.OUTPUT, asked.position(), asked.time())) {
+        && userPartition.isKnown(Topic.OUTPUT, asked.position(), asked.time())) {
       context.violation(
           Check.I14,
           user,
@@ -224,7 +224,7 @@ final class CommandHistory {
               + " are in the log",
           answer.position());
     }
-    tell(command);
+    report(command);
   }
 
   /** Forgets commands that are not open. */
@@ -241,10 +241,10 @@ final class CommandHistory {
         continue;
       }
       context.counters().commands.unanswered++;
-      context.tell(command.asObservation(user, asked));
+      context.report(command.asObservation(user, asked));
       if (end > asked.due()
           && !isDeadLetter.test(asked.position())
-          && home.isKnown(Topic.EXITED, asked.position(), asked.time())) {
+          && userPartition.isKnown(Topic.EXITED, asked.position(), asked.time())) {
         context.violation(
             Check.I11,
             user,

@@ -24,7 +24,7 @@ final class EnsureHistory {
 
   private final UserId user;
   private final FoldContext context;
-  private final Home home;
+  private final UserPartition userPartition;
   private final Map<String, Open> open = new LinkedHashMap<>(4);
   private final LinkedHashMap<String, Known> answers = new LinkedHashMap<>(4);
 
@@ -50,10 +50,11 @@ final class EnsureHistory {
    *
    * @param isExec whether an id is that of an exec, which also gets a ready if it makes a sandbox
    */
-  EnsureHistory(UserId user, FoldContext context, Home home, Predicate<String> isExec) {
+  EnsureHistory(
+      UserId user, FoldContext context, UserPartition userPartition, Predicate<String> isExec) {
     this.user = user;
     this.context = context;
-    this.home = home;
+    this.userPartition = userPartition;
     this.isExec = isExec;
   }
 
@@ -78,7 +79,7 @@ final class EnsureHistory {
       open.put(id, asked);
     } else {
       answers.put(id, answer.matched());
-      tell(id, asked, answer);
+      report(id, asked, answer);
     }
   }
 
@@ -107,7 +108,7 @@ final class EnsureHistory {
     Open asked = open.remove(id);
     answers.put(id, asked == null ? answer : answer.matched());
     if (asked != null) {
-      tell(id, asked, answer);
+      report(id, asked, answer);
     }
     if (answers.size() > ANSWERS_KEPT) {
       Map.Entry<String, Known> eldest = answers.pollFirstEntry();
@@ -115,13 +116,13 @@ final class EnsureHistory {
     }
   }
 
-  private void tell(String id, Open asked, Known answer) {
+  private void report(String id, Open asked, Known answer) {
     if (answer.time < asked.time) {
       context.counters().answersBeforeEnsure++;
     }
     long latency = Math.clamp(answer.time - asked.time, 0, FoldContext.MAX_MS);
     context.counters().answered(answer.outcome, latency, answer.tookMs);
-    context.tell(
+    context.report(
         ensure(
             id,
             asked,
@@ -148,11 +149,11 @@ final class EnsureHistory {
     open.forEach(
         (id, asked) -> {
           context.counters().unanswered++;
-          context.tell(ensure(id, asked, null));
+          context.report(ensure(id, asked, null));
           if (end > asked.due
               && !isDeadLetter.test(asked.position)
-              && home.isKnown(Topic.READY, asked.position, asked.time)
-              && home.isKnown(Topic.FAILED, asked.position, asked.time)) {
+              && userPartition.isKnown(Topic.READY, asked.position, asked.time)
+              && userPartition.isKnown(Topic.FAILED, asked.position, asked.time)) {
             context.violation(
                 Check.I2,
                 user,

@@ -28,7 +28,7 @@ record FoldContext(Rules rules, Coverage known, Counters counters, Consumer<Obse
   /** The time of a violation that the log does not limit. */
   static final long NO_END = Long.MAX_VALUE;
 
-  void tell(Observation finding) {
+  void report(Observation finding) {
     out.accept(finding);
   }
 

@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param mayBeRunning whether a command of the user may have been running at a time
  */
-record IdleChecks(FoldContext context, UserId user, Home home, LongPredicate mayBeRunning) {
+record IdleChecks(
+    FoldContext context, UserId user, UserPartition userPartition, LongPredicate mayBeRunning) {
   void judge(TrackedSession session, TrackedSession.End end) {
     if (end.reason() == Reaped.Reason.IDLE) {
       judgeTooEarly(session, end);
@@ -122,8 +123,10 @@ record IdleChecks(FoldContext context, UserId user, Home home, LongPredicate may
   /** Since when the log has every use, apart from commands that have not ended. */
   private long usesKnownSince(RecordPosition near) {
     long withoutCommands =
-        Math.max(home.knownSince(Topic.ACTIVITY, near), home.knownSince(Topic.READY, near));
-    return Math.max(withoutCommands, home.knownSince(Topic.EXITED, near));
+        Math.max(
+            userPartition.knownSince(Topic.ACTIVITY, near),
+            userPartition.knownSince(Topic.READY, near));
+    return Math.max(withoutCommands, userPartition.knownSince(Topic.EXITED, near));
   }
 
   /**
@@ -138,7 +141,7 @@ record IdleChecks(FoldContext context, UserId user, Home home, LongPredicate may
         start != null && start.isBeginning()
             ? Math.max(due, start.time() - rules.longestWait())
             : due;
-    return home.isKnown(Topic.EXEC, near, first);
+    return userPartition.isKnown(Topic.EXEC, near, first);
   }
 
   private void tooLate(TrackedSession session, long idle, RecordPosition... evidence) {

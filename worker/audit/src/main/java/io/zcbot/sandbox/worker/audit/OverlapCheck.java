@@ -33,7 +33,7 @@ final class OverlapCheck {
       FoldContext context,
       UserId user) {
     TrackedSession.Announced life = older.lastReady();
-    if (older.overlapTold || life == null) {
+    if (older.overlapReported || life == null) {
       return;
     }
     TrackedSession.End olderEnd = older.end();
@@ -44,7 +44,7 @@ final class OverlapCheck {
     }
     long overlap = until - youngerStart.time();
     if (overlap > context.rules().tolerance(older.workerId(), younger.workerId())) {
-      older.overlapTold = true;
+      older.overlapReported = true;
       context.violation(
           Check.I1,
           user,

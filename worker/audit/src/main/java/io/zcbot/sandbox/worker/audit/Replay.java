@@ -38,8 +38,8 @@ public final class Replay {
   static final long BATCH_BYTES = 8L << 20;
 
   private static final int BATCHES_AHEAD = 4;
-  private static final Comparator<Told> ORDER =
-      Comparator.comparingInt(Told::at).thenComparing(told -> key(told.finding));
+  private static final Comparator<Reported> ORDER =
+      Comparator.comparingInt(Reported::at).thenComparing(reported -> key(reported.finding));
 
   private final Rules rules;
   private final Consumer<Observation> out;
@@ -59,7 +59,7 @@ public final class Replay {
   }
 
   /** A finding, and the index in its batch of the record that led to it. */
-  private record Told(int at, Observation finding) {}
+  private record Reported(int at, Observation finding) {}
 
   /**
    * Creates a replay.
@@ -88,7 +88,7 @@ public final class Replay {
       workers.add(new Shard(rules, source.coverage(), i, shards));
     }
     try {
-      Deque<List<Future<List<Told>>>> underWay = new ArrayDeque<>();
+      Deque<List<Future<List<Reported>>>> underWay = new ArrayDeque<>();
       long count = 0;
       long latest = Long.MIN_VALUE;
       boolean more = true;
@@ -128,20 +128,20 @@ public final class Replay {
       worker.fold.purges().forEach((id, purge) -> purges.merge(id, purge, Purge::later));
     }
     Counters all = new Counters();
-    List<Told> told = new ArrayList<>();
+    List<Reported> reported = new ArrayList<>();
     for (Shard worker : workers) {
       all.add(worker.fold.finish(source.end().toEpochMilli(), purges));
-      told.addAll(worker.told);
+      reported.addAll(worker.reported);
     }
-    tell(told);
+    report(reported);
     return all.summary(source.end());
   }
 
-  private void tellOf(List<Future<List<Told>>> shardsOfBatch) throws InterruptedException {
-    List<Told> told = new ArrayList<>();
-    for (Future<List<Told>> shard : shardsOfBatch) {
+  private void tellOf(List<Future<List<Reported>>> shardsOfBatch) throws InterruptedException {
+    List<Reported> reported = new ArrayList<>();
+    for (Future<List<Reported>> shard : shardsOfBatch) {
       try {
-        told.addAll(shard.get());
+        reported.addAll(shard.get());
       } catch (ExecutionException e) {
         if (e.getCause() instanceof Error error) {
           throw error; // above all, out of memory
@@ -149,12 +149,12 @@ public final class Replay {
         throw new IllegalStateException("folding the records failed", e);
       }
     }
-    tell(told);
+    report(reported);
   }
 
-  private void tell(List<Told> told) {
-    told.sort(ORDER);
-    told.forEach(each -> out.accept(each.finding));
+  private void report(List<Reported> reported) {
+    reported.sort(ORDER);
+    reported.forEach(each -> out.accept(each.finding));
   }
 
   /** The sort key of findings at the end of a batch, which come from several shards: by user. */
@@ -177,21 +177,21 @@ public final class Replay {
     private final int number;
     private final int of;
     private final long window;
-    private List<Told> told = new ArrayList<>();
+    private List<Reported> reported = new ArrayList<>();
     private int at;
 
     Shard(Rules rules, Coverage known, int number, int of) {
-      this.fold = new Fold(rules, known, finding -> told.add(new Told(at, finding)));
+      this.fold = new Fold(rules, known, finding -> reported.add(new Reported(at, finding)));
       this.window = rules.window().toMillis();
       this.number = number;
       this.of = of;
     }
 
-    Future<List<Told>> submit(List<LogRecord> batch, long now) {
+    Future<List<Reported>> submit(List<LogRecord> batch, long now) {
       return thread.submit(() -> fold(batch, now));
     }
 
-    private List<Told> fold(List<LogRecord> batch, long now) {
+    private List<Reported> fold(List<LogRecord> batch, long now) {
       for (at = 0; at < batch.size(); at++) {
         LogRecord record = batch.get(at);
         if (record.shard(of) == number) {
@@ -201,8 +201,8 @@ public final class Replay {
       if (!batch.isEmpty()) {
         fold.forgetBefore(now - window);
       }
-      List<Told> all = told;
-      told = new ArrayList<>();
+      List<Reported> all = reported;
+      reported = new ArrayList<>();
       return all;
     }
 

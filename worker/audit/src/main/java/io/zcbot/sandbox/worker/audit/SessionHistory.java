@@ -29,7 +29,7 @@ final class SessionHistory {
 
   private final UserId user;
   private final FoldContext context;
-  private final Home home;
+  private final UserPartition userPartition;
   private final LongPredicate mayBeRunning;
   private final List<TrackedSession> open = new ArrayList<>(1);
   private final Deque<TrackedSession> ended = new ArrayDeque<>(2);
@@ -39,10 +39,11 @@ final class SessionHistory {
    *
    * @param mayBeRunning whether a command of the user may have been running at a time
    */
-  SessionHistory(UserId user, FoldContext context, Home home, LongPredicate mayBeRunning) {
+  SessionHistory(
+      UserId user, FoldContext context, UserPartition userPartition, LongPredicate mayBeRunning) {
     this.user = user;
     this.context = context;
-    this.home = home;
+    this.userPartition = userPartition;
     this.mayBeRunning = mayBeRunning;
   }
 
@@ -133,7 +134,7 @@ final class SessionHistory {
       forget(ended.removeFirst());
     }
     if (session.start() != null) {
-      new IdleChecks(context, user, home, mayBeRunning).judge(session, end);
+      new IdleChecks(context, user, userPartition, mayBeRunning).judge(session, end);
       over(session, end);
       judgeOverlaps(session);
     }
@@ -142,7 +143,7 @@ final class SessionHistory {
   private void over(TrackedSession session, TrackedSession.End end) {
     context.counters().sessions++;
     context.counters().reaped(end.reason());
-    context.tell(session.asSession(user));
+    context.report(session.asSession(user));
   }
 
   private void judgeReadyAfterEnd(
@@ -153,8 +154,8 @@ final class SessionHistory {
       RecordPosition position) {
     long late = time - end.time();
     if (late > context.rules().tolerance(ready.workerId(), end.workerId())
-        && !session.readyAgainTold) {
-      session.readyAgainTold = true;
+        && !session.readyAgainReported) {
+      session.readyAgainReported = true;
       context.violation(
           Check.I4,
           user,
@@ -172,8 +173,8 @@ final class SessionHistory {
   private void judgeEndedAgain(
       TrackedSession session, Reaped reaped, long time, RecordPosition position) {
     TrackedSession.End end = session.end();
-    if (end != null && !end.eventId().equals(reaped.eventId()) && !session.endedTwiceTold) {
-      session.endedTwiceTold = true;
+    if (end != null && !end.eventId().equals(reaped.eventId()) && !session.endedTwiceReported) {
+      session.endedTwiceReported = true;
       context.violation(
           Check.I4,
           user,
@@ -193,7 +194,7 @@ final class SessionHistory {
   private void forget(TrackedSession session) {
     if (session.start() == null) {
       context.counters().reapsWithoutReady++;
-      context.tell(session.asSession(user));
+      context.report(session.asSession(user));
     }
   }
 
@@ -210,13 +211,13 @@ final class SessionHistory {
     for (TrackedSession session : open) {
       TrackedSession.Announced life = session.lastReady();
       if (life != null
-          && !session.overlapTold
-          && home.isKnown(Topic.REAPED, life.position(), life.time())
+          && !session.overlapReported
+          && userPartition.isKnown(Topic.REAPED, life.position(), life.time())
           && !judgeUnended(session, life, end, purges)) {
-        new IdleChecks(context, user, home, mayBeRunning).judgeOpen(session, end);
+        new IdleChecks(context, user, userPartition, mayBeRunning).judgeOpen(session, end);
       }
       context.counters().openSessions++;
-      context.tell(session.asSession(user));
+      context.report(session.asSession(user));
     }
     forget();
   }

@@ -29,10 +29,10 @@ final class TrackedCommand {
   private long streamed;
 
   // Each violation is reported once.
-  boolean told;
-  boolean answeredAgainTold;
-  boolean startedAgainTold;
-  boolean gapTold;
+  boolean reported;
+  boolean answeredAgainReported;
+  boolean startedAgainReported;
+  boolean gapReported;
 
   /**
    * The exec of a command.

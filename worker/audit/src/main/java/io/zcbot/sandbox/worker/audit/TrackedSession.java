@@ -32,9 +32,9 @@ final class TrackedSession {
   private long activities;
 
   // Each violation is reported once.
-  boolean overlapTold;
-  boolean endedTwiceTold;
-  boolean readyAgainTold;
+  boolean overlapReported;
+  boolean endedTwiceReported;
+  boolean readyAgainReported;
 
   /** A ready event that names the container. */
   record Announced(long time, Ready.Outcome outcome, RecordPosition position) {
@@ -154,8 +154,8 @@ final class TrackedSession {
     } else {
       use(time, position); // judged by the idle TTL that applied until now
     }
-    Duration told = ready.environment().idleTtl();
-    idleTtl = told == null ? rules.ttl() : told;
+    Duration reported = ready.environment().idleTtl();
+    idleTtl = reported == null ? rules.ttl() : reported;
     return announced;
   }
 

@@ -37,7 +37,7 @@ final class Unreadable {
     context.counters().unreadable++;
     RecordPosition position = record.position();
     if (!position.topic().isInput()) {
-      tell(position, record.time(), problem.getMessage(), "");
+      report(position, record.time(), problem.getMessage(), "");
     } else if (letters.remove(position) == null && record.time() >= lettersKnownSince()) {
       open.put(position, new Bad(record.time(), problem.getMessage()));
     }
@@ -91,7 +91,7 @@ final class Unreadable {
         (position, bad) -> {
           if (bad.time >= since
               && end > rules.answerDue(bad.time, bad.time + rules.expiry().toMillis())) {
-            tell(
+            report(
                 position, bad.time, bad.problem, ", and the dead-letter topic has no record of it");
           }
         });
@@ -103,7 +103,7 @@ final class Unreadable {
     return known == Long.MIN_VALUE ? known : known + context.rules().skew().toMillis();
   }
 
-  private void tell(RecordPosition position, long time, String problem, String more) {
+  private void report(RecordPosition position, long time, String problem, String more) {
     context.violation(
         Check.UNREADABLE,
         null,

@@ -35,7 +35,7 @@ final class UserHistory {
 
   private final UserId user;
   private final FoldContext context;
-  private final Home home;
+  private final UserPartition userPartition;
   private final EnsureHistory ensures;
   private final SessionHistory sessions;
   private final CommandHistory commands;
@@ -49,10 +49,10 @@ final class UserHistory {
   UserHistory(UserId user, FoldContext context) {
     this.user = user;
     this.context = context;
-    this.home = new Home(context);
-    this.commands = new CommandHistory(user, context, home);
-    this.ensures = new EnsureHistory(user, context, home, commands::knows);
-    this.sessions = new SessionHistory(user, context, home, commands::mayRunAt);
+    this.userPartition = new UserPartition(context);
+    this.commands = new CommandHistory(user, context, userPartition);
+    this.ensures = new EnsureHistory(user, context, userPartition, commands::knows);
+    this.sessions = new SessionHistory(user, context, userPartition, commands::mayRunAt);
   }
 
   UserId user() {
@@ -69,7 +69,7 @@ final class UserHistory {
   void on(SandboxEvent event, LogRecord record) {
     long time = record.time();
     RecordPosition position = record.position();
-    home.read(record);
+    userPartition.read(record);
     lastSeen = Math.max(lastSeen, time);
     switch (event) {
       case Ensure ensure -> {

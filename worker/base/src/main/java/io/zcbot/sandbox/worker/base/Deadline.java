@@ -12,14 +12,14 @@ import java.time.Duration;
  * @param arrived when the request was read
  * @param patience for how long it may wait from then on
  */
-public record Deadline(Moment arrived, Duration patience) {
+public record Deadline(ClockReading arrived, Duration patience) {
   /** A deadline for a request that is read now. */
   public static Deadline in(Duration patience, Time time) {
-    return new Deadline(Moment.now(time), patience);
+    return new Deadline(ClockReading.now(time), patience);
   }
 
   /** The nanoseconds left; zero or less once the deadline has passed. */
   public long left(Time time) {
-    return patience.toNanos() - Moment.now(time).since(arrived);
+    return patience.toNanos() - ClockReading.now(time).since(arrived);
   }
 }

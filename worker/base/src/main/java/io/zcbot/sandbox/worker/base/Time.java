@@ -10,7 +10,7 @@ import java.time.Instant;
 /**
  * The two clocks. Ages and deadlines use the monotonic clock, which nobody can set, but which
  * stands still while the machine sleeps. The wall clock is used only for timestamps of events, to
- * interpret those of others, and where a sleep matters ({@link Moment}). Thread-safe.
+ * interpret those of others, and where a sleep matters ({@link ClockReading}). Thread-safe.
  */
 public interface Time {
   /** Ages are cut to this, which is longer than any idle TTL. */

@@ -51,16 +51,16 @@ final class CopyCommand implements Callable<Integer> {
   @Parameters(
       index = "0",
       paramLabel = "SOURCE",
-      converter = CopyPlace.Converter.class,
+      converter = CopyPath.Converter.class,
       description = "What to copy: PATH, USER:PATH or '-'.")
-  private CopyPlace source = new CopyPlace.Standard();
+  private CopyPath source = new CopyPath.Standard();
 
   @Parameters(
       index = "1",
       paramLabel = "TARGET",
-      converter = CopyPlace.Converter.class,
+      converter = CopyPath.Converter.class,
       description = "Where to: PATH, USER:PATH or '-'. Into it, if it is a directory.")
-  private CopyPlace target = new CopyPlace.Standard();
+  private CopyPath target = new CopyPath.Standard();
 
   @Option(
       names = "--max-size",
@@ -130,7 +130,7 @@ final class CopyCommand implements Callable<Integer> {
       }
       throw e instanceof CommandException failure
           ? failure
-          : failure(e, target instanceof CopyPlace.InSandbox ? "write" : "read");
+          : failure(e, target instanceof CopyPath.InSandbox ? "write" : "read");
     }
   }
 
@@ -203,10 +203,10 @@ final class CopyCommand implements Callable<Integer> {
   }
 
   private UserId user() throws CommandException {
-    if (source instanceof CopyPlace.InSandbox from && !(target instanceof CopyPlace.InSandbox)) {
+    if (source instanceof CopyPath.InSandbox from && !(target instanceof CopyPath.InSandbox)) {
       return from.user();
     }
-    if (target instanceof CopyPlace.InSandbox to && !(source instanceof CopyPlace.InSandbox)) {
+    if (target instanceof CopyPath.InSandbox to && !(source instanceof CopyPath.InSandbox)) {
       return to.user();
     }
     throw new CommandException(
@@ -217,18 +217,18 @@ final class CopyCommand implements Callable<Integer> {
 
   private long copy(CopiedSandbox sandbox, StandardStreams streams, CopyProgress progress)
       throws IOException, CommandException, InterruptedException {
-    if (target instanceof CopyPlace.InSandbox to) {
+    if (target instanceof CopyPath.InSandbox to) {
       Upload upload = new Upload(sandbox, progress, to.path());
       return switch (source) {
-        case CopyPlace.Local(var path) -> upload.of(path);
-        case CopyPlace.Standard _, CopyPlace.InSandbox _ ->
+        case CopyPath.Local(var path) -> upload.of(path);
+        case CopyPath.Standard _, CopyPath.InSandbox _ ->
             upload.of(new InterruptibleInput(streams.in()));
       };
     }
-    Download download = new Download(sandbox, progress, maxSize, (CopyPlace.InSandbox) source);
+    Download download = new Download(sandbox, progress, maxSize, (CopyPath.InSandbox) source);
     return switch (target) {
-      case CopyPlace.Local(var path) -> download.to(path);
-      case CopyPlace.Standard _, CopyPlace.InSandbox _ -> download.to(streams);
+      case CopyPath.Local(var path) -> download.to(path);
+      case CopyPath.Standard _, CopyPath.InSandbox _ -> download.to(streams);
     };
   }
 

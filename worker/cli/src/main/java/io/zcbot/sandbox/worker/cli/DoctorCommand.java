@@ -64,8 +64,8 @@ final class DoctorCommand implements Callable<Integer> {
 
   private List<Finding> examine(WorkerConfig config) throws CommandException, InterruptedException {
     try (KafkaLog log = new KafkaLog(config.kafka());
-        Aside aside = new Aside()) {
-      Aside.Work<List<Finding>> kafka = aside.start(() -> kafka(config, log));
+        BackgroundTasks aside = new BackgroundTasks()) {
+      BackgroundTasks.Work<List<Finding>> kafka = aside.start(() -> kafka(config, log));
       try (DockerEngine engine = Cli.engine(config)) {
         List<Finding> findings = new ArrayList<>(new Doctor(config, engine).host());
         findings.addAll(kafka.result());

@@ -23,9 +23,9 @@ final class Download {
   private final CopiedSandbox sandbox;
   private final CopyProgress progress;
   private final long maxSize;
-  private final CopyPlace.InSandbox source;
+  private final CopyPath.InSandbox source;
 
-  Download(CopiedSandbox sandbox, CopyProgress progress, long maxSize, CopyPlace.InSandbox source) {
+  Download(CopiedSandbox sandbox, CopyProgress progress, long maxSize, CopyPath.InSandbox source) {
     this.sandbox = sandbox;
     this.progress = progress;
     this.maxSize = maxSize;

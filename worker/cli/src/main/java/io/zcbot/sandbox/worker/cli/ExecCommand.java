@@ -172,7 +172,7 @@ final class ExecCommand implements Callable<Integer> {
     ExecSession session =
         new ExecSession(log, exec, options.patience(exec), new OutputSequence(out, err), waiting);
     CommandInput input = new CommandInput(log, user, exec.eventId());
-    CommandEnding ending;
+    ExecResult ending;
     try (ControllingTerminal _ = tty && interactive ? rawTerminal() : null) {
       try {
         session.publish();
@@ -188,7 +188,7 @@ final class ExecCommand implements Callable<Integer> {
     return told(ending, exec);
   }
 
-  private CommandEnding followed(
+  private ExecResult followed(
       ExecSession session,
       CommandInput input,
       Exec exec,
@@ -205,14 +205,14 @@ final class ExecCommand implements Callable<Integer> {
       } else if (interactive) {
         forwarding.forwardInput(in);
       }
-      CommandEnding ending = session.follow();
+      ExecResult ending = session.follow();
       for (OutputStream output : outputs) {
         end(output);
       }
       return ending;
     } catch (IOException e) {
       input.send(new Input.Content.Signal(CommandSignal.HUP));
-      return new CommandEnding.Left(
+      return new ExecResult.Left(
           PIPE, "the output can't be written (" + e.getMessage() + "); the command was sent HUP");
     }
   }
@@ -237,9 +237,9 @@ final class ExecCommand implements Callable<Integer> {
         e);
   }
 
-  private int told(CommandEnding ending, Exec exec) {
+  private int told(ExecResult ending, Exec exec) {
     Console console = context.console();
-    if (json && ending instanceof CommandEnding.Answered answered) {
+    if (json && ending instanceof ExecResult.Answered answered) {
       console.out().println(JsonText.of(answered.exited()));
     } else if (ending.message() != null) {
       console.err().println(ending.message());

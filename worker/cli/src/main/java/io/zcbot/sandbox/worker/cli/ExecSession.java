@@ -35,7 +35,7 @@ final class ExecSession {
   private final OutputSequence outputs;
   private final WaitingLine waiting;
   private volatile @Nullable CommandException failure;
-  private volatile CommandEnding.@Nullable Left left;
+  private volatile ExecResult.@Nullable Left left;
   private @Nullable Exited exited;
   private volatile long progressed;
 
@@ -60,7 +60,7 @@ final class ExecSession {
    */
   void leave(int exitCode) {
     left =
-        new CommandEnding.Left(
+        new ExecResult.Left(
             exitCode,
             "left the command "
                 + exec.eventId()
@@ -88,14 +88,14 @@ final class ExecSession {
    *
    * @throws IOException if the output can't be written
    */
-  CommandEnding follow() throws CommandException, IOException {
+  ExecResult follow() throws CommandException, IOException {
     long start = System.nanoTime();
     while (true) {
       CommandException failed = failure;
       if (failed != null) {
         throw failed;
       }
-      CommandEnding ending = ending(start);
+      ExecResult ending = ending(start);
       if (ending != null) {
         waiting.clear();
         return ending;
@@ -122,7 +122,7 @@ final class ExecSession {
     }
   }
 
-  private @Nullable CommandEnding ending(long start) throws IOException {
+  private @Nullable ExecResult ending(long start) throws IOException {
     Exited end = exited;
     if (left != null) {
       outputs.finish();
@@ -135,7 +135,7 @@ final class ExecSession {
       }
       outputs.finish();
       long late = Math.max(0, end.outputCount() - outputs.reached());
-      return new CommandEnding.Answered(end, late + outputs.missing());
+      return new ExecResult.Answered(end, late + outputs.missing());
     }
     if (now - start <= patience.toNanos()) {
       return null;
@@ -144,8 +144,8 @@ final class ExecSession {
     return unanswered();
   }
 
-  private CommandEnding unanswered() {
-    return new CommandEnding.Unanswered(
+  private ExecResult unanswered() {
+    return new ExecResult.Unanswered(
         "no answer to exec "
             + exec.eventId()
             + " within "

@@ -71,7 +71,7 @@ final class GetCommand implements Callable<Integer> {
             Topic.ACTIVITY,
             Topic.COMMANDS)) {
       LiveSandbox live = LiveEntries.of(reader, user);
-      UserHistory history = UserHistory.read(reader, user, now);
+      RecentEvents history = RecentEvents.read(reader, user, now);
       Duration ttl = UserDescription.idleTtl(live, history);
       Map<UserId, Instant> uses =
           live == null
@@ -95,7 +95,7 @@ final class GetCommand implements Callable<Integer> {
   private UserDescription.@Nullable Commands commands(KafkaLog log, Instant now) {
     try (RangeReader reader = log.ranges(Topic.COMMANDS, Topic.EXEC, Topic.EXITED)) {
       return new UserDescription.Commands(
-          RunningCommands.count(reader, user), UserHistory.ofCommands(reader, user, now));
+          RunningCounts.count(reader, user), RecentEvents.ofCommands(reader, user, now));
     } catch (CommandException e) {
       return unknown(e);
     } catch (KafkaException e) {

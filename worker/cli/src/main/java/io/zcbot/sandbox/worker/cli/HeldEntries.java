@@ -16,19 +16,19 @@ import java.util.PriorityQueue;
 final class HeldEntries {
   static final long MOST_BYTES = 16L << 20;
 
-  private static final Comparator<UserHistory.Entry> BY_AGE =
-      Comparator.comparing(UserHistory.Entry::at)
+  private static final Comparator<RecentEvents.Entry> BY_AGE =
+      Comparator.comparing(RecentEvents.Entry::at)
           .thenComparingLong(entry -> entry.record().offset());
 
-  private final PriorityQueue<UserHistory.Entry> entries = new PriorityQueue<>(BY_AGE);
+  private final PriorityQueue<RecentEvents.Entry> entries = new PriorityQueue<>(BY_AGE);
   private long bytes;
   private boolean isWhole = true;
 
-  void add(UserHistory.Entry entry) {
+  void add(RecentEvents.Entry entry) {
     entries.add(entry);
     bytes += Records.memory(entry.record());
     // One more than are shown, which says that these are not all.
-    while (bytes > MOST_BYTES && entries.size() > UserHistory.WANTED + 1) {
+    while (bytes > MOST_BYTES && entries.size() > RecentEvents.WANTED + 1) {
       bytes -= Records.memory(entries.remove().record());
       isWhole = false;
     }
@@ -45,7 +45,7 @@ final class HeldEntries {
   }
 
   /** Returns those that were kept, oldest first. */
-  List<UserHistory.Entry> newest() {
+  List<RecentEvents.Entry> newest() {
     return entries.stream().sorted(BY_AGE).toList();
   }
 }

@@ -34,9 +34,7 @@ record KnownSandboxes(
   static KnownSandboxes read(KafkaLog log, Instant usesSince) throws CommandException {
     try (RangeReader reader = log.ranges(Topic.LIVE, Topic.READY, Topic.ACTIVITY, Topic.COMMANDS)) {
       return new KnownSandboxes(
-          LiveEntries.all(reader),
-          LastUses.since(reader, usesSince),
-          RunningCommands.counts(reader));
+          LiveEntries.all(reader), LastUses.since(reader, usesSince), RunningCounts.counts(reader));
     } catch (KafkaException e) {
       throw log.failed("read what is known of sandboxes", e);
     }

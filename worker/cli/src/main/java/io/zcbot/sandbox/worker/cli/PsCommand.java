@@ -71,9 +71,10 @@ final class PsCommand {
       // the topics are read at the same time as the engine is asked
       Instant now = Instant.now();
       try (KafkaLog log = new KafkaLog(config.kafka());
-          Aside aside = new Aside()) {
+          BackgroundTasks aside = new BackgroundTasks()) {
         Instant usesSince = now.minus(config.reaper().longestIdleTtl);
-        Aside.Work<KnownSandboxes> known = aside.start(() -> KnownSandboxes.read(log, usesSince));
+        BackgroundTasks.Work<KnownSandboxes> known =
+            aside.start(() -> KnownSandboxes.read(log, usesSince));
         try (EngineView engine = context.engineView(config)) {
           return new PsCommand(context.console(), engine, config).run(now, known, aside, json);
         }
@@ -100,9 +101,13 @@ final class PsCommand {
     this.config = config;
   }
 
-  private int run(Instant now, Aside.Work<KnownSandboxes> reading, Aside aside, boolean json)
+  private int run(
+      Instant now,
+      BackgroundTasks.Work<KnownSandboxes> reading,
+      BackgroundTasks aside,
+      boolean json)
       throws CommandException, InterruptedException {
-    Map<Container, Aside.Work<Container>> sandboxes = new LinkedHashMap<>();
+    Map<Container, BackgroundTasks.Work<Container>> sandboxes = new LinkedHashMap<>();
     for (Container container : Engines.sandboxes(engine)) {
       if (container.user() != null) {
         sandboxes.put(container, aside.start(() -> detailed(container)));
@@ -110,7 +115,7 @@ final class PsCommand {
     }
     KnownSandboxes known = sandboxes.isEmpty() ? null : known(reading);
     List<Row> rows = new ArrayList<>();
-    for (Map.Entry<Container, Aside.Work<Container>> sandbox : sandboxes.entrySet()) {
+    for (Map.Entry<Container, BackgroundTasks.Work<Container>> sandbox : sandboxes.entrySet()) {
       UserId user = sandbox.getKey().user();
       if (user != null) {
         Container detailed = sandbox.getValue().result();
@@ -157,7 +162,7 @@ final class PsCommand {
    * Returns what the topics say; prints a message and returns null if they can't be read, because
    * the engine's part is shown anyway.
    */
-  private @Nullable KnownSandboxes known(Aside.Work<KnownSandboxes> reading)
+  private @Nullable KnownSandboxes known(BackgroundTasks.Work<KnownSandboxes> reading)
       throws InterruptedException {
     try {
       KnownSandboxes known = reading.result();

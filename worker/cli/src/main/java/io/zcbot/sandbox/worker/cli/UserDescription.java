@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 record UserDescription(
     UserId user,
     @Nullable LiveSandbox live,
-    UserHistory history,
+    RecentEvents history,
     @Nullable Commands commands,
     boolean isLastUseKnown,
     @Nullable Instant lastUse,
@@ -39,14 +39,14 @@ record UserDescription(
    * @param running number of commands that are not answered yet
    * @param history execs and their ends
    */
-  record Commands(int running, UserHistory history) {}
+  record Commands(int running, RecentEvents history) {}
 
   boolean hasSandbox() {
     return live != null;
   }
 
   /** Returns the sandbox's idle TTL; null if neither a ready that was read nor its entry has it. */
-  static @Nullable Duration idleTtl(@Nullable LiveSandbox live, UserHistory history) {
+  static @Nullable Duration idleTtl(@Nullable LiveSandbox live, RecentEvents history) {
     Ready ready = live == null ? null : history.ready(live.containerId());
     Duration told = ready == null ? null : ready.environment().idleTtl();
     return told == null && live != null ? live.idleTtl() : told;
@@ -70,12 +70,12 @@ record UserDescription(
   }
 
   private void events(
-      StringBuilder text, String label, String before, UserHistory of, RecordFormat format) {
+      StringBuilder text, String label, String before, RecentEvents of, RecordFormat format) {
     if (of.entries().isEmpty()) {
       line(text, label, before + "none since " + time(of.since()));
       return;
     }
-    boolean areAll = of.entries().size() <= UserHistory.WANTED;
+    boolean areAll = of.entries().size() <= RecentEvents.WANTED;
     line(
         text,
         label,
@@ -84,7 +84,7 @@ record UserDescription(
             + of.newest().size()
             + (before.isEmpty() ? "" : " events")
             + (areAll ? ", all since " + time(of.since()) : ""));
-    for (UserHistory.Entry entry : of.newest()) {
+    for (RecentEvents.Entry entry : of.newest()) {
       text.append("  ").append(format.withoutKey(entry.record())).append(System.lineSeparator());
     }
   }
@@ -142,11 +142,11 @@ record UserDescription(
   }
 
   private String lastEnsure() {
-    UserHistory.Entry unanswered = history.unanswered();
+    RecentEvents.Entry unanswered = history.unanswered();
     if (unanswered != null) {
       return time(unanswered.at()) + ", not answered, " + EventText.of(unanswered.event());
     }
-    UserHistory.Entry answer = history.lastAnswer();
+    RecentEvents.Entry answer = history.lastAnswer();
     return answer == null
         ? "none since " + time(history.since())
         : time(answer.at())
@@ -172,8 +172,8 @@ record UserDescription(
     } else {
       json.set("sandbox", sandboxJson(live));
     }
-    UserHistory.Entry unanswered = history.unanswered();
-    UserHistory.Entry ensure = unanswered == null ? history.lastAnswer() : unanswered;
+    RecentEvents.Entry unanswered = history.unanswered();
+    RecentEvents.Entry ensure = unanswered == null ? history.lastAnswer() : unanswered;
     if (ensure == null) {
       json.putNull("last_ensure");
       json.putNull("last_ensure_event");
@@ -195,7 +195,7 @@ record UserDescription(
     return JsonText.plain(json.toString()) + System.lineSeparator();
   }
 
-  private static String topic(UserHistory.Entry entry) {
+  private static String topic(RecentEvents.Entry entry) {
     return entry.event().topic().named("");
   }
 

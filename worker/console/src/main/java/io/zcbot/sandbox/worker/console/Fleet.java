@@ -16,9 +16,9 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.console.Notices.Kind;
 import io.zcbot.sandbox.worker.console.Notices.Notice;
+import io.zcbot.sandbox.worker.kafka.CapacityHeader;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
-import io.zcbot.sandbox.worker.kafka.Places;
 import io.zcbot.sandbox.worker.kafka.TableKey;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -144,7 +144,7 @@ final class Fleet {
       return;
     }
     events.hosts.seen(live.host(), live.workerId(), record.timestamp());
-    Integer places = Places.of(record);
+    Integer places = CapacityHeader.of(record);
     if (places != null) {
       events.hosts.places(live.host(), places);
     }

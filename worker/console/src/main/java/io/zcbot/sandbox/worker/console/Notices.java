@@ -25,7 +25,7 @@ final class Notices {
    * @param first when it happened first
    * @param last when it happened last
    * @param about a user, or a record
-   * @param command the command of the last time, as in a {@link Story}; 0 if it was none
+   * @param command the command of the last time, as in a {@link Timeline}; 0 if it was none
    */
   record Notice(
       long first, long last, int count, String about, Kind kind, String message, int command) {

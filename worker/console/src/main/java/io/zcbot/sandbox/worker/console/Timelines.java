@@ -17,12 +17,12 @@ final class Timelines {
   /** The memory of a user besides the story, in bytes. */
   private static final int OVERHEAD = 160;
 
-  private final LinkedHashMap<UserId, Timeline> users = new LinkedHashMap<>(16, 0.75f, true);
+  private final LinkedHashMap<UserId, UserEntry> users = new LinkedHashMap<>(16, 0.75f, true);
   private final long mostBytes;
   private long bytes;
 
-  private static final class Timeline {
-    final Story story = new Story();
+  private static final class UserEntry {
+    final Timeline timeline = new Timeline();
     @Nullable ReadyFacts ready;
     long readyAt;
     long lastUse;
@@ -40,21 +40,21 @@ final class Timelines {
   /**
    * Notes what happened; records are sometimes read out of order.
    *
-   * @param command the command that it is about, as in a {@link Story}
+   * @param command the command that it is about, as in a {@link Timeline}
    */
   void add(UserId user, long time, String kind, String text, int command) {
-    Story story = timeline(user).story;
-    bytes -= story.bytes();
-    story.add(time, kind, text, command);
-    bytes += story.bytes();
+    Timeline timeline = timeline(user).timeline;
+    bytes -= timeline.bytes();
+    timeline.add(time, kind, text, command);
+    bytes += timeline.bytes();
     while (bytes > mostBytes && users.size() > 1) {
-      bytes -= OVERHEAD + users.pollFirstEntry().getValue().story.bytes();
+      bytes -= OVERHEAD + users.pollFirstEntry().getValue().timeline.bytes();
     }
   }
 
   /** Keeps the facts of a ready event until the sandbox's entry of the live table is read. */
   void ready(UserId user, ReadyFacts ready, long time) {
-    Timeline timeline = timeline(user);
+    UserEntry timeline = timeline(user);
     if (time >= timeline.readyAt) {
       timeline.ready = ready;
       timeline.readyAt = time;
@@ -62,7 +62,7 @@ final class Timelines {
   }
 
   void used(UserId user, long time, String use) {
-    Timeline timeline = timeline(user);
+    UserEntry timeline = timeline(user);
     if (time > timeline.lastUse) {
       timeline.lastUse = time;
       timeline.use = use;
@@ -71,7 +71,7 @@ final class Timelines {
 
   /** Gives a row what was read about its user before. */
   void tell(SandboxRow row) {
-    Timeline timeline = users.get(row.user);
+    UserEntry timeline = users.get(row.user);
     if (timeline == null) {
       return;
     }
@@ -86,10 +86,10 @@ final class Timelines {
     return users.size();
   }
 
-  private Timeline timeline(UserId user) {
-    Timeline known = users.get(user);
+  private UserEntry timeline(UserId user) {
+    UserEntry known = users.get(user);
     if (known == null) {
-      known = new Timeline();
+      known = new UserEntry();
       users.put(user, known);
       bytes += OVERHEAD;
     }
@@ -100,9 +100,9 @@ final class Timelines {
     json.writeStartObject();
     json.writeStringField("user", user.toString());
     json.writeArrayFieldStart("entries");
-    Timeline timeline = users.get(user);
+    UserEntry timeline = users.get(user);
     if (timeline != null) {
-      timeline.story.write(json);
+      timeline.timeline.write(json);
     }
     json.writeEndArray();
     json.writeEndObject();

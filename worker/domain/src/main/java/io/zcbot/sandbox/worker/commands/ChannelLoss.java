@@ -37,23 +37,23 @@ final class ChannelLoss {
   }
 
   /** The ending of a command that ran when the channel broke. */
-  Ending broken(UserCommands commands, String why) throws InterruptedException {
+  ExecOutcome broken(UserCommands commands, String why) throws InterruptedException {
     Sandbox sandbox = commands.sandbox();
     if (!runs(sandbox) || commands.awaitGone(NEWS) || !runs(sandbox)) {
-      return Ending.sandboxGone(isOutOfMemory(sandbox));
+      return ExecOutcome.sandboxGone(isOutOfMemory(sandbox));
     }
     // kills what the broken channel left running
     if (!commands.reconnect() && commands.isGone()) {
-      return Ending.sandboxGone(isOutOfMemory(sandbox));
+      return ExecOutcome.sandboxGone(isOutOfMemory(sandbox));
     }
-    return Ending.lost("the connection to the sandbox's commands broke: " + why);
+    return ExecOutcome.lost("the connection to the sandbox's commands broke: " + why);
   }
 
   /** The ending of a command that was not started because the channel could not be opened. */
-  Ending unopened(UserCommands commands, EngineException why) {
+  ExecOutcome unopened(UserCommands commands, EngineException why) {
     return commands.isGone() || isDead(commands.sandbox())
-        ? Ending.goneBeforeStart()
-        : Ending.unstartable(why);
+        ? ExecOutcome.goneBeforeStart()
+        : ExecOutcome.unstartable(why);
   }
 
   /** Whether the engine says that a sandbox does not run; false if the engine can't be asked. */
@@ -62,20 +62,20 @@ final class ChannelLoss {
   }
 
   /** The ending of a command whose end was not reported in time, after its channel was closed. */
-  Ending unreported(UserCommands commands, Duration timeout) throws InterruptedException {
+  ExecOutcome unreported(UserCommands commands, Duration timeout) throws InterruptedException {
     if (commands.reconnect()) {
-      return Ending.unreported(timeout, "it was killed");
+      return ExecOutcome.unreported(timeout, "it was killed");
     }
     if (commands.isGone()) {
-      return Ending.unreported(timeout, "the sandbox ended");
+      return ExecOutcome.unreported(timeout, "the sandbox ended");
     }
     try {
       engine.ping();
     } catch (EngineException _) {
-      return Ending.unreported(timeout, "the engine can't be reached");
+      return ExecOutcome.unreported(timeout, "the engine can't be reached");
     }
     unreachable.accept(commands.sandbox());
-    return Ending.unreported(timeout, "the sandbox can't be reached any more and is ended");
+    return ExecOutcome.unreported(timeout, "the sandbox can't be reached any more and is ended");
   }
 
   /**

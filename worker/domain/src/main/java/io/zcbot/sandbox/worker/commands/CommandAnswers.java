@@ -55,7 +55,7 @@ final class CommandAnswers {
   }
 
   /** The answer to an exec whose command was not started. */
-  Exited unstarted(CommandKey key, Ending ending) {
+  Exited unstarted(CommandKey key, ExecOutcome ending) {
     Site site = new WorkerRef(identity.host(), identity.workerId());
     return exited(key, ending, site, null, Duration.ZERO, null, null, 0, false);
   }
@@ -65,7 +65,7 @@ final class CommandAnswers {
    *
    * @param took from its start to its end
    */
-  Exited started(CommandEntry entry, Ending ending, Duration took, CommandOutput output) {
+  Exited started(CommandEntry entry, ExecOutcome ending, Duration took, CommandOutput output) {
     return exited(
         CommandKey.of(entry),
         ending,
@@ -82,7 +82,7 @@ final class CommandAnswers {
   Exited lost(CommandEntry entry) {
     return exited(
         CommandKey.of(entry),
-        Ending.lost(
+        ExecOutcome.lost(
             "the worker "
                 + entry.container().workerId()
                 + " does not serve this user any more. It had started the command or was about to,"
@@ -98,7 +98,7 @@ final class CommandAnswers {
 
   private Exited exited(
       CommandKey key,
-      Ending ending,
+      ExecOutcome ending,
       Site site,
       @Nullable Instant startedAt,
       Duration took,

@@ -169,7 +169,7 @@ final class CommandRun implements Runnable {
     MDC.put("user", key.user().toString());
     MDC.put("event", key.execId());
     try {
-      Ending ending = ending();
+      ExecOutcome ending = ending();
       if (ending != null) {
         answer(ending);
       }
@@ -191,12 +191,12 @@ final class CommandRun implements Runnable {
     }
   }
 
-  private @Nullable Ending ending() throws FencedException, InterruptedException {
+  private @Nullable ExecOutcome ending() throws FencedException, InterruptedException {
     try {
       return switch (queue.awaitTurn(this)) {
         case NOT_OURS -> null;
-        case EXPIRED -> Ending.expired();
-        case SANDBOX_GONE -> Ending.goneBeforeStart();
+        case EXPIRED -> ExecOutcome.expired();
+        case SANDBOX_GONE -> ExecOutcome.goneBeforeStart();
         case START -> startAndWait();
       };
     } catch (StoppedException e) {
@@ -205,13 +205,13 @@ final class CommandRun implements Runnable {
       log.error("a command failed unexpectedly; please report this", e);
       program.kill();
       String why = "unexpected error in the worker: " + e;
-      return isStarted() ? Ending.lost(why) : Ending.failed(why, false);
+      return isStarted() ? ExecOutcome.lost(why) : ExecOutcome.failed(why, false);
     }
   }
 
-  private Ending startAndWait() throws FencedException, InterruptedException {
+  private ExecOutcome startAndWait() throws FencedException, InterruptedException {
     try {
-      Ending refused = enter();
+      ExecOutcome refused = enter();
       if (refused != null) {
         return refused;
       }
@@ -219,7 +219,7 @@ final class CommandRun implements Runnable {
       queue.passTurn();
     }
     output.complete();
-    Ending ending = endingOf(program.end());
+    ExecOutcome ending = endingOf(program.end());
     if (ending.started()) {
       touchSandbox();
     }
@@ -237,7 +237,7 @@ final class CommandRun implements Runnable {
    *
    * @return how it ended if it did not start; else null
    */
-  private @Nullable Ending enter() throws FencedException, InterruptedException {
+  private @Nullable ExecOutcome enter() throws FencedException, InterruptedException {
     CommandEntry entering =
         new CommandEntry(
             key.user(),
@@ -255,7 +255,7 @@ final class CommandRun implements Runnable {
       CommandChannel channel = queue.awaitChannel();
       fence.pass(); // waiting for the log or the sandbox may have taken long
       if (isExpired()) {
-        return Ending.expired();
+        return ExecOutcome.expired();
       }
       program.starts();
       fence.start();
@@ -273,7 +273,7 @@ final class CommandRun implements Runnable {
     context.metrics().commandStarted(Duration.ofNanos(context.time().nanos() - arrived));
   }
 
-  private Ending endingOf(@Nullable CommandEnd told) throws InterruptedException {
+  private ExecOutcome endingOf(@Nullable CommandEnd told) throws InterruptedException {
     if (told instanceof CommandEnd.Broken broken) {
       if (!program.isOverdue()) {
         return context.loss().broken(queue, broken.why());
@@ -281,10 +281,10 @@ final class CommandRun implements Runnable {
       program.disconnect();
       return context.loss().unreported(queue, timeout);
     }
-    return Ending.of(Objects.requireNonNull(told), timeout);
+    return ExecOutcome.of(Objects.requireNonNull(told), timeout);
   }
 
-  private void answer(Ending ending) throws FencedException, InterruptedException {
+  private void answer(ExecOutcome ending) throws FencedException, InterruptedException {
     CommandEntry entered = entry;
     context
         .answers()

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.commands;
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.worker.base.StoppedException;
-import io.zcbot.sandbox.worker.commands.Placement.Place;
+import io.zcbot.sandbox.worker.commands.Placement.Target;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import java.util.ArrayList;
@@ -87,7 +87,7 @@ public final class Commands implements CommandWork, AutoCloseable {
         request.done().run();
         return;
       }
-      Ending ending = ending(request);
+      ExecOutcome ending = ending(request);
       if (ending != null) {
         answers.publish(
             answers.unstarted(request.key(), ending), request.context(), request.fence());
@@ -131,22 +131,22 @@ public final class Commands implements CommandWork, AutoCloseable {
   }
 
   /** Queues the command and returns null, or returns how the exec ended instead. */
-  private @Nullable Ending ending(ExecRequest request)
+  private @Nullable ExecOutcome ending(ExecRequest request)
       throws FencedException, InterruptedException {
-    Ending refused = Refusals.of(request, queues.setup());
+    ExecOutcome refused = Refusals.of(request, queues.setup());
     if (refused != null) {
       return refused;
     }
     if (request.deadline().left(ports.time()) <= 0) {
-      return Ending.expired();
+      return ExecOutcome.expired();
     }
     return switch (placement.of(request)) {
-      case Place.In(var commands) -> queue(request, commands);
-      case Place.Nowhere(var ending) -> ending;
+      case Target.In(var commands) -> queue(request, commands);
+      case Target.Nowhere(var ending) -> ending;
     };
   }
 
-  private @Nullable Ending queue(ExecRequest request, UserCommands commands) {
+  private @Nullable ExecOutcome queue(ExecRequest request, UserCommands commands) {
     Runnable read = ExecMemory.take(request.exec(), context.memory().inputs());
     if (read == null) {
       return Refusals.tooMuchToRead();

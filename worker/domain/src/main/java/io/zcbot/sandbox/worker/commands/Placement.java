@@ -49,36 +49,36 @@ final class Placement {
   }
 
   /** Where a command runs. */
-  sealed interface Place {
+  sealed interface Target {
     /** In a sandbox, with its other commands. */
-    record In(UserCommands commands) implements Place {}
+    record In(UserCommands commands) implements Target {}
 
     /** Nowhere: the exec ends without a start. */
-    record Nowhere(Ending ending) implements Place {}
+    record Nowhere(ExecOutcome ending) implements Target {}
   }
 
   /** Finds or makes a sandbox. Runs in the user's lane; blocks for the engine. */
-  Place of(ExecRequest request) throws FencedException, InterruptedException {
+  Target of(ExecRequest request) throws FencedException, InterruptedException {
     try {
       return find(request);
     } catch (StoppedException e) {
       throw e;
     } catch (RuntimeException e) {
       log.error("an exec failed unexpectedly; please report this", e);
-      return new Place.Nowhere(Ending.failed("unexpected error in the worker: " + e, false));
+      return new Target.Nowhere(ExecOutcome.failed("unexpected error in the worker: " + e, false));
     }
   }
 
-  private Place find(ExecRequest request) throws FencedException, InterruptedException {
+  private Target find(ExecRequest request) throws FencedException, InterruptedException {
     Sandbox sandbox = registry.get(request.user());
     if (sandbox != null) {
       UserCommands commands = queues.of(sandbox);
       EngineException closed = openingOf(commands);
       if (closed == null) {
-        return new Place.In(commands);
+        return new Target.In(commands);
       }
       if (closed.kind() == EngineException.Kind.UNAVAILABLE || !loss.isDead(sandbox)) {
-        return new Place.Nowhere(Ending.unstartable(closed));
+        return new Target.Nowhere(ExecOutcome.unstartable(closed));
       }
       log.info("{} is found dead: {}", sandbox.containerId(), closed.getMessage());
     }
@@ -86,15 +86,15 @@ final class Placement {
       if (sandbox != null) {
         dead.accept(sandbox);
       }
-      return new Place.Nowhere(Ending.noSandbox());
+      return new Target.Nowhere(ExecOutcome.noSandbox());
     }
     return switch (provider.provide(request)) { // which also ends a dead one
-      case Provision.Provided(var made) -> new Place.In(queues.of(made));
+      case Provision.Provided(var made) -> new Target.In(queues.of(made));
       case Provision.NotProvided(var reason, var message, var retryable) ->
-          new Place.Nowhere(
+          new Target.Nowhere(
               reason == Failed.Reason.EXPIRED
-                  ? Ending.expired()
-                  : Ending.failed(message, retryable));
+                  ? ExecOutcome.expired()
+                  : ExecOutcome.failed(message, retryable));
     };
   }
 

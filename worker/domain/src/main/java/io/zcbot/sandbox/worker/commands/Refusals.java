@@ -12,21 +12,21 @@ import org.jspecify.annotations.Nullable;
 final class Refusals {
   private Refusals() {}
 
-  static @Nullable Ending of(ExecRequest request, CommandSetup setup) {
+  static @Nullable ExecOutcome of(ExecRequest request, CommandSetup setup) {
     if (request.refusal() != null) {
-      return Ending.rejected(request.refusal(), true);
+      return ExecOutcome.rejected(request.refusal(), true);
     }
     if (request.context().problem() != null) {
-      return Ending.rejected(request.context().problem(), false);
+      return ExecOutcome.rejected(request.context().problem(), false);
     }
     if (setup.off() != null) {
-      return Ending.rejected(setup.off(), false);
+      return ExecOutcome.rejected(setup.off(), false);
     }
     Exec exec = request.exec();
     Duration timeout = exec.timeout();
     Duration longest = setup.limits().maxTimeout();
     if (timeout != null && timeout.compareTo(longest) > 0) {
-      return Ending.rejected(
+      return ExecOutcome.rejected(
           ("timeout_seconds is %d, and this worker allows %d; ask for less, or raise"
                   + " ZCBOT_COMMAND_MAX_TIMEOUT")
               .formatted(timeout.toSeconds(), longest.toSeconds()),
@@ -35,7 +35,7 @@ final class Refusals {
     Integer output = exec.maxOutputBytes();
     int most = setup.limits().maxInlineOutput();
     if (!exec.stream() && output != null && output > most) {
-      return Ending.rejected(
+      return ExecOutcome.rejected(
           ("max_output_bytes is %d, and of output that is not streamed %d are kept at most; ask for"
                   + " less, or set stream")
               .formatted(output, most),
@@ -44,15 +44,15 @@ final class Refusals {
     return null;
   }
 
-  static Ending tooManyCommands(CommandLimits limits) {
-    return Ending.rejected(
+  static ExecOutcome tooManyCommands(CommandLimits limits) {
+    return ExecOutcome.rejected(
         "%d commands of the user run or wait already; try again when some have ended"
             .formatted(limits.perSandbox() + limits.waiting()),
         true);
   }
 
-  static Ending tooMuchToRead() {
-    return Ending.rejected(
+  static ExecOutcome tooMuchToRead() {
+    return ExecOutcome.rejected(
         "commands hold too much standard input that they have not read yet; try again later, or"
             + " send it by sandbox.input, which waits in the log",
         true);

@@ -12,7 +12,7 @@ import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.Eviction;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.CreateTurns;
-import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.sandbox.Reservation;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -57,7 +57,7 @@ final class Admission {
   /**
    * It may be created. Closing this gives back the turn, and the place unless it was handed over.
    */
-  record Admitted(Place place, CreateTurns.Turn turn) implements Verdict, AutoCloseable {
+  record Admitted(Reservation place, CreateTurns.Turn turn) implements Verdict, AutoCloseable {
     @Override
     public void close() {
       turn.close();
@@ -79,7 +79,7 @@ final class Admission {
    * have passed {@link #refusalOf}.
    */
   Verdict awaitTurn(EnsureRequest request) throws InterruptedException {
-    Place place = place(request);
+    Reservation place = place(request);
     if (place == null) {
       return noRoom(
           "the host runs "
@@ -100,9 +100,9 @@ final class Admission {
     }
   }
 
-  private @Nullable Place place(EnsureRequest request) throws InterruptedException {
-    Place free = capacity.tryTakeBehindAll(); // others may wait for places that they freed
-    Place place = free == null ? pool.yieldPlace() : free;
+  private @Nullable Reservation place(EnsureRequest request) throws InterruptedException {
+    Reservation free = capacity.tryTakeBehindAll(); // others may wait for places that they freed
+    Reservation place = free == null ? pool.yieldPlace() : free;
     return place == null ? eviction.makeRoom(request.deadline()) : place;
   }
 

@@ -11,7 +11,7 @@ import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
-import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.sandbox.Reservation;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
@@ -51,7 +51,7 @@ final class UserContainers {
    *
    * @param place the new sandbox takes it over
    */
-  Sandbox create(EnsureRequest request, Path workspace, Place place)
+  Sandbox create(EnsureRequest request, Path workspace, Reservation place)
       throws EngineException, IOException {
     String id = sandboxes.create(request.user(), workspace);
     Container started;

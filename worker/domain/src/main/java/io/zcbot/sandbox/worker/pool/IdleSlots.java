@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.pool;
 
-import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.sandbox.Reservation;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -26,7 +26,7 @@ final class IdleSlots {
   private @Nullable Making making;
   private boolean closed;
 
-  private record Making(String slotId, Place place) {}
+  private record Making(String slotId, Reservation place) {}
 
   /** An empty pool that wants {@code target} idle slots. */
   IdleSlots(int target) {
@@ -52,7 +52,7 @@ final class IdleSlots {
   }
 
   /** Notes that a slot is being made; the pool keeps its place until {@link #endMaking}. */
-  synchronized void begin(String slotId, Place place) {
+  synchronized void begin(String slotId, Reservation place) {
     if (making != null) {
       throw new IllegalStateException("two slots are created at the same time");
     }
@@ -84,7 +84,7 @@ final class IdleSlots {
   /**
    * Takes the place of the slot being made, which is not added then; null if none is being made.
    */
-  synchronized @Nullable Place takePlaceOfMaking() {
+  synchronized @Nullable Reservation takePlaceOfMaking() {
     return making != null && making.place().isHeld() ? making.place().handOver() : null;
   }
 

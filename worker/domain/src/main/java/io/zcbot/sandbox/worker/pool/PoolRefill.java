@@ -11,7 +11,7 @@ import io.zcbot.sandbox.worker.demand.RefillPace;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.CreateTurns;
-import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.sandbox.Reservation;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HexFormat;
@@ -128,7 +128,7 @@ final class PoolRefill {
 
   /** Makes one slot; false if that was not possible. */
   private boolean makeOne() {
-    Place place = capacity.tryTakeBehindAll();
+    Reservation place = capacity.tryTakeBehindAll();
     if (place == null) {
       return false;
     }

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.pool;
 
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
-import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.sandbox.Reservation;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -25,7 +25,7 @@ record Slot(
     String imageId,
     SlotMounts.Directory directory,
     SlotEngine.Entrance entrance,
-    Place place) {
+    Reservation place) {
   /** Whether a container is this slot's, under any name, and still runs since the slot was made. */
   boolean isIntact(Container container) {
     return container.id().equals(containerId)

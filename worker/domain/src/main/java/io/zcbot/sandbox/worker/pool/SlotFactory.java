@@ -8,7 +8,7 @@ import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
-import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.sandbox.Reservation;
 import java.io.IOException;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -36,7 +36,7 @@ final class SlotFactory {
    * Creates and starts a slot; returns once it has shown that it sees later mounts. If that fails,
    * removes what was made.
    */
-  Slot make(String id, Place place) throws EngineException, IOException {
+  Slot make(String id, Reservation place) throws EngineException, IOException {
     SlotMounts.Directory directory = null;
     String containerId = null;
     Slot made = null;

@@ -16,7 +16,7 @@ import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.CreateTurns;
-import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.sandbox.Reservation;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.Claim;
@@ -219,12 +219,12 @@ public final class WarmPool {
    *
    * @return its place; null if there is no slot
    */
-  public @Nullable Place yieldPlace() {
+  public @Nullable Reservation yieldPlace() {
     Slot slot = pool.take();
     if (slot == null) {
       return pool.takePlaceOfMaking();
     }
-    Place place = slot.place().handOver();
+    Reservation place = slot.place().handOver();
     threads.execute(() -> maker.destroy(slot));
     return place;
   }

@@ -8,8 +8,8 @@ import io.zcbot.sandbox.worker.base.Deadline;
 import io.zcbot.sandbox.worker.base.StoppedException;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
-import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.Reservation;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import java.time.Duration;
@@ -55,7 +55,7 @@ public final class Eviction {
    * @return the place; null if none could be had
    * @throws StoppedException if the worker stops and does not evict any more
    */
-  public @Nullable Place makeRoom(Deadline deadline) throws InterruptedException {
+  public @Nullable Reservation makeRoom(Deadline deadline) throws InterruptedException {
     Iterator<Sandbox> candidates = candidates();
     BlockingQueue<Trial> decided = new LinkedBlockingQueue<>();
     Set<Trial> undecided = new HashSet<>();
@@ -75,7 +75,8 @@ public final class Eviction {
         if (trial != null && trial.refused) {
           throw new StoppedException("the worker stopped before there was room", null);
         }
-        Place place = trial != null && trial.hasMadeRoom() ? capacity.tryTake() : wait.tryTake();
+        Reservation place =
+            trial != null && trial.hasMadeRoom() ? capacity.tryTake() : wait.tryTake();
         if (place != null || left <= 0) {
           return place;
         }

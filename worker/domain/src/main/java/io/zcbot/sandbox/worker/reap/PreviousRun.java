@@ -17,8 +17,8 @@ import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
-import io.zcbot.sandbox.worker.sandbox.Place;
 import io.zcbot.sandbox.worker.sandbox.Registry;
+import io.zcbot.sandbox.worker.sandbox.Reservation;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
@@ -168,7 +168,7 @@ public final class PreviousRun {
     if (registry.get(user) != null) {
       return true;
     }
-    Place place = capacity.tryTake();
+    Reservation place = capacity.tryTake();
     if (place == null) {
       return false;
     }

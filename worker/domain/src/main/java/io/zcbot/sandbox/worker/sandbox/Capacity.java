@@ -21,16 +21,16 @@ public final class Capacity {
   }
 
   /** Takes a place for one more sandbox; null if the host is full. */
-  public synchronized @Nullable Place tryTake() {
+  public synchronized @Nullable Reservation tryTake() {
     if (taken >= max) {
       return null;
     }
     taken++;
-    return new Place(this);
+    return new Reservation(this);
   }
 
   /** Takes a place that nobody waits for; null if there is none. */
-  public synchronized @Nullable Place tryTakeBehindAll() {
+  public synchronized @Nullable Reservation tryTakeBehindAll() {
     return taken + awaited < max ? tryTake() : null;
   }
 
@@ -45,7 +45,7 @@ public final class Capacity {
     private Wait() {}
 
     /** Takes a place that no other wait needs; null if there is none. */
-    public @Nullable Place tryTake() {
+    public @Nullable Reservation tryTake() {
       synchronized (Capacity.this) {
         return taken + awaited - 1 < max ? Capacity.this.tryTake() : null;
       }

@@ -22,7 +22,7 @@ public final class Sandbox {
   private final @Nullable String slotId;
   private final @Nullable Instant containerStartedAt;
   private final long startedAt;
-  private final Place place;
+  private final Reservation place;
   private final CompletableFuture<Void> placeFreed = new CompletableFuture<>();
   private volatile LastUse lastUse;
   private volatile int partition;
@@ -52,7 +52,7 @@ public final class Sandbox {
       int partition,
       long startedAt,
       long lastActive,
-      Place place) {
+      Reservation place) {
     this.user = user;
     this.containerId = container.id();
     this.slotId = container.ourSlot();

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.worker.base.Moment;
+import io.zcbot.sandbox.worker.base.ClockReading;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandWork;
 import io.zcbot.sandbox.worker.kafka.PartitionOffsets;
@@ -119,7 +119,7 @@ public final class CommandFollower implements AutoCloseable {
     this.committed = new CommittedExecs(settings.topics().exec(), work::committed, time);
     this.inputs =
         new CommandInputs(
-            work, new InputDetours(consumers.free(), Places.drawn(), time), time, metrics);
+            work, new InputDetours(consumers.free(), HashBuckets.drawn(), time), time, metrics);
     this.partitions =
         new CommandPartitions(
             settings.topics(),
@@ -202,7 +202,7 @@ public final class CommandFollower implements AutoCloseable {
       OffsetCommits commits =
           new OffsetCommits(consumer, tracked, time) {
             @Override
-            void acknowledged(Moment asked, Map<TopicPartition, OffsetAndMetadata> offsets) {
+            void acknowledged(ClockReading asked, Map<TopicPartition, OffsetAndMetadata> offsets) {
               committed.acknowledged(asked.nanos(), offsets);
             }
           };

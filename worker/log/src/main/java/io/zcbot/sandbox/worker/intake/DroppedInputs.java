@@ -12,7 +12,7 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which waiting inputs were dropped, by {@link Places place} of their command. A command that
+ * Which waiting inputs were dropped, by {@link HashBuckets place} of their command. A command that
  * shares its place with another only has the log read again in vain.
  */
 final class DroppedInputs {
@@ -20,13 +20,13 @@ final class DroppedInputs {
   private static final Duration REMEMBERED = Duration.ofMinutes(5);
 
   // In milliseconds since 1970; 1 MiB together.
-  private final long[] last = new long[Places.OF_COMMANDS]; // when one was dropped
-  private final long[] earliest = new long[Places.OF_COMMANDS]; // the time of its record
-  private final Places places;
+  private final long[] last = new long[HashBuckets.OF_COMMANDS]; // when one was dropped
+  private final long[] earliest = new long[HashBuckets.OF_COMMANDS]; // the time of its record
+  private final HashBuckets places;
   private final Time time;
 
   /** Starts with nothing dropped. */
-  DroppedInputs(Places places, Time time) {
+  DroppedInputs(HashBuckets places, Time time) {
     this.places = places;
     this.time = time;
     Arrays.fill(last, Long.MIN_VALUE);

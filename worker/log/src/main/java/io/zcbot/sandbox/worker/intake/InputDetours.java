@@ -31,7 +31,7 @@ import org.apache.kafka.common.TopicPartition;
 class InputDetours implements AutoCloseable {
   private final Supplier<Consumer<byte[], byte[]>> consumers;
   private final Time time;
-  private final Places places;
+  private final HashBuckets places;
   private final ReadingTurns turns;
   private final CountDownLatch closed = new CountDownLatch(1);
   private final ExecutorService threads =
@@ -42,7 +42,7 @@ class InputDetours implements AutoCloseable {
    *
    * @param consumers makes a consumer without a group
    */
-  InputDetours(Supplier<Consumer<byte[], byte[]>> consumers, Places places, Time time) {
+  InputDetours(Supplier<Consumer<byte[], byte[]>> consumers, HashBuckets places, Time time) {
     this.consumers = consumers;
     this.places = places;
     this.turns = new ReadingTurns(places);
@@ -107,7 +107,7 @@ class InputDetours implements AutoCloseable {
     return time;
   }
 
-  Places places() {
+  HashBuckets places() {
     return places;
   }
 

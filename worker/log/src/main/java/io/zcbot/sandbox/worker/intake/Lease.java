@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.worker.base.Moment;
+import io.zcbot.sandbox.worker.base.ClockReading;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import java.time.Duration;
@@ -43,16 +43,16 @@ final class Lease {
   private final Time time;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition renewal = lock.newCondition();
-  private volatile Moment renewed;
+  private volatile ClockReading renewed;
 
   // State after an outage; confined to the poll thread.
   private boolean isDoubted;
   private long firstAnswer;
-  private Moment lastAnswer;
+  private ClockReading lastAnswer;
 
   Lease(Time time) {
     this.time = time;
-    this.renewed = new Moment(time.nanos() - TERM.toNanos(), 0);
+    this.renewed = new ClockReading(time.nanos() - TERM.toNanos(), 0);
     this.lastAnswer = renewed;
   }
 
@@ -66,13 +66,13 @@ final class Lease {
   }
 
   private long age() {
-    return Moment.now(time).since(renewed);
+    return ClockReading.now(time).since(renewed);
   }
 
   /** Renews the lease, because no partition is assigned or the group certainly has this member. */
   void renew() {
     isDoubted = false;
-    renewAt(Moment.now(time));
+    renewAt(ClockReading.now(time));
   }
 
   /**
@@ -81,15 +81,15 @@ final class Lease {
    * @param asked when it was asked; the lease counts from there, because the answer may have waited
    *     since
    */
-  void renew(Moment asked) {
+  void renew(ClockReading asked) {
     if (asked.since(renewed) < TERM.toNanos() || isHeartbeatThrough(asked)) {
       isDoubted = false;
       renewAt(asked);
     }
   }
 
-  private boolean isHeartbeatThrough(Moment asked) {
-    Moment now = Moment.now(time);
+  private boolean isHeartbeatThrough(ClockReading asked) {
+    ClockReading now = ClockReading.now(time);
     if (!isDoubted || asked.since(lastAnswer) >= TERM.toNanos()) {
       isDoubted = true;
       firstAnswer = now.nanos();
@@ -98,7 +98,7 @@ final class Lease {
     return asked.nanos() - firstAnswer >= HEARTBEAT.toNanos();
   }
 
-  private void renewAt(Moment moment) {
+  private void renewAt(ClockReading moment) {
     if (moment.nanos() - renewed.nanos() > 0) {
       renewed = moment;
     }

@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.worker.base.Moment;
+import io.zcbot.sandbox.worker.base.ClockReading;
 import io.zcbot.sandbox.worker.base.Time;
 import java.time.Duration;
 import java.util.Map;
@@ -31,7 +31,7 @@ final class MemberCommits extends OffsetCommits {
   }
 
   @Override
-  void acknowledged(Moment asked, Map<TopicPartition, OffsetAndMetadata> offsets) {
+  void acknowledged(ClockReading asked, Map<TopicPartition, OffsetAndMetadata> offsets) {
     lease.renew(asked);
   }
 
@@ -56,7 +56,7 @@ final class MemberCommits extends OffsetCommits {
   boolean isMember(Duration limit) {
     Map<TopicPartition, OffsetAndMetadata> newest = assignment.committed();
     newest.putAll(assignment.committable(newest.keySet()));
-    Moment asked = Moment.now(time);
+    ClockReading asked = ClockReading.now(time);
     try {
       if (!newest.isEmpty()) {
         consumer.commitSync(newest, limit);

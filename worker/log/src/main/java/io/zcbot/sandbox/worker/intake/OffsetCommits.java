@@ -4,7 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.worker.base.Moment;
+import io.zcbot.sandbox.worker.base.ClockReading;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.OutageLog;
@@ -107,7 +107,7 @@ class OffsetCommits {
    * @param asked when the commit was sent
    * @param offsets what it committed, by partition
    */
-  void acknowledged(Moment asked, Map<TopicPartition, OffsetAndMetadata> offsets) {}
+  void acknowledged(ClockReading asked, Map<TopicPartition, OffsetAndMetadata> offsets) {}
 
   /**
    * Commits what is new, without waiting, unless a commit is under way or the interval is not over.
@@ -155,7 +155,7 @@ class OffsetCommits {
       return;
     }
     underWay = true;
-    Moment asked = Moment.now(time);
+    ClockReading asked = ClockReading.now(time);
     if (!isUnacknowledged) {
       isUnacknowledged = true;
       unacknowledgedSince = asked.nanos();

@@ -19,11 +19,11 @@ final class ReadingTurns {
   private final Semaphore all = new Semaphore(MOST, true);
   private final Semaphore[] ofUsers =
       Stream.generate(() -> new Semaphore(MOST_OF_USER, true))
-          .limit(Places.OF_USERS)
+          .limit(HashBuckets.OF_USERS)
           .toArray(Semaphore[]::new);
-  private final Places places;
+  private final HashBuckets places;
 
-  ReadingTurns(Places places) {
+  ReadingTurns(HashBuckets places) {
     this.places = places;
   }
 

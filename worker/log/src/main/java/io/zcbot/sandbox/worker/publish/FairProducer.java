@@ -97,15 +97,15 @@ final class FairProducer {
   Future<RecordMetadata> sendInTurn(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
     fence.pass(); // it may wait for the group for long: not with a place
-    Place place = placeFor(record, sizeOf(record), all);
-    place.pass(fence);
-    return place.send(record, (_, _) -> {});
+    Admission admission = admit(record, sizeOf(record), all);
+    admission.pass(fence);
+    return admission.send(record, (_, _) -> {});
   }
 
   /** As {@link #sendInTurn}, for streamed output. */
   Future<RecordMetadata> sendStreamedInTurn(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
-    return placeForStreamed(record, fence).send(record, (_, _) -> {});
+    return admitStreamed(record, fence).send(record, (_, _) -> {});
   }
 
   /**
@@ -115,7 +115,7 @@ final class FairProducer {
    */
   CompletableFuture<Void> sendOnceInTurn(
       ProducerRecord<byte[], byte[]> record, BooleanSupplier isVain) throws InterruptedException {
-    return once(record, placeFor(record, sizeOf(record), all), isVain);
+    return once(record, admit(record, sizeOf(record), all), isVain);
   }
 
   /**
@@ -125,25 +125,25 @@ final class FairProducer {
   CompletableFuture<Void> sendStreamed(
       ProducerRecord<byte[], byte[]> record, Fence fence, BooleanSupplier isVain)
       throws FencedException, InterruptedException {
-    return once(record, placeForStreamed(record, fence), isVain);
+    return once(record, admitStreamed(record, fence), isVain);
   }
 
-  private Place placeForStreamed(ProducerRecord<byte[], byte[]> record, Fence fence)
+  private Admission admitStreamed(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
     fence.pass(); // as for an answer
     // Each may take a batch of its own.
-    Place place = placeFor(record, Math.max(SMALL, sizeOf(record)), streams);
-    place.pass(fence);
-    return place;
+    Admission admission = admit(record, Math.max(SMALL, sizeOf(record)), streams);
+    admission.pass(fence);
+    return admission;
   }
 
   private static CompletableFuture<Void> once(
-      ProducerRecord<byte[], byte[]> record, Place place, BooleanSupplier isVain) {
+      ProducerRecord<byte[], byte[]> record, Admission admission, BooleanSupplier isVain) {
     if (isVain.getAsBoolean()) {
-      place.leave();
+      admission.leave();
       return CompletableFuture.failedFuture(new IllegalStateException("it would be in vain"));
     }
-    return once(record, place::send);
+    return once(record, admission::send);
   }
 
   /**
@@ -182,21 +182,21 @@ final class FairProducer {
    * Waits for a place. Those before it in the same partition come first, then those of other
    * partitions that fail as well, if it fails, and then all.
    */
-  private Place placeFor(
+  private Admission admit(
       ProducerRecord<byte[], byte[]> record, int size, Budget<TopicPartition> together)
       throws InterruptedException {
     TopicPartition partition = partitionOf(record);
     State state = states.computeIfAbsent(partition, _ -> new State());
-    Place place = new Place(state);
+    Admission admission = new Admission(state);
     try {
-      place.take(each.of(partition), size);
+      admission.take(each.of(partition), size);
       // Never more than there is, or it would wait for good.
-      place.take(together.of(state.isFailing ? FAILING : partition), Math.min(size, OF_ALL));
+      admission.take(together.of(state.isFailing ? FAILING : partition), Math.min(size, OF_ALL));
     } catch (InterruptedException e) {
-      place.leave();
+      admission.leave();
       throw e;
     }
-    return place;
+    return admission;
   }
 
   private TopicPartition partitionOf(ProducerRecord<byte[], byte[]> record) {
@@ -227,11 +227,11 @@ final class FairProducer {
   }
 
   /** The place of one record. */
-  private final class Place {
+  private final class Admission {
     private final State state;
     private final List<Runnable> taken = new ArrayList<>();
 
-    Place(State state) {
+    Admission(State state) {
       this.state = state;
     }
 

@@ -18,9 +18,9 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.StoppedException;
 import io.zcbot.sandbox.worker.intake.RecordForwarding;
+import io.zcbot.sandbox.worker.kafka.CapacityHeader;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
-import io.zcbot.sandbox.worker.kafka.Places;
 import io.zcbot.sandbox.worker.reply.Replies;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
@@ -194,7 +194,7 @@ public final class Publisher
   private ProducerRecord<byte[], byte[]> liveRecord(
       UserId user, String containerId, byte @Nullable [] value) {
     Headers headers = new RecordHeaders();
-    Places.add(headers, places);
+    CapacityHeader.add(headers, places);
     return new ProducerRecord<>(
         nameOf(Topic.LIVE), partitionOf(user), codec.liveKey(user, containerId), value, headers);
   }

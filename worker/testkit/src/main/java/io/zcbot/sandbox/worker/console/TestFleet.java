@@ -16,8 +16,8 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.CapacityHeader;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
-import io.zcbot.sandbox.worker.kafka.Places;
 import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -73,7 +73,7 @@ final class TestFleet {
 
   void live(LiveSandbox live) {
     Headers headers = new RecordHeaders();
-    Places.add(headers, 64);
+    CapacityHeader.add(headers, 64);
     byte[] key = codec.liveKey(live.userId(), live.containerId());
     record(Topic.LIVE, key, codec.encodeLive(live), live.openedAt(), headers);
   }

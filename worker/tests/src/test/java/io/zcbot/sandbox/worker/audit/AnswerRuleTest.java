@@ -44,10 +44,10 @@ class AnswerRuleTest extends OneUsersLog {
   void anAnswerMayBeDatedBeforeItsEnsure() {
     ensure(10, "e1");
     ready(9, "e1", "c1", "w1");
-    TestLog.Told told = audit(100);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().ensures().answersBeforeEnsure()).isOne();
-    assertThat(told.ensures().getFirst().answer().latencyMs()).isZero();
+    TestLog.Reported reported = audit(100);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().ensures().answersBeforeEnsure()).isOne();
+    assertThat(reported.ensures().getFirst().answer().latencyMs()).isZero();
   }
 
   @Test
@@ -55,11 +55,11 @@ class AnswerRuleTest extends OneUsersLog {
     log.add(1, ms(0), new Ensure("e1", USER, at(0), null, null));
     log.add(0, ms(0.5), new Ensure("e1", USER, at(0), null, at(60)));
     ready(1, "e1", "c1", "w1");
-    TestLog.Told told = audit(100);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().ensures().count()).isOne();
-    assertThat(told.summary().records().repeated()).containsEntry(Topic.ENSURE, 1L);
-    assertThat(told.ensures().getFirst().answer().latencyMs()).isEqualTo(1000);
+    TestLog.Reported reported = audit(100);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().ensures().count()).isOne();
+    assertThat(reported.summary().records().repeated()).containsEntry(Topic.ENSURE, 1L);
+    assertThat(reported.ensures().getFirst().answer().latencyMs()).isEqualTo(1000);
   }
 
   /** Its id is its first position, which the header of the copy names. */
@@ -70,10 +70,10 @@ class AnswerRuleTest extends OneUsersLog {
     log.raw(Topic.ENSURE, 0, ms(0), bytes(USER.toString()), ensure)
         .header("zcbot_forwarded", "1-0@" + ms(0));
     ready(1, "sandbox.ensure-1-0", "c1", "w1");
-    TestLog.Told told = audit(100);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().ensures().count()).isOne();
-    assertThat(told.ensures())
+    TestLog.Reported reported = audit(100);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().ensures().count()).isOne();
+    assertThat(reported.ensures())
         .singleElement()
         .satisfies(each -> assertThat(each.answer()).isNotNull());
   }
@@ -124,16 +124,16 @@ class AnswerRuleTest extends OneUsersLog {
     reaped(10, "c1", "w1", Reaped.Reason.PURGED);
     TestLog.Entry other = ready(11, "r1", "e1", "c2", "w1");
     ready(12, "r1", "e1", "c2", "w1");
-    TestLog.Told told = audit(30);
-    assertThat(told.violations())
+    TestLog.Reported reported = audit(30);
+    assertThat(reported.violations())
         .singleElement()
         .satisfies(
             v -> {
               assertThat(v.check()).isEqualTo(Check.IDS);
               assertThat(v.evidence()).containsExactly(one.position, other.position);
             });
-    assertThat(told.summary().ensures().answeredAgain()).isOne();
-    assertThat(told.summary().records().repeated()).containsEntry(Topic.READY, 1L);
+    assertThat(reported.summary().ensures().answeredAgain()).isOne();
+    assertThat(reported.summary().records().repeated()).containsEntry(Topic.READY, 1L);
   }
 
   @Test
@@ -142,9 +142,9 @@ class AnswerRuleTest extends OneUsersLog {
     ready(1, "e1", "c1", "w1");
     reaped(10, "c1", "w1", Reaped.Reason.PURGED);
     ready(11, "e1", "c2", "w1");
-    TestLog.Told told = audit(30);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().ensures().answeredAgain()).isOne();
+    TestLog.Reported reported = audit(30);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().ensures().answeredAgain()).isOne();
   }
 
   @Test
@@ -152,10 +152,10 @@ class AnswerRuleTest extends OneUsersLog {
     ensure(0, "e1");
     failed(1, "e1");
     ready(2, "e1", "c1", "w1");
-    TestLog.Told told = audit(30);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().ensures().answeredAgain()).isOne();
-    assertThat(told.summary().ensures().answers()).containsOnlyKeys("capacity");
+    TestLog.Reported reported = audit(30);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().ensures().answeredAgain()).isOne();
+    assertThat(reported.summary().ensures().answers()).containsOnlyKeys("capacity");
   }
 
   @Test

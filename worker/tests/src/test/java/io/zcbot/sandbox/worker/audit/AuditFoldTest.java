@@ -38,9 +38,9 @@ class AuditFoldTest extends OneUsersLog {
     ensure(320, "e3");
     failed(321, "e3");
 
-    TestLog.Told told = audit(400);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.sessions())
+    TestLog.Reported reported = audit(400);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.sessions())
         .containsExactly(
             new Session(
                 USER,
@@ -51,14 +51,14 @@ class AuditFoldTest extends OneUsersLog {
                 new Session.End(at(311), Reaped.Reason.IDLE, last.position),
                 2,
                 2));
-    assertThat(told.sessions().getFirst().lasted()).isEqualTo(Duration.ofMillis(310_200));
-    assertThat(told.ensures())
+    assertThat(reported.sessions().getFirst().lasted()).isEqualTo(Duration.ofMillis(310_200));
+    assertThat(reported.ensures())
         .extracting(AuditedEnsure::eventId, e -> e.answer().outcome(), e -> e.answer().latencyMs())
         .containsExactly(
             org.assertj.core.groups.Tuple.tuple("e1", "created", 800L),
             org.assertj.core.groups.Tuple.tuple("e2", "created", 20L),
             org.assertj.core.groups.Tuple.tuple("e3", "capacity", 1000L));
-    Summary summary = told.summary();
+    Summary summary = reported.summary();
     assertThat(summary.ensures().latencies().get("created").max()).isEqualTo(800);
     assertThat(summary.ensures().tooks().get("created").p50()).isEqualTo(7);
     assertThat(summary.ensures().answers())
@@ -89,9 +89,9 @@ class AuditFoldTest extends OneUsersLog {
         .header("zcbot_topic", "sandbox.activity")
         .header("zcbot_partition", 0)
         .header("zcbot_offset", 0);
-    TestLog.Told told = audit(100);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().records().unreadable()).isOne();
+    TestLog.Reported reported = audit(100);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().records().unreadable()).isOne();
   }
 
   @Test

@@ -35,27 +35,27 @@ class AuditHistoriesTest {
       @ForAll @IntRange(min = 1, max = 5) int partitions,
       @ForAll @IntRange(min = 1, max = 4) int workers) {
     Histories made = new Histories(seed, users, partitions, workers, LENGTH);
-    TestLog.Told told = made.audit();
+    TestLog.Reported reported = made.audit();
 
-    assertThat(told.violations()).isEmpty();
-    Summary summary = told.summary();
+    assertThat(reported.violations()).isEmpty();
+    Summary summary = reported.summary();
     assertThat(summary.ensures().count()).isEqualTo(made.ensures);
     assertThat(summary.ensures().answers().values().stream().mapToLong(n -> n).sum())
         .isEqualTo(made.answers);
-    assertThat(told.ensures()).hasSize((int) made.ensures).allMatch(e -> e.answer() != null);
+    assertThat(reported.ensures()).hasSize((int) made.ensures).allMatch(e -> e.answer() != null);
     assertThat(summary.ensures().open()).isZero();
     assertThat(summary.sessions().reaps()).isEqualTo(made.reaps);
     assertThat(summary.sessions().open()).isZero();
     assertThat(summary.records().repeated().values().stream().mapToLong(n -> n).sum())
         .isEqualTo(made.duplicates + made.commands.duplicates);
-    assertThat(told.findings().stream().filter(AuditedCommand.class::isInstance))
+    assertThat(reported.findings().stream().filter(AuditedCommand.class::isInstance))
         .hasSize((int) made.commands.count);
     assertThat(summary.commands().count()).isEqualTo(made.commands.count);
     assertThat(summary.commands().answers().values().stream().mapToLong(n -> n).sum())
         .isEqualTo(made.commands.count);
     assertThat(summary.commands().answersWithoutExec()).isZero();
     assertThat(
-            told.sessions().stream().mapToLong(Session::activities).sum()
+            reported.sessions().stream().mapToLong(Session::activities).sum()
                 + summary.sessions().activitiesOutside())
         .isEqualTo(made.activities);
     assertThat(summary.sessions().activitiesOutside())
@@ -88,9 +88,9 @@ class AuditHistoriesTest {
 
   private static List<Object> replay(List<LogRecord> records, long end, int shards)
       throws Exception {
-    List<Object> told = new ArrayList<>();
-    Replay replay = new Replay(Histories.RULES, told::add, (_, _) -> {}, shards);
-    told.add(replay.run(new ListSource(records, end)));
-    return told;
+    List<Object> reported = new ArrayList<>();
+    Replay replay = new Replay(Histories.RULES, reported::add, (_, _) -> {}, shards);
+    reported.add(replay.run(new ListSource(records, end)));
+    return reported;
   }
 }

@@ -77,9 +77,9 @@ class BrokenPromisesTest {
     return found.orElseThrow();
   }
 
-  private static Violation only(TestLog.Told told, Check check) {
-    assertThat(told.violations()).hasSize(1);
-    Violation violation = told.violations().getFirst();
+  private static Violation only(TestLog.Reported reported, Check check) {
+    assertThat(reported.violations()).hasSize(1);
+    Violation violation = reported.violations().getFirst();
     assertThat(violation.check()).isEqualTo(check);
     return violation;
   }
@@ -303,9 +303,9 @@ class BrokenPromisesTest {
             end.appended + late,
             end.time + late,
             with(reaped, reaped.eventId(), end.time + late, Reaped.Reason.IDLE));
-    TestLog.Told told = made.audit();
+    TestLog.Reported reported = made.audit();
 
-    List<RecordPosition> evidence = only(told, Check.I6).evidence();
+    List<RecordPosition> evidence = only(reported, Check.I6).evidence();
     assertThat(evidence).hasSize(2).endsWith(now.position);
     assertThat(evidence.getFirst().topic()).isIn(Topic.ACTIVITY, Topic.READY, Topic.EXITED);
   }
@@ -327,9 +327,9 @@ class BrokenPromisesTest {
     long ready = lastReadyOf(made, reaped).time;
     // With a purge in between it would be I4.
     Assume.that(records.stream().noneMatch(r -> r.time() < end && r.time() > ready && isPurge(r)));
-    TestLog.Told told =
+    TestLog.Reported reported =
         TestLog.audit(Histories.RULES, records.stream().filter(r -> r.time() < end).toList(), end);
-    assertThat(only(told, Check.I6).evidence()).hasSize(1);
+    assertThat(only(reported, Check.I6).evidence()).hasSize(1);
   }
 
   private static boolean isPurge(LogRecord record) {

@@ -117,8 +117,8 @@ class CommandRuleTest extends OneUsersLog {
     return exited(t, EventIds.exited(USER, execId), execId, reason, null, 0, 0);
   }
 
-  private static AuditedCommand only(TestLog.Told told) {
-    return told.findings().stream()
+  private static AuditedCommand only(TestLog.Reported reported) {
+    return reported.findings().stream()
         .filter(AuditedCommand.class::isInstance)
         .map(AuditedCommand.class::cast)
         .reduce(
@@ -138,9 +138,9 @@ class CommandRuleTest extends OneUsersLog {
     ready(0, "e1", "c1", "w1");
     exited(1, "sandbox.exec-1-0", "c1", 0.5);
     exited(1, "sandbox.exec-0-0", "c1", 0.7);
-    TestLog.Told told = audit(DUE + 1);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().commands().count()).isEqualTo(2);
+    TestLog.Reported reported = audit(DUE + 1);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().commands().count()).isEqualTo(2);
   }
 
   @Test
@@ -150,9 +150,9 @@ class CommandRuleTest extends OneUsersLog {
     output(0.2, "e1", 1);
     TestLog.Entry exited =
         exited(0.5, EventIds.exited(USER, "e1"), "e1", Exited.Reason.EXITED, "c1", 0.1, 2);
-    TestLog.Told told = audit(1_000);
-    assertThat(told.violations()).isEmpty();
-    assertThat(only(told))
+    TestLog.Reported reported = audit(1_000);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(only(reported))
         .isEqualTo(
             new AuditedCommand(
                 USER,
@@ -172,9 +172,9 @@ class CommandRuleTest extends OneUsersLog {
                     null,
                     new AuditedCommand.Written(2, 12, false),
                     exited.position)));
-    assertThat(told.findings().toString()).doesNotContain("secret");
-    assertThat(told.summary().commands().answers()).isEqualTo(Map.of(Exited.Reason.EXITED, 1L));
-    assertThat(told.summary().commands().outputBytes()).isEqualTo(12);
+    assertThat(reported.findings().toString()).doesNotContain("secret");
+    assertThat(reported.summary().commands().answers()).isEqualTo(Map.of(Exited.Reason.EXITED, 1L));
+    assertThat(reported.summary().commands().outputBytes()).isEqualTo(12);
   }
 
   @Test
@@ -237,11 +237,11 @@ class CommandRuleTest extends OneUsersLog {
     exec(0, "e1");
     exited(1, "e1", "c1", 0.5);
     exited(2, "e1", "c1", 0.5);
-    TestLog.Told told = audit(1_000);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().commands().answeredAgain()).isOne();
-    assertThat(told.summary().records().repeated()).containsEntry(Topic.EXITED, 1L);
-    assertThat(only(told).answer()).isNotNull();
+    TestLog.Reported reported = audit(1_000);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().commands().answeredAgain()).isOne();
+    assertThat(reported.summary().records().repeated()).containsEntry(Topic.EXITED, 1L);
+    assertThat(only(reported).answer()).isNotNull();
   }
 
   @Test
@@ -264,10 +264,10 @@ class CommandRuleTest extends OneUsersLog {
     exec(0, "e1");
     exited(1, "e1", "c1", 0.5);
     exec(2, "e1");
-    TestLog.Told told = audit(1_000);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().commands().count()).isOne();
-    assertThat(told.summary().records().repeated()).containsEntry(Topic.EXEC, 1L);
+    TestLog.Reported reported = audit(1_000);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().commands().count()).isOne();
+    assertThat(reported.summary().records().repeated()).containsEntry(Topic.EXEC, 1L);
   }
 
   @Test
@@ -334,15 +334,15 @@ class CommandRuleTest extends OneUsersLog {
     output(1, "e1", 0);
     TestLog.Entry end =
         exited(5, EventIds.exited(USER, "e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 2);
-    TestLog.Told told = audit(1_000);
-    assertThat(told.violations())
+    TestLog.Reported reported = audit(1_000);
+    assertThat(reported.violations())
         .singleElement()
         .satisfies(
             v -> {
               assertThat(v.check()).isEqualTo(Check.I14);
               assertThat(v.evidence()).containsExactly(end.position);
             });
-    assertThat(only(told).answer()).isNotNull();
+    assertThat(only(reported).answer()).isNotNull();
     // The end of the log may have been taken before the outputs were.
     assertThat(checks(15)).isEmpty();
   }
@@ -362,19 +362,20 @@ class CommandRuleTest extends OneUsersLog {
     output(1.1, "e1", 0);
     exited(2, EventIds.exited(USER, "e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 2);
     output(2.1, "e1", 1);
-    TestLog.Told told = audit(1_000);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().records().repeated()).containsEntry(Topic.OUTPUT, 1L);
-    assertThat(only(told).answer().output()).isEqualTo(new AuditedCommand.Written(2, 12, false));
+    TestLog.Reported reported = audit(1_000);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().records().repeated()).containsEntry(Topic.OUTPUT, 1L);
+    assertThat(only(reported).answer().output())
+        .isEqualTo(new AuditedCommand.Written(2, 12, false));
   }
 
   @Test
   void outputsThatRetentionCutOffAreNotMissing() {
     output(1, "e1", 7);
     exited(2, EventIds.exited(USER, "e1"), "e1", Exited.Reason.EXITED, "c1", 0.5, 8);
-    TestLog.Told told = audit(1_000);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().commands().answersWithoutExec()).isOne();
+    TestLog.Reported reported = audit(1_000);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().commands().answersWithoutExec()).isOne();
   }
 
   @Test
@@ -385,10 +386,11 @@ class CommandRuleTest extends OneUsersLog {
       exited(
           i + 0.5, EventIds.exited(USER, "e" + i), "e" + i, Exited.Reason.EXITED, "c1", i + 0.1, 1);
     }
-    TestLog.Told told = audit(1_000);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.findings()).filteredOn(AuditedCommand.class::isInstance).hasSize(500);
-    assertThat(told.summary().commands().answers()).isEqualTo(Map.of(Exited.Reason.EXITED, 500L));
+    TestLog.Reported reported = audit(1_000);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.findings()).filteredOn(AuditedCommand.class::isInstance).hasSize(500);
+    assertThat(reported.summary().commands().answers())
+        .isEqualTo(Map.of(Exited.Reason.EXITED, 500L));
   }
 
   @Test
@@ -396,9 +398,9 @@ class CommandRuleTest extends OneUsersLog {
     exec(0, "e1");
     ready(0.3, "e1", "c1", "w1");
     exited(1, "e1", "c1", 0.5);
-    TestLog.Told told = audit(100);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().ensures().answersWithoutEnsure()).isZero();
+    TestLog.Reported reported = audit(100);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().ensures().answersWithoutEnsure()).isZero();
   }
 
   @Test

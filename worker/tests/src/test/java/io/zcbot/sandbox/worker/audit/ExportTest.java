@@ -64,10 +64,10 @@ class ExportTest {
     return records;
   }
 
-  private static List<Object> told(LogSource source) throws Exception {
-    List<Object> told = new ArrayList<>();
-    told.add(new Replay(Histories.RULES, told::add, (_, _) -> {}).run(source));
-    return told;
+  private static List<Object> reported(LogSource source) throws Exception {
+    List<Object> reported = new ArrayList<>();
+    reported.add(new Replay(Histories.RULES, reported::add, (_, _) -> {}).run(source));
+    return reported;
   }
 
   @Test
@@ -78,8 +78,9 @@ class ExportTest {
     List<LogRecord> some = records.stream().filter(r -> r.raw().offset() % 7 != 3).toList();
     Path file = file(export(some, made.end));
 
-    List<Object> direct = told(new ListSource(some, made.end));
-    assertThat(told(new ExportedLog(List.of(file), "sandbox.", Selection.ALL))).isEqualTo(direct);
+    List<Object> direct = reported(new ListSource(some, made.end));
+    assertThat(reported(new ExportedLog(List.of(file), "sandbox.", Selection.ALL)))
+        .isEqualTo(direct);
     assertThat(direct).filteredOn(Violation.class::isInstance).isNotEmpty();
   }
 
@@ -96,7 +97,8 @@ class ExportTest {
                   records.stream().filter(r -> r.raw().partition() == partition).toList(),
                   made.end)));
     }
-    Summary summary = (Summary) told(new ExportedLog(files, "sandbox.", Selection.ALL)).getLast();
+    Summary summary =
+        (Summary) reported(new ExportedLog(files, "sandbox.", Selection.ALL)).getLast();
     assertThat(summary.violationCount()).isZero();
     assertThat(summary.recordCount()).isEqualTo(records.size());
   }

@@ -93,8 +93,8 @@ public final class Histories {
       if (hit) {
         int to = kind == Kind.RESTART ? worker : (each.getValue() + 1) % workers;
         // A host that is lost alone has nobody to tell of it.
-        Kind told = kind == Kind.LOSS && to == worker ? Kind.RESTART : kind;
-        disruptions.add(new Disruption(t, told, each.getKey(), each.getValue(), to));
+        Kind reported = kind == Kind.LOSS && to == worker ? Kind.RESTART : kind;
+        disruptions.add(new Disruption(t, reported, each.getKey(), each.getValue(), to));
         each.setValue(to);
       }
     }
@@ -438,7 +438,7 @@ public final class Histories {
     return log.records();
   }
 
-  TestLog.Told audit() {
+  TestLog.Reported audit() {
     return TestLog.audit(RULES, records(), end);
   }
 }

@@ -131,7 +131,7 @@ abstract class OneUsersLog {
             null));
   }
 
-  TestLog.Told audit(double end) {
+  TestLog.Reported audit(double end) {
     return log.audit(Rules.DEFAULT, ms(end));
   }
 
@@ -144,13 +144,13 @@ abstract class OneUsersLog {
     return checks(auditSince(cut, 0, since, end));
   }
 
-  TestLog.Told auditSince(Topic cut, int partition, double since, double end) {
+  TestLog.Reported auditSince(Topic cut, int partition, double since, double end) {
     Coverage known = Coverage.ever();
     known.cut(cut, partition, ms(since));
     return TestLog.audit(Rules.DEFAULT, known, log.records(), ms(end));
   }
 
-  static List<Check> checks(TestLog.Told told) {
-    return told.violations().stream().map(Violation::check).toList();
+  static List<Check> checks(TestLog.Reported reported) {
+    return reported.violations().stream().map(Violation::check).toList();
   }
 }

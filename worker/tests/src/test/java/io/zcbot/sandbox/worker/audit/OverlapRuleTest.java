@@ -74,9 +74,9 @@ class OverlapRuleTest extends OneUsersLog {
     ready(31, "e2", "c2", "w2");
     // The host is back: the same event once more.
     reaped(200, "c1", "w1", Reaped.Reason.PURGED);
-    TestLog.Told told = audit(210);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().records().repeated()).containsEntry(Topic.REAPED, 1L);
-    assertThat(told.summary().sessions().reaps()).containsOnlyKeys(Reaped.Reason.LOST);
+    TestLog.Reported reported = audit(210);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().records().repeated()).containsEntry(Topic.REAPED, 1L);
+    assertThat(reported.summary().sessions().reaps()).containsOnlyKeys(Reaped.Reason.LOST);
   }
 }

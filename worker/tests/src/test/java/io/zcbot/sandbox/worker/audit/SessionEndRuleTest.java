@@ -20,10 +20,10 @@ class SessionEndRuleTest extends OneUsersLog {
   @Test
   void i4OpenSessionsAreNoViolationInThemselves() {
     ready(0, "e1", "c1", "w1");
-    TestLog.Told told = audit(100);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().sessions().open()).isOne();
-    assertThat(told.sessions().getFirst().end()).isNull();
+    TestLog.Reported reported = audit(100);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().sessions().open()).isOne();
+    assertThat(reported.sessions().getFirst().end()).isNull();
   }
 
   @Test
@@ -83,19 +83,21 @@ class SessionEndRuleTest extends OneUsersLog {
         SampleEvents.reaped(
             USER, at(-3000), new ContainerRef("n", "c1", "h", "w1"), Reaped.Reason.DIED));
     ready(0, "e1", "c1", "w1");
-    TestLog.Told told = audit(100);
+    TestLog.Reported reported = audit(100);
     // Announced reaped long before it was announced ready, by the clocks.
-    assertThat(told.violations()).extracting(Violation::check).containsExactly(Check.I4);
-    assertThat(told.summary().sessions().ended()).isOne();
+    assertThat(reported.violations()).extracting(Violation::check).containsExactly(Check.I4);
+    assertThat(reported.summary().sessions().ended()).isOne();
   }
 
   @Test
   void whatNoReadyNamesIsShownWithoutAStart() {
     reaped(5, "c1", "w1", Reaped.Reason.PURGED);
-    TestLog.Told told = audit(100);
-    assertThat(told.violations()).isEmpty();
-    assertThat(told.summary().sessions().reapsWithoutReady()).isOne();
-    assertThat(told.summary().sessions().reaps()).isEmpty();
-    assertThat(told.sessions()).hasSize(1).allMatch(s -> s.start() == null && s.lasted() == null);
+    TestLog.Reported reported = audit(100);
+    assertThat(reported.violations()).isEmpty();
+    assertThat(reported.summary().sessions().reapsWithoutReady()).isOne();
+    assertThat(reported.summary().sessions().reaps()).isEmpty();
+    assertThat(reported.sessions())
+        .hasSize(1)
+        .allMatch(s -> s.start() == null && s.lasted() == null);
   }
 }

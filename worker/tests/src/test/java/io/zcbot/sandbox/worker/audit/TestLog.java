@@ -146,7 +146,7 @@ final class TestLog {
   }
 
   /** The results of an audit. */
-  record Told(Summary summary, List<Observation> findings) {
+  record Reported(Summary summary, List<Observation> findings) {
     List<Violation> violations() {
       return only(Violation.class);
     }
@@ -164,15 +164,15 @@ final class TestLog {
     }
   }
 
-  Told audit(Rules rules, long end) {
+  Reported audit(Rules rules, long end) {
     return audit(rules, records(), end);
   }
 
-  static Told audit(Rules rules, List<LogRecord> records, long end) {
+  static Reported audit(Rules rules, List<LogRecord> records, long end) {
     return audit(rules, Coverage.ever(), records, end);
   }
 
-  static Told audit(Rules rules, Coverage known, List<LogRecord> records, long end) {
+  static Reported audit(Rules rules, Coverage known, List<LogRecord> records, long end) {
     List<Observation> findings = new ArrayList<>();
     Fold fold = new Fold(rules, known, findings::add);
     for (LogRecord record : records) {
@@ -180,6 +180,6 @@ final class TestLog {
       fold.forgetBefore(record.time() - rules.window().toMillis());
     }
     Counters counters = fold.finish(end, new HashMap<>(fold.purges()));
-    return new Told(counters.summary(java.time.Instant.ofEpochMilli(end)), findings);
+    return new Reported(counters.summary(java.time.Instant.ofEpochMilli(end)), findings);
   }
 }

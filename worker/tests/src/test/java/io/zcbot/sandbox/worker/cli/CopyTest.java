@@ -94,7 +94,7 @@ class CopyTest {
   }
 
   private Download download(String source) {
-    return new Download(files, progress, MUCH, new CopyPlace.InSandbox(user, source));
+    return new Download(files, progress, MUCH, new CopyPath.InSandbox(user, source));
   }
 
   /** What a user is told. */
@@ -285,9 +285,9 @@ class CopyTest {
   @Test
   void nothingBiggerThanTheLimitIsCopiedOut() throws Exception {
     Files.write(sandbox.resolve("big"), big());
-    Download limited = new Download(files, progress, 1000, new CopyPlace.InSandbox(user, "big"));
+    Download limited = new Download(files, progress, 1000, new CopyPath.InSandbox(user, "big"));
     assertThatThrownBy(() -> limited.to(here.resolve("x"))).hasMessageContaining("--max-size");
-    Download whole = new Download(files, progress, 1000, new CopyPlace.InSandbox(user, "."));
+    Download whole = new Download(files, progress, 1000, new CopyPath.InSandbox(user, "."));
     assertThatThrownBy(() -> whole.to(here.resolve("x"))).hasMessageContaining("--max-size");
     assertThat(names(here)).isEmpty();
   }
@@ -357,7 +357,7 @@ class CopyTest {
     try (RandomAccessFile file = new RandomAccessFile(big.toFile(), "rw")) {
       file.setLength(1L << 40);
     }
-    Download limited = new Download(files, progress, 1 << 20, new CopyPlace.InSandbox(user, "d"));
+    Download limited = new Download(files, progress, 1 << 20, new CopyPath.InSandbox(user, "d"));
     assertThatThrownBy(() -> limited.to(here.resolve("back")))
         .hasMessageContaining("an archive of it has more than 1025 KiB", "--max-size");
     assertThat(names(here)).isEmpty();
@@ -447,7 +447,7 @@ class CopyTest {
     Files.write(Files.createDirectory(sandbox.resolve("d")).resolve("big"), big());
     try (StoppingLog stopping = new StoppingLog(2)) {
       Download download =
-          new Download(stopping.files, progress, MUCH, new CopyPlace.InSandbox(user, "d"));
+          new Download(stopping.files, progress, MUCH, new CopyPath.InSandbox(user, "d"));
       assertThatThrownBy(() -> download.to(here.resolve("back")));
     }
     assertThat(here).isEmptyDirectory();

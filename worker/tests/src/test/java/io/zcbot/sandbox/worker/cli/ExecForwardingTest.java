@@ -79,7 +79,7 @@ class ExecForwardingTest {
         new WaitingLine(new PrintWriter(Writer.nullWriter()), false, ""));
   }
 
-  private CommandEnding typed(Exec exec, ExecSession session, InputStream keys) throws Exception {
+  private ExecResult typed(Exec exec, ExecSession session, InputStream keys) throws Exception {
     CommandInput input = new CommandInput(log, user, exec.eventId());
     try (ExecForwarding forwarding = new ExecForwarding(input, session)) {
       forwarding.forwardKeys(keys);
@@ -94,8 +94,8 @@ class ExecForwardingTest {
   @Test
   void theSecondOneLeavesWhatNobodyAnswers() throws Exception {
     Exec exec = SampleEvents.exec(user, true, "cat");
-    CommandEnding ending = typed(exec, session(exec, LONG, out), keys("\u0003x\u0003"));
-    assertThat(ending).isInstanceOf(CommandEnding.Left.class);
+    ExecResult ending = typed(exec, session(exec, LONG, out), keys("\u0003x\u0003"));
+    assertThat(ending).isInstanceOf(ExecResult.Left.class);
     assertThat(ending.exitCode()).isEqualTo(128 + 2);
     assertThat(ending.message()).contains("left the command " + exec.eventId());
   }
@@ -105,7 +105,7 @@ class ExecForwardingTest {
   void theFirstOneDoesNotLeave() throws Exception {
     Exec exec = SampleEvents.exec(user, true, "cat");
     assertThat(typed(exec, session(exec, SHORT, out), keys("\u0003")))
-        .isInstanceOf(CommandEnding.Unanswered.class);
+        .isInstanceOf(ExecResult.Unanswered.class);
   }
 
   @Test

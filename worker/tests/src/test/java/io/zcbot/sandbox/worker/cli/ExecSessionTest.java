@@ -67,14 +67,14 @@ class ExecSessionTest {
         new WaitingLine(new PrintWriter(waited, true), true, "waiting"));
   }
 
-  private CommandEnding run(Exec exec) throws Exception {
+  private ExecResult run(Exec exec) throws Exception {
     ExecSession session = session(exec, PATIENCE, out);
     session.publish();
     return session.follow();
   }
 
   /** Gives an answer as nobody does who runs the command. */
-  private CommandEnding answered(Exited.Reason reason, String message, boolean retryable)
+  private ExecResult answered(Exited.Reason reason, String message, boolean retryable)
       throws Exception {
     Exec exec = SampleEvents.exec(user, "true");
     log.answer(SampleEvents.exited(exec, reason, null, null, 0, null, message, retryable));
@@ -94,8 +94,7 @@ class ExecSessionTest {
 
   @Test
   void bothStreamsAndTheExitCodeArrive() throws Exception {
-    CommandEnding ending =
-        run(SampleEvents.exec(user, "sh", "-c", "echo out; echo err >&2; exit 7"));
+    ExecResult ending = run(SampleEvents.exec(user, "sh", "-c", "echo out; echo err >&2; exit 7"));
     assertThat(ending.exitCode()).isEqualTo(7);
     assertThat(ending.message()).isNull();
     assertThat(out).hasToString("out\n");
@@ -152,7 +151,7 @@ class ExecSessionTest {
   void everyOtherEndHasItsCodeAndAMessage(
       Exited.Reason reason, boolean retryable, int code, String message, String usual)
       throws Exception {
-    CommandEnding ending = answered(reason, "why\u001b[31m", retryable);
+    ExecResult ending = answered(reason, "why\u001b[31m", retryable);
     assertThat(ending.exitCode()).isEqualTo(code);
     assertThat(ending.message()).isEqualTo(message);
     assertThat(answered(reason, null, retryable).message()).isEqualTo(usual);
@@ -184,7 +183,7 @@ class ExecSessionTest {
             null,
             null,
             false));
-    CommandEnding ending = session(exec, PATIENCE, out).follow();
+    ExecResult ending = session(exec, PATIENCE, out).follow();
     assertThat(ending.exitCode()).isEqualTo(passedOn);
     assertThat(ending.message())
         .isEqualTo(
@@ -200,7 +199,7 @@ class ExecSessionTest {
     log.answer(
         SampleEvents.exited(
             exec, Exited.Reason.FAILED, code, null, 0, null, "no such file", retryable));
-    CommandEnding ending = session(exec, PATIENCE, out).follow();
+    ExecResult ending = session(exec, PATIENCE, out).follow();
     assertThat(ending.exitCode()).isEqualTo(expected);
     assertThat(ending.message()).contains("no such file");
   }
@@ -210,7 +209,7 @@ class ExecSessionTest {
     for (Integer code : new Integer[] {null, 0}) {
       Exec exec = SampleEvents.exec(user, "true");
       log.answer(SampleEvents.outOfMemory(exec, code, "the memory\u001b[31m is used up"));
-      CommandEnding ending = session(exec, PATIENCE, out).follow();
+      ExecResult ending = session(exec, PATIENCE, out).follow();
       assertThat(ending.exitCode()).isEqualTo(code == null ? 137 : 0);
       assertThat(ending.message()).isEqualTo("the memory?[31m is used up");
     }
@@ -250,8 +249,8 @@ class ExecSessionTest {
   void whatCameEarlyIsWrittenWithoutAnAnswerToo() throws Exception {
     Exec exec = SampleEvents.exec(user, "true");
     log.answer(output(exec, 1, "b"));
-    CommandEnding ending = session(exec, Duration.ofMillis(300), out).follow();
-    assertThat(ending).isInstanceOf(CommandEnding.Unanswered.class);
+    ExecResult ending = session(exec, Duration.ofMillis(300), out).follow();
+    assertThat(ending).isInstanceOf(ExecResult.Unanswered.class);
     assertThat(out).hasToString("b");
   }
 
@@ -261,7 +260,7 @@ class ExecSessionTest {
     log.answer(output(exec, 0, "a"));
     log.answer(output(exec, 3, "d"));
     log.answer(SampleEvents.exited(exec, Exited.Reason.EXITED, 0, null, 4));
-    CommandEnding ending = session(exec, PATIENCE, out).follow();
+    ExecResult ending = session(exec, PATIENCE, out).follow();
     assertThat(ending.exitCode()).isEqualTo(ExitCode.UNKNOWN_END);
     assertThat(ending.message()).isEqualTo("2 of its outputs did not arrive");
     assertThat(out).hasToString("ad");
@@ -286,7 +285,7 @@ class ExecSessionTest {
   @Test
   void withoutAnAnswerTheWaitEndsAndTellsWhatToCheck() throws Exception {
     Exec exec = SampleEvents.exec(user, "true");
-    CommandEnding ending = session(exec, Duration.ofMillis(300), out).follow();
+    ExecResult ending = session(exec, Duration.ofMillis(300), out).follow();
     assertThat(ending.exitCode()).isEqualTo(ExitCode.UNKNOWN_END);
     assertThat(ending.message())
         .startsWith("no answer to exec " + exec.eventId() + " within 300ms")
@@ -305,7 +304,7 @@ class ExecSessionTest {
     Exec exec = SampleEvents.exec(user, "true");
     ExecSession session = session(exec, PATIENCE, out);
     session.leave(130);
-    CommandEnding ending = session.follow();
+    ExecResult ending = session.follow();
     assertThat(ending.exitCode()).isEqualTo(130);
     assertThat(ending.message()).contains("left the command " + exec.eventId());
   }

@@ -37,7 +37,7 @@ class UserDescriptionTest {
   private static final Instant NOW = Instant.parse("2026-11-24T12:00:00Z");
   private static final LiveSandbox LIVE = live("h1");
 
-  private final List<UserHistory.Entry> entries = new ArrayList<>();
+  private final List<RecentEvents.Entry> entries = new ArrayList<>();
   private UserDescription.@Nullable Commands commands;
   private boolean isLastUseKnown = true;
 
@@ -208,7 +208,7 @@ class UserDescriptionTest {
             exec, Exited.Reason.EXITED, 0, null, 0, Data.of("the secret"), null, false));
     commands =
         new UserDescription.Commands(
-            1, new UserHistory(NOW.minus(Duration.ofDays(1)), List.copyOf(entries)));
+            1, new RecentEvents(NOW.minus(Duration.ofDays(1)), List.copyOf(entries)));
     entries.clear();
 
     assertThat(text(LIVE, NOW))
@@ -255,7 +255,7 @@ class UserDescriptionTest {
   private void happened(Duration ago, SandboxEvent event) {
     EventCodec codec = new EventCodec();
     entries.add(
-        new UserHistory.Entry(
+        new RecentEvents.Entry(
             new ConsumerRecord<>(
                 event.topic().named("sandbox."),
                 0,
@@ -272,7 +272,7 @@ class UserDescriptionTest {
   }
 
   private UserDescription description(@Nullable LiveSandbox live, @Nullable Instant lastUse) {
-    UserHistory history = new UserHistory(NOW.minus(Duration.ofDays(1)), entries);
+    RecentEvents history = new RecentEvents(NOW.minus(Duration.ofDays(1)), entries);
     return new UserDescription(USER, live, history, commands, isLastUseKnown, lastUse, NOW);
   }
 

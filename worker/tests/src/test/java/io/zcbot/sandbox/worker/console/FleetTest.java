@@ -548,7 +548,7 @@ class FleetTest {
     for (int i = 0; i < 1_000; i++) {
       failed(1, i);
     }
-    assertThat(fleet.user(user(1))).hasSize(Story.MOST);
+    assertThat(fleet.user(user(1))).hasSize(Timeline.MOST);
   }
 
   @Test

@@ -85,7 +85,7 @@ class CommandInputsTest {
   private final CommandInputs inputs =
       new CommandInputs(
           commands,
-          new InputDetours(this::consumer, new Places(1), time),
+          new InputDetours(this::consumer, new HashBuckets(1), time),
           time,
           new IntakeMetrics() {
             @Override

@@ -6,7 +6,7 @@ package io.zcbot.sandbox.worker.intake;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zcbot.sandbox.worker.base.Moment;
+import io.zcbot.sandbox.worker.base.ClockReading;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.util.List;
@@ -53,7 +53,7 @@ class LeaseTest {
   @Test
   void anAnswerToWhatWasAskedBeforeTheMachineSleptDoesNotCount() {
     lease.renew();
-    Moment asked = Moment.now(time);
+    ClockReading asked = ClockReading.now(time);
     time.step(Lease.TERM);
     lease.renew(asked);
     assertThat(lease.isValid()).isFalse();
@@ -108,7 +108,7 @@ class LeaseTest {
 
   /** The group answers the latest request. */
   private boolean countsOnceAnswered() {
-    lease.renew(Moment.now(time));
+    lease.renew(ClockReading.now(time));
     return lease.isValid();
   }
 
@@ -126,7 +126,7 @@ class LeaseTest {
   @Test
   void theAnswerThatEndsAnOutageCountsFromItsArrival() {
     outage();
-    Moment asked = Moment.now(time);
+    ClockReading asked = ClockReading.now(time);
     time.pass(Lease.HEARTBEAT);
     lease.renew(asked);
     assertThat(countsOnceAnswered()).isFalse();

@@ -9,7 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
-import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.sandbox.Reservation;
 import io.zcbot.sandbox.worker.testkit.FakeMounts;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
@@ -20,7 +20,7 @@ class IdleSlotsTest {
   private final IdleSlots pool = new IdleSlots(2);
 
   private Slot begin(String id) throws Exception {
-    Place place = capacity.tryTake();
+    Reservation place = capacity.tryTake();
     pool.begin(id, place);
     return new Slot(
         id, "c-" + id, Instant.EPOCH, "image", mounts.create(id), SlotEngine.Entrance.OPEN, place);
@@ -80,7 +80,7 @@ class IdleSlotsTest {
   void thePlaceOfASlotBeingMadeCanBeTakenOnce() throws Exception {
     assertThat(pool.takePlaceOfMaking()).as("none is being made").isNull();
     Slot slot = begin("a");
-    Place taken = pool.takePlaceOfMaking();
+    Reservation taken = pool.takePlaceOfMaking();
     assertThat(taken).isNotNull();
     assertThat(pool.takePlaceOfMaking()).isNull();
 

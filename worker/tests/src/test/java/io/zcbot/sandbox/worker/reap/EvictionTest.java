@@ -19,7 +19,7 @@ import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
-import io.zcbot.sandbox.worker.sandbox.Place;
+import io.zcbot.sandbox.worker.sandbox.Reservation;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.security.Row;
@@ -426,7 +426,7 @@ class EvictionTest extends InAWorld {
     Capacity capacity = new Capacity(256);
     long unusedSince = world.now - World.TTL.toNanos();
     for (int i = 0; i < capacity.max(); i++) {
-      Place place = Objects.requireNonNull(capacity.tryTake());
+      Reservation place = Objects.requireNonNull(capacity.tryTake());
       long lastActive = unusedSince + TimeUnit.SECONDS.toNanos(i / 8 % 4);
       world.registry.add(
           new Sandbox(

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.simulation;
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.base.Moment;
+import io.zcbot.sandbox.worker.base.ClockReading;
 import io.zcbot.sandbox.worker.commands.CommandTable;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
 import io.zcbot.sandbox.worker.engine.Engine;
@@ -66,13 +66,13 @@ public final class Mutations {
   }
 
   @InPlaceOf(owner = "io.zcbot.sandbox.worker.intake.Lease", name = "isHeartbeatThrough")
-  public static boolean isHeartbeatThrough(Object lease, Moment asked) {
+  public static boolean isHeartbeatThrough(Object lease, ClockReading asked) {
     return is(Mutation.TRUST_THE_FIRST_ANSWER)
-        || (Boolean) call(lease, "isHeartbeatThrough", new Class<?>[] {Moment.class}, asked);
+        || (Boolean) call(lease, "isHeartbeatThrough", new Class<?>[] {ClockReading.class}, asked);
   }
 
   @InPlaceOf(owner = "io.zcbot.sandbox.worker.base.Moment", name = "since")
-  public static long since(Moment moment, Moment earlier) {
+  public static long since(ClockReading moment, ClockReading earlier) {
     return is(Mutation.TRUST_THE_MONOTONIC_CLOCK)
         ? moment.nanos() - earlier.nanos()
         : moment.since(earlier);

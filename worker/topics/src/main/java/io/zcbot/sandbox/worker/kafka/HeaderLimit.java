@@ -34,7 +34,7 @@ public final class HeaderLimit {
           "traceparent",
           "tracestate",
           "baggage",
-          Places.HEADER,
+          CapacityHeader.HEADER,
           "zcbot_redriven",
           "zcbot_topic",
           "zcbot_partition",

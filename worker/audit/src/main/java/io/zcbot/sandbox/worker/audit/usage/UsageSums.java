@@ -59,7 +59,7 @@ public final class UsageSums implements Closeable {
   }
 
   private interface Sums {
-    void forEach(BiConsumer<String, Used> told) throws IOException;
+    void forEach(BiConsumer<String, Used> reported) throws IOException;
   }
 
   private static SumsFile written(Sums sums) throws IOException {
@@ -74,16 +74,16 @@ public final class UsageSums implements Closeable {
   }
 
   /** Tells all sums, in the order of their keys. */
-  public void forEach(BiConsumer<String, Used> told) throws IOException {
+  public void forEach(BiConsumer<String, Used> reported) throws IOException {
     if (files.isEmpty()) {
-      sums.forEach(told);
+      sums.forEach(reported);
       return;
     }
     spill();
-    merge(told);
+    merge(reported);
   }
 
-  private void merge(BiConsumer<String, Used> told) throws IOException {
+  private void merge(BiConsumer<String, Used> reported) throws IOException {
     PriorityQueue<SumsFile.Reader> next =
         new PriorityQueue<>(Comparator.comparing(SumsFile.Reader::key));
     for (SumsFile file : files) {
@@ -97,19 +97,20 @@ public final class UsageSums implements Closeable {
       if (at != null && at.getKey().equals(least.key())) {
         at = Map.entry(at.getKey(), at.getValue().plus(least.used()));
       } else {
-        tell(at, told);
+        report(at, reported);
         at = Map.entry(least.key(), least.used());
       }
       if (least.advance()) {
         next.add(least);
       }
     }
-    tell(at, told);
+    report(at, reported);
   }
 
-  private static void tell(Map.@Nullable Entry<String, Used> sum, BiConsumer<String, Used> told) {
+  private static void report(
+      Map.@Nullable Entry<String, Used> sum, BiConsumer<String, Used> reported) {
     if (sum != null) {
-      told.accept(sum.getKey(), sum.getValue());
+      reported.accept(sum.getKey(), sum.getValue());
     }
   }
 

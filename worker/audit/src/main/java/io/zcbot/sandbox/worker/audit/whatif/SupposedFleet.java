@@ -21,7 +21,7 @@ final class SupposedFleet {
   private final Map<String, SupposedHost> hosts = new HashMap<>();
 
   /** Who has the sandbox of each user who has one. */
-  private final Map<UserId, SupposedHost> homes = new HashMap<>();
+  private final Map<UserId, SupposedHost> hostOf = new HashMap<>();
 
   /** When to look at each sandbox; it may have been used since. */
   private final PriorityQueue<Expiry> expiries =
@@ -55,14 +55,14 @@ final class SupposedFleet {
       case Happening.Use use -> use(use.user(), 0);
       case Happening.Begin begin -> {
         String worker = begin.worker();
-        if (worker != null && !homes.containsKey(begin.user())) {
+        if (worker != null && !hostOf.containsKey(begin.user())) {
           need(new Happening.Need(begin.at(), begin.user(), worker, null, false), slotMillis);
         }
         use(begin.user(), 1);
       }
       case Happening.End end -> use(end.user(), -1);
       case Happening.Gone gone -> {
-        SupposedHost host = homes.remove(gone.user());
+        SupposedHost host = hostOf.remove(gone.user());
         if (host != null) {
           end(host, gone.user());
         }
@@ -73,7 +73,7 @@ final class SupposedFleet {
   private void need(Happening.Need need, long slotMillis) {
     SupposedHost host =
         hosts.computeIfAbsent(need.worker(), _ -> new SupposedHost(settings, slotMillis, now));
-    SupposedHost before = homes.get(need.user());
+    SupposedHost before = hostOf.get(need.user());
     if (before == host) {
       if (need.ttl() != null) {
         Objects.requireNonNull(host.running(need.user())).ttl = ttl(need).toMillis();
@@ -86,12 +86,12 @@ final class SupposedFleet {
     }
     if (before != null) {
       end(before, need.user());
-      homes.remove(need.user());
+      hostOf.remove(need.user());
     }
     host.advance(now, slotMillis);
     UserId evicted = host.isFull() ? host.evict(now) : null;
     if (evicted != null) {
-      homes.remove(evicted);
+      hostOf.remove(evicted);
       evictions++;
       running--;
     }
@@ -114,7 +114,7 @@ final class SupposedFleet {
     peak = Math.max(peak, running);
     timeline.run(now, running);
     Running made = Objects.requireNonNull(host.running(need.user()));
-    homes.put(need.user(), host);
+    hostOf.put(need.user(), host);
     watch(host, made);
   }
 
@@ -129,7 +129,7 @@ final class SupposedFleet {
   }
 
   private void use(UserId user, int commands) {
-    SupposedHost host = homes.get(user);
+    SupposedHost host = hostOf.get(user);
     if (host != null) {
       Running sandbox = Objects.requireNonNull(host.running(user));
       sandbox.lastUse = now;
@@ -163,7 +163,7 @@ final class SupposedFleet {
       } else {
         clock(next.at());
         end(next.host(), sandbox.user);
-        homes.remove(sandbox.user);
+        hostOf.remove(sandbox.user);
       }
     }
     clock(to);

@@ -46,7 +46,7 @@ public final class NamespaceSeal implements AutoCloseable {
    * @param process id of its first process on the host; 0 if it does not run
    * @param gateway IPv4 address of its gateway; null if it is not on the network
    */
-  private record Place(long process, @Nullable String gateway) {}
+  private record Namespace(long process, @Nullable String gateway) {}
 
   private record Helper(String id, List<String> rules, SealSession session) {}
 
@@ -76,7 +76,7 @@ public final class NamespaceSeal implements AutoCloseable {
    * @throws EngineException if the seal is not known to be set
    */
   public void set(String containerId) throws EngineException {
-    Place place = place(containerId);
+    Namespace place = place(containerId);
     if (place.process == 0) {
       return;
     }
@@ -87,7 +87,7 @@ public final class NamespaceSeal implements AutoCloseable {
     }
   }
 
-  private String answer(Place place) throws EngineException {
+  private String answer(Namespace place) throws EngineException {
     lock.lock();
     try {
       String answer = ask(place);
@@ -104,12 +104,12 @@ public final class NamespaceSeal implements AutoCloseable {
     }
   }
 
-  private Place place(String containerId) throws EngineException {
+  private Namespace place(String containerId) throws EngineException {
     return calls.call(
         Operation.INSPECT,
         engine -> {
           JsonNode answer = engine.requests().get("/containers/" + containerId + "/json");
-          return new Place(
+          return new Namespace(
               answer.path("State").path("Pid").asLong(),
               answer
                   .path("NetworkSettings")
@@ -141,7 +141,7 @@ public final class NamespaceSeal implements AutoCloseable {
   }
 
   /** Asks the helper to seal a namespace; null if it has ended or does not answer properly. */
-  private @Nullable String ask(Place place) throws EngineException {
+  private @Nullable String ask(Namespace place) throws EngineException {
     Helper asked = helper();
     String answer = null;
     try {

@@ -27,7 +27,7 @@ class UsageSumsTest {
   void sumsAreTheSameInMemoryAndInFiles(int held) throws IOException {
     Random random = new Random(held);
     Map<String, Used> expected = new TreeMap<>();
-    SequencedMap<String, Used> told = new LinkedHashMap<>();
+    SequencedMap<String, Used> reported = new LinkedHashMap<>();
     try (UsageSums sums = new UsageSums(held)) {
       for (int i = 0; i < 3_000; i++) {
         String key = String.format(Locale.ROOT, "%03d", random.nextInt(500));
@@ -36,9 +36,9 @@ class UsageSumsTest {
         sums.add(key, used);
       }
       assertThat(namesOfFiles()).as("what a killed process would leave").isEmpty();
-      sums.forEach(told::put);
+      sums.forEach(reported::put);
     }
-    assertThat(told).containsExactlyEntriesOf(expected);
+    assertThat(reported).containsExactlyEntriesOf(expected);
   }
 
   private static List<Path> namesOfFiles() throws IOException {

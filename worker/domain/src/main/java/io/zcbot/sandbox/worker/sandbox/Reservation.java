@@ -11,10 +11,10 @@ import org.jspecify.annotations.Nullable;
  * to the sandbox that it becomes, and a sandbox closes it. So it is returned exactly once.
  * Thread-safe.
  */
-public final class Place implements AutoCloseable {
+public final class Reservation implements AutoCloseable {
   private @Nullable Capacity held;
 
-  Place(Capacity capacity) {
+  Reservation(Capacity capacity) {
     this.held = capacity;
   }
 
@@ -23,12 +23,12 @@ public final class Place implements AutoCloseable {
    *
    * @throws IllegalStateException if it was closed or handed over before
    */
-  public Place handOver() {
+  public Reservation handOver() {
     Capacity capacity = take();
     if (capacity == null) {
       throw new IllegalStateException("a place can't be handed over twice or after it was closed");
     }
-    return new Place(capacity);
+    return new Reservation(capacity);
   }
 
   /** Whether it was neither closed nor handed over. */

@@ -17,14 +17,14 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /** Stories, read again from the bytes in which they are stored. */
-class StoryTest {
-  private final Story story = new Story();
+class TimelineTest {
+  private final Timeline timeline = new Timeline();
 
-  private static String told(Story story) throws IOException {
+  private static String told(Timeline timeline) throws IOException {
     StringWriter text = new StringWriter();
     try (JsonGenerator json = new JsonFactory().createGenerator(text)) {
       json.writeStartArray();
-      story.write(json);
+      timeline.write(json);
       json.writeEndArray();
     }
     return text.toString();
@@ -37,29 +37,29 @@ class StoryTest {
   @Test
   void whatHappensAgainAndAgainMayDoSoForMonths() throws Exception {
     long late = Duration.ofDays(90).toMillis();
-    story.add(0, "activity", "", 0);
-    story.add(late, "activity", "", 0);
+    timeline.add(0, "activity", "", 0);
+    timeline.add(late, "activity", "", 0);
 
-    assertThat(told(story)).isEqualTo("[" + told(0, late, "activity", "", 2) + "]");
+    assertThat(told(timeline)).isEqualTo("[" + told(0, late, "activity", "", 2) + "]");
   }
 
   @Test
   void whatIsReadOutOfOrderIsToldInOrderAndTheOldestIsForgotten() throws Exception {
     Random random = new Random(1);
     List<Long> times = new ArrayList<>();
-    for (int i = 0; i < 3 * Story.MOST; i++) {
+    for (int i = 0; i < 3 * Timeline.MOST; i++) {
       // No two alike, so that each is an entry of its own.
       long time = 1000L * i - (random.nextInt(4) == 0 ? 2500 + i % 7 : 0);
       times.add(time);
-      story.add(time, "exec", "é" + time, 0);
+      timeline.add(time, "exec", "é" + time, 0);
       times.sort(null);
-      if (times.size() > Story.MOST) {
+      if (times.size() > Timeline.MOST) {
         times.removeFirst();
       }
     }
 
     List<String> expected =
         times.stream().map(time -> told(time, time, "exec", "é" + time, 1)).toList();
-    assertThat(told(story)).isEqualTo("[" + String.join(",", expected) + "]");
+    assertThat(told(timeline)).isEqualTo("[" + String.join(",", expected) + "]");
   }
 }

@@ -13,14 +13,14 @@ import java.util.concurrent.TimeUnit;
  * @param nanos on the monotonic clock
  * @param millis on the wall clock
  */
-public record Moment(long nanos, long millis) {
+public record ClockReading(long nanos, long millis) {
   /** The present. */
-  public static Moment now(Time time) {
-    return new Moment(time.nanos(), time.now().toEpochMilli());
+  public static ClockReading now(Time time) {
+    return new ClockReading(time.nanos(), time.now().toEpochMilli());
   }
 
   /** The nanoseconds since an earlier moment, by the clock that shows more of them. */
-  public long since(Moment earlier) {
+  public long since(ClockReading earlier) {
     return Math.max(nanos - earlier.nanos, TimeUnit.MILLISECONDS.toNanos(millis - earlier.millis));
   }
 }

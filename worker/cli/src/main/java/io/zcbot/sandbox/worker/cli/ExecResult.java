@@ -8,7 +8,7 @@ import io.zcbot.sandbox.events.Exited;
 import org.jspecify.annotations.Nullable;
 
 /** How a command in a sandbox ended, as far as its caller knows. */
-sealed interface CommandEnding {
+sealed interface ExecResult {
   /** The exit code that this program passes on. */
   int exitCode();
 
@@ -20,7 +20,7 @@ sealed interface CommandEnding {
    *
    * @param missing number of output events that did not arrive
    */
-  record Answered(Exited exited, long missing) implements CommandEnding {
+  record Answered(Exited exited, long missing) implements ExecResult {
     private static final String NOT_RUN = "the command did not run";
 
     @Override
@@ -107,7 +107,7 @@ sealed interface CommandEnding {
   }
 
   /** No answer came in time. */
-  record Unanswered(String message) implements CommandEnding {
+  record Unanswered(String message) implements ExecResult {
     @Override
     public int exitCode() {
       return ExitCode.UNKNOWN_END;
@@ -119,5 +119,5 @@ sealed interface CommandEnding {
    *
    * @param exitCode as of a program that was ended by that signal
    */
-  record Left(int exitCode, String message) implements CommandEnding {}
+  record Left(int exitCode, String message) implements ExecResult {}
 }

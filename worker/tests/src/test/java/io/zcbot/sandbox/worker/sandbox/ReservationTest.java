@@ -9,7 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import org.junit.jupiter.api.Test;
 
-class PlaceTest {
+class ReservationTest {
   private final Capacity capacity = new Capacity(1);
 
   @Test
@@ -20,7 +20,7 @@ class PlaceTest {
 
   @Test
   void thePlaceThatSomebodyWaitsForIsNotTakenBehindAll() {
-    Place only = capacity.tryTake();
+    Reservation only = capacity.tryTake();
     try (var _ = capacity.beginWait()) {
       only.close();
       assertThat(capacity.tryTakeBehindAll()).isNull();
@@ -34,7 +34,7 @@ class PlaceTest {
 
   @Test
   void aPlaceIsGivenBackOnceHoweverOftenItIsClosed() {
-    Place place = capacity.tryTake();
+    Reservation place = capacity.tryTake();
     place.close();
     place.close();
     assertThat(capacity.taken()).isZero();
@@ -42,8 +42,8 @@ class PlaceTest {
 
   @Test
   void whoHandedAPlaceOverNoLongerGivesItBack() {
-    Place place = capacity.tryTake();
-    Place moved = place.handOver();
+    Reservation place = capacity.tryTake();
+    Reservation moved = place.handOver();
     place.close();
     assertThat(place.isHeld()).isFalse();
     assertThat(capacity.taken()).isEqualTo(1);

@@ -25,7 +25,7 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.Test;
 
-class UserHistoryTest {
+class RecentEventsTest {
   private static final UserId USER = UserId.parse("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
   private static final Instant NOW = Instant.parse("2026-11-24T12:00:00Z");
   private static final TopicPartition EXEC = new TopicPartition(Topic.EXEC.named("sandbox."), 0);
@@ -40,13 +40,13 @@ class UserHistoryTest {
       };
 
   /** Reads execs, one a second and the last one second ago. */
-  private UserHistory read(int count, int bytes) {
+  private RecentEvents read(int count, int bytes) {
     consumer.assign(List.of(EXEC));
     consumer.updateEndOffsets(Map.of(EXEC, (long) count));
     consumer.schedulePollTask(
         () -> IntStream.range(0, count).forEach(i -> consumer.addRecord(exec(i, count, bytes))));
     try (RangeReader reader = new RangeReader(consumer, "sandbox.")) {
-      return UserHistory.ofCommands(reader, USER, NOW);
+      return RecentEvents.ofCommands(reader, USER, NOW);
     }
   }
 
@@ -68,13 +68,13 @@ class UserHistoryTest {
         Optional.empty());
   }
 
-  private static List<String> shown(UserHistory history) {
+  private static List<String> shown(RecentEvents history) {
     return history.newest().stream().map(entry -> entry.event().eventId()).toList();
   }
 
   @Test
   void aHistoryIsReadWholeWhereItIsSmall() {
-    UserHistory history = read(100, 10);
+    RecentEvents history = read(100, 10);
     assertThat(history.entries()).hasSize(100);
     assertThat(history.since()).isEqualTo(NOW.minus(Duration.ofMinutes(10)));
     assertThat(shown(history))
@@ -86,11 +86,11 @@ class UserHistoryTest {
   void ofLargeCommandsOnlyTheNewestAreKept() {
     int bytes = 64 << 10;
     int count = 2 * (int) HeldEntries.MOST_BYTES / bytes;
-    UserHistory history = read(count, bytes);
+    RecentEvents history = read(count, bytes);
     assertThat(history.entries().stream().mapToLong(entry -> Records.memory(entry.record())).sum())
         .isBetween(HeldEntries.MOST_BYTES - 2 * bytes, HeldEntries.MOST_BYTES);
     assertThat(shown(history))
-        .hasSize(UserHistory.WANTED)
+        .hasSize(RecentEvents.WANTED)
         .startsWith("e" + (count - 10))
         .endsWith("e" + (count - 1));
     assertThat(history.since())
@@ -103,10 +103,10 @@ class UserHistoryTest {
     HeldEntries held = new HeldEntries();
     for (int i = 0; i < 20; i++) {
       ConsumerRecord<byte[], byte[]> record = exec(i, 20, (int) HeldEntries.MOST_BYTES / 8);
-      held.add(new UserHistory.Entry(record, SampleEvents.exec(USER, "ls")));
+      held.add(new RecentEvents.Entry(record, SampleEvents.exec(USER, "ls")));
     }
     assertThat(held.isWhole()).isFalse();
-    assertThat(held.newest()).hasSize(UserHistory.WANTED + 1);
-    assertThat(held.oldest()).isEqualTo(NOW.minusSeconds(UserHistory.WANTED + 1));
+    assertThat(held.newest()).hasSize(RecentEvents.WANTED + 1);
+    assertThat(held.oldest()).isEqualTo(NOW.minusSeconds(RecentEvents.WANTED + 1));
   }
 }

@@ -15,19 +15,19 @@ import java.util.UUID;
  * state kept for them has a fixed size and needs no removal. Users share places. With whom, nobody
  * can choose by choosing ids, because the hash depends on a random key of this process.
  */
-final class Places {
+final class HashBuckets {
   static final int OF_USERS = 1024;
   static final int OF_COMMANDS = 1 << 16;
 
   private final long key;
 
-  Places(long key) {
+  HashBuckets(long key) {
     this.key = key;
   }
 
   /** Creates places with a random key. */
-  static Places drawn() {
-    return new Places(new SecureRandom().nextLong());
+  static HashBuckets drawn() {
+    return new HashBuckets(new SecureRandom().nextLong());
   }
 
   /** The place of a user, from 0 to {@link #OF_USERS} - 1. */

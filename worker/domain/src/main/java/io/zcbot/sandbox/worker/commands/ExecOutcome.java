@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param started whether the command was started, or may have been
  * @param outOfMemory set if a process was killed because memory was used up
  */
-record Ending(
+record ExecOutcome(
     Reason reason,
     boolean started,
     @Nullable Integer exitCode,
@@ -30,33 +30,33 @@ record Ending(
   private static final int SIGKILL = 9;
   private static final long MEBIBYTE = 1 << 20;
 
-  static Ending rejected(String why, boolean retryable) {
+  static ExecOutcome rejected(String why, boolean retryable) {
     return notStarted(Reason.REJECTED, why, retryable);
   }
 
-  static Ending failed(String why, boolean retryable) {
+  static ExecOutcome failed(String why, boolean retryable) {
     return notStarted(Reason.FAILED, why, retryable);
   }
 
   /** Nothing was started, because the sandbox could not be told to. */
-  static Ending unstartable(EngineException why) {
+  static ExecOutcome unstartable(EngineException why) {
     return failed(
         "the command could not be started: " + why.getMessage(), why.kind().isRetryable());
   }
 
-  static Ending expired() {
+  static ExecOutcome expired() {
     return notStarted(
         Reason.EXPIRED,
         "the exec expired before its command could start; send a new one if it is still needed",
         true);
   }
 
-  static Ending noSandbox() {
+  static ExecOutcome noSandbox() {
     return notStarted(
         Reason.NO_SANDBOX, "the user has no sandbox, and the exec did not ask for one", false);
   }
 
-  static Ending goneBeforeStart() {
+  static ExecOutcome goneBeforeStart() {
     return notStarted(
         Reason.SANDBOX_GONE, "the sandbox ended before the command could start", true);
   }
@@ -66,18 +66,18 @@ record Ending(
    *
    * @param isOutOfMemory whether it ended because its memory was used up
    */
-  static Ending sandboxGone(boolean isOutOfMemory) {
+  static ExecOutcome sandboxGone(boolean isOutOfMemory) {
     String message = "the sandbox ended while the command ran";
     return isOutOfMemory
         ? started(Reason.SANDBOX_GONE, message, new OutOfMemory(null))
         : of(Reason.SANDBOX_GONE, message);
   }
 
-  static Ending lost(String why) {
+  static ExecOutcome lost(String why) {
     return of(Reason.LOST, why);
   }
 
-  static Ending unreported(Duration timeout, String consequence) {
+  static ExecOutcome unreported(Duration timeout, String consequence) {
     return of(
         Reason.TIMEOUT,
         "the command's end was not reported after its time-out of %s s; %s"
@@ -85,15 +85,16 @@ record Ending(
   }
 
   /** The ending of a command whose end the sandbox reported. */
-  static Ending of(CommandEnd end, Duration timeout) {
+  static ExecOutcome of(CommandEnd end, Duration timeout) {
     return switch (end) {
       case CommandEnd.Exited(int code, Duration cpu, OutOfMemory memory) ->
-          new Ending(Reason.EXITED, true, code, null, 0, cpu, message(null, memory), false, memory);
+          new ExecOutcome(
+              Reason.EXITED, true, code, null, 0, cpu, message(null, memory), false, memory);
       case CommandEnd.Signalled(int number, Duration cpu, OutOfMemory memory) ->
-          new Ending(
+          new ExecOutcome(
               Reason.SIGNALLED, true, null, number, 0, cpu, message(null, memory), false, memory);
       case CommandEnd.Killed(boolean timedOut, int survivors, Duration cpu, OutOfMemory memory) ->
-          new Ending(
+          new ExecOutcome(
               timedOut ? Reason.TIMEOUT : Reason.SIGNALLED,
               true,
               null,
@@ -104,7 +105,7 @@ record Ending(
               false,
               memory);
       case CommandEnd.NotStarted(String why, boolean retryable, Integer exitCode) ->
-          new Ending(Reason.FAILED, false, exitCode, null, 0, null, why, retryable, null);
+          new ExecOutcome(Reason.FAILED, false, exitCode, null, 0, null, why, retryable, null);
       case CommandEnd.Broken(String why) -> lost(why);
     };
   }
@@ -132,15 +133,16 @@ record Ending(
         + " was used up; use less at a time, or have ZCBOT_SANDBOX_MEMORY raised";
   }
 
-  private static Ending notStarted(Reason reason, String message, boolean retryable) {
-    return new Ending(reason, false, null, null, 0, null, message, retryable, null);
+  private static ExecOutcome notStarted(Reason reason, String message, boolean retryable) {
+    return new ExecOutcome(reason, false, null, null, 0, null, message, retryable, null);
   }
 
-  private static Ending of(Reason reason, String message) {
+  private static ExecOutcome of(Reason reason, String message) {
     return started(reason, message, null);
   }
 
-  private static Ending started(Reason reason, String message, @Nullable OutOfMemory memory) {
-    return new Ending(reason, true, null, null, 0, null, message(message, memory), false, memory);
+  private static ExecOutcome started(Reason reason, String message, @Nullable OutOfMemory memory) {
+    return new ExecOutcome(
+        reason, true, null, null, 0, null, message(message, memory), false, memory);
   }
 }

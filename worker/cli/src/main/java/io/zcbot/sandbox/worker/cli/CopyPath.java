@@ -13,9 +13,9 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /** Where a copy comes from or goes to. */
-sealed interface CopyPlace {
+sealed interface CopyPath {
   /** A file or directory of a user's sandbox; a relative path begins in the workspace. */
-  record InSandbox(UserId user, String path) implements CopyPlace {
+  record InSandbox(UserId user, String path) implements CopyPath {
     /** The last name of the path; {@code sandbox} if it has none. */
     String name() {
       String trimmed = path.replaceAll("/+$", "");
@@ -28,18 +28,18 @@ sealed interface CopyPlace {
   }
 
   /** A file or directory of this machine. */
-  record Local(Path path) implements CopyPlace {}
+  record Local(Path path) implements CopyPath {}
 
   /** Standard input, or standard output. */
-  record Standard() implements CopyPlace {}
+  record Standard() implements CopyPath {}
 
   /** Parses an argument. */
-  final class Converter implements ITypeConverter<CopyPlace> {
+  final class Converter implements ITypeConverter<CopyPath> {
     private static final Pattern REMOTE =
         Pattern.compile("([0-9a-fA-F-]{36}):(.*)", Pattern.DOTALL);
 
     @Override
-    public CopyPlace convert(String text) {
+    public CopyPath convert(String text) {
       if (text.equals("-")) {
         return new Standard();
       }

@@ -14,22 +14,22 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine.TypeConversionException;
 
-class CopyPlaceTest {
+class CopyPathTest {
   private static final String USER = "7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10";
 
-  private static CopyPlace place(String text) {
-    return new CopyPlace.Converter().convert(text);
+  private static CopyPath place(String text) {
+    return new CopyPath.Converter().convert(text);
   }
 
   @Test
   void whatBeginsWithAUserIsInASandbox() {
     UserId user = UserId.parse(USER);
-    assertThat(place(USER + ":/tmp/a:b")).isEqualTo(new CopyPlace.InSandbox(user, "/tmp/a:b"));
-    assertThat(place(USER + ":")).isEqualTo(new CopyPlace.InSandbox(user, "."));
+    assertThat(place(USER + ":/tmp/a:b")).isEqualTo(new CopyPath.InSandbox(user, "/tmp/a:b"));
+    assertThat(place(USER + ":")).isEqualTo(new CopyPath.InSandbox(user, "."));
     assertThat(place("./" + USER + ":x"))
-        .isEqualTo(new CopyPlace.Local(Path.of("./" + USER + ":x")));
-    assertThat(place("-")).isEqualTo(new CopyPlace.Standard());
-    assertThat(place("a:b")).isEqualTo(new CopyPlace.Local(Path.of("a:b")));
+        .isEqualTo(new CopyPath.Local(Path.of("./" + USER + ":x")));
+    assertThat(place("-")).isEqualTo(new CopyPath.Standard());
+    assertThat(place("a:b")).isEqualTo(new CopyPath.Local(Path.of("a:b")));
   }
 
   @Test
@@ -41,6 +41,6 @@ class CopyPlaceTest {
   @ParameterizedTest
   @CsvSource({"a/b, b", "a/b///, b", "/, sandbox", "., sandbox", "a/.., sandbox", "x, x"})
   void itsNameIsTheLastOne(String path, String name) {
-    assertThat(new CopyPlace.InSandbox(UserId.parse(USER), path).name()).isEqualTo(name);
+    assertThat(new CopyPath.InSandbox(UserId.parse(USER), path).name()).isEqualTo(name);
   }
 }

@@ -21,7 +21,7 @@ import java.util.List;
  * without reading the others, because a console that starts reads everything that the topics keep.
  * Guarded by the lock of {@link Fleet}.
  */
-final class Story {
+final class Timeline {
   static final int MOST = 200;
   private static final int NUMBERS = 2 * Long.BYTES + 2 * Integer.BYTES;
 

@@ -14,11 +14,11 @@ import org.jspecify.annotations.Nullable;
  * The header of the live table's records that tells how many sandboxes a host takes. It is for
  * people who watch the fleet; nothing depends on it.
  */
-public final class Places {
+public final class CapacityHeader {
   static final String HEADER = "zcbot_places";
   private static final int MOST = 1_000_000;
 
-  private Places() {}
+  private CapacityHeader() {}
 
   public static void add(Headers headers, int places) {
     headers.add(HEADER, Integer.toString(places).getBytes(StandardCharsets.US_ASCII));

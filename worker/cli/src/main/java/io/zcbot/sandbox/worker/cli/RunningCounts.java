@@ -19,10 +19,10 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 
 /** Counts from the command table the commands that are not answered yet. */
-final class RunningCommands {
+final class RunningCounts {
   private static final EventCodec CODEC = new EventCodec();
 
-  private RunningCommands() {}
+  private RunningCounts() {}
 
   /** Returns the counts by user; users without commands are left out. */
   static Map<UserId, Integer> counts(RangeReader reader) {

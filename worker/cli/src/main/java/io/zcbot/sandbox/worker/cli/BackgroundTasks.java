@@ -13,7 +13,7 @@ import java.util.concurrent.Future;
  * Runs work on other threads than a command's own. Closing it interrupts what still runs and waits
  * until that has ended.
  */
-final class Aside implements AutoCloseable {
+final class BackgroundTasks implements AutoCloseable {
   private static final int MOST_AT_A_TIME = 8;
 
   // platform threads: with virtual threads, the JVM would wait 0.3 s for their poller at its end

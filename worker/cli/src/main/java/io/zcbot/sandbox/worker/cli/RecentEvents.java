@@ -38,7 +38,7 @@ import org.jspecify.annotations.Nullable;
  * @param since the instant from which on everything was read
  * @param entries the events, oldest first, without repetitions
  */
-record UserHistory(Instant since, List<Entry> entries) {
+record RecentEvents(Instant since, List<Entry> entries) {
   /** The number of entries to look for. */
   static final int WANTED = 10;
 
@@ -69,12 +69,12 @@ record UserHistory(Instant since, List<Entry> entries) {
   }
 
   /** Reads backwards, step by step, until there are enough entries or time runs out. */
-  static UserHistory read(RangeReader reader, UserId user, Instant now) {
+  static RecentEvents read(RangeReader reader, UserId user, Instant now) {
     return new Reading(reader, user, TOPICS).backFrom(now);
   }
 
   /** Reads the events of the user's commands, separately because there may be many. */
-  static UserHistory ofCommands(RangeReader reader, UserId user, Instant now) {
+  static RecentEvents ofCommands(RangeReader reader, UserId user, Instant now) {
     return new Reading(reader, user, Topic.EXEC, Topic.EXITED).backFrom(now);
   }
 
@@ -135,7 +135,7 @@ record UserHistory(Instant since, List<Entry> entries) {
       this.partitions = reader.partitions(user, topics);
     }
 
-    UserHistory backFrom(Instant now) {
+    RecentEvents backFrom(Instant now) {
       List<Entry> found = new ArrayList<>();
       Map<TopicPartition, Long> ends = null;
       Instant since = now;
@@ -156,7 +156,7 @@ record UserHistory(Instant since, List<Entry> entries) {
       found.sort(Comparator.comparing(Entry::at));
       Set<String> seen = new HashSet<>();
       found.removeIf(entry -> !seen.add(entry.event().topic() + entry.event().eventId()));
-      return new UserHistory(since, List.copyOf(found));
+      return new RecentEvents(since, List.copyOf(found));
     }
 
     /** Reads the user's entries in a range; null if time runs out. */

@@ -12,14 +12,14 @@ import io.zcbot.sandbox.worker.audit.log.RecordPosition;
  * The partition that a user belongs to, as far as records tell. All that workers write about the
  * user is in it, also the answer to a request that an agent wrote to another partition.
  */
-final class Home {
+final class UserPartition {
   private static final int UNKNOWN = -1;
 
   private final FoldContext context;
   private int partition = UNKNOWN;
   private boolean isProven;
 
-  Home(FoldContext context) {
+  UserPartition(FoldContext context) {
     this.context = context;
   }
 

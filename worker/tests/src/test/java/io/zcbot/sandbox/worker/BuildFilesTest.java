@@ -140,26 +140,36 @@ class BuildFilesTest {
   /** Maven looks for all modules that the parent names, even if it builds only some. */
   @Test
   void theWorkersImageGetsThePomOfEachModule() throws IOException {
-    List<String> poms =
-        MODULE
-            .matcher(Files.readString(REPOSITORY.resolve("pom.xml")))
-            .results()
-            .map(module -> module.group(1) + "/pom.xml")
-            .toList();
+    List<String> poms = new ArrayList<>(poms(""));
+    poms.addAll(poms("worker/"));
     List<PathMatcher> inContext =
         Files.readAllLines(REPOSITORY.resolve(".dockerignore")).stream()
             .filter(line -> line.startsWith("!"))
             .map(line -> FileSystems.getDefault().getPathMatcher("glob:" + line.substring(1)))
             .toList();
 
-    assertThat(poms)
-        .hasSizeGreaterThan(4)
-        .allSatisfy(
-            pom -> assertThat(inContext).anyMatch(pattern -> pattern.matches(Path.of(pom))));
+    assertThat(poms).hasSizeGreaterThan(14);
     assertThat(stages(Files.readString(REPOSITORY.resolve("worker/Dockerfile"))))
         .filteredOn(stage -> stage.name.equals("jars-build"))
         .singleElement()
-        .satisfies(stage -> assertThat(stage.copied).containsAll(poms));
+        .satisfies(
+            stage ->
+                assertThat(stage.copied)
+                    .containsAll(poms)
+                    .allSatisfy(
+                        source ->
+                            assertThat(inContext)
+                                .as(source)
+                                .anyMatch(pattern -> pattern.matches(Path.of(source)))));
+  }
+
+  /** The poms of the modules that a pom names. */
+  private static List<String> poms(String directory) throws IOException {
+    return MODULE
+        .matcher(Files.readString(REPOSITORY.resolve(directory + "pom.xml")))
+        .results()
+        .map(module -> directory + module.group(1) + "/pom.xml")
+        .toList();
   }
 
   @Test

@@ -71,7 +71,7 @@ public final class Mutations {
         || (Boolean) call(lease, "isHeartbeatThrough", new Class<?>[] {ClockReading.class}, asked);
   }
 
-  @InPlaceOf(owner = "io.zcbot.sandbox.worker.base.Moment", name = "since")
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.base.ClockReading", name = "since")
   public static long since(ClockReading moment, ClockReading earlier) {
     return is(Mutation.TRUST_THE_MONOTONIC_CLOCK)
         ? moment.nanos() - earlier.nanos()

@@ -69,6 +69,9 @@ final class SimulatedClasses extends ClassLoader {
       if (original == null) {
         continue;
       }
+      if (getParent().getResource(original.owner().replace('.', '/') + ".class") == null) {
+        throw new IllegalStateException(method + " replaces nothing: no " + original.owner());
+      }
       if (!Modifier.isPublic(method.getModifiers())) {
         throw new IllegalStateException(method + " must be public");
       }

@@ -195,36 +195,6 @@ class CommandsIT {
     assertThat(err.toString()).startsWith("no answer to ensure ").contains("within 500ms");
   }
 
-  /** Inputs may be raised alone; the answers stay in partitions of the old number. */
-  @Test
-  void ensureGetsItsAnswerWhereTheTopicOfEnsuresHasMorePartitions() throws Exception {
-    int raised = 4;
-    while (new KeyPartitions(raised).of(user) < 3) {
-      raised++;
-    }
-    try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
-      admin
-          .createTopics(
-              List.of(
-                  new NewTopic("raised.ensure", raised, (short) 1)
-                      .configs(Topic.ENSURE.requiredSettings()),
-                  new NewTopic("raised.ready", 3, (short) 1),
-                  new NewTopic("raised.failed", 3, (short) 1)))
-          .all()
-          .get();
-    }
-    Map<String, String> elsewhere = new HashMap<>(env);
-    elsewhere.put("ZCBOT_TOPIC_PREFIX", "raised.");
-    assertThat(sandbox(elsewhere, "topics", "create")).isZero();
-    out.getBuffer().setLength(0);
-
-    Thread worker = answering(elsewhere, this::ready);
-    assertThat(sandbox(elsewhere, "ensure", user.toString())).isZero();
-    worker.join();
-    assertThat(out.toString()).startsWith("ready  created in 321 ms");
-    assertThat(err.toString()).isEmpty();
-  }
-
   @Test
   void whatIsPublishedIsSeenByWatch() {
     assertThat(sandbox("ensure", "--no-wait", "--expires-in", "5m", user.toString())).isZero();

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.util.Arrays;
@@ -18,6 +19,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -71,7 +73,7 @@ class RaisedPartitionsIT {
             deployment.topic(Topic.LIVE) + " has 4",
             "Stop all workers with ZCBOT_RESTART=purge, then run: ",
             "--topic " + deployment.topic(Topic.LIVE) + " --partitions " + RAISED);
-    UserId late = Deployment.newUser();
+    UserId late = userOfAnOldPartition();
     deployment.agent().send(Topic.ENSURE, RAISED - 1, late, "{\"user_id\":\"" + late + "\"}");
     deployment.stop(worker);
     assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
@@ -87,6 +89,15 @@ class RaisedPartitionsIT {
     raise(Arrays.stream(Topic.values()).filter(topic -> topic != Topic.ENSURE).toList());
     deployment.worker("a").start();
     deployment.log().awaitReady(late, 1);
+  }
+
+  /** The log of the test reads the partitions that the topics had at the start. */
+  private static UserId userOfAnOldPartition() {
+    KeyPartitions raised = new KeyPartitions(RAISED);
+    return Stream.generate(Deployment::newUser)
+        .filter(user -> raised.of(user) < RAISED / 2)
+        .findFirst()
+        .orElseThrow();
   }
 
   private static String endOf(Worker worker) {

@@ -9,14 +9,13 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogRange;
 import io.zcbot.sandbox.worker.kafka.LogReader;
+import io.zcbot.sandbox.worker.kafka.RangeRead;
 import io.zcbot.sandbox.worker.publish.KafkaSandboxLog;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -25,7 +24,6 @@ import org.apache.kafka.common.TopicPartition;
 
 /** Reads ranges of topics, one after the other and over one connection. Not thread-safe. */
 final class RangeReader implements AutoCloseable {
-  private static final Duration POLL = Duration.ofMillis(200);
   private static final Duration CALL_LIMIT = Duration.ofSeconds(8);
 
   private final Consumer<byte[], byte[]> consumer;
@@ -64,7 +62,7 @@ final class RangeReader implements AutoCloseable {
   }
 
   /**
-   * Reads a range.
+   * Reads a range, and perhaps records behind it.
    *
    * @param deadline as of {@link System#nanoTime}
    * @param each called for each record, in order within a partition
@@ -74,27 +72,10 @@ final class RangeReader implements AutoCloseable {
       LogRange range,
       long deadline,
       java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
-    Map<TopicPartition, Long> unread = new HashMap<>(range.ends());
-    unread.entrySet().removeIf(end -> start(range, end.getKey()) >= end.getValue());
-    consumer.assign(unread.keySet());
-    unread.keySet().forEach(partition -> consumer.seek(partition, start(range, partition)));
-    while (unread.entrySet().stream()
-        .anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
-      if (System.nanoTime() - deadline > 0) {
-        return false;
-      }
-      for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
-        TopicPartition partition = new TopicPartition(record.topic(), record.partition());
-        if (record.offset() < unread.getOrDefault(partition, 0L)) {
-          each.accept(record);
-        }
-      }
-    }
-    return true;
-  }
-
-  private static long start(LogRange range, TopicPartition partition) {
-    return range.starts().getOrDefault(partition, 0L);
+    return new RangeRead(consumer, range)
+        .whileWanted(() -> System.nanoTime() - deadline <= 0)
+        .each(each)
+        .isEmpty();
   }
 
   /** Returns a reader for code that is shared with workers; usable until the next range is read. */

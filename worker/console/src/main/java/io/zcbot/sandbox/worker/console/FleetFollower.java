@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.console;
 
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.kafka.LogRange;
+import io.zcbot.sandbox.worker.kafka.RangeRead;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -147,30 +148,16 @@ final class FleetFollower implements AutoCloseable {
     // Only now: if Kafka does not tell the positions, what is known is still shown.
     fleet.begin((int) found.all().filter(each -> topic(each.topic()) == Topic.LIVE).count(), since);
     state = FollowState.STARTING;
-    consumer.assign(tables);
-    whole.starts().forEach(consumer::seek);
-    readTables(consumer, new Probe(begun, whole.ends()));
+    Map<TopicPartition, Long> _ =
+        new RangeRead(consumer, whole)
+            .whileWanted(this::isWanted)
+            .timedBy(nanos)
+            .each(record -> fleet.accept(topic(record.topic()), record));
     Map<TopicPartition, Long> starts = new HashMap<>(recent.starts());
     tables.forEach(table -> starts.put(table, consumer.position(table, ANSWER)));
     consumer.assign(all);
     starts.forEach(consumer::seek);
     followOn(consumer, found, begun);
-  }
-
-  /** Reads the tables to their ends; throws if no more of them comes, as without a leader. */
-  private void readTables(Consumer<byte[], byte[]> consumer, Probe whole) {
-    long left = whole.behind(consumer, ANSWER);
-    long heard = nanos.getAsLong();
-    while (isWanted() && left > 0) {
-      take(consumer);
-      long behind = whole.behind(consumer, ANSWER);
-      long now = nanos.getAsLong();
-      heard = behind == left ? heard : now;
-      left = behind;
-      if (now - heard >= LONGEST_SILENCE.toNanos()) {
-        throw new TimeoutException("Kafka sends no more of the tables");
-      }
-    }
   }
 
   private void followOn(Consumer<byte[], byte[]> consumer, Partitions found, long begun) {

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.kafka.BoundedTable;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.kafka.TableKey;
@@ -20,10 +21,12 @@ import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -38,12 +41,6 @@ public final class KafkaSandboxLog implements SandboxLog {
 
   /** Room for about ten thousand entries. */
   public static final long MAX_BYTES = 8L << 20;
-
-  /** A worker's entry has about 300 bytes. */
-  private static final int MAX_ENTRY_BYTES = 2048;
-
-  /** The memory of an entry besides its texts, in bytes. */
-  private static final int OVERHEAD = 400;
 
   /** The clocks of hosts and brokers may differ by this. */
   private static final Duration CLOCKS = Duration.ofMinutes(10);
@@ -79,67 +76,56 @@ public final class KafkaSandboxLog implements SandboxLog {
 
   @Override
   public Entries live(Set<Integer> of, Map<String, UserId> running, boolean others) {
+    Predicate<LiveSandbox> isHere =
+        entry -> entry.userId().equals(running.get(entry.containerId()));
+    BoundedTable<LiveSandbox> table =
+        new BoundedTable<>(new EntryForm(codec, isHere), partitions, others ? mostBytes : 0);
+    String topic = Topic.LIVE.named(topicPrefix);
+    reader.read(topic, of, Instant.EPOCH, record -> table.add(record));
+    if (table.ignored() > 0) {
+      log.warn("ignored {} records of {} that no worker writes", table.ignored(), topic);
+    }
     Map<String, LiveSandbox> here = new HashMap<>();
-    Map<TableKey, LiveSandbox> elsewhere = new HashMap<>();
-    var held =
-        new Object() {
-          long bytes;
-          boolean isFull;
-          long ignored;
-        };
-    reader.read(
-        Topic.LIVE.named(topicPrefix),
-        of,
-        Instant.EPOCH,
-        record -> {
-          TableKey key = TableKey.of(record, partitions, MAX_ENTRY_BYTES);
-          LiveSandbox entry = key == null ? null : entryOf(record, key);
-          if (key == null || (entry == null && record.value() != null)) {
-            held.ignored++;
-          } else if (key.user().equals(running.get(key.id()))) {
-            put(here, key.id(), entry);
-          } else if (others) {
-            LiveSandbox before = put(elsewhere, key, entry);
-            held.bytes -= before == null ? 0 : size(before);
-            held.bytes += entry == null ? 0 : size(entry);
-            if (held.bytes > mostBytes) {
-              var _ = put(elsewhere, key, null);
-              held.bytes -= entry == null ? 0 : size(entry);
-              held.isFull = true;
-            }
-          }
-        });
-    if (held.ignored > 0) {
-      log.warn(
-          "ignored {} records of {} that no worker writes",
-          held.ignored,
-          Topic.LIVE.named(topicPrefix));
+    List<LiveSandbox> elsewhere = new ArrayList<>();
+    for (LiveSandbox entry : table.entries()) {
+      if (isHere.test(entry)) {
+        here.put(entry.containerId(), entry);
+      } else {
+        elsewhere.add(entry);
+      }
     }
-    return new Entries(here, List.copyOf(elsewhere.values()), !held.isFull);
+    return new Entries(here, elsewhere, !others || table.dropped() == 0);
   }
 
-  private static <K> @Nullable LiveSandbox put(
-      Map<K, LiveSandbox> entries, K key, @Nullable LiveSandbox entry) {
-    return entry == null ? entries.remove(key) : entries.put(key, entry);
-  }
+  /** The live table's form; what runs here has no bound, since the registry bounds it. */
+  private record EntryForm(EventCodec codec, Predicate<LiveSandbox> isHere)
+      implements BoundedTable.Form<LiveSandbox> {
+    /** The memory of an entry besides its texts, in bytes. */
+    private static final int OVERHEAD = 400;
 
-  private static long size(LiveSandbox entry) {
-    return OVERHEAD
-        + 4L * entry.containerId().length() // the key has it once more
-        + 2L * (entry.host().length() + entry.workerId().length());
-  }
-
-  private @Nullable LiveSandbox entryOf(ConsumerRecord<byte[], byte[]> record, TableKey key) {
-    if (record.value() == null || record.value().length > MAX_ENTRY_BYTES) {
-      return null;
+    /** A worker's entry has about 300 bytes. */
+    @Override
+    public int maxBytes() {
+      return 2048;
     }
-    try {
-      LiveSandbox entry = codec.decodeLive(record.value());
-      return entry.userId().equals(key.user()) && entry.containerId().equals(key.id())
-          ? entry
-          : null;
-    } catch (EventFormatException _) {
-      return null;
+
+    @Override
+    public LiveSandbox decode(byte[] value) throws EventFormatException {
+      return codec.decodeLive(value);
+    }
+
+    @Override
+    public boolean agrees(LiveSandbox entry, TableKey key, int partition) {
+      return entry.userId().equals(key.user()) && entry.containerId().equals(key.id());
+    }
+
+    @Override
+    public long size(LiveSandbox entry) {
+      return isHere.test(entry)
+          ? 0
+          : OVERHEAD
+              + 4L * entry.containerId().length() // the key has it once more
+              + 2L * (entry.host().length() + entry.workerId().length());
     }
   }
 

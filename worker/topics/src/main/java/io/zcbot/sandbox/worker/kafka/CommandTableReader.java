@@ -15,28 +15,16 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/**
- * Reads the command table within bounds. The table is untrusted: anybody with permission may have
- * written to it. Records that do not agree with their key, that are in another partition, or that
- * are larger than those of workers are ignored.
- */
+/** Reads the command table within bounds. */
 public final class CommandTableReader {
   private static final Logger log = LoggerFactory.getLogger(CommandTableReader.class);
-
-  /** A worker's entry has about 400 bytes; the longest id of an exec has about 1000. */
-  private static final int MAX_ENTRY_BYTES = 4096;
-
-  /** The memory of an entry besides its texts, in bytes. */
-  private static final int OVERHEAD = 400;
 
   /** Room for 40,000 entries of workers. */
   private static final long MAX_BYTES = 32L << 20;
@@ -48,14 +36,25 @@ public final class CommandTableReader {
   private final String table;
   private final String execs;
   private final KeyPartitions partitions;
-  private final EventCodec codec = new EventCodec();
+  private final long mostBytes;
 
   /** Creates a reader, which reads the table anew in each call. */
   public CommandTableReader(LogReader reader, String topicPrefix, KeyPartitions partitions) {
+    this(reader, topicPrefix, partitions, MAX_BYTES);
+  }
+
+  /**
+   * Creates a reader with another bound.
+   *
+   * @param mostBytes the most memory for entries
+   */
+  public CommandTableReader(
+      LogReader reader, String topicPrefix, KeyPartitions partitions, long mostBytes) {
     this.reader = reader;
     this.table = Topic.COMMANDS.named(topicPrefix);
     this.execs = Topic.EXEC.named(topicPrefix);
     this.partitions = partitions;
+    this.mostBytes = mostBytes;
   }
 
   /**
@@ -73,20 +72,11 @@ public final class CommandTableReader {
    * Reads the entries of some partitions, by partition; partitions without entries are left out.
    * Blocks.
    *
-   * <p>An entry that follows an answer to the same exec, or the removal of that exec's entry,
-   * counts as answered: it is from a former owner, who was suspended while it wrote.
-   *
    * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
    */
   public Map<Integer, Part> read(Collection<Integer> of) {
-    Contents contents = new Contents();
-    reader.read(table, of, Instant.EPOCH, contents::add);
-    if (contents.ignored > 0) {
-      log.warn(
-          "ignored {} records of {}: no worker writes such, or so many", contents.ignored, table);
-    }
     Map<Integer, List<CommandEntry>> byPartition = new HashMap<>();
-    for (CommandEntry entry : contents.entries.values()) {
+    for (CommandEntry entry : entries(of)) {
       byPartition.computeIfAbsent(entry.partition(), _ -> new ArrayList<>()).add(entry);
     }
     Map<Integer, Part> parts = new HashMap<>();
@@ -98,43 +88,43 @@ public final class CommandTableReader {
     return parts;
   }
 
-  /** What was read so far. */
-  private final class Contents {
-    final Map<TableKey, CommandEntry> entries = new LinkedHashMap<>();
-    final Set<Ended> ended = Recent.set(MAX_ENDED);
-    long bytes;
-    long ignored;
-
-    void add(ConsumerRecord<byte[], byte[]> record) {
-      TableKey key = TableKey.of(record, partitions, MAX_ENTRY_BYTES);
-      CommandEntry entry = key == null ? null : entryOf(record, key);
-      if (key == null || (entry == null && record.value() != null)) {
-        ignored++;
-        return;
-      }
-      CommandEntry before = entries.remove(key);
-      bytes -= before == null ? 0 : size(before);
-      if (entry == null) {
-        removed(before);
-      } else if (bytes + size(entry) > MAX_BYTES) {
-        ignored++;
-      } else {
-        keep(key, entry);
-      }
+  /**
+   * Reads the entries of some partitions. Blocks.
+   *
+   * <p>An entry that follows an answer to the same exec, or the removal of that exec's entry,
+   * counts as answered: it is from a former owner, who was suspended while it wrote.
+   *
+   * @throws org.apache.kafka.common.KafkaException if Kafka is not reached
+   */
+  public Collection<CommandEntry> entries(Collection<Integer> of) {
+    BoundedTable<CommandEntry> entries = new BoundedTable<>(new EntryForm(), partitions, mostBytes);
+    Set<Ended> ended = Recent.set(MAX_ENDED);
+    reader.read(table, of, Instant.EPOCH, record -> add(entries.add(record), ended, entries));
+    if (entries.ignored() + entries.dropped() > 0) {
+      log.warn(
+          "ignored {} records of {}: no worker writes such, or so many",
+          entries.ignored() + entries.dropped(),
+          table);
     }
+    return entries.entries();
+  }
 
-    private void removed(@Nullable CommandEntry before) {
-      if (before != null) {
-        ended.add(Ended.of(before));
-      }
+  private static void add(
+      BoundedTable.@Nullable Change<CommandEntry> change,
+      Set<Ended> ended,
+      BoundedTable<CommandEntry> entries) {
+    if (change == null) {
+      return;
     }
-
-    private void keep(TableKey key, CommandEntry entry) {
-      if (entry.answered()) {
-        ended.add(Ended.of(entry));
+    CommandEntry now = change.now();
+    if (now == null) {
+      if (change.before() != null) {
+        ended.add(Ended.of(change.before()));
       }
-      entries.put(key, ended.contains(Ended.of(entry)) ? entry.asAnswered() : entry);
-      bytes += size(entry);
+    } else if (now.answered()) {
+      ended.add(Ended.of(now));
+    } else if (ended.contains(Ended.of(now))) {
+      entries.replace(change.key(), now.asAnswered());
     }
   }
 
@@ -145,30 +135,41 @@ public final class CommandTableReader {
     }
   }
 
-  private static long size(CommandEntry entry) {
-    ContainerRef container = entry.container();
-    int texts =
-        2 * entry.execId().length() // the key has it once more
-            + container.name().length()
-            + container.id().length()
-            + container.host().length()
-            + container.workerId().length();
-    return OVERHEAD + 2L * texts;
-  }
+  /** The command table's form. */
+  private record EntryForm() implements BoundedTable.Form<CommandEntry> {
+    private static final EventCodec CODEC = new EventCodec();
 
-  private @Nullable CommandEntry entryOf(ConsumerRecord<byte[], byte[]> record, TableKey key) {
-    if (record.value() == null || record.value().length > MAX_ENTRY_BYTES) {
-      return null;
+    /** The memory of an entry besides its texts, in bytes. */
+    private static final int OVERHEAD = 400;
+
+    /** A worker's entry has about 400 bytes; the longest id of an exec has about 1000. */
+    @Override
+    public int maxBytes() {
+      return 4096;
     }
-    try {
-      CommandEntry entry = codec.decodeCommand(record.value());
+
+    @Override
+    public CommandEntry decode(byte[] value) throws EventFormatException {
+      return CODEC.decodeCommand(value);
+    }
+
+    @Override
+    public boolean agrees(CommandEntry entry, TableKey key, int partition) {
       return entry.userId().equals(key.user())
-              && entry.execId().equals(key.id())
-              && entry.partition() == record.partition()
-          ? entry
-          : null;
-    } catch (EventFormatException _) {
-      return null;
+          && entry.execId().equals(key.id())
+          && entry.partition() == partition;
+    }
+
+    @Override
+    public long size(CommandEntry entry) {
+      ContainerRef container = entry.container();
+      int texts =
+          2 * entry.execId().length() // the key has it once more
+              + container.name().length()
+              + container.id().length()
+              + container.host().length()
+              + container.workerId().length();
+      return OVERHEAD + 2L * texts;
     }
   }
 }

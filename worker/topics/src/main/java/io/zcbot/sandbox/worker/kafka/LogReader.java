@@ -17,7 +17,6 @@ import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.TimeoutException;
 
 /**
  * Reads a topic up to its end at the time of the call. The calls block, and have the callback run
@@ -25,7 +24,6 @@ import org.apache.kafka.common.errors.TimeoutException;
  */
 public final class LogReader {
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(10);
-  private static final Duration STALLED = Duration.ofSeconds(30);
 
   private final Supplier<Consumer<byte[], byte[]>> consumers;
   private final java.util.function.Consumer<Consumer<byte[], byte[]>> done;
@@ -67,7 +65,7 @@ public final class LogReader {
           from.equals(Instant.EPOCH)
               ? LogRange.all(consumer, all, CALL_TIMEOUT)
               : LogRange.since(consumer, all, from, CALL_TIMEOUT);
-      read(topic, consumer, range, Long.MAX_VALUE, each);
+      Map<TopicPartition, Long> _ = new RangeRead(consumer, range).each(each);
     } finally {
       done.accept(consumer);
     }
@@ -96,35 +94,10 @@ public final class LogReader {
       starts.replaceAll(
           (partition, start) ->
               Math.max(start, Objects.requireNonNull(since.ends().get(partition)) - records));
-      read(topic, consumer, new LogRange(starts, since.ends()), bytes, each);
+      Map<TopicPartition, Long> _ =
+          new RangeRead(consumer, new LogRange(starts, since.ends())).atMost(bytes).each(each);
     } finally {
       done.accept(consumer);
-    }
-  }
-
-  private static void read(
-      String topic,
-      Consumer<byte[], byte[]> consumer,
-      LogRange range,
-      long bytes,
-      java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
-    consumer.assign(range.ends().keySet());
-    range.starts().forEach(consumer::seek);
-    long progressed = System.nanoTime();
-    long left = bytes;
-    while (left > 0
-        && range.ends().entrySet().stream()
-            .anyMatch(end -> consumer.position(end.getKey(), CALL_TIMEOUT) < end.getValue())) {
-      var records = consumer.poll(Duration.ofMillis(100));
-      for (ConsumerRecord<byte[], byte[]> record : records) {
-        left -= Math.max(0, record.serializedValueSize());
-        each.accept(record);
-      }
-      if (!records.isEmpty() || !records.nextOffsets().isEmpty()) {
-        progressed = System.nanoTime();
-      } else if (System.nanoTime() - progressed > STALLED.toNanos()) {
-        throw new TimeoutException("no progress in reading " + topic + " for " + STALLED);
-      }
     }
   }
 

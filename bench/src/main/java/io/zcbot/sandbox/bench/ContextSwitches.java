@@ -25,7 +25,7 @@ final class ContextSwitches {
 
   /** In the order in which they are shown. */
   static final List<String> PROCESSES =
-      List.of(WORKER, BROKER, "dockerd", "containerd", "containerd-shim", "runner");
+      List.of(WORKER, BROKER, "dockerd", "containerd", "containerd-shim", "zcbot-runner");
 
   private final Map<String, Map<String, Long>> threads = new HashMap<>();
 

@@ -138,7 +138,9 @@ public final class Worker implements AutoCloseable {
     parts.partitionWatch.look();
     timers.every(WATCH_INTERVAL, parts.partitionWatch::look);
     timers.every(COMMANDS_INTERVAL, parts.domain.commands()::tick);
-    timers.every(RefillPace.LOOK, parts.domain.slots()::tick);
+    if (parts.domain.slots().isMade()) {
+      timers.every(RefillPace.LOOK, parts.domain.slots()::tick);
+    }
     if (parts.domain.slots().goesByDemand()) {
       timers.every(PROBE_INTERVAL, parts.pastArrivals::tick);
     }

@@ -126,6 +126,11 @@ public final class WarmPool {
     }
   }
 
+  /** Whether slots are wanted and can be made here; this does not change. */
+  public boolean isMade() {
+    return impossible == null;
+  }
+
   public int idle() {
     return pool.size();
   }

@@ -29,12 +29,13 @@ import org.jspecify.annotations.Nullable;
  * waits for the engine only in a rebalance, for a limited time.
  */
 public final class EnsureIntake implements AutoCloseable {
-  private static final Duration POLL = Duration.ofMillis(100);
+  private static final Duration POLL = Duration.ofMillis(250);
 
   /** Ensures of running sandboxes are answered within milliseconds. */
   private static final Duration PAUSE_WHILE_FULL = Duration.ofMillis(5);
 
-  private static final Duration LAG_INTERVAL = Duration.ofMillis(200);
+  /** The consumer asks its other thread for the lag of each partition, which wakes both threads. */
+  private static final Duration LAG_INTERVAL = Duration.ofSeconds(2);
 
   private static final Duration REJOIN_DELAY = Duration.ofMillis(100);
 

@@ -30,7 +30,7 @@ final class PollLoop {
   /** How far the wall clock may be set back without a new consumer, which costs some seconds. */
   private static final Duration SMALL_STEP = Duration.ofSeconds(10);
 
-  private static final Duration LOOK_AT_CLOCK = Duration.ofMillis(500);
+  private static final Duration LOOK_AT_CLOCK = Duration.ofSeconds(1);
 
   private final String what;
   private final Supplier<Consumer<byte[], byte[]>> consumers;

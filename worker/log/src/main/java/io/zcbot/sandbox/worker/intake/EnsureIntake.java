@@ -35,7 +35,7 @@ public final class EnsureIntake implements AutoCloseable {
   private static final Duration PAUSE_WHILE_FULL = Duration.ofMillis(5);
 
   /** The consumer asks its other thread for the lag of each partition, which wakes both threads. */
-  private static final Duration LAG_INTERVAL = Duration.ofSeconds(2);
+  private static final Duration LAG_INTERVAL = Duration.ofSeconds(5);
 
   private static final Duration REJOIN_DELAY = Duration.ofMillis(100);
 

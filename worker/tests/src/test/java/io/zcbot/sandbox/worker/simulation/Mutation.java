@@ -49,9 +49,9 @@ enum Mutation {
    * A worker that ends a sandbox removes its user from the table, even if another worker owns the
    * user.
    */
-  REMOVE_ANOTHERS_ENTRY(11371, ModelBroker.COORDINATOR),
+  REMOVE_ANOTHERS_ENTRY(2941, ModelBroker.COORDINATOR),
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
-  TRUST_THE_FIRST_ANSWER(38573, ModelBroker.COORDINATOR),
+  TRUST_THE_FIRST_ANSWER(2309, ModelBroker.COORDINATOR),
   /** A lease lasts on while the machine sleeps. */
   TRUST_THE_MONOTONIC_CLOCK(355);
 

@@ -9,7 +9,7 @@ import java.time.Duration;
 /** When a slot may be made in place of a claimed one, so that claims are not slowed down. */
 public final class RefillPace {
   /** How often the worker checks whether slots are missing. */
-  public static final Duration LOOK = Duration.ofMillis(250);
+  public static final Duration LOOK = Duration.ofMillis(100);
 
   /** With many idle slots, a new one can wait until users stop coming. */
   private static final Duration QUIET = Duration.ofSeconds(1);

@@ -62,7 +62,7 @@ final class RangeReader implements AutoCloseable {
   }
 
   /**
-   * Reads a range, and perhaps records behind it.
+   * Reads a range, and nothing behind it.
    *
    * @param deadline as of {@link System#nanoTime}
    * @param each called for each record, in order within a partition
@@ -74,7 +74,16 @@ final class RangeReader implements AutoCloseable {
       java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
     return new RangeRead(consumer, range)
         .whileWanted(() -> System.nanoTime() - deadline <= 0)
-        .each(each)
+        .each(
+            record -> {
+              long end =
+                  range
+                      .ends()
+                      .getOrDefault(new TopicPartition(record.topic(), record.partition()), 0L);
+              if (record.offset() < end) {
+                each.accept(record);
+              }
+            })
         .isEmpty();
   }
 

@@ -17,6 +17,9 @@ import org.apache.kafka.common.TopicPartition;
 
 /** Counts from the command table the commands that are not answered yet. */
 final class RunningCounts {
+  /** Room for some 300,000 commands. */
+  private static final long MOST_BYTES = 256L << 20;
+
   private RunningCounts() {}
 
   /** Returns the counts by user; users without commands are left out. */
@@ -34,7 +37,7 @@ final class RunningCounts {
         wanted.stream().map(TopicPartition::partition).collect(Collectors.toSet());
     KeyPartitions all = new KeyPartitions(reader.partitions(Topic.COMMANDS).size());
     Map<UserId, Integer> counts = new HashMap<>();
-    new CommandTableReader(reader.log(), reader.topicPrefix(), all, Long.MAX_VALUE)
+    new CommandTableReader(reader.log(), reader.topicPrefix(), all, MOST_BYTES)
         .entries(partitions).stream()
             .filter(entry -> !entry.answered())
             .forEach(entry -> counts.merge(entry.userId(), 1, Integer::sum));

@@ -36,7 +36,7 @@ import org.jspecify.annotations.Nullable;
  * called from any thread.
  */
 public final class CommandFollower implements AutoCloseable {
-  private static final Duration POLL = Duration.ofMillis(250);
+  private static final Duration POLL = Duration.ofMillis(100);
   private static final Duration PAUSE_WHILE_FULL = Duration.ofMillis(5);
   private static final Duration CALL_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(2);

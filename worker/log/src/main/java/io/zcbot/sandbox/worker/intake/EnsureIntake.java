@@ -29,13 +29,15 @@ import org.jspecify.annotations.Nullable;
  * waits for the engine only in a rebalance, for a limited time.
  */
 public final class EnsureIntake implements AutoCloseable {
-  private static final Duration POLL = Duration.ofMillis(250);
+  private static final Duration POLL = Duration.ofMillis(100);
 
   /** Ensures of running sandboxes are answered within milliseconds. */
   private static final Duration PAUSE_WHILE_FULL = Duration.ofMillis(5);
 
   /** The consumer asks its other thread for the lag of each partition, which wakes both threads. */
   private static final Duration LAG_INTERVAL = Duration.ofSeconds(5);
+
+  private static final Duration OVERDUE_INTERVAL = Duration.ofMillis(200);
 
   private static final Duration REJOIN_DELAY = Duration.ofMillis(100);
 
@@ -52,6 +54,7 @@ public final class EnsureIntake implements AutoCloseable {
   private final Assignment assignment;
   private final Rebalances.Progress progress = new PollProgress();
   private long lastLag;
+  private long lastOverdue;
 
   /** Answers an ensure, in its user's lane. */
   @FunctionalInterface
@@ -256,17 +259,24 @@ public final class EnsureIntake implements AutoCloseable {
       }
       assignment.advance(records.nextOffsets());
       assignment.regulate(consumer, dispatcher.isFull(), dispatcher.isFullOfDiverted());
-      if (time.nanos() - lastLag >= LAG_INTERVAL.toNanos()) {
-        lastLag = time.nanos();
-        assignment.noteLag(consumer, lastLag);
-        assignment.noteOverdue(lastLag);
-      }
+      noteProgress(consumer, time.nanos());
       if (!records.isEmpty()) {
         loop.read();
       } else if (loop.problem() != null && consumer.groupMetadata().generationId() > 0) {
         loop.works(assignment.isFetched(consumer)); // a member, perhaps without partitions
       }
       commits.commitWhereDue();
+    }
+  }
+
+  private void noteProgress(Consumer<byte[], byte[]> consumer, long now) {
+    if (now - lastLag >= LAG_INTERVAL.toNanos()) {
+      lastLag = now;
+      assignment.noteLag(consumer, now);
+    }
+    if (now - lastOverdue >= OVERDUE_INTERVAL.toNanos()) {
+      lastOverdue = now;
+      assignment.noteOverdue(now);
     }
   }
 

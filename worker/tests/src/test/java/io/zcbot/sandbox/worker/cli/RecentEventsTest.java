@@ -15,8 +15,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
@@ -35,9 +37,17 @@ class RecentEventsTest {
         @Override
         public synchronized Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
             Map<TopicPartition, Long> times, Duration timeout) {
-          return Map.of(EXEC, new OffsetAndTimestamp(0, 0));
+          long from = Objects.requireNonNull(times.get(EXEC));
+          int first = 0;
+          while (first < ages.size() && from > NOW.minus(ages.get(first)).toEpochMilli()) {
+            first++;
+          }
+          return Map.of(EXEC, new OffsetAndTimestamp(first, 0));
         }
       };
+
+  /** How old the execs are, where that matters; otherwise all are read in one step. */
+  private List<Duration> ages = List.of();
 
   /** Reads execs, one a second and the last one second ago. */
   private RecentEvents read(int count, int bytes) {
@@ -79,6 +89,18 @@ class RecentEventsTest {
     assertThat(history.since()).isEqualTo(NOW.minus(Duration.ofMinutes(10)));
     assertThat(shown(history))
         .containsExactly("e90", "e91", "e92", "e93", "e94", "e95", "e96", "e97", "e98", "e99");
+  }
+
+  /** What a later step reads once more is not one of those that are wanted. */
+  @Test
+  void aHistoryOfFewEventsIsReadFurtherBack() {
+    ages =
+        Stream.of(300, 60, 1, 1, 1, 1, 1, 1).map(minutes -> Duration.ofMinutes(minutes)).toList();
+    for (int step = 0; step < 2; step++) { // the third one is that of read()
+      consumer.schedulePollTask(
+          () -> IntStream.range(0, 8).forEach(i -> consumer.addRecord(exec(i, 8, 10))));
+    }
+    assertThat(read(8, 10).entries()).hasSize(8);
   }
 
   /** A user may have gigabytes of them within minutes. */

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.common.TopicPartition;
@@ -77,6 +78,25 @@ class RangeReadTest {
         .hasMessageContaining("PT30S");
     assertThat(read).hasSize(3);
     assertThat(seconds.get()).isBetween(32L, 36L);
+  }
+
+  /** As the command table's next partition on a host in use. */
+  @Test
+  void aPartitionThatIsReadDoesNotHideOneThatIsNot() {
+    var seconds = new AtomicLong();
+    LongSupplier busy =
+        () -> {
+          long second = seconds.incrementAndGet();
+          if (second > 2) {
+            consumer.addRecord(
+                new ConsumerRecord<>("t", 0, second, new byte[0], new byte[10])); // behind the end
+          }
+          return Duration.ofSeconds(second).toNanos();
+        };
+    assertThatThrownBy(() -> read(9).timedBy(busy).each(this::note))
+        .isInstanceOf(TimeoutException.class)
+        .hasMessageContaining("t-1");
+    assertThat(read).hasSizeGreaterThan(20);
   }
 
   @Test

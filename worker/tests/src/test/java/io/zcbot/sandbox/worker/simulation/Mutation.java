@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 enum Mutation {
   NONE(1),
   /** Ensures are answered without a check who owns the partition. */
-  NO_FENCE(61),
+  NO_FENCE(66),
   /** A process considers itself a member, whether it runs, reaches the group and polls or not. */
   LEASE_FOR_EVER(66),
   /** Records that were read are committed, done or not. */
@@ -19,41 +19,41 @@ enum Mutation {
   /** A worker that is out of the group ends its sandboxes. */
   REAP_WHAT_IS_LOST(5),
   /** Records that were read for one assignment are handled in another. */
-  ACT_ON_LATE_READ(436, ModelBroker.name(Topic.LIVE)),
+  ACT_ON_LATE_READ(458, ModelBroker.name(Topic.LIVE)),
   FORWARD_TWICE(21),
   /** Activity counts as read when the last fetch returned no more. */
-  TRUST_THE_LAG(133, ModelBroker.name(Topic.ACTIVITY)),
+  TRUST_THE_LAG(144, ModelBroker.name(Topic.ACTIVITY)),
   /** Records of transactions that did not end are not read, nor those behind them. */
   READ_COMMITTED(41),
   SAY_NOTHING_OF_LOST_HOSTS(3),
   /** Sandboxes that others announced lost keep running. */
-  KEEP_WHAT_IS_ANOTHERS(107),
+  KEEP_WHAT_IS_ANOTHERS(118),
   /** Sandboxes are not entered in the live table. */
-  NO_LIVE_ENTRY(18),
+  NO_LIVE_ENTRY(23),
   /** Sandboxes are not removed from the live table. */
   ENTRY_STAYS(1),
   ANNOUNCE_BEFORE_THE_KILL(1),
   /** Commands are started while their entry in the command table is on its way. */
   START_BEFORE_THE_ENTRY(2),
   /** Execs are done, and so committed, before their command is entered. */
-  COMMIT_BEFORE_THE_ENTRY(112),
+  COMMIT_BEFORE_THE_ENTRY(128),
   /** An entry is removed with the answer, though its exec may be read again. */
-  ENTRY_GOES_WITH_THE_ANSWER(61),
+  ENTRY_GOES_WITH_THE_ANSWER(71),
   /** Commands that a former owner of a partition started are not looked up. */
   TABLE_NOT_READ(1),
   /** Execs are run while the table is being read. */
-  EXECS_BEFORE_THE_TABLE(199),
+  EXECS_BEFORE_THE_TABLE(208),
   /** Commands are started and answered without a check who owns the partition. */
-  NO_FENCE_FOR_COMMANDS(97),
+  NO_FENCE_FOR_COMMANDS(121),
   /**
    * A worker that ends a sandbox removes its user from the table, even if another worker owns the
    * user.
    */
-  REMOVE_ANOTHERS_ENTRY(2941, ModelBroker.COORDINATOR),
+  REMOVE_ANOTHERS_ENTRY(8431, ModelBroker.COORDINATOR),
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
-  TRUST_THE_FIRST_ANSWER(2309, ModelBroker.COORDINATOR),
+  TRUST_THE_FIRST_ANSWER(2599, ModelBroker.COORDINATOR),
   /** A lease lasts on while the machine sleeps. */
-  TRUST_THE_MONOTONIC_CLOCK(355);
+  TRUST_THE_MONOTONIC_CLOCK(359);
 
   /** The seed of a history that was seen to show it; others do as well, but not all. */
   final long seed;

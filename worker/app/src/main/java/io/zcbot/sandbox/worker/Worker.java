@@ -138,7 +138,7 @@ public final class Worker implements AutoCloseable {
     parts.partitionWatch.look();
     timers.every(WATCH_INTERVAL, parts.partitionWatch::look);
     timers.every(COMMANDS_INTERVAL, parts.domain.commands()::tick);
-    if (parts.domain.slots().isMade()) {
+    if (parts.domain.slots().isPossible()) {
       timers.every(RefillPace.LOOK, parts.domain.slots()::tick);
     }
     if (parts.domain.slots().goesByDemand()) {

@@ -127,7 +127,7 @@ public final class WarmPool {
   }
 
   /** Whether slots are wanted and can be made here; this does not change. */
-  public boolean isMade() {
+  public boolean isPossible() {
     return impossible == null;
   }
 

@@ -70,7 +70,8 @@ public final class BoundedTable<V> {
   /**
    * Takes the next record of the topic.
    *
-   * @return what it changed; null if it was ignored, or its entry does not fit
+   * @return what it changed; null if it was ignored, or if its entry does not fit, which removes
+   *     the entry until then
    */
   public @Nullable Change<V> add(ConsumerRecord<byte[], byte[]> record) {
     TableKey key = TableKey.of(record, partitions, form.maxBytes());

@@ -5,19 +5,44 @@
 package io.zcbot.sandbox.events;
 
 import java.time.Instant;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An entry of the table of current sandboxes: the user's sandbox that was last announced ready and
  * is not reaped. The compacted {@link Topic#CURRENT} keeps one record for each user, and none once
  * the sandbox is reaped.
  *
- * @param readyId the {@code event_id} of the {@link Ready} that announced the sandbox
- * @param readyAt when the sandbox was announced
+ * @param readyId the {@code event_id} of the {@link Ready} that announced the sandbox, or its last
+ *     change of labels or end
+ * @param readyAt when that was announced
+ * @param labels of the sandbox
+ * @param endsAt when the sandbox ends, even if it is in use; null if no ensure said that
  */
 public record CurrentSandbox(
-    String readyId, UserId userId, Instant readyAt, ContainerRef container) {
+    String readyId,
+    UserId userId,
+    Instant readyAt,
+    ContainerRef container,
+    Map<String, String> labels,
+    @Nullable Instant endsAt) {
+  public CurrentSandbox {
+    labels = Map.copyOf(labels);
+  }
+
+  /** Creates an entry of a sandbox without labels and without an end. */
+  public CurrentSandbox(String readyId, UserId userId, Instant readyAt, ContainerRef container) {
+    this(readyId, userId, readyAt, container, Map.of(), null);
+  }
+
   /** Returns the entry for the sandbox that an event announces. */
   public static CurrentSandbox of(Ready ready) {
-    return new CurrentSandbox(ready.eventId(), ready.userId(), ready.readyAt(), ready.container());
+    return new CurrentSandbox(
+        ready.eventId(),
+        ready.userId(),
+        ready.readyAt(),
+        ready.container(),
+        ready.labels(),
+        ready.endsAt());
   }
 }

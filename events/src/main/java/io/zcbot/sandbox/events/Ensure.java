@@ -7,6 +7,7 @@ package io.zcbot.sandbox.events;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,6 +19,12 @@ import org.jspecify.annotations.Nullable;
  * @param idleTtl how long the sandbox may be unused before it is reaped, until the user's next
  *     ensure; truncated to whole seconds, and within the operator's bounds; if null, the worker's
  *     default applies
+ * @param labels what the sandbox is labelled with from now on, instead of its labels so far; if
+ *     null, it keeps them. At most 128, whose keys are 1 to 128 printable characters long, and
+ *     which take 4096 bytes at most, keys and values together
+ * @param endsAt when the sandbox ends, even if it is in use; it ends earlier for any other reason;
+ *     if null, it keeps its end. An ensure whose end is more than 5 seconds before {@code
+ *     requestedAt} is refused
  */
 public record Ensure(
     String eventId,
@@ -25,10 +32,24 @@ public record Ensure(
     Instant requestedAt,
     @Nullable String requestedBy,
     @Nullable Instant expiresAt,
-    @Nullable Duration idleTtl)
+    @Nullable Duration idleTtl,
+    @Nullable Map<String, String> labels,
+    @Nullable Instant endsAt)
     implements SandboxEvent {
   public Ensure {
     idleTtl = idleTtl == null ? null : idleTtl.truncatedTo(ChronoUnit.SECONDS);
+    labels = labels == null ? null : Map.copyOf(labels);
+  }
+
+  /** Creates an ensure that keeps the sandbox's labels and end. */
+  public Ensure(
+      String eventId,
+      UserId userId,
+      Instant requestedAt,
+      @Nullable String requestedBy,
+      @Nullable Instant expiresAt,
+      @Nullable Duration idleTtl) {
+    this(eventId, userId, requestedAt, requestedBy, expiresAt, idleTtl, null, null);
   }
 
   /** Creates an ensure without an idle TTL, so that the worker's default applies. */

@@ -55,7 +55,17 @@ final class Fields {
 
   /** Parses the value of a topic's record, which must be one JSON object in UTF-8. */
   static Fields parse(byte @Nullable [] value, Topic topic) throws EventFormatException {
-    return new Fields("", FieldParser.parse(value, topic, Map.of()));
+    return parse(value, topic, Map.of());
+  }
+
+  /**
+   * As {@link #parse(byte[], Topic)}, with nested values.
+   *
+   * @param wanted fields whose arrays or objects are read
+   */
+  static Fields parse(byte @Nullable [] value, Topic topic, Map<String, FieldParser.Wanted> wanted)
+      throws EventFormatException {
+    return new Fields("", FieldParser.parse(value, topic, wanted));
   }
 
   /** Reads the fields of a nested object; null if there is none. */

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.events;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  *     ensure left it to the worker
  * @param startedAt when the container was started, by the engine's clock; null in entries of
  *     earlier versions
+ * @param labels of the sandbox
+ * @param endsAt when the sandbox ends, even if it is in use; null if no ensure said that
  */
 public record LiveSandbox(
     UserId userId,
@@ -27,9 +30,24 @@ public record LiveSandbox(
     String workerId,
     Instant openedAt,
     @Nullable Duration idleTtl,
-    @Nullable Instant startedAt) {
+    @Nullable Instant startedAt,
+    Map<String, String> labels,
+    @Nullable Instant endsAt) {
   public LiveSandbox {
     idleTtl = idleTtl == null ? null : idleTtl.truncatedTo(ChronoUnit.SECONDS);
+    labels = Map.copyOf(labels);
+  }
+
+  /** Creates an entry without labels and without an end. */
+  public LiveSandbox(
+      UserId userId,
+      String containerId,
+      String host,
+      String workerId,
+      Instant openedAt,
+      @Nullable Duration idleTtl,
+      @Nullable Instant startedAt) {
+    this(userId, containerId, host, workerId, openedAt, idleTtl, startedAt, Map.of(), null);
   }
 
   /** Creates an entry with the worker's default idle TTL, which does not tell the start. */

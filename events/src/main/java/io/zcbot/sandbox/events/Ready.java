@@ -7,6 +7,7 @@ package io.zcbot.sandbox.events;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  *
  * @param ensureId the {@code event_id} of the ensure that this answers
  * @param tookMs milliseconds from the ensure's arrival at the worker to this event
+ * @param labels of the sandbox, from the last ensure that had any
+ * @param endsAt when the sandbox ends, even if it is in use, as the last ensure with an end said;
+ *     null if none did
  */
 public record Ready(
     String eventId,
@@ -24,8 +28,37 @@ public record Ready(
     ContainerRef container,
     Outcome outcome,
     Environment environment,
-    long tookMs)
+    long tookMs,
+    Map<String, String> labels,
+    @Nullable Instant endsAt)
     implements SandboxEvent {
+  public Ready {
+    labels = Map.copyOf(labels);
+  }
+
+  /** Creates an event of a sandbox without labels and without an end. */
+  public Ready(
+      String eventId,
+      UserId userId,
+      String ensureId,
+      Instant readyAt,
+      ContainerRef container,
+      Outcome outcome,
+      Environment environment,
+      long tookMs) {
+    this(
+        eventId,
+        userId,
+        ensureId,
+        readyAt,
+        container,
+        outcome,
+        environment,
+        tookMs,
+        Map.of(),
+        null);
+  }
+
   /** How the sandbox became ready. */
   public enum Outcome implements WireName {
     /** There was no sandbox; a new one was created. */

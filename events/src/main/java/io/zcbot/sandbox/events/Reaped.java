@@ -52,7 +52,7 @@ public record Reaped(
     LOST,
     /** It ended by itself, or something other than the worker removed it. */
     DIED,
-    /** It reached its maximum lifetime. */
+    /** It reached its end: its maximum lifetime, or the time that an ensure said. */
     LIFETIME,
     /** It was idle and was removed to make room for another user's sandbox. */
     EVICTED,

@@ -19,11 +19,13 @@ final class RequestCodec {
         .text("requested_by", ensure.requestedBy())
         .time("expires_at", ensure.expiresAt())
         .seconds("idle_ttl_seconds", ensure.idleTtl());
+    Labels.write(ensure.labels(), out);
+    out.time("ends_at", ensure.endsAt());
   }
 
   static Ensure ensure(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
       throws EventFormatException {
-    Fields in = Requests.fields(value, Topic.ENSURE, origin);
+    Fields in = Requests.fields(value, Topic.ENSURE, origin, Labels.NESTED);
     UserId user = RecordKey.agreedUser(in, key);
     return new Ensure(
         Requests.eventId(in, origin),
@@ -31,7 +33,9 @@ final class RequestCodec {
         Requests.time(in, "requested_at", origin),
         in.optionalText("requested_by"),
         in.optionalInstant("expires_at"),
-        Requests.seconds(in, "idle_ttl_seconds", MAX_IDLE_TTL_SECONDS));
+        Requests.seconds(in, "idle_ttl_seconds", MAX_IDLE_TTL_SECONDS),
+        Labels.given(in),
+        in.optionalInstant("ends_at"));
   }
 
   static void write(Activity activity, FieldWriter out) {

@@ -25,10 +25,12 @@ final class ResultCodec {
         .text("workspace", environment.workspace())
         .seconds("idle_ttl_seconds", environment.idleTtl())
         .number("took_ms", ready.tookMs());
+    Labels.writeAny(ready.labels(), out);
+    out.time("ends_at", ready.endsAt());
   }
 
   static Ready ready(byte @Nullable [] key, byte @Nullable [] value) throws EventFormatException {
-    Fields in = Fields.parse(value, Topic.READY);
+    Fields in = Fields.parse(value, Topic.READY, Labels.NESTED);
     return new Ready(
         in.text("event_id"),
         RecordKey.agreedUser(in, key),
@@ -42,7 +44,9 @@ final class ResultCodec {
             in.text("runtime"),
             in.text("workspace"),
             in.optionalSeconds("idle_ttl_seconds", RequestCodec.MAX_IDLE_TTL_SECONDS)),
-        in.nonNegative("took_ms"));
+        in.nonNegative("took_ms"),
+        Labels.read(in),
+        in.optionalInstant("ends_at"));
   }
 
   static void write(Reaped reaped, FieldWriter out) {

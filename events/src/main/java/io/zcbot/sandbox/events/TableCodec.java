@@ -9,19 +9,21 @@ final class TableCodec {
   private TableCodec() {}
 
   static byte[] write(LiveSandbox live) {
-    return new FieldWriter()
-        .text("user_id", live.userId().toString())
-        .text("container_id", live.containerId())
-        .text("host", live.host())
-        .text("worker_id", live.workerId())
-        .time("opened_at", live.openedAt())
-        .seconds("idle_ttl_seconds", live.idleTtl())
-        .time("started_at", live.startedAt())
-        .toBytes();
+    FieldWriter out =
+        new FieldWriter()
+            .text("user_id", live.userId().toString())
+            .text("container_id", live.containerId())
+            .text("host", live.host())
+            .text("worker_id", live.workerId())
+            .time("opened_at", live.openedAt())
+            .seconds("idle_ttl_seconds", live.idleTtl())
+            .time("started_at", live.startedAt());
+    Labels.writeAny(live.labels(), out);
+    return out.time("ends_at", live.endsAt()).toBytes();
   }
 
   static LiveSandbox live(byte[] value) throws EventFormatException {
-    Fields in = Fields.parse(value, Topic.LIVE);
+    Fields in = Fields.parse(value, Topic.LIVE, Labels.NESTED);
     return new LiveSandbox(
         in.userId(),
         in.text("container_id"),
@@ -29,7 +31,9 @@ final class TableCodec {
         in.text("worker_id"),
         in.instant("opened_at"),
         in.optionalSeconds("idle_ttl_seconds", RequestCodec.MAX_IDLE_TTL_SECONDS),
-        in.optionalInstant("started_at"));
+        in.optionalInstant("started_at"),
+        Labels.read(in),
+        in.optionalInstant("ends_at"));
   }
 
   static byte[] write(CurrentSandbox current) {
@@ -39,13 +43,19 @@ final class TableCodec {
             .text("user_id", current.userId().toString())
             .time("ready_at", current.readyAt());
     Containers.write(current.container(), out);
-    return out.toBytes();
+    Labels.writeAny(current.labels(), out);
+    return out.time("ends_at", current.endsAt()).toBytes();
   }
 
   static CurrentSandbox current(byte[] value) throws EventFormatException {
-    Fields in = Fields.parse(value, Topic.CURRENT);
+    Fields in = Fields.parse(value, Topic.CURRENT, Labels.NESTED);
     return new CurrentSandbox(
-        in.text("event_id"), in.userId(), in.instant("ready_at"), Containers.read(in));
+        in.text("event_id"),
+        in.userId(),
+        in.instant("ready_at"),
+        Containers.read(in),
+        Labels.read(in),
+        in.optionalInstant("ends_at"));
   }
 
   static byte[] write(CommandEntry entry) {

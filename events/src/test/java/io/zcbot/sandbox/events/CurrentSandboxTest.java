@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
@@ -33,6 +34,25 @@ class CurrentSandboxTest {
     }
     assertThat(codec.decodeCurrent(codec.encodeCurrent(current))).isEqualTo(current);
     assertThat(codec.currentKey(USER)).asString(StandardCharsets.UTF_8).isEqualTo(USER.toString());
+  }
+
+  @Test
+  void itsLabelsAndEndAreLeftOutIfThereAreNone() throws Exception {
+    CurrentSandbox current =
+        new CurrentSandbox(
+            "r-1",
+            USER,
+            Instant.parse("2026-11-24T12:00:00.123Z"),
+            new ContainerRef("zcbot-sandbox-" + USER, "0123456789abcdef", "host-1", "worker-1"),
+            Map.of("tenant", "acme", "meta.task", "one\nline \"quoted\"", "empty", ""),
+            Instant.parse("2026-11-24T12:05:00Z"));
+    try (InputStream golden = getClass().getResourceAsStream("/golden/current-labels.json")) {
+      assertThat(new String(codec.encodeCurrent(current), StandardCharsets.UTF_8))
+          .isEqualTo(
+              new String(Objects.requireNonNull(golden).readAllBytes(), StandardCharsets.UTF_8)
+                  .strip());
+    }
+    assertThat(codec.decodeCurrent(codec.encodeCurrent(current))).isEqualTo(current);
   }
 
   @Test

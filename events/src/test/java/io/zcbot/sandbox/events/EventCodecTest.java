@@ -138,6 +138,37 @@ class EventCodecTest extends CodecCase {
     assertThat(refusal(text)).startsWith("value: is not JSON: ").matches("[^\\p{Cntrl}]*");
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '\0',
+      textBlock =
+          """
+          ["a"]           | is an array; make it an object of strings
+          {"a":1}         | the value of 'a' is a number; make it a string
+          {"":"b"}        | has a key that is empty; give it a name
+          {"a\\u001b":"b"} | the key 'a?' has a control or invisible character; remove it
+          {"KEY":"b"}     | the key 'KEYKEYKEYKEYKEYKEYKEYKEYKEYKEYKEYKEYKEYKEYKEYKEYKEYKEYKEYKEYKEYK…' \
+          is 129 characters long; at most 128 are allowed
+          {"a":"VALUE"}   | takes 4097 bytes, keys and values together; at most 4096 are allowed
+          """)
+  void refusalsOfLabelsSayWhatToDo(String labels, String problem) {
+    String json =
+        "{\"user_id\":\"%s\",\"labels\":%s}"
+            .formatted(
+                USER, labels.replace("KEY", "KEY".repeat(43)).replace("VALUE", "é".repeat(2048)));
+    assertThat(refusal(json)).isEqualTo("labels: " + problem);
+  }
+
+  @Test
+  void noLabelsAreNotTheSameAsAnEmptyObject() throws EventFormatException {
+    assertThat(ensure("{\"user_id\":\"" + USER + "\"}").labels()).isNull();
+    assertThat(ensure("{\"user_id\":\"" + USER + "\",\"labels\":null}").labels()).isNull();
+    Ensure none = ensure("{\"user_id\":\"" + USER + "\",\"labels\":{}}");
+    assertThat(none.labels()).isEmpty();
+    assertThat(new String(codec.encode(none), StandardCharsets.UTF_8)).endsWith(",\"labels\":{}}");
+  }
+
   @Test
   void moreThanOneObjectIsRefused() {
     assertThat(refusal("{\"a\":1} {\"b\":2}"))

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.events;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
 import net.jqwik.api.Arbitraries;
@@ -80,8 +81,19 @@ final class Events {
             instants(),
             texts().injectNull(0.3),
             instants().injectNull(0.3),
-            Arbitraries.longs().between(1, 31_536_000).map(Duration::ofSeconds).injectNull(0.3))
+            Arbitraries.longs().between(1, 31_536_000).map(Duration::ofSeconds).injectNull(0.3),
+            labels().injectNull(0.3),
+            instants().injectNull(0.3))
         .as(Ensure::new);
+  }
+
+  private static Arbitrary<Map<String, String>> labels() {
+    return Arbitraries.maps(
+            texts().filter(key -> key.length() <= 120),
+            Arbitraries.oneOf(
+                prose().filter(value -> value.length() < 200 && value.indexOf('\0') < 0),
+                Arbitraries.just("")))
+        .ofMaxSize(4);
   }
 
   private static Arbitrary<SandboxEvent> activities() {
@@ -118,9 +130,11 @@ final class Events {
             instants(),
             Arbitraries.of(Ready.Outcome.class),
             Arbitraries.longs().greaterOrEqual(0),
-            Arbitraries.longs().between(0, 31_536_000).map(Duration::ofSeconds).injectNull(0.3))
+            Arbitraries.longs().between(0, 31_536_000).map(Duration::ofSeconds).injectNull(0.3),
+            labels(),
+            instants().injectNull(0.3))
         .as(
-            (t, user, at, outcome, took, idleTtl) ->
+            (t, user, at, outcome, took, idleTtl, labels, endsAt) ->
                 new Ready(
                     t.get(0),
                     user,
@@ -129,7 +143,9 @@ final class Events {
                     new ContainerRef(t.get(2), t.get(3), t.get(4), t.get(6)),
                     outcome,
                     new Ready.Environment(t.get(5), t.get(7), t.get(8), t.get(9), idleTtl),
-                    took));
+                    took,
+                    labels,
+                    endsAt));
   }
 
   private static Arbitrary<SandboxEvent> reaped() {

@@ -24,6 +24,9 @@ class GoldenTest {
   private static final String NAME = "zcbot-sandbox-" + USER;
   private static final ContainerRef CONTAINER =
       new ContainerRef(NAME, "0123456789abcdef", "host-1", "worker-1");
+  private static final Map<String, String> LABELS =
+      Map.of("tenant", "acme", "meta.task", "one\nline \"quoted\"", "empty", "");
+  private static final Instant ENDS_AT = Instant.parse("2026-11-24T12:05:00Z");
   private static final Origin ORIGIN = new Origin("t", 0, 0, Instant.EPOCH);
 
   private final EventCodec codec = new EventCodec();
@@ -92,6 +95,22 @@ class GoldenTest {
                 null)),
         Arguments.of(
             "ensure-ttl", new Ensure("e-1", USER, AT, null, null, Duration.ofSeconds(1800))),
+        Arguments.of(
+            "ensure-labels", new Ensure("e-1", USER, AT, null, null, null, LABELS, ENDS_AT)),
+        Arguments.of(
+            "ready-labels",
+            new Ready(
+                "r-1",
+                USER,
+                "e-1",
+                AT,
+                CONTAINER,
+                Ready.Outcome.REUSED,
+                new Ready.Environment(
+                    "unix:///var/run/docker.sock", "zcbot-sandbox:latest", "default", "/w", null),
+                321,
+                LABELS,
+                ENDS_AT)),
         Arguments.of(
             "reaped-use",
             new Reaped(

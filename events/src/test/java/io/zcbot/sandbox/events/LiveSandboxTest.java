@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class LiveSandboxTest {
@@ -43,6 +44,26 @@ class LiveSandboxTest {
     byte[] value = codec.encodeLive(live);
     assertThat(new String(value, StandardCharsets.UTF_8)).doesNotContain("started_at");
     assertThat(codec.decodeLive(value)).isEqualTo(live);
+  }
+
+  @Test
+  void itsLabelsAndEndAreReadAsTheyWereWritten() throws EventFormatException {
+    LiveSandbox live =
+        new LiveSandbox(
+            USER,
+            "c1",
+            "host",
+            "worker",
+            Instant.EPOCH,
+            null,
+            null,
+            Map.of("b", "2", "a", "1"),
+            Instant.parse("2026-11-24T12:05:00Z"));
+    byte[] value = codec.encodeLive(live);
+    assertThat(new String(value, StandardCharsets.UTF_8))
+        .endsWith(",\"labels\":{\"a\":\"1\",\"b\":\"2\"},\"ends_at\":\"2026-11-24T12:05:00Z\"}");
+    assertThat(codec.decodeLive(value)).isEqualTo(live);
+    assertThat(TestSchemas.problems(Topic.LIVE, value)).isEmpty();
   }
 
   @Test

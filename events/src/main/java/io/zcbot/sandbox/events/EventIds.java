@@ -75,9 +75,9 @@ public final class EventIds {
 
   /**
    * Returns the id of the {@link Expiring} that says when a container will be reaped. For {@code
-   * IDLE} it depends on the time, because a sandbox that is used again expires at another time. For
-   * {@code LIFETIME} it does not, because a lifetime ends only once, even if another run of the
-   * worker computes another time.
+   * IDLE} and {@code ENDS_AT} it depends on the time, because a sandbox that is used again expires
+   * at another time, and an ensure may move an end. For {@code LIFETIME} it does not, because a
+   * lifetime ends only once, even if another run of the worker computes another time.
    *
    * @throws IllegalArgumentException if the reason is {@code UNKNOWN}
    */
@@ -89,6 +89,7 @@ public final class EventIds {
         switch (reason) {
           case IDLE -> containerId + ":idle:" + endsAt;
           case LIFETIME -> containerId + ":lifetime";
+          case ENDS_AT -> containerId + ":ends_at:" + endsAt;
           case UNKNOWN -> throw new IllegalArgumentException("nothing expires for no known reason");
         });
   }

@@ -26,8 +26,13 @@ public record Expiring(
   public enum Reason implements WireName {
     /** The sandbox is not used; using it keeps it. */
     IDLE,
-    /** The sandbox reaches its maximum lifetime or the end that an ensure said, used or not. */
+    /** The sandbox reaches its maximum lifetime, whether it is used or not. */
     LIFETIME,
+    /**
+     * The sandbox reaches the end that an ensure set, whether it is used or not; another ensure may
+     * move it.
+     */
+    ENDS_AT,
     /** A reason that this version does not know; workers of this version never publish it. */
     UNKNOWN
   }

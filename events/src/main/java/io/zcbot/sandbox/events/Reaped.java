@@ -52,8 +52,10 @@ public record Reaped(
     LOST,
     /** It ended by itself, or something other than the worker removed it. */
     DIED,
-    /** It reached its end: its maximum lifetime, or the time that an ensure said. */
+    /** It reached its maximum lifetime. */
     LIFETIME,
+    /** It reached the end that an ensure set. */
+    ENDS_AT,
     /** It was idle and was removed to make room for another user's sandbox. */
     EVICTED,
     /** It was not usable (spec, owner, state) and was replaced by another sandbox of the user. */

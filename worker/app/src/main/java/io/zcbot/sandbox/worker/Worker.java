@@ -40,6 +40,9 @@ public final class Worker implements AutoCloseable {
    */
   private static final Duration COMPARISON_INTERVAL = Duration.ofMinutes(5);
 
+  /** How late a sandbox ends at most that an ensure gave an end. */
+  private static final Duration ENDS_INTERVAL = Duration.ofSeconds(1);
+
   private static final Duration COMMANDS_INTERVAL = Duration.ofSeconds(1);
   private static final Duration WATCH_INTERVAL = Duration.ofSeconds(30);
 
@@ -132,6 +135,7 @@ public final class Worker implements AutoCloseable {
 
   private void schedule(Host host, Parts parts, Timers timers) {
     timers.every(config.reaper().interval, parts.domain.reaper()::tick);
+    timers.every(ENDS_INTERVAL, parts.domain.reaper()::tickEnds);
     timers.every(
         PROBE_INTERVAL, () -> parts.handover.removeUnowned(parts.follower.problem() == null));
     timers.every(COMPARISON_INTERVAL, parts.handover::compareOwned);

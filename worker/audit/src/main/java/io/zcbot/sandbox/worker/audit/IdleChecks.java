@@ -9,11 +9,17 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
 import io.zcbot.sandbox.worker.audit.result.Check;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
 import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Checks whether a sandbox was reaped too early or too late: {@link Check#I5} and {@link Check#I6}.
+ * Checks whether a sandbox was reaped too early or too late, by its use or by the end that an
+ * ensure set: {@link Check#I5} and {@link Check#I6}.
  *
  * @param mayBeRunning whether a command of the user may have been running at a time
  */
@@ -22,6 +28,12 @@ record IdleChecks(
   void judge(TrackedSession session, TrackedSession.End end) {
     if (end.reason() == Reaped.Reason.IDLE) {
       judgeTooEarly(session, end);
+    }
+    if (end.reason() == Reaped.Reason.ENDS_AT) {
+      judgeBeforeItsEnd(session, end);
+    }
+    if (isReapersToEnd(end.reason())) {
+      judgeAfterItsEnd(session, end.at(), end.position());
     }
     if (isReapersToEnd(end.reason()) && (end.lastActiveAt() != null || isEachUseRecorded())) {
       // If its end was announced late, it may seem to have been used after its end.
@@ -36,6 +48,7 @@ record IdleChecks(
   }
 
   void judgeOpen(TrackedSession session, long end) {
+    judgeAfterItsEnd(session, end);
     if (!isEachUseRecorded()) {
       return;
     }
@@ -73,9 +86,51 @@ record IdleChecks(
     return isInUse ? use : null;
   }
 
+  private void judgeBeforeItsEnd(TrackedSession session, TrackedSession.End end) {
+    Instant endsAt = session.endsAt();
+    long latest = Math.max(end.time(), end.reapedAt());
+    if (endsAt == null) {
+      early(session, end, "though its last ready has no ends_at");
+    } else if (endsAt.minus(context.rules().skew()).isAfter(Instant.ofEpochMilli(latest))) {
+      early(session, end, "before that, " + endsAt);
+    }
+  }
+
+  private void early(TrackedSession session, TrackedSession.End end, String problem) {
+    context.violation(
+        Check.I5,
+        user,
+        "container " + session.containerId() + " was reaped for its ends_at " + problem,
+        Objects.requireNonNull(session.lastReady()).position(),
+        end.position());
+  }
+
+  /** Judges whether a sandbox outlived the end that an ensure set. */
+  private void judgeAfterItsEnd(TrackedSession session, long to, RecordPosition... evidence) {
+    Instant endsAt = session.endsAt();
+    if (endsAt == null || !endsAt.isBefore(Instant.ofEpochMilli(to))) {
+      return;
+    }
+    TrackedSession.Announced told = Objects.requireNonNull(session.lastReady());
+    long outlived = context.rules().agedBetween(Math.max(endsAt.toEpochMilli(), told.time()), to);
+    if (outlived > context.rules().longestIdle(Duration.ZERO)) {
+      List<RecordPosition> all = new ArrayList<>(List.of(told.position()));
+      all.addAll(List.of(evidence));
+      context.violation(
+          Check.I6,
+          user,
+          "container "
+              + session.containerId()
+              + " outlived its ends_at by "
+              + FoldContext.seconds(outlived)
+              + " without being reaped",
+          all.toArray(RecordPosition[]::new));
+    }
+  }
+
   private static boolean isReapersToEnd(Reaped.Reason reason) {
     return switch (reason) {
-      case IDLE, DIED, LIFETIME, EVICTED, REPLACED, REQUESTED -> true;
+      case IDLE, DIED, LIFETIME, ENDS_AT, EVICTED, REPLACED, REQUESTED -> true;
       case PURGED, MOVED, LOST, SHUTDOWN, UNKNOWN -> false;
     };
   }

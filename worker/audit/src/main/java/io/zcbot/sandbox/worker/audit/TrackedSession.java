@@ -21,6 +21,7 @@ final class TrackedSession {
   private final UsageWindow uses;
   private String workerId;
   private Duration idleTtl;
+  private @Nullable Instant endsAt;
   private @Nullable Announced start;
   private @Nullable Announced lastReady;
   private @Nullable End end;
@@ -133,6 +134,11 @@ final class TrackedSession {
     return idleTtl;
   }
 
+  /** The end of the last ready event that named it; null if that has none. */
+  @Nullable Instant endsAt() {
+    return endsAt;
+  }
+
   /** The last use. The start of the session must be known. */
   UsageWindow.Use lastUse() {
     return uses.last();
@@ -156,6 +162,7 @@ final class TrackedSession {
     }
     Duration reported = ready.environment().idleTtl();
     idleTtl = reported == null ? rules.ttl() : reported;
+    endsAt = ready.endsAt();
     return announced;
   }
 

@@ -124,7 +124,7 @@ final class FleetEvents {
         tell(reaped, time, new Kind("sandbox ended", reason), details, 0);
         note(reaped, time, "sandbox ended", reason + " " + details);
       }
-      case IDLE, PURGED, MOVED, LIFETIME, REPLACED, REQUESTED, SHUTDOWN, UNKNOWN ->
+      case IDLE, PURGED, MOVED, LIFETIME, ENDS_AT, REPLACED, REQUESTED, SHUTDOWN, UNKNOWN ->
           note(reaped, time, "reaped", reason + " " + details);
     }
   }

@@ -79,16 +79,21 @@ final class SandboxRow {
       idleTtl = ready.idleTtl() == 0 ? idleTtl : ready.idleTtl();
       outcome = ready.outcome();
       image = ready.image();
+      if (isNoticed(Expiring.Reason.ENDS_AT) && expiringAt != ready.endsAt()) {
+        expiringReason = ""; // an ensure moved the end
+        expiringAt = 0;
+      }
     }
     var _ = used(time, "ensure");
   }
 
   /**
-   * Adds a notice of an end, and the time of its record. That of a lifetime's end comes once, and
-   * no notice of an idle end replaces it.
+   * Adds a notice of an end, and the time of its record. That of an end that use does not postpone
+   * comes once, and no notice of an idle end replaces it.
    */
   void expiring(Expiring notice, long time) {
-    if (notice.reason() == Expiring.Reason.IDLE && isNoticed(Expiring.Reason.LIFETIME)) {
+    if (notice.reason() == Expiring.Reason.IDLE
+        && (isNoticed(Expiring.Reason.LIFETIME) || isNoticed(Expiring.Reason.ENDS_AT))) {
       return;
     }
     noticedAt = time;

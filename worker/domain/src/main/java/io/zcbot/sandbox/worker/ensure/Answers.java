@@ -14,14 +14,20 @@ import io.zcbot.sandbox.worker.ensure.Admission.Refused;
 import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.Terms;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.math.BigDecimal;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** Makes the events that answer an ensure. */
 final class Answers {
   private static final int MAX_MESSAGE = 1000;
+
+  /** How long before its ensure an end may be: the clock may go on while an ensure is made. */
+  private static final Duration MAX_PAST_END = Duration.ofSeconds(5);
 
   private final Identity identity;
   private final SandboxSpec spec;
@@ -37,6 +43,7 @@ final class Answers {
 
   Ready ready(EnsureRequest request, Result.Served served) {
     Sandbox sandbox = served.sandbox();
+    Terms terms = sandbox.terms();
     return new Ready(
         EventIds.ready(request.user(), request.ensure().eventId(), sandbox.containerId()),
         request.user(),
@@ -51,13 +58,30 @@ final class Answers {
             spec.runtime() == null ? "default" : spec.runtime(),
             served.workspace().toString(),
             idleTtls.of(sandbox)),
-        TimeUnit.NANOSECONDS.toMillis(time.nanos() - request.arrived()));
+        TimeUnit.NANOSECONDS.toMillis(time.nanos() - request.arrived()),
+        terms.labels(),
+        terms.endsAt());
   }
 
-  /** The message for an ensure whose idle TTL is out of bounds. */
-  String notAllowed(Ensure ensure) {
+  /** The message for an ensure that asks for what it may not; null if there is nothing. */
+  @Nullable String notAllowed(Ensure ensure) {
+    Duration idleTtl = ensure.idleTtl();
+    if (idleTtl != null && !idleTtls.allows(idleTtl)) {
+      return notAllowed(idleTtl);
+    }
+    Instant endsAt = ensure.endsAt();
+    return endsAt != null && endsAt.isBefore(ensure.requestedAt().minus(MAX_PAST_END))
+        ? "ends_at is "
+            + endsAt
+            + ", but the ensure was requested later, at "
+            + ensure.requestedAt()
+            + "; choose a later time, or send a release to end the sandbox now"
+        : null;
+  }
+
+  private String notAllowed(Duration idleTtl) {
     return "idle_ttl_seconds is "
-        + (ensure.idleTtl() == null ? "absent" : ensure.idleTtl().toSeconds())
+        + idleTtl.toSeconds()
         + ", but this worker allows "
         + seconds(idleTtls.shortest())
         + " to "

@@ -132,7 +132,6 @@ public record Domain(
             new Answers(identity, sandboxes.spec(), idleTtls, time),
             admission,
             termination,
-            idleTtls,
             time,
             ports.metrics());
     Reconciler reconciler =

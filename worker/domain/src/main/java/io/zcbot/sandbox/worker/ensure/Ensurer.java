@@ -17,13 +17,12 @@ import io.zcbot.sandbox.worker.ensure.Admission.Refused;
 import io.zcbot.sandbox.worker.reap.Termination;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
-import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
+import io.zcbot.sandbox.worker.sandbox.Terms;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -54,7 +53,6 @@ public final class Ensurer {
   private final Answers answers;
   private final Admission admission;
   private final Termination termination;
-  private final IdleTtls idleTtls;
   private final Time time;
   private final SandboxMetrics metrics;
 
@@ -64,7 +62,6 @@ public final class Ensurer {
       Answers answers,
       Admission admission,
       Termination termination,
-      IdleTtls idleTtls,
       Time time,
       SandboxMetrics metrics) {
     this.attempt = attempt;
@@ -72,7 +69,6 @@ public final class Ensurer {
     this.answers = answers;
     this.admission = admission;
     this.termination = termination;
-    this.idleTtls = idleTtls;
     this.time = time;
     this.metrics = metrics;
   }
@@ -110,11 +106,12 @@ public final class Ensurer {
   private void announce(EnsureRequest request, Result.Served served)
       throws FencedException, InterruptedException {
     Sandbox sandbox = served.sandbox();
+    Terms terms = sandbox.terms().after(request.ensure());
     if (served.outcome() != Ready.Outcome.REUSED) {
-      sandbox.idleTtl(request.ensure().idleTtl());
+      sandbox.terms(terms);
       open(request, sandbox);
-    } else if (!Objects.equals(sandbox.idleTtl(), request.ensure().idleTtl())) {
-      enterIdleTtl(request, sandbox);
+    } else if (!terms.equals(sandbox.terms())) {
+      enter(terms, request, sandbox);
     }
     Ready ready = answers.ready(request, served);
     try {
@@ -150,15 +147,15 @@ public final class Ensurer {
     }
   }
 
-  /** Enters a new idle TTL of a reused sandbox; restores the former TTL if that fails. */
-  private void enterIdleTtl(EnsureRequest request, Sandbox sandbox)
+  /** Enters new terms of a reused sandbox; restores the former ones if that fails. */
+  private void enter(Terms terms, EnsureRequest request, Sandbox sandbox)
       throws FencedException, InterruptedException {
-    Duration before = sandbox.idleTtl();
-    sandbox.idleTtl(request.ensure().idleTtl());
+    Terms before = sandbox.terms();
+    sandbox.terms(terms);
     try {
       announcer.opened(sandbox, request.fence());
     } catch (FencedException | InterruptedException | StoppedException e) {
-      sandbox.idleTtl(before);
+      sandbox.terms(before);
       throw e;
     }
   }
@@ -186,8 +183,9 @@ public final class Ensurer {
               + " needed",
           true);
     }
-    if (!idleTtls.allows(request.ensure().idleTtl())) {
-      return new Refused(Failed.Reason.REJECTED, answers.notAllowed(request.ensure()), false);
+    String notAllowed = answers.notAllowed(request.ensure());
+    if (notAllowed != null) {
+      return new Refused(Failed.Reason.REJECTED, notAllowed, false);
     }
     try {
       return attempts(request);

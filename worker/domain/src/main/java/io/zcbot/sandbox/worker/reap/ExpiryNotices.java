@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Collections;
 import java.util.Map;
 import java.util.Objects;
@@ -30,6 +31,9 @@ final class ExpiryNotices {
 
   private final Set<Sandbox> lifetime =
       Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
+
+  /** By sandbox, the end set by an ensure that was announced. */
+  private final Map<Sandbox, Instant> ends = Collections.synchronizedMap(new WeakHashMap<>());
 
   ExpiryNotices(
       Announcer announcer,
@@ -55,6 +59,10 @@ final class ExpiryNotices {
         && !lifetime.contains(sandbox)) {
       return Expiring.Reason.LIFETIME;
     }
+    Instant end = sandbox.terms().endsAt();
+    if (end != null && !time.now().plus(notice).isBefore(end) && !end.equals(ends.get(sandbox))) {
+      return Expiring.Reason.ENDS_AT;
+    }
     // A TTL shorter than the notice leaves no time for one.
     Duration before = idleness.ttl(sandbox).minus(notice);
     return before.isPositive()
@@ -76,6 +84,11 @@ final class ExpiryNotices {
         Duration most = Objects.requireNonNull(limits.maxLifetime());
         announcer.expiring(sandbox, reason, lifetimeEnd(sandbox, most));
         lifetime.add(sandbox);
+      }
+      case ENDS_AT -> {
+        Instant end = Objects.requireNonNull(sandbox.terms().endsAt());
+        announcer.expiring(sandbox, reason, end);
+        ends.put(sandbox, end);
       }
       case IDLE -> {
         if (hiddenUse.ask(sandbox) == HiddenUse.Answer.UNUSED) {

@@ -21,6 +21,7 @@ import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Reservation;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
+import io.zcbot.sandbox.worker.sandbox.Terms;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -184,9 +185,18 @@ public final class PreviousRun {
             place);
     adopted.openedAt(opened);
     adopted.announced(time.now()); // as was just read
-    adopted.idleTtl(idleTtls.adopted(entry.idleTtl(), said.idleTtl(container.id())));
+    adopted.terms(adopted(entry, said.terms(container.id())));
     registry.add(adopted);
     return true;
+  }
+
+  /** The terms of an adopted sandbox: what its agent was told, or else what the entry says. */
+  private Terms adopted(LiveSandbox entry, @Nullable Terms told) {
+    Terms terms = told == null ? Terms.of(entry) : told;
+    return new Terms(
+        idleTtls.adopted(entry.idleTtl(), told == null ? null : told.idleTtl()),
+        terms.labels(),
+        terms.endsAt());
   }
 
   /**

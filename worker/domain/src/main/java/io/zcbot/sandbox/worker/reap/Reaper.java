@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -96,12 +97,33 @@ public final class Reaper {
     }
   }
 
+  /**
+   * Queues the reaps of sandboxes that reached the end that an ensure set. Called more often than
+   * {@link #tick}, because an agent counts on it; asks nobody but the clock. Never blocks.
+   */
+  public void tickEnds() {
+    for (Sandbox sandbox : registry.all()) {
+      if (isOver(sandbox)) {
+        var _ = queue(sandbox, Reaped.Reason.ENDS_AT, () -> isOver(sandbox));
+      }
+    }
+  }
+
   private Reaped.@Nullable Reason due(Sandbox sandbox) {
     if (limits.maxLifetime() != null
         && time.nanos() - sandbox.startedAt() >= limits.maxLifetime().toNanos()) {
       return Reaped.Reason.LIFETIME;
     }
+    if (isOver(sandbox)) {
+      return Reaped.Reason.ENDS_AT;
+    }
     return isIdleFor(sandbox, idleness.ttl(sandbox)) ? Reaped.Reason.IDLE : null;
+  }
+
+  /** Whether it reached the end that an ensure set. */
+  private boolean isOver(Sandbox sandbox) {
+    Instant end = sandbox.terms().endsAt();
+    return end != null && !time.now().isBefore(end);
   }
 
   private boolean isIdleFor(Sandbox sandbox, Duration duration) {
@@ -211,7 +233,7 @@ public final class Reaper {
 
   /**
    * Reaps a sandbox that is due. The engine may answer late, and many kills may be before this one:
-   * unless it ends for its age, a use that is read meanwhile keeps the sandbox (I5).
+   * unless it ends used or not, a use that is read meanwhile keeps the sandbox (I5).
    */
   private void reap(Sandbox sandbox, Reaped.Reason reason, StillDue still)
       throws EngineException, InterruptedException {
@@ -220,7 +242,7 @@ public final class Reaper {
       return;
     }
     TerminationTarget target = TerminationTarget.of(sandbox, reason);
-    if (reason == Reaped.Reason.LIFETIME) {
+    if (reason == Reaped.Reason.LIFETIME || reason == Reaped.Reason.ENDS_AT) {
       termination.end(target);
       return;
     }

@@ -7,7 +7,6 @@ package io.zcbot.sandbox.worker.sandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -85,10 +84,10 @@ public final class Announcements {
     return ready == null ? null : ready.readyAt();
   }
 
-  /** The idle TTL with which a container was last announced ready; null if not known. */
-  public @Nullable Duration idleTtl(String container) {
+  /** The terms with which a container was last announced ready; null if never. */
+  public @Nullable Terms terms(String container) {
     Ready ready = lastReady.get(container);
-    return ready == null ? null : ready.environment().idleTtl();
+    return ready == null ? null : Terms.of(ready);
   }
 
   /** Whether a container was announced ready, and its end was not. */

@@ -18,6 +18,7 @@ import io.zcbot.sandbox.worker.engine.Container;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -76,16 +77,20 @@ public final class Announcer {
 
   /**
    * Enters a sandbox, whose ready was published, in the table of current sandboxes, unless this
-   * process did so before. An adopted one is entered again, since the previous run may have stopped
-   * before.
+   * process did so before with the same labels and end. An adopted one is entered again, since the
+   * previous run may have stopped before.
    */
   public void current(Sandbox sandbox, Ready ready) throws InterruptedException {
-    if (sandbox.isEntered()) {
+    CurrentSandbox before = sandbox.entered();
+    if (before != null
+        && before.labels().equals(ready.labels())
+        && Objects.equals(before.endsAt(), ready.endsAt())) {
       return;
     }
+    CurrentSandbox entry = CurrentSandbox.of(ready);
     try {
-      current.enter(CurrentSandbox.of(ready));
-      sandbox.entered();
+      current.enter(entry);
+      sandbox.entered(entry);
     } catch (FencedException _) {
       log.info("the user is another worker's by now, who will announce the sandbox lost");
     }
@@ -109,14 +114,17 @@ public final class Announcer {
 
   /** The entry of a sandbox of this worker for the live table. */
   public LiveSandbox entryOf(Sandbox sandbox) {
+    Terms terms = sandbox.terms();
     return new LiveSandbox(
         sandbox.user(),
         sandbox.containerId(),
         identity.host(),
         identity.workerId(),
         sandbox.openedAt(time.now()),
-        sandbox.idleTtl(),
-        sandbox.containerStartedAt());
+        terms.idleTtl(),
+        sandbox.containerStartedAt(),
+        terms.labels(),
+        terms.endsAt());
   }
 
   /**
@@ -155,7 +163,12 @@ public final class Announcer {
    */
   public void expiring(Sandbox sandbox, Expiring.Reason reason, long end)
       throws InterruptedException {
-    Instant endsAt = wallClock(end).truncatedTo(ChronoUnit.MILLIS);
+    expiring(sandbox, reason, wallClock(end).truncatedTo(ChronoUnit.MILLIS));
+  }
+
+  /** As {@link #expiring(Sandbox, Expiring.Reason, long)}, for an end by the wall clock. */
+  public void expiring(Sandbox sandbox, Expiring.Reason reason, Instant endsAt)
+      throws InterruptedException {
     sink.publish(
         new Expiring(
             EventIds.expiring(sandbox.user(), sandbox.containerId(), reason, endsAt),

@@ -23,7 +23,7 @@ public record IdleTtls(Duration usual, Duration shortest, Duration longest) {
 
   /** The idle TTL of a sandbox. */
   public Duration of(Sandbox sandbox) {
-    Duration asked = sandbox.idleTtl();
+    Duration asked = sandbox.terms().idleTtl();
     return asked == null ? usual : asked;
   }
 

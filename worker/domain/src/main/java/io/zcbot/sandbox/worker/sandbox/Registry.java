@@ -57,7 +57,7 @@ public final class Registry {
   public Duration longestIdleTtl(Duration longest) {
     Duration found = longest;
     for (Sandbox sandbox : sandboxes.values()) {
-      Duration own = sandbox.idleTtl();
+      Duration own = sandbox.terms().idleTtl();
       found = own != null && own.compareTo(found) > 0 ? own : found;
     }
     return found;

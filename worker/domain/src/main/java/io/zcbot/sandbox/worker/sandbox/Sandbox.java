@@ -4,10 +4,10 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -26,9 +26,9 @@ public final class Sandbox {
   private final CompletableFuture<Void> placeFreed = new CompletableFuture<>();
   private volatile LastUse lastUse;
   private volatile int partition;
-  private volatile @Nullable Duration idleTtl;
+  private volatile Terms terms = Terms.NONE;
   private volatile @Nullable Instant announced;
-  private volatile boolean entered;
+  private volatile @Nullable CurrentSandbox entered;
   private volatile boolean stuck;
   private boolean reapPending;
   private @Nullable Instant openedAt;
@@ -138,16 +138,13 @@ public final class Sandbox {
     }
   }
 
-  /**
-   * The idle TTL that its user's last ensure asked for, or that a previous run announced; null for
-   * the worker's default.
-   */
-  public @Nullable Duration idleTtl() {
-    return idleTtl;
+  /** What its user's ensures asked for, or what a previous run announced. */
+  public Terms terms() {
+    return terms;
   }
 
-  public void idleTtl(@Nullable Duration asked) {
-    idleTtl = asked;
+  public void terms(Terms asked) {
+    terms = asked;
   }
 
   /**
@@ -173,13 +170,13 @@ public final class Sandbox {
     announced = at;
   }
 
-  /** Whether this process entered it in the table of current sandboxes. */
-  public boolean isEntered() {
+  /** Its entry in the table of current sandboxes; null if this process made none. */
+  @Nullable CurrentSandbox entered() {
     return entered;
   }
 
-  public void entered() {
-    entered = true;
+  void entered(CurrentSandbox entry) {
+    entered = entry;
   }
 
   /** Whether an earlier attempt to end it failed. */

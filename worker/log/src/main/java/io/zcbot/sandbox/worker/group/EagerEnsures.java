@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -85,15 +86,21 @@ public final class EagerEnsures {
   }
 
   private void publish(LiveSandbox entry) {
+    Instant now = time.now();
+    if (entry.endsAt() != null && !now.isBefore(entry.endsAt())) {
+      return; // it would have ended by now
+    }
     try {
       sink.publish(
           new Ensure(
               EventIds.handover(entry.userId(), entry.containerId()),
               entry.userId(),
-              time.now(),
+              now,
               workerId,
               null,
-              idleTtls.nearest(entry.idleTtl())));
+              idleTtls.nearest(entry.idleTtl()),
+              entry.labels().isEmpty() ? null : entry.labels(),
+              entry.endsAt()));
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     } catch (StoppedException e) {

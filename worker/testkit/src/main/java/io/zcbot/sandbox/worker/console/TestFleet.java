@@ -23,12 +23,14 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
+import org.jspecify.annotations.Nullable;
 
 /** A fleet at one instant, and the records that produce it. */
 final class TestFleet {
@@ -91,6 +93,10 @@ final class TestFleet {
   }
 
   void ready(int number, String ensureId, int ago) {
+    ready(number, ensureId, ago, null);
+  }
+
+  void ready(int number, String ensureId, int ago, @Nullable Instant endsAt) {
     Ready.Environment environment =
         new Ready.Environment("e", "image:1", "runc", "/w", Duration.ofSeconds(120));
     event(
@@ -102,7 +108,9 @@ final class TestFleet {
             container(number),
             Ready.Outcome.CLAIMED,
             environment,
-            12),
+            12,
+            Map.of(),
+            endsAt),
         ago(ago));
   }
 

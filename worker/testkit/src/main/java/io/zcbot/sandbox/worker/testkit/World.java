@@ -486,6 +486,25 @@ public final class World {
     return lastOf(user);
   }
 
+  /** Ensures with labels and an end, and returns the last event published for the user. */
+  public SandboxEvent ensure(
+      UserId user, @Nullable Map<String, String> labels, @Nullable Instant endsAt)
+      throws FencedException, InterruptedException {
+    domain.ensurer().ensure(request(user, labels, endsAt));
+    return lastOf(user);
+  }
+
+  /** A request with labels and an end. */
+  public EnsureRequest request(
+      UserId user, @Nullable Map<String, String> labels, @Nullable Instant endsAt) {
+    return new EnsureRequest(
+        new Ensure("e" + ++ensures, user, time.now(), null, null, null, labels, endsAt),
+        0,
+        now,
+        Deadline.in(Duration.ofSeconds(60), time),
+        Fence.OPEN);
+  }
+
   /** Ensures at once, and returns the last event published for the user. */
   public SandboxEvent ensure(UserId user) throws FencedException, InterruptedException {
     domain.ensurer().ensure(request(user));

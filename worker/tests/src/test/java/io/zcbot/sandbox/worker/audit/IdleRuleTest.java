@@ -54,6 +54,59 @@ class IdleRuleTest extends OneUsersLog {
   }
 
   @Test
+  void i5ReapedBeforeItsEnd() {
+    ready(0, "e1", "c1", "w1", at(100));
+    reaped(98, "c1", "w1", Reaped.Reason.ENDS_AT);
+    assertThat(checks(500)).isEmpty();
+    log.entries.removeLast();
+    TestLog.Entry early = reaped(97.999, "c1", "w1", Reaped.Reason.ENDS_AT);
+    Violation violation = audit(500).violations().getFirst();
+    assertThat(violation.check()).isEqualTo(Check.I5);
+    assertThat(violation.evidence()).endsWith(early.position);
+    log.entries.remove(early);
+    reaped(20, "c1", "w1", Reaped.Reason.REQUESTED);
+    assertThat(checks(500)).as("for another reason").isEmpty();
+  }
+
+  @Test
+  void i5ReapedForAnEndThatAnEnsureMovedOrThatNoneSet() {
+    ready(0, "e1", "c1", "w1", at(100));
+    ready(50, "e2", "c1", "w1", at(200));
+    reaped(100, "c1", "w1", Reaped.Reason.ENDS_AT);
+    assertThat(checks(500)).containsExactly(Check.I5);
+    log.entries.removeFirst();
+    log.entries.removeFirst();
+    ready(0, "e1", "c1", "w1");
+    assertThat(checks(500)).containsExactly(Check.I5);
+  }
+
+  @Test
+  void i5AnEndWhoseReadyIsNotInTheLogIsNotJudged() {
+    reaped(100, "c1", "w1", Reaped.Reason.ENDS_AT);
+    assertThat(checks(500)).isEmpty();
+  }
+
+  @Test
+  void i6OutlivedItsEnd() {
+    ready(0, "e1", "c1", "w1", at(100));
+    activity(120, "a1");
+    TestLog.Entry end = reaped(132, "c1", "w1", Reaped.Reason.ENDS_AT);
+    assertThat(checks(500)).isEmpty();
+    log.entries.remove(end);
+    assertThat(checks(132)).as("still there").isEmpty();
+    assertThat(checks(132.001)).as("still there").containsExactly(Check.I6);
+    end = reaped(132.001, "c1", "w1", Reaped.Reason.ENDS_AT);
+    assertThat(checks(500)).containsExactly(Check.I6);
+    log.entries.remove(end);
+    reaped(200, "c1", "w1", Reaped.Reason.LOST);
+    assertThat(checks(500)).as("the worker was away").isEmpty();
+    log.entries.removeLast();
+    ready(130, "e2", "c1", "w1", at(200));
+    reaped(200, "c1", "w1", Reaped.Reason.ENDS_AT);
+    assertThat(checks(500)).as("moved").isEmpty();
+  }
+
+  @Test
   void i5HoldsForASandboxInUseAllTheTime() {
     ready(0, "e1", "c1", "w1");
     for (int t = 1; t < 2_000; t++) {

@@ -19,6 +19,8 @@ import io.zcbot.sandbox.worker.audit.result.Violation;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A log about one user, and the audit's findings about it. Times are seconds from the log's start.
@@ -72,8 +74,26 @@ abstract class OneUsersLog {
         t, EventIds.ready(USER, ensureId, container), ensureId, container, worker, idleTtl);
   }
 
+  /** A sandbox that ends at a time. */
+  TestLog.Entry ready(
+      double t, String ensureId, String container, String worker, @Nullable Instant endsAt) {
+    String id = EventIds.ready(USER, ensureId, container);
+    return ready(t, id, ensureId, container, worker, null, endsAt);
+  }
+
   private TestLog.Entry ready(
       double t, String id, String ensureId, String container, String worker, Duration idleTtl) {
+    return ready(t, id, ensureId, container, worker, idleTtl, null);
+  }
+
+  private TestLog.Entry ready(
+      double t,
+      String id,
+      String ensureId,
+      String container,
+      String worker,
+      @Nullable Duration idleTtl,
+      @Nullable Instant endsAt) {
     return log.add(
         0,
         ms(t),
@@ -85,7 +105,9 @@ abstract class OneUsersLog {
             new ContainerRef("zcbot-sandbox-" + USER, container, "host-" + worker, worker),
             Ready.Outcome.CREATED,
             new Ready.Environment("unix:///x", "image", "default", "/w", idleTtl),
-            7));
+            7,
+            Map.of(),
+            endsAt));
   }
 
   TestLog.Entry failed(double t, String ensureId) {

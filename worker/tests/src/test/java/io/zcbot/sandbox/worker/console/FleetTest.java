@@ -505,6 +505,17 @@ class FleetTest {
     assertThat(row().get(EXPIRING_AT).asLong()).isPositive();
   }
 
+  @Test
+  void anEndThatAnEnsureMovedExpiresNoMore() throws Exception {
+    fleet.live(1, 100);
+    expiring(Expiring.Reason.ENDS_AT, 20);
+    fleet.ready(1, "e1", 15, NOW.plusSeconds(30));
+    fleet.activity(1, 14);
+    assertThat(row().get(EXPIRING_AT).asLong()).isPositive();
+    fleet.ready(1, "e2", 10, NOW.plusSeconds(300));
+    assertThat(row().get(EXPIRING_AT).asLong()).isZero();
+  }
+
   private void expiring(Expiring.Reason reason, int ago) {
     fleet.event(
         new Expiring("x" + ago, user(1), ago(ago), "id-1", NOW.plusSeconds(30), reason), ago(ago));

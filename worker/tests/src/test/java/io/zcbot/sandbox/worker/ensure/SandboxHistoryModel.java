@@ -20,6 +20,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.Terms;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
@@ -29,6 +30,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
@@ -57,12 +59,15 @@ final class SandboxHistoryModel {
     ENSURE,
     ENSURE_ALREADY_EXPIRED,
     ENSURE_WITH_AN_IDLE_TTL,
+    ENSURE_WITH_LABELS,
+    ENSURE_WITH_AN_END,
     RUN_A_TASK,
     RUN_ALL,
     ACTIVITY,
     TIME_PASSES,
     FOLLOWER_CATCHES_UP,
     TICK,
+    TICK_ENDS,
     RECONCILE,
     DIES_WITH_EVENT,
     DIES_UNSEEN,
@@ -99,6 +104,10 @@ final class SandboxHistoryModel {
   private final Map<UserId, List<Long>> unreadActivities = new HashMap<>();
   private final Set<String> used = new HashSet<>();
   private final Map<String, Duration> idleTtls = new HashMap<>();
+
+  /** The last ready of each container. */
+  private final Map<String, Ready> told = new HashMap<>();
+
   private int seen;
 
   SandboxHistoryModel(World world) {
@@ -112,6 +121,14 @@ final class SandboxHistoryModel {
       case ENSURE_ALREADY_EXPIRED -> queue(world.request(user, Duration.ZERO));
       case ENSURE_WITH_AN_IDLE_TTL ->
           queue(world.request(user, Duration.ofSeconds(60), Duration.ofSeconds(step.number() + 5)));
+      case ENSURE_WITH_LABELS ->
+          queue(
+              world.request(
+                  user,
+                  step.number() % 4 == 0 ? Map.of() : Map.of("n", "" + step.number() % 4),
+                  null));
+      case ENSURE_WITH_AN_END ->
+          queue(world.request(user, null, world.time().now().plusSeconds(step.number() / 2)));
       case RUN_A_TASK -> world.step(user);
       case RUN_ALL -> world.settle();
       case ACTIVITY -> {
@@ -121,6 +138,7 @@ final class SandboxHistoryModel {
       case TIME_PASSES -> world.advance(Duration.ofSeconds(step.number() % 400));
       case FOLLOWER_CATCHES_UP -> catchUp();
       case TICK -> world.domain.reaper().tick();
+      case TICK_ENDS -> world.domain.reaper().tickEnds();
       case RECONCILE -> reconcile();
       case DIES_WITH_EVENT -> {
         for (Container c : world.engine.running(user)) {
@@ -282,6 +300,7 @@ final class SandboxHistoryModel {
         case Ready ready -> {
           answered.add(ready.ensureId());
           idleTtls.put(ready.containerId(), ready.environment().idleTtl());
+          told.put(ready.containerId(), ready);
           assertThat(used)
               .as("nobody gets what was used before")
               .doesNotContain(ready.containerId());
@@ -289,6 +308,10 @@ final class SandboxHistoryModel {
         }
         case Failed failed -> answered.add(failed.ensureId());
         case Reaped reaped when reaped.reason() == Reaped.Reason.IDLE -> checkIdle(reaped);
+        case Reaped reaped when reaped.reason() == Reaped.Reason.ENDS_AT ->
+            assertThat(told.get(reaped.containerId()).endsAt())
+                .as("reaped at the end that was told")
+                .isBeforeOrEqualTo(reaped.at());
         default -> {}
       }
     }
@@ -338,8 +361,7 @@ final class SandboxHistoryModel {
   private Map<UserId, CurrentSandbox> fold() {
     Map<UserId, CurrentSandbox> current = new HashMap<>();
     for (SandboxEvent event : world.log) {
-      if (event instanceof Ready ready
-          && !ready.container().equals(containerOf(current.get(ready.userId())))) {
+      if (event instanceof Ready ready && !isIn(current.get(ready.userId()), ready)) {
         current.put(ready.userId(), CurrentSandbox.of(ready));
       } else if (event instanceof Reaped reaped
           && reaped.container().equals(containerOf(current.get(reaped.userId())))) {
@@ -347,6 +369,12 @@ final class SandboxHistoryModel {
       }
     }
     return current;
+  }
+
+  private static boolean isIn(CurrentSandbox entry, Ready ready) {
+    return ready.container().equals(containerOf(entry))
+        && ready.labels().equals(entry.labels())
+        && Objects.equals(ready.endsAt(), entry.endsAt());
   }
 
   private static ContainerRef containerOf(CurrentSandbox entry) {
@@ -372,9 +400,15 @@ final class SandboxHistoryModel {
       assertThat(known.containerId()).isEqualTo(c.id());
       assertThat(c.state()).isEqualTo(Container.State.RUNNING);
       live.add(c.id());
-      assertThat(world.live.get(c.id()).idleTtl())
+      assertThat(Terms.of(world.live.get(c.id())))
           .as("the live table has what was asked for last")
-          .isEqualTo(known.idleTtl());
+          .isEqualTo(known.terms());
+      assertThat(known.terms().labels())
+          .as("what was told is in force")
+          .isEqualTo(told.get(c.id()).labels());
+      assertThat(known.terms().endsAt())
+          .as("what was told is in force")
+          .isEqualTo(told.get(c.id()).endsAt());
       assertThat(IDLE_TTLS.of(known))
           .as("what was asked for is in force")
           .isEqualTo(idleTtls.get(c.id()));

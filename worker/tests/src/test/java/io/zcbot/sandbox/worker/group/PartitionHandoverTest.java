@@ -8,9 +8,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.events.ContainerRef;
+import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -18,6 +20,7 @@ import io.zcbot.sandbox.worker.intake.PartitionState;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.publish.StartRetry;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
+import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
@@ -167,20 +170,7 @@ class PartitionHandoverTest {
     UserId other = World.user(2);
     var _ = world.ready(other);
     List<UserId> asked = new CopyOnWriteArrayList<>();
-    PartitionRelease release =
-        new PartitionRelease(
-            world.domain.reaper(),
-            world.domain.takeover(),
-            lanes,
-            new EagerEnsures(
-                event -> asked.add(event.userId()),
-                timer,
-                GroupConfig.Handover.EAGER,
-                "me",
-                IdleTtls.always(World.TTL),
-                world.time()),
-            GroupConfig.Restart.ADOPT,
-            () -> stopping);
+    PartitionRelease release = eager(event -> asked.add(event.userId()));
     world.engine.faults.failNext(
         new EngineFaults.Fault("kill", EngineException.Kind.REJECTED, false));
 
@@ -189,6 +179,47 @@ class PartitionHandoverTest {
 
     UserId ended = world.engine.running(USER).isEmpty() ? USER : other;
     await().during(Duration.ofMillis(400)).until(() -> asked.equals(List.of(ended)));
+  }
+
+  private PartitionRelease eager(EventSink asked) {
+    return new PartitionRelease(
+        world.domain.reaper(),
+        world.domain.takeover(),
+        lanes,
+        new EagerEnsures(
+            asked,
+            timer,
+            GroupConfig.Handover.EAGER,
+            "me",
+            IdleTtls.always(World.TTL),
+            world.time()),
+        GroupConfig.Restart.ADOPT,
+        () -> stopping);
+  }
+
+  @Test
+  void theNewSandboxHasTheLabelsAndTheEndOfTheOldOneUnlessThatHasPassed() throws Exception {
+    UserId over = World.user(2);
+    Instant end = world.time().now().plusSeconds(60);
+    Map<String, String> labels = Map.of("tenant", "acme");
+    var _ = world.ensure(USER, labels, end);
+    var _ = world.ensure(over, null, world.time().now().plusSeconds(30));
+    world.advance(Duration.ofSeconds(30));
+    List<SandboxEvent> asked = new CopyOnWriteArrayList<>();
+
+    var _ = eager(asked::add).end(Set.of(0), List.of());
+    world.settle();
+
+    await().during(Duration.ofMillis(400)).until(() -> asked.size() == 1);
+    assertThat(asked)
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Ensure.class,
+            ensure -> {
+              assertThat(ensure.userId()).isEqualTo(USER);
+              assertThat(ensure.labels()).isEqualTo(labels);
+              assertThat(ensure.endsAt()).isEqualTo(end);
+            });
   }
 
   private void announcedLostElsewhere() {

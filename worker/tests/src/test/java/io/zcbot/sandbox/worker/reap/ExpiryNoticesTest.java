@@ -107,6 +107,35 @@ class ExpiryNoticesTest extends InAWorld {
   }
 
   @Test
+  void anEndThatAnEnsureSetIsAnnouncedOnceAndAgainIfItMoves() throws Exception {
+    Instant end = in(Duration.ofSeconds(70));
+    world.ensure(ANNA, null, end);
+    unusedFor(Duration.ofSeconds(9));
+    assertThat(world.notices()).isEmpty();
+    unusedFor(Duration.ofSeconds(1));
+    unusedFor(Duration.ofSeconds(10));
+    assertThat(world.notices())
+        .singleElement()
+        .satisfies(
+            notice -> {
+              assertThat(notice.reason()).isEqualTo(Expiring.Reason.ENDS_AT);
+              assertThat(notice.endsAt()).isEqualTo(end);
+            });
+    Instant later = in(Duration.ofSeconds(90));
+    world.ensure(ANNA, null, later);
+    unusedFor(Duration.ofSeconds(29));
+    assertThat(world.notices()).hasSize(1);
+    unusedFor(Duration.ofSeconds(1));
+    assertThat(world.notices()).hasSize(2).extracting(Expiring::eventId).doesNotHaveDuplicates();
+    assertThat(world.notices().getLast().endsAt()).isEqualTo(later);
+    unusedFor(Duration.ofSeconds(60));
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.ENDS_AT);
+  }
+
+  @Test
   void aSandboxWhoseTtlIsNotLongerThanTheNoticeIsReapedWithoutOne() throws Exception {
     world.ensure(ANNA, NOTICE);
     unusedFor(NOTICE.minusSeconds(1));

@@ -61,6 +61,9 @@ public enum Check {
    * moment ago, so the latest uses may have been under way). It must be so by the reaped's record
    * time and by its {@code reaped_at} both. Can't see use that left no record: what runs in a
    * sandbox without an exec event and without activity.
+   *
+   * <p>Also reaped for the end that an ensure set ({@code ends_at}), though the last ready has
+   * none, or a later one, by more than the skew.
    */
   I5,
   /**
@@ -72,6 +75,9 @@ public enum Check {
    * then its worker was not there to reap it. Not judged where retention may have deleted a use, or
    * the exec of a command that may still have run. Can't see what ran without an exec event and
    * without activity, and takes it for idleness; nor can it tell a worker that is down.
+   *
+   * <p>Also a sandbox that outlived the end that the last ready has by more than two intervals,
+   * grace and skew, in use or not.
    */
   I6,
   /**

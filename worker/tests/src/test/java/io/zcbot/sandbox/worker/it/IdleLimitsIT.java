@@ -7,17 +7,23 @@ package io.zcbot.sandbox.worker.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.dockerjava.api.command.TopContainerResponse;
+import io.zcbot.sandbox.events.CurrentSandbox;
+import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -27,7 +33,11 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
-/** How long each user's sandbox is kept, what keeps it, and what the events tell about it. */
+/**
+ * How long each user's sandbox is kept, what keeps it, and what the events tell about it. That an
+ * ensure sets its end and its labels is here too, because they are kept, restored and handed over
+ * together with the idle TTL.
+ */
 @Tag("engine")
 @Tag("kafka")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -36,6 +46,7 @@ class IdleLimitsIT {
   private static final Duration SOON = Deployment.SOON;
   private static final Duration SHORT = Duration.ofSeconds(6);
   private static final Duration LONG = Duration.ofMinutes(10);
+  private static final Map<String, String> ACME = Map.of("tenant", "acme");
 
   /** For tests that need no other settings and no restart. */
   private Deployment shared;
@@ -153,14 +164,19 @@ class IdleLimitsIT {
   }
 
   @Test
-  void anIdleTtlFollowsItsUserToTheNextHost() throws Exception {
+  void anIdleTtlLabelsAndAnEndFollowTheirUserToTheNextHost() throws Exception {
+    Instant end = Instant.now().plus(LONG);
     try (Deployment deployment = choosing().with("ZCBOT_SANDBOX_HANDOVER", "eager")) {
       deployment.start("a");
       List<UserId> users = new ArrayList<>();
       for (int partition = 0; partition < deployment.partitions(); partition++) {
         UserId user = deployment.newUserOf(partition);
         users.add(user);
-        deployment.agent().ensured(user, LONG);
+        deployment
+            .agent()
+            .ensuredWith(
+                user,
+                "'idle_ttl_seconds':600,'labels':{'tenant':'acme'},'ends_at':'%s'".formatted(end));
       }
       deployment.start("b");
       deployment
@@ -175,9 +191,80 @@ class IdleLimitsIT {
       for (UserId user : moved) {
         assertThat(deployment.log().reaped(user).getFirst().reason())
             .isEqualTo(Reaped.Reason.MOVED);
-        assertThat(deployment.log().awaitReady(user, 2).environment().idleTtl()).isEqualTo(LONG);
+        Ready next = deployment.log().awaitReady(user, 2);
+        assertThat(next.environment().idleTtl()).isEqualTo(LONG);
+        assertThat(next.labels()).isEqualTo(ACME);
+        assertThat(next.endsAt()).isEqualTo(end);
       }
     }
+  }
+
+  /** Although the reaper's interval is long: an agent counts on an end to about a second. */
+  @Test
+  void aSandboxEndsWhenItsEnsuresSayEvenInUseAndAfterARestart() throws Exception {
+    try (Deployment deployment =
+        new Deployment().with("ZCBOT_RESTART", "adopt").with("ZCBOT_REAPER_INTERVAL", "300s")) {
+      Worker before = deployment.start("a");
+      UserId inUse = Deployment.newUser();
+      UserId moved = Deployment.newUser();
+      UserId kept = Deployment.newUser();
+      Instant far = Instant.now().plus(LONG);
+      deployment.agent().ensured(inUse);
+      deployment.agent().ensured(moved);
+      deployment.agent().ensuredWith(kept, "'labels':{'tenant':'acme'},'ends_at':'" + far + "'");
+      deployment.agent().exec(inUse, "long", "'command':['sleep','600']");
+      deployment.agent().exec(inUse, "short", "'command':['true']");
+      deployment.log().awaitExited("short"); // it began after the long one
+
+      Instant end = Instant.now().plusSeconds(5);
+      deployment.agent().ensuredWith(inUse, "'ends_at':'" + end + "'");
+      deployment.agent().ensuredWith(moved, "'ends_at':'" + end + "'");
+      Ready later = deployment.agent().ensuredWith(moved, "'ends_at':'" + far + "'");
+      assertThat(later.outcome()).isEqualTo(Ready.Outcome.REUSED);
+      assertThat(later.endsAt()).isEqualTo(far);
+      assertEnded(deployment, inUse, end);
+      assertThat(deployment.log().awaitExited("long").reason())
+          .isEqualTo(Exited.Reason.SANDBOX_GONE);
+
+      deployment.stop(before);
+      deployment.start("a");
+      Ready again = deployment.agent().ensured(kept);
+      assertThat(again.outcome()).isEqualTo(Ready.Outcome.REUSED);
+      assertThat(again.labels()).isEqualTo(ACME);
+      assertThat(again.endsAt()).isEqualTo(far);
+      awaitCurrent(deployment, again);
+      Ready relabelled = deployment.agent().ensuredWith(kept, "'labels':{'task':'report'}");
+      assertThat(relabelled.labels()).isEqualTo(Map.of("task", "report"));
+      assertThat(relabelled.endsAt()).isEqualTo(far);
+      awaitCurrent(deployment, relabelled);
+
+      Instant earlier = Instant.now().plusSeconds(2);
+      deployment.agent().ensuredWith(kept, "'ends_at':'" + earlier + "'");
+      assertEnded(deployment, kept, earlier);
+      assertThat(deployment.log().reaped(moved)).isEmpty();
+    }
+  }
+
+  private static void assertEnded(Deployment deployment, UserId user, Instant end) {
+    Reaped reaped = deployment.log().awaitReaped(user, SOON);
+    assertThat(reaped.reason()).isEqualTo(Reaped.Reason.ENDS_AT);
+    assertThat(reaped.reapedAt()).isBetween(end, end.plusSeconds(10)); // on a busy machine
+  }
+
+  private static void awaitCurrent(Deployment deployment, Ready ready) {
+    EventCodec codec = new EventCodec();
+    deployment
+        .log()
+        .await(
+            "the entry of " + ready,
+            SOON,
+            () ->
+                deployment.log().records(Topic.CURRENT).stream()
+                    .anyMatch(
+                        entry ->
+                            entry.value() != null
+                                && Arrays.equals(
+                                    entry.value(), codec.encodeCurrent(CurrentSandbox.of(ready)))));
   }
 
   @Test

@@ -48,6 +48,13 @@ public final class AgentService implements AutoCloseable {
     return log.awaitReady(user, before + 1);
   }
 
+  /** Like {@link #ensured(UserId)}, with further fields that use ' instead of ". */
+  public Ready ensuredWith(UserId user, String fields) throws Exception {
+    int before = log.readies(user).size();
+    send(Topic.ENSURE, user, json(user, fields));
+    return log.awaitReady(user, before + 1);
+  }
+
   public void ensure(UserId user, Duration idleTtl) throws Exception {
     String format = "{'user_id':'%s','idle_ttl_seconds':%d}".replace('\'', '"');
     send(Topic.ENSURE, user, format.formatted(user, idleTtl.toSeconds()));

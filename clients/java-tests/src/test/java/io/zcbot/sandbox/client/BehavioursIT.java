@@ -101,11 +101,19 @@ class BehavioursIT {
   void anEnsureMakesASandboxAndTheNextOneFindsIt() throws Exception {
     Sandbox sandbox = newSandbox();
     Ready first = sandbox.ensure();
-    Ready second = sandbox.ensure(EnsureOptions.DEFAULT.withIdleTtl(Duration.ofSeconds(20)));
+    Instant end = Instant.parse("2126-11-24T12:05:00Z");
+    Ready second =
+        sandbox.ensure(
+            EnsureOptions.DEFAULT
+                .withIdleTtl(Duration.ofSeconds(20))
+                .withLabels(Map.of("tenant", "acme"))
+                .withEndsAt(end));
     assertThat(first.outcome()).isEqualTo(Ready.Outcome.CREATED);
     assertThat(second.outcome()).isEqualTo(Ready.Outcome.REUSED);
     assertThat(second.containerId()).isEqualTo(first.containerId());
     assertThat(second.environment().idleTtl()).hasSeconds(20);
+    assertThat(second.labels()).isEqualTo(Map.of("tenant", "acme"));
+    assertThat(second.endsAt()).isEqualTo(end);
   }
 
   @Test

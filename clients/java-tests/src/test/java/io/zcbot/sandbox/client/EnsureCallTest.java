@@ -16,6 +16,7 @@ import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
@@ -73,7 +74,11 @@ class EnsureCallTest {
   }
 
   private Ready ensure(Duration within) throws InterruptedException {
-    return new Sandbox(connection, user).ensure(EnsureOptions.DEFAULT.within(within));
+    return ensure(EnsureOptions.DEFAULT.within(within));
+  }
+
+  private Ready ensure(EnsureOptions options) throws InterruptedException {
+    return new Sandbox(connection, user).ensure(options);
   }
 
   private Ensure next() throws Exception {
@@ -88,6 +93,30 @@ class EnsureCallTest {
     connection
         .answers()
         .accept(new ConsumerRecord<>("sandbox.ready", 0, 0, key, codec.encode(ready)));
+  }
+
+  @Test
+  void labelsAndAnEndAreAskedFor() throws Exception {
+    Instant end = Instant.parse("2126-11-24T12:05:00Z");
+    EnsureOptions options =
+        EnsureOptions.DEFAULT.withLabels(Map.of("tenant", "acme")).withEndsAt(end);
+    FutureTask<Ready> ensure = new FutureTask<>(() -> ensure(options));
+    Thread.ofPlatform().daemon().start(ensure);
+    Ensure asked = next();
+    assertThat(asked.labels()).isEqualTo(Map.of("tenant", "acme"));
+    assertThat(asked.endsAt()).isEqualTo(end);
+    assertThat(asked.idleTtl()).isNull();
+    EnsureOptions others = options.withIdleTtl(Duration.ofSeconds(9)).within(Duration.ofSeconds(8));
+    assertThat(others.labels()).isEqualTo(options.labels());
+    assertThat(others.endsAt()).isEqualTo(end);
+  }
+
+  @Test
+  void labelsThatNoWorkerWouldAcceptAreRefusedAtOnce() {
+    EnsureOptions options = EnsureOptions.DEFAULT.withLabels(Map.of("a", "b".repeat(4096)));
+    assertThatThrownBy(() -> ensure(options))
+        .isInstanceOf(InvalidRequestException.class)
+        .hasMessageContaining("labels: takes 4097 bytes");
   }
 
   /** It does so after two minutes, however long the caller wants to wait. */

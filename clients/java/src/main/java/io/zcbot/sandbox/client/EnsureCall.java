@@ -101,7 +101,9 @@ final class EnsureCall {
             Connection.now(),
             connection.options().requestedBy(),
             expiresAt,
-            options.idleTtl());
+            options.idleTtl(),
+            options.labels(),
+            options.endsAt());
     // its answer may come before its acknowledgement
     boolean unused = connection.publisher().publish(ensure, deadline, () -> !answers.isEmpty());
   }

@@ -5,6 +5,8 @@
 package io.zcbot.sandbox.client;
 
 import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,9 +16,17 @@ import org.jspecify.annotations.Nullable;
  * @param idleTtl how long the sandbox may be unused before it is reaped, until the user's next
  *     ensure; truncated to whole seconds, and within the operator's bounds; if null, the workers'
  *     default applies
+ * @param labels what the sandbox is labelled with from now on, instead of its labels so far; if
+ *     null, it keeps them. At most 128, whose keys are 1 to 128 printable characters long, and
+ *     which take 4096 bytes at most, keys and values together
+ * @param endsAt when the sandbox ends, even if it is in use; if null, it keeps its end
  */
-public record EnsureOptions(Duration deadline, @Nullable Duration idleTtl) {
-  /** A deadline of 60 s and the workers' default idle TTL. */
+public record EnsureOptions(
+    Duration deadline,
+    @Nullable Duration idleTtl,
+    @Nullable Map<String, String> labels,
+    @Nullable Instant endsAt) {
+  /** A deadline of 60 s and the workers' default idle TTL; labels and end stay. */
   public static final EnsureOptions DEFAULT = new EnsureOptions(Duration.ofSeconds(60), null);
 
   /**
@@ -26,6 +36,16 @@ public record EnsureOptions(Duration deadline, @Nullable Duration idleTtl) {
    */
   public EnsureOptions {
     Deadline.requirePositive("deadline", deadline);
+    labels = labels == null ? null : Map.copyOf(labels);
+  }
+
+  /**
+   * Creates options that keep the sandbox's labels and end.
+   *
+   * @throws InvalidRequestException if the deadline is not positive, or longer than 100 years
+   */
+  public EnsureOptions(Duration deadline, @Nullable Duration idleTtl) {
+    this(deadline, idleTtl, null, null);
   }
 
   /**
@@ -34,11 +54,21 @@ public record EnsureOptions(Duration deadline, @Nullable Duration idleTtl) {
    * @throws InvalidRequestException if the deadline is not positive, or longer than 100 years
    */
   public EnsureOptions within(Duration deadline) {
-    return new EnsureOptions(deadline, idleTtl);
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt);
   }
 
   /** Returns these options with another idle TTL. */
   public EnsureOptions withIdleTtl(Duration idleTtl) {
-    return new EnsureOptions(deadline, idleTtl);
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt);
+  }
+
+  /** Returns these options with labels; an empty map removes those of the sandbox. */
+  public EnsureOptions withLabels(Map<String, String> labels) {
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt);
+  }
+
+  /** Returns these options with an end. */
+  public EnsureOptions withEndsAt(Instant endsAt) {
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt);
   }
 }

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.config.Durations;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -63,6 +64,19 @@ final class EnsureCommand implements Callable<Integer> {
               + " (default: the workers' setting).")
   private @Nullable Duration idleTtl;
 
+  @Option(
+      names = "--label",
+      paramLabel = "KEY=VALUE",
+      description =
+          "Label the sandbox; may be repeated. Replaces all its labels (default: it keeps them).")
+  private @Nullable Map<String, String> labels;
+
+  @Option(
+      names = "--ends-in",
+      paramLabel = "DURATION",
+      description = "When the sandbox ends, even if it is in use (default: it keeps its end).")
+  private @Nullable Duration endsIn;
+
   @Option(names = "--json", description = "Print the event as JSON.")
   private boolean json;
 
@@ -88,7 +102,9 @@ final class EnsureCommand implements Callable<Integer> {
         now,
         "cli",
         expiry == null ? null : now.plus(expiry),
-        idleTtl == null ? null : ExecOptions.wholeSeconds(idleTtl));
+        idleTtl == null ? null : ExecOptions.wholeSeconds(idleTtl),
+        labels,
+        endsIn == null ? null : now.plus(endsIn));
   }
 
   private int run(Console console, KafkaLog log, Ensure ensure)

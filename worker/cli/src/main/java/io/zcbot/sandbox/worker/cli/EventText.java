@@ -63,6 +63,9 @@ final class EventText {
     if (e.idleTtl() != null) {
       parts.add("idle TTL " + Durations.shown(e.idleTtl()));
     }
+    if (e.endsAt() != null) {
+      parts.add("ends " + e.endsAt());
+    }
     parts.add("id " + e.eventId());
     return parts;
   }

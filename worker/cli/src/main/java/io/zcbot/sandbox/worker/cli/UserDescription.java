@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.config.Durations;
 import io.zcbot.sandbox.worker.engine.Container;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -104,6 +105,11 @@ record UserDescription(
     line(text, "Since:", time(sandbox.openedAt()));
     line(text, "Last use:", lastUseText());
     line(text, "Idle TTL:", idle());
+    if (sandbox.endsAt() != null) {
+      line(text, "Ends:", RecordFormat.time(sandbox.endsAt()));
+    }
+    new TreeMap<>(sandbox.labels())
+        .forEach((key, value) -> line(text, "Label:", key + "=" + value));
   }
 
   private String lastUseText() {
@@ -214,6 +220,9 @@ record UserDescription(
     json.put("last_used_at", PsCommand.text(lastUse));
     json.put("idle_ttl_seconds", ttl == null ? null : ttl.toSeconds());
     json.put("idle_ttl_left_seconds", left == null ? null : left.toSeconds());
+    json.put("ends_at", PsCommand.text(sandbox.endsAt()));
+    ObjectNode labels = json.putObject("labels");
+    new TreeMap<>(sandbox.labels()).forEach(labels::put);
     return json;
   }
 }

@@ -37,6 +37,8 @@ class EventTextTest {
   void eachEventOnOneLine() {
     assertThat(EventText.of(new Ensure("e", USER, T, "svc", T.plusSeconds(60))))
         .isEqualTo("by svc, expires 2026-11-24T12:01:00Z, id e");
+    assertThat(EventText.of(new Ensure("e", USER, T, null, null, null, Map.of("a", "b"), T)))
+        .isEqualTo("ends 2026-11-24T12:00:00Z, id e");
     assertThat(EventText.of(new Activity("e", USER, T, "shell"))).isEqualTo("from shell");
     assertThat(EventText.of(new Activity("e", USER, T, null))).isEmpty();
     assertThat(

@@ -78,6 +78,8 @@ class ExecArgumentsTest {
         "exec -it USER bash | standard input is not a terminal",
         "exec --expires-in 3000000d USER ls | '--expires-in': write a duration of at most 36500d",
         "ensure --idle-ttl 366d USER | idle_ttl_seconds",
+        "ensure --label a USER | '--label' (KEY=VALUE) should be in KEY=VALUE format but was a",
+        "ensure --label =a USER | labels: has a key that is empty; give it a name",
         "ensure --expires-in 3000000d USER | '--expires-in': write a duration of at most 36500d",
         "ensure --timeout 999999999999d USER | '--timeout': write a duration of at most 36500d",
         "audit --from 999999999999d | '--from': write an age of at most 36500d",
@@ -103,6 +105,7 @@ class ExecArgumentsTest {
         "cp USER:a b",
         "ensure --idle-ttl 500ms USER",
         "ensure --idle-ttl 365d --expires-in 36500d --timeout 36500d USER",
+        "ensure --label a=b --label c=d=e --label empty= --ends-in 5m USER",
         "release USER",
         "release --wait USER"
       })

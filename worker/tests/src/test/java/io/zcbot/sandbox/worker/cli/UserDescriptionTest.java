@@ -25,6 +25,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -145,6 +146,30 @@ class UserDescriptionTest {
             USER, "id", "h1", "w1", NOW.minusSeconds(90_000), Duration.ofHours(48), null);
     assertThat(text(live, NOW.minus(Duration.ofHours(1))))
         .contains("Idle TTL:     2d, at least 1d23h left\n");
+  }
+
+  @Test
+  void itsEndAndLabelsAreShownWithoutWhatCouldControlATerminal() throws Exception {
+    LiveSandbox live =
+        new LiveSandbox(
+            USER,
+            "id",
+            "h1",
+            "w1",
+            NOW,
+            null,
+            null,
+            Map.of("tenant", "acme", "task", "a\u001b[31m\nb"),
+            NOW.plusSeconds(300));
+    assertThat(text(live, null))
+        .contains(
+            "Ends:         2026-11-24T12:05:00.000Z\n",
+            "Label:        tenant=acme\n",
+            "Label:        task=a?[31m?b\n");
+    JsonNode sandbox =
+        new JsonMapper().readTree(description(live, null).json(format())).get("sandbox");
+    assertThat(sandbox.get("ends_at").asText()).isEqualTo("2026-11-24T12:05:00Z");
+    assertThat(sandbox.get("labels").get("tenant").asText()).isEqualTo("acme");
   }
 
   @Test

@@ -56,10 +56,13 @@ def test_ensure_new(client: Client) -> None:
 
 def test_ensure_reused(sandbox: Sandbox) -> None:
     first = sandbox.ensure()
-    second = sandbox.ensure(idle_ttl=200)
+    ends_at = datetime(2126, 11, 24, 12, 5, tzinfo=timezone.utc)
+    second = sandbox.ensure(idle_ttl=200, labels={"tenant": "acme"}, ends_at=ends_at)
     assert second.outcome == "reused"
     assert second.container_id == first.container_id
     assert second.idle_ttl_seconds == 200
+    assert (first.labels, first.ends_at) == ({}, None)
+    assert (second.labels, second.ends_at) == ({"tenant": "acme"}, ends_at)
 
 
 def test_run_exit_code(sandbox: Sandbox) -> None:
@@ -178,6 +181,8 @@ def test_invalid_input_error_names_field(client: Client, sandbox: Sandbox) -> No
         "stdin": lambda: sandbox.run("cat", stdin="\udcff"),
         "tty": lambda: sandbox.start("cat", tty=(0, 0)),
         "idle_ttl": lambda: sandbox.ensure(idle_ttl=0),
+        "labels": lambda: sandbox.ensure(labels={"a": "b" * 4096}),
+        "ends_at": lambda: sandbox.ensure(ends_at=datetime(2126, 11, 24)),
         "path": lambda: sandbox.files.read("a\0b"),
         "mode": lambda: sandbox.files.write("a", b"", mode=0o4755),
         "reply_topic": lambda: Client("127.0.0.1:1", reply_topic="elsewhere"),

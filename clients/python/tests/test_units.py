@@ -22,7 +22,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from queue import Queue
 from types import SimpleNamespace
@@ -231,6 +231,14 @@ def test_a_script_takes_as_many_bytes_as_workers_accept() -> None:
         ("timeout", lambda: requests.exec_request(script="x", timeout=math.inf)),
         ("timeout", lambda: requests.exec_request(script="x", timeout=True)),
         ("cwd", lambda: requests.exec_request(script="x", cwd="/" + "x" * 5000)),
+        ("labels", lambda: requests.ensure_terms(None, {"": "a"}, None)),
+        ("labels", lambda: requests.ensure_terms(None, {"a\u202eb": "a"}, None)),
+        ("labels", lambda: requests.ensure_terms(None, {"\U0001f642" * 65: "a"}, None)),
+        ("labels", lambda: requests.ensure_terms(None, {"a": 1}, None)),  # type: ignore[dict-item]
+        ("labels", lambda: requests.ensure_terms(None, {"a": "\u00e9" * 2048}, None)),
+        ("labels", lambda: requests.ensure_terms(None, {str(n): "" for n in range(129)}, None)),
+        ("ends_at", lambda: requests.ensure_terms(None, None, datetime(2026, 11, 24))),
+        ("ends_at", lambda: requests.ensure_terms(None, None, "soon")),  # type: ignore[arg-type]
         ("signal", lambda: requests.signal_name("STOP")),
         ("name", lambda: requests.label("name", "a\u202eb")),
         ("user", lambda: requests.user_id("x")),
@@ -754,6 +762,19 @@ def test_an_ensure_is_repeated_and_a_late_answer_counts(core: Core) -> None:
     error = last.future.exception(PATIENCE)
     assert isinstance(error, SandboxFailedError)
     assert (error.reason, error.retryable) == ("capacity", True)
+
+
+def test_an_ensure_says_labels_and_end_only_if_they_are_given(core: Core) -> None:
+    log, user = log_of(core), new_user()
+    ends_at = datetime(2026, 11, 24, 13, 5, tzinfo=timezone(timedelta(hours=1)))
+    core.begin(ensure_call(user, PATIENCE, None, {"tenant": "acme", "empty": ""}, ends_at))
+    core.begin(ensure_call(user, PATIENCE, 60, {}))
+    core.begin(ensure_call(user, PATIENCE, None))
+    both, no_labels, neither = log.wait_published(3)
+    assert both["labels"] == {"tenant": "acme", "empty": ""}
+    assert both["ends_at"] == "2026-11-24T12:05:00.000Z"
+    assert (no_labels["labels"], no_labels["idle_ttl_seconds"]) == ({}, 60)
+    assert {"labels", "ends_at", "idle_ttl_seconds"}.isdisjoint(neither)
 
 
 def test_output_may_come_after_the_end(core: Core) -> None:

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
+from datetime import datetime
 from types import TracebackType
 from typing import Any, BinaryIO, TypeVar
 
@@ -88,9 +89,16 @@ class AsyncSandbox:
         self._core = sandbox.core
         self.user = sandbox.user
 
-    async def ensure(self, *, idle_ttl: int | None = None, wait: float = DEFAULT_ENSURE_SECONDS) -> Ready:
+    async def ensure(
+        self,
+        *,
+        idle_ttl: int | None = None,
+        labels: Mapping[str, str] | None = None,
+        ends_at: datetime | None = None,
+        wait: float = DEFAULT_ENSURE_SECONDS,
+    ) -> Ready:
         """See :meth:`Sandbox.ensure`."""
-        call = ensure_call(self.user, wait, idle_ttl)
+        call = ensure_call(self.user, wait, idle_ttl, labels, ends_at)
         try:
             await _begin(self._core, call)
             return await _outcome(self._core, call)

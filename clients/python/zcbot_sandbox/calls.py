@@ -11,9 +11,9 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from . import outcomes, requests
 from .errors import NoAnswerError, SandboxError, SandboxFailedError
@@ -149,13 +149,13 @@ class EnsureCall(Call[Ready]):
     kinds = ("ready", "failed")
     answer = "ready"
 
-    def __init__(self, user: str, deadline: float, idle_ttl: int | None) -> None:
+    def __init__(self, user: str, deadline: float, terms: Mapping[str, Any]) -> None:
         super().__init__(user, deadline)
-        self.idle_ttl = idle_ttl
+        self.terms = terms
 
     def value(self, name: str, now: float) -> bytes:
         left = max(0.001, self.deadline - now)
-        return requests.ensure_value(self.id, self.user, name, left, self.idle_ttl)
+        return requests.ensure_value(self.id, self.user, name, left, self.terms)
 
     def ready(self, ready: Ready) -> None:
         self.succeed(ready)

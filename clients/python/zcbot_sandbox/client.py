@@ -13,6 +13,7 @@ from concurrent import futures
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -171,18 +172,26 @@ class Sandbox:
         """Returns the same sandbox, whose commands end with a cancellation. For this package only."""
         return Sandbox(self.core, self._dispatcher, self.user, self.client, cancellation)
 
-    def ensure(self, *, idle_ttl: int | None = None, wait: float = DEFAULT_ENSURE_SECONDS) -> Ready:
+    def ensure(
+        self,
+        *,
+        idle_ttl: int | None = None,
+        labels: Mapping[str, str] | None = None,
+        ends_at: datetime | None = None,
+        wait: float = DEFAULT_ENSURE_SECONDS,
+    ) -> Ready:
         """Makes sure that the user has a sandbox; ``outcome`` of the answer says whether it was already
         running.
 
         ``idle_ttl`` is how long the sandbox may be unused, in whole seconds, until the user's next ensure and
-        within the operator's bounds. ``wait`` is at most 600. Commands make the sandbox as well, so this is
-        needed only to have it ready early or to set ``idle_ttl``.
+        within the operator's bounds. ``labels`` replaces all labels of the sandbox, and ``ends_at``, which must have
+        a time zone, is when it ends even if it is in use; without them, both stay as they are. ``wait`` is at most
+        600. Commands make the sandbox as well, so this is needed only to have it ready early or to set these.
 
         Raises ``SandboxFailedError`` if the sandbox could not be made, and ``NoAnswerError`` if there was no
         answer.
         """
-        call = ensure_call(self.user, wait, idle_ttl)
+        call = ensure_call(self.user, wait, idle_ttl, labels, ends_at)
         try:
             self.core.begin(call)
             return _outcome(self.core, call)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ class Ready:
     ``ensure_id`` is the ``event_id`` of the ensure. ``outcome`` is ``created``, ``reused``, ``recreated`` or
     ``claimed``. ``engine`` is the address of the host's container engine, ``workspace`` the path of the
     user's directory on the host. ``took_ms`` is the time from the ensure's arrival at the worker, in
-    milliseconds.
+    milliseconds. ``labels`` and ``ends_at`` are those of the sandbox.
     """
 
     event_id: str
@@ -48,6 +48,8 @@ class Ready:
     workspace: str
     idle_ttl_seconds: int | None
     took_ms: int
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ class Reaped:
 class Expiring:
     """The sandbox will be reaped at ``at`` at the earliest.
 
-    ``reason`` is ``idle`` if using the sandbox keeps it, ``lifetime`` if it is reaped in any case.
+    ``reason`` is ``idle`` if using the sandbox keeps it, ``lifetime`` or ``ends_at`` if it is reaped in
+    any case; another ensure may move ``ends_at``.
     """
 
     event_id: str
@@ -197,6 +200,14 @@ class _Fields:
             return None
         return parse_time(value)
 
+    def labels(self) -> Mapping[str, str]:
+        value = self._fields.get("labels")
+        if value is None:
+            return {}
+        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+            raise _Invalid
+        return value
+
     def optional_data(self, name: str) -> bytes | None:
         text, coded = self._fields.get(name), self._fields.get(name + "_base64")
         if coded is None:
@@ -239,6 +250,8 @@ def _ready(fields: _Fields) -> Ready:
         workspace=fields.text("workspace"),
         idle_ttl_seconds=fields.optional_number("idle_ttl_seconds"),
         took_ms=fields.count("took_ms"),
+        labels=fields.labels(),
+        ends_at=fields.time("ends_at"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from . import requests
 from .calls import EnsureCall, ExecCall
@@ -15,9 +16,15 @@ from .errors import InvalidRequestError
 _LONGEST_WAIT = 2 * requests.MAX_TIMEOUT_SECONDS
 
 
-def ensure_call(user: str, wait: float, idle_ttl: int | None) -> EnsureCall:
+def ensure_call(
+    user: str,
+    wait: float,
+    idle_ttl: int | None,
+    labels: Mapping[str, str] | None = None,
+    ends_at: datetime | None = None,
+) -> EnsureCall:
     requests.seconds("wait", wait, 600)
-    return EnsureCall(user, time.monotonic() + wait, requests.idle_ttl_seconds(idle_ttl))
+    return EnsureCall(user, time.monotonic() + wait, requests.ensure_terms(idle_ttl, labels, ends_at))
 
 
 def exec_call(

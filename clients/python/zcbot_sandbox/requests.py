@@ -25,6 +25,9 @@ MAX_VARIABLE_BYTES = 64 * 1024
 MAX_DIRECTORY_BYTES = 4095
 MAX_TIMEOUT_SECONDS = 24 * 3600
 MAX_IDLE_TTL_SECONDS = 365 * 24 * 3600
+MAX_LABELS = 128
+MAX_LABEL_KEY_LENGTH = 128
+MAX_LABEL_BYTES = 4096
 
 #: The longest output that a worker keeps for the answer; longer output is streamed.
 MAX_INLINE_OUTPUT = 256 * 1024
@@ -72,8 +75,11 @@ def new_id() -> str:
 
 def timestamp(seconds_from_now: float = 0) -> str:
     """Returns an RFC 3339 time to the millisecond."""
-    at = datetime.now(timezone.utc) + timedelta(seconds=seconds_from_now)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return _rfc_3339(datetime.now(timezone.utc) + timedelta(seconds=seconds_from_now))
+
+
+def _rfc_3339(at: datetime) -> str:
+    return at.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def seconds(name: str, value: float, most: float = MAX_TIMEOUT_SECONDS) -> float:
@@ -89,9 +95,13 @@ def label(name: str, value: str) -> str:
     """Checks a text that identifies something and is shown in logs: 1 to 256 characters, all visible."""
     if not isinstance(value, str) or not value.strip() or len(value) > 256:
         raise InvalidRequestError(name, "must be a text of 1 to 256 characters")
-    if any(unicodedata.category(c) in _UNSAFE for c in value):
+    if _is_unsafe(value):
         raise InvalidRequestError(name, "has control or invisible characters; remove them")
     return value
+
+
+def _is_unsafe(value: str) -> bool:
+    return any(unicodedata.category(c) in _UNSAFE for c in value)
 
 
 def _literal(name: str, which: str, value: object) -> str:
@@ -288,25 +298,58 @@ def stdin_bytes(value: bytes | bytearray | memoryview | str | None) -> bytes:
     raise InvalidRequestError("stdin", f"is {type(value).__name__}; give bytes or str")
 
 
-def ensure_value(event_id: str, user: str, requested_by: str, within: float, idle_ttl: int | None) -> bytes:
+def ensure_value(event_id: str, user: str, requested_by: str, within: float, terms: Mapping[str, Any]) -> bytes:
     fields: dict[str, Any] = {
         "event_id": event_id,
         "user_id": user,
         "requested_at": timestamp(),
         "requested_by": requested_by,
         "expires_at": timestamp(within),
+        **terms,
     }
-    if idle_ttl is not None:
-        fields["idle_ttl_seconds"] = idle_ttl
     return encode(fields)
 
 
-def idle_ttl_seconds(value: int | None) -> int | None:
-    if value is not None and (
-        isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_IDLE_TTL_SECONDS
-    ):
+def ensure_terms(
+    idle_ttl: int | None, labels: Mapping[str, str] | None, ends_at: datetime | None
+) -> dict[str, Any]:
+    """Returns what an ensure asks for, as fields of its record."""
+    terms: dict[str, Any] = {}
+    if idle_ttl is not None:
+        terms["idle_ttl_seconds"] = _idle_ttl_seconds(idle_ttl)
+    if labels is not None:
+        terms["labels"] = _labels(labels)
+    if ends_at is not None:
+        if not isinstance(ends_at, datetime) or ends_at.tzinfo is None:
+            raise InvalidRequestError("ends_at", f"is {ends_at!r}; give a datetime with a time zone")
+        terms["ends_at"] = _rfc_3339(ends_at)
+    return terms
+
+
+def _idle_ttl_seconds(value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_IDLE_TTL_SECONDS:
         raise InvalidRequestError("idle_ttl", f"is {value!r}; it must be whole seconds from 1 on")
     return value
+
+
+def _labels(labels: Mapping[str, str]) -> dict[str, str]:
+    if len(labels) > MAX_LABELS:
+        raise InvalidRequestError("labels", f"has more than {MAX_LABELS} labels; send fewer")
+    size = 0
+    for key, value in labels.items():
+        _literal("labels", "a key", key)
+        length = len(key.encode("utf-16-le")) // 2  # as workers count
+        if not key.strip() or length > MAX_LABEL_KEY_LENGTH or _is_unsafe(key):
+            raise InvalidRequestError(
+                "labels", f"the key {key[:64]!r} does not have 1 to {MAX_LABEL_KEY_LENGTH} printable characters"
+            )
+        _literal("labels", f"the value of {key[:64]!r}", value)
+        size += _size(key) + _size(value)
+    if size > MAX_LABEL_BYTES:
+        raise InvalidRequestError(
+            "labels", f"takes {size} bytes, keys and values together; at most {MAX_LABEL_BYTES} are allowed"
+        )
+    return dict(labels)
 
 
 def activity_value(user: str, source: str) -> bytes:

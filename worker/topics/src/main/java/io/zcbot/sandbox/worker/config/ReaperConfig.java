@@ -103,8 +103,8 @@ public final class ReaperConfig {
                         before -> maxLifetime == null || before.compareTo(maxLifetime) < 0,
                         "must be shorter than ZCBOT_SANDBOX_MAX_LIFETIME, which is "
                             + lifetime.map(Durations::shown).orElse("off"))),
-            "How long before a sandbox is reaped as idle or at the end of its lifetime"
-                + " sandbox.expiring announces it; at most one reaper interval later than that."
+            "How long before a sandbox is reaped as idle, at its ends_at or at the end of its"
+                + " lifetime sandbox.expiring announces it; at most one reaper interval later than that."
                 + " Not for sandboxes whose own idle TTL is not longer.");
     notice = noticeBefore.orElse(null);
     Optional<Double> busy =

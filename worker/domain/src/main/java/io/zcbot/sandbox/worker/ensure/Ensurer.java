@@ -106,11 +106,12 @@ public final class Ensurer {
   private void announce(EnsureRequest request, Result.Served served)
       throws FencedException, InterruptedException {
     Sandbox sandbox = served.sandbox();
-    Terms terms = sandbox.terms().after(request.ensure());
+    Terms before = sandbox.terms();
+    Terms terms = before.after(request.ensure());
     if (served.outcome() != Ready.Outcome.REUSED) {
       sandbox.terms(terms);
       open(request, sandbox);
-    } else if (!terms.equals(sandbox.terms())) {
+    } else if (!terms.equals(before)) {
       enter(terms, request, sandbox);
     }
     Ready ready = answers.ready(request, served);
@@ -119,8 +120,10 @@ public final class Ensurer {
     } catch (FencedException e) {
       // An earlier try may have reached the log. A new sandbox is ended, but its entry in the live
       // table stays, so that the next owner announces it lost, which may be this worker again. A
-      // reused one goes on; it counts as used, in case its user comes back to this worker.
+      // reused one goes on by what was told before; it counts as used, in case its user comes back
+      // to this worker.
       if (served.outcome() == Ready.Outcome.REUSED) {
+        sandbox.terms(before);
         sandbox.touch(time.nanos(), Reaped.Use.ENSURE);
       } else {
         end(sandbox, e);

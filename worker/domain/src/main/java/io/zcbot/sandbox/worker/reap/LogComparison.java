@@ -80,7 +80,7 @@ public final class LogComparison {
    * As {@link #of}.
    *
    * @param doubtful whether other workers may have announced the end of sandboxes that run here and
-   *     still have their entries
+   *     still have their entries, and no lane writes and removes entries meanwhile
    */
   private Differences compare(Set<Integer> partitions, boolean elsewhere, boolean doubtful) {
     Map<String, Sandbox> running = new HashMap<>();
@@ -117,13 +117,23 @@ public final class LogComparison {
     }
     Announcements announced =
         unclear.isEmpty() ? new Announcements(unclear) : log.announced(partitions, unclear, since);
-    return differences(running.values(), listed.keySet(), unannounced, entries, announced);
+    List<LiveSandbox> others =
+        entries.others().stream()
+            .filter(
+                entry ->
+                    doubtful
+                        || !entry.workerId().equals(workerId)
+                        || announced.isReaped(entry.containerId()))
+            .toList();
+    return differences(
+        running.values(), listed.keySet(), unannounced, others, announced, entries.isComplete());
   }
 
   /**
    * Compares once more, while the partitions' users are served. A former owner's last entries can
-   * come into sight after the partitions were taken over. This worker's own entries are in no
-   * difference, because lanes write and remove them meanwhile. Blocks for Kafka.
+   * come into sight after the partitions were taken over. Of this worker's own entries, which lanes
+   * write and remove meanwhile, only those of sandboxes that were announced reaped are in a
+   * difference: they stay if this worker was not sure then that it owns the user. Blocks for Kafka.
    */
   public Differences again(Set<Integer> partitions) {
     Differences all = compare(partitions, true, false);
@@ -132,13 +142,9 @@ public final class LogComparison {
         all.taken(),
         all.superseded(),
         List.of(),
-        ofOthers(all.lost()),
-        ofOthers(all.obsolete()),
+        all.lost(),
+        all.obsolete(),
         all.isComplete());
-  }
-
-  private List<LiveSandbox> ofOthers(List<LiveSandbox> entries) {
-    return entries.stream().filter(entry -> !entry.workerId().equals(workerId)).toList();
   }
 
   /** The differences of one partition's users, so that they wait for no others. */
@@ -164,8 +170,9 @@ public final class LogComparison {
       Iterable<Sandbox> missing,
       Iterable<Sandbox> listed,
       List<LiveSandbox> unannounced,
-      SandboxLog.Entries entries,
-      Announcements announced) {
+      List<LiveSandbox> others,
+      Announcements announced,
+      boolean isComplete) {
     List<Sandbox> unlisted = new ArrayList<>();
     List<Sandbox> taken = new ArrayList<>();
     List<Sandbox> superseded = new ArrayList<>();
@@ -181,14 +188,13 @@ public final class LogComparison {
     }
     List<LiveSandbox> lost = new ArrayList<>();
     List<LiveSandbox> obsolete = new ArrayList<>();
-    for (LiveSandbox entry : entries.others()) {
+    for (LiveSandbox entry : others) {
       String id = entry.containerId();
       boolean ran =
           announced.readyAt(id) != null || announced.isForgotten(entry.userId(), entry.openedAt());
       (ran && !announced.isReaped(id) ? lost : obsolete).add(entry);
     }
-    return new Differences(
-        unlisted, taken, superseded, unannounced, lost, obsolete, entries.isComplete());
+    return new Differences(unlisted, taken, superseded, unannounced, lost, obsolete, isComplete);
   }
 
   private static Map<String, UserId> users(Map<String, Sandbox> sandboxes) {

@@ -5,17 +5,22 @@
 package io.zcbot.sandbox.worker.reap;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.worker.ensure.EnsureRequest;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -151,6 +156,51 @@ class TermsTest extends InAWorld {
     assertThat(ready(ACME, end).outcome()).isEqualTo(Ready.Outcome.REUSED);
     assertThat(world.live).isEmpty();
     assertThat(world.entries).isEqualTo(entries);
+  }
+
+  /** Or it would be reaped for an end that no ready has. */
+  @Test
+  void anEnsureWhoseReadyIsFencedChangesNothing() throws Exception {
+    Instant end = in(LONG);
+    ready(ACME, end);
+    EnsureRequest open = world.request(ANNA, TASK, in(SHORT));
+    AtomicInteger passes = new AtomicInteger();
+    EnsureRequest fenced =
+        new EnsureRequest(
+            open.ensure(),
+            open.partition(),
+            open.arrived(),
+            open.deadline(),
+            () -> {
+              if (passes.getAndIncrement() == 2) { // after its work and its entry
+                throw new FencedException("the partition is another worker's");
+              }
+            });
+    assertThatThrownBy(() -> world.domain.ensurer().ensure(fenced))
+        .isInstanceOf(FencedException.class);
+    pass(SHORT);
+    assertThat(world.reaped()).isEmpty();
+    assertThat(ready(null, null).labels()).isEqualTo(ACME);
+  }
+
+  /** As when the coordinator is away for longer than the lease lasts. */
+  @Test
+  void whatIsReapedWithoutBeingSureOfTheUserLeavesTheTablesWithTheNextComparison()
+      throws Exception {
+    ready(ACME, in(SHORT));
+    world.isAnothers = ANNA::equals;
+    pass(SHORT);
+    assertThat(world.reaped()).hasSize(1);
+    assertThat(world.current).as("left to the user's next worker").isNotEmpty();
+    world.isAnothers = _ -> false;
+    var settled =
+        world
+            .domain
+            .takeover()
+            .settle(world.comparison(world.sandboxLog()).again(Set.of(0)), _ -> true);
+    world.settle();
+    assertThat(settled).isCompleted();
+    assertEndedByItsEnd();
   }
 
   @Test

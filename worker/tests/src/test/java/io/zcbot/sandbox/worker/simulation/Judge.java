@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.simulation;
 
 import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.EventFormatException;
@@ -77,10 +78,13 @@ final class Judge {
   private final Map<String, Ready> readied = new LinkedHashMap<>();
   private final Map<String, Set<String>> ends = new HashMap<>();
   private final Map<String, String> live = new TreeMap<>();
-  private final Map<UserId, String> current = new HashMap<>();
+  private final Map<UserId, Known> current = new HashMap<>();
 
   /** The state of each user's sandbox according to ready and reaped events. */
-  private final Map<UserId, String> announced = new HashMap<>();
+  private final Map<UserId, Known> announced = new HashMap<>();
+
+  /** What clients know of a sandbox. */
+  private record Known(String container, Map<String, String> labels, @Nullable Instant endsAt) {}
 
   private final Set<String> acknowledged = new HashSet<>();
   final CommandJudge commands;
@@ -182,7 +186,8 @@ final class Judge {
         case Ready ready -> {
           readied.putIfAbsent(ready.containerId(), ready);
           if (!ends.containsKey(ready.containerId())) {
-            announced.put(ready.userId(), ready.containerId());
+            announced.put(
+                ready.userId(), new Known(ready.containerId(), ready.labels(), ready.endsAt()));
           }
           served.add(ready.ensureId());
           story.accept(ready.ensureId() + " ready: " + ready.containerId());
@@ -194,7 +199,10 @@ final class Judge {
         }
         case Reaped reaped -> {
           ends.computeIfAbsent(reaped.containerId(), _ -> new HashSet<>()).add(reaped.eventId());
-          announced.remove(reaped.userId(), reaped.containerId());
+          Known known = announced.get(reaped.userId());
+          if (known != null && known.container.equals(reaped.containerId())) {
+            announced.remove(reaped.userId());
+          }
           story.accept(
               reaped.containerId() + " reaped: " + reaped.reason() + " by " + reaped.workerId());
         }
@@ -222,7 +230,8 @@ final class Judge {
       return;
     }
     try {
-      current.put(user, codec.decodeCurrent(record.value()).container().id());
+      CurrentSandbox entry = codec.decodeCurrent(record.value());
+      current.put(user, new Known(entry.container().id(), entry.labels(), entry.endsAt()));
     } catch (EventFormatException e) {
       violated("no entry of a current sandbox: %s", e.getMessage());
     }

@@ -64,6 +64,11 @@ final class Simulation {
    */
   private final boolean quiet;
 
+  /**
+   * Whether ensures label sandboxes and say when they end. The seeds of mutations are of others.
+   */
+  private final boolean ending;
+
   private final GroupConfig.Restart restart;
   private final EventCodec codec = new EventCodec();
   private final KeyPartitions keys = new KeyPartitions(PARTITIONS);
@@ -78,6 +83,7 @@ final class Simulation {
     random = machine.random();
     calm = random.nextInt(8) == 0;
     quiet = seed % 7 == 4;
+    ending = seed % 9 == 6;
     restart = GroupConfig.Restart.values()[random.nextInt(2)];
     judge = new Judge(machine, PARTITIONS, TTL, calm, hosts, this::tell);
     broker = new ModelBroker(machine, PARTITIONS, judge::appended);
@@ -294,7 +300,17 @@ final class Simulation {
     String id = id();
     tell("ensure " + id + " of " + user + " in " + partition + ", home " + keys.of(user));
     Instant expires = random.nextInt(12) == 0 ? now().plusMillis(random.nextInt(4000)) : null;
-    put(new Ensure(id, user, now(), "agent", expires), partition);
+    put(
+        new Ensure(
+            id,
+            user,
+            now(),
+            "agent",
+            expires,
+            null,
+            ending && numbers % 2 == 0 ? Map.of("n", "" + numbers % 3) : null,
+            ending && numbers % 3 == 0 ? now().plusSeconds(numbers % 20) : null),
+        partition);
   }
 
   private String plainEnsure(UserId user) {

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Reads and writes the events of a running command: input, output and exited. */
+/** Reads and writes the events of a running command: input, started, output and exited. */
 final class CommandCodec {
   /** The fields with the content of an input, which has exactly one of them. */
   private static final List<String> CONTENTS =
@@ -68,6 +68,25 @@ final class CommandCodec {
       throw in.refusal("eof", "is false; make it true or leave the field out");
     }
     return new Input.Content.End();
+  }
+
+  static void write(Started started, FieldWriter out) {
+    out.text("exec_id", started.execId())
+        .time("started_at", started.startedAt())
+        .number("pid", started.pid());
+    Containers.write(started.container(), out);
+  }
+
+  static Started started(byte @Nullable [] key, byte @Nullable [] value)
+      throws EventFormatException {
+    Fields in = Fields.parse(value, Topic.STARTED);
+    return new Started(
+        in.text("event_id"),
+        RecordKey.agreedUser(in, key),
+        in.text("exec_id"),
+        in.instant("started_at"),
+        (int) (long) in.required("pid", in.optionalWithin("pid", 1, Integer.MAX_VALUE)),
+        Containers.read(in));
   }
 
   static void write(Output output, FieldWriter out) {

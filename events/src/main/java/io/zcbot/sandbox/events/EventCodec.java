@@ -36,6 +36,7 @@ public final class EventCodec {
       case Expiring expiring -> ResultCodec.write(expiring, out);
       case Exec exec -> ExecCodec.write(exec, out);
       case Input input -> CommandCodec.write(input, out);
+      case Started started -> CommandCodec.write(started, out);
       case Output output -> CommandCodec.write(output, out);
       case Exited exited -> CommandCodec.write(exited, out);
     }
@@ -126,6 +127,7 @@ public final class EventCodec {
       case EXPIRING -> ResultCodec.expiring(key, value);
       case EXEC -> ExecCodec.exec(key, value, origin);
       case INPUT -> CommandCodec.input(key, value, origin);
+      case STARTED -> CommandCodec.started(key, value);
       case OUTPUT -> CommandCodec.output(key, value);
       case EXITED -> CommandCodec.exited(key, value);
       case DEAD_LETTER -> throw noEvent("dead-letter topic");

@@ -64,6 +64,16 @@ public final class EventIds {
   }
 
   /**
+   * Returns the id of the {@link Started} of a command. It depends on nothing else, because a
+   * command is started only once.
+   *
+   * @param execId the {@code event_id} of the exec
+   */
+  public static String started(UserId user, String execId) {
+    return derive("started", user, execId);
+  }
+
+  /**
    * Returns the id of one {@link Output} of a command.
    *
    * @param execId the {@code event_id} of the exec

@@ -34,6 +34,8 @@ import org.jspecify.annotations.Nullable;
  *     the {@link Exited}
  * @param terminal the size of the command's terminal; null if it has none
  * @param ensure whether to make the sandbox if there is none
+ * @param announceStart whether a {@link Started} says when the program was executed, and its
+ *     process id
  */
 public record Exec(
     String eventId,
@@ -50,11 +52,48 @@ public record Exec(
     @Nullable Integer maxOutputBytes,
     boolean stream,
     @Nullable TerminalSize terminal,
-    boolean ensure)
+    boolean ensure,
+    boolean announceStart)
     implements SandboxEvent {
   public Exec {
     environment = Map.copyOf(environment);
     timeout = timeout == null ? null : timeout.truncatedTo(ChronoUnit.SECONDS);
+  }
+
+  /** Creates an exec whose start is not announced. */
+  public Exec(
+      String eventId,
+      UserId userId,
+      Instant requestedAt,
+      @Nullable String requestedBy,
+      @Nullable Instant expiresAt,
+      Program program,
+      Data stdin,
+      boolean inputFollows,
+      Map<String, String> environment,
+      @Nullable String directory,
+      @Nullable Duration timeout,
+      @Nullable Integer maxOutputBytes,
+      boolean stream,
+      @Nullable TerminalSize terminal,
+      boolean ensure) {
+    this(
+        eventId,
+        userId,
+        requestedAt,
+        requestedBy,
+        expiresAt,
+        program,
+        stdin,
+        inputFollows,
+        environment,
+        directory,
+        timeout,
+        maxOutputBytes,
+        stream,
+        terminal,
+        ensure,
+        false);
   }
 
   /** What a command runs. */

@@ -64,7 +64,8 @@ final class ExecCodec {
     if (exec.terminal() != null) {
       write("tty", exec.terminal(), out);
     }
-    out.bool("ensure", exec.ensure() ? null : false);
+    out.bool("ensure", exec.ensure() ? null : false)
+        .bool("announce_start", exec.announceStart() ? true : null);
   }
 
   static Exec exec(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
@@ -89,7 +90,8 @@ final class ExecCodec {
         maxOutput == null ? null : maxOutput.intValue(),
         in.bool("stream", false),
         terminal,
-        in.bool("ensure", true));
+        in.bool("ensure", true),
+        in.bool("announce_start", false));
   }
 
   private static Exec.Program program(Fields in) throws EventFormatException {

@@ -19,6 +19,7 @@ public sealed interface SandboxEvent
         Ready,
         Reaped,
         Failed,
+        Started,
         Output,
         Exited,
         Expiring {
@@ -44,6 +45,7 @@ public sealed interface SandboxEvent
       case Failed failed -> Topic.FAILED;
       case Exec exec -> Topic.EXEC;
       case Input input -> Topic.INPUT;
+      case Started started -> Topic.STARTED;
       case Output output -> Topic.OUTPUT;
       case Exited exited -> Topic.EXITED;
       case Release release -> Topic.RELEASE;

@@ -32,6 +32,8 @@ public enum Topic {
   EXEC("exec", true),
   /** Input for a running command: {@link Input}. */
   INPUT("input", true),
+  /** A command's program was executed, if its exec asks for that: {@link Started}. */
+  STARTED("started", false),
   /** What a running command wrote: {@link Output}. */
   OUTPUT("output", false),
   /** A command ended, or will not run: {@link Exited}. */
@@ -87,6 +89,7 @@ public enum Topic {
           READY,
           REAPED,
           FAILED,
+          STARTED,
           DEAD_LETTER,
           RELEASE,
           EXPIRING,

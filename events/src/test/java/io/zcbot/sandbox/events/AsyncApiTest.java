@@ -98,7 +98,7 @@ class AsyncApiTest {
         switch (topic) {
           case ENSURE, EXEC -> "event_id";
           case READY, FAILED -> "ensure_id";
-          case INPUT, OUTPUT, EXITED -> "exec_id";
+          case INPUT, STARTED, OUTPUT, EXITED -> "exec_id";
           default -> null;
         };
     assertThat(location).isEqualTo(field == null ? "" : "$message.payload#/" + field);
@@ -120,9 +120,9 @@ class AsyncApiTest {
       }
     }
     assertCopied("receiveEnsure", "ready", "failed");
-    assertCopied("receiveExec", "ready", "output", "exited");
+    assertCopied("receiveExec", "ready", "started", "output", "exited");
     assertThat(names(API.at("/channels/reply/messages")))
-        .containsExactlyInAnyOrder("ready", "failed", "output", "exited");
+        .containsExactlyInAnyOrder("ready", "failed", "started", "output", "exited");
   }
 
   private static void assertCopied(String operation, String... answers) {

@@ -11,12 +11,18 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Inputs, outputs and ends of commands. */
+/** Inputs, starts, outputs and ends of commands. */
 class CommandCodecTest extends CodecCase {
   private static final String OUTPUT =
       """
       {"event_id":"o","user_id":"%s","exec_id":"e","written_at":"2026-11-24T12:00:00Z","seq":0,
        "stream":"stdout","data":"hi"}"""
+          .formatted(USER);
+
+  private static final String STARTED =
+      """
+      {"event_id":"s","user_id":"%s","exec_id":"e","started_at":"2026-11-24T12:00:00Z","pid":17,
+       "container_name":"n","container_id":"c","host":"h","worker_id":"w"}"""
           .formatted(USER);
 
   private static final String EXITED =
@@ -83,6 +89,31 @@ class CommandCodecTest extends CodecCase {
     assertThat(input(input.formatted("x".repeat(256))).execId()).hasSize(256);
     assertThat(refusal(Topic.INPUT, json(input.formatted("x".repeat(257)))))
         .isEqualTo("exec_id: is 257 characters long; at most 256 are allowed");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "event_id",
+        "user_id",
+        "exec_id",
+        "started_at",
+        "pid",
+        "container_name",
+        "container_id",
+        "host",
+        "worker_id"
+      })
+  void aStartedNeedsEachOfItsFields(String field) {
+    assertThat(refusal(Topic.STARTED, STARTED.replace("\"" + field + "\"", "\"other\"")))
+        .isEqualTo(field + ": missing; it is required");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0", "-1", "2147483648", "\"17\"", "1.5"})
+  void aStartedHasAPositiveProcessId(String pid) {
+    assertThat(refusal(Topic.STARTED, STARTED.replace("17", pid)))
+        .isEqualTo("pid: is not a whole number from 1 to 2147483647");
   }
 
   @ParameterizedTest

@@ -18,7 +18,7 @@ final class CommandEvents {
   private CommandEvents() {}
 
   static Arbitrary<SandboxEvent> any() {
-    return Arbitraries.oneOf(execs(), inputs(), outputs(), exited());
+    return Arbitraries.oneOf(execs(), inputs(), started(), outputs(), exited());
   }
 
   /** Bytes of any kind, and text. */
@@ -76,7 +76,7 @@ final class CommandEvents {
                 orNull(terminals()),
                 orNull(Events.instants()))
             .as(Limits::new);
-    Arbitrary<List<Boolean>> choices = Arbitraries.of(true, false).list().ofSize(3);
+    Arbitrary<List<Boolean>> choices = Arbitraries.of(true, false).list().ofSize(4);
     Arbitrary<String> directories =
         Events.prose().map(name -> "/" + name.substring(0, Math.min(name.length(), 1000)));
     return Combinators.combine(
@@ -105,7 +105,8 @@ final class CommandEvents {
                     rest.getKey().output(),
                     rest.getValue().get(1),
                     rest.getKey().terminal(),
-                    rest.getValue().get(2)));
+                    rest.getValue().get(2),
+                    rest.getValue().get(3)));
   }
 
   static Arbitrary<SandboxEvent> inputs() {
@@ -118,6 +119,24 @@ final class CommandEvents {
     return Combinators.combine(
             Events.texts(), Events.users(), Events.instants(), execIds(), contents)
         .as(Input::new);
+  }
+
+  static Arbitrary<SandboxEvent> started() {
+    return Combinators.combine(
+            Events.texts(),
+            Events.users(),
+            Events.texts(),
+            Events.instants(),
+            Arbitraries.integers().greaterOrEqual(1),
+            containers())
+        .as(Started::new);
+  }
+
+  private static Arbitrary<ContainerRef> containers() {
+    return Events.texts()
+        .list()
+        .ofSize(4)
+        .map(t -> new ContainerRef(t.get(0), t.get(1), t.get(2), t.get(3)));
   }
 
   static Arbitrary<SandboxEvent> outputs() {
@@ -135,11 +154,7 @@ final class CommandEvents {
   static Arbitrary<SandboxEvent> exited() {
     Arbitrary<Site> sites =
         Arbitraries.oneOf(
-            Events.texts()
-                .list()
-                .ofSize(4)
-                .map(t -> new ContainerRef(t.get(0), t.get(1), t.get(2), t.get(3))),
-            Combinators.combine(Events.texts(), Events.texts()).as(WorkerRef::new));
+            containers(), Combinators.combine(Events.texts(), Events.texts()).as(WorkerRef::new));
     return Combinators.combine(
             Events.texts().list().ofSize(2),
             Events.users(),

@@ -22,6 +22,7 @@ class EventIdsTest {
     assertThat(EventIds.reaped(ANNA, "0123456789abcdef"))
         .isEqualTo("6b1ed1b1-68eb-3498-93d6-4d661bb31792");
     assertThat(EventIds.exited(ANNA, "e-1")).isEqualTo("b520cb5e-a26b-3272-9319-aec9de736def");
+    assertThat(EventIds.started(ANNA, "e-1")).isEqualTo("7e0bb95a-5fb9-30e0-966b-c37a98941886");
     assertThat(EventIds.output(ANNA, "e-1", 7)).isEqualTo("cdd3ba09-1629-3a70-a155-8b81ac12378f");
     assertThat(
             EventIds.expiring(
@@ -48,6 +49,7 @@ class EventIdsTest {
     assertThat(EventIds.reaped(ANNA, "c")).isNotEqualTo(EventIds.reaped(BEN, "c"));
     assertThat(EventIds.handover(ANNA, "c")).isNotEqualTo(EventIds.handover(BEN, "c"));
     assertThat(EventIds.exited(ANNA, "1")).isNotEqualTo(EventIds.exited(BEN, "1"));
+    assertThat(EventIds.started(ANNA, "1")).isNotEqualTo(EventIds.started(BEN, "1"));
     assertThat(EventIds.output(ANNA, "1", 0)).isNotEqualTo(EventIds.output(BEN, "1", 0));
     assertThat(EventIds.output(ANNA, "1", 0)).isNotEqualTo(EventIds.output(ANNA, "1", 1));
   }

@@ -74,6 +74,7 @@ class ExecCodecTest extends CodecCase {
             """
             "command":["cat"],"stdin_base64":"AP8=","env":{"A":"b=c","B":""},"cwd":"/tmp",
             "timeout_seconds":86400,"max_output_bytes":0,"stream":true,"ensure":false,
+            "announce_start":true,
             "tty":{"columns":80,"rows":24,"pixels":[1]},"requested_by":"svc"\
             """);
     assertThat(exec.stdin()).isEqualTo(Data.of(new byte[] {0, -1}));
@@ -83,6 +84,7 @@ class ExecCodecTest extends CodecCase {
     assertThat(exec.maxOutputBytes()).isZero();
     assertThat(exec.stream()).isTrue();
     assertThat(exec.ensure()).isFalse();
+    assertThat(exec.announceStart()).isTrue();
     assertThat(exec.terminal()).isEqualTo(new TerminalSize(80, 24));
     assertThat(exec.requestedBy()).isEqualTo("svc");
   }

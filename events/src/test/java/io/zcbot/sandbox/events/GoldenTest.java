@@ -140,7 +140,8 @@ class GoldenTest {
                 262_144,
                 true,
                 new TerminalSize(80, 24),
-                false)),
+                false,
+                true)),
         Arguments.of(
             "exec-minimal",
             new Exec(
@@ -169,6 +170,7 @@ class GoldenTest {
         Arguments.of(
             "input-resize",
             new Input("i-1", USER, AT, "e-1", new Input.Content.Resize(new TerminalSize(132, 43)))),
+        Arguments.of("started", new Started("s-1", USER, "e-1", AT, 17, CONTAINER)),
         Arguments.of(
             "output",
             new Output("o-1", USER, "e-1", AT, 3, OutputStreamName.STDERR, Data.of("42\n"))),

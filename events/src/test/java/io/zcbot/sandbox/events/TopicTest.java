@@ -23,6 +23,7 @@ class TopicTest {
             "sandbox.dead-letter",
             "sandbox.exec",
             "sandbox.input",
+            "sandbox.started",
             "sandbox.output",
             "sandbox.exited",
             "sandbox.release",
@@ -45,7 +46,8 @@ class TopicTest {
                 case ENSURE, ACTIVITY, EXEC, INPUT, RELEASE ->
                     Map.of("message.timestamp.type", "LogAppendTime");
                 case LIVE, COMMANDS, CURRENT -> Map.of("cleanup.policy", "compact");
-                case READY, REAPED, FAILED, DEAD_LETTER, OUTPUT, EXITED, EXPIRING -> Map.of();
+                case READY, REAPED, FAILED, DEAD_LETTER, STARTED, OUTPUT, EXITED, EXPIRING ->
+                    Map.of();
               });
     }
     assertThat(Arrays.stream(Topic.values()).filter(Topic::isInput))

@@ -16,6 +16,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.LogRecord;
@@ -93,6 +94,8 @@ final class UserHistory {
           commands.asked(exec, time, position);
         }
       }
+      case Started started ->
+          isRepeated(started, position, started.execId(), started.container().id());
       case Output output -> commands.wrote(output, time, position);
       case Exited exited -> {
         isRepeated(exited, position, exited.execId(), "");

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.events.WorkerRef;
 import io.zcbot.sandbox.worker.audit.result.ProgramText;
@@ -52,6 +53,10 @@ final class CommandText {
           case Input.Content.Resize resize -> terminal(resize.size());
         };
     return List.of(what, "for " + i.execId());
+  }
+
+  static List<String> parts(Started s) {
+    return List.of("pid " + s.pid(), "in " + EventText.where(s.container()), "of " + s.execId());
   }
 
   static List<String> parts(Output o) {

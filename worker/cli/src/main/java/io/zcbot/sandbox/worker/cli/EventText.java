@@ -17,6 +17,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.worker.config.Durations;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,6 +47,7 @@ final class EventText {
                   e.reason().wire(), "at " + e.endsAt(), "container " + shortId(e.containerId()));
           case Exec exec -> CommandText.parts(exec);
           case Input input -> CommandText.parts(input);
+          case Started started -> CommandText.parts(started);
           case Output output -> CommandText.parts(output);
           case Exited exited -> CommandText.parts(exited);
         };

@@ -16,6 +16,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.LogRange;
@@ -104,7 +105,8 @@ record RecentEvents(Instant since, List<Entry> entries) {
                   case Ready ready -> ready.ensureId().equals(id);
                   case Failed failed -> failed.ensureId().equals(id);
                   case Ensure _, Activity _, Reaped _ -> false;
-                  case Exec _, Input _, Output _, Exited _, Release _, Expiring _ -> false;
+                  case Exec _, Input _, Started _, Output _, Exited _ -> false;
+                  case Release _, Expiring _ -> false;
                 });
     return answer == null ? newest : null;
   }

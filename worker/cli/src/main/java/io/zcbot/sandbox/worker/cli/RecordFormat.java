@@ -133,7 +133,7 @@ final class RecordFormat {
     String code =
         switch (topic) {
           case ENSURE, EXEC, RELEASE -> "36";
-          case ACTIVITY, INPUT, OUTPUT -> "2";
+          case ACTIVITY, INPUT, STARTED, OUTPUT -> "2";
           case READY, EXITED -> "32";
           case REAPED, EXPIRING -> "33";
           case FAILED -> "31";

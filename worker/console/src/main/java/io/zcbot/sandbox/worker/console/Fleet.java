@@ -107,7 +107,7 @@ final class Fleet {
         case LIVE -> live(record);
         case COMMANDS -> command(record);
         case DEAD_LETTER -> letter(record);
-        case CURRENT, INPUT, OUTPUT -> {} // these contain nothing more to show
+        case CURRENT, INPUT, STARTED, OUTPUT -> {} // these contain nothing more to show
         case ENSURE, ACTIVITY, READY, REAPED, FAILED, EXEC, EXITED, RELEASE, EXPIRING ->
             event(topic, record);
       }

@@ -17,6 +17,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.result.ProgramText;
 import io.zcbot.sandbox.worker.console.Notices.Kind;
@@ -66,7 +67,7 @@ final class FleetEvents {
       case Exited exited -> exited(exited, time);
       case Release release -> note(release, time, "release", "");
       case Expiring expiring -> expiring(expiring, time);
-      case Input _, Output _ -> {} // these topics are not read
+      case Input _, Started _, Output _ -> {} // these topics are not read
     }
   }
 

@@ -11,8 +11,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -53,9 +53,9 @@ final class FleetFollower implements AutoCloseable {
   private static final Duration LONGEST_AWAY = Duration.ofMinutes(30);
 
   private static final List<Topic> TOPICS =
-      Arrays.stream(Topic.values())
-          .filter(topic -> topic != Topic.INPUT && topic != Topic.OUTPUT && topic != Topic.CURRENT)
-          .toList();
+      List.copyOf(
+          EnumSet.complementOf(
+              EnumSet.of(Topic.INPUT, Topic.STARTED, Topic.OUTPUT, Topic.CURRENT)));
 
   private final Supplier<Consumer<byte[], byte[]>> consumers;
   private final Map<String, Topic> topics = new HashMap<>();

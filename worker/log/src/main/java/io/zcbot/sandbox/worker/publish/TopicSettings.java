@@ -75,6 +75,7 @@ final class TopicSettings {
           FAILED,
           EXEC,
           INPUT,
+          STARTED,
           OUTPUT,
           EXITED,
           RELEASE,

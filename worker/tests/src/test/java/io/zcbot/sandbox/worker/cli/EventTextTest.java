@@ -21,6 +21,7 @@ import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.events.WorkerRef;
@@ -103,6 +104,11 @@ class EventTextTest {
         .isEqualTo("signal INT, for e");
     assertThat(EventText.of(input(new Input.Content.Resize(new TerminalSize(1, 2)))))
         .isEqualTo("terminal of 1 × 2, for e");
+    assertThat(
+            EventText.of(
+                new Started(
+                    "s", USER, "e", T, 17, new ContainerRef("name", "0123456789abcdef", "h", "w"))))
+        .isEqualTo("pid 17, in name (0123456789ab) on h, of e");
     assertThat(
             EventText.of(
                 new Output("o", USER, "e", T, 3, OutputStreamName.STDERR, Data.of("secret"))))

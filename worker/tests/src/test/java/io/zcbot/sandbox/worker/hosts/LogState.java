@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.hosts.History.Said;
 import io.zcbot.sandbox.worker.testkit.deployment.TopicAudit;
@@ -91,7 +92,7 @@ final class LogState {
           ensures++;
           unanswered.put(ensure.eventId(), ensure);
         }
-        case Activity _, Exec _, Input _, Output _, Exited _, Release _, Expiring _ -> {}
+        case Activity _, Exec _, Input _, Started _, Output _, Exited _, Release _, Expiring _ -> {}
         case Ready ready -> {
           answers++;
           answered.add(ready.ensureId());

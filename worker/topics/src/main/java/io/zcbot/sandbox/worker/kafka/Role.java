@@ -59,6 +59,7 @@ public enum Role {
               on(config, Topic.READY, READ),
               on(config, Topic.REAPED, READ),
               on(config, Topic.FAILED, READ),
+              on(config, Topic.STARTED, READ),
               on(config, Topic.OUTPUT, READ),
               on(config, Topic.EXITED, READ),
               on(config, Topic.EXPIRING, READ),
@@ -79,6 +80,7 @@ public enum Role {
               on(config, Topic.REAPED, READ, WRITE),
               on(config, Topic.FAILED, WRITE),
               on(config, Topic.DEAD_LETTER, WRITE),
+              on(config, Topic.STARTED, WRITE),
               on(config, Topic.OUTPUT, WRITE),
               on(config, Topic.EXITED, WRITE),
               on(config, Topic.EXPIRING, WRITE),
@@ -92,6 +94,7 @@ public enum Role {
           List.of(
               on(config, Topic.EXEC, WRITE),
               on(config, Topic.INPUT, WRITE),
+              on(config, Topic.STARTED, READ),
               on(config, Topic.OUTPUT, READ),
               on(config, Topic.EXITED, READ),
               onReplies(config, READ));
@@ -103,7 +106,7 @@ public enum Role {
               switch (topic) {
                 case ENSURE, ACTIVITY, EXEC, INPUT, RELEASE, LIVE ->
                     on(config, topic, READ, WRITE, CREATE, DESCRIBE_CONFIGS);
-                case READY, FAILED, OUTPUT, EXITED, EXPIRING, DEAD_LETTER ->
+                case READY, FAILED, STARTED, OUTPUT, EXITED, EXPIRING, DEAD_LETTER ->
                     on(config, topic, READ, CREATE);
                 case REAPED -> on(config, topic, READ, WRITE, CREATE);
                 case COMMANDS -> on(config, topic, READ, CREATE, DESCRIBE_CONFIGS);

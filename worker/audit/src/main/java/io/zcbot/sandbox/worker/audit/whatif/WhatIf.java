@@ -18,6 +18,7 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.worker.audit.log.LogRecord;
 import io.zcbot.sandbox.worker.audit.log.LogSource;
@@ -94,6 +95,7 @@ public final class WhatIf {
 
   private void accept(LogRecord record) {
     if (record.topic() == Topic.DEAD_LETTER
+        || record.topic() == Topic.STARTED
         || record.topic() == Topic.OUTPUT
         || record.topic() == Topic.INPUT
         || isCopyOfExec(record)) {
@@ -159,7 +161,7 @@ public final class WhatIf {
         later(new Happening.Begin(at, exec.userId(), owner));
       }
       case Exited exited -> later(new Happening.End(at, exited.userId()));
-      case Ensure _, Input _, Release _, Output _, Expiring _ -> {}
+      case Ensure _, Input _, Release _, Started _, Output _, Expiring _ -> {}
     }
   }
 

@@ -101,7 +101,13 @@ public final class TopicLog implements AutoCloseable {
     records.add(HeaderLimit.within(record));
     for (Topic topic :
         List.of(
-            Topic.READY, Topic.REAPED, Topic.FAILED, Topic.OUTPUT, Topic.EXITED, Topic.EXPIRING)) {
+            Topic.READY,
+            Topic.REAPED,
+            Topic.FAILED,
+            Topic.STARTED,
+            Topic.OUTPUT,
+            Topic.EXITED,
+            Topic.EXPIRING)) {
       if (record.topic().equals(topic.named(prefix))) {
         Origin origin = Origins.of(record);
         SandboxEvent event = codec.decode(topic, record.key(), record.value(), origin);

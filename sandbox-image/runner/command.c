@@ -263,6 +263,7 @@ void command_start(uint32_t number, micros now) {
   }
   command->terminal = start->terminal = (start->message[4] & 1) != 0;
   command->tells_memory = (start->message[4] & 2) != 0;
+  command->tells_pid = (start->message[4] & 4) != 0;
   command->credit = get32(start->message + 9);
   launch(command, now);
 }

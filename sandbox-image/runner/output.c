@@ -4,6 +4,7 @@
 #include "runner.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -63,7 +64,7 @@ void output_hello(const uint8_t nonce[NONCE], uint32_t survivors) {
 
 static void put_hello(void) {
   char payload[NONCE + 1 + 32];
-  const char *text = hello_survivors > 0 ? "survivors discard" : sole ? "sole discard" : "guest discard";
+  const char *text = hello_survivors > 0 ? "survivors discard pid" : sole ? "sole discard pid" : "guest discard pid";
   size_t length = strlen(text);
   memcpy(payload, hello_nonce, NONCE);
   payload[NONCE] = PROTOCOL_VERSION;
@@ -247,7 +248,9 @@ static bool tell_executed_now(const struct command *command, micros now) {
 static void say(struct command *command, micros now) {
   if (tell_executed_now(command, now)) {
     command->tell_executed = false;
-    put('P', command->number, NULL, 0);
+    uint8_t pid[4];
+    put32(pid, (uint32_t)atomic_load(&command->start->report.program));
+    put('P', command->number, pid, command->tells_pid ? sizeof pid : 0);
   }
   if (command->state == RUNNING && command->executed && command->input_owed >= ASK_FOR_INPUT && !command->input_ends) {
     uint8_t payload[4];

@@ -130,6 +130,7 @@ struct command {
   enum state state;
   bool terminal;
   bool tells_memory; /* the worker wants to know whether memory was used up */
+  bool tells_pid;    /* and the process id of the program */
   bool tried_again;  /* processes were killed to make room for it */
   pid_t supervisor;  /* 0: none, or reaped */
   struct start *start;

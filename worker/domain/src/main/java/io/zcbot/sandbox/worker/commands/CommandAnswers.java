@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.Site;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.WorkerRef;
 import io.zcbot.sandbox.worker.base.StoppedException;
 import io.zcbot.sandbox.worker.base.Time;
@@ -52,6 +53,17 @@ final class CommandAnswers {
         sandbox.containerId(),
         identity.host(),
         identity.workerId());
+  }
+
+  /** Announces that the program of a command was executed. */
+  Started announced(CommandEntry entry, int pid) {
+    return new Started(
+        EventIds.started(entry.userId(), entry.execId()),
+        entry.userId(),
+        entry.execId(),
+        entry.startedAt(),
+        pid,
+        entry.container());
   }
 
   /** The answer to an exec whose command was not started. */

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.engine.CommandRequest;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,7 +37,7 @@ final class CommandProgram implements CommandObserver {
   private final CommandOutput output;
   private final Duration timeout;
   private final Time time;
-  private final Runnable onStart;
+  private final IntConsumer onStart;
   private final Runnable onEnd;
   private final AtomicReference<@Nullable CommandEnd> end = new AtomicReference<>();
   private volatile @Nullable CommandChannel channel;
@@ -50,7 +51,7 @@ final class CommandProgram implements CommandObserver {
   /**
    * Creates a program that does not run yet.
    *
-   * @param onStart run when the sandbox reports that the program runs
+   * @param onStart run when the sandbox reports that the program runs, with its process id
    * @param onEnd run once, when it ended
    */
   CommandProgram(
@@ -58,7 +59,7 @@ final class CommandProgram implements CommandObserver {
       CommandOutput output,
       Duration timeout,
       Time time,
-      Runnable onStart,
+      IntConsumer onStart,
       Runnable onEnd) {
     this.input = input;
     this.output = output;
@@ -94,7 +95,8 @@ final class CommandProgram implements CommandObserver {
             timeout,
             exec.terminal(),
             CommandOutput.WINDOW,
-            exec.stdin().length() == 0 && !exec.inputFollows());
+            exec.stdin().length() == 0 && !exec.inputFollows(),
+            exec.announceStart());
     CommandChannel.Command running;
     channel = open;
     try {
@@ -184,8 +186,8 @@ final class CommandProgram implements CommandObserver {
   }
 
   @Override
-  public void started() {
-    onStart.run(); // the command table has had the entry since before the start
+  public void started(int pid) {
+    onStart.accept(pid); // the command table has had the entry since before the start
   }
 
   @Override

@@ -19,6 +19,7 @@ import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.spans.Spans;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -47,6 +48,11 @@ final class CommandRun implements Runnable {
   private final CommandOutput output;
   private final Duration timeout;
   private final CommandProgram program;
+
+  /** Open until the program was executed, or ended before; null if the exec asks for no notice. */
+  private final @Nullable CountDownLatch executing;
+
+  private volatile int pid; // 0: not known
   private volatile @Nullable Exec exec; // null once it is started, to free its memory
   private volatile @Nullable CommandEntry entry;
   private volatile @Nullable Thread thread;
@@ -70,7 +76,8 @@ final class CommandRun implements Runnable {
     this.output = context.outputOf(request, fence);
     this.timeout = context.timeoutOf(asked);
     this.program =
-        new CommandProgram(input, output, timeout, context.time(), this::runs, queue::lookAgain);
+        new CommandProgram(input, output, timeout, context.time(), this::runs, this::ended);
+    this.executing = asked.announceStart() ? new CountDownLatch(1) : null;
   }
 
   CommandKey key() {
@@ -218,12 +225,30 @@ final class CommandRun implements Runnable {
     } finally {
       queue.passTurn();
     }
+    announce();
     output.complete();
     ExecOutcome ending = endingOf(program.end());
     if (ending.started()) {
       touchSandbox();
     }
     return ending;
+  }
+
+  /**
+   * Announces the program's process id, if the exec asks for that and the sandbox tells it. What
+   * the command writes waits until the log has that, as it would for its own record.
+   */
+  private void announce() throws FencedException, InterruptedException {
+    if (executing == null) {
+      return;
+    }
+    executing.await(); // until its end at the latest, which has a deadline
+    if (pid > 0) {
+      context
+          .sink()
+          .answering(requested)
+          .publish(context.answers().announced(Objects.requireNonNull(entry), pid), fence);
+    }
   }
 
   /** Notes that a command uses the sandbox. One that can't be started does not. */
@@ -267,10 +292,23 @@ final class CommandRun implements Runnable {
     }
   }
 
-  private void runs() {
+  private void runs(int pid) {
     running = true;
+    this.pid = pid;
+    mayAnnounce();
     touchSandbox();
     context.metrics().commandStarted(Duration.ofNanos(context.time().nanos() - arrived));
+  }
+
+  private void ended() {
+    mayAnnounce();
+    queue.lookAgain();
+  }
+
+  private void mayAnnounce() {
+    if (executing != null) {
+      executing.countDown();
+    }
   }
 
   private ExecOutcome endingOf(@Nullable CommandEnd told) throws InterruptedException {

@@ -13,8 +13,13 @@ import io.zcbot.sandbox.events.OutputStreamName;
  * channel's methods need, because observers call those.
  */
 public interface CommandObserver {
-  /** The program runs. */
-  void started();
+  /**
+   * The program runs.
+   *
+   * @param pid its process id as the sandbox sees it; 0 if the request did not ask for it, or if
+   *     the sandbox does not tell it
+   */
+  void started(int pid);
 
   /** The command wrote something, within what it was allowed. */
   void output(OutputStreamName stream, Data data);

@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param terminal the size of its terminal; null for no terminal
  * @param window how many bytes of output it may write before more are allowed
  * @param readsNothing whether its standard input ends at once
+ * @param wantsPid whether the observer is to be told the program's process id
  */
 public record CommandRequest(
     List<String> arguments,
@@ -28,13 +29,14 @@ public record CommandRequest(
     Duration timeout,
     @Nullable TerminalSize terminal,
     int window,
-    boolean readsNothing) {
+    boolean readsNothing,
+    boolean wantsPid) {
   public CommandRequest {
     arguments = List.copyOf(arguments);
     environment = Map.copyOf(environment);
   }
 
-  /** A command that may get input. */
+  /** A command that may get input, and whose process id nobody wants. */
   public CommandRequest(
       List<String> arguments,
       Map<String, String> environment,
@@ -42,6 +44,6 @@ public record CommandRequest(
       Duration timeout,
       @Nullable TerminalSize terminal,
       int window) {
-    this(arguments, environment, directory, timeout, terminal, window, false);
+    this(arguments, environment, directory, timeout, terminal, window, false, false);
   }
 }

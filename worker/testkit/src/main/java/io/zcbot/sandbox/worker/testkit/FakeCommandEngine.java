@@ -49,6 +49,12 @@ public final class FakeCommandEngine implements CommandEngine {
   /** How commands end instead of being started. */
   public volatile CommandEnd.@Nullable NotStarted refusal;
 
+  /** Whether it is not told that commands from now on were executed. */
+  public volatile boolean tellsNoStart;
+
+  /** Whether it is not told as which process, as by a runner of an older image. */
+  public volatile boolean tellsNoPid;
+
   FakeCommandEngine(FakeEngine engine) {
     this.engine = engine;
     engine.ends = this::ended;
@@ -126,7 +132,9 @@ public final class FakeCommandEngine implements CommandEngine {
         command.end(refused);
         return command;
       }
-      observer.started();
+      if (!tellsNoStart) {
+        command.executed();
+      }
       if (!open) { // it was closed meanwhile, perhaps before it had the command
         command.breaks();
       }
@@ -175,6 +183,11 @@ public final class FakeCommandEngine implements CommandEngine {
       this.request = request;
       this.observer = observer;
       this.credit = new AtomicInteger(request.window());
+    }
+
+    /** Tells that its program was executed, as the process with its number. */
+    public void executed() {
+      observer.started(request.wantsPid() && !tellsNoPid ? commands.indexOf(this) + 1 : 0);
     }
 
     public String program() {

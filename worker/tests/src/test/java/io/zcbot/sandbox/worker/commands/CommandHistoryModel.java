@@ -19,6 +19,7 @@ import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Deadline;
 import io.zcbot.sandbox.worker.base.StoppedException;
@@ -44,6 +45,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import org.awaitility.core.ConditionTimeoutException;
+import org.jspecify.annotations.Nullable;
 
 /** Everything that the outside did and saw in one history of commands, to judge the domain by. */
 final class CommandHistoryModel {
@@ -257,7 +259,8 @@ final class CommandHistoryModel {
                 streamed ? MOST_STREAMED : null,
                 streamed,
                 null,
-                true)));
+                true,
+                records.size() % 2 == 0)));
     written.put(id, new StringBuffer());
     deliver(records.size() - 1, true);
   }
@@ -437,6 +440,7 @@ final class CommandHistoryModel {
     Map<String, TreeMap<Long, String>> outputs = new HashMap<>();
     Map<String, Integer> endedAt = new HashMap<>();
     Set<String> unstarted = new HashSet<>();
+    Map<String, Started> starts = new HashMap<>();
     // One record may have passed the fence just before another worker answered.
     Set<String> mayBeLate = new HashSet<>();
     for (int i = 0; i < log.size(); i++) {
@@ -461,6 +465,15 @@ final class CommandHistoryModel {
                 .doesNotContainKey(exited.container().id());
           }
         }
+        case Started started -> {
+          String id = started.execId();
+          if (!mayBeLate.remove(id)) {
+            assertThat(ended).as("no start behind the end").doesNotContain(id);
+          }
+          assertThat(outputs).as("no start behind output").doesNotContainKey(id);
+          Started before = starts.put(id, started);
+          assertThat(before == null || before.equals(started)).as("I12").isTrue();
+        }
         case Output output -> {
           if (!mayBeLate.remove(output.execId())) {
             assertThat(ended).as("I14: nothing behind the end").doesNotContain(output.execId());
@@ -478,6 +491,7 @@ final class CommandHistoryModel {
     }
     for (Record record : records) {
       assertThat(answers).as("I11").containsKey(record.id());
+      checkStart(starts.get(record.id()), answers.get(record.id()), record.exec());
       checkOutput(
           answers.get(record.id()), outputs.getOrDefault(record.id(), new TreeMap<>()), record);
     }
@@ -486,6 +500,18 @@ final class CommandHistoryModel {
     assertThat(world.commandTable.all()).as("the table").isEmpty();
     for (Container c : world.engine.everything()) {
       assertThat(world.commandEngine.running(c.id())).as("nothing runs on").isEmpty();
+    }
+  }
+
+  private static void checkStart(@Nullable Started started, Exited exited, Exec exec) {
+    if (started != null) {
+      assertThat(exec.announceStart()).as("its start was to be announced").isTrue();
+      assertThat(List.of(started.startedAt(), started.container()))
+          .as("I12")
+          .isEqualTo(List.of(exited.startedAt(), exited.container()));
+    }
+    if (exec.announceStart() && exited.reason() == Reason.EXITED) {
+      assertThat(started).as("its start is announced").isNotNull();
     }
   }
 

@@ -67,10 +67,11 @@ abstract class InACommandWorld extends InAWorld {
       Integer maxOutput,
       boolean stream,
       boolean ensure,
-      Duration expiresIn) {
+      Duration expiresIn,
+      boolean announced) {
     static Asked of(String id) {
       return new Asked(
-          id, ANNA, Data.EMPTY, false, null, null, false, true, Duration.ofSeconds(60));
+          id, ANNA, Data.EMPTY, false, null, null, false, true, Duration.ofSeconds(60), false);
     }
 
     /** The same record, read in another assignment. */
@@ -90,32 +91,42 @@ abstract class InACommandWorld extends InAWorld {
 
     Asked by(UserId other) {
       return new Asked(
-          id, other, stdin, inputFollows, timeout, maxOutput, stream, ensure, expiresIn);
+          id, other, stdin, inputFollows, timeout, maxOutput, stream, ensure, expiresIn, announced);
     }
 
     Asked reading(String text) {
       return new Asked(
-          id, user, Data.of(text), true, timeout, maxOutput, stream, ensure, expiresIn);
+          id, user, Data.of(text), true, timeout, maxOutput, stream, ensure, expiresIn, announced);
     }
 
     Asked within(Duration limit) {
-      return new Asked(id, user, stdin, inputFollows, limit, maxOutput, stream, ensure, expiresIn);
+      return new Asked(
+          id, user, stdin, inputFollows, limit, maxOutput, stream, ensure, expiresIn, announced);
     }
 
     Asked keeping(int bytes) {
-      return new Asked(id, user, stdin, inputFollows, timeout, bytes, stream, ensure, expiresIn);
+      return new Asked(
+          id, user, stdin, inputFollows, timeout, bytes, stream, ensure, expiresIn, announced);
     }
 
     Asked streamed() {
-      return new Asked(id, user, stdin, inputFollows, timeout, maxOutput, true, ensure, expiresIn);
+      return new Asked(
+          id, user, stdin, inputFollows, timeout, maxOutput, true, ensure, expiresIn, announced);
     }
 
     Asked whereThereIsOne() {
-      return new Asked(id, user, stdin, inputFollows, timeout, maxOutput, stream, false, expiresIn);
+      return new Asked(
+          id, user, stdin, inputFollows, timeout, maxOutput, stream, false, expiresIn, announced);
     }
 
     Asked expiringIn(Duration time) {
-      return new Asked(id, user, stdin, inputFollows, timeout, maxOutput, stream, ensure, time);
+      return new Asked(
+          id, user, stdin, inputFollows, timeout, maxOutput, stream, ensure, time, announced);
+    }
+
+    Asked announcing() {
+      return new Asked(
+          id, user, stdin, inputFollows, timeout, maxOutput, stream, ensure, expiresIn, true);
     }
   }
 
@@ -137,7 +148,8 @@ abstract class InACommandWorld extends InAWorld {
             asked.maxOutput(),
             asked.stream(),
             null,
-            asked.ensure()),
+            asked.ensure(),
+            asked.announced()),
         0,
         offsets.getAndIncrement(),
         world.now,

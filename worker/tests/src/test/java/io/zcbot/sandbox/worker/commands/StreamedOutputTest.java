@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.commands;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventIds;
@@ -13,10 +14,13 @@ import io.zcbot.sandbox.events.Exited.Reason;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Budget;
+import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
+import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.OutputWay;
 import io.zcbot.sandbox.worker.testkit.FakeCommandEngine;
@@ -24,6 +28,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
@@ -340,5 +345,100 @@ class StreamedOutputTest extends InACommandWorld {
     assertThat(answers()).isEmpty();
     pass(Duration.ofSeconds(2));
     assertThat(answer("x").reason()).isEqualTo(Reason.TIMEOUT);
+  }
+
+  private List<SandboxEvent> eventsOf(String id) {
+    synchronized (world.log) {
+      return world.log.stream()
+          .filter(
+              event ->
+                  (event instanceof Started started && started.execId().equals(id))
+                      || (event instanceof Output output && output.execId().equals(id))
+                      || (event instanceof Exited exited && exited.execId().equals(id)))
+          .toList();
+    }
+  }
+
+  @Test
+  void outputWaitsUntilTheLogHasTheAnnouncementOfTheStart() throws Exception {
+    CountDownLatch announcing = new CountDownLatch(1);
+    CountDownLatch open = new CountDownLatch(1);
+    world.refuses =
+        event -> {
+          if (event instanceof Started) {
+            announcing.countDown();
+            assertThatCode(() -> assertThat(open.await(60, TimeUnit.SECONDS)).isTrue())
+                .doesNotThrowAnyException();
+          }
+          return false;
+        };
+    FakeCommandEngine.Command command = run(Asked.of("x").streamed().announcing());
+    assertThat(announcing.await(60, TimeUnit.SECONDS)).isTrue();
+    command.print("z".repeat(2 * CommandOutput.WINDOW));
+    TimeUnit.MILLISECONDS.sleep(50);
+    assertThat(eventsOf("x")).isEmpty();
+    assertThat(command.credit.get()).as("it waits in its write").isZero();
+    open.countDown();
+    until(() -> text(OutputStreamName.STDOUT).length() == 2 * CommandOutput.WINDOW);
+    command.exit(0);
+    Exited exited = answer("x");
+    assertThat(eventsOf("x").getFirst())
+        .isEqualTo(
+            new Started(
+                EventIds.started(ANNA, "x"),
+                ANNA,
+                "x",
+                Objects.requireNonNull(exited.startedAt()),
+                1,
+                Objects.requireNonNull(exited.container())));
+    assertThat(eventsOf("x")).hasSize(outputs().size() + 2).endsWith(exited);
+  }
+
+  @Test
+  void aStartIsAnnouncedIfTheExecAsksForItAndTheProgramWasExecuted() throws Exception {
+    run(Asked.of("silent")).exit(0);
+    answer("silent");
+    run(Asked.of("inline").announcing()).exit(0);
+    answer("inline");
+    world.commandEngine.refusal = new CommandEnd.NotStarted("no such program", false, 127);
+    exec(Asked.of("refused").announcing());
+    assertThat(answer("refused").reason()).isEqualTo(Reason.FAILED);
+    world.commandEngine.refusal = null;
+    world.commandEngine.tellsNoPid = true;
+    run(Asked.of("of an older image").announcing()).exit(0);
+    answer("of an older image");
+    assertThat(world.log.stream().filter(Started.class::isInstance).map(Started.class::cast))
+        .extracting(Started::execId)
+        .containsExactly("inline");
+    assertThat(eventsOf("inline")).hasSize(2).first().isInstanceOf(Started.class);
+  }
+
+  @Test
+  void theAnnouncementIsCopiedWhereTheOutputIs() throws Exception {
+    context = new RequestContext("sandbox.reply.x", null);
+    run(Asked.of("x").announcing()).exit(0);
+    answer("x");
+    assertThat(world.contexts.get(EventIds.started(ANNA, "x"))).isEqualTo(context);
+  }
+
+  @Test
+  void whoLostThePartitionAnnouncesNothing() throws Exception {
+    world.commandEngine.tellsNoStart = true;
+    FakeCommandEngine.Command command = run(Asked.of("x").announcing());
+    fenced = true;
+    command.executed();
+    quiet();
+    assertThat(eventsOf("x")).isEmpty();
+    assertThat(world.commandEngine.channel(command.containerId).isOpen()).isFalse();
+  }
+
+  /** Nothing else would wake its thread. */
+  @Test
+  void aCommandWhoseSandboxTellsNothingIsAnsweredAtItsTimeout() throws Exception {
+    world.commandEngine.tellsNoStart = true;
+    run(Asked.of("x").announcing().within(Duration.ofSeconds(5)));
+    pass(Duration.ofSeconds(16));
+    assertThat(answer("x").reason()).isEqualTo(Reason.TIMEOUT);
+    assertThat(eventsOf("x")).hasSize(1);
   }
 }

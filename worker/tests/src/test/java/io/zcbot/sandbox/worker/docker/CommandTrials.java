@@ -29,6 +29,7 @@ record CommandTrials(CommandChannel channel, String user) {
   /** Runs all trials. */
   void run(Started sandbox, Workspaces.Owner owner) throws Exception {
     filesAreTheSandboxUsers(sandbox.workspace(), owner);
+    theProcessIdIsTheProgramsOwn();
     streamsAreComplete();
     signalsArrive();
     aTerminalIsATerminal();
@@ -48,6 +49,17 @@ record CommandTrials(CommandChannel channel, String user) {
     assertThat(Files.getAttribute(file, "unix:gid")).isEqualTo(owner.gid());
     assertThat(Trial.bash(channel, "grep -E '^(Cap(Eff|Bnd)|NoNewPrivs)' /proc/self/status").said())
         .contains("CapEff:\t0000000000000000", "NoNewPrivs:\t1");
+  }
+
+  private void theProcessIdIsTheProgramsOwn() throws Exception {
+    Trial trial = Trial.start(channel, Trial.withPid("bash", "-c", "echo $$; read x"));
+    int pid = trial.witness().awaitStart();
+    trial.awaitOutput(pid + "\n");
+    assertThat(Trial.bash(channel, "kill -0 " + pid + " && echo there").said()).isEqualTo("there");
+    trial.command().kill();
+    trial.end();
+    assertThat(Trial.bash(channel, "kill -0 " + pid + " 2>&1 || echo gone").said())
+        .endsWith("gone");
   }
 
   private void streamsAreComplete() throws Exception {

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.deployment.AgentService;
@@ -199,6 +200,27 @@ class CommandsOnTheLogIT {
     IntStream.rangeClosed(1, 100_000).forEach(i -> expected.append(i).append('\n'));
     assertThat(joined(outputs, "stdout")).isEqualTo(expected.toString());
     assertThat(joined(outputs, "stderr")).isEqualTo("done\n");
+  }
+
+  /** By its process id, another command of the user can signal it. */
+  @Test
+  void aStartIsAnnouncedWithTheProcessIdIfTheExecAsksForThat() throws Exception {
+    UserId user = Deployment.newUser();
+    String id = publish(user, "'shell':'echo $$; sleep 600','stream':true,'announce_start':true");
+    await().atMost(Deployment.SOON).until(() -> !deployment.log().outputs(id).isEmpty());
+    await().atMost(Deployment.SOON).until(() -> !deployment.log().starts(id).isEmpty());
+    Started started = deployment.log().starts(id).getFirst();
+    assertThat(joined(deployment.log().outputs(id), "stdout")).isEqualTo(started.pid() + "\n");
+    assertThat(publishedAt(Topic.STARTED, id)).isLessThanOrEqualTo(publishedAt(Topic.OUTPUT, id));
+    Exited killing =
+        run(user, "'shell':'kill -0 %1$d && kill -KILL %1$d'".formatted(started.pid()));
+    assertThat(killing.exitCode()).isZero();
+    Exited exited = deployment.log().awaitExited(id);
+    assertThat(exited.reason()).isEqualTo(Exited.Reason.SIGNALLED);
+    assertThat(exited.startedAt()).isEqualTo(started.startedAt());
+    assertThat(exited.container()).isEqualTo(started.container());
+    assertThat(deployment.log().starts(id)).hasSize(1);
+    assertThat(deployment.log().starts(killing.execId())).as("not asked for").isEmpty();
   }
 
   private static String joined(List<Output> outputs, String stream) {

@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -122,7 +123,7 @@ class RepliesIT {
   private void assertIsCopy(ConsumerRecord<byte[], byte[]> copy) {
     String topic = header(copy, ReplyTo.COPY_OF_HEADER);
     Optional<ConsumerRecord<byte[], byte[]>> of =
-        List.of(Topic.READY, Topic.FAILED, Topic.OUTPUT, Topic.EXITED).stream()
+        Stream.of(Topic.READY, Topic.FAILED, Topic.STARTED, Topic.OUTPUT, Topic.EXITED)
             .filter(each -> deployment.topic(each).equals(topic))
             .flatMap(each -> deployment.log().records(each).stream())
             .filter(each -> header(each, "ce_id").equals(header(copy, "ce_id")))
@@ -163,20 +164,23 @@ class RepliesIT {
     String topic = created(Map.of());
     UserId user = Deployment.newUser();
     Exited exited =
-        exited(user, topic, "'shell':'seq 1 100000','stream':true,'max_output_bytes':2000000");
+        exited(
+            user,
+            topic,
+            "'shell':'seq 1 100000','stream':true,'max_output_bytes':2000000,'announce_start':true");
     assertThat(exited.outputCount()).isGreaterThan(1);
     String ensure = ask(Topic.ENSURE, user, topic, "");
     deployment.log().awaitAnswer(ensure, Deployment.SOON);
-    int count = (int) exited.outputCount() + 3;
+    int count = (int) exited.outputCount() + 4;
     List<ConsumerRecord<byte[], byte[]>> copies =
         copies(topic, some -> some.size() >= count || late() > late);
     if (late() > late) {
       return false;
     }
-    List<String> expected = new ArrayList<>(List.of("ready"));
+    List<String> expected = new ArrayList<>(List.of("ready", "started"));
     for (int i = 0; i < exited.outputCount(); i++) {
       expected.add("output");
-      assertThat(new String(copies.get(i + 1).value(), UTF_8)).contains("\"seq\":" + i + ",");
+      assertThat(new String(copies.get(i + 2).value(), UTF_8)).contains("\"seq\":" + i + ",");
     }
     expected.addAll(List.of("exited", "ready"));
     assertThat(kinds(copies)).isEqualTo(expected);

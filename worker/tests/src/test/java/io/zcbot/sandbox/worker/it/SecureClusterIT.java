@@ -350,6 +350,7 @@ class SecureClusterIT {
               deployment.topic(Topic.READY),
               deployment.topic(Topic.REAPED),
               deployment.topic(Topic.FAILED),
+              deployment.topic(Topic.STARTED),
               deployment.topic(Topic.OUTPUT),
               deployment.topic(Topic.EXITED),
               deployment.topic(Topic.EXPIRING),

@@ -215,7 +215,7 @@ final class SimulatedCommands implements CommandEngine {
     }
 
     void begin() {
-      channel.tell(observer::started);
+      channel.tell(() -> observer.started(0));
       channel.tell(() -> observer.inputWanted(1 << 20));
       machine.outside().after(pause(30), this::step);
       machine.outside().after(request.timeout(), () -> end(new CommandEnd.Killed(true, 0, null)));

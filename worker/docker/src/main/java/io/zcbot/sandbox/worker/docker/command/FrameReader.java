@@ -51,6 +51,7 @@ final class FrameReader {
 
   private static final int MAX_SHOWN = 400;
 
+  private static final int PID = 4;
   private static final int END = 17;
   private static final int MEMORY = 8;
   private static final int MAX_TEXT = 1024;
@@ -131,8 +132,12 @@ final class FrameReader {
     int command = in.readInt();
     return switch (type) {
       case 'P' -> {
-        require(type, length, 0, 0);
-        yield new RunnerFrame.Started(command);
+        require(type, length, 0, PID);
+        if (length != 0 && length != PID) {
+          throw new NonsenseException("a start of " + length + " bytes");
+        }
+        yield new RunnerFrame.Started(
+            command, length == 0 ? 0 : within(in.readInt(), 0, Integer.MAX_VALUE));
       }
       case 'O' -> output(type, length, command, OutputStreamName.STDOUT);
       case 'E' -> output(type, length, command, OutputStreamName.STDERR);
@@ -201,7 +206,7 @@ final class FrameReader {
 
   private static int within(int value, int least, int most) throws NonsenseException {
     if (value < least || value > most) {
-      throw new NonsenseException("an end with the number " + value);
+      throw new NonsenseException("a start or an end with the number " + value);
     }
     return value;
   }

@@ -52,6 +52,9 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
   /** The word in the greeting of a runner that can discard a command's output itself. */
   private static final String DISCARD = "discard";
 
+  /** The word in the greeting of a runner that can tell the process id of a program. */
+  private static final String PID = "pid";
+
   private final byte[] nonce = FrameWriter.nonce();
   private final Unsent all;
   private final InputQueue unsent;
@@ -60,6 +63,7 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
   private final Operation operation;
   private final Consumer<String> onNonsense;
   private volatile boolean discards;
+  private volatile boolean tellsPid;
   private @Nullable InputStream connection;
   private @Nullable String broken;
   private int lastNumber;
@@ -104,7 +108,9 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
     try {
       FrameReader frames = new FrameReader(new StandardOutput(body));
       String greeting = frames.hello(nonce);
-      discards = List.of(greeting.split(" ")).contains(DISCARD);
+      List<String> words = List.of(greeting.split(" "));
+      discards = words.contains(DISCARD);
+      tellsPid = words.contains(PID);
       hello.complete(greeting);
       while (true) {
         on(frames.next());
@@ -189,7 +195,7 @@ final class RunnerChannel implements CommandChannel, RunnerCommand.Runner {
   public Command start(CommandRequest request, CommandObserver observer) throws EngineException {
     byte[] message;
     try {
-      message = StartMessage.of(request);
+      message = StartMessage.of(request, tellsPid);
     } catch (IllegalArgumentException e) {
       RunnerCommand never = new RunnerCommand(0, request, observer, this);
       never.end(new CommandEnd.NotStarted(String.valueOf(e.getMessage()), false));

@@ -82,9 +82,9 @@ final class RunnerCommand implements CommandChannel.Command {
    */
   void on(RunnerFrame frame) throws NonsenseException {
     switch (frame) {
-      case RunnerFrame.Started _ -> {
+      case RunnerFrame.Started(int _, int pid) -> {
         start();
-        tell(CommandObserver::started);
+        tell(each -> each.started(pid));
       }
       case RunnerFrame.Output output -> {
         if (use(output.data().length())) {

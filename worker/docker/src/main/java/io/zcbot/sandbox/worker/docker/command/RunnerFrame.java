@@ -13,8 +13,12 @@ sealed interface RunnerFrame {
   /** The number that the command was given when it was started. */
   int command();
 
-  /** The command's program runs. */
-  record Started(int command) implements RunnerFrame {}
+  /**
+   * The command's program runs.
+   *
+   * @param pid its process id; 0 if that was not asked for, or is not known
+   */
+  record Started(int command, int pid) implements RunnerFrame {}
 
   /** The command wrote output. */
   record Output(int command, OutputStreamName stream, Data data) implements RunnerFrame {}

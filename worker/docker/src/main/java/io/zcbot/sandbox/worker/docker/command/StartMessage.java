@@ -19,21 +19,26 @@ final class StartMessage {
 
   private static final int TERMINAL = 1;
   private static final int TELL_MEMORY = 2;
+  private static final int TELL_PID = 4;
 
   private StartMessage() {}
 
   /**
    * Encodes a request.
    *
+   * @param tellsPid whether the runner can tell the process id of a program
    * @throws IllegalArgumentException if no runner could read it; the message is meant for the
    *     requester
    */
-  static byte[] of(CommandRequest request) {
+  static byte[] of(CommandRequest request, boolean tellsPid) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (DataOutputStream out = new DataOutputStream(bytes)) {
       TerminalSize terminal = request.terminal();
       out.writeInt(Math.clamp(request.timeout().toMillis(), 1, Integer.MAX_VALUE));
-      out.writeByte(TELL_MEMORY | (terminal == null ? 0 : TERMINAL));
+      out.writeByte(
+          TELL_MEMORY
+              | (terminal == null ? 0 : TERMINAL)
+              | (request.wantsPid() && tellsPid ? TELL_PID : 0));
       out.writeShort(terminal == null ? 0 : terminal.columns());
       out.writeShort(terminal == null ? 0 : terminal.rows());
       out.writeInt(request.window());

@@ -16,6 +16,7 @@ import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.kafka.HeaderLimit;
@@ -168,6 +169,14 @@ public final class TopicLog implements AutoCloseable {
     return events().stream()
         .filter(event -> event instanceof Output output && output.execId().equals(execId))
         .map(Output.class::cast)
+        .toList();
+  }
+
+  /** The announcements that a command was started. */
+  public List<Started> starts(String execId) {
+    return events().stream()
+        .filter(event -> event instanceof Started started && started.execId().equals(execId))
+        .map(Started.class::cast)
         .toList();
   }
 

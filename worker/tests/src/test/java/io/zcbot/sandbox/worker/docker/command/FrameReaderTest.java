@@ -83,11 +83,13 @@ class FrameReaderTest {
             notStarted(6, 11, ""),
             endedWithMemory(7, 0, 1, 0),
             endedWithMemory(8, 1, 9, 512 << 20),
-            endedWithMemory(9, 3, 0, Long.MAX_VALUE));
+            endedWithMemory(9, 3, 0, Long.MAX_VALUE),
+            frame('P', 10, number(17)),
+            frame('P', 11, number(0)));
 
-    assertThat(all(reader, 13))
+    assertThat(all(reader, 15))
         .containsExactly(
-            new RunnerFrame.Started(1),
+            new RunnerFrame.Started(1, 0),
             new RunnerFrame.Output(1, OutputStreamName.STDOUT, Data.of("hello")),
             new RunnerFrame.Output(1, OutputStreamName.STDERR, Data.of("oops")),
             new RunnerFrame.InputWanted(1, 65_536),
@@ -103,7 +105,9 @@ class FrameReaderTest {
                 new CommandEnd.Signalled(9, Duration.ZERO, new CommandEnd.OutOfMemory(512L << 20))),
             new RunnerFrame.Ended(
                 9,
-                new CommandEnd.Killed(false, 0, Duration.ZERO, new CommandEnd.OutOfMemory(null))));
+                new CommandEnd.Killed(false, 0, Duration.ZERO, new CommandEnd.OutOfMemory(null))),
+            new RunnerFrame.Started(10, 17),
+            new RunnerFrame.Started(11, 0));
     assertThatExceptionOfType(EOFException.class).isThrownBy(reader::next);
   }
 
@@ -122,6 +126,8 @@ class FrameReaderTest {
             frame('Z', 1),
             frame((char) 255, 1),
             frame('P', 1, (byte) 1),
+            frame('P', 1, number(-1)),
+            frame('P', 1, new byte[8]),
             frame('O', 1),
             frame('E', 1),
             frame('O', FrameReader.MAX_PAYLOAD + 1, 1),

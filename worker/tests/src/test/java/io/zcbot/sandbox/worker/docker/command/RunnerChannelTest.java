@@ -221,7 +221,7 @@ class RunnerChannelTest {
     byte[] nonce = nonce(channel);
     Witness witness = new Witness();
     Command command = channel.start(REQUEST, witness);
-    byte[] message = StartMessage.of(REQUEST);
+    byte[] message = StartMessage.of(REQUEST, false);
     assertThat(sent(channel, concat(frame('S', 1, message), frame('G', 1)).length))
         .isEqualTo(concat(frame('S', 1, message), frame('G', 1)));
 
@@ -281,7 +281,7 @@ class RunnerChannelTest {
     byte[] nonce = nonce(channel);
     Witness witness = new Witness();
     Command command = channel.start(REQUEST, witness);
-    byte[] start = concat(frame('S', 1, StartMessage.of(REQUEST)), frame('G', 1));
+    byte[] start = concat(frame('S', 1, StartMessage.of(REQUEST, false)), frame('G', 1));
     assertThat(sent(channel, start.length)).isEqualTo(start);
     Pipe pipe = Pipe.open();
     try (OutputStream runner = Channels.newOutputStream(pipe.sink());
@@ -331,7 +331,7 @@ class RunnerChannelTest {
     RunnerCommand command = new RunnerCommand(1, REQUEST, new Witness(), channel());
     RunnerFrame piece =
         new RunnerFrame.Output(1, OutputStreamName.STDOUT, Data.of(new byte[1 << 16]));
-    command.on(new RunnerFrame.Started(1));
+    command.on(new RunnerFrame.Started(1, 0));
     command.discardOutput();
     long begun = System.nanoTime();
 
@@ -348,14 +348,42 @@ class RunnerChannelTest {
     nonce(channel);
     CommandRequest request =
         new CommandRequest(
-            List.of("true"), Map.of(), null, Duration.ofMinutes(1), null, WINDOW, true);
+            List.of("true"), Map.of(), null, Duration.ofMinutes(1), null, WINDOW, true, false);
     Command command = channel.start(request, new Witness());
     command.endInput();
     command.input(Data.of("nobody reads it"));
-    byte[] told = concat(frame('S', 1, StartMessage.of(request)), frame('G', 1), frame('E', 1));
+    byte[] told =
+        concat(frame('S', 1, StartMessage.of(request, false)), frame('G', 1), frame('E', 1));
     assertThat(channel.input().read(new byte[told.length], 0, told.length)).isEqualTo(told.length);
     command.kill();
     assertThat(sent(channel, 8)).isEqualTo(frame('T', 1));
+  }
+
+  /** One of an older image does not know how. */
+  @Test
+  void onlyARunnerThatCanTellItIsAskedForTheProcessId() throws Exception {
+    CommandRequest request =
+        new CommandRequest(
+            List.of("true"), Map.of(), null, Duration.ofMinutes(1), null, WINDOW, true, true);
+    for (boolean can : new boolean[] {false, true}) {
+      RunnerChannel channel = channel();
+      byte[] nonce = nonce(channel);
+      Pipe pipe = Pipe.open();
+      try (OutputStream runner = Channels.newOutputStream(pipe.sink());
+          InputStream body = Channels.newInputStream(pipe.source())) {
+        Thread reader = Thread.ofVirtual().start(() -> channel.read(body));
+        runner.write(engine(1, hello(nonce, 1, can ? "sole discard pid" : "sole discard pids")));
+        channel.awaitHello(Duration.ofSeconds(90));
+        Witness witness = new Witness();
+        channel.start(request, witness);
+        byte[] start = frame('S', 1, StartMessage.of(request, can));
+        assertThat(sent(channel, start.length)).isEqualTo(start);
+        runner.write(engine(1, can ? frame('P', 1, number(17)) : started(1)));
+        assertThat(witness.awaitStart()).isEqualTo(can ? 17 : 0);
+        channel.close();
+        reader.join();
+      }
+    }
   }
 
   private static byte[] sent(RunnerChannel channel, int bytes) throws IOException {
@@ -494,7 +522,7 @@ class RunnerChannelTest {
         REQUEST,
         new CommandObserver() {
           @Override
-          public void started() {
+          public void started(int pid) {
             throw new IllegalStateException("a test's");
           }
 

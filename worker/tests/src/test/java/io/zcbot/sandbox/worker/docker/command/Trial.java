@@ -33,6 +33,12 @@ public record Trial(Command command, Witness witness) {
     return new CommandRequest(List.of(arguments), Map.of(), null, timeout, terminal, window);
   }
 
+  /** A request whose observer is told the program's process id. */
+  public static CommandRequest withPid(String... arguments) {
+    return new CommandRequest(
+        List.of(arguments), Map.of(), null, Duration.ofMinutes(1), null, WINDOW, false, true);
+  }
+
   public static Trial start(CommandChannel channel, CommandRequest request) throws EngineException {
     Witness witness = new Witness();
     return new Trial(channel.start(request, witness), witness);

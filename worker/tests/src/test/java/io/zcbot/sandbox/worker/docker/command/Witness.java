@@ -21,16 +21,16 @@ public final class Witness implements CommandObserver {
   private final ByteArrayOutputStream stdout = new ByteArrayOutputStream();
   private final ByteArrayOutputStream stderr = new ByteArrayOutputStream();
   private final CompletableFuture<CommandEnd> end = new CompletableFuture<>();
-  private final CompletableFuture<Boolean> started = new CompletableFuture<>();
+  private final CompletableFuture<Integer> started = new CompletableFuture<>();
   private final AtomicBoolean told = new AtomicBoolean();
   public final List<String> wrong = new CopyOnWriteArrayList<>();
   private long wanted;
 
   @Override
-  public void started() {
+  public void started(int pid) {
     alone(
         () -> {
-          if (!started.complete(true)) {
+          if (!started.complete(pid)) {
             wrong.add("started twice");
           }
         });
@@ -117,8 +117,9 @@ public final class Witness implements CommandObserver {
     return end.isDone();
   }
 
-  public void awaitStart() throws Exception {
-    started.get(90, TimeUnit.SECONDS);
+  /** Waits for the start; returns the process id, or 0. */
+  public int awaitStart() throws Exception {
+    return started.get(90, TimeUnit.SECONDS);
   }
 
   public CommandEnd awaitEnd() throws Exception {

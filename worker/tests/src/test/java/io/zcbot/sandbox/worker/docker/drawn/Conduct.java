@@ -112,7 +112,7 @@ final class Conduct implements CommandObserver {
   }
 
   @Override
-  public synchronized void started() {
+  public synchronized void started(int pid) {
     if (started) {
       wrong.append("it started twice; ");
     }

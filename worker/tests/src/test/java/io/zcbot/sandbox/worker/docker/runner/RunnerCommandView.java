@@ -37,6 +37,7 @@ final class RunnerCommandView {
   private final ByteArrayOutputStream err = new ByteArrayOutputStream();
   private boolean keepsOutput = true;
   private boolean executed;
+  private int pid;
   private long bytes;
   private int frames;
   private long wanted;
@@ -55,7 +56,10 @@ final class RunnerCommandView {
     }
     ByteBuffer in = ByteBuffer.wrap(payload);
     switch (type) {
-      case 'P' -> executed = true;
+      case 'P' -> {
+        executed = true;
+        pid = in.hasRemaining() ? in.getInt() : 0;
+      }
       case 'O' -> output(out, payload);
       case 'E' -> output(err, payload);
       case 'C' -> wanted += in.getInt();
@@ -121,6 +125,11 @@ final class RunnerCommandView {
       keepsOutput = false;
     }
     return this;
+  }
+
+  /** The process id that it was told with its execution; 0 if none. */
+  synchronized int pid() {
+    return pid;
   }
 
   End end() throws InterruptedException {

@@ -32,6 +32,7 @@ final class RunnerLink implements AutoCloseable {
 
   private static final int NONCE = 16;
   private static final int TELL_MEMORY = 2;
+  private static final int TELL_PID = 4;
   private static final int PATIENCE_SECONDS = 90;
 
   /** The start message of a command. */
@@ -41,9 +42,11 @@ final class RunnerLink implements AutoCloseable {
       int credit,
       String directory,
       List<String> arguments,
-      List<String> environment) {
+      List<String> environment,
+      boolean wantsPid) {
     static Start of(String... arguments) {
-      return new Start(Duration.ofSeconds(60), false, 64 << 20, "", List.of(arguments), List.of());
+      return new Start(
+          Duration.ofSeconds(60), false, 64 << 20, "", List.of(arguments), List.of(), false);
     }
 
     static Start bash(String script) {
@@ -51,30 +54,35 @@ final class RunnerLink implements AutoCloseable {
     }
 
     Start timeout(Duration other) {
-      return new Start(other, terminal, credit, directory, arguments, environment);
+      return new Start(other, terminal, credit, directory, arguments, environment, wantsPid);
     }
 
     Start inTerminal() {
-      return new Start(timeout, true, credit, directory, arguments, environment);
+      return new Start(timeout, true, credit, directory, arguments, environment, wantsPid);
     }
 
     Start credit(int other) {
-      return new Start(timeout, terminal, other, directory, arguments, environment);
+      return new Start(timeout, terminal, other, directory, arguments, environment, wantsPid);
     }
 
     Start directory(String other) {
-      return new Start(timeout, terminal, credit, other, arguments, environment);
+      return new Start(timeout, terminal, credit, other, arguments, environment, wantsPid);
     }
 
     Start environment(String... entries) {
-      return new Start(timeout, terminal, credit, directory, arguments, List.of(entries));
+      return new Start(timeout, terminal, credit, directory, arguments, List.of(entries), wantsPid);
+    }
+
+    /** Asks for the program's process id. */
+    Start pid() {
+      return new Start(timeout, terminal, credit, directory, arguments, environment, true);
     }
 
     byte[] message() {
       ByteArrayOutputStream bytes = new ByteArrayOutputStream();
       try (DataOutputStream message = new DataOutputStream(bytes)) {
         message.writeInt((int) timeout.toMillis());
-        message.writeByte(TELL_MEMORY | (terminal ? 1 : 0));
+        message.writeByte(TELL_MEMORY | (terminal ? 1 : 0) | (wantsPid ? TELL_PID : 0));
         message.writeShort(100);
         message.writeShort(30);
         message.writeInt(credit);

@@ -84,7 +84,7 @@ class RunnerProtocolIT {
 
   @Test
   void exitCodesAndSignalsAreTold() throws Exception {
-    assertThat(runner.text()).isEqualTo("sole discard");
+    assertThat(runner.text()).isEqualTo("sole discard pid");
     assertEnd(runner.start(Start.of("true")), EXITED, 0);
     assertEnd(runner.start(Start.of("/bin/false")), EXITED, 1);
     assertEnd(runner.start(Start.bash("exit 255")), EXITED, 255);
@@ -97,6 +97,25 @@ class RunnerProtocolIT {
     RunnerCommandView command = runner.start(Start.of("sleep", "60")).endInput();
     command.awaitExecuted();
     assertEnd(command.kill(), RunnerCommandView.KILLED, 0);
+  }
+
+  /** The program's own, not its supervisor's: by it, other commands find it and signal it. */
+  @Test
+  void theProcessIdOfTheProgramIsTold() throws Exception {
+    for (Start start :
+        List.of(Start.bash("echo $$; read x"), Start.bash("echo $$; read x").inTerminal())) {
+      RunnerCommandView command = runner.start(start.pid()).awaitBytes(2);
+      int pid = command.pid();
+      assertThat(command.out().strip()).isEqualTo(String.valueOf(pid));
+      assertThat(runner.look("kill -0 %1$d && tr '\\0' ' ' </proc/%1$d/cmdline".formatted(pid)))
+          .startsWith("bash -c echo $$; read x");
+      assertThat(runner.look("kill -KILL " + pid)).isEmpty();
+      assertEnd(command, SIGNALLED, 9);
+      assertThat(runner.look("kill -0 " + pid + " || echo gone")).isEqualTo("gone");
+    }
+    assertThat(runner.start(Start.of("true").pid()).awaitExecuted().pid()).isGreaterThan(1);
+    assertThat(runner.start(Start.of("true")).awaitExecuted().pid()).as("no such field").isZero();
+    assertThat(runner.start(Start.of("/nowhere").pid()).notStarted().errno()).isEqualTo(ENOENT);
   }
 
   @Test
@@ -632,7 +651,7 @@ class RunnerProtocolIT {
         .untilAsserted(
             () -> {
               runner.reset();
-              assertThat(runner.text()).isEqualTo("sole discard");
+              assertThat(runner.text()).isEqualTo("sole discard pid");
             });
     await()
         .atMost(Duration.ofSeconds(90))

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.audit;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.RecordPosition;
@@ -110,6 +111,7 @@ final class CommandHistory {
   void answered(Exited exited, long time, RecordPosition position) {
     TrackedCommand command = findOrTrack(exited.execId());
     TrackedCommand.Answer now = TrackedCommand.Answer.of(exited, time, position);
+    startedAs(command, now.start());
     TrackedCommand.Answer first = command.answer();
     if (first != null) {
       context.counters().commands.answeredAgain++;
@@ -136,8 +138,21 @@ final class CommandHistory {
           first.position(),
           now.position());
     }
-    TrackedCommand.Answer start = command.start();
-    if (start != null && now.isOfAnotherStartThan(start) && !command.startedAgainReported) {
+  }
+
+  void started(Started started, long time, RecordPosition position) {
+    startedAs(
+        findOrTrack(started.execId()),
+        new TrackedCommand.Start(
+            started.startedAt(), started.container().id(), started.pid(), time, position));
+  }
+
+  private void startedAs(TrackedCommand command, TrackedCommand.@Nullable Start now) {
+    if (now == null) {
+      return;
+    }
+    TrackedCommand.Start start = command.start();
+    if (start != null && now.isAnotherThan(start) && !command.startedAgainReported) {
       command.startedAgainReported = true;
       context.violation(
           Check.I12,
@@ -146,16 +161,13 @@ final class CommandHistory {
           "the command of exec "
               + command.execId()
               + " was started twice: at "
-              + start.startedAt()
-              + " in container "
-              + start.site().containerId()
+              + start
               + ", and at "
-              + now.startedAt()
-              + " in container "
-              + now.site().containerId(),
+              + now,
           start.position(),
           now.position());
     }
+    command.started(now);
   }
 
   private @Nullable TrackedCommand find(String execId) {

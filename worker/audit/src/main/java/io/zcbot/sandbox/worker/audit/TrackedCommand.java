@@ -23,7 +23,7 @@ final class TrackedCommand {
   private final String execId;
   private @Nullable Asked asked;
   private @Nullable Answer answer;
-  private @Nullable Answer start;
+  private @Nullable Start start;
   private long nextSeq;
   private long outputs;
   private long streamed;
@@ -80,11 +80,28 @@ final class TrackedCommand {
       return data == null ? 0 : data.length();
     }
 
-    /** Whether this answer names a start other than that of the other answer. */
-    boolean isOfAnotherStartThan(Answer other) {
-      return startedAt != null
-          && !(startedAt.equals(other.startedAt)
-              && Objects.equals(site.containerId(), other.site.containerId()));
+    /** The start that it names; null if it names none. */
+    @Nullable Start start() {
+      return startedAt == null ? null : new Start(startedAt, site.containerId(), 0, time, position);
+    }
+  }
+
+  /**
+   * A start, as a started or exited event names it.
+   *
+   * @param pid 0 if the event does not name it
+   */
+  record Start(
+      Instant at, @Nullable String containerId, int pid, long time, RecordPosition position) {
+    boolean isAnotherThan(Start other) {
+      return !at.equals(other.at)
+          || !Objects.equals(containerId, other.containerId)
+          || (pid != 0 && other.pid != 0 && pid != other.pid);
+    }
+
+    @Override
+    public String toString() {
+      return at + " in container " + containerId + (pid == 0 ? "" : " as process " + pid);
     }
   }
 
@@ -104,8 +121,8 @@ final class TrackedCommand {
     return answer;
   }
 
-  /** The first answer that names a start, which may be a later answer; null if none does. */
-  @Nullable Answer start() {
+  /** The first start that an event names; null if none does. */
+  @Nullable Start start() {
     return start;
   }
 
@@ -127,7 +144,12 @@ final class TrackedCommand {
     if (answer == null) {
       answer = now;
     }
-    if (start == null && now.startedAt != null) {
+  }
+
+  /** Notes a start; the first one counts, and the first one with a process id. */
+  void started(Start now) {
+    Start first = start;
+    if (first == null || (first.pid == 0 && now.pid != 0 && !now.isAnotherThan(first))) {
       start = now;
     }
   }

@@ -94,8 +94,10 @@ final class UserHistory {
           commands.asked(exec, time, position);
         }
       }
-      case Started started ->
-          isRepeated(started, position, started.execId(), started.container().id());
+      case Started started -> {
+        isRepeated(started, position, started.execId(), "");
+        commands.started(started, time, position);
+      }
       case Output output -> commands.wrote(output, time, position);
       case Exited exited -> {
         isRepeated(exited, position, exited.execId(), "");

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.WorkerRef;
 import io.zcbot.sandbox.worker.audit.result.AuditedCommand;
@@ -283,6 +284,45 @@ class CommandRuleTest extends OneUsersLog {
 
     log.entries.remove(other);
     assertThat(checks(1_000)).containsExactly(Check.I12);
+  }
+
+  private TestLog.Entry started(double t, String execId, String container, double at, int pid) {
+    return log.add(
+        0,
+        ms(t),
+        new Started(
+            EventIds.started(USER, execId),
+            USER,
+            execId,
+            at(at),
+            pid,
+            new ContainerRef("zcbot-sandbox-" + USER, container, "host-w1", "w1")));
+  }
+
+  @Test
+  void i12AnAnnouncedStartIsTheOneOfTheAnswer() {
+    exec(0, "e1");
+    TestLog.Entry one = started(0.6, "e1", "c1", 0.5, 17);
+    started(0.7, "e1", "c1", 0.5, 17);
+    exited(1, "e1", "c1", 0.5);
+    assertThat(audit(1_000).violations()).isEmpty();
+
+    List<TestLog.Entry> others =
+        List.of(
+            started(2, "e1", "c1", 0.5, 18),
+            started(2, "e1", "c2", 0.5, 17),
+            exited(2, "e1", "c1", 1.5));
+    for (TestLog.Entry other : others) {
+      log.entries.removeAll(others);
+      log.entries.add(other);
+      assertThat(audit(1_000).violations())
+          .singleElement()
+          .satisfies(
+              v -> {
+                assertThat(v.check()).isEqualTo(Check.I12);
+                assertThat(v.evidence()).contains(one.position);
+              });
+    }
   }
 
   /** The worker died after the answer, and the next one knows only that it was started. */

@@ -89,8 +89,9 @@ public enum Check {
    */
   I11,
   /**
-   * A command that was started twice: two exited of one exec tell of different starts, by their
-   * {@code started_at} or container. Can't see a start that was never announced.
+   * A command that was started twice: two started or exited of one exec tell of different starts,
+   * by their {@code started_at}, container or process id. Can't see a start that was never
+   * announced.
    */
   I12,
   /**

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.events.Topic;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -212,6 +213,47 @@ class BehavioursIT {
       running.stdin().write("second\n".getBytes(UTF_8));
       running.stdin().close();
       assertThat(lines.readAllBytes()).asString(UTF_8).isEqualTo("second\n");
+    }
+  }
+
+  /** With the entries and the order of a real worker; {@link PlayedWorkerIT} has the rest. */
+  @Test
+  void aCommandInATerminalIsFoundAndAttachedToByAnotherClient() throws Exception {
+    Sandbox sandbox = newSandbox();
+    Command shell =
+        Command.shell("echo on; read x; stty size; echo $x; exit 7")
+            .openStdin()
+            .terminal(new TerminalSize(80, 24))
+            .withoutKeepingOutput();
+    ByteArrayOutputStream got = new ByteArrayOutputStream();
+    try (SandboxClient another = bed.client()) {
+      Sandbox same = another.sandbox(sandbox.user());
+      RunningCommand own = sandbox.start(shell);
+      assertThatThrownBy(
+              () ->
+                  own.forEachPiece(
+                      piece -> {
+                        got.writeBytes(piece.bytes());
+                        throw new IllegalStateException("left");
+                      }))
+          .hasMessage("left");
+      assertThat(got.toString(UTF_8)).isEqualTo("on\r\n");
+      RunningEntry entry = same.commands().getFirst();
+      assertThat(entry.execId()).isEqualTo(own.id());
+      assertThat(entry.exec().terminal()).isEqualTo(new TerminalSize(80, 24));
+      got.reset();
+      try (RunningCommand attached = same.attach(own.id())) {
+        own.detach();
+        attached.resize(new TerminalSize(120, 40));
+        attached.stdin().write("hello\n".getBytes(UTF_8));
+        attached.stdin().flush();
+        Exited end = attached.forEachPiece(piece -> got.writeBytes(piece.bytes()));
+        assertThat(end.exitCode()).isEqualTo(7);
+      }
+      assertThat(got.toString(UTF_8)).endsWith("40 120\r\nhello\r\n");
+      assertThatThrownBy(() -> same.attach(own.id()))
+          .isInstanceOf(CommandNotRunningException.class);
+      assertThat(same.commands()).isEmpty();
     }
   }
 

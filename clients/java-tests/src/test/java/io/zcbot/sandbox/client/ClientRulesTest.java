@@ -203,7 +203,10 @@ class ClientRulesTest {
     try (SandboxClient client = SandboxClient.connect("127.0.0.1:1");
         Sandbox sandbox = client.sandbox(user);
         ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      Map<String, Callable<Object>> calls =
+      Map<String, Callable<Object>> calls = new HashMap<>();
+      calls.put("commands", sandbox::commands);
+      calls.put("attach", () -> sandbox.attach("x"));
+      calls.putAll(
           Map.of(
               "ensure", sandbox::ensure,
               "run", () -> sandbox.run("true"),
@@ -222,7 +225,7 @@ class ClientRulesTest {
                   },
               "release and wait", () -> sandbox.release(Duration.ofSeconds(60)),
               "subscription", () -> sandbox.onReaped(end -> {}),
-              "brief", () -> sandbox.ensure(EnsureOptions.DEFAULT.within(Duration.ofSeconds(3))));
+              "brief", () -> sandbox.ensure(EnsureOptions.DEFAULT.within(Duration.ofSeconds(3)))));
       long began = System.nanoTime();
       Map<String, Future<Object>> ends = new HashMap<>();
       calls.forEach((name, call) -> ends.put(name, threads.submit(call)));

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.events.WorkerRef;
 import java.time.Duration;
@@ -78,6 +79,10 @@ final class Samples {
         null,
         null,
         retryable);
+  }
+
+  static Started started(UserId user, String execId, int pid) {
+    return new Started("s-" + execId, user, execId, NOW, pid, CONTAINER);
   }
 
   static Ready ready(UserId user, String ensureId) {

@@ -12,13 +12,16 @@ import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.OutputStreamName;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 
 class TranscriptTest {
   private static final String ID = "x";
+  private static final TopicPartition LOG = new TopicPartition("sandbox.output", 0);
   private static final Duration LATENESS = Duration.ofSeconds(10);
 
   private final UserId user = Samples.user();
@@ -27,7 +30,11 @@ class TranscriptTest {
   private final Deadline later = Deadline.in(Duration.ofHours(1), time::get);
 
   private boolean take(long seq, String text) {
-    return transcript.accept(Samples.output(user, ID, seq, text));
+    return take(transcript, seq, text, 1000 + seq);
+  }
+
+  private boolean take(Transcript transcript, long seq, String text, long offset) {
+    return transcript.accept(Samples.output(user, ID, seq, text), LOG, offset);
   }
 
   private String written() {
@@ -136,7 +143,7 @@ class TranscriptTest {
     Transcript large = new Transcript(1 << 20, LATENESS, time::get);
     int taken = 0;
     for (int i = 0; i < 3_000; i++) {
-      taken += large.accept(Samples.output(user, ID, 10 + i, "x")) ? 1 : 0;
+      taken += take(large, 10 + i, "x", i) ? 1 : 0;
     }
     assertThat(taken).isEqualTo(1024);
   }
@@ -195,5 +202,98 @@ class TranscriptTest {
     transcript.close();
     assertThatThrownBy(() -> transcript.awaitEnd(later)).isInstanceOf(ClientClosedException.class);
     assertThatThrownBy(() -> transcript.piece(0, later)).isInstanceOf(ClientClosedException.class);
+  }
+
+  // Those that are passing.
+
+  private final Deadline now = Deadline.in(Duration.ZERO, time::get);
+
+  private String taken(Transcript passing) throws InterruptedException {
+    Transcript.Next next = passing.take(later, now);
+    return next instanceof Transcript.Piece piece ? piece.data().text() : next.toString();
+  }
+
+  @Test
+  void whatDoesNotFitIsReadAgainFromTheLog() throws Exception {
+    Transcript passing = Transcript.passing(100, LATENESS, time::get);
+    assertThat(take(passing, 0, "a".repeat(60), 10)).isTrue();
+    assertThat(take(passing, 1, "b".repeat(41), 11)).isFalse();
+    assertThat(take(passing, 2, "c", 12)).as("half of the room is for what comes next").isFalse();
+    assertThat(taken(passing)).startsWith("aa");
+    assertThat(taken(passing)).isEqualTo("UNREAD");
+    assertThat(passing.takeUnread()).isEqualTo(Map.of(LOG, 11L));
+    assertThat(take(passing, 0, "A", 10)).as("again").isFalse();
+    assertThat(take(passing, 2, "c", 12)).isTrue();
+    assertThat(take(passing, 1, "b".repeat(200), 11)).as("one that is larger fits").isTrue();
+    assertThat(taken(passing)).hasSize(200);
+    assertThat(taken(passing)).isEqualTo("c");
+    passing.end(Samples.exited(user, ID, 3));
+    assertThat(taken(passing)).isEqualTo("END");
+    assertThat(passing.absent()).isZero();
+  }
+
+  @Test
+  void noMoreThanTheRoomAndOnePieceIsKeptWhateverComes() throws Exception {
+    Transcript passing = Transcript.passing(100, LATENESS, time::get);
+    int kept = 0;
+    for (int seq : new int[] {5, 7, 3, 0, 1, 2, 4, 6, 8, 9}) {
+      kept += take(passing, seq, "x".repeat(20), seq) ? 20 : 0;
+    }
+    assertThat(kept).isBetween(60, 120);
+    while (taken(passing).startsWith("x")) {
+      kept -= 20;
+    }
+    assertThat(kept).as("ahead of a gap").isLessThanOrEqualTo(50);
+  }
+
+  @Test
+  void outputThatIsNotKeptAndNeverComesIsAbsentAfterAWhile() throws Exception {
+    Transcript passing = Transcript.passing(100, LATENESS, time::get);
+    take(passing, 1, "b", 11);
+    passing.end(Samples.exited(user, ID, 2));
+    time.addAndGet(LATENESS.toNanos());
+    assertThat(taken(passing)).isEqualTo("END");
+    assertThat(passing.absent()).isEqualTo(2);
+    assertThat(passing.missing()).isZero();
+    assertThat(passing.awaitEnd(now).exitCode()).isZero();
+  }
+
+  @Test
+  void outputOfACommandThatIsJoinedBeginsWithWhateverComes() throws Exception {
+    Transcript joining = Transcript.joining(100, LOG, 7, LATENESS, time::get);
+    assertThat(take(joining, 41, "a", 8)).isTrue();
+    assertThat(take(joining, 40, "before", 7)).isFalse();
+    assertThat(take(joining, 42, "b", 9)).isTrue();
+    assertThat(joining.end(Samples.exited(user, ID, 43))).isTrue();
+    assertThat(taken(joining)).isEqualTo("a");
+    assertThat(taken(joining)).isEqualTo("b");
+    assertThat(taken(joining)).isEqualTo("END");
+  }
+
+  @Test
+  void afterAnEndWithoutOutputTheLogTellsWhetherThereWasSome() throws Exception {
+    Transcript joining = Transcript.joining(100, LOG, 7, LATENESS, time::get);
+    joining.end(Samples.exited(user, ID, 43));
+    assertThat(taken(joining)).isEqualTo("UNREAD");
+    assertThat(joining.takeUnread()).isEqualTo(Map.of(LOG, 7L));
+    assertThat(taken(joining)).isEqualTo("END");
+    assertThat(joining.absent()).isZero();
+  }
+
+  @Test
+  void aStartIsAwaitedEvenIfTheEndIsReadFirst() throws Exception {
+    assertThatThrownBy(() -> transcript.started(now)).isInstanceOf(NoAnswerException.class);
+    transcript.end(Samples.exited(user, ID, 0));
+    Thread late = Thread.ofVirtual().start(() -> transcript.start(Samples.started(user, ID, 17)));
+    assertThat(transcript.started(later).pid()).isEqualTo(17);
+    late.join();
+    assertThat(transcript.start(Samples.started(user, ID, 18))).isFalse();
+    assertThat(transcript.started(now).pid()).isEqualTo(17);
+  }
+
+  @Test
+  void aCommandThatWasNotStartedHasNoStart() throws Exception {
+    transcript.end(notStarted(user));
+    assertThat(transcript.started(later)).isNull();
   }
 }

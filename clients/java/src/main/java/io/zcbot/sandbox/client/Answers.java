@@ -16,15 +16,19 @@ import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.SandboxEvent;
+import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -48,7 +52,9 @@ final class Answers implements AnswerReader.Receiver {
    */
   private final Map<Wanted, Mailbox<SandboxEvent>> ensures = new ConcurrentHashMap<>();
 
-  private final Map<Wanted, Transcript> commands = new ConcurrentHashMap<>();
+  /** A command has several transcripts if it was attached to. */
+  private final Map<Wanted, Set<Transcript>> commands = new ConcurrentHashMap<>();
+
   private final Map<UserId, Set<Listener>> listeners = new ConcurrentHashMap<>();
   private final Map<String, Integer> keys = new ConcurrentHashMap<>();
   private volatile boolean isClosed;
@@ -77,43 +83,44 @@ final class Answers implements AnswerReader.Receiver {
   }
 
   Registration expect(UserId user, String ensureId, Mailbox<SandboxEvent> answers) {
-    return register(user, ensures, new Wanted(user, ensureId), answers, answers::close);
+    Wanted wanted = new Wanted(user, ensureId);
+    keys.merge(user.toString(), 1, Integer::sum);
+    ensures.put(wanted, answers);
+    if (isClosed) {
+      answers.close();
+    }
+    return () -> {
+      ensures.remove(wanted);
+      forget(user);
+    };
   }
 
   Registration expect(UserId user, String execId, Transcript transcript) {
     return register(user, commands, new Wanted(user, execId), transcript, transcript::close);
   }
 
-  private <T> Registration register(
-      UserId user, Map<Wanted, T> all, Wanted wanted, T waiting, Runnable close) {
+  Registration listen(UserId user, Listener listener) {
+    return register(user, listeners, user, listener, listener::closed);
+  }
+
+  private <K, T> Registration register(
+      UserId user, Map<K, Set<T>> waiting, K key, T one, Runnable close) {
     keys.merge(user.toString(), 1, Integer::sum);
-    all.put(wanted, waiting);
+    waiting.compute(
+        key,
+        (k, known) -> { // in one step, so that no empty set is dropped meanwhile
+          Set<T> all = known == null ? ConcurrentHashMap.newKeySet() : known;
+          all.add(one);
+          return all;
+        });
     if (isClosed) {
       close.run();
     }
     return () -> {
-      all.remove(wanted);
-      forget(user);
-    };
-  }
-
-  Registration listen(UserId user, Listener listener) {
-    keys.merge(user.toString(), 1, Integer::sum);
-    listeners.compute(
-        user,
-        (u, known) -> { // in one step, so that no empty set is dropped meanwhile
-          Set<Listener> all = known == null ? ConcurrentHashMap.newKeySet() : known;
-          all.add(listener);
-          return all;
-        });
-    if (isClosed) {
-      listener.closed();
-    }
-    return () -> {
-      listeners.computeIfPresent(
-          user,
-          (u, all) -> {
-            all.remove(listener);
+      waiting.computeIfPresent(
+          key,
+          (k, all) -> {
+            all.remove(one);
             return all.isEmpty() ? null : all;
           });
       forget(user);
@@ -129,27 +136,45 @@ final class Answers implements AnswerReader.Receiver {
     metrics.read(use(record));
   }
 
+  /** Returns a record that is read again as an output of a user's command; null if it is none. */
+  @Nullable Output output(ConsumerRecord<byte[], byte[]> record, UserId user, String execId) {
+    try {
+      return topicOf(record) == Topic.OUTPUT
+              && Arrays.equals(codec.currentKey(user), record.key())
+              && event(record) instanceof Output output
+              && output.execId().equals(execId)
+          ? output
+          : null;
+    } catch (EventFormatException e) {
+      return null; // as when it was read first
+    }
+  }
+
   private RecordUse use(ConsumerRecord<byte[], byte[]> record) {
     byte[] key = record.key();
     if (key == null || !keys.containsKey(new String(key, StandardCharsets.ISO_8859_1))) {
       return RecordUse.FOREIGN;
     }
-    Topic topic = topicOf(record);
-    if (topic == null || record.value() == null || record.value().length > topic.maxBytes()) {
-      return RecordUse.UNUSABLE;
-    }
     try {
-      Origin origin =
-          new Origin(
-              record.topic(),
-              record.partition(),
-              record.offset(),
-              Instant.ofEpochMilli(record.timestamp()));
-      return deliver(codec.decode(topic, key, record.value(), origin));
+      return deliver(event(record), record);
     } catch (EventFormatException e) {
       log.debug("{}-{}@{} is no event: {}", record.topic(), record.partition(), record.offset(), e);
       return RecordUse.UNUSABLE;
     }
+  }
+
+  private SandboxEvent event(ConsumerRecord<byte[], byte[]> record) throws EventFormatException {
+    Topic topic = topicOf(record);
+    if (topic == null || record.value() == null || record.value().length > topic.maxBytes()) {
+      throw new EventFormatException("value", "is not one of an event");
+    }
+    Origin origin =
+        new Origin(
+            record.topic(),
+            record.partition(),
+            record.offset(),
+            Instant.ofEpochMilli(record.timestamp()));
+    return codec.decode(topic, record.key(), record.value(), origin);
   }
 
   private @Nullable Topic topicOf(ConsumerRecord<byte[], byte[]> record) {
@@ -162,7 +187,7 @@ final class Answers implements AnswerReader.Receiver {
         : topics.get(new String(header.value(), StandardCharsets.UTF_8));
   }
 
-  private RecordUse deliver(SandboxEvent event) {
+  private RecordUse deliver(SandboxEvent event, ConsumerRecord<byte[], byte[]> record) {
     if (event instanceof Ready ready) {
       return deliver(ready, ready.ensureId());
     }
@@ -170,12 +195,15 @@ final class Answers implements AnswerReader.Receiver {
       return deliver(failed, failed.ensureId());
     }
     if (event instanceof Output output) {
-      Transcript transcript = commands.get(new Wanted(output.userId(), output.execId()));
-      return transcript == null ? RecordUse.FOREIGN : use(transcript.accept(output));
+      TopicPartition partition = new TopicPartition(record.topic(), record.partition());
+      return deliver(
+          output, output.execId(), each -> each.accept(output, partition, record.offset()));
+    }
+    if (event instanceof Started started) {
+      return deliver(started, started.execId(), each -> each.start(started));
     }
     if (event instanceof Exited exited) {
-      Transcript transcript = commands.get(new Wanted(exited.userId(), exited.execId()));
-      return transcript == null ? RecordUse.FOREIGN : use(transcript.end(exited));
+      return deliver(exited, exited.execId(), each -> each.end(exited));
     }
     if (event instanceof Reaped || event instanceof Expiring) {
       Set<Listener> interested = listeners.getOrDefault(event.userId(), Set.of());
@@ -190,6 +218,18 @@ final class Answers implements AnswerReader.Receiver {
     return answers == null ? RecordUse.FOREIGN : use(answers.put(answer));
   }
 
+  private RecordUse deliver(SandboxEvent event, String execId, Predicate<Transcript> taker) {
+    Set<Transcript> all = commands.getOrDefault(new Wanted(event.userId(), execId), Set.of());
+    if (all.isEmpty()) {
+      return RecordUse.FOREIGN;
+    }
+    boolean isTaken = false;
+    for (Transcript each : all) {
+      isTaken |= taker.test(each);
+    }
+    return use(isTaken);
+  }
+
   private static RecordUse use(boolean isTaken) {
     return isTaken ? RecordUse.OWN : RecordUse.UNUSABLE;
   }
@@ -198,7 +238,7 @@ final class Answers implements AnswerReader.Receiver {
   public void close() {
     isClosed = true;
     ensures.values().forEach(Mailbox::close);
-    commands.values().forEach(Transcript::close);
+    commands.values().forEach(all -> all.forEach(Transcript::close));
     listeners.values().forEach(all -> all.forEach(Listener::closed));
   }
 }

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.client;
 
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.events.UserId;
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
@@ -17,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -41,7 +43,7 @@ public final class Command implements Cloneable {
   private static final Duration USUAL = Duration.ofSeconds(60);
 
   /** Additional time for a worker that ends a command late, and for the answer to arrive. */
-  private static final Duration SLACK = Duration.ofSeconds(30);
+  static final Duration SLACK = Duration.ofSeconds(30);
 
   private final Exec.Program program;
 
@@ -55,6 +57,9 @@ public final class Command implements Cloneable {
   private @Nullable Supplier<InputStream> stdinStream;
   private boolean isStdinOpen;
   private boolean ensure = true;
+  private boolean isOutputKept = true;
+  private boolean isStartAnnounced;
+  private @Nullable TerminalSize terminal;
 
   private Command(Exec.Program program) {
     this.program = program;
@@ -194,6 +199,32 @@ public final class Command implements Cloneable {
     return with(copy -> copy.ensure = false);
   }
 
+  /**
+   * Runs the command in a terminal of this size, which {@link RunningCommand#resize} changes. Its
+   * output is standard output only.
+   */
+  public Command terminal(TerminalSize size) {
+    return with(copy -> copy.terminal = size);
+  }
+
+  /**
+   * Announces the command's start, for which {@link RunningCommand#awaitStart} waits. That needs
+   * Read on the topic {@code started}.
+   */
+  public Command announceStart() {
+    return with(copy -> copy.isStartAnnounced = true);
+  }
+
+  /**
+   * Does not keep output: {@link RunningCommand#forEachPiece} gets each piece once, and results
+   * have none. Such a command takes 2 MiB of {@link ClientOptions#maxBufferedBytes} instead of its
+   * {@link #maxOutput}. A consumer that is slower than the command delays nobody else: what does
+   * not fit is read again from the log, as long as that has it.
+   */
+  public Command withoutKeepingOutput() {
+    return with(copy -> copy.isOutputKept = false);
+  }
+
   private Command with(Consumer<Command> change) {
     try {
       Command copy = (Command) clone();
@@ -218,8 +249,19 @@ public final class Command implements Cloneable {
     return stdinStream == null ? null : stdinStream.get();
   }
 
-  int maxOutput() {
-    return maxOutput;
+  boolean isStartAnnounced() {
+    return isStartAnnounced;
+  }
+
+  /** Returns how many bytes of its output are in memory at most. */
+  int outputInMemory() {
+    return isOutputKept ? maxOutput : PassedOutput.MAX_BYTES;
+  }
+
+  Transcript transcript(Duration patience, LongSupplier clock) {
+    return isOutputKept
+        ? new Transcript(maxOutput, patience, clock)
+        : Transcript.passing(PassedOutput.ROOM, patience, clock);
   }
 
   Duration startWithin() {
@@ -257,7 +299,8 @@ public final class Command implements Cloneable {
         timeout,
         maxOutput,
         isWatched || maxOutput > MAX_IN_ANSWER,
-        null,
-        ensure);
+        terminal,
+        ensure,
+        isStartAnnounced);
   }
 }

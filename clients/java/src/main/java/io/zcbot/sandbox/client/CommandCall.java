@@ -22,6 +22,11 @@ import org.jspecify.annotations.Nullable;
 final class CommandCall {
   static final List<Topic> ANSWERS = List.of(Topic.EXITED, Topic.OUTPUT);
 
+  static final List<Topic> STARTS = List.of(Topic.STARTED);
+
+  private static final List<Topic> ANSWERS_AND_START =
+      List.of(Topic.EXITED, Topic.OUTPUT, Topic.STARTED);
+
   /** Bounds of the time that an attempt has for its start if another one can follow. */
   private static final Duration SHORT = Duration.ofSeconds(15);
 
@@ -66,13 +71,13 @@ final class CommandCall {
     Resources resources = new Resources();
     boolean isStarted = false;
     try {
-      turn = connection.limits().enter(Request.COMMAND, user, command.maxOutput(), start);
+      turn = connection.limits().enter(Request.COMMAND, user, command.outputInMemory(), start);
       resources.add(turn::close);
-      var following = connection.reader().follow(user, ANSWERS, start);
+      var following = connection.reader().follow(user, answers(), start);
       resources.add(following::close);
       String id = UUID.randomUUID().toString();
       Transcript transcript =
-          new Transcript(command.maxOutput(), lateOutput(connection.options()), System::nanoTime);
+          command.transcript(lateOutput(connection.options()), System::nanoTime);
       resources.add(connection.answers().expect(user, id, transcript)::close);
       InputStream stdin = command.stdinStream();
       Instant now = Connection.now();
@@ -90,6 +95,10 @@ final class CommandCall {
         resources.close();
       }
     }
+  }
+
+  private List<Topic> answers() {
+    return command.isStartAnnounced() ? ANSWERS_AND_START : ANSWERS;
   }
 
   private void publish(Exec exec) throws InterruptedException {
@@ -142,7 +151,7 @@ final class CommandCall {
         // What did not start must not keep others from running. If it starts late after all, its
         // output is kept beyond the limits.
         turn.close();
-        if (!running.awaitStart(pause)) {
+        if (!running.awaitLateStart(pause)) {
           connection.repeated(Request.COMMAND, user, String.valueOf(e.getMessage()));
           return null;
         }

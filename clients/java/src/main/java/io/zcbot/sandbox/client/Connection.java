@@ -31,6 +31,7 @@ final class Connection implements AutoCloseable {
   private final Limits limits;
   private final KeepAlives keepAlives;
   private final CurrentTable current;
+  private final LogLookups lookups;
   private final AtomicBoolean isRepeatLogged = new AtomicBoolean();
   private final CountDownLatch closed = new CountDownLatch(1);
 
@@ -46,6 +47,7 @@ final class Connection implements AutoCloseable {
       ClientOptions options) {
     this.options = options;
     this.current = new CurrentTable(tables, options.topicPrefix());
+    this.lookups = new LogLookups(tables, reach, this::isClosed);
     this.answers = new Answers(options);
     this.limits = new Limits(options);
     this.publisher = new Publisher(producer, options, reach);
@@ -80,6 +82,14 @@ final class Connection implements AutoCloseable {
 
   CurrentTable current() {
     return current;
+  }
+
+  LogLookups lookups() {
+    return lookups;
+  }
+
+  boolean isClosed() {
+    return closed.getCount() == 0;
   }
 
   KeepAlives keepAlives() {

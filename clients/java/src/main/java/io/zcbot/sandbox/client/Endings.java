@@ -52,7 +52,7 @@ final class Endings {
     };
   }
 
-  private static CommandResult resultOf(Exited exited, Transcript transcript) {
+  static CommandResult resultOf(Exited exited, Transcript transcript) {
     int signal = exited.signal() == null ? 0 : exited.signal();
     return new CommandResult(
         exitCode(exited, signal),

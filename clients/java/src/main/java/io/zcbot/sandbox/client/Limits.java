@@ -113,19 +113,29 @@ final class Limits {
    */
   Resources enter(Request request, UserId user, int bytes, Deadline deadline)
       throws InterruptedException {
+    return enter(request.name(), request == Request.COMMAND, user, bytes, deadline);
+  }
+
+  /** Waits for room for the output of a command that runs already, as {@link #enter} does. */
+  Resources attach(UserId user, int bytes, Deadline deadline) throws InterruptedException {
+    return enter("attaching to a command", false, user, bytes, deadline);
+  }
+
+  private Resources enter(String what, boolean isTurn, UserId user, int bytes, Deadline deadline)
+      throws InterruptedException {
     int units = (bytes + UNIT - 1) / UNIT;
     Resources turn = new Resources();
     boolean isEntered = false;
     try {
       Share share = share(user, turn);
-      if (request == Request.COMMAND) {
+      if (isTurn) {
         if (share.turns().getQueueLength() >= WAITING_OF_USER) {
           throw new ClientOverloadedException(QUEUE_FULL);
         }
         take(1, share.turns(), deadline, turn, NO_TURN);
       }
       take(units, share.memory(), deadline, turn, "the user's" + NO_MEMORY);
-      take(1, requests, deadline, turn, TOO_MANY + request);
+      take(1, requests, deadline, turn, TOO_MANY + what);
       take(units, memory, deadline, turn, "all" + NO_MEMORY);
       metrics.inFlight(1);
       turn.add(() -> metrics.inFlight(-1));

@@ -35,6 +35,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Sandbox implements AutoCloseable {
   private static final Duration SUBSCRIBE = Duration.ofSeconds(30);
+  private static final Duration LIST = Duration.ofSeconds(30);
 
   /**
    * How long the end of a released sandbox usually takes at most. If it takes longer, there may be
@@ -143,6 +144,37 @@ public final class Sandbox implements AutoCloseable {
    */
   public RunningCommand start(Command command) throws InterruptedException {
     return new CommandCall(connection, user, command).start(true);
+  }
+
+  /**
+   * Follows a command that runs and was started by somebody else, such as another process: its
+   * output from now on, which is not kept, and its end. The caller can write its standard input if
+   * that is open, signal it and resize its terminal. Closing the returned object leaves the command
+   * running. Takes 30 s at most. The client must not have a reply topic.
+   *
+   * @param execId the {@code event_id} of its exec, as in {@link #commands} and {@link
+   *     RunningCommand#id}
+   * @throws CommandNotRunningException if it does not run
+   * @throws NoAnswerException if Kafka did not answer in time
+   */
+  public RunningCommand attach(String execId) throws InterruptedException {
+    return new AttachCall(connection, user, execId).attach();
+  }
+
+  /**
+   * Returns the user's commands that run, or are about to be started, whoever has requested them.
+   * It reads the user's partition of the table {@code sandbox.commands} and what that names, so it
+   * is only for what is rarely asked. Takes 30 s at most.
+   *
+   * @throws NoAnswerException if Kafka did not answer in time
+   */
+  public List<RunningEntry> commands() throws InterruptedException {
+    return connection
+        .lookups()
+        .look(
+            "list the commands of " + user,
+            Deadline.in(LIST),
+            log -> new RunningTable(log, connection.options().topicPrefix(), user).commands());
   }
 
   /** Requests a command without waiting for the log or for an answer. A failure is ignored. */

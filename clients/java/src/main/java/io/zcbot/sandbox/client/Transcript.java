@@ -8,34 +8,65 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.OutputStreamName;
+import io.zcbot.sandbox.events.Started;
 import java.io.ByteArrayOutputStream;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
+import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What is known of one command: its output in order, each piece once, and its end. The log may
  * contain pieces repeatedly, out of order, or not at all, and the end before the last piece. A
- * transcript keeps as many bytes as the command may write, and drops the rest. A command that was
- * answered without a start can be started nevertheless, by the next worker that has its partition;
- * that answer then counts no more. Safe for concurrent use.
+ * command that was answered without a start can be started nevertheless, by the next worker that
+ * has its partition; that answer then counts no more. Safe for concurrent use.
+ *
+ * <p>A transcript keeps as many bytes as the command may write, and drops the rest. One that is
+ * {@linkplain #passing passing} keeps each piece only until it is taken. What it has no room for
+ * meanwhile stays in the log: it notes from where the log must be read again.
  */
 final class Transcript {
   private static final int MAX_EARLY = 1024;
 
+  /**
+   * How long to wait for an announced start after the end. It is in the log before the end, in a
+   * partition of its own.
+   */
+  private static final Duration LATE_START = Duration.ofSeconds(10);
+
+  /** What comes next in a transcript that is passing. */
+  sealed interface Next {}
+
   /** A piece of output as the command wrote it. */
-  record Piece(OutputStreamName stream, Data data) {}
+  record Piece(OutputStreamName stream, Data data) implements Next {
+    /** The room it takes; an empty one as well. */
+    int room() {
+      return Math.max(1, data.length());
+    }
+  }
+
+  /** Why there is no next piece. */
+  enum NoPiece implements Next {
+    /** The log must be read again: {@link #takeUnread}. */
+    UNREAD,
+    /** The command has ended, and no more pieces come. */
+    END
+  }
 
   private final int bound;
   private final Duration patience;
   private final LongSupplier clock;
+  private final boolean isPassing;
 
   /** Whether the end, or that there will be none, is known. Keeps nothing of the output. */
   private final AtomicBoolean over = new AtomicBoolean();
@@ -46,13 +77,26 @@ final class Transcript {
 
   // Guarded by the lock.
   private final List<Piece> pieces = new ArrayList<>();
+  private final ArrayDeque<Piece> passing = new ArrayDeque<>();
   private final TreeMap<Long, Output> early = new TreeMap<>();
   private int bytes;
+
+  /** The number of the piece that comes next; negative if any may be the first. */
   private long next;
+
+  /** By partition, the offset of the first output for which there was no room. */
+  private final Map<TopicPartition, Long> unread = new HashMap<>();
+
+  /** Where output may be of which the first piece is not known; null if it is known. */
+  private @Nullable Start since;
+
+  private @Nullable Started started;
   private @Nullable Exited exited;
 
   /** When the end or the last piece came. */
   private long progressed;
+
+  private long endedAt;
 
   private @Nullable SandboxException failure;
 
@@ -65,21 +109,65 @@ final class Transcript {
    *     longer
    */
   Transcript(int bound, Duration patience, LongSupplier clock) {
+    this(bound, patience, clock, false, 0);
+  }
+
+  private Transcript(
+      int bound, Duration patience, LongSupplier clock, boolean isPassing, long next) {
     this.bound = bound;
     this.patience = patience;
     this.clock = clock;
+    this.isPassing = isPassing;
+    this.next = next;
   }
 
-  /** Takes a piece of output. Returns whether it was kept. */
-  boolean accept(Output output) {
+  private record Start(TopicPartition partition, long offset) {}
+
+  /**
+   * Creates the transcript of a command that is about to be published, which keeps pieces only
+   * until they are taken.
+   *
+   * @param bound how many bytes of output it keeps at a time, besides one piece
+   */
+  static Transcript passing(int bound, Duration patience, LongSupplier clock) {
+    return new Transcript(bound, patience, clock, true, 0);
+  }
+
+  /**
+   * Creates the transcript of a command that runs already: its output from the first piece on that
+   * comes. It keeps pieces only until they are taken.
+   *
+   * @param bound how many bytes of output it keeps at a time, besides one piece
+   * @param partition where its output is
+   * @param offset the output before this one is left out
+   */
+  static Transcript joining(
+      int bound, TopicPartition partition, long offset, Duration patience, LongSupplier clock) {
+    Transcript joining = new Transcript(bound, patience, clock, true, -1);
+    joining.since = new Start(partition, offset);
+    return joining;
+  }
+
+  /**
+   * Takes a piece of output. Returns whether it was kept.
+   *
+   * @param partition where the piece is in the log
+   */
+  boolean accept(Output output, TopicPartition partition, long offset) {
     lock.lock();
     try {
+      if (output.seq() < next || early.containsKey(output.seq()) || isKnownToBeWhole()) {
+        return false;
+      }
+      if (next < 0) {
+        next = output.seq();
+      }
+      since = null;
       int length = Math.max(1, output.data().length()); // empty pieces take room as well
-      if (output.seq() < next
-          || early.containsKey(output.seq())
-          || isKnownToBeWhole()
-          || length > bound - bytes
-          || (output.seq() > next && early.size() == MAX_EARLY)) {
+      if (!hasRoom(output.seq(), length)) {
+        if (isPassing) {
+          mustRead(partition, offset);
+        }
         return false;
       }
       bytes += length;
@@ -91,7 +179,7 @@ final class Transcript {
       progressed = clock.getAsLong();
       while (!early.isEmpty() && early.firstKey() == next) {
         Output taken = early.pollFirstEntry().getValue();
-        pieces.add(new Piece(taken.stream(), taken.data()));
+        add(new Piece(taken.stream(), taken.data()));
         next++;
       }
       changed.signalAll();
@@ -99,6 +187,79 @@ final class Transcript {
     } finally {
       lock.unlock();
     }
+  }
+
+  private boolean hasRoom(long seq, int length) {
+    if (seq > next) { // half of the room is for pieces that can be taken
+      return length <= (isPassing ? bound / 2 : bound) - bytes && early.size() < MAX_EARLY;
+    }
+    return length <= bound - bytes || (isPassing && passing.isEmpty());
+  }
+
+  private void add(Piece piece) {
+    if (isPassing) {
+      passing.add(piece);
+    } else {
+      pieces.add(piece);
+    }
+  }
+
+  private void mustRead(TopicPartition partition, long offset) {
+    unread.merge(partition, offset, Math::min);
+    changed.signalAll();
+  }
+
+  /** Takes the command's start. Returns whether it was not known. */
+  boolean start(Started start) {
+    lock.lock();
+    try {
+      if (started != null) {
+        return false;
+      }
+      started = start;
+      changed.signalAll();
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Waits for the command's announced start. It may be read after the command's end.
+   *
+   * @return null if the command has ended and no start is known
+   * @throws NoAnswerException if neither is known at the deadline
+   */
+  @Nullable Started started(Deadline deadline) throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (started == null) {
+        if (failure != null) {
+          throw failure;
+        }
+        long wait = Math.min(startLateness(), deadline.nanosLeft());
+        if (wait == 0) {
+          if (exited != null) {
+            return null;
+          }
+          throw new NoAnswerException("the command did not start in that time", null);
+        }
+        changed.awaitNanos(wait);
+      }
+      return started;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Returns for how many nanoseconds more the start may come after the end; 0 if it will not. */
+  private long startLateness() {
+    if (exited == null) {
+      return Long.MAX_VALUE;
+    }
+    return isAnsweredWithoutStart()
+        ? 0
+        : Math.max(0, LATE_START.toNanos() - (clock.getAsLong() - endedAt));
   }
 
   private boolean isKnownToBeWhole() {
@@ -114,15 +275,19 @@ final class Transcript {
     lock.lock();
     try {
       boolean isStarted = Endings.mayHaveRun(end);
-      boolean isFirst = exited == null && (isStarted || bytes == 0);
+      boolean isFirst = exited == null && (isStarted || (bytes == 0 && next <= 0));
       if (!isFirst && !(isStarted && isAnsweredWithoutStart())) {
         return false;
       }
       add(OutputStreamName.STDOUT, end.stdout());
       add(OutputStreamName.STDERR, end.stderr());
       exited = end;
+      if (since != null && end.outputCount() > 0) { // all of it may have been before it was joined
+        mustRead(since.partition(), since.offset());
+      }
       over.set(true);
       progressed = clock.getAsLong();
+      endedAt = progressed;
       changed.signalAll();
       return true;
     } finally {
@@ -131,9 +296,9 @@ final class Transcript {
   }
 
   private void add(OutputStreamName stream, @Nullable Data data) {
-    if (data != null && data.length() > 0 && data.length() <= bound - bytes) {
+    if (data != null && data.length() > 0 && (isPassing || data.length() <= bound - bytes)) {
       bytes += data.length();
-      pieces.add(new Piece(stream, data));
+      add(new Piece(stream, data));
     }
   }
 
@@ -187,14 +352,14 @@ final class Transcript {
     if (exited == null) {
       return Long.MAX_VALUE;
     }
-    if (next >= exited.outputCount() || exited.reason() == Exited.Reason.LOST) {
+    if (next < 0 || next >= exited.outputCount() || exited.reason() == Exited.Reason.LOST) {
       return 0;
     }
     return Math.max(0, patience.toNanos() - (clock.getAsLong() - progressed));
   }
 
   /**
-   * Waits for the command's end and all its output.
+   * Waits for the command's end and all its output; if it is passing, only for the end.
    *
    * @return null if the command has not ended by the deadline
    */
@@ -205,7 +370,8 @@ final class Transcript {
         if (failure != null) {
           throw failure;
         }
-        long wait = Math.min(lateness(), deadline.nanosLeft());
+        long late = isPassing && exited != null ? 0 : lateness(); // nobody may take the pieces
+        long wait = Math.min(late, deadline.nanosLeft());
         if (wait == 0) {
           return exited;
         }
@@ -269,11 +435,91 @@ final class Transcript {
     }
   }
 
-  /** Returns how many of the pieces of output that the command's end counts did not arrive. */
-  long missing() {
+  boolean isPassing() {
+    return isPassing;
+  }
+
+  // --- for those that are passing ---------------------------------------------------------------
+
+  /**
+   * Waits for the next piece of output and takes it.
+   *
+   * @param again when it may be asked for to read the log again
+   * @throws NoAnswerException if the command's end is not known at the deadline
+   */
+  Next take(Deadline deadline, Deadline again) throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (passing.isEmpty()) {
+        if (failure != null) {
+          throw failure;
+        }
+        if (!unread.isEmpty() && again.isOver()) {
+          return NoPiece.UNREAD;
+        }
+        long wait = Math.min(lateness(), deadline.nanosLeft());
+        if (wait == 0) {
+          if (exited != null) {
+            return NoPiece.END;
+          }
+          throw new NoAnswerException("the command's end did not come by its deadline", null);
+        }
+        changed.awaitNanos(unread.isEmpty() ? wait : Math.min(wait, again.nanosLeft()));
+      }
+      Piece piece = passing.remove();
+      bytes -= piece.room();
+      progressed = clock.getAsLong();
+      return piece;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether a piece can be taken without a wait. */
+  boolean hasPiece() {
     lock.lock();
     try {
-      return exited == null || exited.reason() == Exited.Reason.LOST
+      return !passing.isEmpty();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Returns from which offsets the log must be read again, and forgets that. */
+  Map<TopicPartition, Long> takeUnread() {
+    lock.lock();
+    try {
+      Map<TopicPartition, Long> taken = new HashMap<>(unread);
+      unread.clear();
+      return taken;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Notes from which offsets the log must still be read. */
+  void putUnread(Map<TopicPartition, Long> offsets) {
+    lock.lock();
+    try {
+      offsets.forEach(this::mustRead);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Returns how many of the pieces of output that the command's end counts did not arrive; 0 if the
+   * transcript is passing, which does not keep them.
+   */
+  long missing() {
+    return isPassing ? 0 : absent();
+  }
+
+  /** Returns how many of the pieces of output that the command's end counts did not arrive. */
+  long absent() {
+    lock.lock();
+    try {
+      return exited == null || next < 0 || exited.reason() == Exited.Reason.LOST
           ? 0
           : Math.max(0, exited.outputCount() - next);
     } finally {

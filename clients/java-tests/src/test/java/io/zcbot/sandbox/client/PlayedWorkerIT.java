@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.CommandSignal;
+import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Exec;
@@ -47,15 +48,20 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.utils.Utils;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestMethodOrder;
 
 /**
- * What the client reads of commands that others have started, and output that it does not keep. The broker is real and the test plays the worker, because the order in which a worker
+ * What the client reads of commands and sandboxes that others have started, and output that it does
+ * not keep. The broker is real and the test plays the worker, because the order in which a worker
  * publishes matters, and no real one can be told to be slow in between ({@link BehavioursIT} has
  * that).
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class PlayedWorkerIT {
   private static final int PARTITIONS = 2;
   private static final Duration LONG = Duration.ofSeconds(60);
@@ -376,6 +382,95 @@ class PlayedWorkerIT {
       assertThat(commands.get(1).exec().program()).isEqualTo(new Exec.Program.Shell("sleep 1"));
       assertThat(commands.get(2).exec()).isNull();
       assertThat(commands.get(2).pid()).isEmpty();
+    }
+  }
+
+  // --- current sandboxes -----------------------------------------------------------------------
+
+  private CurrentSandbox current(UserId user, String readyId) throws Exception {
+    CurrentSandbox current = new CurrentSandbox(readyId, user, Connection.now(), Samples.CONTAINER);
+    send(
+        new ProducerRecord<>(
+            "sandbox.current", codec.currentKey(user), codec.encodeCurrent(current)));
+    return current;
+  }
+
+  private void noCurrent(UserId user) throws Exception {
+    send(new ProducerRecord<>("sandbox.current", codec.currentKey(user), null));
+  }
+
+  @Test
+  void theTableHasWhatWasWrittenBefore() throws Exception {
+    UserId before = Samples.user();
+    CurrentSandbox first = current(before, "r1");
+    try (SandboxTable table = client.sandboxes()) {
+      assertThat(table.awaitCurrent(LONG)).isTrue();
+      assertThat(table.get(before)).contains(first);
+      for (int i = 0; i < 50; i++) {
+        UserId user = Samples.user();
+        CurrentSandbox current = current(user, "r" + i);
+        assertThat(table.awaitCurrent(LONG)).isTrue();
+        assertThat(table.get(user)).contains(current);
+        if (i % 2 == 0) {
+          noCurrent(user);
+          assertThat(table.awaitCurrent(LONG)).isTrue();
+          assertThat(table.get(user)).isEmpty();
+        }
+      }
+      bed.forge(Topic.CURRENT, before.toString(), new byte[] {1});
+      CurrentSandbox last = current(before, "r2");
+      assertThat(table.awaitCurrent(LONG)).isTrue();
+      assertThat(table.all()).contains(last).doesNotContain(first).hasSizeGreaterThanOrEqualTo(26);
+    }
+  }
+
+  @Test
+  void aTableThatIsTooLargeSaysSo() throws Exception {
+    UserId user = Samples.user();
+    current(user, "r1");
+    current(Samples.user(), "r2");
+    try (SandboxTable table = client.sandboxes(1000)) {
+      assertThatThrownBy(() -> table.awaitCurrent(LONG))
+          .isInstanceOf(SandboxException.class)
+          .hasMessageContaining("sandbox.current takes more than 1000 bytes")
+          .hasMessageContaining("sandboxes(long)");
+      assertThatThrownBy(() -> table.get(user)).hasMessageContaining("more than 1000 bytes");
+      assertThatThrownBy(table::all).hasMessageContaining("more than 1000 bytes");
+    }
+  }
+
+  @Test
+  void aClosedTableAndAClosedClientSaySo() throws Exception {
+    SandboxClient closing = bed.client();
+    SandboxTable table = closing.sandboxes();
+    assertThat(table.awaitCurrent(LONG)).isTrue();
+    closing.close();
+    assertThatThrownBy(() -> table.awaitCurrent(LONG)).isInstanceOf(ClientClosedException.class);
+    assertThatThrownBy(closing::sandboxes).isInstanceOf(ClientClosedException.class);
+    assertThatThrownBy(() -> of(closing, Samples.user()).commands())
+        .isInstanceOf(ClientClosedException.class);
+    assertThatThrownBy(() -> of(closing, Samples.user()).attach("x"))
+        .isInstanceOf(ClientClosedException.class);
+  }
+
+  /** The last one, because the broker forgets nothing and the others need it. */
+  @Test
+  @Order(Integer.MAX_VALUE)
+  void withoutBrokersNothingWaitsForLonger() throws Exception {
+    UserId user = Samples.user();
+    try (SandboxTable table = client.sandboxes()) {
+      CurrentSandbox current = current(user, "r");
+      assertThat(table.awaitCurrent(LONG)).isTrue();
+      bed.stopBroker();
+      long began = System.nanoTime();
+      assertThat(table.awaitCurrent(Duration.ofSeconds(2))).isFalse();
+      assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(10));
+      assertThat(table.get(user)).contains(current);
+      bed.startBroker();
+      assertThat(table.awaitCurrent(LONG)).isTrue();
+      noCurrent(user);
+      assertThat(table.awaitCurrent(LONG)).isTrue();
+      assertThat(table.get(user)).isEmpty();
     }
   }
 }

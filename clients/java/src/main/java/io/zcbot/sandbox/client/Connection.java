@@ -11,6 +11,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -32,6 +34,7 @@ final class Connection implements AutoCloseable {
   private final KeepAlives keepAlives;
   private final CurrentTable current;
   private final LogLookups lookups;
+  private final Set<SandboxTable> tables = ConcurrentHashMap.newKeySet();
   private final AtomicBoolean isRepeatLogged = new AtomicBoolean();
   private final CountDownLatch closed = new CountDownLatch(1);
 
@@ -82,6 +85,27 @@ final class Connection implements AutoCloseable {
 
   CurrentTable current() {
     return current;
+  }
+
+  /** Makes a table of the current sandboxes, which is closed with this connection. */
+  SandboxTable table(KafkaSettings kafka, long maxBytes) {
+    if (isClosed()) {
+      throw new ClientClosedException();
+    }
+    SandboxTable table =
+        new SandboxTable(
+            kafka.tableConsumer(),
+            kafka.endOffsets(),
+            options.topicPrefix(),
+            maxBytes,
+            tables::remove);
+    tables.add(table);
+    table.start();
+    if (isClosed()) {
+      table.close();
+      throw new ClientClosedException();
+    }
+    return table;
   }
 
   LogLookups lookups() {
@@ -154,6 +178,7 @@ final class Connection implements AutoCloseable {
       closed.countDown();
       answers.close();
       limits.close();
+      tables.forEach(SandboxTable::close);
       reader.close();
       publisher.close();
     } finally {

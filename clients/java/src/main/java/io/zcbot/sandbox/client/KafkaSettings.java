@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -70,9 +71,25 @@ final class KafkaSettings {
    * @throws KafkaUnreachableException if no broker's name resolves
    */
   Consumer<byte[], byte[]> consumer() {
+    return consumer(consumerSettings());
+  }
+
+  /** Makes a consumer that begins where it is told to, and fails if that is no longer possible. */
+  Consumer<byte[], byte[]> tableConsumer() {
+    Map<String, Object> settings = consumerSettings();
+    settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");
+    return consumer(settings);
+  }
+
+  /** Makes what tells where partitions end. */
+  EndOffsets endOffsets() {
+    return EndOffsets.of(Admin.create(common()));
+  }
+
+  private Consumer<byte[], byte[]> consumer(Map<String, Object> settings) {
     try {
       return new KafkaConsumer<>(
-          consumerSettings(), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+          settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     } catch (KafkaException e) {
       Reach reach = reach();
       if (isUnresolved(reach)) {

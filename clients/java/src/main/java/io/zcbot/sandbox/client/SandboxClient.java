@@ -23,10 +23,12 @@ import java.util.Properties;
  * somebody waits, each from its end, or a reply topic ({@link ClientOptions#replyTopic}).
  */
 public final class SandboxClient implements AutoCloseable {
+  private final KafkaSettings kafka;
   private final Connection connection;
 
-  private SandboxClient(Connection connection) {
-    this.connection = connection;
+  private SandboxClient(KafkaSettings kafka, ClientOptions options) {
+    this.kafka = kafka;
+    this.connection = new Connection(kafka, options);
   }
 
   /**
@@ -64,7 +66,7 @@ public final class SandboxClient implements AutoCloseable {
    * @throws org.apache.kafka.common.KafkaException if Kafka's client refuses the properties
    */
   public static SandboxClient connect(Map<String, ?> kafka, ClientOptions options) {
-    return new SandboxClient(new Connection(new KafkaSettings(kafka), options));
+    return new SandboxClient(new KafkaSettings(kafka), options);
   }
 
   /** Returns a user's sandbox, whether it is running or not. Nothing is published. */
@@ -84,6 +86,26 @@ public final class SandboxClient implements AutoCloseable {
     } catch (IllegalArgumentException e) {
       throw new InvalidRequestException("user_id", "user_id: " + e.getMessage());
     }
+  }
+
+  /**
+   * Follows all users' current sandboxes, with {@link SandboxTable#DEFAULT_MAX_BYTES} of memory.
+   * Closing the client closes the table.
+   *
+   * @throws ClientClosedException if the client is closed
+   */
+  public SandboxTable sandboxes() {
+    return sandboxes(SandboxTable.DEFAULT_MAX_BYTES);
+  }
+
+  /**
+   * Follows all users' current sandboxes, as {@link #sandboxes()} does.
+   *
+   * @param maxBytes the most memory for them; each takes 1 to 2 KiB, and twice its labels
+   * @throws ClientClosedException if the client is closed
+   */
+  public SandboxTable sandboxes(long maxBytes) {
+    return connection.table(kafka, maxBytes);
   }
 
   /**

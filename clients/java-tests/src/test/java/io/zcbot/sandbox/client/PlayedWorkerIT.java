@@ -40,6 +40,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
@@ -190,21 +191,13 @@ class PlayedWorkerIT {
   @Test
   void aSlowConsumerGetsAllOutputInOrderAndDelaysNobody() throws Exception {
     UserId user = Samples.user();
-    byte[] content = new byte[40 * 250_000]; // many times the room
-    new Random(1).nextBytes(content);
+    byte[] content = content(40); // many times the room
     ByteArrayOutputStream got = new ByteArrayOutputStream();
     CountDownLatch isRead = new CountDownLatch(1);
     Sandbox sandbox = of(client, user);
     try (RunningCommand slow = sandbox.start(Command.of("slow").withoutKeepingOutput());
         RunningCommand other = sandbox.start(Command.of("other"))) {
-      Future<Exited> end =
-          threads.submit(
-              () ->
-                  slow.forEachPiece(
-                      piece -> {
-                        got.writeBytes(piece.bytes());
-                        awaitUninterruptibly(isRead);
-                      }));
+      Future<Exited> end = threads.submit(() -> slow.forEachPiece(to(got, isRead)));
       for (int i = 0; i < 30; i++) {
         write(user, slow.id(), i, part(content, i));
       }
@@ -221,6 +214,20 @@ class PlayedWorkerIT {
       assertThat(got.toByteArray()).isEqualTo(content);
       assertThat(slow.await().stdoutBytes()).isEmpty();
     }
+  }
+
+  private static byte[] content(int pieces) {
+    byte[] content = new byte[pieces * 250_000];
+    new Random(1).nextBytes(content);
+    return content;
+  }
+
+  /** A consumer that takes one piece until it may go on. */
+  private static Consumer<OutputPiece> to(ByteArrayOutputStream all, CountDownLatch isRead) {
+    return piece -> {
+      all.writeBytes(piece.bytes());
+      awaitUninterruptibly(isRead);
+    };
   }
 
   private static byte[] part(byte[] content, int number) {
@@ -456,21 +463,36 @@ class PlayedWorkerIT {
   /** The last one, because the broker forgets nothing and the others need it. */
   @Test
   @Order(Integer.MAX_VALUE)
-  void withoutBrokersNothingWaitsForLonger() throws Exception {
+  void withoutBrokersNothingWaitsForLongerAndNothingIsLost() throws Exception {
     UserId user = Samples.user();
-    try (SandboxTable table = client.sandboxes()) {
+    byte[] content = content(12);
+    ByteArrayOutputStream got = new ByteArrayOutputStream();
+    CountDownLatch isRead = new CountDownLatch(1);
+    try (SandboxTable table = client.sandboxes();
+        RunningCommand slow = of(client, user).start(CAT.withoutKeepingOutput())) {
+      Future<Exited> end = threads.submit(() -> slow.forEachPiece(to(got, isRead)));
+      for (int i = 0; i < 12; i++) {
+        write(user, slow.id(), i, part(content, i));
+      }
+      started(user, slow.id(), 3); // read after the output
+      assertThat(slow.awaitStart(LONG)).hasValue(3);
       CurrentSandbox current = current(user, "r");
       assertThat(table.awaitCurrent(LONG)).isTrue();
       bed.stopBroker();
+      isRead.countDown();
       long began = System.nanoTime();
       assertThat(table.awaitCurrent(Duration.ofSeconds(2))).isFalse();
       assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(10));
       assertThat(table.get(user)).contains(current);
+      assertThatThrownBy(() -> end.get(5, TimeUnit.SECONDS)).isInstanceOf(TimeoutException.class);
       bed.startBroker();
       assertThat(table.awaitCurrent(LONG)).isTrue();
       noCurrent(user);
       assertThat(table.awaitCurrent(LONG)).isTrue();
       assertThat(table.get(user)).isEmpty();
+      publish(Samples.exited(user, slow.id(), 12));
+      assertThat(end.get(60, TimeUnit.SECONDS).exitCode()).isZero();
+      assertThat(got.toByteArray()).isEqualTo(content);
     }
   }
 }

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -23,14 +24,15 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.utils.Utils;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Reads ranges of the log with a consumer of its own, which is only for what is rarely asked. Its
  * methods throw Kafka's exceptions, {@link TimeoutException} at the deadline. For one thread.
  */
 final class LogLookup implements AutoCloseable {
-  private static final Duration CALL = Duration.ofSeconds(5);
+  /** After this time, it looks whether the answer is still needed. */
+  private static final Duration CALL = Duration.ofSeconds(2);
+
   private static final Duration CLOSE = Duration.ofMillis(500);
   private static final Duration POLL = Duration.ofMillis(500);
 
@@ -49,7 +51,7 @@ final class LogLookup implements AutoCloseable {
 
   /** Returns a user's partition of a topic. */
   TopicPartition partition(String topic, UserId user) {
-    List<PartitionInfo> partitions = consumer.partitionsFor(topic, call());
+    List<PartitionInfo> partitions = answer(time -> consumer.partitionsFor(topic, time));
     if (partitions == null || partitions.isEmpty()) {
       throw new UnknownTopicOrPartitionException("the topic " + topic + " does not exist");
     }
@@ -58,11 +60,11 @@ final class LogLookup implements AutoCloseable {
   }
 
   long begin(TopicPartition partition) {
-    return offset(consumer.beginningOffsets(Set.of(partition), call()), partition);
+    return offset(answer(time -> consumer.beginningOffsets(Set.of(partition), time)), partition);
   }
 
   long end(TopicPartition partition) {
-    return offset(consumer.endOffsets(Set.of(partition), call()), partition);
+    return offset(answer(time -> consumer.endOffsets(Set.of(partition), time)), partition);
   }
 
   private static long offset(Map<TopicPartition, Long> offsets, TopicPartition partition) {
@@ -71,8 +73,9 @@ final class LogLookup implements AutoCloseable {
 
   /** Returns the offset of the first record of a time or later; the partition's end if none is. */
   long firstAt(TopicPartition partition, Instant time) {
-    @Nullable OffsetAndTimestamp first =
-        consumer.offsetsForTimes(Map.of(partition, time.toEpochMilli()), call()).get(partition);
+    Map<TopicPartition, Long> wanted = Map.of(partition, time.toEpochMilli());
+    OffsetAndTimestamp first =
+        answer(atMost -> consumer.offsetsForTimes(wanted, atMost)).get(partition);
     return first == null ? end(partition) : first.offset();
   }
 
@@ -92,22 +95,25 @@ final class LogLookup implements AutoCloseable {
     }
     consumer.assign(Set.of(partition));
     consumer.seek(partition, Math.max(from, begin(partition)));
-    while (consumer.position(partition, call()) < to) {
+    while (answer(time -> consumer.position(partition, time)) < to) {
       for (ConsumerRecord<byte[], byte[]> record : consumer.poll(deadline.atMost(POLL).left())) {
         if (record.offset() >= to || !receiver.test(record)) {
           return;
         }
       }
-      call();
     }
   }
 
-  /** Returns how long the next call of the consumer may take. */
-  private Duration call() {
-    if (deadline.isOver() || isMoot.getAsBoolean()) {
-      throw new TimeoutException("the time for it is over");
+  /** Asks brokers until they answer, the deadline is over, or nobody needs the answer. */
+  private <T> T answer(Function<Duration, T> question) {
+    while (!deadline.isOver() && !isMoot.getAsBoolean()) {
+      try {
+        return question.apply(deadline.atMost(CALL).left());
+      } catch (TimeoutException e) {
+        // they may be restarting
+      }
     }
-    return deadline.atMost(CALL).left();
+    throw new TimeoutException("brokers did not answer in time");
   }
 
   @Override

@@ -166,7 +166,7 @@ public final class SandboxTable implements AutoCloseable {
     } catch (KafkaException e) {
       throw refused(e);
     }
-    return wanted != null && awaitPositions(wanted, deadline);
+    return awaitPositions(wanted, deadline);
   }
 
   private Set<TopicPartition> awaitPartitions(Deadline deadline) throws InterruptedException {
@@ -179,11 +179,14 @@ public final class SandboxTable implements AutoCloseable {
     }
   }
 
-  private boolean awaitPositions(Map<TopicPartition, Long> wanted, Deadline deadline)
+  /**
+   * @param wanted null if it is not known
+   */
+  private boolean awaitPositions(@Nullable Map<TopicPartition, Long> wanted, Deadline deadline)
       throws InterruptedException {
     lock.lockInterruptibly();
     try {
-      return await(() -> isRead(wanted), deadline);
+      return await(() -> wanted != null && isRead(wanted), deadline);
     } finally {
       lock.unlock();
     }

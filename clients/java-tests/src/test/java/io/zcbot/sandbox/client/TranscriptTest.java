@@ -292,8 +292,12 @@ class TranscriptTest {
   }
 
   @Test
-  void aCommandThatWasNotStartedHasNoStart() throws Exception {
+  void aCommandThatWasNotStartedHasNoStartUnlessItIsStartedLate() throws Exception {
     transcript.end(notStarted(user));
     assertThat(transcript.started(later)).isNull();
+    transcript.start(Samples.started(user, ID, 17));
+    assertThat(transcript.started(now).pid()).isEqualTo(17);
+    assertThat(transcript.isOver()).isFalse();
+    assertThat(transcript.awaitStart(now)).isTrue();
   }
 }

@@ -171,10 +171,7 @@ final class Transcript {
         return false;
       }
       bytes += length;
-      if (isAnsweredWithoutStart()) { // but it was started
-        exited = null;
-        over.set(false);
-      }
+      wasStarted();
       early.put(output.seq(), output);
       progressed = clock.getAsLong();
       while (!early.isEmpty() && early.firstKey() == next) {
@@ -217,6 +214,7 @@ final class Transcript {
         return false;
       }
       started = start;
+      wasStarted();
       changed.signalAll();
       return true;
     } finally {
@@ -264,6 +262,14 @@ final class Transcript {
 
   private boolean isKnownToBeWhole() {
     return exited != null && !isAnsweredWithoutStart() && next >= exited.outputCount();
+  }
+
+  /** Forgets an answer without a start, which counts no more. */
+  private void wasStarted() {
+    if (isAnsweredWithoutStart()) {
+      exited = null;
+      over.set(false);
+    }
   }
 
   private boolean isAnsweredWithoutStart() {

@@ -28,9 +28,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
  * A real broker and a real worker, with the real engine or with a stand-in that creates no
- * containers.
+ * containers. Public for the tests of the gateway, which is a user of the client.
  */
-final class TestBed implements AutoCloseable {
+public final class TestBed implements AutoCloseable {
   private final String id = "client-" + UUID.randomUUID().toString().substring(0, 8);
   private final Path directory;
   private final int port;
@@ -63,7 +63,7 @@ final class TestBed implements AutoCloseable {
     }
   }
 
-  static TestBed onTheEngine() throws IOException {
+  public static TestBed onTheEngine() throws IOException {
     return new TestBed(null);
   }
 
@@ -76,7 +76,7 @@ final class TestBed implements AutoCloseable {
     return this;
   }
 
-  TestBed start() throws Exception {
+  public TestBed start() throws Exception {
     worker = new Worker(WorkerConfig.fromEnvironment(settings));
     worker.start();
     return this;
@@ -86,7 +86,7 @@ final class TestBed implements AutoCloseable {
     return "127.0.0.1:" + port;
   }
 
-  SandboxClient client() {
+  public SandboxClient client() {
     return client(ClientOptions.defaults());
   }
 
@@ -94,7 +94,7 @@ final class TestBed implements AutoCloseable {
     return SandboxClient.connect(Map.of("bootstrap.servers", bootstrapServers()), options);
   }
 
-  static String newUser() {
+  public static String newUser() {
     return UUID.randomUUID().toString();
   }
 

@@ -4,10 +4,12 @@
  */
 package io.zcbot.sandbox.standalone;
 
+import io.zcbot.sandbox.gateway.keys.KeyFile;
 import io.zcbot.sandbox.worker.cli.Cli;
 import io.zcbot.sandbox.worker.cli.CommandException;
 import io.zcbot.sandbox.worker.cli.Console;
 import io.zcbot.sandbox.worker.cli.ExitCode;
+import io.zcbot.sandbox.worker.cli.RunningGateway;
 import io.zcbot.sandbox.worker.cli.WorkerProcess;
 import io.zcbot.sandbox.worker.config.LogConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
@@ -56,6 +58,16 @@ final class StandaloneCommand implements Callable<Integer> {
       description = "Serve the web page of 'sandbox console' as well (ZCBOT_CONSOLE_ADDRESS).")
   private boolean hasConsole;
 
+  @Option(
+      names = "--gateway",
+      description =
+          "Serve E2B's interface as 'sandbox gateway' does as well (ZCBOT_GATEWAY_ADDRESS), with a"
+              + " key that is made on the first start. Its directory is DIR/gateway"
+              + " (ZCBOT_GATEWAY_DIRECTORY).")
+  private boolean hasGateway;
+
+  private @Nullable RunningGateway gateway;
+
   StandaloneCommand(Console console) {
     this.console = console;
   }
@@ -64,7 +76,7 @@ final class StandaloneCommand implements Callable<Integer> {
   public Integer call() throws CommandException {
     int kafkaPort = port();
     Path directory = directory();
-    WorkerConfig config = Cli.config(environment(kafkaPort));
+    WorkerConfig config = Cli.config(environment(kafkaPort, directory));
     Logging.configure(config.ops().log);
     Logging.quiet("org.apache.kafka.controller.QuorumController"); // warns of each normal start
     try {
@@ -77,8 +89,11 @@ final class StandaloneCommand implements Callable<Integer> {
             if (config.ops().log.format() == LogConfig.Format.TEXT) {
               console.err().println(suggestion(kafkaPort));
             }
+            if (hasGateway) {
+              serveGateway(config);
+            }
           },
-          () -> stop(page, broker));
+          () -> stop(page, gateway, broker));
     } catch (IOException e) {
       throw new CommandException(ExitCode.CONFIG, String.valueOf(e.getMessage()), e);
     }
@@ -110,13 +125,38 @@ final class StandaloneCommand implements Callable<Integer> {
       log.info("The console is on http:/{}", page.address());
       return page;
     } catch (IOException | RuntimeException e) {
-      stop(null, broker);
+      stop(null, null, broker);
       throw e;
     }
   }
 
-  private static void stop(@Nullable FleetConsole page, EmbeddedBroker broker) throws IOException {
+  /** Starts the gateway, with a key for a first try if it has none. */
+  private void serveGateway(WorkerConfig config) {
+    try {
+      KeyFile keys = KeyFile.in(config.ops().gateway.directory);
+      String first = keys.read().isEmpty() ? keys.add("local", 0, 0).text() : null;
+      gateway = RunningGateway.start(config);
+      console.err().println(gateway.greeting());
+      console
+          .err()
+          .println(
+              first == null
+                  ? "with a key that was made before, or of 'bin/sandbox gateway key add TENANT'"
+                  : "with this key, which is not shown again: " + first);
+    } catch (CommandException | IOException e) {
+      log.error("the gateway does not run: {}", e.getMessage());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static void stop(
+      @Nullable FleetConsole page, @Nullable RunningGateway gateway, EmbeddedBroker broker)
+      throws IOException {
     try (broker) {
+      if (gateway != null) {
+        gateway.close();
+      }
       if (page != null) {
         page.close();
       }
@@ -127,7 +167,7 @@ final class StandaloneCommand implements Callable<Integer> {
   }
 
   /** The worker's environment: its Kafka is the broker here, and nobody else's. */
-  Map<String, String> environment(int kafkaPort) throws CommandException {
+  Map<String, String> environment(int kafkaPort, Path directory) throws CommandException {
     String own = "127.0.0.1:" + kafkaPort;
     Map<String, String> env = new HashMap<>(console.env());
     String given = env.getOrDefault(SERVERS_KEY, "").strip();
@@ -143,6 +183,13 @@ final class StandaloneCommand implements Callable<Integer> {
           null);
     }
     env.put(SERVERS_KEY, own);
+    if (hasGateway) {
+      env.put(
+          "ZCBOT_GATEWAY_DIRECTORY",
+          given(env, "ZCBOT_GATEWAY_DIRECTORY", directory.resolve("gateway").toString()));
+      // Clients say how long a sandbox lives, whether it is used or not.
+      env.put("ZCBOT_SANDBOX_IDLE_TTL_MAX", given(env, "ZCBOT_SANDBOX_IDLE_TTL_MAX", "24h"));
+    }
     if (hasConsole) {
       String address = given(env, "ZCBOT_CONSOLE_ADDRESS", "127.0.0.1:8090");
       env.put("ZCBOT_CONSOLE_URL", given(env, "ZCBOT_CONSOLE_URL", "http://" + address));

@@ -86,7 +86,8 @@ class StandaloneCommandTest {
         new StandaloneCommand(
             new Console(env, new PrintWriter(out, true), new PrintWriter(err, true), false));
     new CommandLine(command).parseArgs("--console");
-    assertThat(command.environment(9092)).containsEntry("ZCBOT_CONSOLE_URL", used);
+    assertThat(command.environment(9092, Path.of("/data")))
+        .containsEntry("ZCBOT_CONSOLE_URL", used);
   }
 
   @Test

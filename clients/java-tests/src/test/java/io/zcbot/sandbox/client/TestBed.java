@@ -71,7 +71,7 @@ public final class TestBed implements AutoCloseable {
     return new TestBed(EngineStandIn.start());
   }
 
-  TestBed with(String setting, String value) {
+  public TestBed with(String setting, String value) {
     settings.put(setting, value);
     return this;
   }

@@ -12,6 +12,8 @@ KINDS = [
     (MODIFY, b"WRITE"),
     (DELETE | DELETE_SELF, b"REMOVE"),
 ]
+# Files that are being written: what is seen of them is the rename to their final name.
+UNFINISHED = b".zcbot-write-"
 WITH_ENTRY = (b"CREATE", b"CHMOD", b"WRITE")
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -32,6 +34,7 @@ class Watches:
         self.is_recursive = is_recursive
         self.names = {}
         self.descriptors = {}
+        self.written = None
         try:
             self.file = checked(libc.inotify_init1(os.O_CLOEXEC), root)
         except OSError as e:
@@ -94,7 +97,7 @@ class Watches:
         data = os.read(self.file, 1 << 16)
         at = 0
         while at < len(data):
-            descriptor, mask, _, length = struct.unpack_from("iIII", data, at)
+            descriptor, mask, cookie, length = struct.unpack_from("iIII", data, at)
             name = data[at + 16:at + 16 + length].rstrip(b"\0")
             at += 16 + length
             if mask & OVERFLOW:
@@ -104,8 +107,12 @@ class Watches:
                 self.ended(descriptor)
             elif directory is None or (directory and not name):
                 continue  # a directory that was renamed, or that its parent reports
+            elif name.startswith(UNFINISHED):
+                self.written = cookie if mask & MOVED_FROM else self.written
             else:
                 yield from self.event(os.path.join(directory, name), mask)
+                if mask & MOVED_TO and cookie == self.written:
+                    yield b"WRITE", os.path.join(directory, name)
 
     def event(self, name, mask):
         for bits, kind in KINDS:

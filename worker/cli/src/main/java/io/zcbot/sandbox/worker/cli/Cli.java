@@ -129,6 +129,7 @@ public final class Cli {
     commands.put("ps", () -> new PsCommand.Typed(context));
     commands.put("get", () -> new GetCommand(context));
     commands.put("console", () -> new ConsoleCommand(context));
+    commands.put("gateway", () -> new GatewayCommand(context));
     commands.put("purge", () -> new PurgeCommand.Typed(context));
     commands.put("doctor", () -> new DoctorCommand(context));
     commands.put("topics", () -> new TopicsCommand(context));

@@ -77,6 +77,16 @@ final class KafkaLog implements AutoCloseable {
    * @param needed a topic that is published to; if that is known to be impossible, this throws
    */
   SandboxClient client(Topic needed) throws CommandException, InterruptedException {
+    return client(needed, "cli");
+  }
+
+  /**
+   * Connects the client library as {@link #client(Topic)} does.
+   *
+   * @param requestedBy who its requests say they are of
+   */
+  SandboxClient client(Topic needed, String requestedBy)
+      throws CommandException, InterruptedException {
     requireTopic(needed);
     Map<String, Object> properties = new HashMap<>(config.properties());
     properties.put("client.id", clientId);
@@ -85,7 +95,7 @@ final class KafkaLog implements AutoCloseable {
           properties,
           ClientOptions.defaults()
               .withTopicPrefix(config.topicPrefix())
-              .withRequestedBy("cli")
+              .withRequestedBy(requestedBy)
               .withMetrics(ClientMetrics.NONE)
               .withoutRepeats());
     } catch (KafkaException e) {

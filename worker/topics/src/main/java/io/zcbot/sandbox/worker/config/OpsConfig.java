@@ -9,7 +9,7 @@ import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Settings of metrics, health, logging, the console and stops. */
+/** Settings of metrics, health, logging, the console, the gateway and stops. */
 public final class OpsConfig {
   /** Null if metrics and health are not served. */
   public final @Nullable InetSocketAddress address;
@@ -17,6 +17,7 @@ public final class OpsConfig {
   public final Duration stopTimeout;
   public final LogConfig log;
   public final ConsoleConfig console;
+  public final GatewayConfig gateway;
 
   OpsConfig(SettingsReader in) {
     Optional<InetSocketAddress> listen =
@@ -45,6 +46,7 @@ public final class OpsConfig {
                 Kind.oneOf(LogConfig.Level.values()),
                 "Lowest level of the worker's log lines; libraries log warnings and errors only."));
     console = new ConsoleConfig(in);
+    gateway = new GatewayConfig(in);
   }
 
   /** Returns a fraction of the time that a stop may take. */

@@ -1,0 +1,278 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.gateway;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.zcbot.sandbox.client.SandboxClient;
+import io.zcbot.sandbox.client.TestBed;
+import io.zcbot.sandbox.gateway.keys.KeyFile;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * The gateway, with a real broker, worker and engine, used by E2B's own SDKs in Node and by plain
+ * HTTP. No other class shows it: all others speak Kafka.
+ */
+class GatewayIT {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final HttpClient HTTP = HttpClient.newHttpClient();
+
+  @TempDir private static Path directory;
+  private static TestBed bed;
+  private static SandboxClient client;
+  private static Gateway gateway;
+  private static KeyFile keys;
+  private static String key;
+  private static String otherKey;
+
+  @BeforeAll
+  static void start() throws Exception {
+    bed = TestBed.onTheEngine().with("ZCBOT_SANDBOX_IDLE_TTL_MAX", "24h").start();
+    client = bed.client();
+    keys = KeyFile.in(directory);
+    key = keys.add("one", 0, 0).text();
+    otherKey = keys.add("other", 0, 0).text();
+    gateway = startGateway();
+  }
+
+  private static Gateway startGateway() throws IOException, InterruptedException {
+    return Gateway.start(
+        client,
+        new GatewayOptions(
+            "127.0.0.1",
+            0,
+            keys.path(),
+            directory.resolve("secret"),
+            1,
+            512,
+            Duration.ofHours(24),
+            Duration.ofHours(1)));
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    if (gateway != null) {
+      gateway.close();
+    }
+    if (client != null) {
+      client.close();
+    }
+    bed.close();
+  }
+
+  /** Each check is a line of {@code gateway/sdk/checks.mjs}. */
+  @ParameterizedTest
+  @ValueSource(strings = {"e2b", "e2b-older"})
+  void unchangedSdksWork(String sdk) throws Exception {
+    Path checks = sdkDirectory();
+    Process process =
+        new ProcessBuilder("node", "checks.mjs", sdk, url(gateway), key, otherKey)
+            .directory(checks.toFile())
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    List<JsonNode> failed = new ArrayList<>();
+    int passed = 0;
+    for (String line : new String(process.getInputStream().readAllBytes()).split("\n")) {
+      JsonNode check = JSON.readTree(line);
+      if (check.path("result").asText().equals("no")) {
+        failed.add(check);
+      } else if (check.path("result").asText().equals("yes")) {
+        passed++;
+      }
+    }
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(failed).isEmpty();
+    assertThat(process.exitValue()).isZero();
+    assertThat(passed).isGreaterThan(75);
+  }
+
+  /** Installs what the checks need, in the versions of the lock file, unless it is there. */
+  private static synchronized Path sdkDirectory() throws Exception {
+    Path checks = Path.of("..", "..", "gateway", "sdk").toAbsolutePath().normalize();
+    if (!Files.exists(checks.resolve("node_modules"))) {
+      int code =
+          new ProcessBuilder("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+              .directory(checks.toFile())
+              .inheritIO()
+              .start()
+              .waitFor();
+      assertThat(code).isZero();
+    }
+    return checks;
+  }
+
+  @Test
+  void anotherGatewayFindsWhatOneStarted() throws Exception {
+    Sandbox made = create(key, "{\"templateID\":\"base\",\"timeout\":120}");
+    try (Gateway second = startGateway()) {
+      HttpResponse<String> found =
+          send(get(second, "/sandboxes/" + made.id()).header("X-API-KEY", key));
+      assertThat(found.statusCode()).isEqualTo(200);
+      assertThat(JSON.readTree(found.body()).path("envdAccessToken").asText())
+          .isEqualTo(made.token());
+      // started by one, listed, killed and signalled by the other
+      String start =
+          "{\"process\":{\"cmd\":\"/bin/bash\",\"args\":[\"-c\",\"echo here; sleep 60\"]},\"tag\":\"mine\"}";
+      HttpResponse<java.io.InputStream> stream =
+          HTTP.send(
+              data(gateway, made, "/process.Process/Start")
+                  .header("Content-Type", "application/connect+json")
+                  .POST(HttpRequest.BodyPublishers.ofByteArray(Frames.of(start)))
+                  .build(),
+              BodyHandlers.ofInputStream());
+      assertThat(stream.statusCode()).isEqualTo(200);
+      JsonNode first = Frames.next(stream.body());
+      int pid = first.path("event").path("start").path("pid").asInt();
+      assertThat(pid).isPositive();
+      HttpResponse<String> list = call(second, made, "/process.Process/List", "{}");
+      assertThat(list.body()).contains("\"pid\":" + pid).contains("\"tag\":\"mine\"");
+      HttpResponse<String> killed =
+          call(
+              second,
+              made,
+              "/process.Process/SendSignal",
+              "{\"process\":{\"tag\":\"mine\"},\"signal\":\"SIGNAL_SIGKILL\"}");
+      assertThat(killed.statusCode()).describedAs(killed.body()).isEqualTo(200);
+      assertThat(Frames.rest(stream.body())).last().asString().isEqualTo("{}");
+    }
+    kill(made);
+  }
+
+  @Test
+  void aRevokedKeyIsRefusedAndLimitsHold() throws Exception {
+    KeyFile.Added limited = keys.add("limited", 1, 5);
+    Sandbox made;
+    long end = System.nanoTime() + 10_000_000_000L;
+    while (get("/v2/sandboxes", limited.text()).statusCode() == 401) {
+      assertThat(System.nanoTime()).isLessThan(end);
+      Thread.sleep(100);
+    }
+    Thread.sleep(1000); // the bucket is full again
+    made = create(limited.text(), "{\"templateID\":\"base\",\"timeout\":60}");
+    HttpResponse<String> second =
+        post("/v2/sandboxes", limited.text(), "{\"templateID\":\"base\"}");
+    assertThat(second.statusCode()).isEqualTo(429);
+    assertThat(second.headers().firstValue("Retry-After")).isPresent();
+    List<Integer> codes = new ArrayList<>();
+    for (int i = 0; i < 12; i++) {
+      codes.add(get("/v2/sandboxes", limited.text()).statusCode());
+    }
+    assertThat(codes).contains(200, 429);
+    assertThat(keys.revoke(limited.key().id())).isTrue();
+    end = System.nanoTime() + 10_000_000_000L;
+    while (get("/v2/sandboxes", limited.text()).statusCode() != 401) {
+      assertThat(System.nanoTime()).isLessThan(end);
+      Thread.sleep(100);
+    }
+    assertThat(client.sandbox(made.user()).release(Duration.ofSeconds(30))).isPresent();
+  }
+
+  @Test
+  void badRequestsAreAnswered() throws Exception {
+    assertThat(post("/v2/sandboxes", key, "{").statusCode()).isEqualTo(400);
+    assertThat(post("/v2/sandboxes", key, "[]").statusCode()).isEqualTo(400);
+    assertThat(post("/v2/sandboxes", key, "{\"templateID\":7}").statusCode()).isEqualTo(400);
+    assertThat(post("/v2/sandboxes", key, "{\"templateID\":\"base\",\"metadata\":7}").statusCode())
+        .isEqualTo(400);
+    String large = "x".repeat(5000);
+    HttpResponse<String> metadata =
+        post(
+            "/v2/sandboxes",
+            key,
+            "{\"templateID\":\"base\",\"metadata\":{\"a\":\"" + large + "\"}}");
+    assertThat(metadata.statusCode()).isEqualTo(400);
+    assertThat(metadata.body()).contains("labels");
+    assertThat(post("/v2/sandboxes", key, "{\"a\":\"" + "x".repeat(70_000) + "\"}").statusCode())
+        .isEqualTo(413);
+    assertThat(get("/v2/sandboxes?limit=0", key).statusCode()).isEqualTo(400);
+    assertThat(get("/v2/sandboxes?nextToken=x", key).statusCode()).isEqualTo(400);
+    assertThat(get("/v2/sandboxes", "e2b_wrong").statusCode()).isEqualTo(401);
+    assertThat(get("/sandboxes/../keys", key).statusCode()).isBetween(400, 499);
+    assertThat(get("/templates", key).statusCode()).isEqualTo(501);
+    assertThat(get("/nosuch", key).statusCode()).isEqualTo(404);
+  }
+
+  private record Sandbox(String id, String token) {
+    String user() {
+      return id.replaceFirst("(.{8})(.{4})(.{4})(.{4})(.{12})", "$1-$2-$3-$4-$5");
+    }
+  }
+
+  private static Sandbox create(String apiKey, String body) throws Exception {
+    HttpResponse<String> answer = post("/v2/sandboxes", apiKey, body);
+    assertThat(answer.statusCode()).describedAs(answer.body()).isEqualTo(201);
+    JsonNode made = JSON.readTree(answer.body());
+    return new Sandbox(made.path("sandboxID").asText(), made.path("envdAccessToken").asText());
+  }
+
+  private static void kill(Sandbox sandbox) throws Exception {
+    HttpResponse<String> answer =
+        send(request("/sandboxes/" + sandbox.id()).header("X-API-KEY", key).DELETE());
+    assertThat(answer.statusCode()).isEqualTo(204);
+  }
+
+  private static HttpResponse<String> post(String path, String apiKey, String body)
+      throws Exception {
+    return send(
+        request(path)
+            .header("X-API-KEY", apiKey)
+            .header("Content-Type", "application/json")
+            .POST(HttpRequest.BodyPublishers.ofString(body)));
+  }
+
+  private static HttpResponse<String> get(String path, String apiKey) throws Exception {
+    return send(request(path).header("X-API-KEY", apiKey));
+  }
+
+  private static HttpRequest.Builder get(Gateway of, String path) {
+    return HttpRequest.newBuilder(URI.create(url(of) + path)).timeout(Duration.ofSeconds(60));
+  }
+
+  private static HttpRequest.Builder request(String path) {
+    return get(gateway, path);
+  }
+
+  private static HttpRequest.Builder data(Gateway of, Sandbox sandbox, String path) {
+    return get(of, path)
+        .header("E2b-Sandbox-Id", sandbox.id())
+        .header("E2b-Sandbox-Port", "49983")
+        .header("X-Access-Token", sandbox.token());
+  }
+
+  private static HttpResponse<String> call(Gateway of, Sandbox sandbox, String path, String message)
+      throws Exception {
+    return send(
+        data(of, sandbox, path)
+            .header("Content-Type", "application/json")
+            .POST(HttpRequest.BodyPublishers.ofString(message)));
+  }
+
+  private static HttpResponse<String> send(HttpRequest.Builder request) throws Exception {
+    return HTTP.send(request.build(), BodyHandlers.ofString());
+  }
+
+  private static String url(Gateway of) {
+    return "http://127.0.0.1:" + of.port();
+  }
+}

@@ -1,0 +1,131 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.gateway;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.helidon.http.HttpException;
+import io.helidon.http.Status;
+import io.helidon.webserver.WebServer;
+import io.helidon.webserver.http.HttpRouting;
+import io.helidon.webserver.http.ServerResponse;
+import io.zcbot.sandbox.client.SandboxClient;
+import io.zcbot.sandbox.client.SandboxTable;
+import io.zcbot.sandbox.gateway.e2b.E2b;
+import io.zcbot.sandbox.gateway.keys.AccessTokens;
+import io.zcbot.sandbox.gateway.keys.ApiKeys;
+import io.zcbot.sandbox.gateway.keys.KeyFile;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.logging.Level;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Serves E2B's interface over HTTP. It keeps nothing: what is known of sandboxes and commands is on
+ * the log, so that a gateway can be killed, and several can serve behind one balancer.
+ */
+public final class Gateway implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Gateway.class);
+
+  /** Kept, so that its level is. */
+  private static final java.util.logging.Logger HELIDON =
+      java.util.logging.Logger.getLogger("io.helidon");
+
+  /** The table of current sandboxes may take so much memory: some 30,000 sandboxes. */
+  private static final long TABLE_BYTES = 48 << 20;
+
+  private static final Duration START = Duration.ofSeconds(30);
+  private static final Duration IDLE = Duration.ofMinutes(10);
+
+  private final WebServer server;
+  private final SandboxTable table;
+
+  private Gateway(WebServer server, SandboxTable table) {
+    this.server = server;
+    this.table = table;
+  }
+
+  /**
+   * Starts to listen, once the table of current sandboxes was read.
+   *
+   * @param client is not closed with the gateway
+   * @throws IOException if the files of keys or the secret can't be read, or the brokers don't
+   *     answer
+   */
+  public static Gateway start(SandboxClient client, GatewayOptions options)
+      throws IOException, InterruptedException {
+    HELIDON.setLevel(Level.WARNING); // its start and stop are told here
+    ApiKeys keys = new ApiKeys(new KeyFile(options.keys()), System::nanoTime);
+    AccessTokens tokens = AccessTokens.of(options.secret());
+    SandboxTable table = client.sandboxes(TABLE_BYTES);
+    boolean isStarted = false;
+    try {
+      if (!table.awaitCurrent(START)) {
+        throw new IOException(
+            "the table of current sandboxes can't be read: check the brokers' address, and that"
+                + " this principal may read it ('sandbox topics --acls')");
+      }
+      HttpRouting.Builder routing =
+          HttpRouting.builder()
+              .error(
+                  HttpException.class,
+                  (request, response, e) -> answer(response, e.status(), e.getMessage()))
+              .error(
+                  RuntimeException.class,
+                  (request, response, e) -> {
+                    log.error("{} {} failed", request.prologue().method(), request.path(), e);
+                    answer(
+                        response,
+                        Status.INTERNAL_SERVER_ERROR_500,
+                        "an error in the gateway; its log has it");
+                  });
+      new E2b(client, table, keys, tokens, options).routes(routing);
+      WebServer server =
+          WebServer.builder()
+              .host(options.host())
+              .port(options.port())
+              .shutdownHook(false)
+              .idleConnectionTimeout(IDLE)
+              .contentEncoding(
+                  encoding ->
+                      encoding
+                          .contentEncodingsDiscoverServices(false)
+                          .addContentEncoding(new GzipBodies()))
+              .routing(routing)
+              .build()
+              .start();
+      isStarted = true;
+      log.info("listens at {}:{}, {} keys", options.host(), server.port(), keys.size());
+      return new Gateway(server, table);
+    } finally {
+      if (!isStarted) {
+        table.close();
+      }
+    }
+  }
+
+  private static void answer(ServerResponse response, Status status, @Nullable String message) {
+    ObjectNode body =
+        JsonNodeFactory.instance
+            .objectNode()
+            .put("code", status.code())
+            .put("message", message == null ? status.reasonPhrase() : message);
+    response.status(status).header("Content-Type", "application/json").send(body.toString());
+  }
+
+  /** Returns the port at which it listens. */
+  public int port() {
+    return server.port();
+  }
+
+  /** Stops to listen. Commands and sandboxes go on. */
+  @Override
+  public void close() {
+    server.stop();
+    table.close();
+  }
+}

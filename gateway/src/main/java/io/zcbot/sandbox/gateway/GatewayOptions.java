@@ -1,0 +1,31 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.gateway;
+
+import java.nio.file.Path;
+import java.time.Duration;
+
+/**
+ * What an operator chooses for a gateway.
+ *
+ * @param host the address to listen at
+ * @param port the port to listen at; 0 for any that is free
+ * @param keys the file with the hashes of the API keys
+ * @param secret the file with the secret from which the tokens of sandboxes are derived; gateways
+ *     behind one balancer share it
+ * @param cpus how many processors a sandbox has, for what clients are told
+ * @param memoryMb how much memory a sandbox has, in MiB, for what clients are told
+ * @param longestLife the longest time that a client may give a sandbox
+ * @param longestCommand the longest time that a worker lets a command run
+ */
+public record GatewayOptions(
+    String host,
+    int port,
+    Path keys,
+    Path secret,
+    int cpus,
+    int memoryMb,
+    Duration longestLife,
+    Duration longestCommand) {}

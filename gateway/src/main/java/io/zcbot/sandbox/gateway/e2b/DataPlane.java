@@ -1,0 +1,278 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.gateway.e2b;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.helidon.http.HeaderName;
+import io.helidon.http.HeaderNames;
+import io.helidon.webserver.http.Handler;
+import io.helidon.webserver.http.HttpRouting;
+import io.helidon.webserver.http.ServerRequest;
+import io.helidon.webserver.http.ServerResponse;
+import io.zcbot.sandbox.client.SandboxException;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.gateway.GatewayOptions;
+import io.zcbot.sandbox.gateway.e2b.ConnectException.Code;
+import io.zcbot.sandbox.gateway.keys.AccessTokens;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.Base64;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * E2B's data plane: commands and files of the sandbox that a request names by two headers or by the
+ * name of the host, and whose token it has.
+ */
+final class DataPlane {
+  /** The port of E2B's daemon in a sandbox. */
+  static final int ENVD_PORT = 49983;
+
+  private static final HeaderName TOKEN = HeaderNames.create("X-Access-Token");
+  private static final Pattern HOST = Pattern.compile("([0-9]{1,5})-([0-9a-z]+)\\..*");
+
+  private final Sandboxes sandboxes;
+  private final AccessTokens tokens;
+  private final Processes processes;
+  private final Filesystem filesystem;
+  private final FileTransfer transfer;
+
+  DataPlane(Sandboxes sandboxes, AccessTokens tokens, GatewayOptions options) {
+    this.sandboxes = sandboxes;
+    this.tokens = tokens;
+    this.processes = new Processes(sandboxes, options);
+    this.filesystem = new Filesystem(sandboxes, options);
+    this.transfer = new FileTransfer(sandboxes);
+  }
+
+  /** A call that is answered with one message. */
+  private interface Call {
+    ObjectNode answer(SandboxView sandbox, ObjectNode message) throws InterruptedException;
+  }
+
+  /** A call that answers by itself. */
+  private interface Action {
+    void answer(SandboxView sandbox, ServerRequest request, ServerResponse response);
+  }
+
+  /** Adds the routes. */
+  void routes(HttpRouting.Builder routing) {
+    routing
+        .get("/health", this::health)
+        .get("/envs", used(this::environment))
+        .get("/files", transferred("read", transfer::read))
+        .post("/files", transferred("write", transfer::write))
+        .post("/filesystem.Filesystem/Stat", unary(filesystem::stat))
+        .post("/filesystem.Filesystem/MakeDir", unary(filesystem::makeDir))
+        .post("/filesystem.Filesystem/Move", unary(filesystem::move))
+        .post("/filesystem.Filesystem/ListDir", unary(filesystem::list))
+        .post("/filesystem.Filesystem/Remove", unary(filesystem::remove))
+        .post("/filesystem.Filesystem/WatchDir", used(asUser(filesystem::watch)))
+        .post("/process.Process/Start", used(asUser(processes::start)))
+        .post("/process.Process/Connect", used(asUser(processes::connect)))
+        .post("/process.Process/List", unary((sandbox, in) -> processes.list(sandbox)))
+        .post("/process.Process/SendInput", unary(processes::sendInput))
+        .post("/process.Process/CloseStdin", unary(processes::closeStdin))
+        .post("/process.Process/SendSignal", unary(processes::sendSignal))
+        .post("/process.Process/Update", unary(processes::update))
+        .post(
+            "/process.Process/StreamInput",
+            unary(
+                (sandbox, in) -> {
+                  throw new ConnectException(
+                      Code.UNIMPLEMENTED, "StreamInput is not supported; use SendInput");
+                }));
+  }
+
+  private Handler used(Action action) {
+    return (request, response) -> {
+      try {
+        action.answer(authorized(request), request, response);
+      } catch (E2bException e) {
+        refuse(response, e);
+      }
+    };
+  }
+
+  /** Serves a transfer to who has the token, or a path that was signed with it. */
+  private Handler transferred(String operation, Action action) {
+    return (request, response) -> {
+      try {
+        String signature = request.query().first("signature").orElse(null);
+        action.answer(
+            signature == null ? authorized(request) : signed(request, operation, signature),
+            request,
+            response);
+      } catch (E2bException e) {
+        refuse(response, e);
+      }
+    };
+  }
+
+  /**
+   * Returns the sandbox whose token signed a path. A signature names no sandbox, so without the
+   * header the tokens of all are tried.
+   */
+  private SandboxView signed(ServerRequest request, String operation, String signature) {
+    String expiration = request.query().first("signature_expiration").orElse(null);
+    String id = target(request);
+    List<SandboxView> candidates = id == null ? sandboxes.known() : List.of(found(id));
+    for (SandboxView sandbox : candidates) {
+      String expected =
+          Signatures.of(
+              request.query().first("path").orElse(""),
+              operation,
+              request.query().first("username").orElse(""),
+              token(sandbox),
+              expiration);
+      if (AccessTokens.areEqual(signature, expected)) {
+        if (Signatures.isExpired(expiration, Instant.now())) {
+          throw new E2bException(401, "signature is already expired");
+        }
+        return sandbox;
+      }
+    }
+    throw new E2bException(401, "invalid signature");
+  }
+
+  private Handler unary(Call call) {
+    return used(
+        (sandbox, request, response) -> {
+          try {
+            requireUser(request);
+            Connect.answer(response, call.answer(sandbox, Connect.unary(request)));
+          } catch (ConnectException e) {
+            Connect.answer(response, e);
+          } catch (E2bException e) {
+            Connect.answer(
+                response,
+                new ConnectException(
+                    e.status() == 503 ? Code.UNAVAILABLE : Code.INVALID_ARGUMENT, e.text()));
+          } catch (SandboxException e) {
+            Connect.answer(response, Processes.failure(e));
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            Connect.answer(
+                response, new ConnectException(Code.UNAVAILABLE, "the gateway is stopping"));
+          }
+        });
+  }
+
+  private static Action asUser(Action action) {
+    return (sandbox, request, response) -> {
+      try {
+        requireUser(request);
+      } catch (ConnectException e) {
+        new Connect.Stream(response).end(e);
+        return;
+      }
+      action.answer(sandbox, request, response);
+    };
+  }
+
+  /** Commands run as the sandbox's only user, whom E2B's clients call {@code user}. */
+  private static void requireUser(ServerRequest request) {
+    String basic = request.headers().first(HeaderNames.AUTHORIZATION).orElse("");
+    if (!basic.regionMatches(true, 0, "Basic ", 0, 6)) {
+      return;
+    }
+    String name;
+    try {
+      name =
+          new String(
+              Base64.getDecoder().decode(basic.substring(6).strip()), StandardCharsets.UTF_8);
+    } catch (IllegalArgumentException e) {
+      throw new ConnectException(Code.UNAUTHENTICATED, "Authorization is not base64");
+    }
+    int colon = name.indexOf(':');
+    String user = colon < 0 ? name : name.substring(0, colon);
+    if (!user.isEmpty() && !user.equals(Processes.USER)) {
+      throw new ConnectException(
+          Code.UNAUTHENTICATED, "invalid username: '" + user + "': sandboxes have only 'user'");
+    }
+  }
+
+  private void health(ServerRequest request, ServerResponse response) {
+    try {
+      String id = target(request);
+      if (id != null) {
+        SandboxView _ = found(id);
+      }
+      response.status(204).send();
+    } catch (E2bException e) {
+      refuse(response, e);
+    }
+  }
+
+  private void environment(SandboxView sandbox, ServerRequest request, ServerResponse response) {
+    ObjectNode answer = Json.MAPPER.createObjectNode();
+    sandbox.environment().forEach(answer::put);
+    response.status(200).header("Content-Type", "application/json").send(Json.write(answer));
+  }
+
+  /** Answers with an error in the form of E2B's proxy and daemon. */
+  static void refuse(ServerResponse response, E2bException e) {
+    ControlPlane.refuse(response, e);
+  }
+
+  /** Returns the sandbox that a request names and whose token it has. */
+  SandboxView authorized(ServerRequest request) {
+    String id = target(request);
+    if (id == null) {
+      throw new E2bException(400, "the headers E2b-Sandbox-Id and E2b-Sandbox-Port are missing");
+    }
+    SandboxView sandbox = found(id);
+    String token = request.headers().first(TOKEN).orElse("");
+    if (!AccessTokens.areEqual(token, token(sandbox))) {
+      throw new E2bException(
+          401,
+          "unauthorized access, please provide a valid access token or method signing if"
+              + " supported");
+    }
+    return sandbox;
+  }
+
+  String token(SandboxView sandbox) {
+    return tokens.of(sandbox.id(), sandbox.containerId());
+  }
+
+  private SandboxView found(String id) {
+    Optional<UserId> user = SandboxId.user(id);
+    return user.flatMap(sandboxes::known)
+        .orElseThrow(() -> new E2bException(502, "The sandbox was not found"));
+  }
+
+  /**
+   * Returns the id of the sandbox that a request names, by headers, the host's name, or its token;
+   * null if it names none.
+   */
+  private static @Nullable String target(ServerRequest request) {
+    String id = request.headers().first(HeaderNames.create("E2b-Sandbox-Id")).orElse(null);
+    String port = request.headers().first(HeaderNames.create("E2b-Sandbox-Port")).orElse(null);
+    if (id == null && port == null) {
+      Matcher host = HOST.matcher(request.authority());
+      if (!host.matches()) {
+        return request
+            .headers()
+            .first(TOKEN)
+            .filter(token -> token.length() > SandboxId.LENGTH)
+            .map(token -> token.substring(0, SandboxId.LENGTH))
+            .orElse(null);
+      }
+      port = host.group(1);
+      id = host.group(2);
+    }
+    if (id == null || port == null) {
+      throw new E2bException(400, "one of E2b-Sandbox-Id and E2b-Sandbox-Port is missing");
+    }
+    if (!port.equals(Integer.toString(ENVD_PORT))) {
+      throw new E2bException(502, "The sandbox is running but port is not open");
+    }
+    return id;
+  }
+}

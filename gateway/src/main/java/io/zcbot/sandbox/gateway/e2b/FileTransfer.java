@@ -1,0 +1,286 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.gateway.e2b;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.helidon.http.HeaderNames;
+import io.helidon.webserver.ServerConnectionException;
+import io.helidon.webserver.http.ServerRequest;
+import io.helidon.webserver.http.ServerResponse;
+import io.zcbot.sandbox.client.SandboxException;
+import io.zcbot.sandbox.gateway.files.FileContent;
+import io.zcbot.sandbox.gateway.files.SandboxFileSystem;
+import io.zcbot.sandbox.gateway.files.SandboxFileSystemException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.zip.ZipException;
+import org.apache.commons.fileupload2.core.FileUploadException;
+import org.apache.commons.fileupload2.core.FileUploadSizeException;
+import org.apache.commons.fileupload2.core.MultipartInput;
+import org.jspecify.annotations.Nullable;
+
+/** E2B's {@code /files}: the bytes of files, in and out, in memory that does not grow with them. */
+final class FileTransfer {
+  private static final String METADATA = "x-metadata-";
+  private static final int MAX_METADATA = 4096;
+  private static final int MAX_METADATA_KEY = 246;
+  private static final int MAX_PARTS = 1000;
+  private static final int MAX_PART_HEADERS = 16 * 1024;
+  private static final int COPIED = 64 * 1024;
+
+  private static final Pattern DISPOSITION =
+      Pattern.compile("(?im)^content-disposition:\\s*form-data\\b([^\\r\\n]*)");
+  private static final Pattern NAME = Pattern.compile(";\\s*name=\"([^\"]*)\"");
+  private static final Pattern FILE_NAME = Pattern.compile(";\\s*filename=\"([^\"]*)\"");
+  private static final Pattern BOUNDARY =
+      Pattern.compile(";\\s*boundary=(?:\"([^\"]+)\"|([^;\\s\"]+))");
+
+  private final Sandboxes sandboxes;
+
+  FileTransfer(Sandboxes sandboxes) {
+    this.sandboxes = sandboxes;
+  }
+
+  private SandboxFileSystem of(SandboxView sandbox) {
+    return new SandboxFileSystem(sandboxes.of(sandbox.user()), Processes.HOME);
+  }
+
+  /** Serves a download. */
+  void read(SandboxView sandbox, ServerRequest request, ServerResponse response) {
+    requireUser(request);
+    String path = parameter(request, "path");
+    if (path == null) {
+      throw new E2bException(400, "path is missing");
+    }
+    answered(
+        () -> {
+          try (FileContent content = of(sandbox).read(path)) {
+            response
+                .status(200)
+                .header("Content-Type", "application/octet-stream")
+                .header("Content-Length", Long.toString(content.length()));
+            if (content.length() == 0) {
+              response.send(new byte[0]);
+              return;
+            }
+            byte[] buffer = new byte[COPIED];
+            int read = content.read(buffer, 0, buffer.length); // errors before the first byte
+            try (OutputStream out = response.outputStream()) {
+              for (; read > 0; read = content.read(buffer, 0, buffer.length)) {
+                out.write(buffer, 0, read);
+              }
+            } catch (UncheckedIOException | ServerConnectionException e) {
+              // The client is gone.
+            }
+          }
+        });
+  }
+
+  /** What moves files. */
+  private interface Transfer {
+    void run() throws IOException, InterruptedException;
+  }
+
+  private static void answered(Transfer transfer) {
+    try {
+      transfer.run();
+    } catch (SandboxFileSystemException e) {
+      throw FileEntries.rest(e);
+    } catch (FileUploadException e) {
+      throw new E2bException(400, "the form is malformed: " + e.getMessage());
+    } catch (ZipException e) {
+      throw new E2bException(400, "the body is not gzip: " + e.getMessage());
+    } catch (IOException e) {
+      if (e.getCause() instanceof SandboxFileSystemException cause) {
+        throw FileEntries.rest(cause);
+      }
+      if (e.getCause() instanceof SandboxException cause) {
+        throw gone(cause);
+      }
+      throw new E2bException(400, "the body can't be read: " + e.getMessage());
+    } catch (InterruptedException e) {
+      throw Sandboxes.stopping();
+    } catch (SandboxException e) {
+      throw gone(e);
+    }
+  }
+
+  private static E2bException gone(SandboxException e) {
+    ConnectException failure = Processes.failure(e);
+    return switch (failure.code()) {
+      case UNAVAILABLE -> new E2bException(502, failure.text());
+      case RESOURCE_EXHAUSTED -> new E2bException(429, failure.text(), 1);
+      default -> new E2bException(500, failure.text());
+    };
+  }
+
+  /** Serves an upload of one file or of several. */
+  void write(SandboxView sandbox, ServerRequest request, ServerResponse response) {
+    requireUser(request);
+    String path = parameter(request, "path");
+    Map<String, String> metadata = metadata(request);
+    String type = request.headers().first(HeaderNames.CONTENT_TYPE).orElse("");
+    ArrayNode written = Json.MAPPER.createArrayNode();
+    answered(
+        () -> {
+          try (InputStream body = request.content().inputStream()) {
+            if (type.toLowerCase(Locale.ROOT).startsWith("multipart/form-data")) {
+              form(of(sandbox), body, boundary(type), path, metadata, written);
+            } else if (path == null) {
+              throw new E2bException(400, "path is missing");
+            } else {
+              write(of(sandbox), path, body, metadata, written);
+            }
+          }
+        });
+    response.status(200).header("Content-Type", "application/json").send(Json.write(written));
+  }
+
+  private static byte[] boundary(String type) {
+    Matcher boundary = BOUNDARY.matcher(type);
+    if (!boundary.find()) {
+      throw new E2bException(400, "Content-Type has no boundary");
+    }
+    String text = boundary.group(1) == null ? boundary.group(2) : boundary.group(1);
+    return text.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+  }
+
+  private static void form(
+      SandboxFileSystem files,
+      InputStream body,
+      byte[] boundary,
+      @Nullable String path,
+      Map<String, String> metadata,
+      ArrayNode written)
+      throws IOException, InterruptedException {
+    MultipartInput form;
+    try {
+      form =
+          MultipartInput.builder()
+              .setInputStream(body)
+              .setBoundary(boundary)
+              .setMaxPartHeaderSize(MAX_PART_HEADERS)
+              .get();
+    } catch (IllegalArgumentException e) {
+      throw new E2bException(400, "Content-Type: " + e.getMessage());
+    }
+    form.setHeaderCharset(java.nio.charset.StandardCharsets.UTF_8);
+    Set<String> paths = new HashSet<>();
+    boolean isPart = form.skipPreamble();
+    for (int parts = 0; isPart; parts++, isPart = form.readBoundary()) {
+      if (parts == MAX_PARTS) {
+        throw new E2bException(400, "the form has more than " + MAX_PARTS + " parts");
+      }
+      String target = target(headers(form), path);
+      if (target == null) {
+        long _ = form.discardBodyData();
+        continue;
+      }
+      if (!paths.add(files.resolve(target))) {
+        throw new E2bException(400, "the path '" + target + "' occurs twice");
+      }
+      try (InputStream part = form.newInputStream()) {
+        write(files, target, part, metadata, written);
+      }
+    }
+    if (written.isEmpty()) {
+      throw new E2bException(400, "the form has no part with the name 'file'");
+    }
+  }
+
+  private static String headers(MultipartInput form) throws IOException {
+    try {
+      return form.readHeaders();
+    } catch (FileUploadSizeException e) {
+      throw new E2bException(400, "the headers of a part have more than 16 KiB");
+    }
+  }
+
+  /** Returns where a part's file goes; null if the part is no file. */
+  private static @Nullable String target(String headers, @Nullable String path) {
+    Matcher disposition = DISPOSITION.matcher(headers);
+    if (!disposition.find()) {
+      return null;
+    }
+    Matcher name = NAME.matcher(disposition.group(1));
+    if (!name.find() || !name.group(1).equals("file")) {
+      return null;
+    }
+    if (path != null) {
+      return path;
+    }
+    Matcher file = FILE_NAME.matcher(disposition.group(1));
+    if (!file.find() || file.group(1).isEmpty()) {
+      throw new E2bException(400, "a part has no filename, and the query has no path");
+    }
+    return file.group(1).replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n");
+  }
+
+  private static void write(
+      SandboxFileSystem files,
+      String path,
+      InputStream content,
+      Map<String, String> metadata,
+      ArrayNode written)
+      throws IOException, InterruptedException {
+    String absolute = files.write(path, content, metadata);
+    ObjectNode entry =
+        written
+            .addObject()
+            .put("name", absolute.substring(absolute.lastIndexOf('/') + 1))
+            .put("path", absolute)
+            .put("type", "file");
+    if (!metadata.isEmpty()) {
+      ObjectNode kept = entry.putObject("metadata");
+      metadata.forEach(kept::put);
+    }
+  }
+
+  /** Returns the file's metadata that a request's headers give. */
+  private static Map<String, String> metadata(ServerRequest request) {
+    Map<String, String> metadata = new LinkedHashMap<>();
+    int size = 0;
+    for (io.helidon.http.Header header : request.headers()) {
+      String name = header.name().toLowerCase(Locale.ROOT);
+      if (!name.startsWith(METADATA)) {
+        continue;
+      }
+      String key = name.substring(METADATA.length());
+      String value = header.get();
+      size += key.length() + value.length();
+      if (key.isEmpty() || key.length() > MAX_METADATA_KEY || size > MAX_METADATA) {
+        throw new E2bException(
+            400, "metadata is too long: a key has 1 to 246 bytes, all have at most 4096");
+      }
+      if (!value.chars().allMatch(c -> c >= ' ' && c <= '~')) {
+        throw new E2bException(400, "the metadata of '" + key + "' is not printable ASCII");
+      }
+      metadata.put(key, value);
+    }
+    return metadata;
+  }
+
+  private static @Nullable String parameter(ServerRequest request, String name) {
+    return request.query().first(name).filter(text -> !text.isEmpty()).orElse(null);
+  }
+
+  private static void requireUser(ServerRequest request) {
+    String user = parameter(request, "username");
+    if (user != null && !user.equals(Processes.USER)) {
+      throw new E2bException(
+          401, "error looking up user '" + user + "': sandboxes have only 'user'");
+    }
+  }
+}

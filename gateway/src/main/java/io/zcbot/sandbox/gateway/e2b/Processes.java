@@ -1,0 +1,507 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.gateway.e2b;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.helidon.http.HeaderNames;
+import io.helidon.webserver.http.ServerRequest;
+import io.helidon.webserver.http.ServerResponse;
+import io.zcbot.sandbox.client.Command;
+import io.zcbot.sandbox.client.CommandNotRunningException;
+import io.zcbot.sandbox.client.CommandNotStartedException;
+import io.zcbot.sandbox.client.InvalidRequestException;
+import io.zcbot.sandbox.client.RunningCommand;
+import io.zcbot.sandbox.client.RunningEntry;
+import io.zcbot.sandbox.client.SandboxException;
+import io.zcbot.sandbox.events.CommandSignal;
+import io.zcbot.sandbox.events.Exec;
+import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.events.TerminalSize;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.gateway.GatewayOptions;
+import io.zcbot.sandbox.gateway.e2b.Connect.Stream;
+import io.zcbot.sandbox.gateway.e2b.ConnectException.Code;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * E2B's {@code process.Process}: starts commands in a sandbox, lists them, and passes their input
+ * and output. Processes are known by their ids in the sandbox. What another gateway started is
+ * found in the log.
+ */
+final class Processes {
+  /** The home that clients of E2B know; in a sandbox it is the workspace. */
+  static final String HOME = "/home/user";
+
+  static final String USER = "user";
+
+  /**
+   * Carries a process's tag from its exec to its lists. Runners leave variables of this prefix out.
+   */
+  private static final String TAG = "ZCBOT_E2B_TAG";
+
+  /** How long a command may take to start. */
+  private static final Duration START = Duration.ofSeconds(50);
+
+  /** How long a process that has ended can still be connected to, by this gateway's clients. */
+  private static final Duration AFTER_END = Duration.ofSeconds(30);
+
+  private static final Duration KEEP_ALIVE = Duration.ofSeconds(90);
+  private static final long MAX_MILLIS = Duration.ofDays(365).toMillis();
+
+  private final Sandboxes sandboxes;
+  private final GatewayOptions options;
+
+  /** The processes that streams of this gateway follow. All of it is in the log as well. */
+  private final ConcurrentHashMap<Key, LiveProcess> followed = new ConcurrentHashMap<>();
+
+  private record Key(UserId user, int pid) {}
+
+  Processes(Sandboxes sandboxes, GatewayOptions options) {
+    this.sandboxes = sandboxes;
+    this.options = options;
+  }
+
+  /** Returns how many processes streams follow. */
+  int following() {
+    return followed.size();
+  }
+
+  /** Serves {@code Start}. */
+  void start(SandboxView sandbox, ServerRequest request, ServerResponse response) {
+    streamed(
+        response,
+        stream -> {
+          ObjectNode in = Connect.streamed(request);
+          long startedAt = System.nanoTime();
+          Duration timeout = timeout(request);
+          LiveProcess process = begin(sandbox, in, timeout);
+          LiveProcess.Follower follower = process.follow(stream);
+          stream.send(startEvent(process.pid()));
+          Thread.ofVirtual().name("process").start(() -> readToEnd(sandbox, process));
+          Duration left =
+              timeout == null ? null : timeout.minusNanos(System.nanoTime() - startedAt);
+          if (!passOn(request, stream, process, follower, left)) {
+            process.signal(CommandSignal.KILL);
+            throw new ConnectException(
+                Code.DEADLINE_EXCEEDED, "the command reached its time-out and was killed");
+          }
+        });
+  }
+
+  /** Serves {@code Connect}: output from now on. */
+  void connect(SandboxView sandbox, ServerRequest request, ServerResponse response) {
+    streamed(
+        response,
+        stream -> {
+          ObjectNode in = Connect.streamed(request);
+          LiveProcess process = find(sandbox, in.path("process"));
+          LiveProcess.Follower follower = process.follow(stream);
+          stream.send(startEvent(process.pid()));
+          if (process.isEnded()) {
+            stream.send(process.endEvent());
+            stream.end(null);
+          } else if (!passOn(request, stream, process, follower, timeout(request))) {
+            throw new ConnectException(Code.DEADLINE_EXCEEDED, "the stream reached its time-out");
+          }
+        });
+  }
+
+  /** Serves {@code List}. */
+  ObjectNode list(SandboxView sandbox) throws InterruptedException {
+    ObjectNode answer = Json.MAPPER.createObjectNode();
+    ArrayNode processes = answer.putArray("processes");
+    for (RunningEntry entry : entries(sandbox)) {
+      Exec exec = entry.exec();
+      if (entry.pid().isPresent() && exec != null) {
+        ObjectNode process = processes.addObject().put("pid", entry.pid().getAsInt());
+        process.set("config", config(exec));
+        String tag = exec.environment().get(TAG);
+        if (tag != null) {
+          process.put("tag", tag);
+        }
+      }
+    }
+    return answer;
+  }
+
+  private List<RunningEntry> entries(SandboxView sandbox) throws InterruptedException {
+    return sandboxes.of(sandbox.user()).commands();
+  }
+
+  private static ObjectNode config(Exec exec) {
+    List<String> arguments = exec.program().arguments();
+    ObjectNode config = Json.MAPPER.createObjectNode().put("cmd", arguments.getFirst());
+    ArrayNode args = config.putArray("args");
+    arguments.stream().skip(1).forEach(args::add);
+    ObjectNode envs = config.putObject("envs");
+    exec.environment()
+        .forEach(
+            (name, value) -> {
+              if (!name.startsWith("ZCBOT_")) {
+                envs.put(name, value);
+              }
+            });
+    if (exec.directory() != null) {
+      config.put("cwd", exec.directory());
+    }
+    return config;
+  }
+
+  /** Serves {@code SendInput}. */
+  ObjectNode sendInput(SandboxView sandbox, ObjectNode in) throws InterruptedException {
+    JsonNode input = in.path("input");
+    LiveProcess process = find(sandbox, in.path("process"));
+    process.write(bytes(input.has("pty") ? input.path("pty") : input.path("stdin")));
+    return Json.MAPPER.createObjectNode();
+  }
+
+  private static byte[] bytes(JsonNode node) {
+    try {
+      return node.isMissingNode() || node.isNull() ? new byte[0] : node.binaryValue();
+    } catch (IOException e) {
+      throw new ConnectException(Code.INVALID_ARGUMENT, "input is not base64");
+    }
+  }
+
+  /** Serves {@code CloseStdin}. */
+  ObjectNode closeStdin(SandboxView sandbox, ObjectNode in) throws InterruptedException {
+    find(sandbox, in.path("process")).closeInput();
+    return Json.MAPPER.createObjectNode();
+  }
+
+  /** Serves {@code SendSignal}. */
+  ObjectNode sendSignal(SandboxView sandbox, ObjectNode in) throws InterruptedException {
+    CommandSignal signal =
+        switch (in.path("signal").asText()) {
+          case "SIGNAL_SIGTERM", "15" -> CommandSignal.TERM;
+          case "SIGNAL_SIGKILL", "9" -> CommandSignal.KILL;
+          default ->
+              throw new ConnectException(
+                  Code.INVALID_ARGUMENT, "signal must be SIGNAL_SIGTERM or SIGNAL_SIGKILL");
+        };
+    LiveProcess process = find(sandbox, in.path("process"));
+    if (process.isEnded()) {
+      throw notFound("process with pid " + process.pid() + " not found");
+    }
+    process.signal(signal);
+    return Json.MAPPER.createObjectNode();
+  }
+
+  /** Serves {@code Update}: another size of the terminal. */
+  ObjectNode update(SandboxView sandbox, ObjectNode in) throws InterruptedException {
+    JsonNode size = in.path("pty").path("size");
+    LiveProcess process = find(sandbox, in.path("process"));
+    if (!size.isMissingNode()) {
+      TerminalSize wanted = size(size);
+      process.resize(wanted.columns(), wanted.rows());
+    }
+    return Json.MAPPER.createObjectNode();
+  }
+
+  private static TerminalSize size(JsonNode size) {
+    try {
+      return new TerminalSize(size.path("cols").asInt(80), size.path("rows").asInt(24));
+    } catch (IllegalArgumentException e) {
+      throw new ConnectException(Code.INVALID_ARGUMENT, "pty.size: " + e.getMessage());
+    }
+  }
+
+  /** What a stream has to say. An {@link UncheckedIOException} means that its client is gone. */
+  interface Talk {
+    void talk(Stream stream) throws InterruptedException;
+  }
+
+  static void streamed(ServerResponse response, Talk talk) {
+    Stream stream = new Stream(response);
+    try {
+      end(stream, talk);
+    } catch (UncheckedIOException e) {
+      // The client is gone. Its command goes on.
+    }
+  }
+
+  private static void end(Stream stream, Talk talk) {
+    try {
+      talk.talk(stream);
+      stream.end(null);
+    } catch (ConnectException e) {
+      stream.end(e);
+    } catch (E2bException e) {
+      stream.end(
+          new ConnectException(
+              e.status() == 503 ? Code.UNAVAILABLE : Code.INVALID_ARGUMENT, e.text()));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      stream.end(new ConnectException(Code.UNAVAILABLE, "the gateway is stopping"));
+    } catch (SandboxException e) {
+      stream.end(failure(e));
+    }
+  }
+
+  /** Returns how a failure of a command or of Kafka is told. */
+  static ConnectException failure(SandboxException e) {
+    String text = String.valueOf(e.getMessage());
+    if (e instanceof CommandNotStartedException failed) {
+      return failed.reason() == Exited.Reason.NO_SANDBOX
+          ? new ConnectException(Code.UNAVAILABLE, "The sandbox was not found")
+          : new ConnectException(
+              failed.isRetryable() ? Code.RESOURCE_EXHAUSTED : Code.INVALID_ARGUMENT, text);
+    }
+    if (e instanceof CommandNotRunningException) {
+      return new ConnectException(Code.NOT_FOUND, text);
+    }
+    if (e instanceof InvalidRequestException) {
+      return new ConnectException(Code.INVALID_ARGUMENT, text);
+    }
+    return new ConnectException(
+        Sandboxes.unavailable(e).status() == 503 ? Code.UNAVAILABLE : Code.INTERNAL, text);
+  }
+
+  /** Starts the command of a request, and waits until its program was executed. */
+  private LiveProcess begin(SandboxView sandbox, ObjectNode in, @Nullable Duration timeout)
+      throws InterruptedException {
+    JsonNode pty = in.path("pty");
+    boolean hasTerminal = !pty.isMissingNode() && !pty.isNull();
+    boolean hasInput = hasTerminal || Json.flag(in, "stdin", true);
+    Command command = command(sandbox, in, timeout);
+    if (hasTerminal) {
+      command = command.terminal(size(pty.path("size")));
+    }
+    if (hasInput) {
+      command = command.openStdin();
+    }
+    RunningCommand running = sandboxes.of(sandbox.user()).start(command);
+    LiveProcess process = null;
+    try {
+      OptionalInt pid = running.awaitStart(START);
+      if (pid.isEmpty()) {
+        var _ = running.await(); // tells why
+        throw new ConnectException(Code.INTERNAL, "the command ended, but its start is not known");
+      }
+      process =
+          new LiveProcess(running, pid.getAsInt(), hasTerminal, hasInput ? running.stdin() : null);
+    } finally {
+      if (process == null) {
+        running.close();
+      }
+    }
+    followed.put(new Key(sandbox.user(), process.pid()), process);
+    return process;
+  }
+
+  private Command command(SandboxView sandbox, ObjectNode in, @Nullable Duration timeout) {
+    JsonNode config = in.path("process");
+    List<String> arguments = new ArrayList<>();
+    arguments.add(Json.text(config, "cmd"));
+    config.path("args").forEach(argument -> arguments.add(argument.asText()));
+    String directory = directory(Json.optionalText(config, "cwd"));
+    Command command =
+        Command.of(arguments)
+            .onlyInExistingSandbox()
+            .announceStart()
+            .withoutKeepingOutput()
+            .maxOutput(Command.MAX_OUTPUT)
+            .startWithin(START)
+            .timeout(limit(sandbox, timeout))
+            .cwd(directory)
+            .env("HOME", HOME)
+            .env("USER", USER)
+            .env("LOGNAME", USER)
+            .env("PWD", directory);
+    for (Map.Entry<String, String> variable : sandbox.environment().entrySet()) {
+      command = command.env(variable.getKey(), variable.getValue());
+    }
+    for (Map.Entry<String, String> variable : Json.texts(config, "envs").entrySet()) {
+      command = command.env(variable.getKey(), variable.getValue());
+    }
+    String tag = Json.optionalText(in, "tag");
+    return tag == null ? command : command.env(TAG, tag);
+  }
+
+  private static String directory(@Nullable String cwd) {
+    if (cwd == null || cwd.isEmpty() || cwd.equals("~")) {
+      return HOME;
+    }
+    if (cwd.startsWith("~/")) {
+      return HOME + cwd.substring(1);
+    }
+    return cwd.startsWith("/") ? cwd : HOME + "/" + cwd;
+  }
+
+  /** Returns the time-out of a request; null if it has none. */
+  static @Nullable Duration timeout(ServerRequest request) {
+    String text = request.headers().first(HeaderNames.create("Connect-Timeout-Ms")).orElse(null);
+    if (text == null) {
+      return null;
+    }
+    try {
+      long millis = Long.parseLong(text);
+      if (millis >= 0) {
+        return millis == 0 ? null : Duration.ofMillis(Math.min(millis, MAX_MILLIS));
+      }
+    } catch (NumberFormatException e) {
+      // told below
+    }
+    throw new ConnectException(
+        Code.INVALID_ARGUMENT, "Connect-Timeout-Ms is not a number of milliseconds");
+  }
+
+  /** A command without a time-out may run until its sandbox ends, or as long as workers allow. */
+  private Duration limit(SandboxView sandbox, @Nullable Duration timeout) {
+    Duration limit = options.longestCommand();
+    if (sandbox.endsAt() != null) {
+      Duration life = Duration.between(Instant.now(), sandbox.endsAt()).plusSeconds(1);
+      if (timeout == null && life.isPositive() && life.compareTo(limit) < 0) {
+        limit = life;
+      }
+    }
+    return timeout == null || timeout.compareTo(limit) > 0 ? limit : timeout;
+  }
+
+  /** Reads a process's output while it runs, and keeps it findable for a while. */
+  private void readToEnd(SandboxView sandbox, LiveProcess process) {
+    Key key = new Key(sandbox.user(), process.pid());
+    try {
+      process.run();
+      Thread.sleep(AFTER_END);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      boolean _ = followed.remove(key, process);
+    }
+  }
+
+  /**
+   * Waits until the process has ended, which it then tells, or the client is gone.
+   *
+   * @return false if the time was over before
+   */
+  private static boolean passOn(
+      ServerRequest request,
+      Stream stream,
+      LiveProcess process,
+      LiveProcess.Follower follower,
+      @Nullable Duration timeout)
+      throws InterruptedException {
+    Duration keepAlive = keepAlive(request);
+    long startedAt = System.nanoTime();
+    try {
+      while (true) {
+        Duration silence = Duration.ofNanos(System.nanoTime() - stream.sentAt());
+        Duration wait = keepAlive.minus(silence);
+        if (timeout != null) {
+          Duration left = timeout.minusNanos(System.nanoTime() - startedAt);
+          if (!left.isPositive()) {
+            return false;
+          }
+          wait = wait.compareTo(left) < 0 ? wait : left;
+        }
+        if (follower.await(wait)) {
+          if (process.isEnded()) {
+            stream.send(process.endEvent());
+          }
+          return true;
+        }
+        if (System.nanoTime() - stream.sentAt() >= keepAlive.toNanos()) {
+          ObjectNode event = Json.MAPPER.createObjectNode();
+          event.putObject("event").putObject("keepalive");
+          stream.send(event);
+        }
+      }
+    } finally {
+      follower.leave();
+    }
+  }
+
+  static Duration keepAlive(ServerRequest request) {
+    try {
+      return request
+          .headers()
+          .first(HeaderNames.create("Keepalive-Ping-Interval"))
+          .map(text -> Duration.ofSeconds(Math.clamp(Long.parseLong(text), 1, 3600)))
+          .orElse(KEEP_ALIVE);
+    } catch (NumberFormatException e) {
+      return KEEP_ALIVE;
+    }
+  }
+
+  private static ObjectNode startEvent(int pid) {
+    ObjectNode event = Json.MAPPER.createObjectNode();
+    event.putObject("event").putObject("start").put("pid", pid);
+    return event;
+  }
+
+  /** Returns the process that a selector names, whichever gateway started it. */
+  private LiveProcess find(SandboxView sandbox, JsonNode selector) throws InterruptedException {
+    String tag = Json.optionalText(selector, "tag");
+    Long pid = Json.optionalNumber(selector, "pid");
+    if (tag == null && (pid == null || pid <= 0 || pid > Integer.MAX_VALUE)) {
+      throw new ConnectException(Code.INVALID_ARGUMENT, "process: pid or tag is missing");
+    }
+    if (pid != null) {
+      LiveProcess process = followed.get(new Key(sandbox.user(), pid.intValue()));
+      if (process != null) {
+        return process;
+      }
+    }
+    for (RunningEntry entry : entries(sandbox)) {
+      if (isMeant(entry, pid, tag)) {
+        return adopt(sandbox, entry);
+      }
+    }
+    throw notFound("process with " + (tag == null ? "pid " + pid : "tag " + tag) + " not found");
+  }
+
+  private static boolean isMeant(RunningEntry entry, @Nullable Long pid, @Nullable String tag) {
+    Exec exec = entry.exec();
+    if (exec == null || entry.pid().isEmpty()) {
+      return false;
+    }
+    return tag == null
+        ? pid != null && entry.pid().getAsInt() == pid
+        : tag.equals(exec.environment().get(TAG));
+  }
+
+  private static ConnectException notFound(String what) {
+    return new ConnectException(Code.NOT_FOUND, what);
+  }
+
+  /**
+   * Follows a process that another gateway started, or that this one started before it restarted.
+   */
+  private LiveProcess adopt(SandboxView sandbox, RunningEntry entry) throws InterruptedException {
+    int pid = entry.pid().getAsInt();
+    Key key = new Key(sandbox.user(), pid);
+    synchronized (followed) {
+      LiveProcess known = followed.get(key);
+      if (known != null) {
+        return known;
+      }
+      RunningCommand running = sandboxes.of(sandbox.user()).attach(entry.execId());
+      Exec exec = entry.exec();
+      boolean hasInput = exec != null && exec.inputFollows();
+      LiveProcess process =
+          new LiveProcess(
+              running,
+              pid,
+              exec != null && exec.terminal() != null,
+              hasInput ? running.stdin() : null);
+      followed.put(key, process);
+      Thread.ofVirtual().name("process").start(() -> readToEnd(sandbox, process));
+      return process;
+    }
+  }
+}

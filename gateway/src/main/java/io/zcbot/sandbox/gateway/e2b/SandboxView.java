@@ -1,0 +1,88 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.gateway.e2b;
+
+import io.zcbot.sandbox.events.CurrentSandbox;
+import io.zcbot.sandbox.events.UserId;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A sandbox as clients of E2B see it. What a worker does not know of it, such as its metadata, is
+ * in the labels of its ensure, and so in the table of current sandboxes.
+ *
+ * @param environment variables for every command
+ * @param endsAt when the sandbox ends
+ */
+record SandboxView(
+    UserId user,
+    String containerId,
+    String tenant,
+    String template,
+    Map<String, String> metadata,
+    Map<String, String> environment,
+    Instant startedAt,
+    @Nullable Instant endsAt) {
+  private static final String TENANT = "gateway.tenant";
+  private static final String TEMPLATE = "e2b.template";
+  private static final String METADATA = "e2b.metadata";
+  private static final String ENVIRONMENT = "e2b.env";
+  private static final String STARTED = "e2b.started_at";
+
+  /** Returns an entry's sandbox; empty if no gateway made it. */
+  static Optional<SandboxView> of(CurrentSandbox entry) {
+    Map<String, String> labels = entry.labels();
+    String tenant = labels.get(TENANT);
+    if (tenant == null) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new SandboxView(
+            entry.userId(),
+            entry.container().id(),
+            tenant,
+            labels.getOrDefault(TEMPLATE, "base"),
+            Json.map(labels.get(METADATA)),
+            Json.map(labels.get(ENVIRONMENT)),
+            startedAt(labels.get(STARTED), entry.readyAt()),
+            entry.endsAt()));
+  }
+
+  private static Instant startedAt(@Nullable String text, Instant otherwise) {
+    try {
+      return text == null ? otherwise : Instant.parse(text);
+    } catch (DateTimeException e) {
+      return otherwise;
+    }
+  }
+
+  /** Returns the labels from which {@link #of} reads all but what workers know. */
+  static Map<String, String> labels(
+      String tenant,
+      String template,
+      Map<String, String> metadata,
+      Map<String, String> environment,
+      Instant startedAt) {
+    Map<String, String> labels = new LinkedHashMap<>();
+    labels.put(TENANT, tenant);
+    labels.put(TEMPLATE, template);
+    labels.put(STARTED, startedAt.toString());
+    if (!metadata.isEmpty()) {
+      labels.put(METADATA, Json.text(metadata));
+    }
+    if (!environment.isEmpty()) {
+      labels.put(ENVIRONMENT, Json.text(environment));
+    }
+    return labels;
+  }
+
+  String id() {
+    return SandboxId.of(user);
+  }
+}

@@ -1,0 +1,26 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.gateway.keys;
+
+import java.time.Instant;
+
+/**
+ * What is known of an API key. The key itself is known to its owner only.
+ *
+ * @param id names the key in lists and logs
+ * @param tenant whose key it is; keys of one tenant see each other's sandboxes
+ * @param hash SHA-256 of the key, as 64 hexadecimal digits
+ * @param createdAt when the key was added
+ * @param maxSandboxes how many sandboxes the tenant may have at once with this key; 0 for no limit
+ * @param requestsPerSecond how many requests the control plane takes with this key in a second; 0
+ *     for no limit
+ */
+public record ApiKey(
+    String id,
+    String tenant,
+    String hash,
+    Instant createdAt,
+    int maxSandboxes,
+    int requestsPerSecond) {}

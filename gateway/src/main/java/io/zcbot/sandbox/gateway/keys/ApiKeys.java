@@ -1,0 +1,108 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.gateway.keys;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The keys that requests may use. The file is read again within a second after it changed, so a key
+ * that was revoked is refused from then on. While it can't be read, the keys read last stay valid.
+ * Safe for concurrent use.
+ */
+public final class ApiKeys {
+  private static final Logger log = LoggerFactory.getLogger(ApiKeys.class);
+  private static final long CHECK_NANOS = 1_000_000_000L;
+
+  private final KeyFile file;
+  private final LongSupplier nanos;
+
+  private final ConcurrentHashMap<String, RateLimit> rates = new ConcurrentHashMap<>();
+  private volatile Map<String, ApiKey> byHash = Map.of();
+
+  // Guarded by this.
+  private @Nullable Object stamp;
+  private long checkedAt;
+
+  /**
+   * Reads the file.
+   *
+   * @param nanos a clock as {@link System#nanoTime}
+   * @throws IOException if it can't be read
+   */
+  public ApiKeys(KeyFile file, LongSupplier nanos) throws IOException {
+    this.file = file;
+    this.nanos = nanos;
+    this.checkedAt = nanos.getAsLong();
+    this.stamp = stamp();
+    load();
+  }
+
+  /** Returns what is known of a key; empty if it is not valid (any more). */
+  public Optional<ApiKey> find(String text) {
+    refresh();
+    return Optional.ofNullable(byHash.get(KeyFile.hash(text)));
+  }
+
+  /** Returns how many keys there are. */
+  public int size() {
+    return byHash.size();
+  }
+
+  /**
+   * Counts a request. Returns after how many seconds to try again; 0 if the request may be served.
+   */
+  public int enter(ApiKey key) {
+    if (key.requestsPerSecond() == 0) {
+      return 0;
+    }
+    return rates
+        .computeIfAbsent(key.hash(), hash -> new RateLimit(nanos))
+        .enter(key.requestsPerSecond());
+  }
+
+  private synchronized void refresh() {
+    long now = nanos.getAsLong();
+    if (now - checkedAt < CHECK_NANOS) {
+      return;
+    }
+    checkedAt = now;
+    try {
+      Object current = stamp();
+      if (!current.equals(stamp)) {
+        load();
+        stamp = current;
+        log.info("read {} again: {} keys", file.path(), byHash.size());
+      }
+    } catch (IOException e) {
+      log.warn("keys stay as they were: {}", e.getMessage());
+    }
+  }
+
+  private void load() throws IOException {
+    Map<String, ApiKey> keys = new HashMap<>();
+    file.read().forEach(key -> keys.put(key.hash(), key));
+    byHash = Map.copyOf(keys);
+    rates.keySet().retainAll(keys.keySet());
+  }
+
+  /** Returns what changes with the file's content: a rename gives it another inode. */
+  private Object stamp() throws IOException {
+    if (!Files.exists(file.path())) {
+      return "none";
+    }
+    BasicFileAttributes attributes = Files.readAttributes(file.path(), BasicFileAttributes.class);
+    return attributes.fileKey() + " " + attributes.lastModifiedTime() + " " + attributes.size();
+  }
+}

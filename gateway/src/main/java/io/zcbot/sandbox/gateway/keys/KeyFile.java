@@ -1,0 +1,201 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.gateway.keys;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.security.SecureRandom;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
+
+/**
+ * The file with the hashes of the API keys. It is written as a whole, with mode 0600, and replaced
+ * by a rename, so that a reader sees either the old or the new content.
+ */
+public final class KeyFile {
+  /** The form of tenants' names. */
+  public static final Pattern TENANT = Pattern.compile("[a-z0-9][a-z0-9._-]{0,62}");
+
+  /** What every key begins with; E2B's clients refuse keys of another form. */
+  private static final String PREFIX = "e2b_";
+
+  private static final int KEY_BYTES = 20;
+  private static final int ID_BYTES = 4;
+  private static final long MAX_BYTES = 16 << 20;
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  private final Path path;
+
+  /** Names the file, which need not exist. */
+  public KeyFile(Path path) {
+    this.path = path;
+  }
+
+  /** Names the file in a gateway's directory. */
+  public static KeyFile in(Path directory) {
+    return new KeyFile(directory.resolve("keys.json"));
+  }
+
+  /** A new key: its text, which is shown once, and what the file keeps of it. */
+  public record Added(String text, ApiKey key) {}
+
+  /**
+   * Adds a key.
+   *
+   * @throws IllegalArgumentException if the tenant's name has not the form {@link #TENANT}
+   * @throws IOException if the file can't be read or written
+   */
+  public Added add(String tenant, int maxSandboxes, int requestsPerSecond) throws IOException {
+    if (!TENANT.matcher(tenant).matches()) {
+      throw new IllegalArgumentException(
+          "tenant: '" + tenant + "' is not a name of up to 63 of a-z, 0-9, '.', '_' and '-'");
+    }
+    String text = PREFIX + random(KEY_BYTES);
+    ApiKey key =
+        new ApiKey(
+            random(ID_BYTES),
+            tenant,
+            hash(text),
+            Instant.now().truncatedTo(ChronoUnit.SECONDS),
+            maxSandboxes,
+            requestsPerSecond);
+    change(
+        keys -> {
+          List<ApiKey> more = new ArrayList<>(keys);
+          more.add(key);
+          return more;
+        });
+    return new Added(text, key);
+  }
+
+  /** Removes a key by its id. Returns whether it was there. */
+  public boolean revoke(String id) throws IOException {
+    List<ApiKey> before = new ArrayList<>();
+    change(
+        keys -> {
+          before.addAll(keys);
+          return keys.stream().filter(key -> !key.id().equals(id)).toList();
+        });
+    return before.stream().anyMatch(key -> key.id().equals(id));
+  }
+
+  /** Reads all keys; none if the file does not exist. */
+  public List<ApiKey> read() throws IOException {
+    try {
+      if (Files.size(path) > MAX_BYTES) {
+        throw new IOException(path + " is longer than 16 MiB: it is not a file of keys");
+      }
+      List<ApiKey> keys = new ArrayList<>();
+      for (JsonNode node : JSON.readTree(Files.readAllBytes(path)).path("keys")) {
+        keys.add(key(node));
+      }
+      return keys;
+    } catch (NoSuchFileException e) {
+      return List.of();
+    } catch (com.fasterxml.jackson.core.JacksonException | IllegalArgumentException e) {
+      throw new IOException(
+          path
+              + " can't be understood: "
+              + e.getMessage()
+              + "; restore it, or remove it and add keys with 'sandbox gateway key add'",
+          e);
+    }
+  }
+
+  /** Names the file. */
+  public Path path() {
+    return path;
+  }
+
+  /** Returns the SHA-256 of a key's text, as hexadecimal digits. */
+  public static String hash(String text) {
+    try {
+      return HexFormat.of()
+          .formatHex(
+              MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8)));
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError(e); // every JDK has it
+    }
+  }
+
+  private static ApiKey key(JsonNode node) {
+    String tenant = node.path("tenant").asText();
+    String hash = node.path("sha256").asText();
+    if (!TENANT.matcher(tenant).matches() || hash.length() != 64) {
+      throw new IllegalArgumentException("a key needs tenant and sha256, but one is " + node);
+    }
+    return new ApiKey(
+        node.path("id").asText(),
+        tenant,
+        hash,
+        Instant.parse(node.path("created_at").asText("1970-01-01T00:00:00Z")),
+        node.path("max_sandboxes").asInt(),
+        node.path("requests_per_second").asInt());
+  }
+
+  private void change(UnaryOperator<List<ApiKey>> change) throws IOException {
+    Path absolute = path.toAbsolutePath();
+    Files.createDirectories(absolute.getParent());
+    Path lock = absolute.resolveSibling(absolute.getFileName() + ".lock");
+    try (FileChannel channel =
+            FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        FileLock _ = channel.lock()) {
+      ObjectNode root = JSON.createObjectNode();
+      ArrayNode array = root.putArray("keys");
+      for (ApiKey key : change.apply(read())) {
+        array
+            .addObject()
+            .put("id", key.id())
+            .put("tenant", key.tenant())
+            .put("sha256", key.hash())
+            .put("created_at", key.createdAt().toString())
+            .put("max_sandboxes", key.maxSandboxes())
+            .put("requests_per_second", key.requestsPerSecond());
+      }
+      write(absolute, JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(root));
+    }
+  }
+
+  private static void write(Path path, byte[] content) throws IOException {
+    Path fresh =
+        Files.createTempFile(
+            path.getParent(),
+            path.getFileName() + ".",
+            ".new",
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    try {
+      Files.write(fresh, content);
+      Files.move(fresh, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(fresh);
+    }
+  }
+
+  private static String random(int bytes) {
+    byte[] random = new byte[bytes];
+    RANDOM.nextBytes(random);
+    return HexFormat.of().formatHex(random);
+  }
+}

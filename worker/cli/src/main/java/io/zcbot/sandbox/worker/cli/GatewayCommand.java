@@ -1,0 +1,157 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.gateway.keys.ApiKey;
+import io.zcbot.sandbox.gateway.keys.KeyFile;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/**
+ * The command {@code gateway}: serves E2B's interface until the process is ended, and keeps the
+ * file of API keys.
+ */
+@Command(
+    name = "gateway",
+    description = {
+      "Serve E2B's interface over HTTP, until Ctrl-C: unchanged programs that use E2B's SDKs run in"
+          + " sandboxes of this fleet.",
+      "It talks to Kafka only, so it runs on any machine that reaches the brokers. Its address is"
+          + " ZCBOT_GATEWAY_ADDRESS; keys and secret are in ZCBOT_GATEWAY_DIRECTORY."
+    },
+    subcommands = {GatewayCommand.Keys.class})
+final class GatewayCommand implements Callable<Integer> {
+  private final CommandContext context;
+
+  GatewayCommand(CommandContext context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() throws CommandException, InterruptedException {
+    try (RunningGateway gateway = RunningGateway.start(context.config())) {
+      context
+          .console()
+          .err()
+          .println(
+              gateway.greeting()
+                  + System.lineSeparator()
+                  + "'sandbox gateway key add TENANT' makes a key; press Ctrl-C to stop");
+      new CountDownLatch(1).await(); // a signal ends the process
+      return ExitCode.OK;
+    }
+  }
+
+  /** The commands for API keys. */
+  @Command(
+      name = "key",
+      description =
+          "Add, list and revoke API keys. Gateways read the file within a second after a change.")
+  static final class Keys {
+    @picocli.CommandLine.ParentCommand private GatewayCommand gateway;
+
+    @Command(
+        description = {
+          "Make a key for a tenant and print it. It is shown once: the file has its hash only.",
+          "Keys of one tenant see each other's sandboxes, and nobody else's."
+        })
+    int add(
+        @Parameters(paramLabel = "TENANT", description = "The tenant: a-z, 0-9, '.', '_' and '-'.")
+            String tenant,
+        @Option(
+                names = "--max-sandboxes",
+                paramLabel = "N",
+                defaultValue = "0",
+                description = "How many sandboxes the tenant may have at once (default: no limit).")
+            int maxSandboxes,
+        @Option(
+                names = "--rate",
+                paramLabel = "N",
+                defaultValue = "0",
+                description =
+                    "How many requests that make, find or end sandboxes a second (default: no"
+                        + " limit).")
+            int rate)
+        throws CommandException {
+      if (maxSandboxes < 0 || rate < 0) {
+        throw new CommandException(
+            ExitCode.USAGE, "--max-sandboxes and --rate must not be negative", null);
+      }
+      try {
+        KeyFile.Added added = file().add(tenant, maxSandboxes, rate);
+        gateway.context.console().out().println(added.text());
+        gateway
+            .context
+            .console()
+            .err()
+            .println("added key " + added.key().id() + " of tenant " + tenant);
+        return ExitCode.OK;
+      } catch (IllegalArgumentException e) {
+        throw new CommandException(ExitCode.USAGE, String.valueOf(e.getMessage()), e);
+      } catch (IOException e) {
+        throw failed(e);
+      }
+    }
+
+    @Command(description = "List the keys: id, tenant, when they were added, limits.")
+    int list() throws CommandException {
+      try {
+        List<ApiKey> keys = file().read();
+        if (keys.isEmpty()) {
+          gateway.context.console().out().println("no keys");
+          return ExitCode.OK;
+        }
+        Table table = new Table("ID", "TENANT", "ADDED", "SANDBOXES", "REQUESTS/S");
+        for (ApiKey key : keys) {
+          table.add(
+              key.id(),
+              key.tenant(),
+              key.createdAt().toString(),
+              limit(key.maxSandboxes()),
+              limit(key.requestsPerSecond()));
+        }
+        gateway.context.console().out().print(table.text());
+        gateway.context.console().out().flush();
+        return ExitCode.OK;
+      } catch (IOException e) {
+        throw failed(e);
+      }
+    }
+
+    @Command(description = "Revoke a key. Sandboxes that it made stay.")
+    int revoke(
+        @Parameters(paramLabel = "ID", description = "The key's id, as 'list' prints it.")
+            String id)
+        throws CommandException {
+      try {
+        if (!file().revoke(id)) {
+          throw new CommandException(
+              ExitCode.FAILED, "no key has the id " + EventText.plain(id), null);
+        }
+        gateway.context.console().out().println("revoked " + id);
+        return ExitCode.OK;
+      } catch (IOException e) {
+        throw failed(e);
+      }
+    }
+
+    private KeyFile file() throws CommandException {
+      return KeyFile.in(gateway.context.config().ops().gateway.directory);
+    }
+
+    private static String limit(int limit) {
+      return limit == 0 ? "no limit" : Integer.toString(limit);
+    }
+
+    private static CommandException failed(IOException e) {
+      return new CommandException(ExitCode.CONFIG, "keys: " + e.getMessage(), e);
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.config;
+
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/** Settings of the gateway. */
+public final class GatewayConfig {
+  public final InetSocketAddress address;
+  public final Path directory;
+  public final Duration longestLife;
+
+  GatewayConfig(SettingsReader in) {
+    address =
+        in.get(
+            "ZCBOT_GATEWAY_ADDRESS",
+            "127.0.0.1:3000",
+            NetworkKinds.listenAddress(),
+            "Address on which `sandbox gateway` serves E2B's interface. It speaks HTTP without"
+                + " encryption: put a proxy with TLS before it where other machines reach it.");
+    directory =
+        in.get(
+            "ZCBOT_GATEWAY_DIRECTORY",
+            "/var/lib/zcbot/gateway",
+            Kind.path("/var/lib/zcbot/gateway"),
+            "Directory with the gateway's API keys (their hashes, keys.json) and its secret"
+                + " (secret). Gateways behind one balancer share it.");
+    longestLife =
+        in.get(
+            "ZCBOT_GATEWAY_MAX_TIMEOUT",
+            "24h",
+            Kind.duration("1s", "365d"),
+            "The longest timeout that clients of the gateway may give a sandbox. Workers allow it"
+                + " up to ZCBOT_SANDBOX_IDLE_TTL_MAX.");
+  }
+}

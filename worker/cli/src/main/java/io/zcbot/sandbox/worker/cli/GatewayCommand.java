@@ -8,11 +8,14 @@ import io.zcbot.sandbox.gateway.keys.ApiKey;
 import io.zcbot.sandbox.gateway.keys.KeyFile;
 import java.io.IOException;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
 
 /**
  * The command {@code gateway}: serves E2B's interface until the process is ended, and keeps the
@@ -55,7 +58,11 @@ final class GatewayCommand implements Callable<Integer> {
       description =
           "Add, list and revoke API keys. Gateways read the file within a second after a change.")
   static final class Keys {
-    @picocli.CommandLine.ParentCommand private GatewayCommand gateway;
+    @ParentCommand private @Nullable GatewayCommand gateway;
+
+    private CommandContext context() {
+      return Objects.requireNonNull(gateway).context; // picocli has set it
+    }
 
     @Command(
         description = {
@@ -86,12 +93,8 @@ final class GatewayCommand implements Callable<Integer> {
       }
       try {
         KeyFile.Added added = file().add(tenant, maxSandboxes, rate);
-        gateway.context.console().out().println(added.text());
-        gateway
-            .context
-            .console()
-            .err()
-            .println("added key " + added.key().id() + " of tenant " + tenant);
+        context().console().out().println(added.text());
+        context().console().err().println("added key " + added.key().id() + " of tenant " + tenant);
         return ExitCode.OK;
       } catch (IllegalArgumentException e) {
         throw new CommandException(ExitCode.USAGE, String.valueOf(e.getMessage()), e);
@@ -105,7 +108,7 @@ final class GatewayCommand implements Callable<Integer> {
       try {
         List<ApiKey> keys = file().read();
         if (keys.isEmpty()) {
-          gateway.context.console().out().println("no keys");
+          context().console().out().println("no keys");
           return ExitCode.OK;
         }
         Table table = new Table("ID", "TENANT", "ADDED", "SANDBOXES", "REQUESTS/S");
@@ -117,8 +120,8 @@ final class GatewayCommand implements Callable<Integer> {
               limit(key.maxSandboxes()),
               limit(key.requestsPerSecond()));
         }
-        gateway.context.console().out().print(table.text());
-        gateway.context.console().out().flush();
+        context().console().out().print(table.text());
+        context().console().out().flush();
         return ExitCode.OK;
       } catch (IOException e) {
         throw failed(e);
@@ -135,7 +138,7 @@ final class GatewayCommand implements Callable<Integer> {
           throw new CommandException(
               ExitCode.FAILED, "no key has the id " + EventText.plain(id), null);
         }
-        gateway.context.console().out().println("revoked " + id);
+        context().console().out().println("revoked " + id);
         return ExitCode.OK;
       } catch (IOException e) {
         throw failed(e);
@@ -143,7 +146,7 @@ final class GatewayCommand implements Callable<Integer> {
     }
 
     private KeyFile file() throws CommandException {
-      return KeyFile.in(gateway.context.config().ops().gateway.directory);
+      return KeyFile.in(context().config().ops().gateway.directory);
     }
 
     private static String limit(int limit) {

@@ -105,6 +105,14 @@ final class HelpText {
       case "sandbox get" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_SANDBOX_IDLE_TTL");
       case "sandbox topics check" ->
           List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_SANDBOX_IDLE_TTL", "ZCBOT_SANDBOX_IDLE_TTL_MAX");
+      case "sandbox gateway" ->
+          List.of(
+              KAFKA,
+              TOPIC_PREFIX,
+              "ZCBOT_GATEWAY_",
+              "ZCBOT_COMMAND_MAX_TIMEOUT",
+              "ZCBOT_SANDBOX_CPUS",
+              "ZCBOT_SANDBOX_MEMORY");
       case "sandbox console" ->
           List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_GROUP", "ZCBOT_SANDBOX_IDLE_TTL", "ZCBOT_CONSOLE_");
       case "sandbox purge" ->

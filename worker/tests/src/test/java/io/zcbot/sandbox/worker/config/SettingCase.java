@@ -366,6 +366,27 @@ record SettingCase(
             URI.create("https://console.example/x"),
             "ftp://console.example"),
         new SettingCase(
+            "ZCBOT_GATEWAY_ADDRESS",
+            c -> c.ops().gateway.address,
+            new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 3000),
+            "[::1]:0",
+            new InetSocketAddress(InetAddress.ofLiteral("::1"), 0),
+            "example.org:1"),
+        new SettingCase(
+            "ZCBOT_GATEWAY_DIRECTORY",
+            c -> c.ops().gateway.directory,
+            Path.of("/var/lib/zcbot/gateway"),
+            "/srv/gateway",
+            Path.of("/srv/gateway"),
+            "gateway"),
+        new SettingCase(
+            "ZCBOT_GATEWAY_MAX_TIMEOUT",
+            c -> c.ops().gateway.longestLife,
+            Duration.ofHours(24),
+            "1h",
+            Duration.ofHours(1),
+            "0s"),
+        new SettingCase(
             "ZCBOT_STOP_TIMEOUT",
             c -> c.ops().stopTimeout,
             Duration.ofSeconds(25),

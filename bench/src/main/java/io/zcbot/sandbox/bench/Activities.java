@@ -10,7 +10,6 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
-import io.zcbot.sandbox.worker.intake.PartitionState;
 import io.zcbot.sandbox.worker.kafka.AdminOffsets;
 import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.sandbox.Registry;
@@ -171,7 +170,7 @@ final class Activities implements Experiment {
             new ActivityFollower(
                 () -> kafka.clients(PREFIX, "ours").freeRequestConsumer("activity"),
                 offsets,
-                _ -> PartitionState.OWNED,
+                _ -> true,
                 new ActivityFollower.Settings(
                     PREFIX + "activity",
                     PARTITIONS,

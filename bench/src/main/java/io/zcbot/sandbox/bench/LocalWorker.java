@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.bench;
 
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandSetup;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
@@ -13,7 +12,6 @@ import io.zcbot.sandbox.worker.ensure.Ensurer;
 import io.zcbot.sandbox.worker.intake.Assignment;
 import io.zcbot.sandbox.worker.intake.EnsureIntake;
 import io.zcbot.sandbox.worker.intake.Handover;
-import io.zcbot.sandbox.worker.intake.Holdings;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
 import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
@@ -23,9 +21,9 @@ import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.publish.KafkaCurrentSandboxes;
 import io.zcbot.sandbox.worker.publish.Publisher;
 import io.zcbot.sandbox.worker.reap.Reaper;
-import io.zcbot.sandbox.worker.reap.Tenure;
 import io.zcbot.sandbox.worker.reply.Replies;
 import io.zcbot.sandbox.worker.sandbox.Identity;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
@@ -33,7 +31,6 @@ import java.io.IOException;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Collection;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -41,7 +38,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 
 /** The worker's path of an ensure, over an engine of the measurement's own. */
 final class LocalWorker implements AutoCloseable {
@@ -59,17 +55,17 @@ final class LocalWorker implements AutoCloseable {
   /** Leaves the sandboxes of partitions that come and go alone. */
   private static final class NoHandover implements Handover {
     @Override
-    public Map<Integer, CompletableFuture<Void>> assigned(Set<Integer> partitions, Tenure tenure) {
-      return partitions.stream()
+    public Map<Integer, CompletableFuture<Void>> assigned(Map<Integer, Ownership> partitions) {
+      return partitions.keySet().stream()
           .collect(
               Collectors.toMap(number -> number, _ -> CompletableFuture.completedFuture(null)));
     }
 
     @Override
-    public void lost(Set<Integer> partitions, Collection<UserId> atWork) {}
+    public void lost(Set<Integer> partitions) {}
 
     @Override
-    public CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork) {
+    public CompletableFuture<Void> released(Set<Integer> partitions) {
       return CompletableFuture.completedFuture(null);
     }
   }
@@ -87,13 +83,15 @@ final class LocalWorker implements AutoCloseable {
             "bench",
             64,
             Replies.NONE);
+    this.partitions = partitions;
+    assignment = assignment(prefix, partitions);
     domain =
         Domain.of(
             new Domain.Ports(
                 engine,
                 publisher,
                 publisher,
-                new KafkaCurrentSandboxes(publisher, this::holding),
+                new KafkaCurrentSandboxes(publisher, assignment),
                 lanes::submit,
                 _ -> OptionalLong.empty(),
                 timer,
@@ -111,8 +109,6 @@ final class LocalWorker implements AutoCloseable {
             Workspaces.open(workspaces),
             new WarmPool.Setup(uncalled(SlotEngine.class), uncalled(SlotMounts.class), 0, 0, null),
             CommandSetup.NONE);
-    this.partitions = partitions;
-    assignment = assignment(prefix, partitions);
     intake =
         new EnsureIntake(
             group(clients, id, assignment),
@@ -135,12 +131,8 @@ final class LocalWorker implements AutoCloseable {
             }));
   }
 
-  private Holdings.@Nullable Holding holding(int partition) {
-    return intake.holdings().of(partition);
-  }
-
   static Assignment assignment(String prefix, int partitions) {
-    return new Assignment(prefix + "ensure", partitions, 1000);
+    return new Assignment(prefix + "ensure", partitions, 1000, Time.system());
   }
 
   static EnsureIntake.Group group(KafkaClients clients, String id, Assignment assignment) {

@@ -7,7 +7,6 @@ package io.zcbot.sandbox.worker;
 import io.opentelemetry.api.OpenTelemetry;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Topic;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandLimits;
 import io.zcbot.sandbox.worker.commands.CommandSetup;
@@ -17,7 +16,7 @@ import io.zcbot.sandbox.worker.config.CommandsConfig;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.ensure.Domain;
-import io.zcbot.sandbox.worker.group.CommandTakeovers;
+import io.zcbot.sandbox.worker.group.CommandTableReading;
 import io.zcbot.sandbox.worker.group.EagerEnsures;
 import io.zcbot.sandbox.worker.group.LogReading;
 import io.zcbot.sandbox.worker.group.PartitionHandover;
@@ -52,7 +51,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.stream.Collectors;
 
 /** The parts of a worker, wired with each other. This class starts none of them. */
 final class Parts {
@@ -127,7 +125,10 @@ final class Parts {
     lanes = closer.add(new Lanes(config.ops().stopShare(12)));
     assignment =
         new Assignment(
-            config.kafka().topic(Topic.ENSURE), host.partitions(), GroupConfig.MAX_OPEN_RECORDS);
+            config.kafka().topic(Topic.ENSURE),
+            host.partitions(),
+            GroupConfig.MAX_OPEN_RECORDS,
+            time);
     follower = follower();
     domain = domain();
     partitionWatch =
@@ -147,6 +148,7 @@ final class Parts {
                 domain.reaper(),
                 domain.takeover(),
                 lanes,
+                keyPartitions,
                 eager,
                 config.group().restart,
                 state::isStopping),
@@ -154,9 +156,8 @@ final class Parts {
             new LogReading(
                 new LogComparison(registry, sandboxLog, time, config.workerId()), takeoverRetry),
             eager,
-            assignment,
             state::isStopping,
-            companion());
+            this::leaveCommands);
     intake = intake();
     commandTakeoverRetry = new StartRetry(state::isStopping);
     commandFollower = commandFollower();
@@ -168,7 +169,7 @@ final class Parts {
     return new ActivityFollower(
         exposure.metrics().eachMeasured(() -> host.kafka().freeRequestConsumer("activity")),
         offsets,
-        assignment,
+        number -> assignment.of(number).isKept(),
         new ActivityFollower.Settings(
             config.kafka().topic(Topic.ACTIVITY),
             host.partitions(),
@@ -188,7 +189,7 @@ final class Parts {
             host.engine(),
             publisher,
             publisher,
-            new KafkaCurrentSandboxes(publisher, number -> intake.holdings().of(number)),
+            new KafkaCurrentSandboxes(publisher, assignment),
             lanes::submit,
             follower,
             timers.executor(),
@@ -240,10 +241,9 @@ final class Parts {
             () -> host.kafka().oneOfManyRequestConsumers("input"),
             offsets),
         new CommandFollower.Owned(
-            intake.holdings(),
-            new CommandTakeovers(
+            assignment,
+            new CommandTableReading(
                 new CommandTableReader(reader, config.kafka().topicPrefix(), keyPartitions),
-                domain.commands(),
                 commandTakeoverRetry)),
         new CommandFollower.Settings(
             new CommandFollower.Topics(
@@ -261,21 +261,8 @@ final class Parts {
         exposure.intakeMetrics());
   }
 
-  /** Adds what the intake does not know: lanes may also be at work on commands. */
-  private PartitionHandover.Companion companion() {
-    return new PartitionHandover.Companion() {
-      @Override
-      public Set<UserId> atWork(Set<Integer> partitions) {
-        return lanes.users().stream()
-            .filter(user -> partitions.contains(keyPartitions.of(user)))
-            .collect(Collectors.toSet());
-      }
-
-      @Override
-      public CompletableFuture<Void> leave(Set<Integer> partitions) {
-        return commandFollower.leave(partitions);
-      }
-    };
+  private CompletableFuture<Void> leaveCommands(Set<Integer> partitions) {
+    return commandFollower.leave(partitions);
   }
 
   private EnsureIntake intake() {

@@ -44,7 +44,7 @@ final class CommandRun implements Runnable {
   private final RequestContext requested;
   private final UserCommands queue;
   private final RunContext context;
-  private final TenureFence fence;
+  private final CommandFence fence;
   private final CommandOutput output;
   private final Duration timeout;
   private final CommandProgram program;
@@ -72,7 +72,7 @@ final class CommandRun implements Runnable {
     this.requested = request.context();
     this.queue = queue;
     this.context = context;
-    this.fence = new TenureFence(request.fence());
+    this.fence = new CommandFence(request.fence());
     this.output = context.outputOf(request, fence);
     this.timeout = context.timeoutOf(asked);
     this.program =
@@ -128,7 +128,7 @@ final class CommandRun implements Runnable {
   }
 
   /** Its partition was assigned again: a started command goes on under the new fence. */
-  TenureFence.Remains renew(Fence next) {
+  CommandFence.Remains renew(Fence next) {
     return fence.renew(next);
   }
 

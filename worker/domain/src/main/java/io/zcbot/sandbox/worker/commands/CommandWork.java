@@ -4,13 +4,31 @@
  */
 package io.zcbot.sandbox.worker.commands;
 
+import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import java.util.Collection;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /** The work on execs, inputs and releases that the intake reads. */
 public interface CommandWork {
+  /**
+   * Takes a partition over, before its execs are read: commands that a former owner started and did
+   * not answer are answered {@code lost}. Commands that run in this very process go on. Never
+   * blocks.
+   *
+   * @param entries of the command table; anybody with permission may have written them, and can at
+   *     worst have what they name answered {@code lost}
+   * @param execEnd the offset behind the execs that the partition had when the table was read
+   * @param fence of the new assignment
+   * @return completes when all are answered; exceptionally with a {@link FencedException} if
+   *     another worker owns the partition by then
+   */
+  CompletableFuture<Void> takeOver(
+      int partition, Collection<CommandEntry> entries, long execEnd, Fence fence);
+
   /**
    * Takes an exec. Called in the user's lane. Blocks until the command is known: queued, started or
    * answered. It does not wait for the command's end.

@@ -105,13 +105,13 @@ public final class Commands implements CommandWork, AutoCloseable {
       return true;
     }
     // It was read in an earlier assignment, or two execs have the same id.
-    TenureFence.Remains remains =
-        before == null ? TenureFence.Remains.NOTHING : before.renew(request.fence());
-    if (remains == TenureFence.Remains.GOES_ON) {
+    CommandFence.Remains remains =
+        before == null ? CommandFence.Remains.NOTHING : before.renew(request.fence());
+    if (remains == CommandFence.Remains.GOES_ON) {
       return true;
     }
     CommandEntry given =
-        before != null && remains == TenureFence.Remains.GIVEN_UP
+        before != null && remains == CommandFence.Remains.GIVEN_UP
             ? before.entry()
             : known.givenUp(key);
     if (given != null) {
@@ -229,18 +229,7 @@ public final class Commands implements CommandWork, AutoCloseable {
     ends.release(release, fence);
   }
 
-  /**
-   * Takes a partition over, before its execs are read: commands that a former owner started and did
-   * not answer are answered {@code lost}. Commands that run in this very process go on. Does not
-   * block.
-   *
-   * @param entries of the command table; anybody with permission may have written them, and can at
-   *     worst have what they name answered {@code lost}
-   * @param execEnd the offset behind the execs that the partition had when the table was read
-   * @param fence of the new assignment
-   * @return completes when all are answered; exceptionally with a {@link FencedException} if
-   *     another worker owns the partition by then
-   */
+  @Override
   public CompletableFuture<Void> takeOver(
       int partition, Collection<CommandEntry> entries, long execEnd, Fence fence) {
     known.gone(partition);
@@ -254,7 +243,7 @@ public final class Commands implements CommandWork, AutoCloseable {
         if (run != null) {
           run.abandon();
         }
-      } else if (run == null || run.renew(fence) != TenureFence.Remains.GOES_ON) {
+      } else if (run == null || run.renew(fence) != CommandFence.Remains.GOES_ON) {
         lost.add(entry);
       }
     }

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
@@ -48,19 +49,20 @@ public final class Takeover {
   /**
    * Resolves the differences. Never blocks.
    *
-   * @param tenure of the partitions; after it, nothing is announced lost and no entry is written
+   * @param ownership of all users' partition; without it, nothing is announced lost and no entry is
+   *     written
    * @return the lost sandboxes, once all is done
    */
   public CompletableFuture<List<LiveSandbox>> settle(
-      LogComparison.Differences differences, Tenure tenure) {
+      LogComparison.Differences differences, Ownership ownership) {
     List<CompletableFuture<Void>> all = new ArrayList<>();
     for (Sandbox sandbox : differences.unlisted()) {
-      all.add(ifStillRunning(sandbox, "list a sandbox again", () -> relist(sandbox, tenure)));
+      all.add(ifStillRunning(sandbox, "list a sandbox again", () -> relist(sandbox, ownership)));
     }
     for (Sandbox sandbox : differences.taken()) {
       all.add(
           ifStillRunning(
-              sandbox, "remove a sandbox announced lost", () -> endTaken(sandbox, tenure)));
+              sandbox, "remove a sandbox announced lost", () -> endTaken(sandbox, ownership)));
     }
     for (Sandbox sandbox : differences.superseded()) {
       all.add(
@@ -75,7 +77,7 @@ public final class Takeover {
               entry.userId(),
               "remove an entry of no sandbox",
               () -> {
-                if (!runsHere(entry) && tenure.holds(entry.userId())) {
+                if (!runsHere(entry) && ownership.await()) {
                   announcer.unlisted(entry, hasNone(entry.userId()));
                 }
               }));
@@ -83,24 +85,24 @@ public final class Takeover {
     for (LiveSandbox entry : differences.unannounced()) {
       // Not awaited: it comes before the user's next ensure, and others need not wait for that
       // lane.
-      var _ = queueLoss(entry, tenure, _ -> {});
+      var _ = queueLoss(entry, ownership, _ -> {});
     }
     return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
-        .thenCompose(_ -> announceLost(differences.lost(), tenure));
+        .thenCompose(_ -> announceLost(differences.lost(), ownership));
   }
 
   /**
    * Announces lost sandboxes. Never blocks.
    *
-   * @param tenure of their users' partitions; after it, nothing is announced
+   * @param ownership of their users' partition; without it, nothing is announced
    * @return those that were announced, once all are
    */
   public CompletableFuture<List<LiveSandbox>> announceLost(
-      Collection<LiveSandbox> entries, Tenure tenure) {
+      Collection<LiveSandbox> entries, Ownership ownership) {
     List<LiveSandbox> lost = Collections.synchronizedList(new ArrayList<>());
     List<CompletableFuture<Void>> all = new ArrayList<>();
     for (LiveSandbox entry : entries) {
-      all.add(queueLoss(entry, tenure, lost::add));
+      all.add(queueLoss(entry, ownership, lost::add));
     }
     return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
         .thenApply(
@@ -115,22 +117,22 @@ public final class Takeover {
   }
 
   private CompletableFuture<Void> queueLoss(
-      LiveSandbox entry, Tenure tenure, Consumer<LiveSandbox> announced) {
+      LiveSandbox entry, Ownership ownership, Consumer<LiveSandbox> announced) {
     return steps.queue(
         entry.userId(),
         "announce a lost sandbox",
         () -> {
-          if (!runsHere(entry) && announceLoss(entry, tenure)) {
+          if (!runsHere(entry) && announceLoss(entry, ownership)) {
             announced.accept(entry);
           }
         });
   }
 
   /** Announces a lost sandbox; false if its user is another worker's before the log has that. */
-  private boolean announceLoss(LiveSandbox entry, Tenure tenure) throws InterruptedException {
+  private boolean announceLoss(LiveSandbox entry, Ownership ownership) throws InterruptedException {
     UserId user = entry.userId();
     try {
-      announcer.lost(entry, hasNone(user), () -> require(tenure, user));
+      announcer.lost(entry, hasNone(user), () -> require(ownership));
       return true;
     } catch (FencedException e) {
       log.info("{} is left to the user's next worker: {}", entry.containerId(), e.getMessage());
@@ -138,9 +140,8 @@ public final class Takeover {
     }
   }
 
-  private static void require(Tenure tenure, UserId user)
-      throws FencedException, InterruptedException {
-    if (!tenure.holds(user)) {
+  private static void require(Ownership ownership) throws FencedException, InterruptedException {
+    if (!ownership.await()) {
       throw new FencedException("the assignment in which it was found lost is over");
     }
   }
@@ -161,8 +162,8 @@ public final class Takeover {
    * Writes a missing entry again; somebody removed it, or the whole table. Not for a user whom
    * another worker owns: that worker's next sandbox would not end this one.
    */
-  private void relist(Sandbox sandbox, Tenure tenure) throws InterruptedException {
-    if (!tenure.holds(sandbox.user())) {
+  private void relist(Sandbox sandbox, Ownership ownership) throws InterruptedException {
+    if (!ownership.await()) {
       return;
     }
     log.warn(
@@ -183,10 +184,10 @@ public final class Takeover {
   }
 
   /** Ends a sandbox whose end another worker announced, perhaps without removing its entries. */
-  private void endTaken(Sandbox sandbox, Tenure tenure)
+  private void endTaken(Sandbox sandbox, Ownership ownership)
       throws EngineException, InterruptedException {
     end(sandbox, null);
-    if (tenure.holds(sandbox.user())) {
+    if (ownership.await()) {
       announcer.unlisted(announcer.entryOf(sandbox), hasNone(sandbox.user()));
     }
   }

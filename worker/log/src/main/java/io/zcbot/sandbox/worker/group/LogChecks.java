@@ -4,19 +4,20 @@
  */
 package io.zcbot.sandbox.worker.group;
 
-import io.zcbot.sandbox.worker.intake.PartitionStates;
 import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
-import io.zcbot.sandbox.worker.reap.Tenure;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
-import java.util.function.IntPredicate;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.kafka.common.KafkaException;
 import org.slf4j.Logger;
@@ -37,9 +38,8 @@ final class LogChecks {
 
   private final LogComparison comparison;
   private final Takeover takeover;
-  private final PartitionStates states;
   private final Executor threads;
-  private final Map<Integer, Tenure> tenures = new ConcurrentHashMap<>();
+  private final Map<Integer, Ownership> ownerships = new ConcurrentHashMap<>();
   private final Check unowned;
   private final Check owned;
 
@@ -48,32 +48,25 @@ final class LogChecks {
    *
    * @param threads runs the comparisons, which block for Kafka
    */
-  LogChecks(LogComparison comparison, Takeover takeover, PartitionStates states, Executor threads) {
+  LogChecks(LogComparison comparison, Takeover takeover, Executor threads) {
     this.comparison = comparison;
     this.takeover = takeover;
-    this.states = states;
     this.threads = threads;
     this.unowned =
         new Check(
             comparison::partitions,
-            number -> !owns(number),
-            partitions -> comparison.of(partitions, false),
-            () -> _ -> false);
-    this.owned = new Check(tenures::keySet, this::serves, comparison::again, this::currentTenures);
+            Ownership::isLost,
+            partitions -> comparison.of(partitions, false));
+    this.owned = new Check(ownerships::keySet, Ownership::mayBegin, comparison::again);
   }
 
-  /** Notes the assignment in which partitions are owned from now on. */
-  void assigned(Set<Integer> partitions, Tenure tenure) {
-    partitions.forEach(number -> tenures.put(number, tenure));
+  /** Notes by which assignment partitions are owned from now on. */
+  void assigned(Map<Integer, Ownership> partitions) {
+    ownerships.putAll(partitions);
   }
 
-  /** The tenure of the assignments of now: what is read in them is not acted on in later ones. */
-  private Tenure currentTenures() {
-    Map<Integer, Tenure> now = Map.copyOf(tenures);
-    return user -> {
-      Tenure tenure = now.get(comparison.partitionOf(user));
-      return tenure != null && tenure.holds(user);
-    };
+  private Ownership of(int partition) {
+    return ownerships.getOrDefault(partition, Ownership.NONE);
   }
 
   /** Compares the sandboxes of partitions that are not owned. Does not block. */
@@ -86,47 +79,39 @@ final class LogChecks {
     owned.start();
   }
 
-  /** Whether this worker may announce sandboxes of the partition's users. */
-  private boolean owns(int partition) {
-    return states.of(partition).mayAnnounce();
-  }
-
-  /** Whether the partition was taken over, and its users are served. */
-  private boolean serves(int partition) {
-    return states.of(partition).mayBegin();
-  }
-
   private final class Check {
     private final Supplier<Set<Integer>> candidates;
-    private final IntPredicate which;
-    private final Function<Set<Integer>, LogComparison.Differences> comparison;
-    private final Supplier<Tenure> tenures;
+    private final Predicate<Ownership> which;
+    private final Function<Set<Integer>, LogComparison.Differences> compare;
     private final AtomicBoolean underWay = new AtomicBoolean();
     private volatile boolean failed;
 
     Check(
         Supplier<Set<Integer>> candidates,
-        IntPredicate which,
-        Function<Set<Integer>, LogComparison.Differences> comparison,
-        Supplier<Tenure> tenures) {
+        Predicate<Ownership> which,
+        Function<Set<Integer>, LogComparison.Differences> compare) {
       this.candidates = candidates;
       this.which = which;
-      this.comparison = comparison;
-      this.tenures = tenures;
+      this.compare = compare;
     }
 
     void start() {
-      Tenure tenure = tenures.get();
-      Set<Integer> partitions = new TreeSet<>(candidates.get());
-      partitions.removeIf(number -> !which.test(number));
+      // As of now: what is read in these assignments is not acted on in later ones.
+      Map<Integer, Ownership> partitions = new TreeMap<>();
+      for (int number : candidates.get()) {
+        Ownership ownership = of(number);
+        if (which.test(ownership)) {
+          partitions.put(number, ownership);
+        }
+      }
       if (!partitions.isEmpty() && underWay.compareAndSet(false, true)) {
-        threads.execute(() -> run(partitions, tenure));
+        threads.execute(() -> run(partitions));
       }
     }
 
-    private void run(Set<Integer> partitions, Tenure tenure) {
+    private void run(Map<Integer, Ownership> partitions) {
       try {
-        compare(partitions, tenure);
+        compare(partitions);
         failed = false;
       } catch (KafkaException e) {
         if (!failed) {
@@ -144,25 +129,25 @@ final class LogChecks {
      * Compares all partitions together; if that fails, each alone, so that none holds up the
      * others.
      */
-    private void compare(Set<Integer> partitions, Tenure tenure) {
+    private void compare(Map<Integer, Ownership> partitions) {
       try {
-        compareAtOnce(partitions, tenure);
+        compareAtOnce(partitions);
       } catch (KafkaException e) {
         if (partitions.size() == 1 || Denials.isOfAllPartitions(e)) {
           throw e;
         }
-        compareEachAlone(partitions, tenure);
+        compareEachAlone(partitions);
       }
     }
 
-    private void compareEachAlone(Set<Integer> partitions, Tenure tenure) {
+    private void compareEachAlone(Map<Integer, Ownership> partitions) {
       Set<Integer> unread = new TreeSet<>();
       KafkaException failure = null;
-      for (int number : partitions) {
+      for (int number : partitions.keySet()) {
         // Partitions may have come or gone during the earlier ones.
-        if (which.test(number)) {
+        if (which.test(of(number))) {
           try {
-            compareAtOnce(Set.of(number), tenure);
+            compareAtOnce(Map.of(number, Objects.requireNonNull(partitions.get(number))));
           } catch (KafkaException e) {
             unread.add(number);
             failure = e;
@@ -175,8 +160,12 @@ final class LogChecks {
       }
     }
 
-    private void compareAtOnce(Set<Integer> partitions, Tenure tenure) {
-      var _ = takeover.settle(comparison.apply(partitions), tenure);
+    private void compareAtOnce(Map<Integer, Ownership> partitions) {
+      LogComparison.Differences differences = compare.apply(partitions.keySet());
+      partitions.forEach(
+          (number, ownership) -> {
+            var _ = takeover.settle(comparison.ofPartition(number, differences), ownership);
+          });
     }
   }
 }

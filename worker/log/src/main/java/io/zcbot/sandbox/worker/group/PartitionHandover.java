@@ -4,21 +4,18 @@
  */
 package io.zcbot.sandbox.worker.group;
 
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.intake.Handover;
-import io.zcbot.sandbox.worker.intake.PartitionStates;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
-import io.zcbot.sandbox.worker.reap.Tenure;
-import java.util.Collection;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 
 /**
  * Decides what happens to users' sandboxes when partitions are assigned, revoked or lost. Called on
@@ -29,77 +26,47 @@ public final class PartitionHandover implements Handover {
   private final Takeover takeover;
   private final LogReading reading;
   private final EagerEnsures eager;
-  private final PartitionStates states;
   private final BooleanSupplier stopping;
-  private final Companion companion;
+  private final Function<Set<Integer>, CompletableFuture<Void>> leaving;
   private final LogChecks checks;
-
-  /** Another reader of the assigned partitions, of other topics. */
-  public interface Companion {
-    /** The users whose lanes have work of these partitions. */
-    Set<UserId> atWork(Set<Integer> partitions);
-
-    /**
-     * Leaves partitions that are being revoked: nothing of them begins any more. Does not block.
-     *
-     * @return completes when what is done in them is committed
-     */
-    CompletableFuture<Void> leave(Set<Integer> partitions);
-
-    /** No other reader. */
-    Companion NONE =
-        new Companion() {
-          @Override
-          public Set<UserId> atWork(Set<Integer> partitions) {
-            return Set.of();
-          }
-
-          @Override
-          public CompletableFuture<Void> leave(Set<Integer> partitions) {
-            return CompletableFuture.completedFuture(null);
-          }
-        };
-  }
 
   /**
    * Does nothing until partitions are assigned.
    *
-   * @param states of the partitions, as the intake changes them
    * @param stopping whether the worker stops; it then keeps sandboxes of partitions that it gave up
-   * @param companion reads other topics of the same partitions
+   * @param leaving lets no command of revoked partitions begin any more; completes when what is
+   *     done in them is committed. Does not block
    */
   public PartitionHandover(
       PartitionRelease release,
       Takeover takeover,
       LogReading reading,
       EagerEnsures eager,
-      PartitionStates states,
       BooleanSupplier stopping,
-      Companion companion) {
+      Function<Set<Integer>, CompletableFuture<Void>> leaving) {
     this.release = release;
     this.takeover = takeover;
     this.reading = reading;
     this.eager = eager;
-    this.states = states;
     this.stopping = stopping;
-    this.companion = companion;
+    this.leaving = leaving;
     this.checks =
-        new LogChecks(
-            reading.comparison(), takeover, states, task -> Threads.start("log-check", task));
+        new LogChecks(reading.comparison(), takeover, task -> Threads.start("log-check", task));
   }
 
   @Override
-  public Map<Integer, CompletableFuture<Void>> assigned(Set<Integer> partitions, Tenure tenure) {
-    checks.assigned(partitions, tenure);
+  public Map<Integer, CompletableFuture<Void>> assigned(Map<Integer, Ownership> partitions) {
+    checks.assigned(partitions);
     checks.checkUnowned();
-    return takeOver(partitions, tenure);
+    return takeOver(partitions.keySet(), partitions);
   }
 
-  private Map<Integer, CompletableFuture<Void>> takeOver(Set<Integer> partitions, Tenure tenure) {
+  private Map<Integer, CompletableFuture<Void>> takeOver(
+      Set<Integer> partitions, Map<Integer, Ownership> ownerships) {
     return reading.of(
         partitions,
-        number -> states.of(number).stays(),
-        (some, differences) -> settle(some, differences, tenure));
+        number -> Objects.requireNonNull(ownerships.get(number)).isKept(),
+        (some, differences) -> settle(some, differences, ownerships));
   }
 
   /**
@@ -107,13 +74,17 @@ public final class PartitionHandover implements Handover {
    * table has more entries than fit into memory, all wait for each other, and are read again.
    */
   private Map<Integer, CompletableFuture<Void>> settle(
-      Set<Integer> partitions, LogComparison.Differences differences, Tenure tenure) {
+      Set<Integer> partitions,
+      LogComparison.Differences differences,
+      Map<Integer, Ownership> ownerships) {
     Map<Integer, CompletableFuture<Void>> settled = new HashMap<>();
     for (int number : partitions) {
       settled.put(
           number,
           takeover
-              .settle(reading.comparison().ofPartition(number, differences), tenure)
+              .settle(
+                  reading.comparison().ofPartition(number, differences),
+                  Objects.requireNonNull(ownerships.get(number)))
               .thenAccept(eager::after));
     }
     if (differences.isComplete()) {
@@ -121,21 +92,19 @@ public final class PartitionHandover implements Handover {
     }
     CompletableFuture<Map<Integer, CompletableFuture<Void>>> rest =
         CompletableFuture.allOf(settled.values().toArray(CompletableFuture[]::new))
-            .thenApply(_ -> takeOver(partitions, tenure));
+            .thenApply(_ -> takeOver(partitions, ownerships));
     settled.replaceAll(
         (number, _) -> rest.thenCompose(again -> Objects.requireNonNull(again.get(number))));
     return settled;
   }
 
   @Override
-  public CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork) {
-    Set<UserId> busy = new HashSet<>(atWork);
-    busy.addAll(companion.atWork(partitions));
-    return CompletableFuture.allOf(companion.leave(partitions), release.end(partitions, busy));
+  public CompletableFuture<Void> released(Set<Integer> partitions) {
+    return CompletableFuture.allOf(leaving.apply(partitions), release.end(partitions));
   }
 
   @Override
-  public void lost(Set<Integer> partitions, Collection<UserId> atWork) {
+  public void lost(Set<Integer> partitions) {
     // Removes only sandboxes that other workers took over, as their announcements show: while all
     // of Kafka is away, nobody takes over, and the partitions come back. The timer checks again.
     checks.checkUnowned();

@@ -8,12 +8,14 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.GroupConfig;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import java.util.Collection;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
@@ -23,6 +25,7 @@ public final class PartitionRelease {
   private final Reaper reaper;
   private final Takeover takeover;
   private final Lanes lanes;
+  private final KeyPartitions keys;
   private final EagerEnsures eager;
   private final GroupConfig.Restart restart;
   private final BooleanSupplier stopping;
@@ -37,12 +40,14 @@ public final class PartitionRelease {
       Reaper reaper,
       Takeover takeover,
       Lanes lanes,
+      KeyPartitions keys,
       EagerEnsures eager,
       GroupConfig.Restart restart,
       BooleanSupplier stopping) {
     this.reaper = reaper;
     this.takeover = takeover;
     this.lanes = lanes;
+    this.keys = keys;
     this.eager = eager;
     this.restart = restart;
     this.stopping = stopping;
@@ -52,10 +57,10 @@ public final class PartitionRelease {
    * Ends the sandboxes, or, if the worker stops and will adopt them, only waits for their users'
    * lanes. Does not block.
    *
-   * @param atWork the users whose lanes have work of these partitions
    * @return completes when that is done
    */
-  CompletableFuture<Void> end(Set<Integer> partitions, Collection<UserId> atWork) {
+  CompletableFuture<Void> end(Set<Integer> partitions) {
+    Set<UserId> atWork = atWork(partitions);
     if (!stopping.getAsBoolean()) {
       List<LiveSandbox> moving = takeover.running(partitions::contains);
       return reaper
@@ -66,6 +71,12 @@ public final class PartitionRelease {
       case PURGE -> reaper.reapAll(Reaped.Reason.SHUTDOWN, partitions::contains, atWork);
       case ADOPT -> through(atWork);
     };
+  }
+
+  private Set<UserId> atWork(Set<Integer> partitions) {
+    return lanes.users().stream()
+        .filter(user -> partitions.contains(keys.of(user)))
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 
   /** Leaves out sandboxes that the engine did not end: a new one must not run beside them. */

@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.function.IntPredicate;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -44,7 +45,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
 
   private final EventCodec codec = new EventCodec();
   private final KeyPartitions partitions;
-  private final PartitionStates states;
+  private final IntPredicate isKept;
   private final Settings settings;
   private final Touch touch;
   private final Time time;
@@ -80,19 +81,19 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
    *
    * @param consumers makes a consumer without a group
    * @param offsets tells where partitions begin and end
-   * @param states of the ensure partitions; the follower reads the activity of those that stay with
-   *     this worker
+   * @param isKept whether this worker serves a partition of ensures, now or soon; the follower
+   *     reads the activity of those
    */
   public ActivityFollower(
       Supplier<Consumer<byte[], byte[]>> consumers,
       PartitionOffsets offsets,
-      PartitionStates states,
+      IntPredicate isKept,
       Settings settings,
       Touch touch,
       RecordForwarding forwarding,
       Time time,
       IntakeMetrics metrics) {
-    this.states = states;
+    this.isKept = isKept;
     this.settings = settings;
     this.partitions = new KeyPartitions(settings.partitionCount());
     this.assignment =
@@ -119,7 +120,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
 
   @Override
   public OptionalLong readUpTo(int partition) {
-    return states.of(partition).stays() ? lowWatermarks.of(partition) : OptionalLong.empty();
+    return isKept.test(partition) ? lowWatermarks.of(partition) : OptionalLong.empty();
   }
 
   /** By partition: how long ago it was last read to its end, or else began to be followed. */
@@ -160,7 +161,7 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
   }
 
   private void follow(Consumer<byte[], byte[]> consumer) {
-    Set<TopicPartition> target = assignment.target(number -> states.of(number).stays());
+    Set<TopicPartition> target = assignment.target(isKept);
     // Both are compared: an unreachable partition that leaves the target is not in the assignment.
     if (!target.equals(wanted) || !target.equals(consumer.assignment())) {
       assignment.change(consumer, target);

@@ -4,21 +4,23 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.StoppedException;
+import io.zcbot.sandbox.worker.base.Time;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Future;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -28,11 +30,13 @@ import org.slf4j.LoggerFactory;
  * The partitions of ensures that the consumer group assigned to this worker, with the progress of
  * each. The poll thread changes them; methods that say so may be called from any thread.
  */
-public final class Assignment extends TrackedPartitions implements PartitionStates {
+public final class Assignment extends TrackedPartitions implements Ownerships {
   private static final Logger log = LoggerFactory.getLogger(Assignment.class);
 
   private final String topic;
   private final int count;
+  private final Lease lease;
+  private final Map<Integer, PartitionOwnership> ownerships = new ConcurrentHashMap<>();
   private final Map<TopicPartition, CompletableFuture<Void>> takeovers = new HashMap<>();
   private volatile @Nullable String problem;
 
@@ -42,11 +46,13 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
    * @param topic the topic whose partitions the group assigns
    * @param count the number of partitions by which users are served
    * @param maxInFlight a partition is paused while this many of its records are in flight
+   * @param time of the lease
    */
-  public Assignment(String topic, int count, int maxInFlight) {
+  public Assignment(String topic, int count, int maxInFlight, Time time) {
     super(maxInFlight);
     this.topic = topic;
     this.count = count;
+    this.lease = new Lease(time);
   }
 
   /**
@@ -62,10 +68,21 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
     return topic;
   }
 
+  /** How sure this worker is that the group regards it as a member. */
+  Lease lease() {
+    return lease;
+  }
+
   @Override
-  public PartitionState of(int partition) {
-    OffsetTracker at = tracker(new TopicPartition(topic, partition));
-    return at == null ? PartitionState.LOST : at.state();
+  void add(TopicPartition partition, OffsetAndMetadata position) {
+    ownerships.put(partition.partition(), new PartitionOwnership(lease));
+    super.add(partition, position);
+  }
+
+  @Override
+  public Ownership of(int partition) {
+    PartitionOwnership ownership = ownerships.get(partition);
+    return ownership == null ? Ownership.NONE : ownership;
   }
 
   /**
@@ -87,36 +104,18 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
         .collect(Collectors.toCollection(TreeSet::new));
   }
 
-  /**
-   * The progress of some partitions in this assignment. A partition that comes back later has
-   * another tracker.
-   */
-  Map<Integer, OffsetTracker> trackers(Collection<TopicPartition> of) {
-    Map<Integer, OffsetTracker> trackers = new HashMap<>();
-    for (TopicPartition partition : of) {
-      OffsetTracker at = tracker(partition);
-      if (at != null) {
-        trackers.put(partition.partition(), at);
-      }
-    }
-    return trackers;
-  }
-
-  @Override
+  /** Begins and ends the reading of partitions, as their takeovers and what is full require. */
   void regulate(Consumer<byte[], byte[]> consumer, boolean allFull, boolean divertedFull) {
     takeovers.entrySet().removeIf(takeover -> isOver(takeover.getKey(), takeover.getValue()));
     noteFailedTakeovers();
-    super.regulate(consumer, allFull, divertedFull);
+    regulate(consumer, partition -> of(partition.partition()).mayBegin(), allFull, divertedFull);
   }
 
   private boolean isOver(TopicPartition partition, CompletableFuture<Void> takeover) {
     if (!takeover.isDone() || takeover.isCompletedExceptionally()) {
       return false;
     }
-    OffsetTracker at = tracker(partition);
-    if (at != null) {
-      at.takeOver();
-    }
+    change(List.of(partition), PartitionOwnership::takenOver);
     return true;
   }
 
@@ -147,35 +146,31 @@ public final class Assignment extends TrackedPartitions implements PartitionStat
         || failure instanceof CancellationException);
   }
 
-  /**
-   * Forbids that new work of these partitions begins; returns the users whose lanes are at work.
-   */
-  Set<UserId> revoke(Collection<TopicPartition> of) {
-    return move(of, OffsetTracker::revoke);
+  /** Forbids that new work of these partitions begins. */
+  void revoke(Collection<TopicPartition> of) {
+    change(of, PartitionOwnership::revoke);
   }
 
-  /** Forbids announcements for these partitions; returns the users whose lanes are at work. */
-  Set<UserId> lose(Collection<TopicPartition> of) {
-    return move(of, OffsetTracker::lose);
+  /** Forbids announcements for these partitions. */
+  void lose(Collection<TopicPartition> of) {
+    change(of, PartitionOwnership::lose);
   }
 
-  private Set<UserId> move(
-      Collection<TopicPartition> of, java.util.function.Consumer<OffsetTracker> transition) {
-    Set<UserId> atWork = new HashSet<>();
+  private void change(
+      Collection<TopicPartition> of, java.util.function.Consumer<PartitionOwnership> change) {
     for (TopicPartition partition : of) {
-      OffsetTracker at = tracker(partition);
-      if (at != null) {
-        transition.accept(at);
-        atWork.addAll(at.usersAtWork());
+      PartitionOwnership ownership = ownerships.get(partition.partition());
+      if (ownership != null) {
+        change.accept(ownership);
       }
     }
-    return atWork;
   }
 
   @Override
   void remove(Collection<TopicPartition> gone) {
     super.remove(gone);
     takeovers.keySet().removeAll(gone);
+    ownerships.keySet().removeAll(numbers(gone));
   }
 
   /** Why some ensures are overdue or will never be answered; null if there are none. Any thread. */

@@ -28,7 +28,6 @@ import io.zcbot.sandbox.worker.trace.Trace;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
@@ -77,9 +76,7 @@ final class CommandDispatcher implements AutoCloseable {
 
   /** Takes an exec or a release; never blocks. Poll thread only. */
   void accept(
-      ConsumerRecord<byte[], byte[]> record,
-      CommandPartitions.Followed followed,
-      OffsetTracker tracker) {
+      ConsumerRecord<byte[], byte[]> record, FollowedPartition followed, OffsetTracker tracker) {
     if (record.topic().equals(topics.exec())) {
       acceptExec(record, followed, tracker);
     } else {
@@ -88,9 +85,7 @@ final class CommandDispatcher implements AutoCloseable {
   }
 
   private void acceptExec(
-      ConsumerRecord<byte[], byte[]> record,
-      CommandPartitions.Followed followed,
-      OffsetTracker tracker) {
+      ConsumerRecord<byte[], byte[]> record, FollowedPartition followed, OffsetTracker tracker) {
     Origin origin = ForwardedFrom.originOf(record, Topic.EXEC);
     Exec exec =
         decoded(
@@ -143,9 +138,7 @@ final class CommandDispatcher implements AutoCloseable {
   }
 
   private void acceptRelease(
-      ConsumerRecord<byte[], byte[]> record,
-      CommandPartitions.Followed followed,
-      OffsetTracker tracker) {
+      ConsumerRecord<byte[], byte[]> record, FollowedPartition followed, OffsetTracker tracker) {
     Origin origin = ForwardedFrom.originOf(record, Topic.RELEASE);
     Release release =
         decoded(
@@ -178,9 +171,9 @@ final class CommandDispatcher implements AutoCloseable {
     lanes.submit(
         record,
         release.userId(),
-        mayBegin(inFlight, followed),
+        followed::mayBegin,
         () -> {
-          work.release(release, followed.holding()::pass);
+          work.release(release, followed.ownership());
           inFlight.complete();
         },
         bytes.hold(texts + Trace.sizeOf(record.headers()))::release);
@@ -192,14 +185,13 @@ final class CommandDispatcher implements AutoCloseable {
       ConsumerRecord<byte[], byte[]> record,
       Duration left,
       RequestContext context,
-      CommandPartitions.Followed followed,
+      FollowedPartition followed,
       OffsetTracker tracker) {
     long now = time.nanos();
     InFlightRecord inFlight = tracker.open(record, exec.userId(), now + left.toNanos());
     int trace = Trace.sizeOf(record.headers());
     InFlightBytes.Held held = bytes.hold(ExecMemory.sizeOf(exec) + trace);
     Runnable release = followed.hold(held::release);
-    BooleanSupplier mayBegin = mayBegin(inFlight, followed);
     ExecRequest request =
         new ExecRequest(
             exec,
@@ -207,8 +199,8 @@ final class CommandDispatcher implements AutoCloseable {
             record.offset(),
             now,
             Deadline.in(left, time),
-            followed.holding()::pass,
-            mayBegin,
+            followed.ownership(),
+            followed::mayBegin,
             () -> {
               inFlight.complete();
               release.run();
@@ -230,7 +222,7 @@ final class CommandDispatcher implements AutoCloseable {
     lanes.submit(
         record,
         exec.userId(),
-        mayBegin,
+        followed::mayBegin,
         () -> {
           work.exec(request);
           known.set(true);
@@ -271,12 +263,6 @@ final class CommandDispatcher implements AutoCloseable {
     } else {
       inputDiversions.forward(record, home, () -> {});
     }
-  }
-
-  /** Asks both, because the tracker's state follows the group's only at the next update. */
-  private static BooleanSupplier mayBegin(
-      InFlightRecord inFlight, CommandPartitions.Followed followed) {
-    return () -> inFlight.partition().mayBegin() && followed.mayBegin();
   }
 
   private Runnable diverted(ConsumerRecord<byte[], byte[]> record, OffsetTracker tracker) {

@@ -7,7 +7,9 @@ package io.zcbot.sandbox.worker.intake;
 import io.zcbot.sandbox.worker.base.ClockReading;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandWork;
+import io.zcbot.sandbox.worker.kafka.CommandTableReader;
 import io.zcbot.sandbox.worker.kafka.PartitionOffsets;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Duration;
@@ -95,10 +97,24 @@ public final class CommandFollower implements AutoCloseable {
   /**
    * The partitions to follow.
    *
-   * @param holdings tells which partitions this worker owns
-   * @param takeover runs before the execs of a partition are read
+   * @param ownerships tells which partitions this worker owns
+   * @param table is read before the execs of a partition
    */
-  public record Owned(Holdings holdings, CommandTakeover takeover) {}
+  public record Owned(Ownerships ownerships, TableReading table) {}
+
+  /** Reads what former owners of partitions left in the command table. */
+  @FunctionalInterface
+  public interface TableReading {
+    /**
+     * Reads the table until that works. Does not block.
+     *
+     * @param partitions with their ownership
+     * @return for each partition, its part of the table; exceptionally, if the partition is lost
+     *     before it is read
+     */
+    Map<Integer, CompletableFuture<CommandTableReader.Part>> read(
+        Map<Integer, Ownership> partitions);
+  }
 
   private record Leaving(Set<Integer> partitions, CompletableFuture<Void> left) {}
 
@@ -236,7 +252,8 @@ public final class CommandFollower implements AutoCloseable {
       return;
     }
     boolean isFull = dispatcher.isFull() || dispatcher.isFullOfInputs();
-    tracked.regulate(consumer, dispatcher.isFull(), dispatcher.isFullOfDiverted());
+    tracked.regulate(
+        consumer, partitions::mayBegin, dispatcher.isFull(), dispatcher.isFullOfDiverted());
     partitions.regulateInputs(consumer, dispatcher.isFullOfInputs());
     ConsumerRecords<byte[], byte[]> records = consumer.poll(isFull ? PAUSE_WHILE_FULL : POLL);
     Set<Integer> truncated = accept(records);
@@ -257,7 +274,7 @@ public final class CommandFollower implements AutoCloseable {
   private Set<Integer> accept(ConsumerRecords<byte[], byte[]> records) {
     Set<Integer> truncated = new HashSet<>();
     for (TopicPartition partition : records.partitions()) {
-      CommandPartitions.Followed followed = Objects.requireNonNull(partitions.of(partition));
+      FollowedPartition followed = Objects.requireNonNull(partitions.of(partition));
       if (partition.topic().equals(settings.topics().input())) {
         records.records(partition).forEach(dispatcher::accept);
       } else if (!tracked.accept(

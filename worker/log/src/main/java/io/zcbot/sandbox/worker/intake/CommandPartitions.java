@@ -6,7 +6,9 @@ package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandWork;
+import io.zcbot.sandbox.worker.kafka.CommandTableReader;
 import io.zcbot.sandbox.worker.kafka.PartitionOffsets;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
@@ -16,7 +18,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -48,13 +49,13 @@ final class CommandPartitions {
   private final CommandInputs inputs;
   private final Time time;
   private final TrackedPartitions tracked;
-  private final Map<Integer, Followed> followed = new HashMap<>();
+  private final Map<Integer, FollowedPartition> followed = new HashMap<>();
   private final PartitionOffsets offsets;
   private final PartitionAnswers<Coming, Start> answers;
   private volatile @Nullable String problem;
 
   /** A partition of users that is to be followed in an assignment. */
-  private record Coming(int number, Holdings.Holding holding) {
+  private record Coming(int number, Ownership ownership) {
     @Override
     public String toString() {
       return Integer.toString(number);
@@ -68,35 +69,6 @@ final class CommandPartitions {
    * @param inputs the window of the inputs
    */
   private record Start(long endOfExecs, PartitionOffsets.Span inputs) {}
-
-  /**
-   * One partition of users in one assignment.
-   *
-   * @param firstOfAssignment the offset behind the execs that existed when the assignment began
-   * @param committing its partition of execs and that of releases
-   * @param input its partition of inputs
-   * @param held releases the bytes in flight of its execs
-   */
-  record Followed(
-      Holdings.Holding holding,
-      PartitionTakeover takeover,
-      long firstOfAssignment,
-      Set<TopicPartition> committing,
-      TopicPartition input,
-      Set<Runnable> held) {
-    boolean mayBegin() {
-      return takeover.isOver() && holding.state().mayBegin();
-    }
-
-    /** Keeps bytes counted until the returned action runs, or the assignment ends. */
-    Runnable hold(Runnable release) {
-      held.add(release);
-      return () -> {
-        release.run();
-        held.remove(release);
-      };
-    }
-  }
 
   CommandPartitions(
       CommandFollower.Topics topics,
@@ -119,7 +91,7 @@ final class CommandPartitions {
   }
 
   /** The assignment in which a partition of any topic is read; null if it is not read. */
-  @Nullable Followed of(TopicPartition partition) {
+  @Nullable FollowedPartition of(TopicPartition partition) {
     return followed.get(partition.partition());
   }
 
@@ -138,8 +110,8 @@ final class CommandPartitions {
     for (TopicPartition partition : tracked.partitions()) {
       consumer.seek(partition, Objects.requireNonNull(tracked.tracker(partition)).position());
     }
-    for (Followed each : followed.values()) {
-      inputs.positions(Set.of(each.input)).forEach(consumer::seek);
+    for (FollowedPartition each : followed.values()) {
+      inputs.positions(Set.of(each.input())).forEach(consumer::seek);
     }
   }
 
@@ -148,14 +120,14 @@ final class CommandPartitions {
     Set<Coming> coming = new HashSet<>();
     Set<Integer> going = new HashSet<>();
     for (int number = 0; number < count; number++) {
-      Holdings.Holding holding = owned.holdings().of(number);
-      boolean wanted = holding != null && holding.state().stays();
-      Followed now = followed.get(number);
-      if (now != null && !(wanted && now.holding.equals(holding))) {
+      Ownership ownership = owned.ownerships().of(number);
+      boolean wanted = ownership.isKept();
+      FollowedPartition now = followed.get(number);
+      if (now != null && !(wanted && now.ownership().equals(ownership))) {
         going.add(number);
       }
-      if (holding != null && wanted && (now == null || going.contains(number))) {
-        coming.add(new Coming(number, holding));
+      if (wanted && (now == null || going.contains(number))) {
+        coming.add(new Coming(number, ownership));
       }
     }
     leave(consumer, commits, going);
@@ -171,14 +143,11 @@ final class CommandPartitions {
         answers.failed(starts.keySet(), e);
       }
     }
-    followed.values().forEach(each -> each.takeover.proceed());
-    followed.values().stream()
-        .filter(Followed::mayBegin)
-        .forEach(each -> trackers(each.committing).forEach(OffsetTracker::takeOver));
+    followed.values().forEach(each -> each.takeOver(work));
     problem =
         followed.values().stream()
-            .filter(each -> each.holding.isCertain())
-            .map(each -> each.takeover.problem())
+            .filter(each -> each.ownership().isCertain())
+            .map(FollowedPartition::problem)
             .filter(Objects::nonNull)
             .findAny()
             .orElse(null);
@@ -204,16 +173,15 @@ final class CommandPartitions {
     if (numbers.isEmpty()) {
       return;
     }
-    List<Followed> gone = numbers.stream().map(followed::remove).toList();
-    gone.forEach(each -> trackers(each.committing).forEach(OffsetTracker::revoke));
+    List<FollowedPartition> gone = numbers.stream().map(followed::remove).toList();
+    gone.forEach(FollowedPartition::leave);
     numbers.forEach(work::gone);
-    gone.forEach(each -> inputs.gone(Set.of(each.input)));
+    gone.forEach(each -> inputs.gone(Set.of(each.input())));
     // Only while ownership is certain: a late commit would take back what the next owner committed.
     commits.commitFinally(certain(gone), CALL_TIMEOUT);
-    for (Followed each : gone) {
-      trackers(each.committing).forEach(OffsetTracker::lose);
-      tracked.remove(each.committing);
-      each.held.forEach(Runnable::run); // nobody else will
+    for (FollowedPartition each : gone) {
+      tracked.remove(each.committing());
+      each.release();
     }
     consumer.assign(all());
   }
@@ -254,29 +222,26 @@ final class CommandPartitions {
     consumer.pause(committing);
     positions.forEach(tracked::add);
     positions.forEach(consumer::seek);
-    Map<Integer, Holdings.Holding> begun = new HashMap<>();
+    Map<Integer, Ownership> begun = new HashMap<>();
     Map<TopicPartition, PartitionOffsets.Span> windows = new HashMap<>();
     starts.forEach(
         (each, start) -> {
-          begun.put(each.number, each.holding);
+          begun.put(each.number, each.ownership);
           windows.put(new TopicPartition(topics.input(), each.number), start.inputs);
         });
     inputs.begin(windows).forEach(consumer::seek);
-    Map<Integer, CompletableFuture<CommandTakeover.Left>> takeovers =
-        owned.takeover().of(Map.copyOf(begun));
+    Map<Integer, CompletableFuture<CommandTableReader.Part>> table =
+        owned.table().read(Map.copyOf(begun));
     starts.forEach(
         (each, start) ->
             followed.put(
                 each.number,
-                new Followed(
-                    each.holding,
-                    new PartitionTakeover(Objects.requireNonNull(takeovers.get(each.number))),
+                new FollowedPartition(
+                    each.number,
+                    topics,
+                    each.ownership,
                     start.endOfExecs,
-                    Set.of(
-                        new TopicPartition(topics.exec(), each.number),
-                        new TopicPartition(topics.release(), each.number)),
-                    new TopicPartition(topics.input(), each.number),
-                    ConcurrentHashMap.newKeySet())));
+                    Objects.requireNonNull(table.get(each.number)))));
   }
 
   private static Set<TopicPartition> partitions(String topic, Set<Integer> numbers) {
@@ -287,9 +252,9 @@ final class CommandPartitions {
 
   private Set<TopicPartition> all() {
     Set<TopicPartition> all = new HashSet<>();
-    for (Followed each : followed.values()) {
-      all.addAll(each.committing);
-      all.add(each.input);
+    for (FollowedPartition each : followed.values()) {
+      all.addAll(each.committing());
+      all.add(each.input());
     }
     return all;
   }
@@ -299,26 +264,28 @@ final class CommandPartitions {
     return certain(followed.values());
   }
 
-  private static Set<TopicPartition> certain(Collection<Followed> of) {
+  private static Set<TopicPartition> certain(Collection<FollowedPartition> of) {
     return of.stream()
-        .filter(each -> each.holding.isCertain())
-        .flatMap(each -> each.committing.stream())
+        .filter(each -> each.ownership().isCertain())
+        .flatMap(each -> each.committing().stream())
         .collect(Collectors.toSet());
+  }
+
+  /** Whether records of a partition of any topic may be read now. */
+  boolean mayBegin(TopicPartition partition) {
+    FollowedPartition at = of(partition);
+    return at != null && at.mayBegin();
   }
 
   /** Applies back-pressure to inputs; {@link TrackedPartitions} does for the other topics. */
   void regulateInputs(Consumer<byte[], byte[]> consumer, boolean full) {
     Set<TopicPartition> of = new HashSet<>();
-    followed.values().forEach(each -> of.add(each.input));
+    followed.values().forEach(each -> of.add(each.input()));
     if (full) {
       consumer.pause(of);
     } else {
       of.retainAll(consumer.paused());
       consumer.resume(of);
     }
-  }
-
-  private List<OffsetTracker> trackers(Set<TopicPartition> of) {
-    return of.stream().map(tracked::tracker).filter(Objects::nonNull).toList();
   }
 }

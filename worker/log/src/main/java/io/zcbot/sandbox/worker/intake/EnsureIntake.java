@@ -7,7 +7,6 @@ package io.zcbot.sandbox.worker.intake;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
-import io.zcbot.sandbox.worker.reap.Tenure;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.trace.Tracing;
@@ -45,7 +44,6 @@ public final class EnsureIntake implements AutoCloseable {
   private final Settings settings;
   private final RecordDispatcher dispatcher;
   private final Lease lease;
-  private final KeyPartitions homes;
   private final Time time;
   private final PollLoop loop;
   private final IntakeLimits limits;
@@ -123,12 +121,17 @@ public final class EnsureIntake implements AutoCloseable {
     this.assignment = group.assignment();
     this.settings = settings;
     this.time = time;
-    this.lease = new Lease(time);
-    this.homes = new KeyPartitions(settings.partitionCount());
+    this.lease = assignment.lease();
     LaneWork laneWork = new LaneWork(lanes, settings.tracing());
     this.dispatcher =
         new RecordDispatcher(
-            homes, settings.ensureExpiry(), laneWork, work, forwarding, lease, time, metrics);
+            new KeyPartitions(settings.partitionCount()),
+            settings.ensureExpiry(),
+            laneWork,
+            work,
+            forwarding,
+            time,
+            metrics);
     this.loop = new PollLoop("ensure-intake", "ensures", group.consumers(), new Polling(), time);
     this.limits = new IntakeLimits(settings, loop::isStopping);
   }
@@ -149,32 +152,6 @@ public final class EnsureIntake implements AutoCloseable {
     return problem == null && !silent.isEmpty()
         ? "not all ensures are read: partitions %s can't be reached".formatted(silent)
         : problem;
-  }
-
-  /** The partitions of this worker, for readers of other topics with the same partitions. */
-  public Holdings holdings() {
-    return number -> {
-      OffsetTracker tracker = assignment.tracker(new TopicPartition(assignment.topic(), number));
-      return tracker == null ? null : new Held(tracker, lease);
-    };
-  }
-
-  /** One assignment of a partition: two are equal only if they hold the same tracker. */
-  private record Held(OffsetTracker tracker, Lease lease) implements Holdings.Holding {
-    @Override
-    public PartitionState state() {
-      return tracker.state();
-    }
-
-    @Override
-    public boolean isCertain() {
-      return lease.isValid() && tracker.state().mayAnnounce();
-    }
-
-    @Override
-    public void pass() throws FencedException, InterruptedException {
-      lease.pass(tracker::state);
-    }
   }
 
   /** Records in flight, by assigned partition. */
@@ -200,7 +177,7 @@ public final class EnsureIntake implements AutoCloseable {
   private final class Polling implements PollLoop.Polling {
     @Override
     public void poll(Consumer<byte[], byte[]> consumer) {
-      MemberCommits commits = new MemberCommits(consumer, assignment, lease, time);
+      MemberCommits commits = new MemberCommits(consumer, assignment, time);
       Rebalances rebalances =
           new Rebalances(consumer, commits, assignment, group.handover(), limits, progress, time);
       try {
@@ -254,7 +231,7 @@ public final class EnsureIntake implements AutoCloseable {
               "a record of a partition that was never assigned: " + record);
         }
         if (!at.skip(record.offset(), record.leaderEpoch())) {
-          dispatcher.accept(record, at);
+          dispatcher.accept(record, at, assignment.of(record.partition()));
         }
       }
       assignment.advance(records.nextOffsets());
@@ -281,14 +258,6 @@ public final class EnsureIntake implements AutoCloseable {
   }
 
   private final class PollProgress implements Rebalances.Progress {
-    @Override
-    public Tenure tenure(Map<Integer, OffsetTracker> trackers) {
-      return user -> {
-        OffsetTracker tracker = trackers.get(homes.of(user));
-        return tracker != null && lease.awaitValid(() -> !tracker.state().stays());
-      };
-    }
-
     @Override
     public void waits() {
       loop.round();

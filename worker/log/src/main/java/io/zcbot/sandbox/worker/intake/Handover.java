@@ -4,9 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.reap.Tenure;
-import java.util.Collection;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -19,23 +17,18 @@ public interface Handover {
   /**
    * This worker owns these partitions from now on.
    *
-   * @param tenure holds until they are revoked or lost
+   * @param partitions with the ownership that begins
    * @return for each partition, what completes when its ensures may be served
    */
-  Map<Integer, CompletableFuture<Void>> assigned(Set<Integer> partitions, Tenure tenure);
+  Map<Integer, CompletableFuture<Void>> assigned(Map<Integer, Ownership> partitions);
 
-  /**
-   * Another worker may already own these partitions. Called instead of {@link #released}.
-   *
-   * @param atWork the users whose lanes have work of these partitions
-   */
-  void lost(Set<Integer> partitions, Collection<UserId> atWork);
+  /** Another worker may already own these partitions. Called instead of {@link #released}. */
+  void lost(Set<Integer> partitions);
 
   /**
    * These partitions are being revoked.
    *
-   * @param atWork the users whose lanes have work of these partitions
    * @return completes when this worker no longer acts for their users
    */
-  CompletableFuture<Void> released(Set<Integer> partitions, Collection<UserId> atWork);
+  CompletableFuture<Void> released(Set<Integer> partitions);
 }

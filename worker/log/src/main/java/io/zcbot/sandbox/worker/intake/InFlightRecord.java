@@ -8,7 +8,6 @@ import io.zcbot.sandbox.events.UserId;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** A record that was read and is not committed yet. Any thread may complete it. */
@@ -16,7 +15,6 @@ final class InFlightRecord {
   private final long offset;
   private final Optional<Integer> epoch;
   private final @Nullable UserId user;
-  private final Supplier<PartitionState> partition;
   private final long due;
   private final AtomicInteger incomplete;
   private final AtomicBoolean complete = new AtomicBoolean();
@@ -26,7 +24,6 @@ final class InFlightRecord {
    *
    * @param epoch of the leader that appended the record
    * @param user whose lane works on it; null if no lane does
-   * @param partition the state of its partition, in the assignment in which it was read
    * @param due when it should be complete, on the monotonic clock
    * @param incomplete counts it until it is complete
    */
@@ -34,13 +31,11 @@ final class InFlightRecord {
       long offset,
       Optional<Integer> epoch,
       @Nullable UserId user,
-      Supplier<PartitionState> partition,
       long due,
       AtomicInteger incomplete) {
     this.offset = offset;
     this.epoch = epoch;
     this.user = user;
-    this.partition = partition;
     this.due = due;
     this.incomplete = incomplete;
     incomplete.incrementAndGet();
@@ -74,9 +69,5 @@ final class InFlightRecord {
   /** When it should be complete, on the monotonic clock. */
   long due() {
     return due;
-  }
-
-  PartitionState partition() {
-    return partition.get();
   }
 }

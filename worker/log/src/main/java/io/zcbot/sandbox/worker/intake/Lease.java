@@ -6,13 +6,11 @@ package io.zcbot.sandbox.worker.intake;
 
 import io.zcbot.sandbox.worker.base.ClockReading;
 import io.zcbot.sandbox.worker.base.Time;
-import io.zcbot.sandbox.worker.sandbox.FencedException;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
-import java.util.function.Supplier;
 
 /**
  * Tells whether this process can still be sure that it owns its partitions. A process that was
@@ -107,18 +105,6 @@ final class Lease {
       renewal.signalAll();
     } finally {
       lock.unlock();
-    }
-  }
-
-  /**
-   * Blocks until this process is sure that it owns a partition.
-   *
-   * @param partition supplies its state in one assignment
-   * @throws FencedException if another worker owns it by now
-   */
-  void pass(Supplier<PartitionState> partition) throws FencedException, InterruptedException {
-    if (!awaitValid(() -> !partition.get().mayAnnounce())) {
-      throw new FencedException("another worker owns the partition by now");
     }
   }
 

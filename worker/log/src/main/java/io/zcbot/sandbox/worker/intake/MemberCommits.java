@@ -24,10 +24,10 @@ final class MemberCommits extends OffsetCommits {
   private final Assignment assignment;
   private final Lease lease;
 
-  MemberCommits(Consumer<byte[], byte[]> consumer, Assignment assignment, Lease lease, Time time) {
+  MemberCommits(Consumer<byte[], byte[]> consumer, Assignment assignment, Time time) {
     super(consumer, assignment, time);
     this.assignment = assignment;
-    this.lease = lease;
+    this.lease = assignment.lease();
   }
 
   @Override

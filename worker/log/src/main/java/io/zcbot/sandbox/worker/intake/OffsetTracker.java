@@ -7,9 +7,7 @@ package io.zcbot.sandbox.worker.intake;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
 import java.util.ArrayDeque;
-import java.util.HashSet;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -26,8 +24,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Each assignment gets its own tracker. A completion that comes late, after the partition was
  * revoked or even assigned again, marks a record of the old tracker, which nobody reads.
  *
- * <p>Confined to the poll thread, except for the state of the partition and the completion of
- * records, which are for any thread.
+ * <p>Confined to the poll thread, except for the completion of records, which is for any thread.
  */
 final class OffsetTracker {
   private final ArrayDeque<InFlightRecord> inFlight = new ArrayDeque<>();
@@ -36,7 +33,6 @@ final class OffsetTracker {
   private OffsetAndMetadata position;
   private OffsetAndMetadata committed;
   private Optional<Integer> epochOfDone;
-  private volatile PartitionState state = PartitionState.TAKING_OVER;
 
   /** Starts at the offset from which the assignment will be read. */
   OffsetTracker(long position) {
@@ -76,7 +72,7 @@ final class OffsetTracker {
     if (inFlight.isEmpty()) {
       epochOfDone = position.leaderEpoch();
     }
-    InFlightRecord record = new InFlightRecord(offset, epoch, user, () -> state, due, incomplete);
+    InFlightRecord record = new InFlightRecord(offset, epoch, user, due, incomplete);
     inFlight.addLast(record);
     return record;
   }
@@ -178,25 +174,6 @@ final class OffsetTracker {
     }
   }
 
-  PartitionState state() {
-    return state;
-  }
-
-  /** The losses of the partition's former owner are announced. */
-  void takeOver() {
-    state = state.takeOver();
-  }
-
-  /** The group revokes the partition. */
-  void revoke() {
-    state = state.revoke();
-  }
-
-  /** Another worker may have the partition already. */
-  void lose() {
-    state = state.lose();
-  }
-
   /** What was last known to be committed. */
   OffsetAndMetadata committed() {
     return committed;
@@ -216,18 +193,6 @@ final class OffsetTracker {
       }
     }
     return Duration.ofNanos(longest);
-  }
-
-  /** The users whose lanes work on records in flight. */
-  Set<UserId> usersAtWork() {
-    Set<UserId> users = new HashSet<>();
-    for (InFlightRecord record : inFlight) {
-      UserId user = record.user();
-      if (!record.isComplete() && user != null) {
-        users.add(user);
-      }
-    }
-    return users;
   }
 
   private void drain() {

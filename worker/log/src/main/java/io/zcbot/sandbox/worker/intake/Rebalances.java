@@ -4,15 +4,15 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Time;
-import io.zcbot.sandbox.worker.reap.Tenure;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -48,11 +48,6 @@ final class Rebalances implements ConsumerRebalanceListener {
 
     /** The group assigned partitions. */
     void assigned();
-
-    /**
-     * Returns the tenure of these assignments: it ends for a user when the user's partition goes.
-     */
-    Tenure tenure(Map<Integer, OffsetTracker> trackers);
   }
 
   Rebalances(
@@ -80,9 +75,9 @@ final class Rebalances implements ConsumerRebalanceListener {
       Map<TopicPartition, OffsetAndMetadata> positions = commits.positions(served, limits.call());
       // Nothing below may fail: partitions would be owned and not read.
       positions.forEach(assignment::add);
-      assignment.takeOver(
-          handover.assigned(
-              Assignment.numbers(served), progress.tenure(assignment.trackers(served))));
+      Map<Integer, Ownership> begun = new TreeMap<>();
+      Assignment.numbers(served).forEach(number -> begun.put(number, assignment.of(number)));
+      assignment.takeOver(handover.assigned(begun));
     }
     consumer.pause(assigned);
     progress.assigned();
@@ -97,15 +92,15 @@ final class Rebalances implements ConsumerRebalanceListener {
       return;
     }
     log.info("partitions {} were revoked", Assignment.numbers(revoked));
-    Set<UserId> atWork = assignment.revoke(revoked);
+    assignment.revoke(revoked);
     Duration patience = limits.revoke();
-    if (!await(handover.released(Assignment.numbers(revoked), atWork), patience)) {
+    if (!await(handover.released(Assignment.numbers(revoked)), patience)) {
       log.warn(
           "work of partitions {} is still running after {}; their next owner repeats it",
           Assignment.numbers(revoked),
           patience);
     }
-    var _ = assignment.lose(revoked);
+    assignment.lose(revoked);
     commits.commitFinally(revoked, limits.call());
     assignment.remove(revoked);
     progress.waits(); // a wake-up may have ended in the commit: the poll around it would not end
@@ -125,9 +120,9 @@ final class Rebalances implements ConsumerRebalanceListener {
 
   private void lose(Collection<TopicPartition> lost) {
     if (!lost.isEmpty()) {
-      Set<UserId> atWork = assignment.lose(lost);
+      assignment.lose(lost);
       assignment.remove(lost);
-      handover.lost(Assignment.numbers(lost), atWork);
+      handover.lost(Assignment.numbers(lost));
     }
   }
 

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import io.zcbot.sandbox.worker.trace.Trace;
 import java.time.Duration;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -33,7 +34,6 @@ final class RecordDispatcher implements AutoCloseable {
   private final Expiry expiry;
   private final LaneWork lanes;
   private final EnsureIntake.Work work;
-  private final Lease lease;
   private final Time time;
   private final InFlightBytes bytes = new InFlightBytes();
   private final Diversions diversions;
@@ -44,20 +44,18 @@ final class RecordDispatcher implements AutoCloseable {
       LaneWork lanes,
       EnsureIntake.Work work,
       RecordForwarding forwarding,
-      Lease lease,
       Time time,
       IntakeMetrics metrics) {
     this.partitions = partitions;
     this.expiry = new Expiry(ensureExpiry, time);
     this.lanes = lanes;
     this.work = work;
-    this.lease = lease;
     this.time = time;
     this.diversions = Diversions.ofCommitted(forwarding, partitions, time, metrics);
   }
 
   /** Dispatches a record. Never blocks. Poll thread only. */
-  void accept(ConsumerRecord<byte[], byte[]> record, OffsetTracker tracker) {
+  void accept(ConsumerRecord<byte[], byte[]> record, OffsetTracker tracker, Ownership ownership) {
     Origin origin = ForwardedFrom.originOf(record, Topic.ENSURE);
     Ensure ensure;
     try {
@@ -81,7 +79,7 @@ final class RecordDispatcher implements AutoCloseable {
       diversions.forward(record, home, tracker.open(record, null, diverted())::complete);
       return;
     }
-    queue(ensure, record, left, tracker);
+    queue(ensure, record, left, tracker, ownership);
   }
 
   /**
@@ -112,7 +110,11 @@ final class RecordDispatcher implements AutoCloseable {
   }
 
   private void queue(
-      Ensure ensure, ConsumerRecord<byte[], byte[]> record, Duration left, OffsetTracker tracker) {
+      Ensure ensure,
+      ConsumerRecord<byte[], byte[]> record,
+      Duration left,
+      OffsetTracker tracker,
+      Ownership ownership) {
     long now = time.nanos();
     InFlightRecord inFlight = tracker.open(record, ensure.userId(), now + left.toNanos());
     int texts = TextMemory.of(ensure.eventId(), ensure.requestedBy());
@@ -122,13 +124,13 @@ final class RecordDispatcher implements AutoCloseable {
             record.partition(),
             now,
             Deadline.in(left, time),
-            () -> lease.pass(inFlight::partition),
+            ownership,
             null,
             RequestHeaders.contextOf(record, Topic.ENSURE));
     lanes.submit(
         record,
         ensure.userId(),
-        () -> inFlight.partition().mayBegin(),
+        ownership::mayBegin,
         () -> {
           work.ensure(request);
           inFlight.complete();

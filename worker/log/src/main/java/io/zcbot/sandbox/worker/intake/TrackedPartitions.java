@@ -16,6 +16,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -25,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Partitions whose offsets are committed, with the progress of each. Confined to the poll thread,
- * except for partition states and the snapshots for gauges, which any thread may read.
+ * except for the snapshots for gauges, which any thread may read.
  */
 class TrackedPartitions {
   /**
@@ -113,10 +114,15 @@ class TrackedPartitions {
    * Pauses and resumes partitions by their number of records in flight. It does so anew each time,
    * because a rebalance forgets which partitions were paused.
    *
+   * @param mayBegin whether a partition may be read at all
    * @param allFull whether none may be read
    * @param divertedFull whether none may be read that has records which go elsewhere
    */
-  void regulate(Consumer<byte[], byte[]> consumer, boolean allFull, boolean divertedFull) {
+  void regulate(
+      Consumer<byte[], byte[]> consumer,
+      Predicate<TopicPartition> mayBegin,
+      boolean allFull,
+      boolean divertedFull) {
     Set<TopicPartition> full = new HashSet<>();
     Set<TopicPartition> free = new HashSet<>();
     boolean isRoom =
@@ -127,7 +133,7 @@ class TrackedPartitions {
         (partition, at) -> {
           incomplete.put(partition, at.incomplete());
           boolean isAnyFull = allFull || (divertedFull && at.hasDiverted()) || isFull(at, isRoom);
-          boolean mayBeRead = !isAnyFull && at.state().mayBegin();
+          boolean mayBeRead = !isAnyFull && mayBegin.test(partition);
           (mayBeRead ? free : full).add(partition);
         });
     full.removeAll(consumer.paused());

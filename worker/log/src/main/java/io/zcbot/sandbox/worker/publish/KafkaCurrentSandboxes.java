@@ -8,7 +8,7 @@ import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.intake.Holdings;
+import io.zcbot.sandbox.worker.intake.Ownerships;
 import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -20,12 +20,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class KafkaCurrentSandboxes implements CurrentSandboxes {
   private final Publisher publisher;
-  private final Holdings holdings;
+  private final Ownerships ownerships;
   private final EventCodec codec = new EventCodec();
 
-  public KafkaCurrentSandboxes(Publisher publisher, Holdings holdings) {
+  public KafkaCurrentSandboxes(Publisher publisher, Ownerships ownerships) {
     this.publisher = publisher;
-    this.holdings = holdings;
+    this.ownerships = ownerships;
   }
 
   @Override
@@ -49,10 +49,6 @@ public final class KafkaCurrentSandboxes implements CurrentSandboxes {
   }
 
   private void pass(UserId user) throws FencedException, InterruptedException {
-    Holdings.Holding holding = holdings.of(publisher.partitionOf(user));
-    if (holding == null) {
-      throw new FencedException("the user's partition is not this worker's");
-    }
-    holding.pass();
+    ownerships.of(publisher.partitionOf(user)).pass();
   }
 }

@@ -97,7 +97,7 @@ final class CommandHistoryModel {
   }
 
   /** One assignment of the partition. */
-  private static final class Tenure {
+  private static final class Assignment {
     volatile boolean over;
     final Set<Integer> done = ConcurrentHashMap.newKeySet();
     final Fence fence =
@@ -113,7 +113,7 @@ final class CommandHistoryModel {
   private final Map<String, StringBuffer> written = new HashMap<>();
   private final Map<String, Instant> ended = new HashMap<>();
   private final Set<String> answeredByAnother = new HashSet<>();
-  private Tenure tenure = new Tenure();
+  private Assignment assignment = new Assignment();
   private boolean logWasAway;
   private boolean diedUnnoticed;
   private int committed;
@@ -182,7 +182,7 @@ final class CommandHistoryModel {
             () ->
                 commands()
                     .release(
-                        new Release("r", user, Instant.EPOCH, null, null, null), tenure.fence));
+                        new Release("r", user, Instant.EPOCH, null, null, null), assignment.fence));
       }
       case CHANNEL_BREAKS ->
           any(step).ifPresent(command -> world.commandEngine.channel(command.containerId).close());
@@ -272,7 +272,7 @@ final class CommandHistoryModel {
    */
   private void deliver(int offset, boolean original) throws Exception {
     Exec exec = records.get(offset).exec();
-    Tenure in = tenure;
+    Assignment in = assignment;
     trying(
         () ->
             commands()
@@ -342,7 +342,7 @@ final class CommandHistoryModel {
   }
 
   private void commit() {
-    while (committed < records.size() && tenure.done.contains(committed)) {
+    while (committed < records.size() && assignment.done.contains(committed)) {
       committed++;
     }
     commands().committed(0, committed);
@@ -350,7 +350,7 @@ final class CommandHistoryModel {
 
   private void loseAndTakeOver(boolean anotherAnswers) throws Exception {
     world.release(); // or what was sent before could be behind the answer to what is given up
-    tenure.over = true;
+    assignment.over = true;
     commands().gone(0);
     if (anotherAnswers) {
       for (CommandEntry entry : world.commandTable.all()) {
@@ -361,7 +361,7 @@ final class CommandHistoryModel {
         }
       }
     }
-    tenure = new Tenure();
+    assignment = new Assignment();
     takeOver();
   }
 
@@ -371,7 +371,7 @@ final class CommandHistoryModel {
 
   private void takeOver() throws Exception {
     try {
-      commands().takeOver(0, world.commandTable.all(), records.size(), tenure.fence).join();
+      commands().takeOver(0, world.commandTable.all(), records.size(), assignment.fence).join();
     } catch (CompletionException e) {
       assertThat(world.isCrashed()).as("%s", e).isTrue();
       return;
@@ -388,10 +388,10 @@ final class CommandHistoryModel {
       Commands dead = commands();
       dead.close();
       until("the dead worker's commands ended", () -> dead.active() == 0);
-      tenure.over = true;
+      assignment.over = true;
       world.restart();
       world.settle();
-      tenure = new Tenure();
+      assignment = new Assignment();
       takeOver();
     }
   }

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
+import io.zcbot.sandbox.worker.testkit.FakeOwnership;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -107,7 +108,7 @@ class AdmissionTest {
                             new LiveSandbox(
                                 World.user(i), "c-" + i, "dead", "dead-worker", Instant.EPOCH))
                     .toList(),
-                _ -> true);
+                new FakeOwnership(FakeOwnership.State.OWNED));
     world.settle();
     assertThat(lost.join()).hasSize(20);
 

@@ -12,10 +12,11 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.intake.PartitionState;
-import io.zcbot.sandbox.worker.intake.PartitionStates;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
+import io.zcbot.sandbox.worker.testkit.FakeOwnership;
+import io.zcbot.sandbox.worker.testkit.FakeOwnership.State;
 import io.zcbot.sandbox.worker.testkit.OnePartitionLog;
 import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.World;
@@ -23,13 +24,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
-import java.util.HashSet;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
 import org.apache.kafka.common.errors.TimeoutException;
@@ -44,7 +43,7 @@ import org.junit.jupiter.api.io.TempDir;
 class LogChecksTest {
   @TempDir Path root;
   private World world;
-  private PartitionState state = PartitionState.LOST;
+  private final FakeOwnership ownership = new FakeOwnership(State.LOST);
 
   @BeforeEach
   void aSandboxOfAPartitionThatWasLost() throws Exception {
@@ -53,13 +52,12 @@ class LogChecksTest {
   }
 
   private LogChecks checks(SandboxLog log) {
-    return checks(log, _ -> state, Runnable::run);
+    return checks(log, Map.of(0, ownership, 3, ownership, 4, ownership), Runnable::run);
   }
 
-  private LogChecks checks(SandboxLog log, PartitionStates states, Executor threads) {
-    LogChecks checks =
-        new LogChecks(world.comparison(log), world.domain.takeover(), states, threads);
-    checks.assigned(Set.of(0, 3, 4), _ -> true);
+  private LogChecks checks(SandboxLog log, Map<Integer, Ownership> ownerships, Executor threads) {
+    LogChecks checks = new LogChecks(world.comparison(log), world.domain.takeover(), threads);
+    checks.assigned(ownerships);
     return checks;
   }
 
@@ -122,7 +120,7 @@ class LogChecksTest {
 
   @Test
   void aSandboxOfAnOwnedPartitionIsNotLookedAt() {
-    state = PartitionState.OWNED;
+    ownership.state = State.OWNED;
     announcedLostElsewhere();
     check(checks(world.sandboxLog()));
     assertThat(world.registry.get(World.user(1))).isNotNull();
@@ -130,7 +128,7 @@ class LogChecksTest {
 
   @Test
   void theEntryOfASandboxOfAnOwnedPartitionIsListedAgain() {
-    state = PartitionState.OWNED;
+    ownership.state = State.OWNED;
     world.live.clear();
     checks(world.sandboxLog()).checkOwned();
     world.settle();
@@ -160,7 +158,7 @@ class LogChecksTest {
   }
 
   private void checkOwned() {
-    state = PartitionState.OWNED;
+    ownership.state = State.OWNED;
     checks(world.sandboxLog()).checkOwned();
     world.settle();
   }
@@ -217,10 +215,10 @@ class LogChecksTest {
   @Test
   void entriesAreLeftAloneAfterTheAssignmentInWhichTheyWereRead() {
     cameLate("another");
-    state = PartitionState.OWNED;
+    ownership.state = State.OWNED;
     LogChecks checks = checks(world.sandboxLog());
-    checks.assigned(Set.of(0), _ -> false);
     checks.checkOwned();
+    ownership.state = State.LOST;
     world.settle();
     assertThat(world.live).containsKey("late");
   }
@@ -228,13 +226,11 @@ class LogChecksTest {
   @Test
   void whatWasReadInOneAssignmentIsNotActedOnInTheNext() {
     cameLate("another");
-    state = PartitionState.OWNED;
-    AtomicBoolean held = new AtomicBoolean(true);
+    ownership.state = State.OWNED;
     LogChecks checks = checks(world.sandboxLog());
-    checks.assigned(Set.of(0), _ -> held.get());
     checks.checkOwned();
-    held.set(false);
-    checks.assigned(Set.of(0), _ -> true);
+    ownership.state = State.LOST;
+    checks.assigned(Map.of(0, new FakeOwnership(State.OWNED)));
     world.settle();
     assertThat(world.live).containsKey("late");
   }
@@ -242,7 +238,7 @@ class LogChecksTest {
   @Test
   void whatIsBeingTakenOverIsLeftToTheTakeover() {
     cameLate("another");
-    state = PartitionState.TAKING_OVER;
+    ownership.state = State.TAKING_OVER;
     LogChecks checks = checks(world.sandboxLog());
     checks.checkOwned();
     checks.checkUnowned();
@@ -302,7 +298,7 @@ class LogChecksTest {
           }
         };
     check(checks(log));
-    state = PartitionState.OWNED;
+    ownership.state = State.OWNED;
     checks(log).checkOwned();
     world.settle();
     assertThat(world.live).hasSize(1);
@@ -361,10 +357,7 @@ class LogChecksTest {
     world.live.clear();
     Queue<Runnable> tasks = new ArrayDeque<>();
     LogChecks checks =
-        checks(
-            world.sandboxLog(),
-            number -> number == 4 ? PartitionState.OWNED : PartitionState.LOST,
-            tasks::add);
+        checks(world.sandboxLog(), Map.of(4, new FakeOwnership(State.OWNED)), tasks::add);
     checks.checkUnowned();
     checks.checkUnowned();
     checks.checkOwned();
@@ -380,22 +373,19 @@ class LogChecksTest {
     inPartition(1, 4);
     inPartition(2, 3);
     world.live.clear();
-    Set<Integer> owned = new HashSet<>(Set.of(3, 4));
+    ownership.state = State.OWNED;
+    FakeOwnership going = new FakeOwnership(State.OWNED);
     SandboxLog log = unreached(3);
-    SandboxLog going =
+    SandboxLog whileItGoes =
         new ForwardedLog() {
           @Override
           public Entries live(
               Set<Integer> partitions, Map<String, UserId> running, boolean others) {
-            owned.remove(4);
+            going.state = State.LOST;
             return log.live(partitions, running, others);
           }
         };
-    checks(
-            going,
-            number -> owned.contains(number) ? PartitionState.OWNED : PartitionState.LOST,
-            Runnable::run)
-        .checkOwned();
+    checks(whileItGoes, Map.of(3, ownership, 4, going), Runnable::run).checkOwned();
     world.settle();
     assertThat(world.live).isEmpty();
   }

@@ -16,19 +16,23 @@ import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.intake.PartitionState;
+import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.publish.StartRetry;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.IdleTtls;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
+import io.zcbot.sandbox.worker.testkit.FakeOwnership;
+import io.zcbot.sandbox.worker.testkit.FakeOwnership.State;
 import io.zcbot.sandbox.worker.testkit.SampleEvents;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -37,9 +41,11 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import java.util.function.ToIntFunction;
+import java.util.stream.Collectors;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
 import org.apache.kafka.common.errors.TimeoutException;
@@ -75,7 +81,7 @@ class PartitionHandoverTest {
   private volatile ToIntFunction<UserId> partitionOf = _ -> 0;
 
   private final StartRetry retry = new StartRetry(() -> stopping);
-  private volatile PartitionState state = PartitionState.LOST;
+  private final FakeOwnership ownership = new FakeOwnership(State.LOST);
 
   @BeforeEach
   void anAdoptedSandbox() throws Exception {
@@ -95,15 +101,15 @@ class PartitionHandoverTest {
                 world.domain.reaper(),
                 world.domain.takeover(),
                 lanes,
+                new KeyPartitions(1),
                 eager,
                 GroupConfig.Restart.ADOPT,
                 () -> stopping),
             world.domain.takeover(),
             new LogReading(world.comparison(failing(world.sandboxLog())), retry),
             eager,
-            _ -> state,
             () -> stopping,
-            PartitionHandover.Companion.NONE);
+            _ -> CompletableFuture.completedFuture(null));
   }
 
   private SandboxLog failing(SandboxLog log) {
@@ -142,6 +148,12 @@ class PartitionHandoverTest {
     };
   }
 
+  private Map<Integer, Ownership> owned(int... partitions) {
+    return Arrays.stream(partitions)
+        .boxed()
+        .collect(Collectors.toMap(each -> each, _ -> ownership));
+  }
+
   @AfterEach
   void close() {
     lanes.close();
@@ -154,7 +166,7 @@ class PartitionHandoverTest {
     world.engine.faults.failNext(
         new EngineFaults.Fault("kill", EngineException.Kind.UNAVAILABLE, false));
 
-    CompletableFuture<Void> released = handover.released(Set.of(0), List.of());
+    CompletableFuture<Void> released = handover.released(Set.of(0));
     world.settle();
 
     assertThat(released).isCompleted();
@@ -166,6 +178,19 @@ class PartitionHandoverTest {
   }
 
   @Test
+  void aPartitionIsReleasedOnceTheLanesOfItsUsersAreThrough() throws Exception {
+    CompletableFuture<Void> work = new CompletableFuture<>();
+    UserId withoutSandbox = World.user(7);
+    assertThat(lanes.submit(withoutSandbox, work::join)).isTrue();
+    stopping = true;
+
+    CompletableFuture<Void> released = handover.released(Set.of(0));
+    await().during(Duration.ofMillis(200)).until(() -> !released.isDone());
+    work.complete(null);
+    released.get(60, TimeUnit.SECONDS);
+  }
+
+  @Test
   void aNewSandboxIsAskedForOnlyWhereTheOldOneEnded() throws Exception {
     UserId other = World.user(2);
     var _ = world.ready(other);
@@ -174,7 +199,7 @@ class PartitionHandoverTest {
     world.engine.faults.failNext(
         new EngineFaults.Fault("kill", EngineException.Kind.REJECTED, false));
 
-    var _ = release.end(Set.of(0), List.of());
+    var _ = release.end(Set.of(0));
     world.settle();
 
     UserId ended = world.engine.running(USER).isEmpty() ? USER : other;
@@ -186,6 +211,7 @@ class PartitionHandoverTest {
         world.domain.reaper(),
         world.domain.takeover(),
         lanes,
+        new KeyPartitions(1),
         new EagerEnsures(
             asked,
             timer,
@@ -207,7 +233,7 @@ class PartitionHandoverTest {
     world.advance(Duration.ofSeconds(30));
     List<SandboxEvent> asked = new CopyOnWriteArrayList<>();
 
-    var _ = eager(asked::add).end(Set.of(0), List.of());
+    var _ = eager(asked::add).end(Set.of(0));
     world.settle();
 
     await().during(Duration.ofMillis(400)).until(() -> asked.size() == 1);
@@ -236,10 +262,10 @@ class PartitionHandoverTest {
   /** Each assignment once put the next look off by ten seconds, in which its user had two. */
   @Test
   void whatAnotherWorkerTookOverGoesSoonHoweverOftenPartitionsCome() {
-    var _ = handover.assigned(Set.of(), _ -> true);
+    var _ = handover.assigned(owned());
     await().until(() -> !isGone());
     announcedLostElsewhere();
-    var _ = handover.assigned(Set.of(), _ -> true);
+    var _ = handover.assigned(owned());
     await()
         .until(
             () -> {
@@ -252,9 +278,9 @@ class PartitionHandoverTest {
   /** Whatever failed, until then the partition is not served. */
   @Test
   void theLogIsReadAgainWhateverFailed() {
-    state = PartitionState.TAKING_OVER;
+    ownership.state = State.TAKING_OVER;
     failure = new IllegalArgumentException("for once");
-    CompletableFuture<Void> takeover = handover.assigned(Set.of(0), _ -> true).get(0);
+    CompletableFuture<Void> takeover = handover.assigned(owned(0)).get(0);
     await()
         .until(
             () -> {
@@ -273,10 +299,9 @@ class PartitionHandoverTest {
 
   @Test
   void aPartitionThatIsNotReachedKeepsNoOtherFromBeingTakenOver() {
-    state = PartitionState.TAKING_OVER;
+    ownership.state = State.TAKING_OVER;
     unreached.addAll(Set.of(1, 5));
-    Map<Integer, CompletableFuture<Void>> takeovers =
-        handover.assigned(Set.of(0, 1, 2, 3, 4, 5), _ -> true);
+    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(owned(0, 1, 2, 3, 4, 5));
     await()
         .until(
             () -> {
@@ -307,13 +332,13 @@ class PartitionHandoverTest {
   /** For example where its partition of a topic takes no writes. Once it held up all others. */
   @Test
   void aUserWhoIsHeldUpKeepsNoOtherPartitionFromBeingTakenOver() {
-    state = PartitionState.TAKING_OVER;
+    ownership.state = State.TAKING_OVER;
     UserId other = World.user(2);
     UserId heldUp = World.user(3);
     partitionOf = user -> user.equals(heldUp) ? 1 : 0;
     lostWithItsHost(other, "gone 1");
     lostWithItsHost(heldUp, "gone 2");
-    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(Set.of(0, 1), _ -> true);
+    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(owned(0, 1));
     await()
         .until(
             () -> {
@@ -330,11 +355,11 @@ class PartitionHandoverTest {
 
   @Test
   void aPartitionThatIsNotReachedIsForgottenWhereItGoes() {
-    state = PartitionState.TAKING_OVER;
+    ownership.state = State.TAKING_OVER;
     unreached.add(1);
-    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(Set.of(0, 1), _ -> true);
+    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(owned(0, 1));
     await().until(() -> String.valueOf(retry.problem()).contains("partitions [1]"));
-    state = PartitionState.LOST;
+    ownership.state = State.LOST;
     await().until(() -> retry.problem() == null);
     assertThat(takeovers.get(1)).isCompletedExceptionally();
   }
@@ -347,7 +372,7 @@ class PartitionHandoverTest {
   /** What waited for the other was never read, and nothing told of it. */
   @Test
   void aPartitionThatGoesInALaterRoundKeepsNoOtherFromBeingTakenOver() {
-    state = PartitionState.TAKING_OVER;
+    ownership.state = State.TAKING_OVER;
     AtomicBoolean first = new AtomicBoolean(true);
     complete =
         () -> {
@@ -355,11 +380,11 @@ class PartitionHandoverTest {
           unreached.add(1);
           return all;
         };
-    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(Set.of(0, 1), _ -> true);
+    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(owned(0, 1));
     await().until(() -> isDone(takeovers.get(0)));
     assertThat(takeovers.get(0)).isCompleted();
     assertThat(takeovers.get(1)).isNotDone();
-    state = PartitionState.LOST;
+    ownership.state = State.LOST;
     await().until(() -> isDone(takeovers.get(1)));
     assertThat(takeovers.get(1)).isCompletedExceptionally();
   }
@@ -367,25 +392,25 @@ class PartitionHandoverTest {
   /** Usual where partitions come one by one. */
   @Test
   void theOnlyPartitionIsForgottenWhereItGoesUnreached() {
-    state = PartitionState.TAKING_OVER;
+    ownership.state = State.TAKING_OVER;
     unreached.add(1);
-    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(Set.of(1), _ -> true);
+    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(owned(1));
     await().until(() -> String.valueOf(retry.problem()).contains("partitions [1]"));
-    state = PartitionState.LOST;
+    ownership.state = State.LOST;
     await().until(() -> retry.problem() == null);
     assertThat(takeovers.get(1)).isCompletedExceptionally();
   }
 
   @Test
   void partitionsThatGoAreNotReadOnWhateverFails() {
-    state = PartitionState.TAKING_OVER;
+    ownership.state = State.TAKING_OVER;
     complete =
         () -> {
           throw new GroupAuthorizationException("no");
         };
-    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(Set.of(0, 1), _ -> true);
+    Map<Integer, CompletableFuture<Void>> takeovers = handover.assigned(owned(0, 1));
     await().until(() -> retry.problem() != null);
-    state = PartitionState.LOST;
+    ownership.state = State.LOST;
     await().until(() -> retry.problem() == null);
     assertThat(takeovers.get(0)).isCompletedExceptionally();
   }

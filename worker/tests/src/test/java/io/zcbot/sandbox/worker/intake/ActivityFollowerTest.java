@@ -39,8 +39,7 @@ class ActivityFollowerTest {
   private static final String TOPIC = "sandbox.activity";
 
   private final Set<TopicPartition> unreached = ConcurrentHashMap.newKeySet();
-  private final Map<Integer, PartitionState> states =
-      new ConcurrentHashMap<>(Map.of(0, PartitionState.OWNED, 1, PartitionState.OWNED));
+  private final Map<Integer, Boolean> kept = new ConcurrentHashMap<>(Map.of(0, true, 1, true));
 
   private final TimeAhead time = new TimeAhead();
 
@@ -48,7 +47,7 @@ class ActivityFollowerTest {
       new ActivityFollower(
           this::consumer,
           new ConsumerOffsets(this::consumer),
-          states::get,
+          kept::get,
           new ActivityFollower.Settings(
               TOPIC, 2, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
           (_, _) -> {},
@@ -164,7 +163,7 @@ class ActivityFollowerTest {
         new ActivityFollower(
             () -> consumer,
             new ConsumerOffsets(() -> consumer),
-            states::get,
+            kept::get,
             new ActivityFollower.Settings(
                 TOPIC, 2, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
             (user, _) -> touched.add(user),
@@ -207,7 +206,7 @@ class ActivityFollowerTest {
       follower.start();
       awaitProgress(0);
       await().until(() -> follower.unreached() != null);
-      states.put(1, PartitionState.LOST);
+      kept.put(1, false);
       await().atMost(Duration.ofSeconds(30)).until(() -> follower.unreached() == null);
       assertThat(follower.ageByPartition()).containsOnlyKeys(0);
     }
@@ -220,7 +219,7 @@ class ActivityFollowerTest {
       awaitProgress(1);
       unreached.add(new TopicPartition(TOPIC, 1));
       await().until(() -> follower.unreached() != null);
-      states.replaceAll((_, _) -> PartitionState.LOST);
+      kept.replaceAll((_, _) -> false);
       await().atMost(Duration.ofSeconds(30)).until(() -> follower.unreached() == null);
       assertThat(follower.ageByPartition()).isEmpty();
     }

@@ -5,8 +5,12 @@
 package io.zcbot.sandbox.worker.intake;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
+import io.zcbot.sandbox.worker.testkit.ManualTime;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -24,7 +28,8 @@ class AssignmentTest {
   private static final TopicPartition ONE = new TopicPartition("ensures", 1);
 
   private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
-  private final Assignment assignment = new Assignment("ensures", 3, 2);
+  private final ManualTime time = new ManualTime(0);
+  private final Assignment assignment = new Assignment("ensures", 3, 2, time);
 
   private void add() {
     consumer.assign(List.of(ONE));
@@ -38,11 +43,11 @@ class AssignmentTest {
     assignment.takeOver(Map.of(ONE.partition(), takeover));
     assignment.regulate(consumer, false, false);
     assertThat(consumer.paused()).containsExactly(ONE);
-    assertThat(assignment.of(1)).isEqualTo(PartitionState.TAKING_OVER);
+    assertThat(assignment.of(1)).matches(it -> it.isKept() && !it.mayBegin());
     takeover.complete(null);
     assignment.regulate(consumer, false, false);
     assertThat(consumer.paused()).isEmpty();
-    assertThat(assignment.of(1)).isEqualTo(PartitionState.OWNED);
+    assertThat(assignment.of(1).mayBegin()).isTrue();
   }
 
   /** Its former owner's losses are not announced, which must not look as if they were. */
@@ -56,7 +61,7 @@ class AssignmentTest {
     takeover.completeExceptionally(new IllegalStateException("for once"));
     assignment.regulate(consumer, false, false);
     assertThat(consumer.paused()).containsExactly(ONE);
-    assertThat(assignment.of(1)).isEqualTo(PartitionState.TAKING_OVER);
+    assertThat(assignment.of(1).mayBegin()).isFalse();
     assertThat(assignment.progressProblem()).contains("for once");
     assignment.remove(List.of(ONE));
     assignment.regulate(consumer, false, false);
@@ -180,11 +185,11 @@ class AssignmentTest {
   /** Or what is complete would be worked on again after a kill. */
   @Test
   void whatDoesNotFitIntoTheCommitsMetadataPausesThePartition() {
-    Assignment wide = new Assignment("ensures", 3, 1000);
+    Assignment wide = new Assignment("ensures", 3, 1000, time);
     consumer.assign(List.of(ONE));
     wide.add(ONE, new OffsetAndMetadata(0));
+    wide.takeOver(Map.of(ONE.partition(), CompletableFuture.completedFuture(null)));
     OffsetTracker tracker = wide.tracker(ONE);
-    tracker.takeOver();
     long offset = 0;
     for (int i = 0; i < 500; i++) {
       tracker.open(offset++, Optional.empty(), null, 0);
@@ -207,18 +212,24 @@ class AssignmentTest {
   }
 
   @Test
-  void whoseAPartitionIsCanBeReadUntilItIsGone() {
-    assertThat(assignment.of(1)).isEqualTo(PartitionState.LOST);
+  void anOwnershipEndsAndDoesNotComeBack() throws Exception {
+    assignment.lease().renew();
+    assertThat(assignment.of(1)).isEqualTo(Ownership.NONE);
     add();
+    Ownership first = assignment.of(1);
+    assertThat(first.isKept()).isTrue();
+    assertThat(first.await()).isTrue();
     assignment.revoke(List.of(ONE));
-    assertThat(assignment.of(1))
-        .isEqualTo(PartitionState.REVOKING)
-        .matches(state -> !state.stays() && !state.mayBegin() && state.mayAnnounce());
+    assertThat(first).matches(it -> !it.isKept() && !it.mayBegin() && it.isCertain());
+    assertThat(first.await()).isFalse();
+    first.pass();
     assignment.lose(List.of(ONE));
-    assertThat(assignment.of(1)).isEqualTo(PartitionState.LOST);
+    assertThat(first).matches(it -> it.isLost() && !it.isCertain());
+    assertThatThrownBy(first::pass).isInstanceOf(FencedException.class);
     assignment.remove(List.of(ONE));
     add();
-    assertThat(assignment.of(1)).as("assigned again").isEqualTo(PartitionState.TAKING_OVER);
+    assertThat(assignment.of(1)).as("assigned again").matches(Ownership::isKept);
+    assertThat(first.isLost()).as("the earlier assignment").isTrue();
   }
 
   @Test
@@ -258,7 +269,7 @@ class AssignmentTest {
     assignment.revoke(List.of(ONE));
     takeover.complete(null);
     assignment.regulate(consumer, false, false);
-    assertThat(assignment.of(1)).isEqualTo(PartitionState.REVOKING);
+    assertThat(assignment.of(1).mayBegin()).isFalse();
     assertThat(consumer.paused()).containsExactly(ONE);
   }
 }

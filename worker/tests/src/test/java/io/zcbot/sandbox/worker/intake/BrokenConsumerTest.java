@@ -65,7 +65,7 @@ class BrokenConsumerTest {
         new ActivityFollower(
             () -> activities(made.incrementAndGet(), breaks),
             new ConsumerOffsets(() -> activities(made.get(), breaks)),
-            _ -> PartitionState.OWNED,
+            _ -> true,
             new ActivityFollower.Settings(
                 ACTIVITY.topic(), 1, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
             (user, at) -> {
@@ -99,7 +99,7 @@ class BrokenConsumerTest {
               return activitiesBehindABrokenOne(broken);
             },
             new ConsumerOffsets(() -> activitiesBehindABrokenOne(broken)),
-            _ -> PartitionState.OWNED,
+            _ -> true,
             new ActivityFollower.Settings(
                 ACTIVITY.topic(), 1, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
             (user, _) -> used.add(user),
@@ -255,7 +255,10 @@ class BrokenConsumerTest {
     try (EnsureIntake intake =
         new EnsureIntake(
             new EnsureIntake.Group(
-                consumers, new Assignment(ENSURES.topic(), 1, 10), new NoHandover(), () -> {}),
+                consumers,
+                new Assignment(ENSURES.topic(), 1, 10, Time.system()),
+                new NoHandover(),
+                () -> {}),
             new EnsureIntake.Settings(
                 1, Duration.ofMinutes(1), Duration.ofSeconds(1), true, Duration.ofSeconds(3)),
             (_, _) -> true,
@@ -280,7 +283,7 @@ class BrokenConsumerTest {
         new ActivityFollower(
             consumers,
             new ConsumerOffsets(() -> consumers.latest),
-            partition -> partition == 0 ? PartitionState.OWNED : PartitionState.LOST,
+            partition -> partition == 0,
             new ActivityFollower.Settings(
                 ACTIVITY.topic(), 1, () -> Duration.ofMinutes(1), Duration.ofMillis(100)),
             (_, _) -> {},

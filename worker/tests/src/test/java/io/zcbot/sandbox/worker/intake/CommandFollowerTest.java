@@ -12,10 +12,13 @@ import io.zcbot.sandbox.events.EventFormatException;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.commands.CommandKey;
 import io.zcbot.sandbox.worker.commands.ExecRequest;
+import io.zcbot.sandbox.worker.kafka.CommandTableReader;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.PartitionOffsets;
-import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.testkit.FakeOwnership;
+import io.zcbot.sandbox.worker.testkit.FakeOwnership.State;
 import io.zcbot.sandbox.worker.testkit.TimeAhead;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
@@ -24,6 +27,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -69,40 +73,15 @@ class CommandFollowerTest {
 
   private final FakeCommands commands = new FakeCommands();
   private final List<String> diverted = new CopyOnWriteArrayList<>();
-  private final Map<Integer, Held> holdings = new ConcurrentHashMap<>();
-  private final List<CompletableFuture<Void>> takeovers = new CopyOnWriteArrayList<>();
-
-  /** Which of the takeovers took over what they had read. */
-  private final List<CompletableFuture<Void>> takenOver = new CopyOnWriteArrayList<>();
+  private final Map<Integer, FakeOwnership> ownerships = new ConcurrentHashMap<>();
+  private final List<CompletableFuture<Void>> reads = new CopyOnWriteArrayList<>();
 
   private final Map<TopicPartition, Long> ends = new HashMap<>();
   private final Broker consumer = new Broker();
   private final List<WeakReference<byte[]>> values = new CopyOnWriteArrayList<>();
   private final List<Long> forwardings = new CopyOnWriteArrayList<>();
   private final CountDownLatch firstIsForwarded = new CountDownLatch(1);
-  private volatile boolean takesOver = true;
-
-  private static final class Held implements Holdings.Holding {
-    volatile PartitionState state = PartitionState.OWNED;
-    volatile boolean isCertain = true;
-
-    @Override
-    public PartitionState state() {
-      return state;
-    }
-
-    @Override
-    public boolean isCertain() {
-      return isCertain && state.mayAnnounce();
-    }
-
-    @Override
-    public void pass() throws FencedException {
-      if (!state.mayAnnounce()) {
-        throw new FencedException("lost");
-      }
-    }
-  }
+  private volatile boolean isRead = true;
 
   private static final class Broker extends WaitingConsumer {
     /** The commits. The real consumer does not forget them with an assignment. */
@@ -223,7 +202,9 @@ class CommandFollowerTest {
   private final CommandFollower follower =
       new CommandFollower(
           new CommandFollower.Consumers(() -> consumer, this::detour, this.offsets),
-          new CommandFollower.Owned(holdings::get, this::takeOver),
+          new CommandFollower.Owned(
+              number -> Objects.requireNonNullElse(ownerships.get(number), Ownership.NONE),
+              this::read),
           new CommandFollower.Settings(
               new CommandFollower.Topics("sandbox.exec", "sandbox.input", "sandbox.release"),
               PARTITIONS,
@@ -278,24 +259,21 @@ class CommandFollowerTest {
     };
   }
 
-  private Map<Integer, CompletableFuture<CommandTakeover.Left>> takeOver(
-      Map<Integer, Holdings.Holding> partitions) {
+  private Map<Integer, CompletableFuture<CommandTableReader.Part>> read(
+      Map<Integer, Ownership> partitions) {
     return partitions.keySet().stream()
         .collect(
             Collectors.toMap(
                 number -> number,
                 _ -> {
-                  CompletableFuture<Void> takeover = new CompletableFuture<>();
-                  takeovers.add(takeover);
-                  if (takesOver) {
-                    takeover.complete(null);
+                  CompletableFuture<Void> read = new CompletableFuture<>();
+                  CommandTableReader.Part part =
+                      new CommandTableReader.Part(List.of(), reads.size());
+                  reads.add(read);
+                  if (isRead) {
+                    read.complete(null);
                   }
-                  return takeover.thenApply(
-                      _ ->
-                          () -> {
-                            takenOver.add(takeover);
-                            return CompletableFuture.completedFuture(null);
-                          });
+                  return read.thenApply(_ -> part);
                 }));
   }
 
@@ -321,9 +299,9 @@ class CommandFollowerTest {
     follower.close();
   }
 
-  private Held own(int partition) {
-    Held held = new Held();
-    holdings.put(partition, held);
+  private FakeOwnership own(int partition) {
+    FakeOwnership held = new FakeOwnership(State.OWNED);
+    ownerships.put(partition, held);
     return held;
   }
 
@@ -510,28 +488,28 @@ class CommandFollowerTest {
 
   @Test
   void nothingIsReadBeforeTheTakeover() {
-    takesOver = false;
+    isRead = false;
     startOwning(HOME);
     publishExec(HOME, "one");
-    await().pollDelay(Duration.ofMillis(400)).until(() -> takeovers.size() == 1);
+    await().pollDelay(Duration.ofMillis(400)).until(() -> reads.size() == 1);
     assertThat(commands.execs).isEmpty();
-    takeovers.getFirst().complete(null);
+    reads.getFirst().complete(null);
     await().until(() -> commands.execs.size() == 1);
   }
 
   @Test
   void aTakeoverThatFailsHoldsUpNoOtherPartitionAndIsToldOf() {
-    takesOver = false;
+    isRead = false;
     own(ELSEWHERE);
     own(HOME);
     follower.start();
     awaitAssigned(HOME, ELSEWHERE);
     publishExec(HOME, "one");
-    await().until(() -> takeovers.size() == 2);
-    takeovers.forEach(each -> each.completeExceptionally(new IllegalStateException("for once")));
+    await().until(() -> reads.size() == 2);
+    reads.forEach(each -> each.completeExceptionally(new IllegalStateException("for once")));
     await().until(() -> String.valueOf(follower.progressProblem()).contains("for once"));
-    takesOver = true;
-    holdings.get(HOME).state = PartitionState.LOST;
+    isRead = true;
+    ownerships.get(HOME).state = State.LOST;
     own(HOME);
     await().until(() -> commands.execs.size() == 1);
     assertThat(follower.progressProblem()).contains("for once");
@@ -540,23 +518,23 @@ class CommandFollowerTest {
   /** The commands of the later assignment run by then, and nobody else would answer them. */
   @Test
   void whatIsReadAfterItsAssignmentIsNotTakenOverInTheNextOne() {
-    takesOver = false;
+    isRead = false;
     startOwning(HOME);
-    await().until(() -> takeovers.size() == 1);
-    holdings.get(HOME).state = PartitionState.LOST;
+    await().until(() -> reads.size() == 1);
+    ownerships.get(HOME).state = State.LOST;
     own(HOME);
-    await().until(() -> takeovers.size() == 2);
+    await().until(() -> reads.size() == 2);
     onlyTheLastReadingIsTakenOver();
   }
 
   private void onlyTheLastReadingIsTakenOver() {
-    takeovers.getLast().complete(null);
+    reads.getLast().complete(null);
     publishExec(HOME, "one");
     await().until(() -> commands.execs.size() == 1);
-    takeovers.getFirst().complete(null);
+    reads.getFirst().complete(null);
     publishExec(HOME, "two");
     await().until(() -> commands.execs.size() == 2);
-    assertThat(takenOver).containsExactly(takeovers.getLast());
+    assertThat(commands.takenOver).containsExactly(reads.size() - 1L);
   }
 
   @ParameterizedTest
@@ -574,7 +552,7 @@ class CommandFollowerTest {
     publishExec(HOME, "one");
     await().until(() -> commands.execs.size() == 1);
 
-    holdings.get(HOME).state = PartitionState.REVOKING;
+    ownerships.get(HOME).state = State.REVOKING;
     follower.leave(List.of(HOME)).get(60, TimeUnit.SECONDS);
     own(HOME);
     awaitAssigned(HOME);
@@ -586,13 +564,13 @@ class CommandFollowerTest {
 
   @Test
   void nothingIsReadBeforeTheIntakeServes() {
-    own(HOME).state = PartitionState.TAKING_OVER;
+    own(HOME).state = State.TAKING_OVER;
     follower.start();
     awaitAssigned(HOME);
     publishExec(HOME, "one");
     await().pollDelay(Duration.ofMillis(400)).until(() -> true);
     assertThat(commands.execs).isEmpty();
-    holdings.get(HOME).state = PartitionState.OWNED;
+    ownerships.get(HOME).state = State.OWNED;
     await().until(() -> commands.execs.size() == 1);
   }
 
@@ -616,7 +594,7 @@ class CommandFollowerTest {
       publish("sandbox.release", HOME, "{'user_id':'%s'}".formatted(ANNA), null);
       publishExec(HOME, "two");
     }
-    await().until(() -> takeovers.size() == 3);
+    await().until(() -> reads.size() == 3);
     ends.put(execs, 1L); // the log has it, and the consumer of the test forgot it
     publishExec(HOME, "two");
     await().until(() -> commands.execs.size() == 4);
@@ -650,7 +628,7 @@ class CommandFollowerTest {
       publishExec(HOME, "two");
       publishExec(HOME, "three");
     }
-    await().until(() -> takeovers.size() == 2);
+    await().until(() -> reads.size() == 2);
     assertThat(consumer.commits.get(execs).leaderEpoch()).hasValue(1);
     ends.put(execs, 1L); // the log has them, and the consumer of the test forgot them
     publishExec(HOME, "two");
@@ -667,7 +645,7 @@ class CommandFollowerTest {
     publishExec(HOME, "one");
     await().until(() -> commands.execs.size() == 1);
     commands.execs.getFirst().done().run();
-    holdings.get(HOME).state = PartitionState.REVOKING;
+    ownerships.get(HOME).state = State.REVOKING;
     follower.leave(List.of(HOME)).get();
     assertThat(assigned()).isEmpty();
     assertThat(commands.gone).containsExactly(HOME);
@@ -685,7 +663,7 @@ class CommandFollowerTest {
     await().until(() -> asked.contains(new TopicPartition("sandbox.exec", ELSEWHERE)));
     publishExec(HOME, "one");
     await().until(() -> commands.execs.size() == 1);
-    holdings.get(HOME).state = PartitionState.REVOKING;
+    ownerships.get(HOME).state = State.REVOKING;
     follower.leave(List.of(HOME)).get(30, TimeUnit.SECONDS);
     time.pass(Duration.ofSeconds(5));
     await()
@@ -718,13 +696,13 @@ class CommandFollowerTest {
     startOwning(HOME);
     publishExec(HOME, "one");
     await().until(() -> commands.execs.size() == 1);
-    Held held = holdings.get(HOME);
+    FakeOwnership held = ownerships.get(HOME);
     held.isCertain = false;
     await().pollDelay(Duration.ofMillis(500)).until(() -> true); // a round is over
     commands.execs.getFirst().done().run();
     await().pollDelay(OffsetCommits.INTERVAL.multipliedBy(2)).until(() -> true);
     assertThat(committed("sandbox.exec", HOME)).isEqualTo(-1);
-    held.state = PartitionState.LOST;
+    held.state = State.LOST;
     held.isCertain = true;
     follower.leave(List.of(HOME)).get();
     assertThat(committed("sandbox.exec", HOME)).isEqualTo(-1);
@@ -735,9 +713,9 @@ class CommandFollowerTest {
     startOwning(HOME);
     publishExec(HOME, "one");
     await().until(() -> commands.execs.size() == 1);
-    holdings.get(HOME).state = PartitionState.LOST;
+    ownerships.get(HOME).state = State.LOST;
     own(HOME);
-    await().until(() -> takeovers.size() == 2);
+    await().until(() -> reads.size() == 2);
     commands.execs.getFirst().done().run();
     assertThat(commands.execs.getFirst().mayBegin().getAsBoolean()).isFalse();
     await().pollDelay(Duration.ofMillis(500)).until(() -> true);

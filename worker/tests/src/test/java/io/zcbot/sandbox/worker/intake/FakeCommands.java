@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
+import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Origin;
 import io.zcbot.sandbox.events.Release;
@@ -16,6 +17,7 @@ import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,6 +31,10 @@ final class FakeCommands implements CommandWork {
   final List<Release> releases = new CopyOnWriteArrayList<>();
   final List<Integer> gone = new CopyOnWriteArrayList<>();
   final List<String> committed = new CopyOnWriteArrayList<>();
+
+  /** The ends of the execs that were read with what was taken over. */
+  final List<Long> takenOver = new CopyOnWriteArrayList<>();
+
   volatile boolean isFull;
   volatile Runnable onGone = () -> {};
   private final Map<CommandKey, Command> commands = new HashMap<>();
@@ -101,6 +107,13 @@ final class FakeCommands implements CommandWork {
     synchronized List<Origin> forwardedFrom() {
       return List.copyOf(forwardedFrom);
     }
+  }
+
+  @Override
+  public CompletableFuture<@Nullable Void> takeOver(
+      int partition, Collection<CommandEntry> entries, long execEnd, Fence fence) {
+    takenOver.add(execEnd);
+    return CompletableFuture.completedFuture(null);
   }
 
   @Override

@@ -124,7 +124,7 @@ class LostCoordinatorTest {
   private EnsureIntake intake() {
     return new EnsureIntake(
         new EnsureIntake.Group(
-            () -> reader, new Assignment(ENSURES.topic(), 1, 10), new NoHandover(), () -> {}),
+            () -> reader, new Assignment(ENSURES.topic(), 1, 10, time), new NoHandover(), () -> {}),
         new EnsureIntake.Settings(
             1, Duration.ofHours(1), Duration.ofSeconds(1), true, Duration.ofSeconds(3)),
         LostCoordinatorTest::begin,

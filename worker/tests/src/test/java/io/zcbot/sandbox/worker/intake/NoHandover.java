@@ -4,9 +4,7 @@
  */
 package io.zcbot.sandbox.worker.intake;
 
-import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.reap.Tenure;
-import java.util.Collection;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -17,17 +15,16 @@ import org.jspecify.annotations.Nullable;
 final class NoHandover implements Handover {
   @Override
   public Map<Integer, CompletableFuture<@Nullable Void>> assigned(
-      Set<Integer> partitions, Tenure tenure) {
-    return partitions.stream()
+      Map<Integer, Ownership> partitions) {
+    return partitions.keySet().stream()
         .collect(Collectors.toMap(number -> number, _ -> CompletableFuture.completedFuture(null)));
   }
 
   @Override
-  public void lost(Set<Integer> partitions, Collection<UserId> atWork) {}
+  public void lost(Set<Integer> partitions) {}
 
   @Override
-  public CompletableFuture<@Nullable Void> released(
-      Set<Integer> partitions, Collection<UserId> atWork) {
+  public CompletableFuture<@Nullable Void> released(Set<Integer> partitions) {
     return CompletableFuture.completedFuture(null);
   }
 }

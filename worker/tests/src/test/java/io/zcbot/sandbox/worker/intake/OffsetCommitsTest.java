@@ -32,10 +32,10 @@ class OffsetCommitsTest {
   private static final Duration TICK = Duration.ofMillis(100);
 
   private final ManualTime time = new ManualTime(1);
-  private final Lease lease = new Lease(time);
-  private final Assignment assignment = new Assignment(ONE.topic(), 4, 10);
+  private final Assignment assignment = new Assignment(ONE.topic(), 4, 10, time);
   private final Group group = new Group();
-  private final MemberCommits commits = new MemberCommits(group, assignment, lease, time);
+  private final MemberCommits commits = new MemberCommits(group, assignment, time);
+  private final Lease lease = assignment.lease();
 
   @BeforeEach
   void twoPartitions() {

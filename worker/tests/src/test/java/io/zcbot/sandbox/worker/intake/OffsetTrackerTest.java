@@ -179,28 +179,13 @@ class OffsetTrackerTest {
   void aLateCompletionOfAnEarlierAssignmentTouchesNothing() {
     OffsetTracker before = new OffsetTracker(0);
     var late = before.open(0, EPOCH, ANNA, DUE);
-    before.lose();
     OffsetTracker again = new OffsetTracker(0);
-    again.takeOver();
     var fresh = again.open(0, EPOCH, ANNA, DUE);
     again.advanceTo(new OffsetAndMetadata(1, EPOCH, ""));
     late.complete();
-    assertThat(late.partition()).isEqualTo(PartitionState.LOST);
-    assertThat(fresh.partition()).isEqualTo(PartitionState.OWNED);
     assertThat(committable(again)).isEmpty();
     fresh.complete();
     assertThat(committable(again)).hasValue(1);
-  }
-
-  @Test
-  void knowsWhoseLanesAreAtWork() {
-    OffsetTracker progress = new OffsetTracker(0);
-    var annas = progress.open(0, EPOCH, ANNA, DUE);
-    progress.open(1, EPOCH, BEN, DUE);
-    progress.open(2, EPOCH, null, DUE);
-    assertThat(progress.usersAtWork()).containsExactlyInAnyOrder(ANNA, BEN);
-    annas.complete();
-    assertThat(progress.usersAtWork()).containsExactly(BEN);
   }
 
   @Test

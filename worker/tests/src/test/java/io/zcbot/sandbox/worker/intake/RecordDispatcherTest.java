@@ -14,6 +14,8 @@ import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.testkit.FakeOwnership;
+import io.zcbot.sandbox.worker.testkit.FakeOwnership.State;
 import io.zcbot.sandbox.worker.trace.Tracing;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
@@ -29,7 +31,6 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class RecordDispatcherTest {
@@ -39,7 +40,7 @@ class RecordDispatcherTest {
   private final KeyPartitions homes = new KeyPartitions(PARTITIONS);
   private final int home = homes.of(ANNA);
   private final OffsetTracker progress = new OffsetTracker(0);
-  private final Lease lease = new Lease(Time.system());
+  private final FakeOwnership ownership = new FakeOwnership(State.OWNED);
   private final List<Runnable> lane = new ArrayList<>();
   private final List<String> diverted = new CopyOnWriteArrayList<>();
   private EnsureIntake.Work work = EnsureRequest::fence;
@@ -69,7 +70,6 @@ class RecordDispatcherTest {
           new LaneWork((_, task) -> lane.add(task), Tracing.OFF),
           request -> work.ensure(request),
           diversions,
-          lease,
           Time.system(),
           IntakeMetrics.NONE);
 
@@ -78,11 +78,6 @@ class RecordDispatcherTest {
         .committable(0)
         .map(at -> OptionalLong.of(at.offset()))
         .orElse(OptionalLong.empty());
-  }
-
-  @BeforeEach
-  void ownThePartition() {
-    progress.takeOver();
   }
 
   @AfterEach
@@ -113,7 +108,8 @@ class RecordDispatcherTest {
             value,
             headers,
             Optional.empty()),
-        progress);
+        progress,
+        ownership);
     progress.advanceTo(new OffsetAndMetadata(offset));
   }
 
@@ -123,7 +119,6 @@ class RecordDispatcherTest {
 
   @Test
   void anEnsureIsDoneOnceItsWorkReturns() {
-    lease.renew();
     acceptEnsure(home);
     assertThat(committable()).isEmpty();
     lane.forEach(Runnable::run);
@@ -156,7 +151,8 @@ class RecordDispatcherTest {
             ("{\"user_id\":\"" + ANNA + "\"}").getBytes(UTF_8),
             headers,
             Optional.empty()),
-        progress);
+        progress,
+        ownership);
     progress.advanceTo(new OffsetAndMetadata(offset));
     lane.forEach(Runnable::run);
     return requests.getFirst();
@@ -232,7 +228,6 @@ class RecordDispatcherTest {
 
   @Test
   void ensuresFillItUntilTheyAreDone() {
-    lease.renew();
     for (int i = 0; i < 5000; i++) {
       acceptEnsure(home);
     }
@@ -311,7 +306,7 @@ class RecordDispatcherTest {
       acceptEnsure(home);
     }
     assertThat(dispatcher.isFull()).as("small ones count for their threads").isTrue();
-    progress.revoke();
+    ownership.state = State.REVOKING;
     lane.forEach(Runnable::run);
     assertThat(dispatcher.isFull()).isFalse();
   }
@@ -325,7 +320,6 @@ class RecordDispatcherTest {
             new LaneWork((_, _) -> false, Tracing.OFF),
             request -> work.ensure(request),
             diversions,
-            lease,
             Time.system(),
             IntakeMetrics.NONE);
     try (closed) {
@@ -337,7 +331,8 @@ class RecordDispatcherTest {
                 i,
                 ANNA.toString().getBytes(UTF_8),
                 ("{\"user_id\":\"" + ANNA + "\"}").getBytes(UTF_8)),
-            progress);
+            progress,
+            ownership);
       }
       assertThat(closed.isFull()).isFalse();
     }
@@ -350,7 +345,7 @@ class RecordDispatcherTest {
           throw new AssertionError("began");
         };
     acceptEnsure(home);
-    progress.revoke();
+    ownership.state = State.REVOKING;
     lane.forEach(Runnable::run);
     assertThat(committable()).isEmpty();
   }
@@ -360,7 +355,7 @@ class RecordDispatcherTest {
   void whatLosesItsPartitionWhileItWaitsAtTheFenceStaysOpenAndSparesTheLane() {
     work =
         request -> {
-          progress.lose();
+          ownership.state = State.LOST;
           request.fence().pass();
         };
     acceptEnsure(home);

@@ -39,7 +39,7 @@ class TrackedPartitionsIT {
           new KafkaClients(deployment.config("a").kafka(), "a").groupConsumer(10, "a")) {
         consumer.assign(List.of(ensures));
         consumer.seek(ensures, 0);
-        tracked.regulate(consumer, true, false);
+        tracked.regulate(consumer, _ -> true, true, false);
         for (long count = 1; count <= 2; count++) {
           deployment.agent().ensure(Deployment.newUser(), "e" + count, Instant.now());
           Map<Integer, Long> expected = Map.of(0, count);

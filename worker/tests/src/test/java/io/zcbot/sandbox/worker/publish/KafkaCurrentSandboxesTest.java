@@ -8,11 +8,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.intake.Holdings;
-import io.zcbot.sandbox.worker.intake.PartitionState;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.reply.Replies;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
+import io.zcbot.sandbox.worker.testkit.FakeOwnership;
+import io.zcbot.sandbox.worker.testkit.FakeOwnership.State;
 import java.util.UUID;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.producer.Callback;
@@ -51,25 +52,15 @@ class KafkaCurrentSandboxesTest {
       new Publisher(producer, PARTITIONS, "sandbox.", "/source", "group", 64, Replies.NONE);
   private final KafkaCurrentSandboxes table =
       new KafkaCurrentSandboxes(
-          publisher, number -> isHeld && number == PARTITIONS.of(ANNA) ? new Held() : null);
+          publisher,
+          number -> isHeld && number == PARTITIONS.of(ANNA) ? ownership() : Ownership.NONE);
 
-  private final class Held implements Holdings.Holding {
-    @Override
-    public PartitionState state() {
-      return PartitionState.OWNED;
+  private Ownership ownership() {
+    FakeOwnership ownership = new FakeOwnership(State.OWNED);
+    if (tries >= triesUntilLost) {
+      ownership.state = State.LOST;
     }
-
-    @Override
-    public boolean isCertain() {
-      return true;
-    }
-
-    @Override
-    public void pass() throws FencedException {
-      if (tries >= triesUntilLost) {
-        throw new FencedException("another worker owns the partition by now");
-      }
-    }
+    return ownership;
   }
 
   @AfterEach

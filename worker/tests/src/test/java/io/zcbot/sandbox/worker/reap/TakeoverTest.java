@@ -19,7 +19,10 @@ import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
+import io.zcbot.sandbox.worker.testkit.FakeOwnership;
+import io.zcbot.sandbox.worker.testkit.FakeOwnership.State;
 import io.zcbot.sandbox.worker.testkit.FakeSandboxLog;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.OnePartitionLog;
@@ -32,7 +35,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
@@ -41,14 +43,15 @@ class TakeoverTest extends InAWorld {
     return new LiveSandbox(user, containerId, "host of " + worker, worker, Instant.EPOCH);
   }
 
-  private CompletableFuture<List<LiveSandbox>> settle(SandboxLog log, Tenure tenure) {
-    var settled = world.domain.takeover().settle(world.comparison(log).of(Set.of(0), true), tenure);
+  private CompletableFuture<List<LiveSandbox>> settle(SandboxLog log, Ownership ownership) {
+    var settled =
+        world.domain.takeover().settle(world.comparison(log).of(Set.of(0), true), ownership);
     world.settle();
     return settled;
   }
 
   private CompletableFuture<List<LiveSandbox>> settle() {
-    return settle(world.sandboxLog(), _ -> true);
+    return settle(world.sandboxLog(), new FakeOwnership(State.OWNED));
   }
 
   private static Ready readyOf(UserId user, String containerId, String worker) {
@@ -121,7 +124,7 @@ class TakeoverTest extends InAWorld {
             return world.sandboxLog().announced(partitions, containers, since);
           }
         };
-    settle(log, _ -> true).join();
+    settle(log, new FakeOwnership(State.OWNED)).join();
     assertThat(read).containsExactly(last.readyAt());
   }
 
@@ -161,7 +164,7 @@ class TakeoverTest extends InAWorld {
     assertThatThrownBy(() -> world.domain.ensurer().ensure(request))
         .isInstanceOf(FencedException.class);
     assertThat(world.engine.running(ANNA)).isEmpty();
-    var _ = world.domain.takeover().settle(compared.get(), _ -> true);
+    var _ = world.domain.takeover().settle(compared.get(), new FakeOwnership(State.OWNED));
     world.settle();
     assertThat(world.reaped())
         .singleElement()
@@ -185,7 +188,7 @@ class TakeoverTest extends InAWorld {
         };
     Ensure ensure = new Ensure("e", ANNA, Instant.EPOCH, null, null, null);
     world.domain.ensurer().ensure(new EnsureRequest(ensure, 0, world.now, inASecond(), slow));
-    var _ = world.domain.takeover().settle(compared.get(), _ -> true);
+    var _ = world.domain.takeover().settle(compared.get(), new FakeOwnership(State.OWNED));
     world.settle();
     assertThat(world.engine.running(ANNA)).hasSize(1);
     assertThat(world.reaped()).isEmpty();
@@ -277,7 +280,7 @@ class TakeoverTest extends InAWorld {
   @Test
   void aReadThatOutlivesItsAssignmentAnnouncesNothing() throws Exception {
     elsewhere(BEN, "gone");
-    assertThat(settle(world.sandboxLog(), _ -> false).join()).isEmpty();
+    assertThat(settle(world.sandboxLog(), Ownership.NONE).join()).isEmpty();
     assertThat(world.reaped()).isEmpty();
     assertThat(world.live).as("left to the next owner").containsKey("gone");
   }
@@ -286,9 +289,9 @@ class TakeoverTest extends InAWorld {
   @Test
   void aLossThatTheLogDoesNotTakeIsNotAnnouncedOnceThePartitionIsAnothers() {
     elsewhere(BEN, "gone");
-    AtomicBoolean held = new AtomicBoolean(true);
-    world.firstTryFailed = () -> held.set(false);
-    assertThat(settle(world.sandboxLog(), _ -> held.get()).join()).isEmpty();
+    FakeOwnership ownership = new FakeOwnership(State.OWNED);
+    world.firstTryFailed = () -> ownership.state = State.LOST;
+    assertThat(settle(world.sandboxLog(), ownership).join()).isEmpty();
     assertThat(world.reaped()).isEmpty();
     assertThat(world.live).as("left to the next owner").containsKey("gone");
   }
@@ -317,7 +320,8 @@ class TakeoverTest extends InAWorld {
                   }
                 })
             .of(Set.of(0), true);
-    assertThat(world.domain.takeover().settle(differences, _ -> true)).isCompleted();
+    assertThat(world.domain.takeover().settle(differences, new FakeOwnership(State.OWNED)))
+        .isCompleted();
     assertThat(world.engine.running(ANNA)).hasSize(1);
     assertThat(world.live).hasSize(1);
   }
@@ -332,7 +336,7 @@ class TakeoverTest extends InAWorld {
     while (!complete) {
       var differences =
           world.comparison(new FakeSandboxLog(world.live, world.log, 20)).of(Set.of(0), true);
-      var settled = world.domain.takeover().settle(differences, _ -> true);
+      var settled = world.domain.takeover().settle(differences, new FakeOwnership(State.OWNED));
       world.settle();
       assertThat(settled).isCompleted();
       complete = differences.isComplete();

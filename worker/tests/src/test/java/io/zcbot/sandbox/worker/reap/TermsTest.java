@@ -14,6 +14,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
+import io.zcbot.sandbox.worker.testkit.FakeOwnership;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
@@ -197,7 +198,9 @@ class TermsTest extends InAWorld {
         world
             .domain
             .takeover()
-            .settle(world.comparison(world.sandboxLog()).again(Set.of(0)), _ -> true);
+            .settle(
+                world.comparison(world.sandboxLog()).again(Set.of(0)),
+                new FakeOwnership(FakeOwnership.State.OWNED));
     world.settle();
     assertThat(settled).isCompleted();
     assertEndedByItsEnd();

@@ -14,17 +14,16 @@ import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.intake.Handover;
-import io.zcbot.sandbox.worker.intake.Holdings;
 import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.kafka.CommandTableReader;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
-import io.zcbot.sandbox.worker.reap.Tenure;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
+import io.zcbot.sandbox.worker.sandbox.Ownership;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
@@ -91,16 +90,16 @@ public final class Mutations {
   }
 
   @InPlaceOf(owner = "io.zcbot.sandbox.worker.intake.Handover", name = "lost")
-  public static void lost(Handover handover, Set<Integer> partitions, Collection<UserId> atWork) {
+  public static void lost(Handover handover, Set<Integer> partitions) {
     if (is(Mutation.REAP_WHAT_IS_LOST)) {
-      SimulatedWorker.current().domain.reaper().reapAll(null, partitions::contains, atWork);
+      SimulatedWorker.current().domain.reaper().reapAll(null, partitions::contains, Set.of());
     }
-    handover.lost(partitions, atWork);
+    handover.lost(partitions);
   }
 
-  @InPlaceOf(owner = "io.zcbot.sandbox.worker.reap.Tenure", name = "holds")
-  public static boolean holds(Tenure tenure, UserId user) throws InterruptedException {
-    return is(Mutation.ACT_ON_LATE_READ) || tenure.holds(user);
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.sandbox.Ownership", name = "await")
+  public static boolean await(Ownership ownership) throws InterruptedException {
+    return is(Mutation.ACT_ON_LATE_READ) || ownership.await();
   }
 
   @InPlaceOf(owner = "io.zcbot.sandbox.worker.intake.RecordForwarding", name = "forward")
@@ -129,10 +128,10 @@ public final class Mutations {
 
   @InPlaceOf(owner = "io.zcbot.sandbox.worker.reap.Takeover", name = "announceLost")
   public static CompletableFuture<List<LiveSandbox>> announceLost(
-      Takeover takeover, Collection<LiveSandbox> entries, Tenure tenure) {
+      Takeover takeover, Collection<LiveSandbox> entries, Ownership ownership) {
     return is(Mutation.SAY_NOTHING_OF_LOST_HOSTS)
         ? CompletableFuture.completedFuture(List.of())
-        : takeover.announceLost(entries, tenure);
+        : takeover.announceLost(entries, ownership);
   }
 
   @InPlaceOf(owner = "io.zcbot.sandbox.worker.reap.LogComparison$Differences", name = "taken")
@@ -220,11 +219,10 @@ public final class Mutations {
     return is(Mutation.TABLE_NOT_READ) ? Map.of() : reader.read(partitions);
   }
 
-  @InPlaceOf(owner = "io.zcbot.sandbox.worker.intake.CommandPartitions$Followed", name = "mayBegin")
-  public static boolean mayBegin(Object followed) {
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.intake.FollowedPartition", name = "isTakenOver")
+  public static boolean isTakenOver(Object followed) {
     return is(Mutation.EXECS_BEFORE_THE_TABLE)
-        ? ((Holdings.Holding) field(followed, "holding")).state().mayBegin()
-        : (Boolean) call(followed, "mayBegin", new Class<?>[0]);
+        || (Boolean) call(followed, "isTakenOver", new Class<?>[0]);
   }
 
   private static Object field(Object of, String name) {

@@ -7,7 +7,6 @@ package io.zcbot.sandbox.worker.simulation;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandLimits;
 import io.zcbot.sandbox.worker.commands.CommandSetup;
@@ -15,7 +14,7 @@ import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Domain;
-import io.zcbot.sandbox.worker.group.CommandTakeovers;
+import io.zcbot.sandbox.worker.group.CommandTableReading;
 import io.zcbot.sandbox.worker.group.EagerEnsures;
 import io.zcbot.sandbox.worker.group.LogReading;
 import io.zcbot.sandbox.worker.group.PartitionHandover;
@@ -54,12 +53,10 @@ import java.time.Instant;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
-import java.util.stream.Collectors;
 
 /** A worker's process: the parts that {@code Parts} and {@code Worker} assemble, over models. */
 final class SimulatedWorker {
@@ -87,6 +84,7 @@ final class SimulatedWorker {
   private final SandboxLog sandboxLog;
   private final Registry registry;
   private final Lanes lanes;
+  private final Assignment assignment;
   private final ActivityFollower follower;
   private final PartitionHandover handover;
   private final EnsureIntake intake;
@@ -135,16 +133,16 @@ final class SimulatedWorker {
     reader = new LogReader(() -> new ModelConsumer(broker, 500));
     sandboxLog = new KafkaSandboxLog(reader, Topic.DEFAULT_PREFIX, keys, KafkaSandboxLog.MAX_BYTES);
     lanes = new Lanes(Duration.ofSeconds(2));
-    Assignment assignment =
+    assignment =
         new Assignment(
-            ModelBroker.name(Topic.ENSURE), broker.partitions, GroupConfig.MAX_OPEN_RECORDS);
+            ModelBroker.name(Topic.ENSURE), broker.partitions, GroupConfig.MAX_OPEN_RECORDS, time);
     registry = new Registry();
     ModelOffsets offsets = new ModelOffsets(broker);
     follower =
         new ActivityFollower(
             () -> new ModelConsumer(broker, 500),
             offsets,
-            assignment,
+            number -> assignment.of(number).isKept(),
             new ActivityFollower.Settings(
                 ModelBroker.name(Topic.ACTIVITY),
                 broker.partitions,
@@ -195,6 +193,7 @@ final class SimulatedWorker {
                 domain.reaper(),
                 domain.takeover(),
                 lanes,
+                keys,
                 eager,
                 config.group().restart,
                 () -> stopping),
@@ -203,9 +202,8 @@ final class SimulatedWorker {
                 new LogComparison(registry, sandboxLog, time, config.workerId()),
                 new StartRetry(() -> stopping)),
             eager,
-            assignment,
             () -> stopping,
-            new Companion());
+            this::leaveCommands);
     intake =
         new EnsureIntake(
             new EnsureIntake.Group(
@@ -231,10 +229,9 @@ final class SimulatedWorker {
                 () -> new ModelConsumer(broker, 100),
                 offsets),
             new CommandFollower.Owned(
-                intake.holdings(),
-                new CommandTakeovers(
+                assignment,
+                new CommandTableReading(
                     new CommandTableReader(reader, Topic.DEFAULT_PREFIX, keys),
-                    domain.commands(),
                     new StartRetry(() -> stopping))),
             new CommandFollower.Settings(
                 new CommandFollower.Topics(
@@ -251,19 +248,8 @@ final class SimulatedWorker {
             IntakeMetrics.NONE);
   }
 
-  /** The counterpart of the one in {@code Parts}. */
-  private final class Companion implements PartitionHandover.Companion {
-    @Override
-    public Set<UserId> atWork(Set<Integer> partitions) {
-      return lanes.users().stream()
-          .filter(user -> partitions.contains(keys.of(user)))
-          .collect(Collectors.toCollection(TreeSet::new));
-    }
-
-    @Override
-    public CompletableFuture<Void> leave(Set<Integer> partitions) {
-      return commandFollower.leave(partitions);
-    }
+  private CompletableFuture<Void> leaveCommands(Set<Integer> partitions) {
+    return commandFollower.leave(partitions);
   }
 
   private void removePredecessor() {
@@ -287,7 +273,7 @@ final class SimulatedWorker {
 
   private CurrentSandboxes currentSandboxes() {
     return Mutations.active.writesCurrent()
-        ? new KafkaCurrentSandboxes(publisher, number -> intake.holdings().of(number))
+        ? new KafkaCurrentSandboxes(publisher, assignment)
         : CurrentSandboxes.NONE;
   }
 

@@ -7,13 +7,13 @@ package io.zcbot.sandbox.worker.commands;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.zcbot.sandbox.worker.commands.TenureFence.Remains;
+import io.zcbot.sandbox.worker.commands.CommandFence.Remains;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import org.junit.jupiter.api.Test;
 
 /** What happens to a command whose partition is lost and assigned again. */
-class TenureFenceTest {
+class CommandFenceTest {
   private static final Fence GONE =
       () -> {
         throw new FencedException("another worker owns the partition by now");
@@ -21,7 +21,7 @@ class TenureFenceTest {
 
   @Test
   void aCommandThatRunsGoesOnUnderTheNextFence() throws Exception {
-    TenureFence fence = new TenureFence(GONE);
+    CommandFence fence = new CommandFence(GONE);
     fence.start();
     assertThat(fence.renew(Fence.OPEN)).isEqualTo(Remains.GOES_ON);
     fence.pass();
@@ -29,14 +29,14 @@ class TenureFenceTest {
 
   @Test
   void aCommandThatWasNotStartedWillNotBe() {
-    TenureFence fence = new TenureFence(Fence.OPEN);
+    CommandFence fence = new CommandFence(Fence.OPEN);
     assertThat(fence.renew(Fence.OPEN)).isEqualTo(Remains.NOTHING);
     assertThatThrownBy(fence::start).isInstanceOf(FencedException.class);
   }
 
   @Test
   void whoNoticedThatThePartitionIsGoneIsGivenUp() throws Exception {
-    TenureFence fence = new TenureFence(GONE);
+    CommandFence fence = new CommandFence(GONE);
     fence.start();
     assertThatThrownBy(fence::pass).isInstanceOf(FencedException.class);
     assertThat(fence.renew(Fence.OPEN)).isEqualTo(Remains.GIVEN_UP);
@@ -45,9 +45,9 @@ class TenureFenceTest {
 
   @Test
   void aFenceThatFailedWhileItWasRenewedIsPassedAgain() throws Exception {
-    TenureFence[] fence = new TenureFence[1];
+    CommandFence[] fence = new CommandFence[1];
     fence[0] =
-        new TenureFence(
+        new CommandFence(
             () -> {
               assertThat(fence[0].renew(Fence.OPEN)).isEqualTo(Remains.GOES_ON);
               throw new FencedException("another worker owned the partition");

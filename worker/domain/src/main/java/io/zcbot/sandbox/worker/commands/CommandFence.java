@@ -13,12 +13,12 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
  * fence of the new assignment. Thread-safe: the command's thread passes it, the lane and takeovers
  * renew it.
  */
-final class TenureFence implements Fence {
+final class CommandFence implements Fence {
   private Fence current;
   private boolean started;
   private boolean closed;
 
-  TenureFence(Fence first) {
+  CommandFence(Fence first) {
     this.current = first;
   }
 

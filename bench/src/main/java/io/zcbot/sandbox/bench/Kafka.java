@@ -115,13 +115,13 @@ record Kafka(String servers) {
   }
 
   static List<UserId> usersInEach(int partitions, int each) {
-    KeyPartitions homes = new KeyPartitions(partitions);
+    KeyPartitions keys = new KeyPartitions(partitions);
     Random random = new Random();
     int[] found = new int[partitions];
     List<UserId> users = new ArrayList<>();
     while (users.size() < partitions * each) {
       UserId user = user(random);
-      if (found[homes.of(user)]++ < each) {
+      if (found[keys.of(user)]++ < each) {
         users.add(user);
       }
     }

@@ -188,7 +188,7 @@ class ClientRulesTest {
 
   /** Java's Kafka client would throw a KafkaException that says nothing of the name. */
   @Test
-  void aNameThatDoesNotResolveIsTold() {
+  void aNameThatDoesNotResolveIsReported() {
     for (String servers : List.of("nosuch.invalid:9092", "nosuch.invalid:9092, other.invalid:1")) {
       assertThatThrownBy(() -> SandboxClient.connect(servers))
           .isInstanceOf(KafkaUnreachableException.class)

@@ -468,7 +468,7 @@ class CommandCallTest {
 
   /** The first may have removed it, so that "nothing ran" would be false. */
   @Test
-  void theLossOfAFileCommandIsToldThoughTheNextOneDidNotStart() throws Exception {
+  void theLossOfAFileCommandIsReportedThoughTheNextOneDidNotStart() throws Exception {
     FutureTask<Object> remove = remove();
     Exec first = nextExec();
     answer(Samples.exited(user, first.eventId(), Exited.Reason.LOST, Samples.NOW, 0, false));

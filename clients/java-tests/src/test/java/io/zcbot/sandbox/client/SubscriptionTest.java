@@ -33,7 +33,7 @@ class SubscriptionTest {
   private final Sandbox sandbox;
 
   /** The ids of the events that the consumer was told of. */
-  private final BlockingQueue<String> told = new LinkedBlockingQueue<>();
+  private final BlockingQueue<String> reported = new LinkedBlockingQueue<>();
 
   SubscriptionTest() {
     consumer.updateEndOffsets(Map.of(new TopicPartition(TOPIC, 0), 0L));
@@ -63,14 +63,14 @@ class SubscriptionTest {
   }
 
   private String next() throws InterruptedException {
-    return told.poll(60, TimeUnit.SECONDS);
+    return reported.poll(60, TimeUnit.SECONDS);
   }
 
   @Test
   void anErrorOfTheConsumerDoesNotEndItsSubscription() throws Exception {
     sandbox.onReaped(
         reaped -> {
-          told.add(reaped.eventId());
+          reported.add(reaped.eventId());
           throw new AssertionError("of the consumer");
         });
     publish("first");
@@ -80,12 +80,12 @@ class SubscriptionTest {
   }
 
   @Test
-  void nothingIsToldAfterTheEndThoughTheConsumerIgnoresItsInterrupt() throws Exception {
+  void nothingIsReportedAfterTheEndThoughTheConsumerIgnoresItsInterrupt() throws Exception {
     BlockingQueue<Thread> threads = new LinkedBlockingQueue<>();
     Subscription subscription =
         sandbox.onReaped(
             reaped -> {
-              told.add(reaped.eventId());
+              reported.add(reaped.eventId());
               threads.add(Thread.currentThread());
               ignoreAnInterrupt();
             });
@@ -94,7 +94,7 @@ class SubscriptionTest {
     Thread thread = threads.poll(60, TimeUnit.SECONDS);
     subscription.close();
     assertThat(thread.join(Duration.ofSeconds(60))).isTrue();
-    assertThat(told).containsExactly("first");
+    assertThat(reported).containsExactly("first");
   }
 
   private static void ignoreAnInterrupt() {

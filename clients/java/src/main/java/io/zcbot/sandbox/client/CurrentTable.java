@@ -29,7 +29,7 @@ final class CurrentTable {
   private final String topic;
 
   /**
-   * @param consumers makes a consumer that commits nothing and begins where it is told to
+   * @param consumers makes a consumer that commits nothing and begins where it is assigned
    */
   CurrentTable(Supplier<Consumer<byte[], byte[]>> consumers, String prefix) {
     this.consumers = consumers;

@@ -198,8 +198,8 @@ record Host(
     }
     weaknesses.forEach(weakness -> log.warn("{}", weakness));
     if (!weaknesses.isEmpty()) {
-      String told = String.join("; ", weaknesses);
-      health.warning("topics", () -> told);
+      String summary = String.join("; ", weaknesses);
+      health.warning("topics", () -> summary);
     }
   }
 }

@@ -141,7 +141,7 @@ final class ProcessChecks {
     long each = limits.flows() + REMEMBERED_SECONDS * limits.newFlowsPerSecond();
     long wanted = mostSandboxes * each;
     String detail =
-        "%d sandboxes can take %d places in the table of connections, and the host has %d"
+        "%d sandboxes can take %d entries in the table of connections, and the host has %d"
             .formatted(mostSandboxes, wanted, most);
     return most > wanted
         ? Finding.ok("connections", detail)

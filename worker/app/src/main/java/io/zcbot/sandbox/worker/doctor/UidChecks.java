@@ -50,8 +50,8 @@ public final class UidChecks {
    * @param directory an existing directory on the workspaces' file system
    * @param mountProblem why this process can't mount anything there, or why the engine does not see
    *     it; null if neither
-   * @throws IOException if what is possible can't be told now, for a reason that may pass. To share
-   *     a user then would end all sandboxes that have one of their own.
+   * @throws IOException if what is possible can't be determined now, for a reason that may pass. To
+   *     share a user then would end all sandboxes that have one of their own.
    */
   public static Choice choose(
       Optional<SandboxUids> wanted,

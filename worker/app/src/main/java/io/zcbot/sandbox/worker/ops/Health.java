@@ -117,8 +117,8 @@ public final class Health {
   private static Supplier<Status> check(
       Supplier<@Nullable String> problem, Function<String, Status> unless) {
     return () -> {
-      String told = problem.get();
-      return told == null ? new Status.Ok() : unless.apply(told);
+      String found = problem.get();
+      return found == null ? new Status.Ok() : unless.apply(found);
     };
   }
 

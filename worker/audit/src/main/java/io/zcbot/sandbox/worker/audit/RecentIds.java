@@ -68,16 +68,16 @@ final class RecentIds {
         return new Earlier(isSame, position);
       }
     }
-    put(place() * LONGS, one, two, claim);
+    put(index() * LONGS, one, two, claim);
     return null;
   }
 
-  /** The place of the next id: a new one, or that of the eldest. */
-  private int place() {
+  /** The index of the next id: a new one, or that of the eldest. */
+  private int index() {
     if (count == kept) {
-      int place = eldest;
+      int index = eldest;
       eldest = (eldest + 1) % kept;
-      return place;
+      return index;
     }
     if ((count + 1) * LONGS > claims.length) {
       claims = Arrays.copyOf(claims, Math.min(2 * count, kept) * LONGS);

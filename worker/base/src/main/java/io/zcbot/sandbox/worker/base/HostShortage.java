@@ -53,8 +53,8 @@ public interface HostShortage {
   static boolean isBehind(IOException failure) {
     for (Throwable t = failure; t != null; t = t.getCause()) {
       boolean found =
-          t instanceof HostShortage told
-              ? told.isShortage()
+          t instanceof HostShortage shortage
+              ? shortage.isShortage()
               : t instanceof IOException && isSaid(String.valueOf(t.getMessage()));
       if (found) {
         return true;

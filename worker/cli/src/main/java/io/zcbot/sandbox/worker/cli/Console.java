@@ -30,7 +30,7 @@ public record Console(
         terminal != null && terminal.isTerminal());
   }
 
-  /** Whether standard output is a file or a device; false where that can't be told. */
+  /** Whether standard output is a file or a device; false where that can't be determined. */
   static boolean isFile() {
     try {
       return Files.readSymbolicLink(Path.of("/proc/self/fd/1")).isAbsolute(); // else pipe:[1234]

@@ -185,7 +185,7 @@ final class ExecCommand implements Callable<Integer> {
         throw mayRun(e, exec);
       }
     }
-    return told(ending, exec);
+    return report(ending, exec);
   }
 
   private ExecResult followed(
@@ -237,7 +237,7 @@ final class ExecCommand implements Callable<Integer> {
         e);
   }
 
-  private int told(ExecResult ending, Exec exec) {
+  private int report(ExecResult ending, Exec exec) {
     Console console = context.console();
     if (json && ending instanceof ExecResult.Answered answered) {
       console.out().println(JsonText.of(answered.exited()));

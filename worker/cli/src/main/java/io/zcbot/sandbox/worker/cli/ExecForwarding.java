@@ -67,13 +67,13 @@ final class ExecForwarding implements AutoCloseable {
     // each signal has a thread of its own, and the last one must tell the newest size
     Runnable forward =
         new Runnable() {
-          private TerminalSize told = known;
+          private TerminalSize sent = known;
 
           @Override
           public synchronized void run() {
             TerminalSize size = current.get();
-            if (size != null && !size.equals(told)) {
-              told = size;
+            if (size != null && !size.equals(sent)) {
+              sent = size;
               send(new Input.Content.Resize(size));
             }
           }

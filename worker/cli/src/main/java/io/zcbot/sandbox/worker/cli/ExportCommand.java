@@ -83,16 +83,16 @@ final class ExportCommand implements Callable<Integer> {
     if (Files.exists(path) && !Files.isRegularFile(path)) {
       return exportInto(path, source); // a pipe or a device
     }
-    Path place = NewFile.behindLinks(path);
-    try (NewFile file = new NewFile(place)) {
-      if (!create(file.temporary(), place)) {
-        return exportInto(place, source);
+    Path target = NewFile.behindLinks(path);
+    try (NewFile file = new NewFile(target)) {
+      if (!create(file.temporary(), target)) {
+        return exportInto(target, source);
       }
       long records;
       try (Writer to = Files.newBufferedWriter(file.temporary(), StandardOpenOption.WRITE)) {
         records = export(source, to);
       }
-      complete(file, place);
+      complete(file, target);
       return records;
     }
   }
@@ -110,15 +110,15 @@ final class ExportCommand implements Callable<Integer> {
    * @return false if the existing file must be written over instead: its directory is not writable,
    *     or a new file would have another owner or group
    */
-  private static boolean create(Path temporary, Path place) throws IOException {
-    if (!Files.exists(place)) {
+  private static boolean create(Path temporary, Path target) throws IOException {
+    if (!Files.exists(target)) {
       var _ = Files.createFile(temporary);
       return true;
     }
-    if (!Files.isWritable(place.resolveSibling("."))) {
+    if (!Files.isWritable(target.resolveSibling("."))) {
       return false;
     }
-    PosixFileAttributes old = Files.readAttributes(place, PosixFileAttributes.class);
+    PosixFileAttributes old = Files.readAttributes(target, PosixFileAttributes.class);
     var _ = Files.createFile(temporary, PosixFilePermissions.asFileAttribute(old.permissions()));
     PosixFileAttributes created = Files.readAttributes(temporary, PosixFileAttributes.class);
     if (!created.owner().equals(old.owner()) || !created.group().equals(old.group())) {
@@ -133,12 +133,12 @@ final class ExportCommand implements Callable<Integer> {
    * Moves the export into place. If that is not possible, for example because a file is mounted
    * there, copies the content into the existing file.
    */
-  private static void complete(NewFile file, Path place) throws IOException {
+  private static void complete(NewFile file, Path target) throws IOException {
     try {
       file.complete();
     } catch (FileSystemException e) {
       try (InputStream from = Files.newInputStream(file.temporary());
-          OutputStream to = Files.newOutputStream(place)) {
+          OutputStream to = Files.newOutputStream(target)) {
         var _ = from.transferTo(to);
       } catch (IOException again) {
         file.keep();

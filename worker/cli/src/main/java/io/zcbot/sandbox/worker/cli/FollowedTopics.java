@@ -45,7 +45,7 @@ final class FollowedTopics {
    * Follows the topics.
    *
    * @param consumer assigned and positioned; the caller closes it
-   * @param err is told when Kafka does not answer, and when it does again
+   * @param err is notified when Kafka does not answer, and when it does again
    * @param nanos a monotonic clock
    */
   FollowedTopics(Consumer<byte[], byte[]> consumer, PrintWriter err, LongSupplier nanos) {

@@ -78,7 +78,7 @@ final class LogOptions {
   /**
    * Opens all topics, from the first selected record to their present ends.
    *
-   * @param notes is told if the clock that judges them is this machine's
+   * @param notes is notified if the clock that judges them is this machine's
    */
   LogSource open(KafkaLog log, PrintWriter notes) throws CommandException, InterruptedException {
     return open(log, selection(), notes);
@@ -105,8 +105,8 @@ final class LogOptions {
   }
 
   /**
-   * The time by the clocks that date the records; by this machine's if that is not told. Nothing is
-   * noted if this client may not ask, as an auditor: that is documented.
+   * The time by the clocks that date the records; by this machine's if they can't be asked. Nothing
+   * is noted if this client may not ask, as an auditor: that is documented.
    */
   static Instant now(Admin admin, PrintWriter notes) throws InterruptedException {
     String problem = "it reports none";

@@ -49,8 +49,8 @@ record UserDescription(
   /** Returns the sandbox's idle TTL; null if neither a ready that was read nor its entry has it. */
   static @Nullable Duration idleTtl(@Nullable LiveSandbox live, RecentEvents history) {
     Ready ready = live == null ? null : history.ready(live.containerId());
-    Duration told = ready == null ? null : ready.environment().idleTtl();
-    return told == null && live != null ? live.idleTtl() : told;
+    Duration announced = ready == null ? null : ready.environment().idleTtl();
+    return announced == null && live != null ? live.idleTtl() : announced;
   }
 
   String text(RecordFormat format) {

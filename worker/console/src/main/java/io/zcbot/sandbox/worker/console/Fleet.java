@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Everything that the console knows, folded from records: the current content of the tables, and
- * what events told in the last hour. Its memory is bounded, whatever the topics contain.
+ * what events reported in the last hour. Its memory is bounded, whatever the topics contain.
  * Thread-safe: its lock guards the objects of this package that say so.
  */
 final class Fleet {
@@ -144,9 +144,9 @@ final class Fleet {
       return;
     }
     events.hosts.seen(live.host(), live.workerId(), record.timestamp());
-    Integer places = CapacityHeader.of(record);
-    if (places != null) {
-      events.hosts.places(live.host(), places);
+    Integer capacity = CapacityHeader.of(record);
+    if (capacity != null) {
+      events.hosts.capacity(live.host(), capacity);
     }
     SandboxRow row = sandboxes.open(live);
     if (row != null) {

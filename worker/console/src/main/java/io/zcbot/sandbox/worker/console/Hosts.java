@@ -18,7 +18,7 @@ final class Hosts {
   private static final class Host {
     String worker = "";
     long lastSeen;
-    int places;
+    int capacity;
   }
 
   private final LinkedHashMap<String, Host> hosts = new LinkedHashMap<>(16, 0.75f, true);
@@ -32,8 +32,8 @@ final class Hosts {
   }
 
   /** Sets how many sandboxes a host takes, as its worker said last. */
-  void places(String name, int places) {
-    host(name).places = places;
+  void capacity(String name, int capacity) {
+    host(name).capacity = capacity;
   }
 
   private Host host(String name) {
@@ -54,7 +54,7 @@ final class Hosts {
       json.writeString(each.getKey());
       json.writeString(each.getValue().worker);
       json.writeNumber(used.getOrDefault(each.getKey(), 0));
-      json.writeNumber(each.getValue().places);
+      json.writeNumber(each.getValue().capacity);
       json.writeNumber(commands.getOrDefault(each.getKey(), 0));
       json.writeNumber(each.getValue().lastSeen);
       json.writeEndArray();

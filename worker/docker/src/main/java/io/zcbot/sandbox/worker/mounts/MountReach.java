@@ -24,7 +24,7 @@ public final class MountReach {
    * Returns why the engine does not see mounts in a directory; null if it does, as far as this
    * process can tell. Call it before anything is mounted on the directory.
    *
-   * @throws IOException if it can't be told now, for a reason that may pass
+   * @throws IOException if it can't be determined now, for a reason that may pass
    */
   public static @Nullable String problem(Path directory) throws IOException {
     try (Descriptor opened = Kernel.openDirectory(directory)) {

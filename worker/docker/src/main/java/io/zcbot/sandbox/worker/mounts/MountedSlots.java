@@ -70,8 +70,8 @@ public final class MountedSlots implements SlotMounts {
     Path path = directory.resolve(slotId);
     makeDirectory(path);
     makeDirectory(path.resolve(WORKSPACE));
-    Descriptor place = Kernel.openBeneath(root.top(), relative(slotId + "/" + WORKSPACE));
-    return new Open(path, new Target(place), Workspaces.SANDBOX_ID);
+    Descriptor target = Kernel.openBeneath(root.top(), relative(slotId + "/" + WORKSPACE));
+    return new Open(path, new Target(target), Workspaces.SANDBOX_ID);
   }
 
   private static void makeDirectory(Path path) throws IOException {
@@ -140,10 +140,10 @@ public final class MountedSlots implements SlotMounts {
   private static void releaseNow(Path path) throws IOException {
     // Earlier versions mounted here. What is beneath may be a user's files until it is unmounted.
     detachAll(path);
-    Path place = path.resolve(WORKSPACE);
-    detachAll(place);
+    Path mountPoint = path.resolve(WORKSPACE);
+    detachAll(mountPoint);
     // fails rather than deletes anything if the directory is not empty or a mount is left
-    Files.deleteIfExists(place);
+    Files.deleteIfExists(mountPoint);
     Files.deleteIfExists(path);
   }
 
@@ -198,13 +198,13 @@ public final class MountedSlots implements SlotMounts {
    */
   private final class Open implements Directory {
     private final Path path;
-    private final Path place;
+    private final Path mountPoint;
     private final Target target;
     private final int uid;
 
     Open(Path path, Target target, int uid) {
       this.path = path;
-      this.place = path.resolve(WORKSPACE);
+      this.mountPoint = path.resolve(WORKSPACE);
       this.target = target;
       this.uid = uid;
     }
@@ -226,7 +226,7 @@ public final class MountedSlots implements SlotMounts {
 
     @Override
     public void unmountProbe() throws IOException {
-      files.run(path, () -> Kernel.detach(place));
+      files.run(path, () -> Kernel.detach(mountPoint));
       if (isMapped()) {
         maps.prepareNext(uid);
       }
@@ -239,12 +239,12 @@ public final class MountedSlots implements SlotMounts {
 
     private void mountNow(UserId user) throws IOException {
       mount(user.toString());
-      if (!Files.isSameFile(place, root.root().resolve(user.toString()))) {
+      if (!Files.isSameFile(mountPoint, root.root().resolve(user.toString()))) {
         throw new IOException(
             "could not mount the workspace of "
                 + user
                 + ": "
-                + place
+                + mountPoint
                 + " is another directory; check whether something is mounted over "
                 + root.root()
                 + "?");

@@ -47,7 +47,7 @@ final class CommandAnswers {
   }
 
   /** The container, host and worker that answers name. */
-  ContainerRef place(Sandbox sandbox) {
+  ContainerRef containerOf(Sandbox sandbox) {
     return new ContainerRef(
         Container.nameOf(sandbox.user()),
         sandbox.containerId(),
@@ -162,14 +162,14 @@ final class CommandAnswers {
       log.warn("the answer is published without the command's output: {}", e.toString());
       Exited cut = withoutOutput(exited);
       answering.publish(cut, fence);
-      told(cut);
+      published(cut);
       return;
     }
-    told(exited);
+    published(exited);
   }
 
   /** Counts and logs a published answer. */
-  void told(Exited exited) {
+  void published(Exited exited) {
     metrics.commandEnded(exited.reason(), Duration.ofMillis(exited.tookMs()));
     metrics.outputPublished(
         SandboxMetrics.OutputWay.INLINE, length(exited.stdout()) + length(exited.stderr()));

@@ -21,7 +21,7 @@ record CommandMemory(
     Budget<UserId> streams,
     Budget<UserId> inputs,
     Budget<UserId> laterInputs) {
-  /** While an answer waits for a place in the producer, its JSON takes four thirds of this. */
+  /** While an answer waits for room in the producer, its JSON takes four thirds of this. */
   private static final int OUTPUT_BYTES = 12 * 1024 * 1024;
 
   /**

@@ -269,7 +269,7 @@ final class CommandRun implements Runnable {
             key.execId(),
             partition,
             offset,
-            context.answers().place(queue.sandbox()),
+            context.answers().containerOf(queue.sandbox()),
             context.time().now(),
             false,
             requested.replyTo());
@@ -311,15 +311,15 @@ final class CommandRun implements Runnable {
     }
   }
 
-  private ExecOutcome endingOf(@Nullable CommandEnd told) throws InterruptedException {
-    if (told instanceof CommandEnd.Broken broken) {
+  private ExecOutcome endingOf(@Nullable CommandEnd end) throws InterruptedException {
+    if (end instanceof CommandEnd.Broken broken) {
       if (!program.isOverdue()) {
         return context.loss().broken(queue, broken.why());
       }
       program.disconnect();
       return context.loss().unreported(queue, timeout);
     }
-    return ExecOutcome.of(Objects.requireNonNull(told), timeout);
+    return ExecOutcome.of(Objects.requireNonNull(end), timeout);
   }
 
   private void answer(ExecOutcome ending) throws FencedException, InterruptedException {

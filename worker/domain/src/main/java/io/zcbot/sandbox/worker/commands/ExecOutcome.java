@@ -38,7 +38,7 @@ record ExecOutcome(
     return notStarted(Reason.FAILED, why, retryable);
   }
 
-  /** Nothing was started, because the sandbox could not be told to. */
+  /** Nothing was started, because the sandbox could not be instructed to. */
   static ExecOutcome unstartable(EngineException why) {
     return failed(
         "the command could not be started: " + why.getMessage(), why.kind().isRetryable());
@@ -101,7 +101,7 @@ record ExecOutcome(
               timedOut ? null : SIGKILL,
               survivors,
               cpu,
-              message(timedOut ? told(timeout, survivors) : null, memory),
+              message(timedOut ? timedOut(timeout, survivors) : null, memory),
               false,
               memory);
       case CommandEnd.NotStarted(String why, boolean retryable, Integer exitCode) ->
@@ -110,7 +110,7 @@ record ExecOutcome(
     };
   }
 
-  private static String told(Duration timeout, int survivors) {
+  private static String timedOut(Duration timeout, int survivors) {
     return "the command ran into its time-out of "
         + timeout.toSeconds()
         + " s and was killed"

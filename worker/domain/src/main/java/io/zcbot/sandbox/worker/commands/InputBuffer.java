@@ -159,7 +159,7 @@ final class InputBuffer implements CommandInput {
           bytes.clear();
           early.clear();
           room.complete(null);
-          tellRead();
+          notifyRead();
           withdraw();
         });
   }
@@ -230,12 +230,12 @@ final class InputBuffer implements CommandInput {
     }
   }
 
-  private void tellRead() {
-    Runnable told = read;
-    if (told != null) {
+  private void notifyRead() {
+    Runnable onRead = read;
+    if (onRead != null) {
       read = null;
       unpaid = WINDOW;
-      told.run();
+      onRead.run();
     }
   }
 
@@ -266,7 +266,7 @@ final class InputBuffer implements CommandInput {
       command.input(bytes.take(count));
     }
     if (bytes.length() == 0) {
-      tellRead();
+      notifyRead();
     }
     if (bytes.length() == 0 && endsBehind) {
       over = true;

@@ -90,7 +90,7 @@ final class LostCommands {
     for (Answer answer : sent) {
       try {
         answer.sent().get();
-        answers.told(answer.exited());
+        answers.published(answer.exited());
       } catch (ExecutionException _) {
         answers.publish(answer.exited(), contextOf(answer.entry()), fence);
       }

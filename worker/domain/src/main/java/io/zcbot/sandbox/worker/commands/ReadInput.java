@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * An input as it was read.
  *
- * @param forwardedFrom the original place of its record; null if it was not forwarded
+ * @param forwardedFrom the original position of its record; null if it was not forwarded
  */
 public record ReadInput(Input input, @Nullable Origin forwardedFrom) {
   public CommandKey key() {

@@ -17,7 +17,8 @@ import io.zcbot.sandbox.events.TerminalSize;
  */
 public interface CommandChannel extends AutoCloseable {
   /**
-   * Starts a command. The observer is told what happens to it, perhaps before this method returns.
+   * Starts a command. The observer is notified of what happens to it, perhaps before this method
+   * returns.
    *
    * @throws EngineException if the channel is broken, or can take no more at the moment; nothing
    *     was started then, and the observer is not called

@@ -8,7 +8,7 @@ import io.zcbot.sandbox.events.Data;
 import io.zcbot.sandbox.events.OutputStreamName;
 
 /**
- * Is told what happens to a command, by one thread at a time, in order. No method may block,
+ * Is notified of what happens to a command, by one thread at a time, in order. No method may block,
  * because other commands of the sandbox wait for it. The caller must hold no lock that the
  * channel's methods need, because observers call those.
  */

@@ -57,11 +57,12 @@ final class Admission {
   /**
    * It may be created. Closing this gives back the turn, and the place unless it was handed over.
    */
-  record Admitted(Reservation place, CreateTurns.Turn turn) implements Verdict, AutoCloseable {
+  record Admitted(Reservation reservation, CreateTurns.Turn turn)
+      implements Verdict, AutoCloseable {
     @Override
     public void close() {
       turn.close();
-      place.close();
+      reservation.close();
     }
   }
 
@@ -79,18 +80,18 @@ final class Admission {
    * have passed {@link #refusalOf}.
    */
   Verdict awaitTurn(EnsureRequest request) throws InterruptedException {
-    Reservation place = place(request);
-    if (place == null) {
+    Reservation reservation = reservation(request);
+    if (reservation == null) {
       return noRoom(
           "the host runs "
               + capacity.max()
               + " sandboxes, its maximum, and none has been idle long enough to be evicted");
     }
-    try (place) {
+    try (reservation) {
       CreateTurns.Turn turn =
           turns.await(!newUsers.wasServed(request.user()), request.deadline().left(time));
       if (turn != null && request.deadline().left(time) > 0) {
-        return new Admitted(place.handOver(), turn);
+        return new Admitted(reservation.handOver(), turn);
       }
       if (turn != null) { // the machine slept meanwhile
         turn.close();
@@ -100,10 +101,10 @@ final class Admission {
     }
   }
 
-  private @Nullable Reservation place(EnsureRequest request) throws InterruptedException {
+  private @Nullable Reservation reservation(EnsureRequest request) throws InterruptedException {
     Reservation free = capacity.tryTakeBehindAll(); // others may wait for places that they freed
-    Reservation place = free == null ? pool.yieldPlace() : free;
-    return place == null ? eviction.makeRoom(request.deadline()) : place;
+    Reservation reservation = free == null ? pool.yieldReservation() : free;
+    return reservation == null ? eviction.makeRoom(request.deadline()) : reservation;
   }
 
   /** Notes that the log has the ready event. */

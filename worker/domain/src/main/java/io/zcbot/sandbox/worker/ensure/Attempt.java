@@ -120,7 +120,7 @@ final class Attempt {
       case Admission.Admitted admitted -> {
         try (admitted) {
           request.fence().pass(); // the wait may have been long
-          Sandbox created = containers.create(request, workspace, admitted.place());
+          Sandbox created = containers.create(request, workspace, admitted.reservation());
           registry.add(created);
           yield new Result.Served(created, make.outcome(), workspace);
         }

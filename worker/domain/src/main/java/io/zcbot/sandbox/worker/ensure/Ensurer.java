@@ -163,7 +163,7 @@ public final class Ensurer {
     }
   }
 
-  /** Ends a sandbox that nobody was told of, because the user's next worker may make another. */
+  /** Ends a sandbox that was not announced, because the user's next worker may make another. */
   private void end(Sandbox sandbox, Exception why) throws InterruptedException {
     try {
       termination.end(TerminationTarget.of(sandbox, null));

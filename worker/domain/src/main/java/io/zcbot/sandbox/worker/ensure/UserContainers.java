@@ -49,9 +49,9 @@ final class UserContainers {
   /**
    * Creates and starts the user's container; removes it again if the start fails.
    *
-   * @param place the new sandbox takes it over
+   * @param reservation the new sandbox takes it over
    */
-  Sandbox create(EnsureRequest request, Path workspace, Reservation place)
+  Sandbox create(EnsureRequest request, Path workspace, Reservation reservation)
       throws EngineException, IOException {
     String id = sandboxes.create(request.user(), workspace);
     Container started;
@@ -63,11 +63,12 @@ final class UserContainers {
       throw e;
     }
     long now = time.nanos();
-    return new Sandbox(request.user(), started, request.partition(), now, now, place.handOver());
+    return new Sandbox(
+        request.user(), started, request.partition(), now, now, reservation.handOver());
   }
 
   /**
-   * Removes a container that nobody was told of, so without an announcement. If this fails too, the
+   * Removes a container that was not announced, so without an announcement. If this fails too, the
    * next attempt or reconciliation finds it. If a stop interrupted the start, the container must be
    * removed all the same, since this worker may never be started again.
    */

@@ -95,7 +95,7 @@ final class Claims {
       return null;
     }
     long now = time.nanos();
-    return new Sandbox(user, claimed, partition, now, now, slot.place().handOver());
+    return new Sandbox(user, claimed, partition, now, now, slot.reservation().handOver());
   }
 
   /**

@@ -26,7 +26,7 @@ final class IdleSlots {
   private @Nullable Making making;
   private boolean closed;
 
-  private record Making(String slotId, Reservation place) {}
+  private record Making(String slotId, Reservation reservation) {}
 
   /** An empty pool that wants {@code target} idle slots. */
   IdleSlots(int target) {
@@ -52,11 +52,11 @@ final class IdleSlots {
   }
 
   /** Notes that a slot is being made; the pool keeps its place until {@link #endMaking}. */
-  synchronized void begin(String slotId, Reservation place) {
+  synchronized void begin(String slotId, Reservation reservation) {
     if (making != null) {
       throw new IllegalStateException("two slots are created at the same time");
     }
-    making = new Making(slotId, place);
+    making = new Making(slotId, reservation);
     known.add(slotId);
   }
 
@@ -64,7 +64,7 @@ final class IdleSlots {
    * Adds the slot that was being made; false if it is not wanted any more, or its place was taken.
    */
   synchronized boolean add(Slot slot) {
-    if (closed || !slot.place().isHeld()) {
+    if (closed || !slot.reservation().isHeld()) {
       return false;
     }
     making = null;
@@ -76,7 +76,7 @@ final class IdleSlots {
   synchronized void endMaking() {
     if (making != null) {
       known.remove(making.slotId());
-      making.place().close();
+      making.reservation().close();
       making = null;
     }
   }
@@ -85,7 +85,7 @@ final class IdleSlots {
    * Takes the place of the slot being made, which is not added then; null if none is being made.
    */
   synchronized @Nullable Reservation takePlaceOfMaking() {
-    return making != null && making.place().isHeld() ? making.place().handOver() : null;
+    return making != null && making.reservation().isHeld() ? making.reservation().handOver() : null;
   }
 
   /** Takes the slot that was idle for longest; null if there is none. The slot stays known. */

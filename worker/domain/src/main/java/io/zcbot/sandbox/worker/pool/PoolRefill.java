@@ -128,15 +128,15 @@ final class PoolRefill {
 
   /** Makes one slot; false if that was not possible. */
   private boolean makeOne() {
-    Reservation place = capacity.tryTakeBehindAll();
-    if (place == null) {
+    Reservation reservation = capacity.tryTakeBehindAll();
+    if (reservation == null) {
       return false;
     }
     String id = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
-    pool.begin(id, place);
+    pool.begin(id, reservation);
     try (var _ = MDC.putCloseable("slot", id)) {
       long begin = time.nanos();
-      Slot slot = maker.make(id, place);
+      Slot slot = maker.make(id, reservation);
       if (pool.add(slot)) {
         makeTimes.add(Duration.ofNanos(time.nanos() - begin).toMillis());
         works();

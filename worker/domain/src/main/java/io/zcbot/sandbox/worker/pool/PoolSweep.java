@@ -33,7 +33,7 @@ final class PoolSweep {
   private final SlotFactory maker;
 
   /** Slots for which a failed removal was logged. */
-  private final Set<String> told = new HashSet<>();
+  private final Set<String> logged = new HashSet<>();
 
   PoolSweep(
       Engine engine, SlotEngine slotEngine, SlotMounts mounts, IdleSlots pool, SlotFactory maker) {
@@ -68,14 +68,14 @@ final class PoolSweep {
           maker.release(id);
           destroyed++;
         } catch (EngineException e) {
-          if (told.add(id)) {
+          if (logged.add(id)) {
             log.warn("slot {} could not be removed, will be tried again: {}", id, e.getMessage());
           }
           failure = failure == null && mayRun(container) ? e : failure;
         }
       }
     }
-    told.retainAll(inUse);
+    logged.retainAll(inUse);
     directories.stream()
         .filter(id -> !inUse.contains(id) && !pool.knows(id))
         .forEach(maker::release);

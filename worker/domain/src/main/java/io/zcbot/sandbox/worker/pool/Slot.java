@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param startedAt as the engine says; a later time means that the container was restarted
  * @param imageId the image that the image's name referred to when the slot was made
- * @param place its room on the host, which the sandbox made of it takes over
+ * @param reservation its room on the host, which the sandbox made of it takes over
  */
 record Slot(
     String id,
@@ -25,7 +25,7 @@ record Slot(
     String imageId,
     SlotMounts.Directory directory,
     SlotEngine.Entrance entrance,
-    Reservation place) {
+    Reservation reservation) {
   /** Whether a container is this slot's, under any name, and still runs since the slot was made. */
   boolean isIntact(Container container) {
     return container.id().equals(containerId)

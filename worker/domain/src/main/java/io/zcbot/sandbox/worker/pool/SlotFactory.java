@@ -36,7 +36,7 @@ final class SlotFactory {
    * Creates and starts a slot; returns once it has shown that it sees later mounts. If that fails,
    * removes what was made.
    */
-  Slot make(String id, Reservation place) throws EngineException, IOException {
+  Slot make(String id, Reservation reservation) throws EngineException, IOException {
     SlotMounts.Directory directory = null;
     String containerId = null;
     Slot made = null;
@@ -70,7 +70,7 @@ final class SlotFactory {
               image.orElse(""),
               directory,
               slotEngine.entrance(containerId),
-              place);
+              reservation);
       return made;
     } finally {
       if (directory == null) {
@@ -110,7 +110,7 @@ final class SlotFactory {
   void destroy(Slot slot) {
     slot.entrance().close();
     destroy(slot.id(), slot.containerId(), slot.directory());
-    slot.place().close();
+    slot.reservation().close();
   }
 
   /** Removes what was made of a slot. A later sweep finds what could not be removed. */

@@ -224,14 +224,14 @@ public final class WarmPool {
    *
    * @return its place; null if there is no slot
    */
-  public @Nullable Reservation yieldPlace() {
+  public @Nullable Reservation yieldReservation() {
     Slot slot = pool.take();
     if (slot == null) {
       return pool.takePlaceOfMaking();
     }
-    Reservation place = slot.place().handOver();
+    Reservation reservation = slot.reservation().handOver();
     threads.execute(() -> maker.destroy(slot));
-    return place;
+    return reservation;
   }
 
   /** Undoes the mount of a removed sandbox that was made of a slot. */

@@ -44,13 +44,13 @@ public record ContainersInLog(Engine engine, SandboxLog log) {
   /** Returns their entries in the live table, by container id. */
   Map<String, LiveSandbox> listed(List<Container> containers) {
     Map<String, UserId> users = users(containers);
-    return users.isEmpty() ? Map.of() : log.live(homes(users), users, false).running();
+    return users.isEmpty() ? Map.of() : log.live(partitionsOf(users), users, false).running();
   }
 
   /** Reads what was announced in the partitions in which their users' records lie now. */
-  Announcements announcedAtHome(List<Container> containers, Map<String, LiveSandbox> listed)
-      throws EngineException {
-    return announcements(containers, homes(users(containers)), listed);
+  Announcements announcedInUsersPartitions(
+      List<Container> containers, Map<String, LiveSandbox> listed) throws EngineException {
+    return announcements(containers, partitionsOf(users(containers)), listed);
   }
 
   /**
@@ -88,7 +88,7 @@ public record ContainersInLog(Engine engine, SandboxLog log) {
     return users;
   }
 
-  private Set<Integer> homes(Map<String, UserId> users) {
+  private Set<Integer> partitionsOf(Map<String, UserId> users) {
     return users.values().stream().map(log::partitionOf).collect(Collectors.toSet());
   }
 

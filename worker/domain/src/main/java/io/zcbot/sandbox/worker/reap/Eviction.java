@@ -75,10 +75,10 @@ public final class Eviction {
         if (trial != null && trial.refused) {
           throw new StoppedException("the worker stopped before there was room", null);
         }
-        Reservation place =
+        Reservation reservation =
             trial != null && trial.hasMadeRoom() ? capacity.tryTake() : wait.tryTake();
-        if (place != null || left <= 0) {
-          return place;
+        if (reservation != null || left <= 0) {
+          return reservation;
         }
         if (trial != null) {
           undecided.remove(trial);
@@ -94,7 +94,7 @@ public final class Eviction {
     // Read the sort keys once: sort may fail if they change meanwhile.
     return registry.all().stream()
         .filter(sandbox -> reaper.isEvictable(sandbox) && !commands.areIn(sandbox))
-        .filter(sandbox -> !sandbox.isReapPending()) // its place is free or promised
+        .filter(sandbox -> !sandbox.isReapPending()) // its reservation is free or promised
         .map(sandbox -> new Candidate(sandbox, sandbox.isStuck(), now - sandbox.lastActive()))
         .sorted(
             Comparator.comparing(Candidate::isStuck)
@@ -134,7 +134,7 @@ public final class Eviction {
       CompletableFuture<Void> eviction = reaper.evict(sandbox, this::begin);
       refused = eviction.isCancelled();
       var _ =
-          CompletableFuture.anyOf(eviction, sandbox.placeFreed())
+          CompletableFuture.anyOf(eviction, sandbox.reservationReleased())
               .whenComplete((_, _) -> decided.add(this));
     }
 
@@ -148,7 +148,7 @@ public final class Eviction {
      * them.
      */
     private boolean hasMadeRoom() {
-      return begun && sandbox.placeFreed().isDone();
+      return begun && sandbox.reservationReleased().isDone();
     }
   }
 }

@@ -104,7 +104,7 @@ public final class PreviousRun {
     // The table may lack an entry, or have one of a sandbox that was never announced ready, or
     // whose end another worker announced before it was killed. So announcements decide, but
     // not those from when there were fewer partitions, which the user's worker of now doesn't see.
-    Announcements said = inLog.announcedAtHome(left, listed);
+    Announcements said = inLog.announcedInUsersPartitions(left, listed);
     List<Container> rest = new ArrayList<>();
     for (Container each : left) {
       LiveSandbox entry = listed.get(each.id());
@@ -169,8 +169,8 @@ public final class PreviousRun {
     if (registry.get(user) != null) {
       return true;
     }
-    Reservation place = capacity.tryTake();
-    if (place == null) {
+    Reservation reservation = capacity.tryTake();
+    if (reservation == null) {
       return false;
     }
     Container container = verified.container();
@@ -182,7 +182,7 @@ public final class PreviousRun {
             partitionOf.applyAsInt(user),
             time.nanos() - time.age(lifetimeBegan(opened, container, user, said)),
             lastActive,
-            place);
+            reservation);
     adopted.openedAt(opened);
     adopted.announced(time.now()); // as was just read
     adopted.terms(adopted(entry, said.terms(container.id())));

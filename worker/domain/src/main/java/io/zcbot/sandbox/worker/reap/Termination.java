@@ -128,7 +128,9 @@ public final class Termination {
           return;
         }
         if (target.sandbox() != null) {
-          target.sandbox().freePlace(); // the place is free before the end is announced
+          target
+              .sandbox()
+              .releaseReservation(); // the reservation is free before the end is announced
         }
         commands.ended(target.user(), target.containerId());
         announcer.reaped(target, reason);

@@ -7,6 +7,6 @@ package io.zcbot.sandbox.worker.sandbox;
 /**
  * The worker and the host that announcements name.
  *
- * @param engineAddress the address clients are told to reach the engine at
+ * @param engineAddress the address at which clients are to reach the engine
  */
 public record Identity(String workerId, String host, String engineAddress) {}

@@ -33,17 +33,17 @@ public record IdleTtls(Duration usual, Duration shortest, Duration longest) {
   }
 
   /**
-   * The idle TTL of an adopted sandbox; null for the usual one. What its agent was told holds until
-   * its next ensure, even if the settings have changed.
+   * The idle TTL of an adopted sandbox; null for the usual one. What its last ready announced holds
+   * until its next ensure, even if the settings have changed.
    *
    * @param asked by the ensure, as the sandbox's entry says
-   * @param told with its last ready; null if not known
+   * @param announced by its last ready; null if not known
    */
-  public @Nullable Duration adopted(@Nullable Duration asked, @Nullable Duration told) {
-    if (told == null || !told.isPositive()) {
+  public @Nullable Duration adopted(@Nullable Duration asked, @Nullable Duration announced) {
+    if (announced == null || !announced.isPositive()) {
       return nearest(asked);
     }
-    return asked == null && told.equals(usual) ? null : told;
+    return asked == null && announced.equals(usual) ? null : announced;
   }
 
   /** Cuts an idle TTL to the bounds; another worker may have granted it, or anybody written it. */

@@ -31,7 +31,7 @@ public final class Registry {
   /** Removes a sandbox and closes its place; does nothing if it was removed before. */
   public void remove(Sandbox sandbox) {
     if (sandboxes.remove(sandbox.user(), sandbox)) {
-      sandbox.freePlace();
+      sandbox.releaseReservation();
     }
   }
 

@@ -22,8 +22,8 @@ public final class Sandbox {
   private final @Nullable String slotId;
   private final @Nullable Instant containerStartedAt;
   private final long startedAt;
-  private final Reservation place;
-  private final CompletableFuture<Void> placeFreed = new CompletableFuture<>();
+  private final Reservation reservation;
+  private final CompletableFuture<Void> reservationReleased = new CompletableFuture<>();
   private volatile LastUse lastUse;
   private volatile int partition;
   private volatile Terms terms = Terms.NONE;
@@ -52,7 +52,7 @@ public final class Sandbox {
       int partition,
       long startedAt,
       long lastActive,
-      Reservation place) {
+      Reservation reservation) {
     this.user = user;
     this.containerId = container.id();
     this.slotId = container.ourSlot();
@@ -60,7 +60,7 @@ public final class Sandbox {
     this.partition = partition;
     this.startedAt = startedAt;
     this.lastUse = new LastUse(lastActive, null);
-    this.place = place;
+    this.reservation = reservation;
   }
 
   public UserId user() {
@@ -79,14 +79,14 @@ public final class Sandbox {
   /**
    * Frees its place on the host, because the container was killed, even before that is announced.
    */
-  public void freePlace() {
-    place.close();
-    placeFreed.complete(null);
+  public void releaseReservation() {
+    reservation.close();
+    reservationReleased.complete(null);
   }
 
   /** Completes once its place on the host is free. */
-  public CompletableFuture<Void> placeFreed() {
-    return placeFreed;
+  public CompletableFuture<Void> reservationReleased() {
+    return reservationReleased;
   }
 
   /**

@@ -201,9 +201,9 @@ public final class ActivityFollower implements LowWatermark, AutoCloseable {
     touch.touch(
         activity.userId(),
         time.nanos() - lowWatermarks.age(record.partition(), origin.timestamp()));
-    int home = partitions.of(record.key());
-    if (home != record.partition() && !ForwardedFrom.isIn(record)) {
-      diversions.forward(record, home, () -> {});
+    int keyPartition = partitions.of(record.key());
+    if (keyPartition != record.partition() && !ForwardedFrom.isIn(record)) {
+      diversions.forward(record, keyPartition, () -> {});
     }
   }
 

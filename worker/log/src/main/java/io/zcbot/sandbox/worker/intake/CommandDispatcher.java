@@ -96,25 +96,26 @@ final class CommandDispatcher implements AutoCloseable {
     if (exec == null) {
       return;
     }
-    int home = partitions.of(record.key());
+    int keyPartition = partitions.of(record.key());
     Duration left = expiry.left(exec.expiresAt(), origin);
-    boolean isStray = home != record.partition();
+    boolean isStray = keyPartition != record.partition();
     if (isStray && ForwardedFrom.isIn(record)) {
       diversions.deadLetter(
           record,
           "a valid exec",
-          RecordDispatcher.astray(record, home, partitions),
+          RecordDispatcher.astray(record, keyPartition, partitions),
           diverted(record, tracker));
       return;
     }
     if (isStray && !exec.eventId().equals(origin.eventId())) {
       // Even if it expired: it may have been forwarded before, and its command may run there.
-      diversions.forward(record, home, diverted(record, tracker));
+      diversions.forward(record, keyPartition, diverted(record, tracker));
       return;
     }
     RequestContext context = RequestHeaders.contextOf(record, Topic.EXEC);
     if (isStray) {
-      context = new RequestContext(context.replyTo(), RecordDispatcher.withoutId(record, home));
+      context =
+          new RequestContext(context.replyTo(), RecordDispatcher.withoutId(record, keyPartition));
     }
     queue(exec, origin, record, left, context, followed, tracker);
   }
@@ -153,17 +154,17 @@ final class CommandDispatcher implements AutoCloseable {
     if (release == null) {
       return;
     }
-    int home = partitions.of(record.key());
-    if (home != record.partition() && !ForwardedFrom.isIn(record)) {
-      diversions.forward(record, home, diverted(record, tracker));
+    int keyPartition = partitions.of(record.key());
+    if (keyPartition != record.partition() && !ForwardedFrom.isIn(record)) {
+      diversions.forward(record, keyPartition, diverted(record, tracker));
       return;
     }
     InFlightRecord inFlight = tracker.open(record, release.userId(), due());
-    if (home != record.partition()) {
+    if (keyPartition != record.partition()) {
       log.warn(
           "{} is ignored: {}",
           Origins.of(record),
-          RecordDispatcher.astray(record, home, partitions).getMessage());
+          RecordDispatcher.astray(record, keyPartition, partitions).getMessage());
       inFlight.complete();
       return;
     }
@@ -255,13 +256,13 @@ final class CommandDispatcher implements AutoCloseable {
       inputDiversions.deadLetter(record, "a valid input", e, () -> {});
       return;
     }
-    int home = partitions.of(record.key());
-    if (home == record.partition()) {
+    int keyPartition = partitions.of(record.key());
+    if (keyPartition == record.partition()) {
       inputs.accept(record, input);
     } else if (ForwardedFrom.isIn(record)) {
       metrics.inputsDropped(1);
     } else {
-      inputDiversions.forward(record, home, () -> {});
+      inputDiversions.forward(record, keyPartition, () -> {});
     }
   }
 

@@ -71,7 +71,7 @@ final class CommandInputs implements AutoCloseable {
     this.detourMaker = detourMaker;
     this.time = time;
     this.metrics = metrics;
-    this.dropped = new DroppedInputs(detourMaker.places(), time);
+    this.dropped = new DroppedInputs(detourMaker.buckets(), time);
   }
 
   /**

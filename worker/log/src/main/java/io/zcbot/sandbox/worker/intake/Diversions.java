@@ -171,8 +171,8 @@ final class Diversions implements AutoCloseable {
    *
    * @param done runs once the log has the record; never, if the worker stops before
    */
-  void forward(ConsumerRecord<byte[], byte[]> record, int home, Runnable done) {
-    TopicPartition to = new TopicPartition(record.topic(), home);
+  void forward(ConsumerRecord<byte[], byte[]> record, int keyPartition, Runnable done) {
+    TopicPartition to = new TopicPartition(record.topic(), keyPartition);
     Forwarded last = new Forwarded(record, InFlightBytes.sizeOf(record), done);
     Target target;
     synchronized (this) {

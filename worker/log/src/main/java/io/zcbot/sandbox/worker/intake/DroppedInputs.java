@@ -12,8 +12,8 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which waiting inputs were dropped, by {@link HashBuckets place} of their command. A command that
- * shares its place with another only has the log read again in vain.
+ * Which waiting inputs were dropped, by {@link HashBuckets bucket} of their command. A command that
+ * shares its bucket with another only has the log read again in vain.
  */
 final class DroppedInputs {
   /** Longer than the window of inputs and what they wait. */
@@ -22,12 +22,12 @@ final class DroppedInputs {
   // In milliseconds since 1970; 1 MiB together.
   private final long[] last = new long[HashBuckets.OF_COMMANDS]; // when one was dropped
   private final long[] earliest = new long[HashBuckets.OF_COMMANDS]; // the time of its record
-  private final HashBuckets places;
+  private final HashBuckets buckets;
   private final Time time;
 
   /** Starts with nothing dropped. */
-  DroppedInputs(HashBuckets places, Time time) {
-    this.places = places;
+  DroppedInputs(HashBuckets buckets, Time time) {
+    this.buckets = buckets;
     this.time = time;
     Arrays.fill(last, Long.MIN_VALUE);
   }
@@ -38,11 +38,11 @@ final class DroppedInputs {
    * @param timestamp of its record, in milliseconds since 1970
    */
   void add(CommandKey command, long timestamp) {
-    int place = places.of(command);
+    int bucket = buckets.of(command);
     long now = time.now().toEpochMilli();
-    boolean isFirst = last[place] < now - REMEMBERED.toMillis();
-    earliest[place] = isFirst ? timestamp : Math.min(earliest[place], timestamp);
-    last[place] = now;
+    boolean isFirst = last[bucket] < now - REMEMBERED.toMillis();
+    earliest[bucket] = isFirst ? timestamp : Math.min(earliest[bucket], timestamp);
+    last[bucket] = now;
   }
 
   /**
@@ -52,18 +52,18 @@ final class DroppedInputs {
    * @param exec the time of the exec's record
    */
   @Nullable Instant readFrom(CommandKey command, Instant exec) {
-    int place = places.of(command);
+    int bucket = buckets.of(command);
     Instant now = time.now();
     Instant published = exec.isBefore(now) ? exec : now;
     Instant window = published.minus(CommandPartitions.INPUT_WINDOW);
-    if (last[place] < window.toEpochMilli()) {
+    if (last[bucket] < window.toEpochMilli()) {
       return null;
     }
     // Inputs that were dropped within the window may have waited before it. Others of an exec that
     // is read late may be older than what is followed, and anybody chooses the times of records.
     Instant limit = window.minus(CommandInputs.LONGEST_WAIT);
     boolean isLate = published.isBefore(now.minus(CommandPartitions.INPUT_WINDOW));
-    Instant first = Instant.ofEpochMilli(earliest[place]);
+    Instant first = Instant.ofEpochMilli(earliest[bucket]);
     return isLate || first.isBefore(limit) ? limit : first;
   }
 }

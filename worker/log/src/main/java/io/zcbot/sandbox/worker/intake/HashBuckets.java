@@ -11,8 +11,8 @@ import java.util.SplittableRandom;
 import java.util.UUID;
 
 /**
- * Maps each user, and each command, to one of a fixed number of places (hash buckets), so that
- * state kept for them has a fixed size and needs no removal. Users share places. With whom, nobody
+ * Maps each user, and each command, to one of a fixed number of buckets (hash buckets), so that
+ * state kept for them has a fixed size and needs no removal. Users share buckets. With whom, nobody
  * can choose by choosing ids, because the hash depends on a random key of this process.
  */
 final class HashBuckets {
@@ -25,19 +25,19 @@ final class HashBuckets {
     this.key = key;
   }
 
-  /** Creates places with a random key. */
+  /** Creates buckets with a random key. */
   static HashBuckets drawn() {
     return new HashBuckets(new SecureRandom().nextLong());
   }
 
-  /** The place of a user, from 0 to {@link #OF_USERS} - 1. */
+  /** The bucket of a user, from 0 to {@link #OF_USERS} - 1. */
   int of(UserId user) {
     return new SplittableRandom(hash(user)).nextInt(OF_USERS);
   }
 
   /**
-   * The place of a command, from 0 to {@link #OF_COMMANDS} - 1. Exec ids with the same hash code
-   * share a place only within the same user.
+   * The bucket of a command, from 0 to {@link #OF_COMMANDS} - 1. Exec ids with the same hash code
+   * share a bucket only within the same user.
    */
   int of(CommandKey command) {
     long ofUser = new SplittableRandom(hash(command.user())).nextLong();

@@ -251,7 +251,7 @@ final class InputDetour {
     }
   }
 
-  /** Pairs an input with the place from which its record was forwarded, if it was. */
+  /** Pairs an input with the position from which its record was forwarded, if it was. */
   static ReadInput asRead(ConsumerRecord<byte[], byte[]> record, Input input) {
     return new ReadInput(
         input, ForwardedFrom.isIn(record) ? ForwardedFrom.originOf(record, Topic.INPUT) : null);

@@ -31,7 +31,7 @@ import org.apache.kafka.common.TopicPartition;
 class InputDetours implements AutoCloseable {
   private final Supplier<Consumer<byte[], byte[]>> consumers;
   private final Time time;
-  private final HashBuckets places;
+  private final HashBuckets buckets;
   private final ReadingTurns turns;
   private final CountDownLatch closed = new CountDownLatch(1);
   private final ExecutorService threads =
@@ -42,10 +42,10 @@ class InputDetours implements AutoCloseable {
    *
    * @param consumers makes a consumer without a group
    */
-  InputDetours(Supplier<Consumer<byte[], byte[]>> consumers, HashBuckets places, Time time) {
+  InputDetours(Supplier<Consumer<byte[], byte[]>> consumers, HashBuckets buckets, Time time) {
     this.consumers = consumers;
-    this.places = places;
-    this.turns = new ReadingTurns(places);
+    this.buckets = buckets;
+    this.turns = new ReadingTurns(buckets);
     this.time = time;
   }
 
@@ -107,8 +107,8 @@ class InputDetours implements AutoCloseable {
     return time;
   }
 
-  HashBuckets places() {
-    return places;
+  HashBuckets buckets() {
+    return buckets;
   }
 
   ReadingTurns turns() {

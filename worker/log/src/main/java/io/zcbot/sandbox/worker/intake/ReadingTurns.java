@@ -21,10 +21,10 @@ final class ReadingTurns {
       Stream.generate(() -> new Semaphore(MOST_OF_USER, true))
           .limit(HashBuckets.OF_USERS)
           .toArray(Semaphore[]::new);
-  private final HashBuckets places;
+  private final HashBuckets buckets;
 
-  ReadingTurns(HashBuckets places) {
-    this.places = places;
+  ReadingTurns(HashBuckets buckets) {
+    this.buckets = buckets;
   }
 
   /**
@@ -32,7 +32,7 @@ final class ReadingTurns {
    * user do not queue up in front of others.
    */
   Turn begin(UserId user) throws InterruptedException {
-    Semaphore ofUser = ofUsers[places.of(user)];
+    Semaphore ofUser = ofUsers[buckets.of(user)];
     ofUser.acquire();
     try {
       all.acquire();

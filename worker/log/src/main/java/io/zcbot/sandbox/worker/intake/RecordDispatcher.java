@@ -66,47 +66,47 @@ final class RecordDispatcher implements AutoCloseable {
       return;
     }
     Duration left = expiry.left(ensure.expiresAt(), origin);
-    int home = partitions.of(record.key());
-    if (home != record.partition() && ForwardedFrom.isIn(record)) {
+    int keyPartition = partitions.of(record.key());
+    if (keyPartition != record.partition() && ForwardedFrom.isIn(record)) {
       diversions.deadLetter(
           record,
           "a valid ensure",
-          astray(record, home, partitions),
+          astray(record, keyPartition, partitions),
           tracker.open(record, null, diverted())::complete);
       return;
     }
-    if (home != record.partition() && !left.isZero()) {
-      diversions.forward(record, home, tracker.open(record, null, diverted())::complete);
+    if (keyPartition != record.partition() && !left.isZero()) {
+      diversions.forward(record, keyPartition, tracker.open(record, null, diverted())::complete);
       return;
     }
     queue(ensure, record, left, tracker, ownership);
   }
 
   /**
-   * Explains why a record with the header of a forwarded one is not served outside of its home: its
-   * user could then have two sandboxes. It is not forwarded, since it could circle for ever, and
-   * not answered: anybody can write the header, so that the answer could be to a request that only
-   * the worker of the home knows.
+   * Explains why a record with the header of a forwarded one is not served outside of its key's
+   * partition: its user could then have two sandboxes. It is not forwarded, since it could circle
+   * for ever, and not answered: anybody can write the header, so that the answer could be to a
+   * request that only the worker of that partition knows.
    */
   static EventFormatException astray(
-      ConsumerRecord<byte[], byte[]> record, int home, KeyPartitions partitions) {
+      ConsumerRecord<byte[], byte[]> record, int keyPartition, KeyPartitions partitions) {
     return new EventFormatException(
         ForwardedFrom.HEADER,
         ("is in a record in partition %d, but this worker, which counts %d partitions, expects the"
                 + " record in partition %d; either another client than a worker wrote the header,"
                 + " or the topics were raised and not all workers were restarted since")
-            .formatted(record.partition(), partitions.count(), home));
+            .formatted(record.partition(), partitions.count(), keyPartition));
   }
 
   /**
    * Explains why an exec is not forwarded. A worker may forward it twice, so that its command could
    * run twice: only a header that anybody can write would tell that both copies are one exec.
    */
-  static String withoutId(ConsumerRecord<byte[], byte[]> record, int home) {
+  static String withoutId(ConsumerRecord<byte[], byte[]> record, int keyPartition) {
     return ("the exec has no event_id and lies in partition %d, while its user's partition is %d;"
             + " set an event_id, or have the producer place records like Kafka's Java producer"
             + " (partitioner=murmur2_random in librdkafka)")
-        .formatted(record.partition(), home);
+        .formatted(record.partition(), keyPartition);
   }
 
   private void queue(

@@ -31,10 +31,10 @@ import org.jspecify.annotations.Nullable;
  * the others. The producer gives its buffer in the order of the calls, and keeps a record of such a
  * partition for {@code delivery.timeout.ms}: a few large ones would have everybody's answers wait.
  * So large records, and diverted ones of any size, which are as many as anybody likes, wait here
- * for a place. They have it until the producer is done with them. Thread-safe.
+ * for room. They have it until the producer is done with them. Thread-safe.
  */
 final class FairProducer {
-  /** What the producer takes for any record: a batch. Answers up to this size need no place. */
+  /** What the producer takes for any record: a batch. Answers up to this size need no room. */
   private static final int SMALL = 16 * 1024;
 
   /** One record always fits, even if it is larger. */
@@ -71,7 +71,7 @@ final class FairProducer {
   }
 
   /**
-   * Hands over an answer; waits for a place if it is large.
+   * Hands over an answer; waits for room if it is large.
    *
    * @param fence passed behind that wait
    */
@@ -93,10 +93,10 @@ final class FairProducer {
             });
   }
 
-  /** Hands over a record of any size, once it has a place. */
+  /** Hands over a record of any size, once there is room for it. */
   Future<RecordMetadata> sendInTurn(ProducerRecord<byte[], byte[]> record, Fence fence)
       throws FencedException, InterruptedException {
-    fence.pass(); // it may wait for the group for long: not with a place
+    fence.pass(); // it may wait for the group for long: not while it takes room
     Admission admission = admit(record, sizeOf(record), all);
     admission.pass(fence);
     return admission.send(record, (_, _) -> {});
@@ -109,7 +109,7 @@ final class FairProducer {
   }
 
   /**
-   * As {@link #sendOnce}, once the record has a place.
+   * As {@link #sendOnce}, once there is room for the record.
    *
    * @param isVain looked at behind that wait; if it is true, the result fails and nothing is sent
    */
@@ -147,7 +147,7 @@ final class FairProducer {
   }
 
   /**
-   * Hands over a record that needs no place, because it is small, or because something else bounds
+   * Hands over a record that needs no room, because it is small, or because something else bounds
    * what is on its way. The result fails if the log does not take it.
    */
   CompletableFuture<Void> sendOnce(ProducerRecord<byte[], byte[]> record) {
@@ -179,7 +179,7 @@ final class FairProducer {
   }
 
   /**
-   * Waits for a place. Those before it in the same partition come first, then those of other
+   * Waits for room. Those before it in the same partition come first, then those of other
    * partitions that fail as well, if it fails, and then all.
    */
   private Admission admit(
@@ -226,7 +226,7 @@ final class FairProducer {
     }
   }
 
-  /** The place of one record. */
+  /** The room that one record takes. */
   private final class Admission {
     private final State state;
     private final List<Runnable> taken = new ArrayList<>();
@@ -242,7 +242,7 @@ final class FairProducer {
       }
     }
 
-    /** Passes a fence; gives the place back if that fails. */
+    /** Passes a fence; gives the room back if that fails. */
     void pass(Fence fence) throws FencedException, InterruptedException {
       try {
         fence.pass();
@@ -253,8 +253,8 @@ final class FairProducer {
     }
 
     /**
-     * Sends the record. Once the producer is done with it, first the caller is told, and then the
-     * place is given back.
+     * Sends the record. Once the producer is done with it, first the caller is notified, and then
+     * the room is given back.
      */
     Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record, Callback callback) {
       try {
@@ -271,7 +271,7 @@ final class FairProducer {
       }
     }
 
-    /** Gives the place back; may be called more than once. */
+    /** Gives the room back; may be called more than once. */
     void leave() {
       synchronized (taken) {
         taken.forEach(Runnable::run);
@@ -280,7 +280,7 @@ final class FairProducer {
     }
   }
 
-  /** Flushes for a limited time. What waits for a place has it then, and is refused. */
+  /** Flushes for a limited time. What waits for room has it then, and is refused. */
   void close(Duration flushing) {
     producer.close(flushing);
   }

@@ -64,7 +64,7 @@ public final class Publisher
   private final KeyPartitions partitions;
   private final String topicPrefix;
   private final String source;
-  private final int places;
+  private final int capacity;
   private final DivertedRecords diverted;
   private final EventCodec codec = new EventCodec();
   private final Replies replies;
@@ -77,7 +77,7 @@ public final class Publisher
    *
    * @param source the CloudEvents source of what is published, a URI reference
    * @param group the workers' group, named in dead letters
-   * @param places how many sandboxes this host takes, for the headers of the live table
+   * @param capacity how many sandboxes this host takes, for the headers of the live table
    * @param replies copies answers to the topics that their requests name
    */
   public Publisher(
@@ -86,13 +86,13 @@ public final class Publisher
       String topicPrefix,
       String source,
       String group,
-      int places,
+      int capacity,
       Replies replies) {
     this.producer = new FairProducer(producer, partitions);
     this.partitions = partitions;
     this.topicPrefix = topicPrefix;
     this.source = source;
-    this.places = places;
+    this.capacity = capacity;
     this.diverted =
         new DivertedRecords(
             Topic.DEAD_LETTER.named(topicPrefix),
@@ -194,7 +194,7 @@ public final class Publisher
   private ProducerRecord<byte[], byte[]> liveRecord(
       UserId user, String containerId, byte @Nullable [] value) {
     Headers headers = new RecordHeaders();
-    CapacityHeader.add(headers, places);
+    CapacityHeader.add(headers, capacity);
     return new ProducerRecord<>(
         nameOf(Topic.LIVE), partitionOf(user), codec.liveKey(user, containerId), value, headers);
   }

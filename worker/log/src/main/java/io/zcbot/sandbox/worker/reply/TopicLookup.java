@@ -80,13 +80,13 @@ final class TopicLookup implements Lookup {
 
   private void ask(Map<String, CompletableFuture<Optional<ReplyDrop>>> names)
       throws InterruptedException {
-    Map<String, KafkaFuture<TopicDescription>> told =
+    Map<String, KafkaFuture<TopicDescription>> answers =
         admin()
             .describeTopics(names.keySet(), new DescribeTopicsOptions().timeoutMs(TIMEOUT_MS))
             .topicNameValues();
     for (var each : names.entrySet()) {
       try {
-        Objects.requireNonNull(told.get(each.getKey()), "an answer").get();
+        Objects.requireNonNull(answers.get(each.getKey()), "an answer").get();
         each.getValue().complete(Optional.empty());
       } catch (ExecutionException e) {
         switch (e.getCause()) {

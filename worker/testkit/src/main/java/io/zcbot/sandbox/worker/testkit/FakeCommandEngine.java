@@ -163,7 +163,7 @@ public final class FakeCommandEngine implements CommandEngine {
     public final AtomicInteger credit;
     private final Channel channel;
     private final CommandObserver observer;
-    private boolean told;
+    private boolean reported;
     public volatile boolean stdinEnded;
     public volatile boolean discards;
     public volatile @Nullable TerminalSize size;
@@ -172,7 +172,7 @@ public final class FakeCommandEngine implements CommandEngine {
     private volatile String pipe = "";
 
     /** The end, which is reported after the content of the pipe. */
-    private volatile @Nullable CommandEnd untold;
+    private volatile @Nullable CommandEnd unreported;
 
     /** Whether no process of it runs any more. */
     public volatile boolean over;
@@ -206,7 +206,7 @@ public final class FakeCommandEngine implements CommandEngine {
       if (credit.addAndGet(-data.length()) < 0) {
         throw new AssertionError("more was written than was allowed");
       }
-      if (!told && channel.open) {
+      if (!reported && channel.open) {
         observer.output(stream, data);
       }
     }
@@ -219,7 +219,7 @@ public final class FakeCommandEngine implements CommandEngine {
 
     /** Whether it has sent everything that it was allowed to, and its end after that. */
     public boolean isSettled() {
-      return discards || pipe.isEmpty() ? untold == null : credit.get() <= 0;
+      return discards || pipe.isEmpty() ? unreported == null : credit.get() <= 0;
     }
 
     private synchronized void send() {
@@ -228,10 +228,10 @@ public final class FakeCommandEngine implements CommandEngine {
         pipe = pipe.substring(text.length());
         write(text);
       }
-      CommandEnd how = untold;
+      CommandEnd how = unreported;
       if (how != null && (discards || pipe.isEmpty())) {
         end(how);
-        untold = null;
+        unreported = null;
       }
     }
 
@@ -239,13 +239,13 @@ public final class FakeCommandEngine implements CommandEngine {
      * Sends on a separate thread: callers that allow or discard output hold locks of the output.
      */
     private void sendLater() {
-      if (!pipe.isEmpty() || untold != null) {
+      if (!pipe.isEmpty() || unreported != null) {
         Thread.startVirtualThread(this::send);
       }
     }
 
     public synchronized void wants(int bytes) {
-      if (!told) {
+      if (!reported) {
         observer.inputWanted(bytes);
       }
     }
@@ -257,24 +257,25 @@ public final class FakeCommandEngine implements CommandEngine {
     public synchronized void end(CommandEnd how) {
       over = true;
       if (!discards && !pipe.isEmpty()) {
-        untold = how;
-      } else if (!told && channel.open) {
-        told = true;
+        unreported = how;
+      } else if (!reported && channel.open) {
+        reported = true;
         observer.ended(how);
       }
     }
 
     private synchronized void breaks() {
-      if (!told) {
-        told = true;
+      if (!reported) {
+        reported = true;
         observer.ended(new CommandEnd.Broken("the stream ended"));
       }
     }
 
     @Override
     public String toString() {
-      return "%s (over: %s, told: %s, channel open: %s, in the pipe: %d, allowed: %d, discards: %s)"
-          .formatted(program(), over, told, channel.open, pipe.length(), credit.get(), discards);
+      return "%s (over: %s, reported: %s, channel open: %s, in the pipe: %d, allowed: %d, discards: %s)"
+          .formatted(
+              program(), over, reported, channel.open, pipe.length(), credit.get(), discards);
     }
 
     @Override

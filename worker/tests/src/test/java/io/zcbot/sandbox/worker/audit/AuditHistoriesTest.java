@@ -79,7 +79,7 @@ class AuditHistoriesTest {
   }
 
   @Property(tries = 20)
-  void whatIsToldDependsOnTheLogAloneNotOnTheThreads(
+  void whatIsReportedDependsOnTheLogAloneNotOnTheThreads(
       @ForAll long seed, @ForAll @IntRange(min = 2, max = 7) int shards) throws Exception {
     Histories made = new Histories(seed, 12, 3, 3, LENGTH);
     List<LogRecord> records = made.records();

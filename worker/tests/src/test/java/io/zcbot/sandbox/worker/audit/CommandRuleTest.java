@@ -419,7 +419,7 @@ class CommandRuleTest extends OneUsersLog {
   }
 
   @Test
-  void manyCommandsAreEachToldOnce() {
+  void manyCommandsAreEachReportedOnce() {
     for (int i = 0; i < 500; i++) {
       exec(i, "e" + i);
       output(i + 0.1, "e" + i, 0);

@@ -192,7 +192,7 @@ class ExportTest {
   }
 
   @Test
-  void whatIsCutIsToldInTheFile() throws Exception {
+  void whatIsCutIsReportedInTheFile() throws Exception {
     ListSource source = new ListSource(List.of(), 9_000);
     source.known.cut(Topic.READY, 3, 4_000);
     StringWriter out = new StringWriter();
@@ -266,7 +266,7 @@ class ExportTest {
           {"format":"sandbox-export-9"} | its format is sandbox-export-9
           {"topic":"sandbox.ensure","partition":0 | end-of-input
           """)
-  void whatIsNoExportIsToldWithItsLine(String line, String problem) throws Exception {
+  void whatIsNoExportIsReportedWithItsLine(String line, String problem) throws Exception {
     Path file =
         file(
             "{\"topic\":\"sandbox.ensure\",\"partition\":0,\"offset\":0,\"timestamp\":0}\n" + line);

@@ -306,7 +306,7 @@ class IdleRuleTest extends OneUsersLog {
   }
 
   @Test
-  void i6ProcessesThatCountAsUseAreToldAtTheEnd() {
+  void i6ProcessesThatCountAsUseAreReportedAtTheEnd() {
     ready(0, "e1", "c1", "w1");
     reaped(3_000, 3_000, "c1", "w1", Reaped.Reason.IDLE, 2_000.0);
     assertThat(log.audit(rules(true), ms(5_000)).violations())

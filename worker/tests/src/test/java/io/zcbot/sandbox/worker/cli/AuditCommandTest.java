@@ -392,7 +392,7 @@ class AuditCommandTest {
         "audit --user me | not a UUID",
         "audit --input /none/at/all | no such file: /none/at/all; name files that 'export' wrote",
       })
-  void whatIsNotUnderstoodIsTold(String command, String problem) {
+  void whatIsNotUnderstoodIsReported(String command, String problem) {
     assertThat(sandbox(command.split(" "))).isEqualTo(ExitCode.USAGE);
     assertThat(err.toString()).contains(problem);
   }

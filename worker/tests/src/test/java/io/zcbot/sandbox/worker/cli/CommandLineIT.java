@@ -318,7 +318,7 @@ class CommandLineIT {
         .send(
             new ProducerRecord<>(
                 deployment.topic(Topic.LIVE),
-                deployment.home(listed),
+                deployment.partitionOf(listed),
                 codec.liveKey(listed, open),
                 codec.encodeLive(new LiveSandbox(listed, open, "gone", gone, Instant.now()))));
 
@@ -414,7 +414,7 @@ class CommandLineIT {
           .log()
           .read(
               topic,
-              List.of(deployment.home(user)),
+              List.of(deployment.partitionOf(user)),
               Instant.EPOCH,
               record -> {
                 if (new String(record.key(), StandardCharsets.UTF_8).equals(user.toString())) {

@@ -98,7 +98,7 @@ class CopyTest {
   }
 
   /** What a user is told. */
-  private static String told(String action, ThrowingCallable copy) {
+  private static String reported(String action, ThrowingCallable copy) {
     return CopyCommand.failure(catchException(copy), action).getMessage();
   }
 
@@ -182,7 +182,7 @@ class CopyTest {
   void aDirectoryReplacesNothing() throws Exception {
     Files.createDirectories(here.resolve("d"));
     Files.createDirectories(sandbox.resolve("d"));
-    assertThat(told("write", () -> upload(".").of(here.resolve("d"))))
+    assertThat(reported("write", () -> upload(".").of(here.resolve("d"))))
         .contains("could not write '.' in the sandbox: it exists already");
     assertThatThrownBy(() -> download("d").to(here))
         .hasMessageContaining(here.resolve("d").toString());
@@ -266,12 +266,12 @@ class CopyTest {
   }
 
   @Test
-  void whatIsNotThereIsTold() {
-    assertThat(told("read", () -> download("nothing").to(here.resolve("x"))))
+  void whatIsNotThereIsReported() {
+    assertThat(reported("read", () -> download("nothing").to(here.resolve("x"))))
         .isEqualTo(
             "could not read 'nothing' in the sandbox: there is no such file or directory; check the"
                 + " path, which begins in /workspace if it is relative");
-    assertThat(told("write", () -> upload("no/such/place").of(InputStream.nullInputStream())))
+    assertThat(reported("write", () -> upload("no/such/place").of(InputStream.nullInputStream())))
         .startsWith(
             "could not write 'no/such/place' in the sandbox: there is no such file or directory;");
     // even root may not make a file there
@@ -521,7 +521,7 @@ class CopyTest {
   }
 
   @Test
-  void theFirstErrorIsToldIfTheRemovalFailsToo() throws Exception {
+  void theFirstErrorIsReportedIfTheRemovalFailsToo() throws Exception {
     try (StopLog unwilling =
         new StopLog(Duration.ofSeconds(60)) {
           @Override

@@ -205,7 +205,7 @@ class ExecSessionTest {
   }
 
   @Test
-  void thatMemoryWasUsedUpIsToldWhateverTheExitCode() throws Exception {
+  void thatMemoryWasUsedUpIsReportedWhateverTheExitCode() throws Exception {
     for (Integer code : new Integer[] {null, 0}) {
       Exec exec = SampleEvents.exec(user, "true");
       log.answer(SampleEvents.outOfMemory(exec, code, "the memory\u001b[31m is used up"));
@@ -255,7 +255,7 @@ class ExecSessionTest {
   }
 
   @Test
-  void aGapInTheOutputIsTold() throws Exception {
+  void aGapInTheOutputIsReported() throws Exception {
     Exec exec = SampleEvents.exec(user, "true");
     log.answer(output(exec, 0, "a"));
     log.answer(output(exec, 3, "d"));
@@ -300,7 +300,7 @@ class ExecSessionTest {
   }
 
   @Test
-  void whoLeavesIsToldWhatGoesOn() throws Exception {
+  void whoLeavesLearnsWhatGoesOn() throws Exception {
     Exec exec = SampleEvents.exec(user, "true");
     ExecSession session = session(exec, PATIENCE, out);
     session.leave(130);

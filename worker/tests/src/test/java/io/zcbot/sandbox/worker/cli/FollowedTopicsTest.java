@@ -84,7 +84,7 @@ class FollowedTopicsTest {
   }
 
   @Test
-  void brokersThatAreAwayAreToldOfOnceAndWhenTheyAreBack() {
+  void brokersThatAreAwayAreReportedOnceAndWhenTheyAreBack() {
     FollowedTopics topics = followed();
     brokers.areAway = true;
     pass(Duration.ofSeconds(4));

@@ -476,7 +476,7 @@ class UsageCommandTest {
         "usage --csv --json | mutually exclusive",
         "usage --input /none/at/all | no such file: /none/at/all; name files that 'export' wrote",
       })
-  void whatIsNotUnderstoodIsTold(String command, String problem) {
+  void whatIsNotUnderstoodIsReported(String command, String problem) {
     assertThat(sandbox(command.split(" "))).isEqualTo(ExitCode.USAGE);
     assertThat(err.toString()).contains(problem);
   }

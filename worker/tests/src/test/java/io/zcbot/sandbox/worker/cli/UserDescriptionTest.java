@@ -71,7 +71,7 @@ class UserDescriptionTest {
   }
 
   @Test
-  void withoutASandboxTheReasonOfTheLastFailureIsTold() {
+  void withoutASandboxTheReasonOfTheLastFailureIsReported() {
     happened(
         Duration.ofHours(2),
         SampleEvents.reaped(USER, NOW, SampleEvents.container(USER, "id"), Reaped.Reason.IDLE));

@@ -521,15 +521,15 @@ final class CommandHistoryModel {
       assertThat(seq).as("I14: no gaps").isEqualTo(next++);
     }
     String all = written.get(record.id()).toString();
-    String told =
+    String published =
         record.exec().stream()
             ? String.join("", outputs.values())
             : exited.stdout() == null ? "" : exited.stdout().text();
-    assertThat(all).as("I14").startsWith(told);
+    assertThat(all).as("I14").startsWith(published);
     Instant end = ended.get(record.id());
     if (end != null && exited.startedAt() != null && end.isBefore(overdue(exited))) {
       assertThat(String.valueOf(exited.message()))
-          .as("its end was told, however long the log kept it waiting")
+          .as("its end was reported, however long the log kept it waiting")
           .doesNotContain("was not reported");
     }
     boolean reported =
@@ -537,7 +537,7 @@ final class CommandHistoryModel {
             || exited.reason() == Reason.TIMEOUT
                 && String.valueOf(exited.message()).contains("ran into");
     if (reported) {
-      assertThat(told).as("I14: complete").isEqualTo(all);
+      assertThat(published).as("I14: complete").isEqualTo(all);
       assertThat(exited.outputCount()).isEqualTo(next);
     }
   }

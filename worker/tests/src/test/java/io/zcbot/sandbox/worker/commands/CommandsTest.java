@@ -662,7 +662,7 @@ class CommandsTest extends InACommandWorld {
   }
 
   @Test
-  void aTimeOutThatTheSandboxReportsIsToldWithWhatIsLeft() throws Exception {
+  void aTimeOutThatTheSandboxReportsIsReportedWithWhatIsLeft() throws Exception {
     run(Asked.of("x").within(Duration.ofSeconds(5))).end(new CommandEnd.Killed(true, 2, null));
     Exited exited = answer("x");
     assertThat(exited.reason()).isEqualTo(Reason.TIMEOUT);
@@ -822,7 +822,7 @@ class CommandsTest extends InACommandWorld {
   }
 
   @Test
-  void thatMemoryWasUsedUpIsToldWithItsLimit() throws Exception {
+  void thatMemoryWasUsedUpIsReportedWithItsLimit() throws Exception {
     CommandEnd.OutOfMemory memory = new CommandEnd.OutOfMemory(512L << 20);
     run(Asked.of("x")).end(new CommandEnd.Signalled(9, null, memory));
     Exited killed = answer("x");
@@ -962,10 +962,10 @@ class CommandsTest extends InACommandWorld {
     run(Asked.of("x"));
     world.domain.reaper().reapAll(Reaped.Reason.MOVED, _ -> true, List.of());
     world.settle();
-    List<Class<? extends SandboxEvent>> told =
+    List<Class<? extends SandboxEvent>> reported =
         List.copyOf(world.log).stream()
             .<Class<? extends SandboxEvent>>map(SandboxEvent::getClass)
             .toList();
-    assertThat(told).containsExactly(Ready.class, Exited.class, Reaped.class);
+    assertThat(reported).containsExactly(Ready.class, Exited.class, Reaped.class);
   }
 }

@@ -66,7 +66,7 @@ class FleetTest {
   }
 
   @Test
-  void aSandboxKeepsWhatEventsToldWhenItsTableEntryIsWrittenAgain() throws Exception {
+  void aSandboxKeepsWhatEventsReportedWhenItsTableEntryIsWrittenAgain() throws Exception {
     fleet.live(1, 100);
     fleet.ready(1, "n1", 100);
     fleet.live(1, 100);

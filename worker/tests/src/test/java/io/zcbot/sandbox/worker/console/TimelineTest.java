@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 class TimelineTest {
   private final Timeline timeline = new Timeline();
 
-  private static String told(Timeline timeline) throws IOException {
+  private static String reported(Timeline timeline) throws IOException {
     StringWriter text = new StringWriter();
     try (JsonGenerator json = new JsonFactory().createGenerator(text)) {
       json.writeStartArray();
@@ -30,7 +30,7 @@ class TimelineTest {
     return text.toString();
   }
 
-  private static String told(long from, long to, String kind, String text, int count) {
+  private static String reported(long from, long to, String kind, String text, int count) {
     return "[%d,%d,\"%s\",\"%s\",%d,0]".formatted(from, to, kind, text, count);
   }
 
@@ -40,11 +40,11 @@ class TimelineTest {
     timeline.add(0, "activity", "", 0);
     timeline.add(late, "activity", "", 0);
 
-    assertThat(told(timeline)).isEqualTo("[" + told(0, late, "activity", "", 2) + "]");
+    assertThat(reported(timeline)).isEqualTo("[" + reported(0, late, "activity", "", 2) + "]");
   }
 
   @Test
-  void whatIsReadOutOfOrderIsToldInOrderAndTheOldestIsForgotten() throws Exception {
+  void whatIsReadOutOfOrderIsReportedInOrderAndTheOldestIsForgotten() throws Exception {
     Random random = new Random(1);
     List<Long> times = new ArrayList<>();
     for (int i = 0; i < 3 * Timeline.MOST; i++) {
@@ -59,7 +59,7 @@ class TimelineTest {
     }
 
     List<String> expected =
-        times.stream().map(time -> told(time, time, "exec", "é" + time, 1)).toList();
-    assertThat(told(timeline)).isEqualTo("[" + String.join(",", expected) + "]");
+        times.stream().map(time -> reported(time, time, "exec", "é" + time, 1)).toList();
+    assertThat(reported(timeline)).isEqualTo("[" + String.join(",", expected) + "]");
   }
 }

@@ -151,7 +151,7 @@ class EngineLookupTest extends AdapterTestCase {
   }
 
   @Test
-  void processorTimeIsToldWithoutAWaitForASecondLook() throws EngineException {
+  void processorTimeIsReportedWithoutAWaitForASecondLook() throws EngineException {
     fake.on(
         "GET",
         "/containers/c1/stats",

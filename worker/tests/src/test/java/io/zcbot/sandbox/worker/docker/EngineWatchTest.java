@@ -89,7 +89,7 @@ class EngineWatchTest extends AdapterTestCase {
 
   /** An idle slot is of no use without its entrance; that of one that is claimed just ends. */
   @Test
-  void theEndOfASlotsEntranceIsToldWhileTheSlotIsIdle() {
+  void theEndOfASlotsEntranceIsReportedWhileTheSlotIsIdle() {
     String start = "exec_start: /usr/local/sbin/zcbot-entrance a b";
     String events =
         slotEvent(start, "e1", Container.SLOT_PREFIX + "s1")
@@ -112,7 +112,7 @@ class EngineWatchTest extends AdapterTestCase {
   }
 
   @Test
-  void aBrokenStreamIsTold() {
+  void aBrokenStreamIsReported() {
     for (Reply reply :
         List.of(
             reset(),

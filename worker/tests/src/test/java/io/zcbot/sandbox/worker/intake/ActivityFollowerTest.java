@@ -200,7 +200,7 @@ class ActivityFollowerTest {
   }
 
   @Test
-  void aPartitionThatIsNotReachedIsNotToldOfOnceItIsAnotherWorkers() {
+  void aPartitionThatIsNotReachedIsNotReportedOnceItIsAnotherWorkers() {
     unreached.add(new TopicPartition(TOPIC, 1));
     try (follower) {
       follower.start();
@@ -213,7 +213,7 @@ class ActivityFollowerTest {
   }
 
   @Test
-  void noPartitionIsToldOfOnceAllAreOtherWorkers() {
+  void noPartitionIsReportedOnceAllAreOtherWorkers() {
     try (follower) {
       follower.start();
       awaitProgress(1);

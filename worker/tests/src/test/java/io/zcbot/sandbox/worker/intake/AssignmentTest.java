@@ -52,7 +52,7 @@ class AssignmentTest {
 
   /** Its former owner's losses are not announced, which must not look as if they were. */
   @Test
-  void nothingIsReadAfterATakeoverThatFailedAndThatIsToldOf() {
+  void nothingIsReadAfterATakeoverThatFailedAndThatIsReported() {
     CompletableFuture<Void> takeover = new CompletableFuture<>();
     add();
     assignment.takeOver(Map.of(ONE.partition(), takeover));
@@ -241,7 +241,7 @@ class AssignmentTest {
 
   /** A poll that reads nothing of it looks like one of an empty partition. */
   @Test
-  void aPartitionWhoseLeaderDoesNotAnswerIsToldOf() {
+  void aPartitionWhoseLeaderDoesNotAnswerIsReported() {
     try (MockConsumer<byte[], byte[]> silent =
         new MockConsumer<>("earliest") {
           @Override

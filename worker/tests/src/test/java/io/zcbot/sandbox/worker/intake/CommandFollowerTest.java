@@ -64,10 +64,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Order(2)
 class CommandFollowerTest {
   private static final int PARTITIONS = 4;
-  private static final KeyPartitions HOMES = new KeyPartitions(PARTITIONS);
+  private static final KeyPartitions KEYS = new KeyPartitions(PARTITIONS);
   private static final UserId ANNA = new UserId(new UUID(1, 1));
-  private static final int HOME = HOMES.of(ANNA);
-  private static final int ELSEWHERE = (HOME + 1) % PARTITIONS;
+  private static final int KEY_PARTITION = KEYS.of(ANNA);
+  private static final int ELSEWHERE = (KEY_PARTITION + 1) % PARTITIONS;
   private static final List<String> TOPICS =
       List.of("sandbox.exec", "sandbox.input", "sandbox.release");
 
@@ -176,17 +176,17 @@ class CommandFollowerTest {
 
   private final PartitionOffsets offsets =
       new PartitionOffsets() {
-        private final PartitionOffsets told = new ConsumerOffsets(() -> consumer);
+        private final PartitionOffsets answering = new ConsumerOffsets(() -> consumer);
 
         @Override
         public Map<TopicPartition, CompletableFuture<Long>> ends(Collection<TopicPartition> of) {
-          return isSilent ? silence(of) : told.ends(of);
+          return isSilent ? silence(of) : answering.ends(of);
         }
 
         @Override
         public Map<TopicPartition, CompletableFuture<Span>> since(
             Collection<TopicPartition> of, Instant from) {
-          return isSilent ? silence(of) : told.since(of, from);
+          return isSilent ? silence(of) : answering.since(of, from);
         }
 
         private <A> Map<TopicPartition, CompletableFuture<A>> silence(
@@ -380,22 +380,22 @@ class CommandFollowerTest {
   @ParameterizedTest
   @CsvSource({"unknown, 60, 300000", "stdin, 20, 990000"})
   void largeExecsThatWaitForTheirTurnHoldUpNoOthers(String field, int count, int length) {
-    startOwning(HOME);
+    startOwning(KEY_PARTITION);
     for (int i = 0; i < count; i++) {
-      publish("sandbox.exec", HOME, exec("large-" + i, field, length), null);
+      publish("sandbox.exec", KEY_PARTITION, exec("large-" + i, field, length), null);
     }
     await().until(() -> commands.execs.size() == count);
     await().pollDelay(Duration.ofMillis(300)).until(() -> true); // it would be paused by then
-    publishExec(HOME, "behind them");
+    publishExec(KEY_PARTITION, "behind them");
     await().until(() -> commands.execs.size() == count + 1);
   }
 
   @Test
   void theRecordOfAnExecThatWaitsIsNotKept() {
-    startOwning(HOME);
-    publish("sandbox.exec", HOME, exec("one", "unknown", 300_000), null);
+    startOwning(KEY_PARTITION);
+    publish("sandbox.exec", KEY_PARTITION, exec("one", "unknown", 300_000), null);
     await().until(() -> commands.execs.size() == 1);
-    publishExec(HOME, "two"); // what was polled before is forgotten
+    publishExec(KEY_PARTITION, "two"); // what was polled before is forgotten
     await().until(() -> commands.execs.size() == 2);
     await("collection of the record's value")
         .until(
@@ -414,8 +414,8 @@ class CommandFollowerTest {
   @Test
   void noExecIsReadWhileTooManyAreNotCommitted() {
     commands.isFull = true;
-    startOwning(HOME);
-    publishExec(HOME, "one");
+    startOwning(KEY_PARTITION);
+    publishExec(KEY_PARTITION, "one");
     await().during(Duration.ofMillis(300)).until(() -> commands.execs.isEmpty());
     commands.isFull = false;
     await().until(() -> commands.execs.size() == 1);
@@ -423,10 +423,10 @@ class CommandFollowerTest {
 
   /** In the end no exec is read any more, as the test above has it. */
   @Test
-  void commitsThatFailForWhateverReasonAreToldOfOnceThatLasts() {
+  void commitsThatFailForWhateverReasonAreReportedOnceThatLasts() {
     consumer.commitFailure = new RetriableCommitFailedException("for once");
-    startOwning(HOME);
-    publishExec(HOME, "one");
+    startOwning(KEY_PARTITION);
+    publishExec(KEY_PARTITION, "one");
     await().until(() -> commands.execs.size() == 1);
     commands.execs.getFirst().done().run();
     await().during(Duration.ofMillis(300)).until(() -> follower.problem() == null);
@@ -434,63 +434,64 @@ class CommandFollowerTest {
     await().until(() -> String.valueOf(follower.problem()).contains("for once"));
     consumer.commitFailure = null;
     await().until(() -> follower.problem() == null);
-    assertThat(committed("sandbox.exec", HOME)).isEqualTo(1);
+    assertThat(committed("sandbox.exec", KEY_PARTITION)).isEqualTo(1);
   }
 
   /** The client learns the end of what it fetches only, and a partition may have no leader. */
   @Test
   void execsThatComeWhileNoneIsReadAreLagAndNothingWaitsForTheirNumber() {
-    startOwning(HOME);
-    publishExec(HOME, "one");
+    startOwning(KEY_PARTITION);
+    publishExec(KEY_PARTITION, "one");
     await().until(() -> commands.execs.size() == 1);
     consumer.waits.clear();
     commands.isFull = true;
-    consumer.ends.put(new TopicPartition("sandbox.exec", HOME), 43L);
+    consumer.ends.put(new TopicPartition("sandbox.exec", KEY_PARTITION), 43L);
     time.pass(Duration.ofMinutes(2));
-    await().until(() -> Long.valueOf(42).equals(follower.lagByPartition().get(HOME)));
+    await().until(() -> Long.valueOf(42).equals(follower.lagByPartition().get(KEY_PARTITION)));
     assertThat(consumer.waits).isNotEmpty().containsOnly(Duration.ZERO);
   }
 
   @Test
   void anExecIsCommittedOnceItIsDone() {
-    startOwning(HOME);
-    publishExec(HOME, "one");
-    publishExec(HOME, "two");
+    startOwning(KEY_PARTITION);
+    publishExec(KEY_PARTITION, "one");
+    publishExec(KEY_PARTITION, "two");
     await().until(() -> commands.execs.size() == 2);
     assertThat(commands.execs)
         .extracting(each -> each.exec().eventId())
         .containsExactly("one", "two");
     assertThat(commands.execs.getFirst().mayBegin().getAsBoolean()).isTrue();
-    assertThat(committed("sandbox.exec", HOME)).isEqualTo(-1);
+    assertThat(committed("sandbox.exec", KEY_PARTITION)).isEqualTo(-1);
     commands.execs.getFirst().done().run();
-    await().until(() -> committed("sandbox.exec", HOME) == 1);
+    await().until(() -> committed("sandbox.exec", KEY_PARTITION) == 1);
     commands.execs.getLast().done().run();
-    await().until(() -> committed("sandbox.exec", HOME) == 2);
+    await().until(() -> committed("sandbox.exec", KEY_PARTITION) == 2);
   }
 
   /** It was sent before this worker owned the partition, and nobody tells this worker of it. */
   @Test
   void whatALateCommitOfAFormerOwnerTookBackIsCommittedAgainBeforeItCounts() {
-    startOwning(HOME);
-    publishExec(HOME, "one");
+    startOwning(KEY_PARTITION);
+    publishExec(KEY_PARTITION, "one");
     await().until(() -> commands.execs.size() == 1);
     commands.execs.getFirst().done().run();
-    await().until(() -> committed("sandbox.exec", HOME) == 1);
-    consumer.commits.put(new TopicPartition("sandbox.exec", HOME), new OffsetAndMetadata(0));
+    await().until(() -> committed("sandbox.exec", KEY_PARTITION) == 1);
+    consumer.commits.put(
+        new TopicPartition("sandbox.exec", KEY_PARTITION), new OffsetAndMetadata(0));
     await()
         .until(
             () -> {
               time.pass(Duration.ofMinutes(1));
-              return commands.committed.contains(HOME + ":1");
+              return commands.committed.contains(KEY_PARTITION + ":1");
             });
-    assertThat(committed("sandbox.exec", HOME)).isEqualTo(1);
+    assertThat(committed("sandbox.exec", KEY_PARTITION)).isEqualTo(1);
   }
 
   @Test
   void nothingIsReadBeforeTheTakeover() {
     isRead = false;
-    startOwning(HOME);
-    publishExec(HOME, "one");
+    startOwning(KEY_PARTITION);
+    publishExec(KEY_PARTITION, "one");
     await().pollDelay(Duration.ofMillis(400)).until(() -> reads.size() == 1);
     assertThat(commands.execs).isEmpty();
     reads.getFirst().complete(null);
@@ -498,19 +499,19 @@ class CommandFollowerTest {
   }
 
   @Test
-  void aTakeoverThatFailsHoldsUpNoOtherPartitionAndIsToldOf() {
+  void aTakeoverThatFailsHoldsUpNoOtherPartitionAndIsReported() {
     isRead = false;
     own(ELSEWHERE);
-    own(HOME);
+    own(KEY_PARTITION);
     follower.start();
-    awaitAssigned(HOME, ELSEWHERE);
-    publishExec(HOME, "one");
+    awaitAssigned(KEY_PARTITION, ELSEWHERE);
+    publishExec(KEY_PARTITION, "one");
     await().until(() -> reads.size() == 2);
     reads.forEach(each -> each.completeExceptionally(new IllegalStateException("for once")));
     await().until(() -> String.valueOf(follower.progressProblem()).contains("for once"));
     isRead = true;
-    ownerships.get(HOME).state = State.LOST;
-    own(HOME);
+    ownerships.get(KEY_PARTITION).state = State.LOST;
+    own(KEY_PARTITION);
     await().until(() -> commands.execs.size() == 1);
     assertThat(follower.progressProblem()).contains("for once");
   }
@@ -519,91 +520,91 @@ class CommandFollowerTest {
   @Test
   void whatIsReadAfterItsAssignmentIsNotTakenOverInTheNextOne() {
     isRead = false;
-    startOwning(HOME);
+    startOwning(KEY_PARTITION);
     await().until(() -> reads.size() == 1);
-    ownerships.get(HOME).state = State.LOST;
-    own(HOME);
+    ownerships.get(KEY_PARTITION).state = State.LOST;
+    own(KEY_PARTITION);
     await().until(() -> reads.size() == 2);
     onlyTheLastReadingIsTakenOver();
   }
 
   private void onlyTheLastReadingIsTakenOver() {
     reads.getLast().complete(null);
-    publishExec(HOME, "one");
+    publishExec(KEY_PARTITION, "one");
     await().until(() -> commands.execs.size() == 1);
     reads.getFirst().complete(null);
-    publishExec(HOME, "two");
+    publishExec(KEY_PARTITION, "two");
     await().until(() -> commands.execs.size() == 2);
     assertThat(commands.takenOver).containsExactly(reads.size() - 1L);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"sandbox.exec", "sandbox.input", "sandbox.release"})
-  void aPartitionThatIsNotReachedHoldsUpNoOtherAndIsToldOf(String topic) throws Exception {
+  void aPartitionThatIsNotReachedHoldsUpNoOtherAndIsReported(String topic) throws Exception {
     TopicPartition away = new TopicPartition(topic, ELSEWHERE);
     consumer.unreached.add(away);
-    startOwning(HOME);
+    startOwning(KEY_PARTITION);
     own(ELSEWHERE);
     await()
         .until(
             () ->
                 String.valueOf(follower.problem())
                     .contains("partitions [%d] can't be reached".formatted(ELSEWHERE)));
-    publishExec(HOME, "one");
+    publishExec(KEY_PARTITION, "one");
     await().until(() -> commands.execs.size() == 1);
 
-    ownerships.get(HOME).state = State.REVOKING;
-    follower.leave(List.of(HOME)).get(60, TimeUnit.SECONDS);
-    own(HOME);
-    awaitAssigned(HOME);
+    ownerships.get(KEY_PARTITION).state = State.REVOKING;
+    follower.leave(List.of(KEY_PARTITION)).get(60, TimeUnit.SECONDS);
+    own(KEY_PARTITION);
+    awaitAssigned(KEY_PARTITION);
     consumer.unreached.clear();
     time.pass(Duration.ofSeconds(5)); // the pause between two questions
-    awaitAssigned(HOME, ELSEWHERE);
+    awaitAssigned(KEY_PARTITION, ELSEWHERE);
     await().until(() -> follower.problem() == null);
   }
 
   @Test
   void nothingIsReadBeforeTheIntakeServes() {
-    own(HOME).state = State.TAKING_OVER;
+    own(KEY_PARTITION).state = State.TAKING_OVER;
     follower.start();
-    awaitAssigned(HOME);
-    publishExec(HOME, "one");
+    awaitAssigned(KEY_PARTITION);
+    publishExec(KEY_PARTITION, "one");
     await().pollDelay(Duration.ofMillis(400)).until(() -> true);
     assertThat(commands.execs).isEmpty();
-    ownerships.get(HOME).state = State.OWNED;
+    ownerships.get(KEY_PARTITION).state = State.OWNED;
     await().until(() -> commands.execs.size() == 1);
   }
 
   /** A broker whose host lost its power comes back without what it had not written. */
   @Test
   void aLogThatLostItsTailIsReadAnewAndNothingElseIsReadTwice() {
-    startOwning(HOME);
+    startOwning(KEY_PARTITION);
     own(ELSEWHERE);
-    awaitAssigned(HOME, ELSEWHERE);
-    publishExec(HOME, "one");
-    publishExec(HOME, "lost");
+    awaitAssigned(KEY_PARTITION, ELSEWHERE);
+    publishExec(KEY_PARTITION, "one");
+    publishExec(KEY_PARTITION, "lost");
     await().until(() -> commands.execs.size() == 2);
     commands.execs.getFirst().done().run();
-    await().until(() -> committed("sandbox.exec", HOME) == 1);
+    await().until(() -> committed("sandbox.exec", KEY_PARTITION) == 1);
 
-    TopicPartition execs = new TopicPartition("sandbox.exec", HOME);
+    TopicPartition execs = new TopicPartition("sandbox.exec", KEY_PARTITION);
     synchronized (consumer) {
       ends.put(execs, 1L);
       consumer.seek(execs, 1); // as the client does
       publish("sandbox.exec", ELSEWHERE, EXEC_WITHOUT_ID, null);
-      publish("sandbox.release", HOME, "{'user_id':'%s'}".formatted(ANNA), null);
-      publishExec(HOME, "two");
+      publish("sandbox.release", KEY_PARTITION, "{'user_id':'%s'}".formatted(ANNA), null);
+      publishExec(KEY_PARTITION, "two");
     }
     await().until(() -> reads.size() == 3);
     ends.put(execs, 1L); // the log has it, and the consumer of the test forgot it
-    publishExec(HOME, "two");
+    publishExec(KEY_PARTITION, "two");
     await().until(() -> commands.execs.size() == 4);
     assertThat(commands.execs)
         .extracting(each -> each.exec().eventId())
         .containsExactly("one", "lost", "sandbox.exec-%d-0".formatted(ELSEWHERE), "two");
     assertThat(commands.execs.get(1).mayBegin().getAsBoolean()).isFalse();
     commands.execs.getLast().done().run();
-    await().until(() -> committed("sandbox.exec", HOME) == 2);
+    await().until(() -> committed("sandbox.exec", KEY_PARTITION) == 2);
     assertThat(commands.releases).hasSize(1);
     assertThat(follower.problem()).isNull();
   }
@@ -611,28 +612,28 @@ class CommandFollowerTest {
   /** What was begun of the lost tail may end at any time. */
   @Test
   void whatReplacesALostTailIsReadAlthoughTheTailIsDoneMeanwhile() {
-    startOwning(HOME);
-    publishExec(HOME, "one");
-    publishExec(HOME, "lost");
+    startOwning(KEY_PARTITION);
+    publishExec(KEY_PARTITION, "one");
+    publishExec(KEY_PARTITION, "lost");
     await().until(() -> commands.execs.size() == 2);
     commands.execs.getFirst().done().run();
-    await().until(() -> committed("sandbox.exec", HOME) == 1);
+    await().until(() -> committed("sandbox.exec", KEY_PARTITION) == 1);
     commands.onGone = () -> commands.execs.get(1).done().run();
 
-    TopicPartition execs = new TopicPartition("sandbox.exec", HOME);
+    TopicPartition execs = new TopicPartition("sandbox.exec", KEY_PARTITION);
     synchronized (consumer) {
       consumer.startOfRest = 1;
       consumer.epochOfRest = 2;
       ends.put(execs, 1L);
       consumer.seek(execs, 1); // as the client does
-      publishExec(HOME, "two");
-      publishExec(HOME, "three");
+      publishExec(KEY_PARTITION, "two");
+      publishExec(KEY_PARTITION, "three");
     }
     await().until(() -> reads.size() == 2);
     assertThat(consumer.commits.get(execs).leaderEpoch()).hasValue(1);
     ends.put(execs, 1L); // the log has them, and the consumer of the test forgot them
-    publishExec(HOME, "two");
-    publishExec(HOME, "three");
+    publishExec(KEY_PARTITION, "two");
+    publishExec(KEY_PARTITION, "three");
     await().until(() -> commands.execs.size() == 4);
     assertThat(commands.execs)
         .extracting(each -> each.exec().eventId())
@@ -641,30 +642,30 @@ class CommandFollowerTest {
 
   @Test
   void aPartitionThatIsTakenAwayIsLeftAndCommitted() throws Exception {
-    startOwning(HOME);
-    publishExec(HOME, "one");
+    startOwning(KEY_PARTITION);
+    publishExec(KEY_PARTITION, "one");
     await().until(() -> commands.execs.size() == 1);
     commands.execs.getFirst().done().run();
-    ownerships.get(HOME).state = State.REVOKING;
-    follower.leave(List.of(HOME)).get();
+    ownerships.get(KEY_PARTITION).state = State.REVOKING;
+    follower.leave(List.of(KEY_PARTITION)).get();
     assertThat(assigned()).isEmpty();
-    assertThat(commands.gone).containsExactly(HOME);
-    assertThat(committed("sandbox.exec", HOME)).isEqualTo(1);
+    assertThat(commands.gone).containsExactly(KEY_PARTITION);
+    assertThat(committed("sandbox.exec", KEY_PARTITION)).isEqualTo(1);
     assertThat(commands.execs.getFirst().mayBegin().getAsBoolean()).isFalse();
   }
 
   /** The group waits for the answer, and no other partition is read meanwhile. */
   @Test
   void aPartitionThatIsTakenAwayIsLeftWhileBrokersDoNotAnswerAboutOthers() throws Exception {
-    startOwning(HOME);
-    awaitAssigned(HOME);
+    startOwning(KEY_PARTITION);
+    awaitAssigned(KEY_PARTITION);
     isSilent = true;
     own(ELSEWHERE);
     await().until(() -> asked.contains(new TopicPartition("sandbox.exec", ELSEWHERE)));
-    publishExec(HOME, "one");
+    publishExec(KEY_PARTITION, "one");
     await().until(() -> commands.execs.size() == 1);
-    ownerships.get(HOME).state = State.REVOKING;
-    follower.leave(List.of(HOME)).get(30, TimeUnit.SECONDS);
+    ownerships.get(KEY_PARTITION).state = State.REVOKING;
+    follower.leave(List.of(KEY_PARTITION)).get(30, TimeUnit.SECONDS);
     time.pass(Duration.ofSeconds(5));
     await()
         .until(
@@ -693,33 +694,33 @@ class CommandFollowerTest {
   /** A late commit would take back what the next owner committed. */
   @Test
   void nothingIsCommittedOfALostPartitionNorWhileThatIsUncertain() throws Exception {
-    startOwning(HOME);
-    publishExec(HOME, "one");
+    startOwning(KEY_PARTITION);
+    publishExec(KEY_PARTITION, "one");
     await().until(() -> commands.execs.size() == 1);
-    FakeOwnership held = ownerships.get(HOME);
+    FakeOwnership held = ownerships.get(KEY_PARTITION);
     held.isCertain = false;
     await().pollDelay(Duration.ofMillis(500)).until(() -> true); // a round is over
     commands.execs.getFirst().done().run();
     await().pollDelay(OffsetCommits.INTERVAL.multipliedBy(2)).until(() -> true);
-    assertThat(committed("sandbox.exec", HOME)).isEqualTo(-1);
+    assertThat(committed("sandbox.exec", KEY_PARTITION)).isEqualTo(-1);
     held.state = State.LOST;
     held.isCertain = true;
-    follower.leave(List.of(HOME)).get();
-    assertThat(committed("sandbox.exec", HOME)).isEqualTo(-1);
+    follower.leave(List.of(KEY_PARTITION)).get();
+    assertThat(committed("sandbox.exec", KEY_PARTITION)).isEqualTo(-1);
   }
 
   @Test
   void aPartitionThatComesBackIsTakenOverAgainAndItsOldRecordsDoNotCount() {
-    startOwning(HOME);
-    publishExec(HOME, "one");
+    startOwning(KEY_PARTITION);
+    publishExec(KEY_PARTITION, "one");
     await().until(() -> commands.execs.size() == 1);
-    ownerships.get(HOME).state = State.LOST;
-    own(HOME);
+    ownerships.get(KEY_PARTITION).state = State.LOST;
+    own(KEY_PARTITION);
     await().until(() -> reads.size() == 2);
     commands.execs.getFirst().done().run();
     assertThat(commands.execs.getFirst().mayBegin().getAsBoolean()).isFalse();
     await().pollDelay(Duration.ofMillis(500)).until(() -> true);
-    assertThat(committed("sandbox.exec", HOME)).isEqualTo(-1);
+    assertThat(committed("sandbox.exec", KEY_PARTITION)).isEqualTo(-1);
   }
 
   @Test
@@ -732,7 +733,9 @@ class CommandFollowerTest {
     await().until(() -> diverted.size() == 3);
     assertThat(diverted)
         .containsExactlyInAnyOrder(
-            "sandbox.exec to " + HOME, "sandbox.input to " + HOME, "sandbox.release to " + HOME);
+            "sandbox.exec to " + KEY_PARTITION,
+            "sandbox.input to " + KEY_PARTITION,
+            "sandbox.release to " + KEY_PARTITION);
     await().until(() -> committed("sandbox.exec", ELSEWHERE) == 1);
   }
 
@@ -759,14 +762,14 @@ class CommandFollowerTest {
   /** Nobody's execs would have been read until the leader of that partition is back. */
   @Test
   void execsForAPartitionThatTakesNothingStopTheReadingOfNoOthers() {
-    own(HOME);
+    own(KEY_PARTITION);
     own(ELSEWHERE);
     follower.start();
-    awaitAssigned(HOME, ELSEWHERE);
+    awaitAssigned(KEY_PARTITION, ELSEWHERE);
     publishLargeExecs(9);
     await().until(() -> read("sandbox.exec") == 9);
     publishLargeExecs(9);
-    publishExec(HOME, "one");
+    publishExec(KEY_PARTITION, "one");
     await().until(() -> commands.execs.size() == 1);
     assertThat(read("sandbox.exec")).isEqualTo(9);
     firstIsForwarded.countDown();
@@ -816,7 +819,7 @@ class CommandFollowerTest {
             .formatted(ANNA),
         null);
     await().until(() -> !diverted.isEmpty() || !commands.execs.isEmpty());
-    assertThat(diverted).containsExactly("sandbox.exec to " + HOME);
+    assertThat(diverted).containsExactly("sandbox.exec to " + KEY_PARTITION);
     assertThat(commands.execs).isEmpty();
   }
 
@@ -827,20 +830,24 @@ class CommandFollowerTest {
   @Test
   @Row(72)
   void noExecCanHaveThePositionOfAnotherAsItsId() {
-    startOwning(HOME);
-    String forged = "sandbox.exec-%d-9".formatted(HOME);
-    publish("sandbox.exec", HOME, exec(forged), null);
+    startOwning(KEY_PARTITION);
+    String forged = "sandbox.exec-%d-9".formatted(KEY_PARTITION);
+    publish("sandbox.exec", KEY_PARTITION, exec(forged), null);
     await().until(() -> diverted.size() == 1);
-    publish("sandbox.exec", HOME, EXEC_WITHOUT_ID, HOME + "-9@1000");
-    publish("sandbox.exec", HOME, EXEC_WITHOUT_ID, ELSEWHERE + "-9@" + System.currentTimeMillis());
-    publish("sandbox.exec", HOME, EXEC_WITHOUT_ID, null);
+    publish("sandbox.exec", KEY_PARTITION, EXEC_WITHOUT_ID, KEY_PARTITION + "-9@1000");
+    publish(
+        "sandbox.exec",
+        KEY_PARTITION,
+        EXEC_WITHOUT_ID,
+        ELSEWHERE + "-9@" + System.currentTimeMillis());
+    publish("sandbox.exec", KEY_PARTITION, EXEC_WITHOUT_ID, null);
     await().until(() -> commands.execs.size() == 3);
     assertThat(commands.execs)
         .extracting(request -> request.exec().eventId())
         .containsExactly(
-            "sandbox.exec-%d-1".formatted(HOME),
-            "sandbox.exec-%d-2".formatted(HOME),
-            "sandbox.exec-%d-3".formatted(HOME));
+            "sandbox.exec-%d-1".formatted(KEY_PARTITION),
+            "sandbox.exec-%d-2".formatted(KEY_PARTITION),
+            "sandbox.exec-%d-3".formatted(KEY_PARTITION));
     assertThat(diverted).containsExactly("dead letter of sandbox.exec");
   }
 
@@ -855,7 +862,7 @@ class CommandFollowerTest {
     ExecRequest rejected = commands.execs.getFirst();
     assertThat(rejected.exec().eventId()).isEqualTo("sandbox.exec-%d-0".formatted(ELSEWHERE));
     assertThat(rejected.context().problem())
-        .contains("its user's partition is " + HOME)
+        .contains("its user's partition is " + KEY_PARTITION)
         .contains("set an event_id");
   }
 
@@ -875,28 +882,28 @@ class CommandFollowerTest {
 
   @Test
   void whatIsNoValidEventBecomesADeadLetter() {
-    startOwning(HOME);
-    publish("sandbox.exec", HOME, "{", null);
-    publish("sandbox.release", HOME, "[]", null);
-    publish("sandbox.input", HOME, "{'user_id':'%s'}".formatted(ANNA), null);
+    startOwning(KEY_PARTITION);
+    publish("sandbox.exec", KEY_PARTITION, "{", null);
+    publish("sandbox.release", KEY_PARTITION, "[]", null);
+    publish("sandbox.input", KEY_PARTITION, "{'user_id':'%s'}".formatted(ANNA), null);
     await().until(() -> diverted.size() == 3);
-    await().until(() -> committed("sandbox.release", HOME) == 1);
+    await().until(() -> committed("sandbox.release", KEY_PARTITION) == 1);
   }
 
   @Test
   void aReleaseIsPassedOnAndCommitted() {
-    startOwning(HOME);
-    publish("sandbox.release", HOME, "{'user_id':'%s'}".formatted(ANNA), null);
+    startOwning(KEY_PARTITION);
+    publish("sandbox.release", KEY_PARTITION, "{'user_id':'%s'}".formatted(ANNA), null);
     await().until(() -> commands.releases.size() == 1);
-    await().until(() -> committed("sandbox.release", HOME) == 1);
+    await().until(() -> committed("sandbox.release", KEY_PARTITION) == 1);
   }
 
   @Test
   void inputThatIsReadBeforeItsExecReachesIt() {
-    startOwning(HOME);
-    publishInput(HOME, "x");
+    startOwning(KEY_PARTITION);
+    publishInput(KEY_PARTITION, "x");
     await().pollDelay(Duration.ofMillis(300)).until(() -> true);
-    publishExec(HOME, "one");
+    publishExec(KEY_PARTITION, "one");
     await().until(() -> commands.execs.size() == 1);
     await().until(() -> commands.taken(new CommandKey(ANNA, "one")).equals(List.of("x")));
   }
@@ -908,11 +915,11 @@ class CommandFollowerTest {
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void anExecThatIsReadLateHasItsInputReadFromTheLog(boolean inputFollows) {
-    startOwning(HOME);
-    publishInput(HOME, "x");
+    startOwning(KEY_PARTITION);
+    publishInput(KEY_PARTITION, "x");
     awaitDropped();
-    publishInput(HOME, "y");
-    publish("sandbox.exec", HOME, exec("one", inputFollows), null);
+    publishInput(KEY_PARTITION, "y");
+    publish("sandbox.exec", KEY_PARTITION, exec("one", inputFollows), null);
     await().until(() -> detours.get() == 1);
   }
 
@@ -934,12 +941,12 @@ class CommandFollowerTest {
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void anExecThatSaysItWasForwardedForAgesHasTheLogReadFromSomeMinutesAgo(boolean isOfBefore) {
-    consumer.ends.put(new TopicPartition("sandbox.exec", HOME), isOfBefore ? 1L : 0L);
-    startOwning(HOME);
-    publishInput(HOME, "x");
+    consumer.ends.put(new TopicPartition("sandbox.exec", KEY_PARTITION), isOfBefore ? 1L : 0L);
+    startOwning(KEY_PARTITION);
+    publishInput(KEY_PARTITION, "x");
     awaitDropped();
     Instant before = Instant.now();
-    publish("sandbox.exec", HOME, lastingExec("one"), ELSEWHERE + "-0@0");
+    publish("sandbox.exec", KEY_PARTITION, lastingExec("one"), ELSEWHERE + "-0@0");
     await().until(() -> readFrom.size() == 1);
     assertThat(readFrom.getFirst()).isAfter(before.minus(Duration.ofMinutes(12)));
   }
@@ -953,11 +960,15 @@ class CommandFollowerTest {
   /** Its inputs may have been in their partition all the time. */
   @Test
   void anExecThatWasForwardedLateHasItsInputReadFromItsFirstTime() {
-    startOwning(HOME);
-    publishInput(HOME, "x");
+    startOwning(KEY_PARTITION);
+    publishInput(KEY_PARTITION, "x");
     awaitDropped();
     Instant first = Instant.now().minus(Duration.ofMinutes(9));
-    publish("sandbox.exec", HOME, lastingExec("one"), ELSEWHERE + "-0@" + first.toEpochMilli());
+    publish(
+        "sandbox.exec",
+        KEY_PARTITION,
+        lastingExec("one"),
+        ELSEWHERE + "-0@" + first.toEpochMilli());
     await().until(() -> readFrom.size() == 1);
     assertThat(readFrom.getFirst()).isBefore(first.minus(Duration.ofMinutes(1)));
   }
@@ -967,10 +978,10 @@ class CommandFollowerTest {
   @CsvSource({"true, 0, 1", "true, 61, 1", "false, 0, 0", "false, 61, 1"})
   void anExecOfBeforeTheAssignmentHasItsInputReadFromTheLogIfItCanBeThere(
       boolean inputFollows, int age, int expected) {
-    consumer.ends.put(new TopicPartition("sandbox.exec", HOME), 1L);
-    startOwning(HOME);
+    consumer.ends.put(new TopicPartition("sandbox.exec", KEY_PARTITION), 1L);
+    startOwning(KEY_PARTITION);
     String forwarded = ELSEWHERE + "-1@" + (System.currentTimeMillis() - age * 1000L);
-    publish("sandbox.exec", HOME, exec("one", inputFollows), forwarded);
+    publish("sandbox.exec", KEY_PARTITION, exec("one", inputFollows), forwarded);
     await().until(() -> commands.execs.size() == 1);
     await().during(Duration.ofMillis(200)).until(() -> detours.get() == expected);
   }

@@ -250,7 +250,7 @@ class CommandInputsTest {
 
   /** They may be forwarded twice, and their command drops what it has. */
   @Test
-  void aCommandIsToldWhereItsInputsWereForwardedFromWhicheverWayTheyTake() {
+  void aCommandLearnsWhereItsInputsWereForwardedFromWhicheverWayTheyTake() {
     publishForwarded("waits", 1);
     commands.begin(KEY);
     known();
@@ -762,7 +762,7 @@ class CommandInputsTest {
 
   /** Its turn comes while the worker stops. Its record is read again after the next start. */
   @Test
-  void anExecBehindTheCloseIsToldThatTheWorkerStopped() {
+  void anExecBehindTheCloseLearnsThatTheWorkerStopped() {
     inputs.close();
     assertThatThrownBy(
             () -> inputs.known(KEY, commands.inputOf(KEY), PARTITION, Instant.EPOCH, true))

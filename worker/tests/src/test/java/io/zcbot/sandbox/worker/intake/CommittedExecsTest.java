@@ -19,9 +19,9 @@ class CommittedExecsTest {
   private static final TopicPartition EXECS = new TopicPartition("sandbox.exec", 1);
 
   private final ManualTime time = new ManualTime(0);
-  private final List<Long> told = new ArrayList<>();
+  private final List<Long> reported = new ArrayList<>();
   private final CommittedExecs committed =
-      new CommittedExecs("sandbox.exec", (_, offset) -> told.add(offset), time);
+      new CommittedExecs("sandbox.exec", (_, offset) -> reported.add(offset), time);
 
   private static Map<TopicPartition, OffsetAndMetadata> at(TopicPartition partition, long offset) {
     return Map.of(partition, new OffsetAndMetadata(offset));
@@ -38,34 +38,34 @@ class CommittedExecsTest {
   }
 
   @Test
-  void aCommitIsToldOfOnceItIsOldEnoughAndMadeAgain() {
+  void aCommitIsReportedOnceItIsOldEnoughAndMadeAgain() {
     note(10);
     time.pass(CommittedExecs.PROVEN.minusSeconds(1));
     acknowledged(20);
     assertThat(committed.due()).isEmpty();
-    assertThat(told).isEmpty();
+    assertThat(reported).isEmpty();
     time.pass(Duration.ofSeconds(1));
     assertThat(committed.due()).containsExactly(EXECS);
     note(20);
-    assertThat(told).isEmpty();
+    assertThat(reported).isEmpty();
     acknowledged(20);
     assertThat(committed.due()).isEmpty();
-    assertThat(told).containsOnly(10L);
+    assertThat(reported).containsOnly(10L);
     time.pass(CommittedExecs.PROVEN);
     acknowledged(30);
-    assertThat(told.getLast()).isEqualTo(20);
+    assertThat(reported.getLast()).isEqualTo(20);
   }
 
   /** Whoever learns of a partition anew must hear of it, though nothing is committed any more. */
   @Test
-  void whatIsProvenIsToldAgainAndNotCommittedAgain() {
+  void whatIsProvenIsReportedAgainAndNotCommittedAgain() {
     note(10);
     time.pass(CommittedExecs.PROVEN);
     acknowledged(10);
-    told.clear();
+    reported.clear();
     time.pass(CommittedExecs.PROVEN);
     note(10);
-    assertThat(told).containsExactly(10L);
+    assertThat(reported).containsExactly(10L);
     assertThat(committed.due()).isEmpty();
   }
 
@@ -78,7 +78,7 @@ class CommittedExecsTest {
     time.pass(Duration.ofSeconds(2));
     committed.acknowledged(asked, at(EXECS, 10));
     note(10);
-    assertThat(told).isEmpty();
+    assertThat(reported).isEmpty();
     assertThat(committed.due()).containsExactly(EXECS);
   }
 
@@ -91,31 +91,31 @@ class CommittedExecsTest {
     committed.acknowledged(time.nanos(), release);
     committed.note(release);
     assertThat(committed.due()).isEmpty();
-    assertThat(told).isEmpty();
+    assertThat(reported).isEmpty();
   }
 
   /** There are other execs at its offsets, and these are not committed yet. */
   @Test
-  void aTailThatTheLogLostIsNotToldOfAnyMore() {
+  void aTailThatTheLogLostIsNotReportedAnyMore() {
     note(20);
     time.pass(CommittedExecs.PROVEN);
     acknowledged(20);
-    assertThat(told).containsExactly(20L);
+    assertThat(reported).containsExactly(20L);
     note(10);
     time.pass(CommittedExecs.PROVEN.minusSeconds(1));
     acknowledged(15);
-    assertThat(told).containsExactly(20L);
+    assertThat(reported).containsExactly(20L);
     time.pass(Duration.ofSeconds(1));
     acknowledged(15);
-    assertThat(told).containsExactly(20L, 10L);
+    assertThat(reported).containsExactly(20L, 10L);
   }
 
   @Test
-  void whatIsForgottenIsNotToldOf() {
+  void whatIsForgottenIsNotReported() {
     note(10);
     committed.forget(1);
     time.pass(CommittedExecs.PROVEN);
     acknowledged(10);
-    assertThat(told).isEmpty();
+    assertThat(reported).isEmpty();
   }
 }

@@ -52,7 +52,7 @@ class LoopMonitorTest {
   }
 
   @Test
-  void aThreadThatEndedIsAProblemUnlessItWasToldTo() throws InterruptedException {
+  void aThreadThatEndedIsAProblemUnlessItWasAskedTo() throws InterruptedException {
     monitor.start();
     end.countDown();
     thread.join();

@@ -37,8 +37,8 @@ class RecordDispatcherTest {
   private static final int PARTITIONS = 4;
   private static final UserId ANNA = new UserId(new UUID(1, 1));
 
-  private final KeyPartitions homes = new KeyPartitions(PARTITIONS);
-  private final int home = homes.of(ANNA);
+  private final KeyPartitions keys = new KeyPartitions(PARTITIONS);
+  private final int keyPartition = keys.of(ANNA);
   private final OffsetTracker progress = new OffsetTracker(0);
   private final FakeOwnership ownership = new FakeOwnership(State.OWNED);
   private final List<Runnable> lane = new ArrayList<>();
@@ -65,7 +65,7 @@ class RecordDispatcherTest {
 
   private final RecordDispatcher dispatcher =
       new RecordDispatcher(
-          homes,
+          keys,
           Duration.ofSeconds(60),
           new LaneWork((_, task) -> lane.add(task), Tracing.OFF),
           request -> work.ensure(request),
@@ -119,7 +119,7 @@ class RecordDispatcherTest {
 
   @Test
   void anEnsureIsDoneOnceItsWorkReturns() {
-    acceptEnsure(home);
+    acceptEnsure(keyPartition);
     assertThat(committable()).isEmpty();
     lane.forEach(Runnable::run);
     assertThat(committable()).hasValue(1);
@@ -127,9 +127,9 @@ class RecordDispatcherTest {
 
   @Test
   void anEnsureInTheWrongPartitionIsSentOnAndThenDone() {
-    acceptEnsure((home + 1) % PARTITIONS);
+    acceptEnsure((keyPartition + 1) % PARTITIONS);
     await().until(() -> committable().isPresent());
-    assertThat(diverted).containsExactly("forwarded to " + home);
+    assertThat(diverted).containsExactly("forwarded to " + keyPartition);
     assertThat(lane).isEmpty();
   }
 
@@ -161,7 +161,7 @@ class RecordDispatcherTest {
   @Test
   void aForwardedEnsureKeepsItsIdAndItsExpiry() {
     long now = System.currentTimeMillis();
-    EnsureRequest young = queued(home, "3-17@" + (now - 10_000), now);
+    EnsureRequest young = queued(keyPartition, "3-17@" + (now - 10_000), now);
     assertThat(young.ensure().eventId()).isEqualTo("sandbox.ensure-3-17");
     assertThat(young.deadline().patience())
         .isBetween(Duration.ofSeconds(40), Duration.ofSeconds(50));
@@ -170,7 +170,7 @@ class RecordDispatcherTest {
   @Test
   void nobodyMakesAnEnsureYoungerThanItIs() {
     long now = System.currentTimeMillis();
-    EnsureRequest forged = queued(home, "3-17@" + (now + 1_000_000), now);
+    EnsureRequest forged = queued(keyPartition, "3-17@" + (now + 1_000_000), now);
     assertThat(forged.deadline().patience()).isLessThanOrEqualTo(Duration.ofSeconds(60));
   }
 
@@ -178,13 +178,16 @@ class RecordDispatcherTest {
   @Test
   @Row(72)
   void noEnsureHasAPositionInTheUsersOwnPartitionAsItsIdUnlessItLiesThere() {
-    String forged = home + "-17@" + System.currentTimeMillis();
-    EnsureRequest there = queued(home, forged, System.currentTimeMillis());
-    assertThat(there.ensure().eventId()).isEqualTo("sandbox.ensure-%d-0".formatted(home));
+    String forged = keyPartition + "-17@" + System.currentTimeMillis();
+    EnsureRequest there = queued(keyPartition, forged, System.currentTimeMillis());
+    assertThat(there.ensure().eventId()).isEqualTo("sandbox.ensure-%d-0".formatted(keyPartition));
     lane.clear();
     RecordHeaders headers = new RecordHeaders();
     headers.add("zcbot_forwarded", forged.getBytes(UTF_8));
-    accept((home + 1) % PARTITIONS, ("{\"user_id\":\"" + ANNA + "\"}").getBytes(UTF_8), headers);
+    accept(
+        (keyPartition + 1) % PARTITIONS,
+        ("{\"user_id\":\"" + ANNA + "\"}").getBytes(UTF_8),
+        headers);
     await().until(() -> !diverted.isEmpty() || !lane.isEmpty());
     assertThat(lane).isEmpty();
     assertThat(diverted).containsExactly("dead letter 1");
@@ -201,7 +204,7 @@ class RecordDispatcherTest {
     headers.add("zcbot_forwarded", ("3-17@" + System.currentTimeMillis()).getBytes(UTF_8));
     for (String more : List.of("", ",\"expires_at\":\"2020-01-01T00:00:00Z\"")) {
       String ensure = "{\"user_id\":\"" + ANNA + "\",\"event_id\":\"known\"" + more + "}";
-      accept((home + 1) % PARTITIONS, ensure.getBytes(UTF_8), headers);
+      accept((keyPartition + 1) % PARTITIONS, ensure.getBytes(UTF_8), headers);
     }
     await().until(() -> diverted.size() + lane.size() == 2);
     assertThat(lane).isEmpty();
@@ -212,7 +215,7 @@ class RecordDispatcherTest {
   @Test
   void anExpiredEnsureInTheWrongPartitionIsAnsweredWhereItIs() {
     accept(
-        (home + 1) % PARTITIONS,
+        (keyPartition + 1) % PARTITIONS,
         "{\"user_id\":\"" + ANNA + "\",\"expires_at\":\"2020-01-01T00:00:00Z\"}");
     assertThat(lane).hasSize(1);
     assertThat(diverted).isEmpty();
@@ -220,7 +223,7 @@ class RecordDispatcherTest {
 
   @Test
   void whatIsNoEnsureBecomesADeadLetterAndIsThenDone() {
-    accept(home, "{");
+    accept(keyPartition, "{");
     await().until(() -> committable().isPresent());
     assertThat(diverted).containsExactly("dead letter 0");
     assertThat(lane).isEmpty();
@@ -229,7 +232,7 @@ class RecordDispatcherTest {
   @Test
   void ensuresFillItUntilTheyAreDone() {
     for (int i = 0; i < 5000; i++) {
-      acceptEnsure(home);
+      acceptEnsure(keyPartition);
     }
     assertThat(lane).hasSize(5000);
     assertThat(dispatcher.isFull()).as("small ones count for their threads").isTrue();
@@ -242,10 +245,10 @@ class RecordDispatcherTest {
   void ensuresAndDeadLettersFillItTogether() {
     log = new CountDownLatch(1);
     for (int i = 0; i < 2000; i++) {
-      acceptEnsure(home);
+      acceptEnsure(keyPartition);
     }
     assertThat(dispatcher.isFull()).isFalse();
-    accept(home, new byte[9 << 20]);
+    accept(keyPartition, new byte[9 << 20]);
     assertThat(dispatcher.isFull()).isTrue();
     log.countDown();
     await().until(() -> !dispatcher.isFull());
@@ -259,7 +262,7 @@ class RecordDispatcherTest {
             .formatted(ANNA, "ж".repeat(4_096), "ж".repeat(4_096));
     int count = 0;
     while (!dispatcher.isFull()) {
-      accept(home, value);
+      accept(keyPartition, value);
       count++;
     }
     assertThat(count * 2L * 4_096 * Character.BYTES).isLessThanOrEqualTo(InFlightBytes.MOST);
@@ -272,7 +275,7 @@ class RecordDispatcherTest {
     headers.add("baggage", ("a=" + "x".repeat(8_190)).getBytes(UTF_8));
     int count = 0;
     while (!dispatcher.isFull()) {
-      accept(home, ("{\"user_id\":\"" + ANNA + "\"}").getBytes(UTF_8), headers);
+      accept(keyPartition, ("{\"user_id\":\"" + ANNA + "\"}").getBytes(UTF_8), headers);
       count++;
     }
     assertThat(count * 8_192L).isLessThanOrEqualTo(InFlightBytes.MOST);
@@ -285,7 +288,7 @@ class RecordDispatcherTest {
         ("{\"user_id\":\"" + ANNA + "\",\"unknown\":\"" + "x".repeat(60_000) + "\"}")
             .getBytes(UTF_8);
     WeakReference<byte[]> kept = new WeakReference<>(value);
-    accept(home, value);
+    accept(keyPartition, value);
     value = null;
     await("collection of the record's value")
         .until(
@@ -294,7 +297,9 @@ class RecordDispatcherTest {
               return kept.get() == null;
             });
     for (int i = 0; i < 300; i++) {
-      accept(home, "{\"user_id\":\"" + ANNA + "\",\"unknown\":\"" + "x".repeat(60_000) + "\"}");
+      accept(
+          keyPartition,
+          "{\"user_id\":\"" + ANNA + "\",\"unknown\":\"" + "x".repeat(60_000) + "\"}");
     }
     assertThat(lane).hasSize(301);
     assertThat(dispatcher.isFull()).isFalse();
@@ -303,7 +308,7 @@ class RecordDispatcherTest {
   @Test
   void whatDoesNotBeginMakesRoomAsWell() {
     for (int i = 0; i < 5000; i++) {
-      acceptEnsure(home);
+      acceptEnsure(keyPartition);
     }
     assertThat(dispatcher.isFull()).as("small ones count for their threads").isTrue();
     ownership.state = State.REVOKING;
@@ -315,7 +320,7 @@ class RecordDispatcherTest {
   void whatClosedLanesRefuseMakesRoomAsWell() {
     RecordDispatcher closed =
         new RecordDispatcher(
-            homes,
+            keys,
             Duration.ofSeconds(60),
             new LaneWork((_, _) -> false, Tracing.OFF),
             request -> work.ensure(request),
@@ -327,7 +332,7 @@ class RecordDispatcherTest {
         closed.accept(
             new ConsumerRecord<>(
                 "sandbox.ensure",
-                home,
+                keyPartition,
                 i,
                 ANNA.toString().getBytes(UTF_8),
                 ("{\"user_id\":\"" + ANNA + "\"}").getBytes(UTF_8)),
@@ -344,7 +349,7 @@ class RecordDispatcherTest {
         _ -> {
           throw new AssertionError("began");
         };
-    acceptEnsure(home);
+    acceptEnsure(keyPartition);
     ownership.state = State.REVOKING;
     lane.forEach(Runnable::run);
     assertThat(committable()).isEmpty();
@@ -358,7 +363,7 @@ class RecordDispatcherTest {
           ownership.state = State.LOST;
           request.fence().pass();
         };
-    acceptEnsure(home);
+    acceptEnsure(keyPartition);
     lane.forEach(Runnable::run);
     assertThat(committable()).isEmpty();
     assertThat(Thread.currentThread().isInterrupted()).isFalse();
@@ -371,7 +376,7 @@ class RecordDispatcherTest {
         _ -> {
           throw new InterruptedException("the worker stops");
         };
-    acceptEnsure(home);
+    acceptEnsure(keyPartition);
     lane.forEach(Runnable::run);
     assertThat(Thread.interrupted()).isTrue();
     assertThat(committable()).isEmpty();

@@ -460,7 +460,7 @@ class CommandsOnTheLogIT {
                     .anyMatch(
                         entry ->
                             entry.getKey().topic().equals(deployment.topic(Topic.EXEC))
-                                && entry.getKey().partition() == deployment.home(user)
+                                && entry.getKey().partition() == deployment.partitionOf(user)
                                 && entry.getValue().offset() > 0));
     assertThat(deployment.log().exits(id)).isEmpty();
     deployment.agent().inputLater(user, id, "'signal':'KILL'");
@@ -478,7 +478,8 @@ class CommandsOnTheLogIT {
       }
       own.start("b");
       Set<Integer> movedTo = own.group().assignment().get(own.workerId("b"));
-      List<UserId> moved = users.stream().filter(user -> movedTo.contains(own.home(user))).toList();
+      List<UserId> moved =
+          users.stream().filter(user -> movedTo.contains(own.partitionOf(user))).toList();
       assertThat(moved).hasSize(2);
       for (UserId user : moved) {
         assertThat(own.log().awaitExited("runs " + user).reason())
@@ -515,7 +516,7 @@ class CommandsOnTheLogIT {
   }
 
   @Test
-  void theEngineStartsTheRunnerWhereItIsToldTo() throws Exception {
+  void theEngineStartsTheRunnerWhereItIsAskedTo() throws Exception {
     try (Deployment own = new Deployment().with("ZCBOT_COMMANDS", "engine")) {
       own.start("a");
       UserId user = Deployment.newUser();

@@ -36,7 +36,7 @@ class GroupProtocolIT {
       for (UserId user : users) {
         deployment.agent().ensured(user); // served behind the rebalance
         assertThat(deployment.log().reaped(user))
-            .hasSize(kept.contains(deployment.home(user)) ? 0 : 1);
+            .hasSize(kept.contains(deployment.partitionOf(user)) ? 0 : 1);
       }
     }
   }

@@ -72,7 +72,7 @@ class HeaderBombsIT {
   private ProducerRecord<byte[], byte[]> valid(Topic topic, UserId user, String fields) {
     return bomb(
         topic,
-        deployment.home(user),
+        deployment.partitionOf(user),
         bytes(user.toString()),
         bytes(AgentService.json(user, fields)));
   }

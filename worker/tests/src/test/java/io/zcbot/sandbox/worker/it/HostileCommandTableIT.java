@@ -52,7 +52,7 @@ class HostileCommandTableIT {
         .sendLater(
             new ProducerRecord<>(
                 deployment.topic(Topic.COMMANDS),
-                deployment.home(entry.userId()),
+                deployment.partitionOf(entry.userId()),
                 codec.commandKey(entry.userId(), entry.execId()),
                 codec.encodeCommand(entry)));
   }
@@ -61,7 +61,7 @@ class HostileCommandTableIT {
     return new CommandEntry(
         user,
         id,
-        deployment.home(user),
+        deployment.partitionOf(user),
         0,
         new ContainerRef(padding, "c", padding, padding),
         Instant.EPOCH,

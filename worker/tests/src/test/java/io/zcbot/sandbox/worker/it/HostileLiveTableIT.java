@@ -77,7 +77,7 @@ class HostileLiveTableIT {
         .send(
             new ProducerRecord<>(
                 deployment.topic(Topic.LIVE),
-                deployment.home(user),
+                deployment.partitionOf(user),
                 codec.liveKey(user, containerId),
                 entry == null ? null : codec.encodeLive(entry)));
   }
@@ -253,7 +253,7 @@ class HostileLiveTableIT {
           .sendLater(
               new ProducerRecord<>(
                   deployment.topic(Topic.LIVE),
-                  deployment.home(user),
+                  deployment.partitionOf(user),
                   codec.liveKey(user, id),
                   codec.encodeLive(new LiveSandbox(user, id, padding, padding, Instant.now()))));
     }

@@ -259,12 +259,12 @@ class LostPermissionsIT {
                 deployment.log().records(Topic.ACTIVITY).stream()
                     .anyMatch(
                         r ->
-                            r.partition() == deployment.home(user)
+                            r.partition() == deployment.partitionOf(user)
                                 && new String(r.value()).contains(late)));
   }
 
   private void misplaced(Topic topic, UserId of, String eventId) throws Exception {
-    int elsewhere = (deployment.home(of) + 1) % deployment.partitions();
+    int elsewhere = (deployment.partitionOf(of) + 1) % deployment.partitions();
     String json = "{\"user_id\":\"" + of + "\",\"event_id\":\"" + eventId + "\"}";
     deployment.agent().send(topic, elsewhere, of, json);
   }

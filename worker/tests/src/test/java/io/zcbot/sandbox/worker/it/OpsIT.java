@@ -136,7 +136,7 @@ class OpsIT {
     worker = deployment.start("a");
     Ready ones = deployment.agent().ensured(one);
     deployment.agent().ensured(one);
-    int foreign = (deployment.home(other) + 1) % deployment.partitions();
+    int foreign = (deployment.partitionOf(other) + 1) % deployment.partitions();
     deployment.agent().send(Topic.ENSURE, foreign, other, "{\"user_id\":\"" + other + "\"}");
     deployment.log().awaitReady(other, 1);
     deployment.agent().activity(other);

@@ -62,18 +62,18 @@ class PartitioningIT {
     Map<String, Set<Integer>> owners = deployment.group().assignment();
     for (int distance = 1; distance < deployment.partitions(); distance++) {
       UserId user = Deployment.newUser();
-      int home = deployment.home(user);
-      int foreign = (home + distance) % deployment.partitions();
+      int keyPartition = deployment.partitionOf(user);
+      int foreign = (keyPartition + distance) % deployment.partitions();
       RecordMetadata sent = deployment.agent().send(ensure(user, foreign, "{'user_id':'%s'}"));
 
       Ready ready = deployment.log().awaitReady(user, 1);
       assertThat(ready.ensureId())
           .isEqualTo(deployment.topic(Topic.ENSURE) + "-" + foreign + "-" + sent.offset());
-      assertThat(owners.get(ready.workerId())).contains(home);
+      assertThat(owners.get(ready.workerId())).contains(keyPartition);
       assertThat(deployment.log().records(Topic.READY))
           .filteredOn(r -> new String(r.key(), StandardCharsets.UTF_8).equals(user.toString()))
           .extracting(r -> r.partition())
-          .containsExactly(home);
+          .containsExactly(keyPartition);
       assertThat(deployment.host().containersOf(user)).hasSize(1);
     }
     await().atMost(Deployment.SOON).until(deployment.group()::isAllCommitted);
@@ -137,7 +137,7 @@ class PartitioningIT {
   void theLeastAClientCanSendIsEnough() throws Exception {
     UserId user = Deployment.newUser();
     RecordMetadata sent = deployment.agent().send(ensure(user, null, "{'user_id':'%s'}"));
-    assertThat(sent.partition()).isEqualTo(deployment.home(user));
+    assertThat(sent.partition()).isEqualTo(deployment.partitionOf(user));
     assertThat(deployment.log().awaitReady(user, 1).ensureId())
         .isEqualTo(sent.topic() + "-" + sent.partition() + "-" + sent.offset());
   }
@@ -147,7 +147,7 @@ class PartitioningIT {
   void cloudEventsAreRead() throws Exception {
     for (int distance = 0; distance < 2; distance++) {
       UserId user = Deployment.newUser();
-      int partition = (deployment.home(user) + distance) % deployment.partitions();
+      int partition = (deployment.partitionOf(user) + distance) % deployment.partitions();
       var binary = ensure(user, partition, "{'user_id':'%s'}");
       binary.headers().add("ce_id", bytes("binary-" + distance));
       deployment.agent().send(binary);
@@ -194,7 +194,7 @@ class PartitioningIT {
 
     // In a foreign partition it is no younger.
     UserId other = Deployment.newUser();
-    int foreign = (deployment.home(other) + 1) % deployment.partitions();
+    int foreign = (deployment.partitionOf(other) + 1) % deployment.partitions();
     deployment
         .agent()
         .send(ensure(other, foreign, "{'user_id':'%s','expires_at':'2026-01-01T00:00:00Z'}"));

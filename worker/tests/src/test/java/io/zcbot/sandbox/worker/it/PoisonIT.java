@@ -195,7 +195,7 @@ class PoisonIT {
             .send(
                 new ProducerRecord<>(
                     deployment.topic(Topic.ACTIVITY),
-                    deployment.home(user),
+                    deployment.partitionOf(user),
                     null,
                     Poison.bytes("{")));
         deployment.agent().activity(user);
@@ -225,7 +225,7 @@ class PoisonIT {
               .send(
                   new ProducerRecord<>(
                       narrow.topic(Topic.ENSURE),
-                      narrow.home(user),
+                      narrow.partitionOf(user),
                       Poison.bytes(user.toString()),
                       huge));
       narrow.agent().ensured(user);
@@ -251,7 +251,7 @@ class PoisonIT {
       ProducerRecord<byte[], byte[]> record =
           new ProducerRecord<>(
               narrow.topic(Topic.ENSURE),
-              narrow.home(user),
+              narrow.partitionOf(user),
               Poison.bytes(user.toString()),
               Poison.bytes("{"));
       record.headers().add("zcbot_x", Poison.huge(1_048_300));

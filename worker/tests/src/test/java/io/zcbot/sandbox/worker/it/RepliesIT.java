@@ -195,7 +195,7 @@ class RepliesIT {
     String expired = ",'expires_at':'2020-01-01T00:00:00Z'";
     ask(Topic.ENSURE, user, topic, expired);
     assertThat(kinds(copies(topic, 1))).containsExactly("failed");
-    int elsewhere = (deployment.home(user) + 1) % deployment.partitions();
+    int elsewhere = (deployment.partitionOf(user) + 1) % deployment.partitions();
     ask(Topic.ENSURE, elsewhere, user, topic, "");
     assertThat(kinds(copies(topic, 2))).containsExactly("failed", "ready");
     ask(Topic.EXEC, elsewhere, user, topic, ",'command':['true']");

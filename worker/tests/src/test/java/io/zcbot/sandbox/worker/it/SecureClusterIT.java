@@ -235,7 +235,7 @@ class SecureClusterIT {
           .send(
               new ProducerRecord<>(
                   deployment.topic(Topic.LIVE),
-                  deployment.home(user),
+                  deployment.partitionOf(user),
                   codec.liveKey(user, container),
                   codec.encodeLive(entry)))
           .get();

@@ -223,7 +223,7 @@ class TracesIT {
   @Test
   void aForwardedRecordStaysInItsTrace() throws Exception {
     UserId user = Deployment.newUser();
-    int foreign = (deployment.home(user) + 1) % deployment.partitions();
+    int foreign = (deployment.partitionOf(user) + 1) % deployment.partitions();
     String trace =
         publish(
             deployment

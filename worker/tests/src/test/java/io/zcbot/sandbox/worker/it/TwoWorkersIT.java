@@ -185,7 +185,7 @@ class TwoWorkersIT {
     assertThat(moved).hasSize(2);
     for (UserId user : users) {
       String container = ready("at-first", user).containerId();
-      if (moved.contains(deployment.home(user))) {
+      if (moved.contains(deployment.partitionOf(user))) {
         assertThat(deployment.log().awaitReaped(user, Deployment.SOON).reason())
             .isEqualTo(Reaped.Reason.MOVED);
         await().atMost(Deployment.SOON).until(() -> !deployment.host().exists(container));
@@ -195,7 +195,7 @@ class TwoWorkersIT {
     }
     ensureAll(users, "shared");
     for (UserId user : users) {
-      boolean hasMoved = moved.contains(deployment.home(user));
+      boolean hasMoved = moved.contains(deployment.partitionOf(user));
       Ready ready = ready("shared", user);
       assertThat(ready.workerId()).isEqualTo(deployment.workerId(hasMoved ? "b" : "a"));
       assertThat(ready.outcome())
@@ -213,7 +213,7 @@ class TwoWorkersIT {
     ensureAll(users, "after");
     for (UserId user : users) {
       assertThat(ready("after", user).workerId()).isEqualTo(deployment.workerId("a"));
-      if (moved.contains(deployment.home(user))) {
+      if (moved.contains(deployment.partitionOf(user))) {
         assertThat(deployment.log().reaped(user))
             .filteredOn(r -> r.containerId().equals(ready("shared", user).containerId()))
             .extracting(Reaped::workerId, Reaped::reason)

@@ -29,9 +29,9 @@ import org.junit.jupiter.api.Test;
 class CommandTableReaderTest {
   private static final KeyPartitions PARTITIONS = new KeyPartitions(4);
   private static final UserId ANNA = new UserId(new UUID(1, 1));
-  private static final int HOME = PARTITIONS.of(ANNA);
+  private static final int KEY_PARTITION = PARTITIONS.of(ANNA);
   private static final long EXEC_END = 9;
-  private static final int FOREIGN = (HOME + 1) % 4;
+  private static final int FOREIGN = (KEY_PARTITION + 1) % 4;
 
   private final EventCodec codec = new EventCodec();
   private final List<ConsumerRecord<byte[], byte[]>> written = new ArrayList<>();
@@ -103,15 +103,17 @@ class CommandTableReaderTest {
     write(entry(ANNA, "answered", false));
     write(entry(ANNA, "removed", false));
     write(entry(ANNA, "answered", true));
-    write(HOME, codec.commandKey(ANNA, "removed"), null);
-    assertThat(read(HOME))
-        .isEqualTo(Map.of(HOME, part(entry(ANNA, "runs", false), entry(ANNA, "answered", true))));
+    write(KEY_PARTITION, codec.commandKey(ANNA, "removed"), null);
+    assertThat(read(KEY_PARTITION))
+        .isEqualTo(
+            Map.of(KEY_PARTITION, part(entry(ANNA, "runs", false), entry(ANNA, "answered", true))));
   }
 
   @Test
   void eachPartitionHasItsOwn() {
     write(entry(ANNA, "runs", false));
-    assertThat(read(HOME, FOREIGN)).isEqualTo(Map.of(HOME, part(entry(ANNA, "runs", false))));
+    assertThat(read(KEY_PARTITION, FOREIGN))
+        .isEqualTo(Map.of(KEY_PARTITION, part(entry(ANNA, "runs", false))));
   }
 
   /** From a worker that was suspended while it wrote, and lost the partition meanwhile. */
@@ -124,12 +126,12 @@ class CommandTableReaderTest {
       write(entry(ANNA, id, true));
     }
     for (String id : List.of("removed", "both")) {
-      write(HOME, codec.commandKey(ANNA, id), null);
+      write(KEY_PARTITION, codec.commandKey(ANNA, id), null);
     }
     for (String id : List.of("answered", "removed", "both")) {
       write(entry(ANNA, id, 7, "suspended", false));
     }
-    assertThat(read(HOME).get(HOME).entries())
+    assertThat(read(KEY_PARTITION).get(KEY_PARTITION).entries())
         .containsExactly(
             entry(ANNA, "answered", 7, "suspended", true),
             entry(ANNA, "removed", 7, "suspended", true),
@@ -141,12 +143,12 @@ class CommandTableReaderTest {
   void onlyTheLatestAnswersAreRemembered() {
     for (int i = 0; i <= CommandTableReader.MAX_ENDED; i++) {
       write(entry(ANNA, "x" + i, i, "worker", true));
-      write(HOME, codec.commandKey(ANNA, "x" + i), null);
+      write(KEY_PARTITION, codec.commandKey(ANNA, "x" + i), null);
     }
     int last = CommandTableReader.MAX_ENDED;
     write(entry(ANNA, "x0", 0, "suspended", false));
     write(entry(ANNA, "x" + last, last, "suspended", false));
-    assertThat(read(HOME).get(HOME).entries())
+    assertThat(read(KEY_PARTITION).get(KEY_PARTITION).entries())
         .containsExactly(
             entry(ANNA, "x0", 0, "suspended", false),
             entry(ANNA, "x" + last, last, "suspended", true));
@@ -155,9 +157,10 @@ class CommandTableReaderTest {
   @Test
   void theAnswerOfOneExecSaysNothingAboutAnotherWithItsId() {
     write(entry(ANNA, "a", true));
-    write(HOME, codec.commandKey(ANNA, "a"), null);
+    write(KEY_PARTITION, codec.commandKey(ANNA, "a"), null);
     write(entry(ANNA, "a", 8, "worker", false));
-    assertThat(read(HOME)).isEqualTo(Map.of(HOME, part(entry(ANNA, "a", 8, "worker", false))));
+    assertThat(read(KEY_PARTITION))
+        .isEqualTo(Map.of(KEY_PARTITION, part(entry(ANNA, "a", 8, "worker", false))));
   }
 
   @Test
@@ -165,21 +168,23 @@ class CommandTableReaderTest {
     UserId ben = new UserId(new UUID(2, 2));
     byte[] annas = codec.encodeCommand(entry(ANNA, "a", false));
     write(entry(ANNA, "a", false));
-    write(HOME, codec.commandKey(ANNA, "b"), annas); // another command
-    write(HOME, codec.commandKey(ben, "a"), annas); // another user
+    write(KEY_PARTITION, codec.commandKey(ANNA, "b"), annas); // another command
+    write(KEY_PARTITION, codec.commandKey(ben, "a"), annas); // another user
     write(FOREIGN, codec.commandKey(ANNA, "a"), null); // another partition
     write(FOREIGN, codec.commandKey(ANNA, "a"), annas);
-    write(HOME, codec.commandKey(ANNA, "a"), "{".getBytes(UTF_8));
-    write(HOME, new byte[0], annas);
-    write(HOME, codec.commandKey(ANNA, "c"), new byte[100_000]);
-    assertThat(read(HOME, FOREIGN)).isEqualTo(Map.of(HOME, part(entry(ANNA, "a", false))));
+    write(KEY_PARTITION, codec.commandKey(ANNA, "a"), "{".getBytes(UTF_8));
+    write(KEY_PARTITION, new byte[0], annas);
+    write(KEY_PARTITION, codec.commandKey(ANNA, "c"), new byte[100_000]);
+    assertThat(read(KEY_PARTITION, FOREIGN))
+        .isEqualTo(Map.of(KEY_PARTITION, part(entry(ANNA, "a", false))));
   }
 
   @Test
   void aRemovalInAnotherPartitionRemovesNothing() {
     write(entry(ANNA, "a", false));
     write(FOREIGN, codec.commandKey(ANNA, "a"), null);
-    assertThat(read(HOME, FOREIGN)).isEqualTo(Map.of(HOME, part(entry(ANNA, "a", false))));
+    assertThat(read(KEY_PARTITION, FOREIGN))
+        .isEqualTo(Map.of(KEY_PARTITION, part(entry(ANNA, "a", false))));
   }
 
   /** Nothing is remembered under a number that nobody asks for. */
@@ -189,13 +194,13 @@ class CommandTableReaderTest {
         new CommandEntry(
             ANNA,
             "a",
-            HOME + 4,
+            KEY_PARTITION + 4,
             7,
             new ContainerRef("name", "container", "host", "worker"),
             Instant.EPOCH,
             false);
     write(entry);
-    assertThat(read(HOME)).isEmpty();
+    assertThat(read(KEY_PARTITION)).isEmpty();
   }
 
   /** All of it counts, or what is kept would take ten times as much as is allowed. */
@@ -207,13 +212,13 @@ class CommandTableReaderTest {
           new CommandEntry(
               ANNA,
               "flood-" + i,
-              HOME,
+              KEY_PARTITION,
               7,
               new ContainerRef(padding, "c", padding, "w"),
               Instant.EPOCH,
               false));
     }
-    List<CommandEntry> kept = read(HOME).get(HOME).entries();
+    List<CommandEntry> kept = read(KEY_PARTITION).get(KEY_PARTITION).entries();
     assertThat(kept.size()).isBetween(3_000, 5_000);
 
     written.clear();
@@ -221,6 +226,6 @@ class CommandTableReaderTest {
     for (int i = 0; i < 30_000; i++) {
       write(entry(ANNA, "0e8dd26d-54e5-4d58-8cbd-28dc45e" + i, false));
     }
-    assertThat(read(HOME).get(HOME).entries()).hasSize(30_000);
+    assertThat(read(KEY_PARTITION).get(KEY_PARTITION).entries()).hasSize(30_000);
   }
 }

@@ -18,7 +18,7 @@ class FetchSizeTest {
   }
 
   @Test
-  void aClusterThatGrewIsToldOf() {
+  void aClusterThatGrewIsReported() {
     FetchSize size = new FetchSize();
     size.brokers(3);
     assertThat(size.ofEachBroker()).isEqualTo(2 * 1024 * 1024);

@@ -143,24 +143,24 @@ class OneAtATimeTest {
 
   @Test
   void recordsOfAPartitionThatIsTakenAwayInTheSamePollAreDropped() {
-    List<String> told = new ArrayList<>();
+    List<String> reported = new ArrayList<>();
     TopicPartition taken = new TopicPartition("topic", 1);
     ConsumerRebalanceListener listener =
         reader.watching(
             new ConsumerRebalanceListener() {
               @Override
               public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
-                told.add("assigned " + partitions);
+                reported.add("assigned " + partitions);
               }
 
               @Override
               public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
-                told.add("revoked " + partitions);
+                reported.add("revoked " + partitions);
               }
 
               @Override
               public void onPartitionsLost(Collection<TopicPartition> partitions) {
-                told.add("lost " + partitions);
+                reported.add("lost " + partitions);
               }
             });
     List<Consumer<List<TopicPartition>>> changes =
@@ -176,6 +176,7 @@ class OneAtATimeTest {
       assertThat(poll()).containsExactly("0@5");
     }
     listener.onPartitionsAssigned(List.of(taken));
-    assertThat(told).containsExactly("revoked [topic-1]", "lost [topic-1]", "assigned [topic-1]");
+    assertThat(reported)
+        .containsExactly("revoked [topic-1]", "lost [topic-1]", "assigned [topic-1]");
   }
 }

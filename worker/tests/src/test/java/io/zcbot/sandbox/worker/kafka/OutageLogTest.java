@@ -42,7 +42,7 @@ class OutageLogTest {
   }
 
   @Test
-  void anOutageIsToldAtItsBeginningOnceAMinuteAndAtItsEnd() {
+  void anOutageIsReportedAtItsBeginningOnceAMinuteAndAtItsEnd() {
     outage.works("again");
     for (int attempt = 0; attempt < 150; attempt++) {
       outage.failed("away");
@@ -55,7 +55,7 @@ class OutageLogTest {
   }
 
   @Test
-  void anotherOutageIsToldAtOnce() {
+  void anotherOutageIsReportedAtOnce() {
     outage.failed("away");
     outage.works("again");
     outage.failed("away once more");

@@ -58,7 +58,7 @@ class RangeReadTest {
   }
 
   @Test
-  void aPartitionThatIsNotReadIsToldWithItsPosition() {
+  void aPartitionThatIsNotReadIsReportedWithItsPosition() {
     var polls = new AtomicLong();
     assertThat(read(9).whileWanted(() -> polls.incrementAndGet() < 5).each(this::note))
         .isEqualTo(Map.of(OTHER, 5L));

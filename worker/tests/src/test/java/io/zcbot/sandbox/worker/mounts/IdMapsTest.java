@@ -51,11 +51,11 @@ class IdMapsTest {
           echo 'unshare failed: No space left on device' >&2; exit 1 | 1, as user.max_user_namespaces is too low
           exit 127                                                   | 127
           """)
-  void theMessageTellsWhatTheProcessSaid(String script, String told) throws Exception {
+  void theMessageTellsWhatTheProcessSaid(String script, String reported) throws Exception {
     Process ended = new ProcessBuilder("sh", "-c", script).start();
     assertThat(ended.waitFor(60, TimeUnit.SECONDS)).isTrue();
 
-    assertThat(IdMaps.cause(ended, GONE)).hasMessage("unshare ended with exit code " + told);
+    assertThat(IdMaps.cause(ended, GONE)).hasMessage("unshare ended with exit code " + reported);
   }
 
   @Test

@@ -86,7 +86,7 @@ class OpsServerTest {
   }
 
   @Test
-  void aWarningIsToldAndLeavesTheWorkerReady() throws Exception {
+  void aWarningIsReportedAndLeavesTheWorkerReady() throws Exception {
     health.warning("engine-runc", () -> "an old one");
     HttpResponse<String> ready = send("GET", "/health/ready");
     assertThat(ready.statusCode()).isEqualTo(200);

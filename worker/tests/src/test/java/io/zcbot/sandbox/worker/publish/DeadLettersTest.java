@@ -137,7 +137,7 @@ class DeadLettersTest {
 
   /** What is denied on one topic is told for as long as it lasts, whatever works on another. */
   @Test
-  void theirDenialIsToldWhileOtherTopicsWork() throws Exception {
+  void theirDenialIsReportedWhileOtherTopicsWork() throws Exception {
     denied = Set.of("sandbox.dead-letter");
     ConsumerRecord<byte[], byte[]> bad = record("{");
     List<Throwable> failures = new ArrayList<>();

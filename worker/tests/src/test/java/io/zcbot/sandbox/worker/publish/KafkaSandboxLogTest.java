@@ -33,8 +33,8 @@ import org.junit.jupiter.api.Test;
 class KafkaSandboxLogTest {
   private static final KeyPartitions PARTITIONS = new KeyPartitions(4);
   private static final UserId ANNA = new UserId(new UUID(1, 1));
-  private static final int HOME = PARTITIONS.of(ANNA);
-  private static final int FOREIGN = (HOME + 1) % 4;
+  private static final int KEY_PARTITION = PARTITIONS.of(ANNA);
+  private static final int FOREIGN = (KEY_PARTITION + 1) % 4;
 
   private final EventCodec codec = new EventCodec();
 
@@ -99,8 +99,8 @@ class KafkaSandboxLogTest {
                 entry(ANNA, "a"),
                 entry(ANNA, "b"),
                 entry(ANNA, "c"),
-                new Written(HOME, codec.liveKey(ANNA, "b"), null))
-            .live(Set.of(HOME), Map.of("a", ANNA, "b", ANNA), true);
+                new Written(KEY_PARTITION, codec.liveKey(ANNA, "b"), null))
+            .live(Set.of(KEY_PARTITION), Map.of("a", ANNA, "b", ANNA), true);
     assertThat(entries.running()).containsOnlyKeys("a");
     assertThat(entries.others()).containsExactly(live(ANNA, "c"));
     assertThat(entries.isComplete()).isTrue();
@@ -113,14 +113,14 @@ class KafkaSandboxLogTest {
     byte[] annas = codec.encodeLive(live(ANNA, "a"));
     List<Written> written = new ArrayList<>();
     written.add(entry(ANNA, "a"));
-    written.add(new Written(HOME, codec.liveKey(ANNA, "a"), bens)); // another user
-    written.add(new Written(HOME, codec.liveKey(ANNA, "b"), annas)); // another container
+    written.add(new Written(KEY_PARTITION, codec.liveKey(ANNA, "a"), bens)); // another user
+    written.add(new Written(KEY_PARTITION, codec.liveKey(ANNA, "b"), annas)); // another container
     written.add(new Written(FOREIGN, codec.liveKey(ANNA, "a"), null)); // another partition
     written.add(new Written(FOREIGN, codec.liveKey(ANNA, "c"), codec.encodeLive(live(ANNA, "c"))));
-    written.add(new Written(HOME, "a".getBytes(UTF_8), annas));
-    written.add(new Written(HOME, "/a".getBytes(UTF_8), null));
-    written.add(new Written(HOME, new byte[0], annas));
-    written.add(new Written(HOME, codec.liveKey(ANNA, "a"), "{".getBytes(UTF_8)));
+    written.add(new Written(KEY_PARTITION, "a".getBytes(UTF_8), annas));
+    written.add(new Written(KEY_PARTITION, "/a".getBytes(UTF_8), null));
+    written.add(new Written(KEY_PARTITION, new byte[0], annas));
+    written.add(new Written(KEY_PARTITION, codec.liveKey(ANNA, "a"), "{".getBytes(UTF_8)));
     var entries =
         log(written.toArray(Written[]::new)).live(Set.of(0, 1, 2, 3), Map.of("a", ANNA), true);
     assertThat(entries.running()).isEqualTo(Map.of("a", live(ANNA, "a")));
@@ -140,7 +140,7 @@ class KafkaSandboxLogTest {
     String padding = "x".repeat(3_900);
     var entries =
         log(9_000, i -> entry(ANNA, padding + i), KafkaSandboxLog.MAX_BYTES)
-            .live(Set.of(HOME), Map.of(), true);
+            .live(Set.of(KEY_PARTITION), Map.of(), true);
     assertThat(entries.others()).isEmpty();
     assertThat(entries.isComplete()).isTrue();
   }
@@ -149,7 +149,7 @@ class KafkaSandboxLogTest {
   void noMoreIsHeldThanFitsAndThoseThatRunHereAlwaysAre() {
     var entries =
         log(10_001, i -> entry(ANNA, i == 10_000 ? "mine" : "other " + i), 100_000)
-            .live(Set.of(HOME), Map.of("mine", ANNA), true);
+            .live(Set.of(KEY_PARTITION), Map.of("mine", ANNA), true);
     assertThat(entries.running()).containsOnlyKeys("mine");
     assertThat(entries.others()).hasSizeBetween(100, 250);
     assertThat(entries.isComplete()).isFalse();
@@ -163,9 +163,9 @@ class KafkaSandboxLogTest {
                 i ->
                     i % 2 == 0
                         ? entry(ANNA, "other " + i)
-                        : new Written(HOME, codec.liveKey(ANNA, "other " + (i - 1)), null),
+                        : new Written(KEY_PARTITION, codec.liveKey(ANNA, "other " + (i - 1)), null),
                 100_000)
-            .live(Set.of(HOME), Map.of(), true);
+            .live(Set.of(KEY_PARTITION), Map.of(), true);
     assertThat(entries.others()).isEmpty();
     assertThat(entries.isComplete()).isTrue();
   }

@@ -152,7 +152,7 @@ class IdleTtlTest extends InAWorld {
   }
 
   @Test
-  void whatAnAgentWasToldHoldsThoughTheUsualIdleTtlIsAnotherAfterAnAdoptingStart()
+  void whatAReadyAnnouncedHoldsThoughTheUsualIdleTtlIsAnotherAfterAnAdoptingStart()
       throws Exception {
     ready(null);
     restartedWithHalfOfIt();

@@ -492,11 +492,11 @@ class PreviousRunTest extends InAWorld {
     world.ready(ANNA);
     world.reboot();
     TwelvePartitions log = new TwelvePartitions(world.sandboxLog());
-    Set<Integer> home = Set.of(log.partitionOf(ANNA));
+    Set<Integer> keyPartition = Set.of(log.partitionOf(ANNA));
     int adopted = world.domain.previousRun().adopt(log, _ -> 0, world.now - World.TTL.toNanos());
     assertThat(adopted).isEqualTo(1);
-    assertThat(log.live).containsExactly(home);
-    assertThat(log.announced).containsExactly(home);
+    assertThat(log.live).containsExactly(keyPartition);
+    assertThat(log.announced).containsExactly(keyPartition);
   }
 
   @Test
@@ -527,8 +527,8 @@ class PreviousRunTest extends InAWorld {
     String id = world.ready(ANNA).containerId();
     world.live.clear(); // the entry lies in the former partition, where it does not count
     world.reboot();
-    int home = new TwelvePartitions(world.sandboxLog()).partitionOf(ANNA);
-    TwelvePartitions log = new TwelvePartitions(world.sandboxLog(), (home + 1) % 12);
+    int keyPartition = new TwelvePartitions(world.sandboxLog()).partitionOf(ANNA);
+    TwelvePartitions log = new TwelvePartitions(world.sandboxLog(), (keyPartition + 1) % 12);
     int adopted = world.domain.previousRun().adopt(log, log::partitionOf, world.now);
     assertThat(adopted).isZero();
     assertThat(world.engine.everything()).isEmpty();

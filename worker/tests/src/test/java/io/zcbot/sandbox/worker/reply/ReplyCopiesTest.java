@@ -64,13 +64,13 @@ class ReplyCopiesTest {
           if (answer != null) {
             return answer;
           }
-          var told =
+          var reported =
               topics.getOrDefault(
                   topic, CompletableFuture.completedFuture(Optional.of(ReplyDrop.ABSENT)));
           if (topic.equals(heardOfLater)) {
             exists(topic);
           }
-          return told;
+          return reported;
         },
         time,
         new Counted(),

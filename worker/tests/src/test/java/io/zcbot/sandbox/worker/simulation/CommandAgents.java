@@ -40,7 +40,8 @@ final class CommandAgents {
       String id = simulation.id();
       simulation.tell("release " + id + " of " + user);
       simulation.put(
-          new Release(id, user, simulation.now(), "agent", null, null), simulation.home(user));
+          new Release(id, user, simulation.now(), "agent", null, null),
+          simulation.partitionOf(user));
     } else {
       input();
     }
@@ -74,7 +75,7 @@ final class CommandAgents {
   private void exec(UserId user) {
     String id = "x" + simulation.id();
     boolean reads = random.nextInt(3) == 0;
-    int partition = random.nextInt(12) == 0 ? random.nextInt(4) : simulation.home(user);
+    int partition = random.nextInt(12) == 0 ? random.nextInt(4) : simulation.partitionOf(user);
     simulation.tell("exec " + id + " of " + user + " in " + partition);
     Instant expires =
         random.nextInt(10) == 0 ? simulation.now().plusMillis(random.nextInt(4000)) : null;

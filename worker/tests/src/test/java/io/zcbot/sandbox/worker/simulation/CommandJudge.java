@@ -35,13 +35,13 @@ final class CommandJudge {
   private final KeyPartitions keys;
   private final boolean calm;
   private final Consumer<String> violated;
-  private final Map<String, Told> told = new LinkedHashMap<>();
+  private final Map<String, Reported> reported = new LinkedHashMap<>();
   private final Map<String, CommandEntry> table = new TreeMap<>();
   private final Map<Integer, Long> checked = new HashMap<>();
   private boolean wasCompacted;
 
   /** The known facts about one command. */
-  private static final class Told {
+  private static final class Reported {
     Exec exec;
     final Set<Integer> liesIn = new HashSet<>();
     int copies;
@@ -61,14 +61,14 @@ final class CommandJudge {
     this.violated = violated;
   }
 
-  private Told of(String id) {
-    return told.computeIfAbsent(id, _ -> new Told());
+  private Reported of(String id) {
+    return reported.computeIfAbsent(id, _ -> new Reported());
   }
 
   // What is in the log.
 
   void asked(Exec exec, int partition) {
-    Told of = of(exec.eventId());
+    Reported of = of(exec.eventId());
     of.exec = exec;
     of.copies += partition == keys.of(exec.userId()) ? 1 : 0;
     of.liesIn.add(partition);
@@ -89,7 +89,7 @@ final class CommandJudge {
   }
 
   void answered(Exited exited) {
-    Told of = of(exited.execId());
+    Reported of = of(exited.execId());
     of.answers++;
     if (of.answer == null || of.answer.startedAt() == null) {
       of.answer = exited;
@@ -117,7 +117,7 @@ final class CommandJudge {
   // What happens in sandboxes.
 
   void started(String id, String host, Container in) {
-    Told of = of(id);
+    Reported of = of(id);
     of.starts++;
     // Of a record that was forwarded twice there are two, which may be served in different lives.
     if (of.starts > 1 && of.copies < 2) {
@@ -136,7 +136,7 @@ final class CommandJudge {
   }
 
   void read(String id, String text) {
-    Told of = of(id);
+    Reported of = of(id);
     of.read.append(text);
     if (of.copies < 2 && !of.sent.toString().startsWith(of.read.toString())) {
       violated.accept("inputs of " + id + " were read as " + of.read + ", not as " + of.sent);
@@ -160,7 +160,7 @@ final class CommandJudge {
 
   /** Whether an exec is also in another partition than its user's. */
   boolean liesElsewhere(String id) {
-    Told of = of(id);
+    Reported of = of(id);
     return of.exec != null && !Set.of(keys.of(of.exec.userId())).containsAll(of.liesIn);
   }
 
@@ -178,18 +178,18 @@ final class CommandJudge {
   }
 
   private boolean isDone(ConsumerRecord<byte[], byte[]> record) {
-    int home = keys.of(record.key());
-    for (Told of : told.values()) {
+    int keyPartition = keys.of(record.key());
+    for (Reported of : reported.values()) {
       if (of.exec != null && of.liesIn.contains(record.partition()) && isOf(of, record)) {
         return of.entered
             || of.answers > 0
-            || home != record.partition() && of.liesIn.contains(home);
+            || keyPartition != record.partition() && of.liesIn.contains(keyPartition);
       }
     }
     return true; // no exec at all
   }
 
-  private static boolean isOf(Told of, ConsumerRecord<byte[], byte[]> record) {
+  private static boolean isOf(Reported of, ConsumerRecord<byte[], byte[]> record) {
     return new String(record.value(), StandardCharsets.UTF_8)
         .contains("\"" + of.exec.eventId() + "\"");
   }
@@ -201,7 +201,7 @@ final class CommandJudge {
    *     next takeover (DESIGN.md, known limits)
    */
   void finish(Set<String> late) {
-    told.forEach(
+    reported.forEach(
         (id, of) -> {
           if (of.exec == null) {
             return;
@@ -220,7 +220,7 @@ final class CommandJudge {
         });
   }
 
-  private void checkOutput(String id, Told of) {
+  private void checkOutput(String id, Reported of) {
     long next = 0;
     for (long seq : of.outputs.keySet()) {
       if (seq != next++) {

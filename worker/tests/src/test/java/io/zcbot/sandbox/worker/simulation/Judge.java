@@ -274,9 +274,10 @@ final class Judge {
   private boolean isDone(ConsumerRecord<byte[], byte[]> record) {
     try {
       Ensure ensure = codec.decodeEnsure(record.key(), record.value(), origin(record));
-      int home = keys.of(record.key());
+      int keyPartition = keys.of(record.key());
       return answers.containsKey(ensure.eventId())
-          || home != record.partition() && ensureLiesIn.get(ensure.eventId()).contains(home);
+          || keyPartition != record.partition()
+              && ensureLiesIn.get(ensure.eventId()).contains(keyPartition);
     } catch (EventFormatException _) {
       return deadLetters.contains(record.partition() + "-" + record.offset());
     }

@@ -102,9 +102,9 @@ final class MemberConsumer extends GroupConsumer {
   }
 
   @Override
-  public void subscribe(Collection<String> topics, ConsumerRebalanceListener told) {
+  public void subscribe(Collection<String> topics, ConsumerRebalanceListener callback) {
     topic = topics.iterator().next();
-    listener = told;
+    listener = callback;
     polled = machine.nanos();
     process.after(broker.latency(), this::beat);
   }

@@ -242,8 +242,8 @@ final class ModelBroker {
         });
   }
 
-  void onCommitOfCommands(BiConsumer<TopicPartition, Long> told) {
-    onCommitOfCommands = told;
+  void onCommitOfCommands(BiConsumer<TopicPartition, Long> observer) {
+    onCommitOfCommands = observer;
   }
 
   // Who reaches what.
@@ -385,8 +385,8 @@ final class ModelBroker {
     tell(waiters.stream().filter(waiter -> waiter.topics.contains(topic)).toList());
   }
 
-  private void tell(List<Waiter> told) {
-    waiters.removeAll(told);
-    told.forEach(waiter -> waiter.news.complete(true));
+  private void tell(List<Waiter> waiting) {
+    waiters.removeAll(waiting);
+    waiting.forEach(waiter -> waiter.news.complete(true));
   }
 }

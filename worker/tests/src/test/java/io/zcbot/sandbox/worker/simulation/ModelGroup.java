@@ -57,8 +57,8 @@ final class ModelGroup {
     broker.machine.outside().after(TICK, this::tick);
   }
 
-  void onCommit(BiConsumer<Integer, Long> told) {
-    onCommit = told;
+  void onCommit(BiConsumer<Integer, Long> observer) {
+    onCommit = observer;
   }
 
   private void tick() {

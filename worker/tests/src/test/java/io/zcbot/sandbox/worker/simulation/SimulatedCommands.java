@@ -121,7 +121,7 @@ final class SimulatedCommands implements CommandEngine {
   private final class Channel implements CommandChannel {
     private final String containerId;
     private final Machine.Process process = machine.process();
-    private final Deque<Runnable> told = new ArrayDeque<>();
+    private final Deque<Runnable> reported = new ArrayDeque<>();
     private boolean telling;
     private boolean open = true;
 
@@ -159,7 +159,7 @@ final class SimulatedCommands implements CommandEngine {
 
     /** Runs tasks one after another, on a thread of the process. */
     void tell(Runnable what) {
-      told.add(what);
+      reported.add(what);
       if (!telling) {
         telling = true;
         process.after(
@@ -169,8 +169,8 @@ final class SimulatedCommands implements CommandEngine {
     }
 
     private void tellAll() {
-      while (!told.isEmpty()) {
-        told.remove().run();
+      while (!reported.isEmpty()) {
+        reported.remove().run();
       }
       telling = false;
     }
@@ -195,11 +195,11 @@ final class SimulatedCommands implements CommandEngine {
     private final StringBuilder pipe = new StringBuilder();
     private int writes;
     private int credit;
-    private CommandEnd untold;
+    private CommandEnd unreported;
     private boolean inputEnded;
     private boolean discarded;
     private boolean over;
-    private boolean endTold;
+    private boolean endReported;
 
     Program(Channel channel, CommandRequest request, CommandObserver observer) {
       Random random = machine.random();
@@ -259,29 +259,29 @@ final class SimulatedCommands implements CommandEngine {
           channel.tell(() -> observer.output(OutputStreamName.STDOUT, Data.of(text)));
         }
       }
-      if (untold != null && (discarded || pipe.isEmpty())) {
-        tellEnd(untold);
+      if (unreported != null && (discarded || pipe.isEmpty())) {
+        tellEnd(unreported);
         over();
       }
     }
 
     private void over() {
       over = true;
-      untold = null;
+      unreported = null;
       programs.remove(this);
     }
 
     private void end(CommandEnd how) {
       if (!over) {
         over = true;
-        untold = how;
+        unreported = how;
         send();
       }
     }
 
     private void tellEnd(CommandEnd how) {
-      if (!endTold) {
-        endTold = true;
+      if (!endReported) {
+        endReported = true;
         channel.tell(() -> observer.ended(how));
       }
     }

@@ -73,9 +73,9 @@ final class SimulatedEngine implements Engine, SandboxEngine, SlotEngine {
         new EngineEvent(
             kind, container.user(), container.id(), machine.wall(machine.nanos()), null);
     watchers.forEach(
-        (process, told) ->
+        (process, observer) ->
             process.after(
-                Duration.ofMillis(1 + machine.random().nextInt(10)), () -> told.accept(event)));
+                Duration.ofMillis(1 + machine.random().nextInt(10)), () -> observer.accept(event)));
   }
 
   @Override

@@ -272,9 +272,9 @@ final class Simulation {
     int kind = random.nextInt(28);
     UserId user = user();
     if (quiet && (kind < 9 || kind >= 20) && judge.hasSandbox(user)) {
-      put(new Activity(id(), user, now(), "agent"), home(user));
+      put(new Activity(id(), user, now(), "agent"), partitionOf(user));
     } else if (kind < 9) {
-      ensure(user, home(user));
+      ensure(user, partitionOf(user));
     } else if (kind == 9) {
       ensure(user, random.nextInt(PARTITIONS));
     } else if (kind == 10) {
@@ -287,18 +287,18 @@ final class Simulation {
     } else if (kind == 12 && hosts.stream().anyMatch(host -> !host.isUp())) {
       misfortunes.startOne();
     } else {
-      put(new Activity(id(), user, now(), "agent"), home(user));
+      put(new Activity(id(), user, now(), "agent"), partitionOf(user));
     }
   }
 
   /** The partition to which an agent's client sends a user's records. */
-  int home(UserId user) {
+  int partitionOf(UserId user) {
     return keys.of(user);
   }
 
   private void ensure(UserId user, int partition) {
     String id = id();
-    tell("ensure " + id + " of " + user + " in " + partition + ", home " + keys.of(user));
+    tell("ensure " + id + " of " + user + " in " + partition + ", key of " + keys.of(user));
     Instant expires = random.nextInt(12) == 0 ? now().plusMillis(random.nextInt(4000)) : null;
     put(
         new Ensure(

@@ -58,7 +58,7 @@ class PartitionWatchIT {
   }
 
   @Test
-  void partitionsThatAClientReadsWhichIsNoWorkerAreToldOf() throws Exception {
+  void partitionsThatAClientReadsWhichIsNoWorkerAreReported() throws Exception {
     String topic = deployment.topic(Topic.ENSURE);
     PartitionWatch watch =
         new PartitionWatch(

@@ -20,8 +20,8 @@ public final class CapacityHeader {
 
   private CapacityHeader() {}
 
-  public static void add(Headers headers, int places) {
-    headers.add(HEADER, Integer.toString(places).getBytes(StandardCharsets.US_ASCII));
+  public static void add(Headers headers, int capacity) {
+    headers.add(HEADER, Integer.toString(capacity).getBytes(StandardCharsets.US_ASCII));
   }
 
   /** Reads the header; null if it is missing or invalid. */

@@ -16,7 +16,7 @@ import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The original place of a forwarded record, which a header carries. The record's expiry derives
+ * The original position of a forwarded record, which a header carries. The record's expiry derives
  * from it, and its id unless it is an exec. A record with this header is not forwarded again.
  * Whoever reads requests has to derive them from there, or an answer seems to be to another
  * request.
@@ -46,7 +46,7 @@ public final class ForwardedFrom {
   }
 
   /**
-   * The origin of a record: its original place from the header, or else where it lies now.
+   * The origin of a record: its original position from the header, or else where it lies now.
    *
    * @param topic the topic of the record, without its prefix
    */

@@ -165,7 +165,7 @@ public final class KafkaClients {
   private Map<String, Object> free(String role) {
     Map<String, Object> settings = consumer(role);
     settings.keySet().removeAll(OF_GROUP_MEMBERS);
-    // If retention has cut the window, begin with what is left, unless the role must be told.
+    // If retention has cut the window, begin with what is left, unless the role must notice.
     settings.putIfAbsent(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     return settings;
   }

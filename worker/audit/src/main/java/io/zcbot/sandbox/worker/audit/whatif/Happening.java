@@ -19,8 +19,8 @@ sealed interface Happening {
    * A user needs a sandbox.
    *
    * @param worker whose user it is
-   * @param ttl the sandbox's idle TTL; null if it is not told
-   * @param isKnown whether a {@link Begin} told of it before
+   * @param ttl the sandbox's idle TTL; null if it is not known
+   * @param isKnown whether a {@link Begin} reported it before
    */
   record Need(long at, UserId user, String worker, @Nullable Duration ttl, boolean isKnown)
       implements Happening {}

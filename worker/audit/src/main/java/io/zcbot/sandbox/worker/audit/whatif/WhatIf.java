@@ -40,7 +40,7 @@ import java.util.function.ObjDoubleConsumer;
  * did. Neither the ration of new users nor faults of the engine are part of it.
  */
 public final class WhatIf {
-  /** A ready tells of a user who came before it: by so much at most, if it is in its place. */
+  /** A ready tells of a user who came before it: by so much at most, if it is in order. */
   private static final long LATE = Duration.ofMinutes(2).toMillis();
 
   private static final int BEGINS_KEPT = 10_000;
@@ -75,7 +75,7 @@ public final class WhatIf {
   /**
    * Reads the source to its end.
    *
-   * @param progress told the share and the number of records that were read
+   * @param progress is given the share and the number of records that were read
    * @return what the log says became of the users, then what each of the settings comes to
    * @throws IOException if it can't be read
    */

@@ -37,8 +37,8 @@ public final class InputQueue extends InputStream {
   /**
    * Creates an empty queue.
    *
-   * @param onChange told how many bytes are in the queue whenever that changes, with the queue's
-   *     lock held
+   * @param onChange is given how many bytes are in the queue whenever that changes, with the
+   *     queue's lock held
    */
   public InputQueue(int capacity, IntConsumer onChange) {
     this.capacity = capacity;

@@ -36,7 +36,7 @@ public final class EntranceExec implements SlotEngine.Entrance {
   /** Path of the program in the image. */
   private static final String PROGRAM = "/usr/local/sbin/zcbot-entrance";
 
-  private static final String PLACE = "/workspace";
+  private static final String WORKSPACE = "/workspace";
   private static final String WAITING = "waiting";
   private static final String OPEN = "open";
   private static final int MAX_LINE = 200;
@@ -74,7 +74,7 @@ public final class EntranceExec implements SlotEngine.Entrance {
                       .withAttachStdin(true)
                       .withAttachStdout(true)
                       .withAttachStderr(true)
-                      .withCmd(PROGRAM, shows, PLACE)
+                      .withCmd(PROGRAM, shows, WORKSPACE)
                       .exec()
                       .getId();
               if (id == null) {

@@ -19,7 +19,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A command that a runner was told to start.
+ * A command that a runner was asked to start.
  *
  * <p>The runner may be hostile. Each frame that it may send for a command uses up an allowance of
  * that command, such as the output window, so that no frame can be repeated without end. Methods of

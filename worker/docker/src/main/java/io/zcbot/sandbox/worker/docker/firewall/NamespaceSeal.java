@@ -76,24 +76,25 @@ public final class NamespaceSeal implements AutoCloseable {
    * @throws EngineException if the seal is not known to be set
    */
   public void set(String containerId) throws EngineException {
-    Namespace place = place(containerId);
-    if (place.process == 0) {
+    Namespace namespace = namespaceOf(containerId);
+    if (namespace.process == 0) {
       return;
     }
-    requireGateway(place.gateway);
-    String answer = answer(place);
-    if (!answer.equals("sealed " + place.process) && !answer.equals("gone " + place.process)) {
+    requireGateway(namespace.gateway);
+    String answer = answer(namespace);
+    if (!answer.equals("sealed " + namespace.process)
+        && !answer.equals("gone " + namespace.process)) {
       throw failure(answer);
     }
   }
 
-  private String answer(Namespace place) throws EngineException {
+  private String answer(Namespace namespace) throws EngineException {
     lock.lock();
     try {
-      String answer = ask(place);
+      String answer = ask(namespace);
       if (answer == null) {
         log.info("The helper that seals namespaces has ended; another one is started");
-        answer = ask(place);
+        answer = ask(namespace);
       }
       if (answer == null) {
         throw failure("the helper container ended, or does not answer");
@@ -104,7 +105,7 @@ public final class NamespaceSeal implements AutoCloseable {
     }
   }
 
-  private Namespace place(String containerId) throws EngineException {
+  private Namespace namespaceOf(String containerId) throws EngineException {
     return calls.call(
         Operation.INSPECT,
         engine -> {
@@ -141,13 +142,13 @@ public final class NamespaceSeal implements AutoCloseable {
   }
 
   /** Asks the helper to seal a namespace; null if it has ended or does not answer properly. */
-  private @Nullable String ask(Namespace place) throws EngineException {
+  private @Nullable String ask(Namespace namespace) throws EngineException {
     Helper asked = helper();
     String answer = null;
     try {
-      asked.session.ask(place.process + " " + place.gateway);
+      asked.session.ask(namespace.process + " " + namespace.gateway);
       String said = asked.session.answer(patience);
-      if (said != null && said.matches("(sealed|gone|failed) " + place.process + "(: .*)?")) {
+      if (said != null && said.matches("(sealed|gone|failed) " + namespace.process + "(: .*)?")) {
         answer = said;
       }
       return answer;

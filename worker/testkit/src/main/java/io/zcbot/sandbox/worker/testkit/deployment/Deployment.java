@@ -164,7 +164,7 @@ public final class Deployment implements AutoCloseable {
   }
 
   /** The partition in which a user's records belong. */
-  public int home(UserId user) {
+  public int partitionOf(UserId user) {
     return new KeyPartitions(partitions()).of(user);
   }
 
@@ -175,7 +175,7 @@ public final class Deployment implements AutoCloseable {
   /** A new user whose records belong in this partition. */
   public UserId newUserOf(int partition) {
     return Stream.generate(Deployment::newUser)
-        .filter(user -> home(user) == partition)
+        .filter(user -> partitionOf(user) == partition)
         .findFirst()
         .orElseThrow();
   }

@@ -290,7 +290,7 @@ class TarTest {
   }
 
   @Test
-  void aFileThatShrinksWhileItIsPackedIsTold() throws Exception {
+  void aFileThatShrinksWhileItIsPackedIsReported() throws Exception {
     Path file = file("a", "x".repeat(10));
     try (TarInput archive = new TarInput(entries)) {
       assertThat(archive.readNBytes(TarFormat.BLOCK + 1)).hasSize(TarFormat.BLOCK + 1);

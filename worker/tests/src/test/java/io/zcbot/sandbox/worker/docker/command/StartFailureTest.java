@@ -49,7 +49,7 @@ class StartFailureTest {
   }
 
   @Test
-  void aStepThatANewerRunnerKnowsIsToldAsItIs() {
+  void aStepThatANewerRunnerKnowsIsReportedAsItIs() {
     assertThat(end(1, "namespace", "tool"))
         .isEqualTo(new CommandEnd.NotStarted("namespace", false));
   }

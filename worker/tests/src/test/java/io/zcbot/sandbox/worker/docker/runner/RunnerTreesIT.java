@@ -179,7 +179,7 @@ class RunnerTreesIT {
   }
 
   @Test
-  void whereNoProcessCanBeMadeACommandIsToldNotToStart() throws Exception {
+  void whereNoProcessCanBeMadeACommandIsReportedAsNotStarted() throws Exception {
     RunnerCommandView full =
         runner.start(
             Start.bash("while sleep 66 & do :; done 2>&1; echo full; wait; sleep 66")

@@ -20,6 +20,7 @@ import io.zcbot.sandbox.worker.group.CommandTableReading;
 import io.zcbot.sandbox.worker.group.EagerEnsures;
 import io.zcbot.sandbox.worker.group.LogReading;
 import io.zcbot.sandbox.worker.group.PartitionHandover;
+import io.zcbot.sandbox.worker.group.PartitionReading;
 import io.zcbot.sandbox.worker.group.PartitionRelease;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.Assignment;
@@ -47,6 +48,7 @@ import io.zcbot.sandbox.worker.startup.PartitionWatch;
 import io.zcbot.sandbox.worker.startup.PastArrivals;
 import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Set;
@@ -154,7 +156,9 @@ final class Parts {
                 state::isStopping),
             domain.takeover(),
             new LogReading(
-                new LogComparison(registry, sandboxLog, time, config.workerId()), takeoverRetry),
+                new LogComparison(registry, sandboxLog, time, config.workerId()),
+                reading(Topic.LIVE, Topic.READY, Topic.REAPED),
+                takeoverRetry),
             eager,
             state::isStopping,
             this::leaveCommands);
@@ -244,6 +248,7 @@ final class Parts {
             assignment,
             new CommandTableReading(
                 new CommandTableReader(reader, config.kafka().topicPrefix(), keyPartitions),
+                reading(Topic.COMMANDS, Topic.EXEC),
                 commandTakeoverRetry)),
         new CommandFollower.Settings(
             new CommandFollower.Topics(
@@ -259,6 +264,10 @@ final class Parts {
         publisher,
         time,
         exposure.intakeMetrics());
+  }
+
+  private PartitionReading reading(Topic... topics) {
+    return new PartitionReading(offsets, Arrays.stream(topics).map(config.kafka()::topic).toList());
   }
 
   private CompletableFuture<Void> leaveCommands(Set<Integer> partitions) {

@@ -12,21 +12,24 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
-import org.apache.kafka.common.KafkaException;
 
 /**
  * Reads the command table for partitions that are taken over.
  *
+ * @param reading of the table, and of the execs
  * @param retry repeats the reads until they work
  */
-public record CommandTableReading(CommandTableReader table, StartRetry retry)
+public record CommandTableReading(
+    CommandTableReader table, PartitionReading reading, StartRetry retry)
     implements CommandFollower.TableReading {
   @Override
   public Map<Integer, CompletableFuture<CommandTableReader.Part>> read(
       Map<Integer, Ownership> partitions) {
     Map<Integer, CompletableFuture<CommandTableReader.Part>> parts = new HashMap<>();
-    new PartitionReading("the commands", retry, KafkaException.class::isInstance)
-        .of(
+    reading
+        .untilItWorks(
+            "the commands",
+            retry,
             partitions.keySet(),
             number -> Objects.requireNonNull(partitions.get(number)).isKept(),
             table::read)

@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.group;
 
-import io.zcbot.sandbox.worker.kafka.Denials;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
 import io.zcbot.sandbox.worker.sandbox.Ownership;
@@ -19,7 +18,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
-import org.apache.kafka.common.KafkaException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,6 +36,7 @@ final class LogChecks {
 
   private final LogComparison comparison;
   private final Takeover takeover;
+  private final PartitionReading reading;
   private final Executor threads;
   private final Map<Integer, Ownership> ownerships = new ConcurrentHashMap<>();
   private final Check unowned;
@@ -48,8 +47,9 @@ final class LogChecks {
    *
    * @param threads runs the comparisons, which block for Kafka
    */
-  LogChecks(LogComparison comparison, Takeover takeover, Executor threads) {
-    this.comparison = comparison;
+  LogChecks(LogReading reading, Takeover takeover, Executor threads) {
+    this.comparison = reading.comparison();
+    this.reading = reading.reading();
     this.takeover = takeover;
     this.threads = threads;
     this.unowned =
@@ -111,61 +111,38 @@ final class LogChecks {
 
     private void run(Map<Integer, Ownership> partitions) {
       try {
-        compare(partitions);
-        failed = false;
-      } catch (KafkaException e) {
-        if (!failed) {
+        PartitionReading.Outcome<Boolean> outcome =
+            reading.once(
+                partitions.keySet(),
+                number -> which.test(of(number)),
+                some -> settle(some, partitions));
+        RuntimeException failure = outcome.failure();
+        if (failure != null && !failed) {
+          Set<Integer> unread = new TreeSet<>(partitions.keySet());
+          unread.removeAll(outcome.read().keySet());
           log.warn(
-              "could not compare the sandboxes with the log, will be tried again: {}",
-              e.getMessage());
+              "could not compare the sandboxes of partitions {} with the log, will be tried again:"
+                  + " {}",
+              unread,
+              failure.getMessage());
         }
-        failed = true;
+        failed = failure != null;
+      } catch (InterruptedException _) {
+        Thread.currentThread().interrupt();
       } finally {
         underWay.set(false);
       }
     }
 
-    /**
-     * Compares all partitions together; if that fails, each alone, so that none holds up the
-     * others.
-     */
-    private void compare(Map<Integer, Ownership> partitions) {
-      try {
-        compareAtOnce(partitions);
-      } catch (KafkaException e) {
-        if (partitions.size() == 1 || Denials.isOfAllPartitions(e)) {
-          throw e;
-        }
-        compareEachAlone(partitions);
+    private boolean settle(Set<Integer> partitions, Map<Integer, Ownership> ownerships) {
+      LogComparison.Differences differences = compare.apply(partitions);
+      for (int number : partitions) {
+        var _ =
+            takeover.settle(
+                comparison.ofPartition(number, differences),
+                Objects.requireNonNull(ownerships.get(number)));
       }
-    }
-
-    private void compareEachAlone(Map<Integer, Ownership> partitions) {
-      Set<Integer> unread = new TreeSet<>();
-      KafkaException failure = null;
-      for (int number : partitions.keySet()) {
-        // Partitions may have come or gone during the earlier ones.
-        if (which.test(of(number))) {
-          try {
-            compareAtOnce(Map.of(number, Objects.requireNonNull(partitions.get(number))));
-          } catch (KafkaException e) {
-            unread.add(number);
-            failure = e;
-          }
-        }
-      }
-      if (failure != null) {
-        throw new KafkaException(
-            "partitions %s can't be read: %s".formatted(unread, failure.getMessage()), failure);
-      }
-    }
-
-    private void compareAtOnce(Map<Integer, Ownership> partitions) {
-      LogComparison.Differences differences = compare.apply(partitions.keySet());
-      partitions.forEach(
-          (number, ownership) -> {
-            var _ = takeover.settle(comparison.ofPartition(number, differences), ownership);
-          });
+      return true;
     }
   }
 }

@@ -4,8 +4,6 @@
  */
 package io.zcbot.sandbox.worker.group;
 
-import io.zcbot.sandbox.worker.base.Time;
-import io.zcbot.sandbox.worker.kafka.OutageLog;
 import io.zcbot.sandbox.worker.publish.StartRetry;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import java.util.HashMap;
@@ -15,20 +13,16 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BiFunction;
 import java.util.function.IntPredicate;
-import org.apache.kafka.common.KafkaException;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Reads what the log says about the users of assigned partitions.
  *
+ * @param reading of the topics that are compared
  * @param retry repeats the reads until they work
  */
-public record LogReading(LogComparison comparison, StartRetry retry) {
-  private static final Logger log = LoggerFactory.getLogger(LogReading.class);
-
+public record LogReading(LogComparison comparison, PartitionReading reading, StartRetry retry) {
   /**
-   * Compares on other threads, and retries until it works or the worker stops. Does not block.
+   * Compares on another thread, and retries until it works or the worker stops. Does not block.
    *
    * @param isWanted whether this worker still owns a partition
    * @param then acts on the differences in some partitions; returns for each of them what completes
@@ -40,26 +34,18 @@ public record LogReading(LogComparison comparison, StartRetry retry) {
       IntPredicate isWanted,
       BiFunction<Set<Integer>, LogComparison.Differences, Map<Integer, CompletableFuture<Void>>>
           then) {
-    OutageLog unexpected = new OutageLog(log, Time.system());
     Map<Integer, CompletableFuture<Void>> done = new HashMap<>();
-    // Retry whatever fails, because nobody serves these partitions until it works.
-    new PartitionReading("what the log says of users", retry, RuntimeException.class::isInstance)
-        .of(partitions, isWanted, some -> then.apply(some, compare(some, unexpected)))
+    reading
+        .untilItWorks(
+            "what the log says of users",
+            retry,
+            partitions,
+            isWanted,
+            some -> then.apply(some, comparison.of(some, true)))
         .forEach(
             (number, read) ->
                 done.put(
                     number, read.thenCompose(acted -> Objects.requireNonNull(acted.get(number)))));
     return done;
-  }
-
-  private LogComparison.Differences compare(Set<Integer> partitions, OutageLog unexpected) {
-    try {
-      return comparison.of(partitions, true);
-    } catch (KafkaException e) {
-      throw e;
-    } catch (RuntimeException e) {
-      unexpected.failed("reading the log failed unexpectedly; please report this", e);
-      throw e;
-    }
   }
 }

@@ -50,8 +50,7 @@ public final class PartitionHandover implements Handover {
     this.eager = eager;
     this.stopping = stopping;
     this.leaving = leaving;
-    this.checks =
-        new LogChecks(reading.comparison(), takeover, task -> Threads.start("log-check", task));
+    this.checks = new LogChecks(reading, takeover, task -> Threads.start("log-check", task));
   }
 
   @Override

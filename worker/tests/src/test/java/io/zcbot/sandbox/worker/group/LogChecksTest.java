@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.publish.StartRetry;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.Ownership;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
@@ -24,6 +25,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Queue;
@@ -43,6 +45,7 @@ import org.junit.jupiter.api.io.TempDir;
 class LogChecksTest {
   @TempDir Path root;
   private World world;
+  private int withoutLeader = -1;
   private final FakeOwnership ownership = new FakeOwnership(State.LOST);
 
   @BeforeEach
@@ -56,7 +59,13 @@ class LogChecksTest {
   }
 
   private LogChecks checks(SandboxLog log, Map<Integer, Ownership> ownerships, Executor threads) {
-    LogChecks checks = new LogChecks(world.comparison(log), world.domain.takeover(), threads);
+    LogReading reading =
+        new LogReading(
+            world.comparison(log),
+            new PartitionReading(
+                new AnsweringLeaders(number -> number != withoutLeader), List.of("sandbox.live")),
+            new StartRetry(() -> false));
+    LogChecks checks = new LogChecks(reading, world.domain.takeover(), threads);
     checks.assigned(ownerships);
     return checks;
   }
@@ -306,6 +315,7 @@ class LogChecksTest {
 
   /** A log in which one partition has no leader. */
   private SandboxLog unreached(int partition) {
+    withoutLeader = partition;
     return failing(partition, new TimeoutException("no leader"));
   }
 

@@ -106,7 +106,14 @@ class PartitionHandoverTest {
                 GroupConfig.Restart.ADOPT,
                 () -> stopping),
             world.domain.takeover(),
-            new LogReading(world.comparison(failing(world.sandboxLog())), retry),
+            new LogReading(
+                world.comparison(failing(world.sandboxLog())),
+                new PartitionReading(
+                    new AnsweringLeaders(
+                        number ->
+                            !unreached.contains(number) || !(obstacle instanceof TimeoutException)),
+                    List.of("sandbox.live", "sandbox.ready")),
+                retry),
             eager,
             () -> stopping,
             _ -> CompletableFuture.completedFuture(null));

@@ -18,6 +18,7 @@ import io.zcbot.sandbox.worker.group.CommandTableReading;
 import io.zcbot.sandbox.worker.group.EagerEnsures;
 import io.zcbot.sandbox.worker.group.LogReading;
 import io.zcbot.sandbox.worker.group.PartitionHandover;
+import io.zcbot.sandbox.worker.group.PartitionReading;
 import io.zcbot.sandbox.worker.group.PartitionRelease;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.Assignment;
@@ -50,6 +51,7 @@ import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.startup.Recovery;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -200,6 +202,7 @@ final class SimulatedWorker {
             domain.takeover(),
             new LogReading(
                 new LogComparison(registry, sandboxLog, time, config.workerId()),
+                reading(offsets, Topic.LIVE, Topic.READY, Topic.REAPED),
                 new StartRetry(() -> stopping)),
             eager,
             () -> stopping,
@@ -232,6 +235,7 @@ final class SimulatedWorker {
                 assignment,
                 new CommandTableReading(
                     new CommandTableReader(reader, Topic.DEFAULT_PREFIX, keys),
+                    reading(offsets, Topic.COMMANDS, Topic.EXEC),
                     new StartRetry(() -> stopping))),
             new CommandFollower.Settings(
                 new CommandFollower.Topics(
@@ -246,6 +250,10 @@ final class SimulatedWorker {
             publisher,
             time,
             IntakeMetrics.NONE);
+  }
+
+  private static PartitionReading reading(ModelOffsets offsets, Topic... topics) {
+    return new PartitionReading(offsets, Arrays.stream(topics).map(ModelBroker::name).toList());
   }
 
   private CompletableFuture<Void> leaveCommands(Set<Integer> partitions) {

@@ -10,7 +10,6 @@ import io.zcbot.sandbox.worker.base.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import java.util.function.BooleanSupplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * An exec as this worker received it.
@@ -23,7 +22,6 @@ import org.jspecify.annotations.Nullable;
  * @param mayBegin whether its work may begin; once it may not, the user's next worker reads it
  * @param done called once, when the record need not be read again because the command table has its
  *     start or it is answered. Any thread; does not block
- * @param refusal why it is answered without being run; null if it is run
  * @param context what its headers say about its answers
  */
 public record ExecRequest(
@@ -35,7 +33,6 @@ public record ExecRequest(
     Fence fence,
     BooleanSupplier mayBegin,
     Runnable done,
-    @Nullable String refusal,
     RequestContext context) {
   UserId user() {
     return exec.userId();

@@ -13,9 +13,6 @@ final class Refusals {
   private Refusals() {}
 
   static @Nullable ExecOutcome of(ExecRequest request, CommandSetup setup) {
-    if (request.refusal() != null) {
-      return ExecOutcome.rejected(request.refusal(), true);
-    }
     if (request.context().problem() != null) {
       return ExecOutcome.rejected(request.context().problem(), false);
     }

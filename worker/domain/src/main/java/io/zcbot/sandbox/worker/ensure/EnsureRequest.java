@@ -9,7 +9,6 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Deadline;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.RequestContext;
-import org.jspecify.annotations.Nullable;
 
 /**
  * An ensure as this worker received it.
@@ -18,7 +17,6 @@ import org.jspecify.annotations.Nullable;
  * @param arrived when it was read, on the monotonic clock
  * @param deadline when it expires
  * @param fence passed before the answer is published
- * @param refusal why it is answered with a failure without being tried; null if it is tried
  * @param context what its headers say about its answers
  */
 public record EnsureRequest(
@@ -27,11 +25,10 @@ public record EnsureRequest(
     long arrived,
     Deadline deadline,
     Fence fence,
-    @Nullable String refusal,
     RequestContext context) {
-  /** A request without a refusal and without headers. */
+  /** A request without headers. */
   public EnsureRequest(Ensure ensure, int partition, long arrived, Deadline deadline, Fence fence) {
-    this(ensure, partition, arrived, deadline, fence, null, RequestContext.NONE);
+    this(ensure, partition, arrived, deadline, fence, RequestContext.NONE);
   }
 
   UserId user() {

@@ -173,9 +173,6 @@ public final class Ensurer {
   }
 
   private Result result(EnsureRequest request) throws FencedException, InterruptedException {
-    if (request.refusal() != null) {
-      return new Refused(Failed.Reason.INTERNAL, request.refusal(), true);
-    }
     if (request.context().problem() != null) {
       return new Refused(Failed.Reason.REJECTED, request.context().problem(), false);
     }

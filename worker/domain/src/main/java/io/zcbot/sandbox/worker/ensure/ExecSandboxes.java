@@ -43,7 +43,6 @@ final class ExecSandboxes implements SandboxProvider {
             request.arrived(),
             request.deadline(),
             request.fence(),
-            null,
             request.context());
     return switch (ensurer.provide(asEnsure)) {
       case Result.Served served -> new Provision.Provided(served.sandbox());

@@ -206,7 +206,6 @@ final class CommandDispatcher implements AutoCloseable {
               inFlight.complete();
               release.run();
             },
-            null,
             context);
     CommandKey key = CommandKey.of(exec);
     AtomicBoolean known = new AtomicBoolean();

@@ -125,7 +125,6 @@ final class RecordDispatcher implements AutoCloseable {
             now,
             Deadline.in(left, time),
             ownership,
-            null,
             RequestHeaders.contextOf(record, Topic.ENSURE));
     lanes.submit(
         record,

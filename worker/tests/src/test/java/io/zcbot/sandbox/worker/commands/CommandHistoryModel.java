@@ -291,7 +291,6 @@ final class CommandHistoryModel {
                             in.done.add(offset);
                           }
                         },
-                        null,
                         RequestContext.NONE)));
   }
 

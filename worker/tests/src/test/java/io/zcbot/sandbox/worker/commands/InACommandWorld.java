@@ -85,7 +85,6 @@ abstract class InACommandWorld extends InAWorld {
           fence,
           () -> true,
           before.done(),
-          null,
           before.context());
     }
 
@@ -157,7 +156,6 @@ abstract class InACommandWorld extends InAWorld {
         fence,
         () -> mayBegin,
         () -> done.add(id),
-        null,
         context);
   }
 

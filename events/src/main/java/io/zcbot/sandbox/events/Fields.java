@@ -8,7 +8,6 @@ import com.fasterxml.jackson.core.JsonToken;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.OffsetDateTime;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -136,7 +135,7 @@ final class Fields {
       return null;
     }
     try {
-      Instant instant = OffsetDateTime.parse(text).toInstant();
+      Instant instant = UtcTime.parse(text);
       if (instant.isBefore(EARLIEST) || instant.isAfter(LATEST)) {
         throw refusal(field, "has a year outside 0000 to 9999");
       }

@@ -18,7 +18,7 @@ final class Requests {
   private static final String EVENT_ID = "event_id";
 
   /** What follows the topic in {@link Origin#eventId()}. */
-  private static final Pattern POSITION = Pattern.compile("\\d+-\\d+");
+  private static final Pattern POSITION = Pattern.compile("-\\d+-\\d+");
 
   private Requests() {}
 
@@ -71,7 +71,7 @@ final class Requests {
   /** An id that somebody chose, and so not one that a request without an id may have or get. */
   private static String given(Origin origin, int most, String where, String id)
       throws EventFormatException {
-    String topic = origin.topic() + "-";
+    String topic = origin.topic();
     if (id.startsWith(topic) && POSITION.matcher(id.substring(topic.length())).matches()) {
       throw new EventFormatException(
           where,

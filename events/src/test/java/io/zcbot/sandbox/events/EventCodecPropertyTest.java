@@ -9,10 +9,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.nio.charset.StandardCharsets;
+import java.time.DateTimeException;
 import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Assume;
@@ -20,6 +23,7 @@ import net.jqwik.api.Combinators;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
+import net.jqwik.api.Tuple;
 import net.jqwik.api.constraints.IntRange;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +44,49 @@ class EventCodecPropertyTest {
   @Provide
   Arbitrary<SandboxEvent> events() {
     return Events.any();
+  }
+
+  /** Times, and what is nearly one. */
+  @Provide
+  Arbitrary<String> almostTimes() {
+    Arbitrary<String> days =
+        Combinators.combine(
+                Arbitraries.integers().between(0, 9999),
+                Arbitraries.integers().between(0, 13),
+                Arbitraries.integers().between(0, 32))
+            .as("%04d-%02d-%02d"::formatted);
+    Arbitrary<String> times =
+        Combinators.combine(
+                Arbitraries.integers().between(0, 25),
+                Arbitraries.integers().between(0, 60),
+                Arbitraries.integers().between(0, 61))
+            .as("%02d:%02d:%02d"::formatted);
+    Arbitrary<String> fractions =
+        Arbitraries.oneOf(
+            Arbitraries.of("", ".", ",5", ".5x", ".1234567890"),
+            Arbitraries.strings().numeric().ofMinLength(1).ofMaxLength(9).map("."::concat));
+    return Combinators.combine(
+            days,
+            Arbitraries.frequency(Tuple.of(9, "T"), Tuple.of(1, "t"), Tuple.of(1, " ")),
+            times,
+            fractions,
+            Arbitraries.frequency(
+                Tuple.of(9, "Z"), Tuple.of(1, "z"), Tuple.of(1, "+01:30"), Tuple.of(1, "")))
+        .as((day, t, time, fraction, zone) -> day + t + time + fraction + zone);
+  }
+
+  private static @Nullable Instant orNull(Supplier<Instant> parsed) {
+    try {
+      return parsed.get();
+    } catch (DateTimeException e) {
+      return null;
+    }
+  }
+
+  @Property(tries = 5000)
+  void timesAreReadAsTheJdkReadsThem(@ForAll("almostTimes") String text) {
+    assertThat(orNull(() -> UtcTime.parse(text)))
+        .isEqualTo(orNull(() -> OffsetDateTime.parse(text).toInstant()));
   }
 
   /** JSON objects with wrong contents: fields of all names with values of all kinds. */

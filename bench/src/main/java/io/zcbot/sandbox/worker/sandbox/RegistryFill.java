@@ -37,7 +37,7 @@ public final class RegistryFill {
               Container.State.RUNNING,
               new Container.Ownership(own, null, "", true),
               null,
-              Instant.ofEpochSecond(now),
+              Instant.now(),
               null,
               false);
       registry.add(new Sandbox(own, container, 0, now, now, place));

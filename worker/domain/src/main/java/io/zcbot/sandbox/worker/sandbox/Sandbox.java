@@ -10,21 +10,32 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A running sandbox of this worker, announced ready or about to be. Instants are on the monotonic
- * clock unless they say otherwise. Thread-safe.
+ * clock unless they say otherwise. Thread-safe. There is one for each user of a worker, so it is
+ * made of few objects.
  */
 public final class Sandbox {
+  private static final long UNKNOWN = Long.MIN_VALUE;
+
+  /** An instant this far from 1970 fits into nanoseconds; no clock that is set shows another. */
+  private static final long MOST_SECONDS = 9_000_000_000L;
+
+  private static final long NANOS = TimeUnit.SECONDS.toNanos(1);
+
   private final UserId user;
   private final String containerId;
   private final @Nullable String slotId;
-  private final @Nullable Instant containerStartedAt;
+
+  /** Nanoseconds by the engine's clock, or {@link #UNKNOWN}. */
+  private final long containerStartedAt;
+
   private final long startedAt;
   private final Reservation reservation;
-  private final CompletableFuture<Void> reservationReleased = new CompletableFuture<>();
-  private volatile LastUse lastUse;
+  private volatile long lastActive;
   private volatile int partition;
   private volatile Terms terms = Terms.NONE;
   private volatile @Nullable Instant announced;
@@ -32,6 +43,10 @@ public final class Sandbox {
   private volatile boolean stuck;
   private boolean reapPending;
   private @Nullable Instant openedAt;
+  private Reaped.@Nullable Use lastUse;
+
+  /** Null until somebody waits for it. */
+  private @Nullable CompletableFuture<Void> reservationReleased;
 
   /**
    * The last use of a sandbox.
@@ -56,11 +71,18 @@ public final class Sandbox {
     this.user = user;
     this.containerId = container.id();
     this.slotId = container.ourSlot();
-    this.containerStartedAt = container.startedAt();
+    this.containerStartedAt = nanosOf(container.startedAt());
     this.partition = partition;
     this.startedAt = startedAt;
-    this.lastUse = new LastUse(lastActive, null);
+    this.lastActive = lastActive;
     this.reservation = reservation;
+  }
+
+  private static long nanosOf(@Nullable Instant instant) {
+    return instant == null
+        ? UNKNOWN
+        : Math.clamp(instant.getEpochSecond(), -MOST_SECONDS, MOST_SECONDS) * NANOS
+            + instant.getNano();
   }
 
   public UserId user() {
@@ -81,11 +103,23 @@ public final class Sandbox {
    */
   public void releaseReservation() {
     reservation.close();
-    reservationReleased.complete(null);
+    CompletableFuture<Void> waitedFor;
+    synchronized (this) {
+      waitedFor = reservationReleased;
+    }
+    if (waitedFor != null) {
+      waitedFor.complete(null);
+    }
   }
 
   /** Completes once its place on the host is free. */
-  public CompletableFuture<Void> reservationReleased() {
+  public synchronized CompletableFuture<Void> reservationReleased() {
+    if (reservationReleased == null) {
+      reservationReleased = new CompletableFuture<>();
+      if (!reservation.isHeld()) {
+        reservationReleased.complete(null);
+      }
+    }
     return reservationReleased;
   }
 
@@ -96,12 +130,15 @@ public final class Sandbox {
    */
   public boolean runsIn(Container now) {
     return now.isRunning()
-        && (now.startedAt() == null || now.startedAt().equals(containerStartedAt));
+        && (now.startedAt() == null || nanosOf(now.startedAt()) == containerStartedAt);
   }
 
   /** When its container was started, by the engine's clock; null if not known. */
   public @Nullable Instant containerStartedAt() {
-    return containerStartedAt;
+    return containerStartedAt == UNKNOWN
+        ? null
+        : Instant.ofEpochSecond(
+            Math.floorDiv(containerStartedAt, NANOS), Math.floorMod(containerStartedAt, NANOS));
   }
 
   public String containerName() {
@@ -124,17 +161,18 @@ public final class Sandbox {
   }
 
   public long lastActive() {
-    return lastUse.at();
+    return lastActive;
   }
 
-  public LastUse lastUse() {
-    return lastUse;
+  public synchronized LastUse lastUse() {
+    return new LastUse(lastActive, lastUse);
   }
 
   /** Notes a use; one that is earlier than the last known use changes nothing. */
   public synchronized void touch(long at, Reaped.Use use) {
-    if (at - lastActive() >= 0) {
-      lastUse = new LastUse(at, use);
+    if (at - lastActive >= 0) {
+      lastActive = at;
+      lastUse = use;
     }
   }
 

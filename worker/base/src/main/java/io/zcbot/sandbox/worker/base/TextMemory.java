@@ -28,6 +28,11 @@ public final class TextMemory {
 
   /** As in the JDK, one character outside Latin-1 makes all characters two bytes long. */
   private static int bytesOfACharacter(String text) {
-    return text.chars().allMatch(each -> each <= LAST_OF_LATIN) ? 1 : Character.BYTES;
+    for (int i = 0; i < text.length(); i++) { // no stream: this is done for every record
+      if (text.charAt(i) > LAST_OF_LATIN) {
+        return Character.BYTES;
+      }
+    }
+    return 1;
   }
 }

@@ -4,9 +4,8 @@
  */
 package io.zcbot.sandbox.worker.base;
 
-import java.util.Collections;
 import java.util.Set;
-import java.util.WeakHashMap;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,35 +20,32 @@ public final class Threads {
 
   private static final int OUT_OF_MEMORY = 3;
 
-  /** Weak, for threads that will never run again, as those of a simulated machine that died. */
-  private static final Set<Thread> running =
-      Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
+  /** Without a lock for all, since a thread starts for nearly every record. */
+  private static final Set<Thread> running = ConcurrentHashMap.newKeySet();
 
   private Threads() {}
 
   /**
-   * Returns the virtual threads of this class that have not ended. {@link Thread#getAllStackTraces}
-   * has platform threads only.
+   * Returns the virtual threads of this class that have begun and not ended. {@link
+   * Thread#getAllStackTraces} has platform threads only.
    */
   public static Set<Thread> running() {
-    synchronized (running) {
-      return Set.copyOf(running);
-    }
+    return Set.copyOf(running);
   }
 
   /** Returns a new virtual thread, which is not started yet. */
   public static Thread virtual(String name, Runnable task) {
-    Runnable ending =
-        () -> {
-          try {
-            task.run();
-          } finally {
-            running.remove(Thread.currentThread());
-          }
-        };
-    Thread thread = Thread.ofVirtual().name(name).unstarted(ending);
-    running.add(thread);
-    return thread;
+    return Thread.ofVirtual().name(name).unstarted(() -> run(task));
+  }
+
+  private static void run(Runnable task) {
+    Thread current = Thread.currentThread();
+    running.add(current);
+    try {
+      task.run();
+    } finally {
+      running.remove(current);
+    }
   }
 
   /** Starts a new virtual thread with a task, or ends the process. */

@@ -31,8 +31,25 @@ public final class Lanes implements AutoCloseable {
 
   /** The work of one user. The queue is accessed only inside the map's atomic per-key methods. */
   private static final class Lane {
-    final ArrayDeque<Runnable> queue = new ArrayDeque<>();
-    @Nullable Thread thread;
+    final Thread thread;
+
+    /** The tasks behind the first; null until there are any, which is seldom. */
+    @Nullable ArrayDeque<Runnable> queue;
+
+    Lane(Thread thread) {
+      this.thread = thread;
+    }
+
+    void add(Runnable task) {
+      if (queue == null) {
+        queue = new ArrayDeque<>(2);
+      }
+      queue.add(task);
+    }
+
+    @Nullable Runnable poll() {
+      return queue == null ? null : queue.poll();
+    }
   }
 
   /**
@@ -54,19 +71,24 @@ public final class Lanes implements AutoCloseable {
     if (closed) {
       return false;
     }
+    var fresh =
+        new Object() {
+          @Nullable Thread thread;
+        };
     lanes.compute(
         user,
         (_, lane) -> {
           if (lane != null) {
-            lane.queue.add(task);
+            lane.add(task);
             return lane;
           }
-          Lane fresh = new Lane();
-          fresh.queue.add(task);
           String name = user.toString();
-          fresh.thread = Threads.start("lane-".concat(name), () -> drain(user, name));
-          return fresh;
+          fresh.thread = Threads.virtual("lane-".concat(name), () -> drain(user, name, task));
+          return new Lane(fresh.thread);
         });
+    if (fresh.thread != null) { // started here, so that no task runs before its lane is known
+      Threads.start(fresh.thread);
+    }
     return true;
   }
 
@@ -80,11 +102,13 @@ public final class Lanes implements AutoCloseable {
     return Set.copyOf(lanes.keySet());
   }
 
-  private void drain(UserId user, String name) {
+  private void drain(UserId user, String name, Runnable first) {
     MDC.put("user", name);
-    for (Runnable task = next(user); task != null; task = next(user)) {
+    for (Runnable task = first; task != null; task = next(user)) {
       try {
-        task.run();
+        if (!isCut()) {
+          task.run();
+        }
       } catch (Throwable e) { // or the tasks behind it would never run
         log.error("a task of the lane failed unexpectedly; please report this", e);
       }
@@ -106,10 +130,15 @@ public final class Lanes implements AutoCloseable {
     lanes.computeIfPresent(
         user,
         (_, lane) -> {
-          next.task = closed && Thread.currentThread().isInterrupted() ? null : lane.queue.poll();
+          next.task = isCut() ? null : lane.poll();
           return next.task == null ? null : lane;
         });
     return next.task;
+  }
+
+  /** Whether this thread's lane is to end before its queue is empty. */
+  private boolean isCut() {
+    return closed && Thread.currentThread().isInterrupted();
   }
 
   /** Waits until every lane is empty; false if the time is up before. */
@@ -117,9 +146,9 @@ public final class Lanes implements AutoCloseable {
     long deadline = System.nanoTime() + timeout.toNanos();
     while (!lanes.isEmpty()) {
       for (Lane lane : lanes.values()) {
-        Thread thread = lane.thread;
         long left = deadline - System.nanoTime();
-        if (thread != null && (left <= 0 || !thread.join(Duration.ofNanos(left)))) {
+        boolean isStarted = lane.thread.getState() != Thread.State.NEW;
+        if (isStarted && (left <= 0 || !lane.thread.join(Duration.ofNanos(left)))) {
           return lanes.isEmpty();
         }
       }
@@ -138,15 +167,7 @@ public final class Lanes implements AutoCloseable {
     try {
       if (!awaitIdle(closeTimeout)) {
         log.warn("{} lanes still busy after {}; interrupting them", lanes.size(), closeTimeout);
-        lanes
-            .values()
-            .forEach(
-                lane -> {
-                  Thread thread = lane.thread;
-                  if (thread != null) {
-                    thread.interrupt();
-                  }
-                });
+        lanes.values().forEach(lane -> lane.thread.interrupt());
         awaitIdle(closeTimeout);
       }
     } catch (InterruptedException _) {

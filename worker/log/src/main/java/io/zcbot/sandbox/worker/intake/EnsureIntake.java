@@ -223,15 +223,15 @@ public final class EnsureIntake implements AutoCloseable {
         loop.woken(e);
         return;
       }
-      for (ConsumerRecord<byte[], byte[]> record : records) {
-        OffsetTracker at =
-            assignment.tracker(new TopicPartition(record.topic(), record.partition()));
+      for (TopicPartition partition : records.partitions()) {
+        OffsetTracker at = assignment.tracker(partition);
         if (at == null) {
-          throw new IllegalStateException(
-              "a record of a partition that was never assigned: " + record);
+          throw new IllegalStateException("records of " + partition + ", which was never assigned");
         }
-        if (!at.skip(record.offset(), record.leaderEpoch())) {
-          dispatcher.accept(record, at, assignment.of(record.partition()));
+        for (ConsumerRecord<byte[], byte[]> record : records.records(partition)) {
+          if (!at.skip(record.offset(), record.leaderEpoch())) {
+            dispatcher.accept(record, at, assignment.of(record.partition()));
+          }
         }
       }
       assignment.advance(records.nextOffsets());

@@ -89,15 +89,14 @@ final class OneAtATime {
   /** Keeps the records; false if there are none. */
   private boolean take(ConsumerRecords<byte[], byte[]> found) {
     nextOffsets.putAll(found.nextOffsets());
-    for (ConsumerRecord<byte[], byte[]> whole : found) {
-      ConsumerRecord<byte[], byte[]> record = HeaderLimit.within(whole);
-      isCut = HeaderLimit.isCut(record);
-      records
-          .computeIfAbsent(
-              new TopicPartition(record.topic(), record.partition()), _ -> new ArrayList<>())
-          .add(record);
-      count++;
-      bytes += RecordSize.of(record);
+    for (TopicPartition partition : found.partitions()) {
+      for (ConsumerRecord<byte[], byte[]> whole : found.records(partition)) {
+        ConsumerRecord<byte[], byte[]> record = HeaderLimit.within(whole);
+        isCut = HeaderLimit.isCut(record);
+        records.computeIfAbsent(partition, _ -> new ArrayList<>()).add(record);
+        count++;
+        bytes += RecordSize.of(record);
+      }
     }
     return !found.isEmpty();
   }

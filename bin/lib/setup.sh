@@ -39,20 +39,46 @@ die() { # exit code, lines
 }
 
 begin() {
+  step_name=$1
   say "$1"
   step_started=${EPOCHREALTIME/[.,]/}
 }
 end() {
   local ms=$(((${EPOCHREALTIME/[.,]/} - step_started) / 1000))
-  printf '    %s (%d.%d s)\n' "$1" $((ms / 1000)) $((ms % 1000 / 100)) >&2
+  printf '    %s (%d.%d s)\n' "${beside:+$step_name: }$1" $((ms / 1000)) $((ms % 1000 / 100)) >&2
+}
+# If not empty: another step works at the same time, so that lines name theirs.
+beside=
+
+# Says that a command still runs, until it is killed or the script has ended. It starts no process that would
+# outlive it.
+say_so() {
+  local began=$SECONDS never
+  trap - INT # bash would ignore it here
+  exec {never}<> <(:)
+  while ! read -rt 15 -u "$never" && kill -0 $$ 2>/dev/null; do
+    note "${step_name-$1}: working for $((SECONDS - began)) s"
+  done
 }
 
-# Runs a command with its output in a log, and shows the log's end if it fails.
-logged() { # log name, command...
-  local log=$setup_dir/$1.log
+# Runs a command with its output in a log, and says every 15 s that it still runs.
+watched() { # log name, command...
+  local log=$setup_dir/$1.log code=0 teller
+  say_so "$1" &
+  teller=$!
   shift
-  "$@" >"$log" 2>&1 </dev/null && return
-  local code=$?
+  "$@" >"$log" 2>&1 </dev/null || code=$?
+  kill "$teller" 2>/dev/null || :
+  wait "$teller" 2>/dev/null || :
+  return "$code"
+}
+
+# Does so, and shows the log's end if it fails.
+logged() { # log name, command...
+  local log=$setup_dir/$1.log code=0
+  watched "$@" || code=$?
+  shift
+  ((code != 0)) || return 0
   note "failed (exit code $code): $*"
   tail -n 40 "$log" | sed 's/^/    | /' >&2
   return "$code"
@@ -60,14 +86,14 @@ logged() { # log name, command...
 
 # Only one setup works in this checkout at a time. Processes that may outlive this script (an engine that it
 # starts, or that a package's installation starts) must not inherit the lock: as_root closes it.
-setup_lock() {
+setup_lock() { # --shared for what may be done beside the same of others
   local lock=$setup_dir/lock holder=
   may_write_setup
   exec {setup_lock_fd}>>"$lock"
-  if ! flock -n "$setup_lock_fd"; then
+  if ! flock "${1---exclusive}" -n "$setup_lock_fd"; then
     read -r holder <"$lock" || :
     say "Waiting for another setup in this checkout, of process ${holder:-unknown}"
-    flock -w 1800 "$setup_lock_fd" ||
+    flock "${1---exclusive}" -w 1800 "$setup_lock_fd" ||
       die 75 "The other setup in this checkout, of process ${holder:-unknown}, did not end in half an hour." \
         "End it if it hangs."
   fi
@@ -114,10 +140,11 @@ apt_install() { # what it is for, packages...
       "Install it, on Debian with:  sudo $command"
   fi
   note "installing $*"
-  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=300)
+  # Two steps may work at the same time, and only one of them can use apt.
+  local apt=(flock -o -w 600 "$setup_dir/apt.lock" env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=300)
   local install=("${apt[@]}" install --no-install-recommends "$@")
   # Without package lists, or with old ones, the first try fails.
-  as_root "${install[@]}" >"$setup_dir/apt.log" 2>&1 </dev/null && return
+  watched apt as_root "${install[@]}" && return
   logged apt as_root "${apt[@]}" update && logged apt as_root "${install[@]}" && return
   die 69 "$purpose could not be installed.  Tried: $command"
 }
@@ -294,7 +321,7 @@ setup_base_image() {
   base_is_fresh=$fresh
   begin "Base image $base_image"
   local reason="no end within 45 s"
-  if timeout --foreground 45 docker pull -q "$base_image" >"$setup_dir/pull.log" 2>&1 </dev/null; then
+  if watched pull timeout --foreground 45 docker pull -q "$base_image"; then
     end "pulled"
     return
   elif (($? != 124)); then
@@ -437,7 +464,7 @@ setup_jars() { # module, directories of libraries (words), inputs...
     rm -rf "$stamp" "${libs[@]/#/"$root"/}"
     jars_of_modules "$module/target/lib" "${libs[@]}" | xargs -0 rm -f
     : >"$setup_dir/$module.building" # stays if this is killed, and tells that the jars may be incomplete
-    logged "maven-$module" maven -q -Dmaven.test.skip=true -Dspotless.check.skip=true -pl "$module" -am package ||
+    logged "maven-$module" maven -q -T 1C -Dmaven.test.skip=true -Dspotless.check.skip=true -pl "$module" -am package ||
       die 70 "The build failed. Its output is in ${setup_dir#"$root"/}/maven-$module.log"
     end "built"
   fi
@@ -477,13 +504,29 @@ export PATH=$PATH:/usr/sbin:/sbin
 # HOME may be unset without a login, and Maven keeps its repository there.
 export HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
 
-# What the standalone worker needs.
+# What the standalone worker needs. Images wait for the network and a disk, jars for a processor, so both are made
+# at the same time.
 setup_to_run() {
-  setup_lock
+  local images code=0 other=0
+  setup_lock --exclusive
   setup_jdk
   setup_engine
-  setup_sandbox_image
-  setup_standalone_jars
+  beside=yes
+  (
+    trap - INT # bash would ignore it here
+    setup_sandbox_image
+  ) &
+  images=$!
+  (setup_standalone_jars) || code=$?
+  ((code == 0)) || kill "$images" 2>/dev/null || :
+  wait "$images" || other=$?
+  ((code != 0)) || code=$other
+  if ((code != 0)); then
+    # shellcheck disable=SC2034 # for the summary of bin/test
+    died_of="The setup failed, see above."
+    exit "$code"
+  fi
+  beside=
   setup_unlock
 }
 
@@ -595,7 +638,7 @@ all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode
 
 setup_to_test() { # needs...
   local need
-  setup_lock
+  setup_lock --exclusive
   setup_jdk
   setup_maven
   for need in "${all_needs[@]}"; do

@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.intake.ActivityFollower;
 import io.zcbot.sandbox.worker.intake.IntakeMetrics;
 import io.zcbot.sandbox.worker.kafka.AdminOffsets;
+import io.zcbot.sandbox.worker.kafka.KafkaClients;
 import io.zcbot.sandbox.worker.kafka.Origins;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.RegistryFill;
@@ -36,6 +37,7 @@ final class Activities implements Experiment {
 
   private static final String BARE = "bare poll loop";
   private static final String BARE_DECODE = "bare poll loop that decodes";
+  private static final String GUARDED = "the worker's consumer in a loop that decodes";
   private static final String OURS = "ours";
 
   @Override
@@ -54,8 +56,10 @@ final class Activities implements Experiment {
     Rounds all = new Rounds();
     for (int round = -1; round < setting.rounds(); round++) {
       Rounds rounds = round < 0 ? new Rounds() : all;
-      rounds.add(BARE, bare(setting.kafka(), false));
-      rounds.add(BARE_DECODE, bare(setting.kafka(), true));
+      KafkaClients clients = setting.kafka().clients(PREFIX, "bare");
+      rounds.add(BARE, bare(clients.freeConsumer("activity"), false));
+      rounds.add(BARE_DECODE, bare(clients.freeConsumer("activity"), true));
+      rounds.add(GUARDED, bare(clients.freeRequestConsumer("activity"), true));
       rounds.add(OURS, ours(setting.kafka(), registry));
       if (round >= 0) {
         Setting.say(
@@ -76,7 +80,7 @@ final class Activities implements Experiment {
     report.line("");
     report.table(
         List.of("", "thousand/s", "of bare", "of bare that decodes"),
-        List.of(BARE, BARE_DECODE, OURS).stream()
+        List.of(BARE, BARE_DECODE, GUARDED, OURS).stream()
             .map(
                 name ->
                     List.of(
@@ -124,11 +128,10 @@ final class Activities implements Experiment {
     return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
   }
 
-  private static double bare(Kafka kafka, boolean decode) throws Exception {
+  private static double bare(Consumer<byte[], byte[]> closed, boolean decode) throws Exception {
     long count = 0;
     long first = 0;
-    try (Consumer<byte[], byte[]> consumer =
-        kafka.clients(PREFIX, "bare").freeConsumer("activity")) {
+    try (Consumer<byte[], byte[]> consumer = closed) {
       List<TopicPartition> all = new ArrayList<>();
       for (int i = 0; i < PARTITIONS; i++) {
         all.add(new TopicPartition(PREFIX + "activity", i));

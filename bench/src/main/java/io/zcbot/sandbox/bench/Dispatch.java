@@ -38,6 +38,7 @@ final class Dispatch implements Experiment {
 
   private static final String BARE = "bare poll loop";
   private static final String BARE_DECODE = "bare poll loop that decodes";
+  private static final String GUARDED = "the worker's consumer in a loop that decodes";
   private static final String OURS = "ours";
   private static final String PEER = "parallel-consumer";
 
@@ -91,8 +92,11 @@ final class Dispatch implements Experiment {
     Rounds all = new Rounds();
     for (int round = -1; round < setting.rounds(); round++) {
       Rounds rounds = round < 0 ? new Rounds() : all;
-      rounds.add(BARE, bare(setting.kafka(), false));
-      rounds.add(BARE_DECODE, bare(setting.kafka(), true));
+      Kafka kafka = setting.kafka();
+      rounds.add(BARE, bare(kafka.plainMember(nextGroup(PREFIX)), false));
+      rounds.add(BARE_DECODE, bare(kafka.plainMember(nextGroup(PREFIX)), true));
+      String id = nextGroup(PREFIX);
+      rounds.add(GUARDED, bare(kafka.clients(PREFIX, id).groupConsumer(500, id), true));
       rounds.add(OURS, ours(setting.kafka(), PREFIX, RECORDS, () -> {}));
       for (int threads : List.of(16, 256)) {
         rounds.add(PEER + threads, peer(setting.kafka(), PREFIX, RECORDS, threads, () -> {}));
@@ -129,13 +133,14 @@ final class Dispatch implements Experiment {
             + " partitions and "
             + USERS
             + " users, from the first record to the end of the last effect. The bare loop polls and"
-            + " counts; the second one also decodes each record as the worker does. «ours» is"
+            + " counts; the second one also decodes each record as the worker does, and the third one reads one"
+            + " record at a time, as the worker's consumer must (DESIGN.md, 2). «ours» is"
             + " EnsureIntake and Lanes with the worker's defaults. parallel-consumer-core 0.5.3.3:"
             + " KEY order, asynchronous commits, the record not decoded, with its default of 16"
             + " threads and with 256.");
     report.line("");
     List<List<String>> rows = new ArrayList<>();
-    for (String name : List.of(BARE, BARE_DECODE, OURS, PEER + 16, PEER + 256)) {
+    for (String name : List.of(BARE, BARE_DECODE, GUARDED, OURS, PEER + 16, PEER + 256)) {
       rows.add(
           List.of(
               name.replace(PEER, PEER + ", threads: "),
@@ -195,10 +200,9 @@ final class Dispatch implements Experiment {
     return prefix + "group" + group++;
   }
 
-  private double bare(Kafka kafka, boolean decode) throws Exception {
-    String id = nextGroup(PREFIX);
+  private static double bare(Consumer<byte[], byte[]> closed, boolean decode) throws Exception {
     Meter meter = new Meter(RECORDS);
-    try (Consumer<byte[], byte[]> consumer = kafka.plainMember(id)) {
+    try (Consumer<byte[], byte[]> consumer = closed) {
       consumer.subscribe(List.of(PREFIX + "ensure"));
       while (!meter.isOver()) {
         var records = consumer.poll(Duration.ofMillis(100));

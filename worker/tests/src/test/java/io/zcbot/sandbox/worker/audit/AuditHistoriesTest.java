@@ -28,7 +28,7 @@ class AuditHistoriesTest {
 
   private static final long TTL = Histories.RULES.ttl().toMillis();
 
-  @Property(tries = 60)
+  @Property(tries = 20)
   void whatKeepsEveryPromiseHasNoViolation(
       @ForAll long seed,
       @ForAll @IntRange(min = 1, max = 12) int users,
@@ -65,7 +65,7 @@ class AuditHistoriesTest {
         .isZero();
   }
 
-  @Property(tries = 60)
+  @Property(tries = 20)
   void aLogThatEndsOrBeginsAnywhereHasNoViolation(@ForAll long seed, @ForAll long cut) {
     List<LogRecord> records = histories(seed).records();
     long until = Histories.START + Math.floorMod(cut, LENGTH);
@@ -78,7 +78,7 @@ class AuditHistoriesTest {
     assertThat(TestLog.audit(Histories.RULES, known, tail, end).violations()).isEmpty();
   }
 
-  @Property(tries = 20)
+  @Property(tries = 8)
   void whatIsReportedDependsOnTheLogAloneNotOnTheThreads(
       @ForAll long seed, @ForAll @IntRange(min = 2, max = 7) int shards) throws Exception {
     Histories made = new Histories(seed, 12, 3, 3, LENGTH);

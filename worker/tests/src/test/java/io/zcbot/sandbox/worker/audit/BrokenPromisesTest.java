@@ -169,7 +169,7 @@ class BrokenPromisesTest {
         .containsExactly(readyOf(made, reaped).position, next.position, now.position);
   }
 
-  @Property(tries = 10, maxDiscardRatio = 30)
+  @Property(tries = 5, maxDiscardRatio = 30)
   void i2AnEnsureWhoseAnswerIsMissing(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone = pick(all(made, Failed.class, _ -> true), seed);
@@ -189,7 +189,7 @@ class BrokenPromisesTest {
     assertThat(only(made.audit(), Check.I2).evidence()).containsExactly(ensure.position);
   }
 
-  @Property(tries = 10, maxDiscardRatio = 30)
+  @Property(tries = 5, maxDiscardRatio = 30)
   void i4ASandboxWhoseEndIsMissingThoughTheUserWentOn(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone =
@@ -202,7 +202,7 @@ class BrokenPromisesTest {
   }
 
   /** Nearly half of all histories have no two sandboxes that one purge ended. */
-  @Property(tries = 30, maxDiscardRatio = 30)
+  @Property(tries = 15, maxDiscardRatio = 30)
   void i4ASandboxThatThePurgeOfItsWorkerLeftOut(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone =
@@ -228,7 +228,7 @@ class BrokenPromisesTest {
         .containsExactly(lastReadyOf(made, reaped).position, other.get().position);
   }
 
-  @Property(tries = 10, maxDiscardRatio = 30)
+  @Property(tries = 5, maxDiscardRatio = 30)
   void i4ASandboxReapedTwiceUnderTwoIds(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry once = pick(all(made, Reaped.class, _ -> true), seed);
@@ -244,7 +244,7 @@ class BrokenPromisesTest {
         .containsExactly(once.position, again.position);
   }
 
-  @Property(tries = 10, maxDiscardRatio = 30)
+  @Property(tries = 5, maxDiscardRatio = 30)
   void i4ASandboxAnnouncedReadyAfterItsEnd(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry end =
@@ -262,7 +262,7 @@ class BrokenPromisesTest {
         .containsExactly(end.position, again.position);
   }
 
-  @Property(tries = 10, maxDiscardRatio = 30)
+  @Property(tries = 5, maxDiscardRatio = 30)
   void i5ASandboxReapedWhileInUse(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry end = pick(all(made, Reaped.class, r -> r.reason() == Reaped.Reason.IDLE), seed);
@@ -285,7 +285,7 @@ class BrokenPromisesTest {
     assertThat(only(made.audit(), Check.I5).evidence()).containsExactly(use.position, end.position);
   }
 
-  @Property(tries = 10, maxDiscardRatio = 30)
+  @Property(tries = 5, maxDiscardRatio = 30)
   void i6ASandboxReapedTooLate(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry end =
@@ -310,7 +310,7 @@ class BrokenPromisesTest {
     assertThat(evidence.getFirst().topic()).isIn(Topic.ACTIVITY, Topic.READY, Topic.EXITED);
   }
 
-  @Property(tries = 10, maxDiscardRatio = 30)
+  @Property(tries = 5, maxDiscardRatio = 30)
   void i6AnIdleSandboxAtTheEnd(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone =
@@ -350,7 +350,7 @@ class BrokenPromisesTest {
         .orElseThrow();
   }
 
-  @Property(tries = 10, maxDiscardRatio = 30)
+  @Property(tries = 5, maxDiscardRatio = 30)
   void i11AnExecWhoseAnswerIsMissing(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry gone =
@@ -362,7 +362,7 @@ class BrokenPromisesTest {
     assertThat(only(made.audit(), Check.I11).evidence()).containsExactly(exec.position);
   }
 
-  @Property(tries = 10, maxDiscardRatio = 30)
+  @Property(tries = 5, maxDiscardRatio = 30)
   void i12ACommandThatWasStartedAgainInAnotherSandbox(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry once = pick(all(made, Exited.class, e -> e.container() != null), seed);
@@ -400,7 +400,7 @@ class BrokenPromisesTest {
         .containsExactly(first.position, again.position);
   }
 
-  @Property(tries = 10, maxDiscardRatio = 30)
+  @Property(tries = 5, maxDiscardRatio = 30)
   void i14OutputThatIsMissing(@ForAll long seed) {
     Histories made = intact(seed);
     Set<String> counted = new HashSet<>();
@@ -414,7 +414,7 @@ class BrokenPromisesTest {
   }
 
   /** Many histories have no user with two failures, and all of ten were such once. */
-  @Property(tries = 30, maxDiscardRatio = 30)
+  @Property(tries = 15, maxDiscardRatio = 30)
   void idsOneForTwoAnswers(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry second =
@@ -438,7 +438,7 @@ class BrokenPromisesTest {
         .containsExactly(first.get().position, second.position);
   }
 
-  @Property(tries = 10, maxDiscardRatio = 30)
+  @Property(tries = 5, maxDiscardRatio = 30)
   void unreadableRecordsWithoutADeadLetterAndInOutputTopics(@ForAll long seed) {
     Histories made = intact(seed);
     TestLog.Entry letter =

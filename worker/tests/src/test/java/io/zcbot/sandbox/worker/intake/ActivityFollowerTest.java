@@ -32,9 +32,11 @@ import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 
 /** Up to which time activity is read while leaders of partitions are unavailable. */
+@Order(1)
 class ActivityFollowerTest {
   private static final String TOPIC = "sandbox.activity";
 

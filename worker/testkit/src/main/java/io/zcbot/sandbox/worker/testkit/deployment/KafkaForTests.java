@@ -4,6 +4,10 @@
  */
 package io.zcbot.sandbox.worker.testkit.deployment;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.NetworkInterface;
 import java.time.Duration;
 import org.testcontainers.kafka.KafkaContainer;
 import org.testcontainers.utility.DockerImageName;
@@ -29,6 +33,37 @@ public final class KafkaForTests {
 
   private KafkaForTests() {}
 
+  /**
+   * Reached at the address of the engine's bridge, where this machine has it: what is sent to a
+   * port of the loopback is copied by a process of the engine.
+   */
+  private static final class Broker extends KafkaContainer {
+    Broker(DockerImageName image) {
+      super(image);
+    }
+
+    @Override
+    public String getHost() {
+      String gateway =
+          getDockerClient()
+              .inspectNetworkCmd()
+              .withNetworkId("bridge")
+              .exec()
+              .getIpam()
+              .getConfig()
+              .getFirst()
+              .getGateway();
+      try {
+        return gateway != null
+                && NetworkInterface.getByInetAddress(InetAddress.getByName(gateway)) != null
+            ? gateway
+            : super.getHost();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+
   public static String bootstrapServers() {
     return Shared.KAFKA.getBootstrapServers();
   }
@@ -41,8 +76,7 @@ public final class KafkaForTests {
   /** A broker of another version; not started. */
   @SuppressWarnings("resource") // the caller closes it
   public static KafkaContainer create(String image) {
-    return new KafkaContainer(
-            DockerImageName.parse(image).asCompatibleSubstituteFor("apache/kafka"))
+    return new Broker(DockerImageName.parse(image).asCompatibleSubstituteFor("apache/kafka"))
         .withLabel("zcbot.test.run", RUN)
         .withStartupTimeout(Duration.ofMinutes(3)) // the machine may be loaded
         // The quick compiler only: no broker lives long enough for what the full one costs.

@@ -31,13 +31,13 @@ import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 
 /**
  * What a sandbox can reach. The controls have no firewall: their first process is not the init
- * script, and their network is not the sandboxes' network.
+ * script, and their network is not the sandboxes' network. On container firewalls, every run makes
+ * the attacks that meet the rules inside.
  */
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
 @Order(3)
-@AlsoOn(Profile.RUNC_CONTAINER)
 class NetworkIT extends Attacks {
   private static final String REFUSED = "No route to host|not permitted|prohibited|unreachable";
 
@@ -95,6 +95,7 @@ class NetworkIT extends Attacks {
   }
 
   @Row(18)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void metadataIsOutOfReach() throws Exception {
     closed(elsewhere.metadata(), Elsewhere.PORT);
@@ -105,6 +106,7 @@ class NetworkIT extends Attacks {
   }
 
   @Row(19)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void privateAddressesAreOutOfReach() throws Exception {
     for (String address : elsewhere.privates()) {
@@ -115,6 +117,7 @@ class NetworkIT extends Attacks {
 
   /** And no command can change that. */
   @Row(19)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void noCommandCanLiftTheFirewall() throws Exception {
     refused(
@@ -129,6 +132,7 @@ class NetworkIT extends Attacks {
   }
 
   @Row(20)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void thereIsNoIpv6() throws Exception {
     String addresses = "grep -v ' lo$' /proc/net/if_inet6 2>/dev/null; true";
@@ -143,6 +147,7 @@ class NetworkIT extends Attacks {
   }
 
   @Row(21)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void theHostIsOutOfReachThroughTheBridge() throws Exception {
     String gateway = requireNonNull(lab.fixture.attachment(lab.sandbox.id()).getGateway());
@@ -181,6 +186,7 @@ class NetworkIT extends Attacks {
   }
 
   @Row(22)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void sandboxesAreOutOfEachOthersReach() throws Exception {
     Started other = lab.fresh();
@@ -212,6 +218,7 @@ class NetworkIT extends Attacks {
 
   /** Else one sandbox uses up what the engine has of the processors. */
   @Row(52)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void theEnginesResolverIsOutOfReach() throws Exception {
     refused(lab.sandbox.id(), ask(lab.fixture.engineResolver(lab.sandbox.id())), "not permitted");
@@ -230,6 +237,7 @@ class NetworkIT extends Attacks {
 
   /** The kernel has one table for all namespaces: what fills it is told from what does not. */
   @Row(47)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void absentNeighboursAreNotLookedFor() throws Exception {
     assertThat(neighbours(lab.sandbox.id(), lab.fixture.network)).isLessThanOrEqualTo(1);
@@ -292,6 +300,7 @@ class NetworkIT extends Attacks {
 
   /** From one socket: more flows than its share of the host's table. */
   @Row(48)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void newFlowsAreRationed() throws Exception {
     assertThat(burst(lab.sandbox.id())).isBetween(300, 1200);
@@ -316,6 +325,7 @@ class NetworkIT extends Attacks {
 
   /** From one socket, which is one flow: more than its share of the uplink and the resolvers. */
   @Row(67)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void bytesAndQueriesAreRationed() throws Exception {
     String queries = "4000, bytes(100), '127.0.0.11', 53";
@@ -329,6 +339,7 @@ class NetworkIT extends Attacks {
 
   /** Many of them are one packet where packets are counted. */
   @Row(67)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void noTinySegmentsAreSent() throws Exception {
     assertThat(segment(lab.sandbox.id())).isBetween(400, 1500);
@@ -374,6 +385,7 @@ class NetworkIT extends Attacks {
 
   /** What the kernel tracks there takes places in a table that all namespaces share. */
   @Row(48)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void theLoopbackIsNotTracked() throws Exception {
     assertThat(trackedOnTheLoopback(lab.fresh().id())).isLessThan(100);
@@ -394,6 +406,7 @@ class NetworkIT extends Attacks {
   }
 
   @Row(59)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void noMailIsDelivered() throws Exception {
     refused(lab.sandbox.id(), to(elsewhere.publicAddress(), 25), RESET);
@@ -454,6 +467,7 @@ class NetworkIT extends Attacks {
   }
 
   @Row(24)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void namesAreAskedOfTheResolverOnly() throws Exception {
     assertThat(said(lab.sandbox.id(), "grep ^nameserver /etc/resolv.conf"))
@@ -471,6 +485,7 @@ class NetworkIT extends Attacks {
   }
 
   @Row(25)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void publicAddressesAreReached() throws Exception {
     said(lab.sandbox.id(), to(elsewhere.publicAddress(), Elsewhere.PORT));
@@ -521,12 +536,13 @@ class NetworkIT extends Attacks {
 
   /** An attacker who is inside from the first moment on, while init takes its time. */
   @Row(27)
+  @AlsoOn(Profile.RUNC_CONTAINER)
   @Test
   void readyIsNotSaidBeforeTheFirewallIsInForce() throws Exception {
     applies(27);
     String slow =
         lab.image(
-            "ENTRYPOINT [\"bash\", \"-c\", \"sleep 12; exec /usr/local/sbin/zcbot-init \\\"$@\\\"\", \"slow\"]");
+            "ENTRYPOINT [\"bash\", \"-c\", \"sleep 6; exec /usr/local/sbin/zcbot-init \\\"$@\\\"\", \"slow\"]");
     UserId user = EngineFixture.user();
     String id = lab.fixture.create(lab.withImage(slow), user);
     String address = elsewhere.privates().getFirst();
@@ -541,6 +557,7 @@ class NetworkIT extends Attacks {
                 () -> {
                   while (late.get() < 5 && System.nanoTime() < deadline) {
                     try {
+                      Thread.sleep(200);
                       boolean wasReady = ready.get();
                       Outcome outcome = lab.fixture.bash(id, to(address, Elsewhere.PORT));
                       if (wasReady) {

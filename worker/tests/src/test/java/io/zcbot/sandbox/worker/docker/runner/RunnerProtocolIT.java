@@ -11,6 +11,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.zcbot.sandbox.worker.docker.runner.RunnerContainer.Place;
 import io.zcbot.sandbox.worker.docker.runner.RunnerLink.Start;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -21,6 +22,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Order;
@@ -31,7 +33,7 @@ import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -40,7 +42,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Tag("engine")
 @ParameterizedClass
-@EnumSource(names = {"FIRST_PROCESS", "EXEC"})
+@MethodSource("places")
 @Order(10)
 class RunnerProtocolIT {
   private static final int EAGAIN = 11;
@@ -50,6 +52,13 @@ class RunnerProtocolIT {
   private static final int E2BIG = 7;
 
   private static RunnerContainer container;
+
+  /** The program is the same: that it serves as an exec as well, {@link RunnerTreesIT} shows. */
+  private static Stream<Place> places() {
+    return InFullRuns.THIS_ONE
+        ? Stream.of(Place.FIRST_PROCESS, Place.EXEC)
+        : Stream.of(Place.FIRST_PROCESS);
+  }
 
   @Parameter Place place;
 

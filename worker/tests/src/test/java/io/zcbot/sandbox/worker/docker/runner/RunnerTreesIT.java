@@ -14,9 +14,11 @@ import static org.awaitility.Awaitility.await;
 import io.zcbot.sandbox.worker.docker.runner.RunnerCommandView.End;
 import io.zcbot.sandbox.worker.docker.runner.RunnerContainer.Place;
 import io.zcbot.sandbox.worker.docker.runner.RunnerLink.Start;
+import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Order;
@@ -26,18 +28,25 @@ import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Commands that resist being ended, or attack the runner, which has the same uid. */
 @Tag("engine")
 @ParameterizedClass
-@EnumSource(Place.class)
+@MethodSource("places")
 @Order(10)
 class RunnerTreesIT {
   /** Long enough for a script to be at work, short enough for a test. */
   private static final Duration SOON = Duration.ofMillis(1_500);
 
   private static RunnerContainer container;
+
+  /** Beside a first process of the same uid, what is killed is the same, but for that process. */
+  private static Stream<Place> places() {
+    return InFullRuns.THIS_ONE
+        ? Stream.of(Place.values())
+        : Stream.of(Place.FIRST_PROCESS, Place.EXEC);
+  }
 
   @Parameter Place place;
 

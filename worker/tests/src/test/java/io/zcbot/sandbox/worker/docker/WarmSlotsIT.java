@@ -42,7 +42,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("engine")
 @Order(8)
 class WarmSlotsIT {
-  private static final int MEASURED = Integer.getInteger("zcbot.test.rounds", 5);
+  private static final int MEASURED = Integer.getInteger("zcbot.test.rounds", 3);
 
   @TempDir Path root;
   private EngineFixture fixture;

@@ -231,6 +231,7 @@ class GvisorSlotsIT {
   }
 
   @Test
+  @InFullRuns("WarmSlotsIT, on runc")
   void aRestartThatAdoptsKeepsClaimedSandboxesAndTheirFiles() throws Exception {
     begin(1);
     UserId user = EngineFixture.user();

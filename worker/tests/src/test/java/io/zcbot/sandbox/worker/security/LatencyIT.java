@@ -171,6 +171,7 @@ class LatencyIT extends Attacks {
    */
   @Row(55)
   @Test
+  @InFullRuns("ResourcesIT and aCpuBurnIsThrottled try the limits that prevent it")
   void aStormOfSyncsIsHardlyFelt() throws Exception {
     commandsTakeAtMostTwiceAsLong(
         Map.of("files of its own, synced all the time", python(NeighbourIT.SYNCS)));

@@ -364,7 +364,7 @@ class PlayedWorkerIT {
                 .start(CAT.cwd("/tmp").env("A", "b").terminal(new TerminalSize(9, 8)));
         RunningCommand silent = of(another, user).start(Command.shell("sleep 1"));
         RunningCommand ended = of(another, user).start(CAT);
-        RunningCommand others = of(another, Samples.user()).start(CAT)) {
+        RunningCommand _ = of(another, Samples.user()).start(CAT)) {
       CommandEntry entry = started(user, first.id(), 17);
       started(user, silent.id(), 18);
       enter(user, started(user, ended.id(), 19).asAnswered(), false);

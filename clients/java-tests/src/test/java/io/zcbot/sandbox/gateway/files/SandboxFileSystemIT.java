@@ -245,6 +245,7 @@ class SandboxFileSystemIT {
   }
 
   @Test
+  @SuppressWarnings("try") // closed twice: the end of the watch is what is tested
   void aWatchReportsChangesFromItsStartToItsEnd() throws Exception {
     files.makeDir("watch");
     BlockingQueue<FileEvent> events = new LinkedBlockingQueue<>();

@@ -488,7 +488,7 @@ inputs_of_jars() { # files and directories
 }
 
 standalone_libs=(worker/cli/target/lib standalone/target/lib)
-worker_inputs=(worker/{,base/,domain/,topics/,log/,docker/,app/,audit/,console/,cli/}pom.xml
+worker_inputs=(gateway/pom.xml gateway/src/main worker/{,base/,domain/,topics/,log/,docker/,app/,audit/,console/,cli/}pom.xml
   worker/{base,domain,topics,log,docker,app,audit,console,cli}/src/main)
 standalone_inputs=(pom.xml LICENSE NOTICE events/pom.xml events/src/main clients/java/pom.xml clients/java/src/main
   "${worker_inputs[@]}" standalone/pom.xml standalone/src/main)

@@ -655,6 +655,7 @@ class CliTest {
             "# commander: User:CN=a,O=b",
             add + "Write --topic sandbox.exec",
             add + "Write --topic sandbox.input",
+            add + "Read --topic sandbox.started",
             add + "Read --topic sandbox.output",
             add + "Read --topic sandbox.exited",
             add + "Read --topic sandbox.reply. --resource-pattern-type prefixed");

@@ -14,9 +14,11 @@ import io.helidon.webserver.http.ServerResponse;
 import io.zcbot.sandbox.client.SandboxClient;
 import io.zcbot.sandbox.client.SandboxTable;
 import io.zcbot.sandbox.gateway.e2b.E2b;
+import io.zcbot.sandbox.gateway.e2b.NamedSandboxes;
 import io.zcbot.sandbox.gateway.keys.AccessTokens;
 import io.zcbot.sandbox.gateway.keys.ApiKeys;
 import io.zcbot.sandbox.gateway.keys.KeyFile;
+import io.zcbot.sandbox.gateway.mcp.Mcp;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.logging.Level;
@@ -84,6 +86,8 @@ public final class Gateway implements AutoCloseable {
                         "an error in the gateway; its log has it");
                   });
       new E2b(client, table, keys, tokens, options).routes(routing);
+      new Mcp(keys, new NamedSandboxes(client, table), options.host(), options.longestCommand())
+          .routes(routing);
       WebServer server =
           WebServer.builder()
               .host(options.host())

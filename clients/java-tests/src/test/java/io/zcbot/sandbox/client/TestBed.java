@@ -82,7 +82,7 @@ public final class TestBed implements AutoCloseable {
     return this;
   }
 
-  String bootstrapServers() {
+  public String bootstrapServers() {
     return "127.0.0.1:" + port;
   }
 

@@ -108,7 +108,7 @@ class GatewayIT {
   }
 
   /** Installs what the checks need, in the versions of the lock file, unless it is there. */
-  private static synchronized Path sdkDirectory() throws Exception {
+  static synchronized Path sdkDirectory() throws Exception {
     Path checks = Path.of("..", "..", "gateway", "sdk").toAbsolutePath().normalize();
     if (!Files.exists(checks.resolve("node_modules"))) {
       int code =

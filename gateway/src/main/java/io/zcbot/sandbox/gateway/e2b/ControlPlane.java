@@ -50,7 +50,7 @@ final class ControlPlane {
   private static final int MAX_PAGE = 100;
 
   /** What may name a user of a tenant in a sandbox's metadata. */
-  private static final String USER_ID = "user_id";
+  static final String USER_ID = "user_id";
 
   private final ApiKeys keys;
   private final AccessTokens tokens;
@@ -163,7 +163,7 @@ final class ControlPlane {
     Duration life = life(body, defaultLife);
     Map<String, String> metadata = Json.texts(body, "metadata");
     Map<String, String> environment = Json.texts(body, "envVars");
-    checkLimit(key);
+    sandboxes.checkLimit(key);
     UserId user =
         metadata.containsKey(USER_ID)
             ? SandboxId.named(key.tenant(), String.valueOf(metadata.get(USER_ID)))
@@ -221,15 +221,6 @@ final class ControlPlane {
               + options.longestLife().toSeconds());
     }
     return Duration.ofSeconds(seconds);
-  }
-
-  private void checkLimit(ApiKey key) {
-    if (key.maxSandboxes() > 0 && sandboxes.current(key.tenant()).size() >= key.maxSandboxes()) {
-      throw new E2bException(
-          429,
-          "this key allows " + key.maxSandboxes() + " sandboxes at once; end one, or wait",
-          10);
-    }
   }
 
   private void connect(ServerRequest request, ServerResponse response, ApiKey key) {

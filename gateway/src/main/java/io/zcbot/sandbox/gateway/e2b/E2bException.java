@@ -5,7 +5,7 @@
 package io.zcbot.sandbox.gateway.e2b;
 
 /** A request that is answered with an error, in the form that E2B's clients understand. */
-final class E2bException extends RuntimeException {
+public final class E2bException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
   private final int status;

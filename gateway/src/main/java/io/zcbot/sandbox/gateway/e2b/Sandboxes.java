@@ -16,6 +16,7 @@ import io.zcbot.sandbox.client.SandboxTable;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.gateway.keys.ApiKey;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -91,6 +92,16 @@ final class Sandboxes {
   /** Returns all sandboxes that gateways made and that are known without reading on. */
   List<SandboxView> known() {
     return table.all().stream().flatMap(entry -> SandboxView.of(entry).stream()).toList();
+  }
+
+  /** Refuses another sandbox if a key allows no more. */
+  void checkLimit(ApiKey key) {
+    if (key.maxSandboxes() > 0 && current(key.tenant()).size() >= key.maxSandboxes()) {
+      throw new E2bException(
+          429,
+          "this key allows " + key.maxSandboxes() + " sandboxes at once; end one, or wait",
+          10);
+    }
   }
 
   private void readOn() {

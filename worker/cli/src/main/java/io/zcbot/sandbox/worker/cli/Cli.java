@@ -130,6 +130,7 @@ public final class Cli {
     commands.put("get", () -> new GetCommand(context));
     commands.put("console", () -> new ConsoleCommand(context));
     commands.put("gateway", () -> new GatewayCommand(context));
+    commands.put("mcp", () -> new McpCommand(context));
     commands.put("purge", () -> new PurgeCommand.Typed(context));
     commands.put("doctor", () -> new DoctorCommand(context));
     commands.put("topics", () -> new TopicsCommand(context));

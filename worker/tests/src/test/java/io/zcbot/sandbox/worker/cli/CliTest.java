@@ -244,6 +244,7 @@ class CliTest {
         "ps",
         "get",
         "console",
+        "mcp",
         "purge",
         "doctor",
         "topics",

@@ -1,0 +1,55 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.gateway.e2b;
+
+import io.zcbot.sandbox.client.EnsureOptions;
+import io.zcbot.sandbox.client.Sandbox;
+import io.zcbot.sandbox.client.SandboxClient;
+import io.zcbot.sandbox.client.SandboxTable;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.gateway.keys.ApiKey;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Map;
+
+/**
+ * The sandboxes of a tenant's users whom it calls by names of its own. They are the same that E2B's
+ * clients have with the name as {@code user_id} in their metadata.
+ */
+public final class NamedSandboxes {
+  private final Sandboxes sandboxes;
+
+  /** Creates access. */
+  public NamedSandboxes(SandboxClient client, SandboxTable table) {
+    this.sandboxes = new Sandboxes(client, table);
+  }
+
+  /** Returns access to a user's sandbox, which need not exist. */
+  public Sandbox of(ApiKey key, String name) {
+    return sandboxes.of(SandboxId.named(key.tenant(), name));
+  }
+
+  /**
+   * Makes a user's sandbox if there is none. It ends when it is unused for as long as workers let
+   * sandboxes be unused.
+   *
+   * @throws E2bException if the key allows no more, or the brokers don't answer
+   */
+  public void ensure(ApiKey key, String name) throws InterruptedException {
+    UserId user = SandboxId.named(key.tenant(), name);
+    if (sandboxes.current(user).isPresent()) {
+      return;
+    }
+    sandboxes.checkLimit(key);
+    Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
+    var _ =
+        sandboxes
+            .of(user)
+            .ensure(
+                EnsureOptions.DEFAULT.withLabels(
+                    SandboxView.labels(
+                        key.tenant(), "base", Map.of(ControlPlane.USER_ID, name), Map.of(), now)));
+  }
+}

@@ -1,0 +1,105 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.gateway.mcp;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.zcbot.sandbox.client.Sandbox;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.util.UUID;
+import java.util.concurrent.Semaphore;
+import org.jspecify.annotations.Nullable;
+
+/** The stdio transport: one message a line, about the sandbox of one user. */
+public final class McpStdio {
+  /** How many messages are served at once. */
+  private static final int MOST = 32;
+
+  private final McpEndpoint endpoint;
+  private final McpCaller caller;
+  private final OutputStream out;
+  private final Semaphore places = new Semaphore(MOST);
+
+  /**
+   * Creates the transport.
+   *
+   * @param longestCommand the longest time that a worker lets a command run
+   */
+  public McpStdio(Sandbox sandbox, Duration longestCommand, OutputStream out) {
+    this.endpoint = new McpEndpoint(longestCommand);
+    this.caller =
+        new McpCaller(
+            sandbox,
+            () -> {
+              var _ = sandbox.ensure();
+            },
+            UUID.randomUUID().toString());
+    this.out = out;
+  }
+
+  /**
+   * Answers messages until their end. Commands that still run go on until their time-outs.
+   *
+   * @throws IOException if the input can't be read, or has a line of more than 8 MiB
+   */
+  public void serve(InputStream in) throws IOException, InterruptedException {
+    InputStream buffered = new BufferedInputStream(in);
+    for (byte[] line = line(buffered); line != null; line = line(buffered)) {
+      if (line.length == 0) {
+        continue;
+      }
+      JsonNode message = McpEndpoint.read(line);
+      if (message == null) {
+        send(McpEndpoint.parseError());
+        continue;
+      }
+      places.acquire();
+      Thread.ofVirtual()
+          .name("mcp")
+          .start(
+              () -> {
+                try {
+                  byte[] answer = endpoint.answer(caller, message, this::send);
+                  if (answer != null) {
+                    send(answer);
+                  }
+                } finally {
+                  places.release();
+                }
+              });
+    }
+  }
+
+  private static byte @Nullable [] line(InputStream in) throws IOException {
+    ByteArrayOutputStream line = new ByteArrayOutputStream();
+    for (int next = in.read(); next != '\n'; next = in.read()) {
+      if (next < 0) {
+        return null;
+      }
+      if (line.size() == McpEndpoint.MAX_MESSAGE) {
+        throw new IOException("a message has more than 8 MiB");
+      }
+      if (next != '\r') {
+        line.write(next);
+      }
+    }
+    return line.toByteArray();
+  }
+
+  private synchronized void send(byte[] message) {
+    try {
+      out.write(message);
+      out.write('\n');
+      out.flush();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

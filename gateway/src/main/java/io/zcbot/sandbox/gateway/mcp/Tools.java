@@ -1,0 +1,442 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.gateway.mcp;
+
+import io.modelcontextprotocol.server.McpStatelessServerFeatures.SyncToolSpecification;
+import io.modelcontextprotocol.spec.McpSchema.CallToolResult;
+import io.modelcontextprotocol.spec.McpSchema.Tool;
+import io.modelcontextprotocol.spec.McpSchema.ToolAnnotations;
+import io.zcbot.sandbox.client.Command;
+import io.zcbot.sandbox.client.CommandNotRunningException;
+import io.zcbot.sandbox.client.CommandNotStartedException;
+import io.zcbot.sandbox.client.CommandResult;
+import io.zcbot.sandbox.client.CommandTimeoutException;
+import io.zcbot.sandbox.client.RunningCommand;
+import io.zcbot.sandbox.client.RunningEntry;
+import io.zcbot.sandbox.client.SandboxException;
+import io.zcbot.sandbox.events.CommandSignal;
+import io.zcbot.sandbox.gateway.e2b.E2bException;
+import io.zcbot.sandbox.gateway.files.FileContent;
+import io.zcbot.sandbox.gateway.files.FileInfo;
+import io.zcbot.sandbox.gateway.files.SandboxFileSystemException;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.StringJoiner;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The tools, described for models. What goes wrong is a result with an error, since a model is
+ * shown that, and may do better.
+ */
+final class Tools {
+  static final String WORKSPACE = "/workspace";
+
+  private static final Logger log = LoggerFactory.getLogger(Tools.class);
+
+  /** How much of standard output, and of a file, is shown, in bytes. */
+  private static final int MOST_SHOWN = 48 * 1024;
+
+  private static final int MOST_ERRORS_SHOWN = 16 * 1024;
+
+  /** How much output is read; workers drop what follows. */
+  private static final int MOST_OUTPUT = 256 * 1024;
+
+  private static final int MOST_ENTRIES = 500;
+  private static final int MOST_WRITTEN = 4 << 20;
+  private static final Duration ENDING = Duration.ofSeconds(30);
+
+  /** How long a cancelled command is looked for, since it may not be on the log yet. */
+  private static final Duration LOOKING = Duration.ofSeconds(10);
+
+  private static final String REQUEST = "ZCBOT_MCP_REQUEST";
+
+  private static final String LONG_OUTPUT =
+      " Shown are up to 48 KiB of standard output and 16 KiB of standard error; for more, redirect to"
+          + " a file and read parts of it with read_file, head, tail or grep.";
+
+  private final long longestSeconds;
+
+  Tools(Duration longestCommand) {
+    this.longestSeconds = Math.max(1, longestCommand.toSeconds());
+  }
+
+  /** What a tool does. */
+  private interface Work {
+    CallToolResult of(Call call) throws InterruptedException;
+  }
+
+  List<SyncToolSpecification> all() {
+    Map<String, Object> timeout =
+        number(
+            "The command is killed after so many seconds.",
+            Math.min(120, longestSeconds),
+            1,
+            longestSeconds);
+    Map<String, Object> cwd =
+        Map.of(
+            "type", "string",
+            "description", "The working directory, an absolute path.",
+            "default", WORKSPACE);
+    return List.of(
+        tool(
+            "run_shell",
+            "Run a shell command",
+            "Run a bash script in the sandbox, and return its output and exit code when it has ended."
+                + " Each call is a process of its own: variables and 'cd' don't last, files do."
+                + LONG_OUTPUT,
+            properties(
+                "command",
+                string("The script for bash -c."),
+                "timeout_seconds",
+                timeout,
+                "cwd",
+                cwd),
+            List.of("command"),
+            changing(true, true),
+            call -> run(call, Command.shell(call.required("command")))),
+        tool(
+            "run_python",
+            "Run Python code",
+            "Run a Python 3 program in the sandbox, and return what it prints and its exit code. Each"
+                + " call is a new interpreter: variables and imports are not kept, files are, so print"
+                + " what you need and save the rest in files."
+                + LONG_OUTPUT,
+            properties("code", string("The program."), "timeout_seconds", timeout, "cwd", cwd),
+            List.of("code"),
+            changing(true, true),
+            call -> run(call, Command.of("python3", "-").stdin(call.required("code")))),
+        tool(
+            "write_file",
+            "Write a file",
+            "Write a file in the sandbox, and replace it if it is there. Missing directories are"
+                + " created. At most 4 MiB.",
+            properties(
+                "path", path(),
+                "content", string("The file's whole content."),
+                "encoding", encoding("what content is encoded in")),
+            List.of("path", "content"),
+            changing(true, false),
+            this::write),
+        tool(
+            "read_file",
+            "Read a file",
+            "Read a part of a file of the sandbox. The end of the result says how to read on.",
+            properties(
+                "path", path(),
+                "offset", number("The first byte to read.", 0, 0, Long.MAX_VALUE >> 12),
+                "limit", number("How many bytes to read at most.", MOST_SHOWN, 1, MOST_SHOWN),
+                "encoding", encoding("how the content is returned; base64 for binary files")),
+            List.of("path"),
+            reading(),
+            this::read),
+        tool(
+            "list_files",
+            "List files",
+            "List a directory of the sandbox: type, size in bytes, time of the last change, path. At"
+                + " most 500 entries; for more, use run_shell with find.",
+            properties(
+                "path", path(), "depth", number("How many levels of directories.", 1, 1, 10)),
+            List.of(),
+            reading(),
+            this::list),
+        tool(
+            "stop",
+            "End the sandbox",
+            "End the sandbox: its processes are killed and its files outside of /workspace are gone."
+                + " The next call of another tool makes a new one.",
+            Map.of(),
+            List.of(),
+            changing(true, false),
+            this::stop));
+  }
+
+  private static Map<String, Object> properties(Object... namesAndSchemas) {
+    Map<String, Object> properties = new LinkedHashMap<>();
+    for (int i = 0; i < namesAndSchemas.length; i += 2) {
+      properties.put((String) namesAndSchemas[i], namesAndSchemas[i + 1]);
+    }
+    return properties;
+  }
+
+  private static Map<String, Object> string(String description) {
+    return Map.of("type", "string", "description", description);
+  }
+
+  private static Map<String, Object> path() {
+    return string("An absolute path, or one relative to /workspace.");
+  }
+
+  private static Map<String, Object> encoding(String description) {
+    return Map.of(
+        "type",
+        "string",
+        "enum",
+        List.of("utf-8", "base64"),
+        "default",
+        "utf-8",
+        "description",
+        description);
+  }
+
+  private static Map<String, Object> number(
+      String description, long otherwise, long least, long most) {
+    return Map.of(
+        "type", "integer",
+        "description", description,
+        "default", otherwise,
+        "minimum", least,
+        "maximum", most);
+  }
+
+  private static ToolAnnotations.Builder reading() {
+    return ToolAnnotations.builder().readOnlyHint(true).openWorldHint(false);
+  }
+
+  private static ToolAnnotations.Builder changing(boolean destroys, boolean reachesOut) {
+    return ToolAnnotations.builder()
+        .readOnlyHint(false)
+        .destructiveHint(destroys)
+        .idempotentHint(!reachesOut)
+        .openWorldHint(reachesOut);
+  }
+
+  private static SyncToolSpecification tool(
+      String name,
+      String title,
+      String description,
+      Map<String, Object> properties,
+      List<String> required,
+      ToolAnnotations.Builder hints,
+      Work work) {
+    Map<String, Object> schema = new LinkedHashMap<>();
+    schema.put("type", "object");
+    schema.put("properties", properties);
+    schema.put("required", required);
+    schema.put("additionalProperties", false);
+    return new SyncToolSpecification(
+        Tool.builder(name, schema)
+            .title(title)
+            .description(description)
+            .annotations(hints.title(title).build())
+            .build(),
+        (context, request) -> result(new Call(context, request), work));
+  }
+
+  private static CallToolResult result(Call call, Work work) {
+    try {
+      return work.of(call);
+    } catch (CommandNotStartedException e) {
+      return error(e.getMessage() + (e.isRetryable() ? "; call the tool again in a moment" : ""));
+    } catch (CommandTimeoutException e) {
+      return error(
+          output(e.result())
+              + "\n[killed at its time-out, after "
+              + e.result().took().toSeconds()
+              + " s; give it a larger timeout_seconds, or start it with nohup and & and look at its"
+              + " output later]");
+    } catch (SandboxException
+        | SandboxFileSystemException
+        | E2bException
+        | Call.ArgumentException e) {
+      return error(String.valueOf(e.getMessage()));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return error("the server is stopping; call the tool again in a moment");
+    }
+  }
+
+  private static CallToolResult text(String text) {
+    return CallToolResult.builder().addTextContent(text).isError(false).build();
+  }
+
+  private static CallToolResult error(String text) {
+    return CallToolResult.builder().addTextContent(text).isError(true).build();
+  }
+
+  private CallToolResult run(Call call, Command command) throws InterruptedException {
+    long seconds = call.number("timeout_seconds", Math.min(120, longestSeconds), 1, longestSeconds);
+    Command whole =
+        command
+            .onlyInExistingSandbox()
+            .cwd(call.text("cwd", WORKSPACE))
+            .timeout(Duration.ofSeconds(seconds))
+            .maxOutput(MOST_OUTPUT)
+            .env(REQUEST, call.mark());
+    CommandResult result =
+        call.wantsProgress()
+            ? call.ensured().run(whole, chunk -> call.progress(chunk.text()))
+            : call.ensured().run(whole);
+    return text(output(result) + "\n" + ending(result));
+  }
+
+  private static String output(CommandResult result) {
+    String out = Shown.of(result.stdoutBytes(), MOST_SHOWN);
+    String errors = Shown.of(result.stderrBytes(), MOST_ERRORS_SHOWN);
+    String text = errors.isEmpty() ? out : out + "\n[standard error]\n" + errors;
+    return result.isTruncated()
+        ? text + "\n[more output was dropped; redirect it to a file and read parts of it]"
+        : text;
+  }
+
+  private static String ending(CommandResult result) {
+    if (result.isOutOfMemory()) {
+      return "[exit code " + result.exitCode() + ": the sandbox has too little memory for this]";
+    }
+    return result.signal() == 0
+        ? "[exit code " + result.exitCode() + "]"
+        : "[killed by signal " + result.signal() + "]";
+  }
+
+  private CallToolResult write(Call call) throws InterruptedException {
+    String content = call.required("content");
+    byte[] bytes;
+    try {
+      bytes =
+          isBase64(call)
+              ? Base64.getMimeDecoder().decode(content)
+              : content.getBytes(StandardCharsets.UTF_8);
+    } catch (IllegalArgumentException e) {
+      throw new Call.ArgumentException("content is not base64");
+    }
+    if (bytes.length > MOST_WRITTEN) {
+      throw new Call.ArgumentException(
+          "content has more than 4 MiB; write it in parts, and append them with run_shell");
+    }
+    try {
+      String path =
+          call.files().write(call.required("path"), new ByteArrayInputStream(bytes), Map.of());
+      return text("wrote " + bytes.length + " bytes to " + path);
+    } catch (IOException e) {
+      throw new AssertionError(e); // it is in memory
+    }
+  }
+
+  private static boolean isBase64(Call call) {
+    return switch (call.text("encoding", "utf-8")) {
+      case "utf-8" -> false;
+      case "base64" -> true;
+      default -> throw new Call.ArgumentException("encoding must be utf-8 or base64");
+    };
+  }
+
+  private CallToolResult read(Call call) throws InterruptedException {
+    long offset = call.number("offset", 0, 0, Long.MAX_VALUE >> 12);
+    int limit = (int) call.number("limit", MOST_SHOWN, 1, MOST_SHOWN);
+    boolean isBase64 = isBase64(call);
+    byte[] bytes;
+    long whole;
+    try (FileContent content = call.files().read(call.required("path"), offset, limit)) {
+      bytes = content.readNBytes(limit);
+      whole = content.fileLength();
+    } catch (IOException e) {
+      return error("the file can't be read to its end: " + e.getMessage() + "; read it again");
+    }
+    if (!isBase64 && offset + bytes.length < whole) {
+      bytes = withoutBrokenEnd(bytes);
+    }
+    long end = offset + bytes.length;
+    String shown =
+        isBase64
+            ? Base64.getEncoder().encodeToString(bytes)
+            : new String(bytes, StandardCharsets.UTF_8);
+    if (offset == 0 && end >= whole) {
+      return text(shown);
+    }
+    return text(
+        shown
+            + "\n[bytes "
+            + offset
+            + " to "
+            + end
+            + " of "
+            + whole
+            + (end < whole ? "; read on with offset " + end : "")
+            + "]");
+  }
+
+  /** Leaves out a character at the end that is not complete, unless there is nothing else. */
+  private static byte[] withoutBrokenEnd(byte[] bytes) {
+    for (int back = 1; back <= Math.min(3, bytes.length - 1); back++) {
+      int lead = bytes[bytes.length - back] & 0xff;
+      if (lead >= 0xc0) {
+        int length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+        return length > back ? Arrays.copyOf(bytes, bytes.length - back) : bytes;
+      }
+      if (lead < 0x80) {
+        return bytes;
+      }
+    }
+    return bytes;
+  }
+
+  private CallToolResult list(Call call) throws InterruptedException {
+    List<FileInfo> found =
+        call.files().list(call.text("path", WORKSPACE), call.number("depth", 1, 1, 10));
+    StringJoiner lines = new StringJoiner("\n");
+    for (FileInfo file : found.subList(0, Math.min(MOST_ENTRIES, found.size()))) {
+      lines.add(
+          switch (file.type()) {
+                case FILE -> "file";
+                case DIRECTORY -> "directory";
+                case OTHER -> "other";
+              }
+              + " "
+              + file.size()
+              + " "
+              + file.modified()
+              + " "
+              + file.path());
+    }
+    if (found.isEmpty()) {
+      lines.add("[no files]");
+    } else if (found.size() > MOST_ENTRIES) {
+      lines.add(
+          "[" + (found.size() - MOST_ENTRIES) + " more are not shown; use run_shell with find]");
+    }
+    return text(lines.toString());
+  }
+
+  private CallToolResult stop(Call call) throws InterruptedException {
+    return text(
+        call.sandbox().release(ENDING).isPresent()
+            ? "the sandbox has ended"
+            : "there was no sandbox");
+  }
+
+  /** Kills the command of a request, whichever gateway serves it. */
+  void cancel(McpCaller caller, String mark) {
+    long end = System.nanoTime() + LOOKING.toNanos();
+    try {
+      do {
+        for (RunningEntry entry : caller.sandbox().commands()) {
+          if (entry.exec() != null && mark.equals(entry.exec().environment().get(REQUEST))) {
+            RunningCommand running = caller.sandbox().attach(entry.execId());
+            try {
+              running.signal(CommandSignal.KILL);
+            } finally {
+              running.detach();
+            }
+            return;
+          }
+        }
+        Thread.sleep(500);
+      } while (System.nanoTime() < end);
+    } catch (CommandNotRunningException e) {
+      log.debug("a cancelled command ended by itself: {}", e.getMessage());
+    } catch (SandboxException e) {
+      log.warn("a cancelled command may go on until its time-out: {}", e.getMessage());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

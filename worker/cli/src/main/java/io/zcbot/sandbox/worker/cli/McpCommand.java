@@ -1,0 +1,55 @@
+/*
+ * Copyright the zcbot sandbox worker authors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.zcbot.sandbox.worker.cli;
+
+import io.zcbot.sandbox.client.SandboxClient;
+import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.gateway.mcp.McpStdio;
+import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** The command {@code mcp}: serves the Model Context Protocol on the standard streams. */
+@Command(
+    name = "mcp",
+    description = {
+      "Serve the Model Context Protocol on standard input and output, until standard input ends: an"
+          + " agent that starts this command runs code in one user's sandbox.",
+      "For agents on other machines, 'sandbox gateway' serves it over HTTP."
+    })
+final class McpCommand implements Callable<Integer> {
+  @Option(
+      names = "--user",
+      required = true,
+      paramLabel = "USER",
+      description = "The user's id, a UUID in lower case.")
+  @SuppressWarnings("NullAway.Init") // picocli sets it or fails
+  private UserId user;
+
+  private final CommandContext context;
+
+  McpCommand(CommandContext context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() throws CommandException, InterruptedException {
+    WorkerConfig config = context.config();
+    StandardStreams streams = context.streams();
+    try (KafkaLog log = new KafkaLog(config.kafka());
+        SandboxClient client = log.client(Topic.ENSURE, "mcp")) {
+      new McpStdio(client.sandbox(user), config.commands().maxTimeout, streams.out())
+          .serve(streams.in());
+      return ExitCode.OK;
+    } catch (IOException | UncheckedIOException e) {
+      throw new CommandException(ExitCode.FAILED, "mcp: " + e.getMessage(), e);
+    }
+  }
+}

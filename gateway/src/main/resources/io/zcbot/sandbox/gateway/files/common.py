@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The beginning of each program that runs in a sandbox for SandboxFileSystem. A program writes fields, each ended by a
 # NUL, which no path contains. If it fails, its exit code is the reason, and standard error says it in words.
 import errno

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 def append(source, to):
     with open(source, "rb", buffering=0) as file:
         while True:

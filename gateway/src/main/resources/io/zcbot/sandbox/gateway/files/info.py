@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 def main(path):
     try:
         write(1, entry(path, b""))

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 def main(staged, path, *metadata):
     """Gives a file that was uploaded its metadata and its name."""
     try:

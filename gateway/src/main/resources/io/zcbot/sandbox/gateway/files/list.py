@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 def names(path, most):
     found = []
     with os.scandir(path) as entries:

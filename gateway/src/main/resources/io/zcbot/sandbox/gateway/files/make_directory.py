@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 def main(path):
     try:
         is_directory = stat.S_ISDIR(os.stat(path).st_mode)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 def main(path, start, count):
     try:
         # Opening a FIFO would wait for a writer, and reading a device might never end.

@@ -633,8 +633,23 @@ unpack_package() { # name, directory
 needs_browser() {
   [[ -x /usr/bin/chromium && -x /usr/bin/chromedriver ]] || apt_install "Chromium with its driver" chromium chromium-driver
 }
+# For E2B's and MCP's own clients, in the versions of their lock file.
+needs_node() {
+  local sdk=$root/gateway/sdk
+  if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+    apt_install "Node.js with npm" nodejs npm
+  fi
+  if [[ $sdk/node_modules/.package-lock.json -nt $sdk/package-lock.json ]]; then
+    return
+  fi
+  begin "Clients of E2B and MCP"
+  logged npm timeout 300 npm ci --prefix "$sdk" --ignore-scripts --no-audit --no-fund ||
+    die 69 "npm could not install what is in gateway/sdk/package-lock.json. Its output is in ${setup_dir#"$root"/}/npm.log"
+  touch "$sdk/node_modules/.package-lock.json"
+  end "installed"
+}
 all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux programs promtool prometheus zsh
-  kcat oldest-java browser shellcheck python)
+  kcat oldest-java browser shellcheck python node)
 
 setup_to_test() { # needs...
   local need

@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -28,6 +29,8 @@ import org.junit.jupiter.api.io.TempDir;
  * The tools of the Model Context Protocol, used by the client that agents use, in Node. No other
  * class shows them. Each check is in {@code gateway/sdk/mcp.mjs}.
  */
+@Tag("engine")
+@Tag("node")
 class McpIT {
   private static final ObjectMapper JSON = new ObjectMapper();
 

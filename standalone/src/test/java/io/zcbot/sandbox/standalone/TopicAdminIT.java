@@ -183,7 +183,7 @@ class TopicAdminIT {
                 + broker.bootstrapServers()
                 + ": these topics do not exist: "
                 + ("%1$sensure, %1$sactivity, %1$sready, %1$sreaped, %1$sfailed, %1$sdead-letter,"
-                        + " %1$sexec, %1$sinput, %1$soutput, %1$sexited, %1$srelease,"
+                        + " %1$sexec, %1$sinput, %1$sstarted, %1$soutput, %1$sexited, %1$srelease,"
                         + " %1$sexpiring, %1$slive, %1$scommands, %1$scurrent")
                     .formatted(prefix)
                 + "; create them with 'topics create', or set ZCBOT_TOPICS_CREATE=true so that"

@@ -589,6 +589,7 @@ class CommandsIT {
             "ok       sandbox.dead-letter (4 partitions)",
             "ok       sandbox.exec (4 partitions)",
             "ok       sandbox.input (4 partitions)",
+            "ok       sandbox.started (4 partitions)",
             "ok       sandbox.output (4 partitions)",
             "ok       sandbox.exited (4 partitions)",
             "ok       sandbox.release (4 partitions)",

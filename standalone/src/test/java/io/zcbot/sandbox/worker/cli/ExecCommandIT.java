@@ -241,7 +241,13 @@ class ExecCommandIT {
 
   private CommandEntry entry(String execId, boolean answered) {
     return new CommandEntry(
-        user, execId, 0, 1, new ContainerRef("n", "c", "h", "w"), Instant.now(), answered);
+        user,
+        execId,
+        new KeyPartitions(PARTITIONS).of(user),
+        1,
+        new ContainerRef("n", "c", "h", "w"),
+        Instant.now(),
+        answered);
   }
 
   private void put(KafkaLog log, Topic topic, byte[] key, byte[] value) throws Exception {

@@ -282,7 +282,7 @@ class CommandFloodsIT {
               "first outputs",
               Deployment.SOON,
               () -> floods.stream().noneMatch(id -> deployment.log().outputs(id).isEmpty()));
-      kafka.getDockerClient().pauseContainerCmd(kafka.getContainerId()).exec();
+      KafkaForTests.freeze(kafka);
       try {
         for (UserId user : users) {
           Files.createFile(deployment.workspaces().resolve(user.toString()).resolve("go"));
@@ -292,7 +292,7 @@ class CommandFloodsIT {
           assertThat(deployment.log().exits(id)).isEmpty();
         }
       } finally {
-        kafka.getDockerClient().unpauseContainerCmd(kafka.getContainerId()).exec();
+        KafkaForTests.thaw(kafka);
       }
       for (String id : floods) {
         awaitEnd(id);

@@ -75,9 +75,9 @@ class KafkaOutageIT {
   void leaveNothing() throws Exception {
     try {
       var state = deployment.host().inspect(kafka.getContainerId()).getState();
-      if (Boolean.TRUE.equals(state.getPaused())) {
-        kafka.getDockerClient().unpauseContainerCmd(kafka.getContainerId()).exec();
-      } else if (Boolean.FALSE.equals(state.getRunning())) {
+      if (Boolean.TRUE.equals(state.getRunning())) {
+        KafkaForTests.thaw(kafka);
+      } else {
         kafka.getDockerClient().startContainerCmd(kafka.getContainerId()).exec();
       }
     } finally {
@@ -106,7 +106,7 @@ class KafkaOutageIT {
     // Read, but maybe not answered when Kafka goes away.
     deployment.agent().ensure(late, "late");
 
-    kafka.getDockerClient().pauseContainerCmd(kafka.getContainerId()).exec();
+    KafkaForTests.freeze(kafka);
     long paused = System.nanoTime();
     deployment.host().docker().killContainerCmd(readies.get(2).containerId()).exec();
     await("health tells of Kafka")
@@ -126,7 +126,7 @@ class KafkaOutageIT {
       TimeUnit.MILLISECONDS.sleep(250);
     }
 
-    kafka.getDockerClient().unpauseContainerCmd(kafka.getContainerId()).exec();
+    KafkaForTests.thaw(kafka);
     // The agent, whose Kafka was away just the same, tells as soon as it can that it works on; its
     // client has to find the brokers first.
     TimeUnit.MILLISECONDS.sleep(1500);
@@ -163,11 +163,11 @@ class KafkaOutageIT {
             "'stream':true,'max_output_bytes':1000000,"
                 + "'shell':'for i in $(seq 400); do printf %01000d $i; sleep 0.02; done'");
     await().atMost(Deployment.SOON).until(() -> !deployment.log().outputs("streams").isEmpty());
-    kafka.getDockerClient().pauseContainerCmd(kafka.getContainerId()).exec();
+    KafkaForTests.freeze(kafka);
     // Longer than records may wait, and shorter than the group waits for a member: 10 s from the
     // last heartbeat, which was up to 1 s before.
     TimeUnit.MILLISECONDS.sleep(4_500);
-    kafka.getDockerClient().unpauseContainerCmd(kafka.getContainerId()).exec();
+    KafkaForTests.thaw(kafka);
     Exited exited = deployment.log().awaitExited("streams");
     assertThat(exited.reason()).isEqualTo(Exited.Reason.EXITED);
     // A record that failed may be in the log all the same, and comes again then.

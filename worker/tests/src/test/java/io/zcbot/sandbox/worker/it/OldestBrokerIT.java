@@ -101,14 +101,14 @@ class OldestBrokerIT {
     deployment.start("a");
     UserId user = Deployment.newUser();
     Ready ready = deployment.agent().ensured(user);
-    kafka.getDockerClient().pauseContainerCmd(kafka.getContainerId()).exec();
+    KafkaForTests.freeze(kafka);
     try {
       await("longer than a session")
           .during(Duration.ofSeconds(8))
           .atMost(Deployment.SOON)
           .until(() -> deployment.host().isRunning(ready.containerId()));
     } finally {
-      kafka.getDockerClient().unpauseContainerCmd(kafka.getContainerId()).exec();
+      KafkaForTests.thaw(kafka);
     }
     assertThat(deployment.agent().ensured(user).containerId()).isEqualTo(ready.containerId());
     deployment.awaitReady();

@@ -9,6 +9,7 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.time.Duration;
+import org.testcontainers.containers.Container.ExecResult;
 import org.testcontainers.kafka.KafkaContainer;
 import org.testcontainers.utility.DockerImageName;
 
@@ -71,6 +72,27 @@ public final class KafkaForTests {
   /** Another broker, for tests that stop it; not started. */
   public static KafkaContainer create() {
     return create(IMAGE);
+  }
+
+  /**
+   * Stops all processes of a broker where they are; its connections stay. The engine's own pause
+   * gives up at random on a busy container where cgroups are of version 1.
+   */
+  public static void freeze(KafkaContainer kafka) throws Exception {
+    signalAll(kafka, "STOP");
+  }
+
+  /** Lets a frozen broker go on; does nothing to one that runs. */
+  public static void thaw(KafkaContainer kafka) throws Exception {
+    signalAll(kafka, "CONT");
+  }
+
+  private static void signalAll(KafkaContainer kafka, String signal) throws Exception {
+    // All processes but the first, which waits for the broker, and this shell.
+    ExecResult result = kafka.execInContainer("sh", "-c", "kill -" + signal + " -1");
+    if (result.getExitCode() != 0) {
+      throw new IllegalStateException("kill -" + signal + " in the broker's container: " + result);
+    }
   }
 
   /** A broker of another version; not started. */

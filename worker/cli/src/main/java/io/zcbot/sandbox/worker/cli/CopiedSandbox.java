@@ -42,7 +42,7 @@ final class CopiedSandbox {
       pack() (
         trap '' XFSZ
         ulimit -f "$2"
-        if [ "$place" = /tmp ]; then exec 2> /dev/null; fi
+        if [ "$directory" = /tmp ]; then exec 2> /dev/null; fi
         timeout --foreground "$3" tar --format=gnu --hard-dereference --warning=none \
           --exclude='./.sandbox-cp.*' -C "$1" -cf "$archive" .
         code=$?
@@ -50,12 +50,12 @@ final class CopiedSandbox {
         [ $code -le 1 ]
       )
       if [ -d "$1" ]; then
-        for place in /tmp /workspace; do
+        for directory in /tmp /workspace; do
           most=$2
-          if [ "$place" = /tmp ] && [ "$most" -gt 32768 ]; then most=32768; fi
+          if [ "$directory" = /tmp ] && [ "$most" -gt 32768 ]; then most=32768; fi
           left=$(($3 - SECONDS))
           [ "$left" -gt 0 ] || end 1 'it takes too long to pack'
-          archive=$place/$4
+          archive=$directory/$4
           touch -- "$archive" || continue
           if pack "$1" "$most" "$left"; then
             printf 'directory %s %s' "$(stat -c %s -- "$archive")" "$archive"

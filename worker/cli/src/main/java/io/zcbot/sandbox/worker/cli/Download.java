@@ -35,8 +35,8 @@ final class Download {
   /** Copies to a local path; returns how many links, devices and pipes were left out. */
   long to(Path target) throws IOException, CommandException, InterruptedException {
     CopiedSandbox.Found found = find();
-    Path place = NewFile.placed(target, source.name());
-    return found.isDirectory() ? directory(found, place) : file(found, place);
+    Path destination = NewFile.destination(target, source.name());
+    return found.isDirectory() ? directory(found, destination) : file(found, destination);
   }
 
   /** Writes a file to standard output. */
@@ -105,11 +105,11 @@ final class Download {
     return 0;
   }
 
-  private long directory(CopiedSandbox.Found found, Path place)
+  private long directory(CopiedSandbox.Found found, Path destination)
       throws IOException, CommandException, InterruptedException {
     long skipped;
     try {
-      skipped = unpacked(found, place);
+      skipped = unpacked(found, destination);
     } catch (IOException | RuntimeException e) {
       sandbox.removeArchiveAfter(e);
       throw e;
@@ -118,11 +118,11 @@ final class Download {
     return skipped;
   }
 
-  private long unpacked(CopiedSandbox.Found found, Path place) throws IOException {
-    try (NewFile directory = new NewFile(place);
+  private long unpacked(CopiedSandbox.Found found, Path destination) throws IOException {
+    try (NewFile directory = new NewFile(destination);
         InputStream input = input(found)) {
-      if (Files.exists(place, LinkOption.NOFOLLOW_LINKS)) {
-        throw new FileAlreadyExistsException(place.toString());
+      if (Files.exists(destination, LinkOption.NOFOLLOW_LINKS)) {
+        throw new FileAlreadyExistsException(destination.toString());
       }
       var _ = Files.createDirectory(directory.temporary());
       TarUnpacker unpacker = new TarUnpacker(found.size(), MOST_ENTRIES);

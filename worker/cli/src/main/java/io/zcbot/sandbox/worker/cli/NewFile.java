@@ -19,7 +19,7 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file or directory that appears at its place when it is complete, by an atomic rename. Until
+ * A file or directory that appears under its path when it is complete, by an atomic rename. Until
  * then it has a temporary name in the same directory. If it is not completed, it is removed when
  * this is closed or the process exits.
  */
@@ -66,7 +66,7 @@ final class NewFile implements AutoCloseable {
   /**
    * Creates nothing yet, and registers the removal at exit.
    *
-   * @param target the final place; an existing file is replaced
+   * @param target the final path; an existing file is replaced
    */
   NewFile(Path target) {
     Path absolute = target.toAbsolutePath();
@@ -76,8 +76,8 @@ final class NewFile implements AutoCloseable {
     Runtime.getRuntime().addShutdownHook(atExit);
   }
 
-  /** Returns the place of a copy: inside the target if that is a directory. */
-  static Path placed(Path target, String name) {
+  /** Returns the path of a copy: inside the target if that is a directory. */
+  static Path destination(Path target, String name) {
     return Files.isDirectory(target) ? target.resolve(name) : target;
   }
 
@@ -89,14 +89,14 @@ final class NewFile implements AutoCloseable {
     if (Files.exists(target)) {
       return target.toRealPath();
     }
-    Path place = target;
-    for (int links = 0; Files.isSymbolicLink(place); links++) {
+    Path resolved = target;
+    for (int links = 0; Files.isSymbolicLink(resolved); links++) {
       if (links == MOST_LINKS) {
         throw new FileSystemLoopException(target.toString());
       }
-      place = place.resolveSibling(Files.readSymbolicLink(place));
+      resolved = resolved.resolveSibling(Files.readSymbolicLink(resolved));
     }
-    return place;
+    return resolved;
   }
 
   /** The path to write to. */
@@ -104,7 +104,7 @@ final class NewFile implements AutoCloseable {
     return temporary;
   }
 
-  /** Moves it to its final place. */
+  /** Moves it to its final path. */
   void complete() throws IOException {
     Files.move(
         temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);

@@ -54,8 +54,8 @@ final class Upload {
 
   private void file(InputStream content, String name, boolean isExecutable)
       throws IOException, CommandException, InterruptedException {
-    String place = sandbox.target(target, name, false);
-    sandbox.writeFile(place, new CountedInput(content, -1, progress::at), isExecutable);
+    String path = sandbox.target(target, name, false);
+    sandbox.writeFile(path, new CountedInput(content, -1, progress::at), isExecutable);
   }
 
   private long directory(Path source, String name)
@@ -80,9 +80,9 @@ final class Upload {
         throw new NoSuchFileException(path.toString());
       }
     }
-    String place = sandbox.target(target, name, true);
+    String path = sandbox.target(target, name, true);
     try (TarInput archive = new TarInput(entries)) {
-      sandbox.writeDirectory(place, new CountedInput(archive, -1, progress::at));
+      sandbox.writeDirectory(path, new CountedInput(archive, -1, progress::at));
     }
     return skipped;
   }

@@ -19,7 +19,6 @@ import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
-import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import io.zcbot.sandbox.worker.sandbox.Terms;
 import java.io.IOException;
 import java.time.Duration;
@@ -115,24 +114,25 @@ public final class Ensurer {
       enter(terms, request, sandbox);
     }
     Ready ready = answers.ready(request, served);
+    boolean isInLog = false;
     try {
       announcer.ready(ready, request.arrived(), request.context(), request.fence());
+      isInLog = true;
+      sandbox.announced(ready.readyAt());
+      sandbox.touch(time.nanos(), Reaped.Use.ENSURE);
+      announcer.current(sandbox, ready);
     } catch (FencedException e) {
-      // An earlier try may have reached the log. A new sandbox is ended, but its entry in the live
-      // table stays, so that the next owner announces it lost, which may be this worker again. A
-      // reused one goes on by what was told before; it counts as used, in case its user comes back
-      // to this worker.
-      if (served.outcome() == Ready.Outcome.REUSED) {
+      // The ready may reach the log even after the next owner found that a new sandbox was never
+      // ready, and removed its entry. So its end is announced here. A reused one goes on by what
+      // was told before; it counts as used, in case its user comes back to this worker.
+      if (served.outcome() != Ready.Outcome.REUSED) {
+        end(sandbox, Reaped.Reason.MOVED, e);
+      } else if (!isInLog) {
         sandbox.terms(before);
         sandbox.touch(time.nanos(), Reaped.Use.ENSURE);
-      } else {
-        end(sandbox, e);
       }
       throw e;
     }
-    sandbox.announced(ready.readyAt());
-    sandbox.touch(time.nanos(), Reaped.Use.ENSURE);
-    announcer.current(sandbox, ready);
     admission.served(request, served.outcome());
   }
 
@@ -145,7 +145,7 @@ public final class Ensurer {
     try {
       announcer.opened(sandbox, request.fence());
     } catch (FencedException | InterruptedException e) {
-      end(sandbox, e);
+      end(sandbox, null, e);
       throw e;
     }
   }
@@ -163,10 +163,15 @@ public final class Ensurer {
     }
   }
 
-  /** Ends a sandbox that was not announced, because the user's next worker may make another. */
-  private void end(Sandbox sandbox, Exception why) throws InterruptedException {
+  /**
+   * Ends a new sandbox, because the user's next worker may make another.
+   *
+   * @param reason null if no ready of it can be in the log
+   */
+  private void end(Sandbox sandbox, Reaped.@Nullable Reason reason, Exception why)
+      throws InterruptedException {
     try {
-      termination.end(TerminationTarget.of(sandbox, null));
+      termination.endInsistently(sandbox, reason);
     } catch (EngineException left) {
       why.addSuppressed(left); // reconciliation will remove it
     }

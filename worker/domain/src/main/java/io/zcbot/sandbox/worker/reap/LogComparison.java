@@ -46,8 +46,6 @@ public final class LogComparison {
    * @param unlisted run here, but have no entry
    * @param taken run here, but other workers announced their end
    * @param superseded run here, but other workers served their users with other sandboxes
-   * @param unannounced run here for an ensure whose ready is not known to be in the log; they end
-   *     without a word if that ensure was read in an earlier assignment
    * @param lost ran elsewhere, and their end was not announced
    * @param obsolete entries of sandboxes that were announced reaped, or never ready
    * @param isComplete whether that is all; if not, act on it and compare again
@@ -56,7 +54,6 @@ public final class LogComparison {
       List<Sandbox> unlisted,
       List<Sandbox> taken,
       List<Sandbox> superseded,
-      List<LiveSandbox> unannounced,
       List<LiveSandbox> lost,
       List<LiveSandbox> obsolete,
       boolean isComplete) {}
@@ -90,14 +87,10 @@ public final class LogComparison {
       }
     }
     SandboxLog.Entries entries = log.live(partitions, users(running), elsewhere);
-    List<LiveSandbox> unannounced = new ArrayList<>();
     Map<Sandbox, Instant> listed = new HashMap<>();
     for (Sandbox sandbox : running.values()) {
-      LiveSandbox entry = entries.running().get(sandbox.containerId());
       Instant announced = sandbox.announced();
-      if (entry != null && announced == null) {
-        unannounced.add(entry);
-      } else if (entry != null && announced != null && doubtful) {
+      if (announced != null && doubtful && entries.running().containsKey(sandbox.containerId())) {
         listed.put(sandbox, announced);
       }
     }
@@ -125,8 +118,7 @@ public final class LogComparison {
                         || !entry.workerId().equals(workerId)
                         || announced.isReaped(entry.containerId()))
             .toList();
-    return differences(
-        running.values(), listed.keySet(), unannounced, others, announced, entries.isComplete());
+    return differences(running.values(), listed.keySet(), others, announced, entries.isComplete());
   }
 
   /**
@@ -136,15 +128,7 @@ public final class LogComparison {
    * difference: they stay if this worker was not sure then that it owns the user. Blocks for Kafka.
    */
   public Differences again(Set<Integer> partitions) {
-    Differences all = compare(partitions, true, false);
-    return new Differences(
-        all.unlisted(),
-        all.taken(),
-        all.superseded(),
-        List.of(),
-        all.lost(),
-        all.obsolete(),
-        all.isComplete());
+    return compare(partitions, true, false);
   }
 
   /** The differences of one partition's users, so that they wait for no others. */
@@ -155,7 +139,6 @@ public final class LogComparison {
         all.unlisted().stream().filter(sandboxes).toList(),
         all.taken().stream().filter(sandboxes).toList(),
         all.superseded().stream().filter(sandboxes).toList(),
-        all.unannounced().stream().filter(entries).toList(),
         all.lost().stream().filter(entries).toList(),
         all.obsolete().stream().filter(entries).toList(),
         all.isComplete());
@@ -169,7 +152,6 @@ public final class LogComparison {
   private static Differences differences(
       Iterable<Sandbox> missing,
       Iterable<Sandbox> listed,
-      List<LiveSandbox> unannounced,
       List<LiveSandbox> others,
       Announcements announced,
       boolean isComplete) {
@@ -194,7 +176,7 @@ public final class LogComparison {
           announced.readyAt(id) != null || announced.isForgotten(entry.userId(), entry.openedAt());
       (ran && !announced.isReaped(id) ? lost : obsolete).add(entry);
     }
-    return new Differences(unlisted, taken, superseded, unannounced, lost, obsolete, isComplete);
+    return new Differences(unlisted, taken, superseded, lost, obsolete, isComplete);
   }
 
   private static Map<String, UserId> users(Map<String, Sandbox> sandboxes) {

@@ -20,7 +20,6 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -82,11 +81,6 @@ public final class Takeover {
                 }
               }));
     }
-    for (LiveSandbox entry : differences.unannounced()) {
-      // Not awaited: it comes before the user's next ensure, and others need not wait for that
-      // lane.
-      var _ = queueLoss(entry, ownership, _ -> {});
-    }
     return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
         .thenCompose(_ -> announceLost(differences.lost(), ownership));
   }
@@ -102,7 +96,15 @@ public final class Takeover {
     List<LiveSandbox> lost = Collections.synchronizedList(new ArrayList<>());
     List<CompletableFuture<Void>> all = new ArrayList<>();
     for (LiveSandbox entry : entries) {
-      all.add(queueLoss(entry, ownership, lost::add));
+      all.add(
+          steps.queue(
+              entry.userId(),
+              "announce a lost sandbox",
+              () -> {
+                if (!runsHere(entry) && announceLoss(entry, ownership)) {
+                  lost.add(entry);
+                }
+              }));
     }
     return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
         .thenApply(
@@ -114,18 +116,6 @@ public final class Takeover {
               }
               return List.copyOf(lost);
             });
-  }
-
-  private CompletableFuture<Void> queueLoss(
-      LiveSandbox entry, Ownership ownership, Consumer<LiveSandbox> announced) {
-    return steps.queue(
-        entry.userId(),
-        "announce a lost sandbox",
-        () -> {
-          if (!runsHere(entry) && announceLoss(entry, ownership)) {
-            announced.accept(entry);
-          }
-        });
   }
 
   /** Announces a lost sandbox; false if its user is another worker's before the log has that. */

@@ -79,8 +79,10 @@ public final class Announcer {
    * Enters a sandbox, whose ready was published, in the table of current sandboxes, unless this
    * process did so before with the same labels and end. An adopted one is entered again, since the
    * previous run may have stopped before.
+   *
+   * @throws FencedException if another worker owns the user's partition by now
    */
-  public void current(Sandbox sandbox, Ready ready) throws InterruptedException {
+  public void current(Sandbox sandbox, Ready ready) throws FencedException, InterruptedException {
     CurrentSandbox before = sandbox.entered();
     if (before != null
         && before.labels().equals(ready.labels())
@@ -88,12 +90,8 @@ public final class Announcer {
       return;
     }
     CurrentSandbox entry = CurrentSandbox.of(ready);
-    try {
-      current.enter(entry);
-      sandbox.entered(entry);
-    } catch (FencedException _) {
-      log.info("the user is another worker's by now, who will announce the sandbox lost");
-    }
+    current.enter(entry);
+    sandbox.entered(entry);
   }
 
   /**

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.ensure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
@@ -71,21 +72,36 @@ class FencedEnsureTest extends InAWorld {
     assertThat(warm.domain.capacity().taken()).isZero();
   }
 
-  /** A try may have reached the log, so its entry is left to who takes the user over. */
+  /**
+   * What a producer was handed can reach the log when the next owner has found that the sandbox was
+   * never ready.
+   */
   @Test
-  void whoLostThePartitionBeforeTheAnswerLeavesTheEntryAlone() throws Exception {
-    assertThatThrownBy(() -> world.domain.ensurer().ensure(losing(world, 3)))
+  void whoLostThePartitionBeforeTheAnswerAnnouncesTheEnd() throws Exception {
+    world.isAnothers = ANNA::equals;
+    world.firstTryFailed = world.live::clear;
+    assertThatThrownBy(() -> world.domain.ensurer().ensure(losing(world, 4)))
         .isInstanceOf(FencedException.class);
-    assertThat(world.log).isEmpty();
+    assertOneHasMoved();
+  }
+
+  /** The next owner may have read the log just before. */
+  @Test
+  void whoLostThePartitionAsTheLogTookTheAnswerAnnouncesTheEnd() throws Exception {
+    world.isAnothers = ANNA::equals;
+    assertThatThrownBy(() -> world.ready(ANNA)).isInstanceOf(FencedException.class);
+    assertThat(world.current).isEmpty();
+    assertOneHasMoved();
+  }
+
+  private void assertOneHasMoved() throws Exception {
+    assertThat(world.reaped())
+        .singleElement()
+        .extracting(Reaped::reason)
+        .isEqualTo(Reaped.Reason.MOVED);
     assertThat(world.engine.everything()).isEmpty();
     assertThat(world.registry.size()).isZero();
     assertThat(world.domain.capacity().taken()).isZero();
-    assertThat(world.live).hasSize(1);
-    var taken = world.takeOver();
-    world.settle();
-    assertThat(taken.join()).isEmpty();
-    assertThat(world.live).isEmpty();
-    assertThat(world.log).isEmpty();
   }
 
   @Test

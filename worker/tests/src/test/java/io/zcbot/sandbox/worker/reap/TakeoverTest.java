@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.reap;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.CurrentSandbox;
@@ -18,7 +17,6 @@ import io.zcbot.sandbox.worker.base.Deadline;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.Fence;
-import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Ownership;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.testkit.FakeOwnership;
@@ -146,33 +144,6 @@ class TakeoverTest extends InAWorld {
     assertThat(world.engine.running(ANNA)).hasSize(1);
   }
 
-  /** The ready of the first assignment was tried, and may be in the log. */
-  @Test
-  void aSandboxThatIsEndedUnannouncedAfterTheComparisonIsAnnouncedLost() {
-    AtomicReference<LogComparison.Differences> compared = new AtomicReference<>();
-    Fence assignedAnew =
-        () -> {
-          if (!world.live.isEmpty()) {
-            String id = world.live.keySet().iterator().next();
-            world.log.add(readyOf(ANNA, id, World.ME.workerId()));
-            compared.set(world.comparison(world.sandboxLog()).of(Set.of(0), true));
-            throw new FencedException("of the assignment before");
-          }
-        };
-    Ensure ensure = new Ensure("e", ANNA, Instant.EPOCH, null, null, null);
-    EnsureRequest request = new EnsureRequest(ensure, 0, world.now, inASecond(), assignedAnew);
-    assertThatThrownBy(() -> world.domain.ensurer().ensure(request))
-        .isInstanceOf(FencedException.class);
-    assertThat(world.engine.running(ANNA)).isEmpty();
-    var _ = world.domain.takeover().settle(compared.get(), new FakeOwnership(State.OWNED));
-    world.settle();
-    assertThat(world.reaped())
-        .singleElement()
-        .extracting(Reaped::reason)
-        .isEqualTo(Reaped.Reason.LOST);
-    assertThat(world.live).isEmpty();
-  }
-
   private Deadline inASecond() {
     return Deadline.in(Duration.ofSeconds(1), world.time());
   }
@@ -225,13 +196,6 @@ class TakeoverTest extends InAWorld {
     assertThat(world.reaped()).hasSize(1);
     assertThat(world.current).isEmpty();
     assertThat(world.live).isEmpty();
-  }
-
-  @Test
-  void aSandboxIsNotEnteredOnceItsUserIsAnothers() throws Exception {
-    world.isAnothers = ANNA::equals;
-    world.ready(ANNA);
-    assertThat(world.current).isEmpty();
   }
 
   @Test

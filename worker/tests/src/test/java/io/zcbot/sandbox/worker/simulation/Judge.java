@@ -438,6 +438,20 @@ final class Judge {
     return matcher.find() && !matcher.group(1).equals(matcher.group(2));
   }
 
+  /** Judges a while without faults: whoever runs a sandbox serves its user. */
+  void calmed() {
+    for (SimulatedHost host : hosts) {
+      for (Container container : host.fake.everything()) {
+        if (container.isRunning() && container.user() != null) {
+          String owner = broker.group.ownerOf(keys.of(container.user()));
+          if (owner != null && !owner.equals(host.name)) {
+            violated("I6: %s runs on %s, and its user is %s's", container.id(), host.name, owner);
+          }
+        }
+      }
+    }
+  }
+
   /** Judges the end, after a while without faults. */
   void finish(Rules rules) {
     for (Ensure ensure : asked.values()) {

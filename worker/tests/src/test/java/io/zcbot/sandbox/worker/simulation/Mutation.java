@@ -52,6 +52,8 @@ enum Mutation {
   REMOVE_ANOTHERS_ENTRY(8431, ModelBroker.COORDINATOR),
   /** The first commit that is acknowledged after an outage counts, though it keeps no session. */
   TRUST_THE_FIRST_ANSWER(2599, ModelBroker.COORDINATOR),
+  /** A sandbox whose ready may come late ends without a word. */
+  END_SILENTLY_WHAT_MAY_BE_READY(2702),
   /** A lease lasts on while the machine sleeps. */
   TRUST_THE_MONOTONIC_CLOCK(359);
 
@@ -66,17 +68,22 @@ enum Mutation {
 
   /** Whether the table of current sandboxes is written; most seeds are of histories without it. */
   boolean writesCurrent() {
-    return this == NONE || this == REMOVE_ANOTHERS_ENTRY || this == TRUST_THE_FIRST_ANSWER;
+    return this == NONE
+        || this == REMOVE_ANOTHERS_ENTRY
+        || this == TRUST_THE_FIRST_ANSWER
+        || this == END_SILENTLY_WHAT_MAY_BE_READY;
   }
 
   /** Whether some commands write very much; the seeds are of histories without them. */
   boolean hasFloods() {
-    return this == NONE;
+    return this == NONE || this == END_SILENTLY_WHAT_MAY_BE_READY;
   }
 
   /** Whether machines sleep; the seeds of most are of histories in which they do not. */
   boolean hasSleeps() {
-    return this == NONE || this == TRUST_THE_MONOTONIC_CLOCK;
+    return this == NONE
+        || this == END_SILENTLY_WHAT_MAY_BE_READY
+        || this == TRUST_THE_MONOTONIC_CLOCK;
   }
 
   Mutation(long seed) {

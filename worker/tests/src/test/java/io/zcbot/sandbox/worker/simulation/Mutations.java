@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.simulation;
 
 import io.zcbot.sandbox.events.CommandEntry;
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.ClockReading;
 import io.zcbot.sandbox.worker.commands.CommandTable;
@@ -18,6 +19,7 @@ import io.zcbot.sandbox.worker.intake.RecordForwarding;
 import io.zcbot.sandbox.worker.kafka.CommandTableReader;
 import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Takeover;
+import io.zcbot.sandbox.worker.reap.Termination;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.Fence;
@@ -40,6 +42,7 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Variants of the worker, each without one of its precautions. A simulation that does not notice
@@ -170,6 +173,14 @@ public final class Mutations {
     if (!is(Mutation.ANNOUNCE_BEFORE_THE_KILL)) {
       engine.kill(container);
     }
+  }
+
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.reap.Termination", name = "endInsistently")
+  public static void endInsistently(
+      Termination termination, Sandbox sandbox, Reaped.@Nullable Reason reason)
+      throws EngineException, InterruptedException {
+    boolean isSilent = is(Mutation.END_SILENTLY_WHAT_MAY_BE_READY) && sandbox.announced() == null;
+    termination.endInsistently(sandbox, isSilent ? null : reason);
   }
 
   @InPlaceOf(owner = "io.zcbot.sandbox.worker.commands.CommandTable", name = "started")

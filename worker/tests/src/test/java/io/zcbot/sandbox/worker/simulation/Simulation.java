@@ -355,6 +355,7 @@ final class Simulation {
     hosts.forEach(host -> host.fake.faults.heal());
     for (int second = 0; second < SETTLE.toSeconds() && judge.violation() == null; second++) {
       if (second == 20) {
+        judge.calmed();
         USERS.forEach(user -> ensure(user, keys.of(user)));
       }
       if (second % 4 == 0) {

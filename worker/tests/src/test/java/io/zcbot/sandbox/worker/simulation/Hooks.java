@@ -53,6 +53,12 @@ public final class Hooks {
     return Executors.newThreadPerTaskExecutor(ofVirtual().factory());
   }
 
+  /** Lists no threads, since most never end: they are forgotten with their machine. */
+  @InPlaceOf(owner = "io.zcbot.sandbox.worker.base.Threads", name = "run", isStatic = true)
+  public static void run(Runnable task) {
+    task.run();
+  }
+
   @InPlaceOf(owner = "java.lang.Thread", name = "sleep", isStatic = true)
   public static void sleep(long millis) throws InterruptedException {
     Machine.current().sleep(Duration.ofMillis(millis));

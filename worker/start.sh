@@ -15,6 +15,7 @@ case ${1-} in
     done
     exec java @/opt/zcbot/console.options -cp "$class_path" $main "$@"
     ;;
+  gateway) exec java @/opt/zcbot/gateway.options -Xlog:disable @/opt/zcbot/start.options $main "$@" ;;
   # A JVM that can't use its cache, such as one with a heap above 32 GB, writes a warning to standard output.
   *) exec java @/opt/zcbot/commands.options -Xlog:disable @/opt/zcbot/start.options $main "$@" ;;
 esac

@@ -68,7 +68,7 @@ release_stage_tarball() { # directory, name
   mkdir -p "$tree"/{bin,lib,systemd,completion,docs}
   cp "$root/packaging/sandbox" "$tree/bin"
   cp "$root/worker/cli/target/worker-cli-$version.jar" "$root"/worker/cli/target/lib/*.jar "$tree/lib"
-  cp "$root"/worker/{jvm,console,commands}.options "$root"/{LICENSE,NOTICE,README.md,CHANGELOG.md,SECURITY.md} "$tree"
+  cp "$root"/worker/{jvm,console,gateway,commands}.options "$root"/{LICENSE,NOTICE,README.md,CHANGELOG.md,SECURITY.md} "$tree"
   cp "$root/packaging/README.md" "$tree/INSTALL.md"
   cp "$root"/packaging/systemd/* "$tree/systemd"
   cp -r "$root"/docs/{*.md,*.yml,*.json,images} "$tree/docs"

@@ -438,7 +438,8 @@ setup_worker_image() {
     jars+=("${jar#"$root"/}")
   done
   build_options='--build-arg JARS=local' build_image "$worker_image" . worker/Dockerfile worker/jvm.options \
-    worker/console.options worker/commands.options worker/start.sh worker/share-workspaces.sh worker/cli/target/lib standalone/target/lib "${jars[@]}"
+    worker/{console,gateway,commands}.options worker/{start,share-workspaces}.sh worker/cli/target/lib \
+    standalone/target/lib "${jars[@]}"
 }
 
 # --- jars --------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ class BuildFilesTest {
   @CsvSource({
     "run, jvm.options",
     "console, console.options",
+    "gateway, gateway.options",
     "usage --csv, commands.options",
     "--help, commands.options"
   })
@@ -199,12 +200,12 @@ class BuildFilesTest {
                 .results()
                 .filter(setting -> setting.group(1).equals("ZCBOT_KAFKA_BOOTSTRAP_SERVERS"))
                 .map(setting -> setting.group(2)))
-        .as("of the worker, the console and the demo")
-        .hasSize(3)
+        .as("of the worker, the console, the gateway and the demo")
+        .hasSize(4)
         .containsOnly("${KAFKA_BOOTSTRAP_SERVERS:-kafka:29092}");
     assertThat(composition.lines().filter("      ZCBOT_KAFKA_SASL_JAAS_CONFIG:"::equals))
-        .as("of the console and the demo; the worker reads the whole .env file")
-        .hasSize(2);
+        .as("of the console, the gateway and the demo; the worker reads the whole .env file")
+        .hasSize(3);
   }
 
   @Test
@@ -218,7 +219,10 @@ class BuildFilesTest {
                 .filter(setting -> !setting.equals("ZCBOT_KAFKA_BOOTSTRAP_SERVERS")))
         .as("what is fixed: addresses inside of a container, and the patience of the demo")
         .containsExactlyInAnyOrder(
-            "ZCBOT_OPS_ADDRESS", "ZCBOT_CONSOLE_ADDRESS", "ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS");
+            "ZCBOT_OPS_ADDRESS",
+            "ZCBOT_CONSOLE_ADDRESS",
+            "ZCBOT_GATEWAY_ADDRESS",
+            "ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS");
   }
 
   private record Stage(String name, List<String> copied) {}

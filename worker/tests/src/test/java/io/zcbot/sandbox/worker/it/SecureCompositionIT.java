@@ -60,7 +60,8 @@ class SecureCompositionIT {
                 "KAFKA_ADMIN_PASSWORD", "ofAdmin1",
                 "KAFKA_WORKER_PASSWORD", "ofWorker2",
                 "KAFKA_AGENT_PASSWORD", "ofAgent3",
-                "KAFKA_CONSOLE_PASSWORD", "ofConsole4"),
+                "KAFKA_CONSOLE_PASSWORD", "ofConsole4",
+                "KAFKA_GATEWAY_PASSWORD", "ofGateway5"),
             "compose.yaml",
             "compose.sasl.yaml");
   }
@@ -118,6 +119,7 @@ class SecureCompositionIT {
         KAFKA_WORKER_PASSWORD=ofWorker2
         KAFKA_AGENT_PASSWORD=ofAgent3
         KAFKA_CONSOLE_PASSWORD=ofConsole4
+        KAFKA_GATEWAY_PASSWORD=ofGateway5
         ZCBOT_SANDBOX_MEMORY=1g
         ZCBOT_KAFKA_CLIENT_DNS_LOOKUP=use_all_dns_ips
         """);
@@ -139,18 +141,26 @@ class SecureCompositionIT {
   void eachServiceHasItsOwnPasswordForKafkaOnly(@TempDir Path directory) throws Exception {
     JsonNode services = services(directory, "compose.yaml", "compose.sasl.yaml");
     Map<String, String> own =
-        Map.of("worker", "ofWorker2", "console", "ofConsole4", "demo", "ofAgent3");
+        Map.of(
+            "worker",
+            "ofWorker2",
+            "console",
+            "ofConsole4",
+            "gateway",
+            "ofGateway5",
+            "demo",
+            "ofAgent3");
     own.forEach(
         (service, password) -> {
           String environment = services.path(service).path("environment").toString();
           assertThat(environment).as(service).contains(password);
-          assertThat(List.of("ofAdmin1", "ofWorker2", "ofAgent3", "ofConsole4"))
+          assertThat(List.of("ofAdmin1", "ofWorker2", "ofAgent3", "ofConsole4", "ofGateway5"))
               .as("of others, that %s has", service)
               .filteredOn(each -> !each.equals(password))
               .noneMatch(environment::contains);
         });
     String kafka = services.path("kafka").path("environment").path("KAFKA_SUPER_USERS").asText();
-    assertThat(kafka).doesNotContain("console", "agent");
+    assertThat(kafka).doesNotContain("console", "agent", "gateway");
     assertThat(services.path("worker").path("environment").path("ZCBOT_SANDBOX_MEMORY").asText())
         .as("the worker's settings, which the .env file is for")
         .isEqualTo("1g");
@@ -158,7 +168,7 @@ class SecureCompositionIT {
 
   /** With the settings of the worker's service, which creates its topics. */
   @Test
-  void aWorkerIsServedAndAnAgentAndTheConsoleMayDoNothingYet() throws Exception {
+  void aWorkerIsServedAndAllOthersMayDoNothingYet() throws Exception {
     JsonNode service =
         new JsonMapper().readTree(composition.config()).at("/services/worker/environment");
     Map<String, String> settings = new HashMap<>();
@@ -173,6 +183,7 @@ class SecureCompositionIT {
 
     mayNotWrite("agent", "ofAgent3");
     mayNotWrite("console", "ofConsole4");
+    mayNotWrite("gateway", "ofGateway5");
   }
 
   private void mayNotWrite(String user, String password) {

@@ -21,7 +21,9 @@ import io.zcbot.sandbox.worker.testkit.machine.Commands;
 import io.zcbot.sandbox.worker.testkit.machine.Mounts;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -106,7 +108,37 @@ class WorkerContainerIT {
     assertThat(inside(worker, "echo x > /tmp/x && cat /tmp/x").output()).isEqualTo("x\n");
     assertThat(deployment.host().inspect(worker).getHostConfig().getMemory()).isEqualTo(1L << 30);
 
+    assertTheGatewayServes();
     assertItStopsAsItShould(worker, user);
+  }
+
+  /**
+   * With the key that compose.yaml says how to make, as a program that uses E2B's SDK begins. The
+   * SDKs themselves are used in GatewayIT.
+   */
+  private void assertTheGatewayServes() throws Exception {
+    String key = composition.addKey("local"); // the volume is made for it
+    String gateway = composition.startGateway();
+    HttpRequest create =
+        HttpRequest.newBuilder(composition.gateway().resolve("/v2/sandboxes"))
+            .header("X-API-KEY", key)
+            .header("Content-Type", "application/json")
+            // More than workers allow unless they are told: compose.yaml does.
+            .POST(BodyPublishers.ofString("{\"templateID\":\"base\",\"timeout\":3600}"))
+            .timeout(Deployment.SOON)
+            .build();
+    try (HttpClient http = HttpClient.newHttpClient()) {
+      HttpResponse<String> made =
+          await("the gateway serves")
+              .atMost(Deployment.SOON)
+              .pollInterval(Duration.ofMillis(200))
+              .ignoreExceptions()
+              .until(() -> http.send(create, BodyHandlers.ofString()), Objects::nonNull);
+      assertThat(made.statusCode()).as(made.body()).isEqualTo(201);
+    }
+    assertCapabilities(gateway, NONE);
+    assertThat(inside(gateway, "id -u; stat -c '%u %a' /var/lib/zcbot/gateway/secret").output())
+        .isEqualTo("65534\n65534 600\n");
   }
 
   @Test

@@ -32,6 +32,7 @@ public final class Composition {
   private final String image = "zcbot-worker:" + project;
   private final int kafkaPort = WorkerOps.freePort();
   private final int consolePort = WorkerOps.freePort();
+  private final int gatewayPort = WorkerOps.freePort();
   private final Path directory;
   private Map<String, String> ofWorker = Map.of();
   private List<String> files = List.of("compose.yaml");
@@ -136,6 +137,29 @@ public final class Composition {
     return URI.create("http://127.0.0.1:" + consolePort);
   }
 
+  /**
+   * Starts the gateway beside the worker.
+   *
+   * @return its container's id
+   */
+  public String startGateway() throws IOException, InterruptedException {
+    compose("up", "--detach", "--no-deps", "gateway");
+    return compose("ps", "--all", "--quiet", "gateway").strip();
+  }
+
+  /** Makes a key for the gateway, with the command that compose.yaml names. */
+  public String addKey(String tenant) throws IOException, InterruptedException {
+    return compose("run", "--rm", "--no-deps", "gateway", "key", "add", tenant)
+        .lines()
+        .filter(line -> line.startsWith("e2b_"))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  public URI gateway() {
+    return URI.create("http://127.0.0.1:" + gatewayPort);
+  }
+
   /** Whether compose.yaml sets it: how the worker reaches other services, and where it runs. */
   private static boolean isOfTheFiles(String setting) {
     return List.of(
@@ -155,7 +179,7 @@ public final class Composition {
   public void remove() throws IOException, InterruptedException {
     Path log = Path.of("target", "worker-container.log");
     Files.writeString(log, compose("logs", "--no-color", "worker"));
-    compose("--profile", "demo", "rm", "--stop", "--force", "worker", "console", "demo");
+    compose("--profile", "demo", "rm", "--stop", "--force", "worker", "console", "gateway", "demo");
   }
 
   private String compose(String... words) throws IOException, InterruptedException {
@@ -188,6 +212,8 @@ public final class Composition {
                 String.valueOf(kafkaPort),
                 "CONSOLE_PORT",
                 String.valueOf(consolePort),
+                "GATEWAY_PORT",
+                String.valueOf(gatewayPort),
                 "WORKER_IMAGE",
                 image,
                 "WORKER_JARS",

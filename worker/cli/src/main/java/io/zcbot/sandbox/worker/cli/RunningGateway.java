@@ -12,6 +12,7 @@ import io.zcbot.sandbox.gateway.keys.KeyFile;
 import io.zcbot.sandbox.worker.config.GatewayConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.io.IOException;
+import java.net.URI;
 
 /** A gateway with its connection to Kafka, until it is closed. */
 public final class RunningGateway implements AutoCloseable {
@@ -69,6 +70,11 @@ public final class RunningGateway implements AutoCloseable {
   private static String url(GatewayConfig config, int port) {
     String host = config.address.getAddress().getHostAddress();
     return "http://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + port;
+  }
+
+  /** Returns the address at which it is reached. */
+  public URI url() {
+    return URI.create(url);
   }
 
   /** Says how a program reaches it, in lines for a person. */

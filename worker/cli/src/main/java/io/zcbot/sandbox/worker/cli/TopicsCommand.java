@@ -51,7 +51,7 @@ final class TopicsCommand {
               names = "--principal",
               paramLabel = "[ROLE=]PRINCIPAL",
               description =
-                  "Who has a role (agent, worker, commander, auditor, operator); may be repeated."
+                  "Who has a role (agent, worker, gateway, commander, auditor, operator); may be repeated."
                       + " Roles that are not given are left out (default: User:sandbox-ROLE for"
                       + " each role). With --role, the principal alone.")
           @Nullable List<String> principals,

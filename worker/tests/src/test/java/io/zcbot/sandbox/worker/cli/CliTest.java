@@ -637,7 +637,7 @@ class CliTest {
   @Test
   void anUnknownRoleIsRefused() {
     assertThat(sandbox("topics", "acls", "--principal", "boss=User:x")).isEqualTo(ExitCode.USAGE);
-    assertThat(err.toString()).contains("agent, worker, commander, auditor, operator");
+    assertThat(err.toString()).contains("agent, worker, gateway, commander, auditor, operator");
     assertThat(sandbox("topics", "acls", "--role", "boss")).isEqualTo(ExitCode.USAGE);
     assertThat(err.toString()).contains("--role boss");
     assertThat(sandbox("topics", "acls", "--principal", "User:x")).isEqualTo(ExitCode.USAGE);

@@ -37,7 +37,9 @@ import org.apache.kafka.common.resource.ResourceType;
  * A secure Kafka on which each role has exactly the permissions that {@code topics acls} prints.
  */
 final class SecureCluster implements AutoCloseable {
-  private static final String[] ROLES = {"agent", "worker", "commander", "auditor", "operator"};
+  private static final String[] ROLES = {
+    "agent", "worker", "gateway", "commander", "auditor", "operator"
+  };
   private static final int SECONDS = 90;
 
   private final SecureBroker broker;

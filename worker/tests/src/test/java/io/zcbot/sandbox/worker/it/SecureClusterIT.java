@@ -7,6 +7,8 @@ package io.zcbot.sandbox.worker.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.zcbot.sandbox.events.EventCodec;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
@@ -14,11 +16,23 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.ReplyTo;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.gateway.keys.KeyFile;
 import io.zcbot.sandbox.worker.Worker;
+import io.zcbot.sandbox.worker.cli.CommandException;
 import io.zcbot.sandbox.worker.cli.ExitCode;
+import io.zcbot.sandbox.worker.cli.RunningGateway;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.ops.Logging;
 import io.zcbot.sandbox.worker.testkit.InFullRuns;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.deployment.KafkaAccess;
+import java.io.InputStream;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -32,6 +46,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -420,6 +435,97 @@ class SecureClusterIT {
   }
 
   @Test
+  void aGatewayServesWithItsRole() throws Exception {
+    deployment.start("a");
+    gatewayServes();
+    assertThat(mayWrite("gateway", Topic.READY)).isFalse();
+    assertThat(reads("gateway", deployment.topic(Topic.LIVE))).isFalse();
+  }
+
+  @Test
+  @InFullRuns("aGatewayServesWithItsRole")
+  void aGatewayNeedsEachPermission() throws Exception {
+    deployment.start("a");
+    needsEach(
+        "gateway",
+        _ -> {
+          try {
+            gatewayServes();
+            return true;
+          } catch (CommandException | AssertionError | java.io.IOException _) {
+            return false;
+          }
+        });
+  }
+
+  /** Has a gateway do all that it does at Kafka: a sandbox's life, a command, its list, its end. */
+  private void gatewayServes() throws Exception {
+    Path files = directory.resolve(UUID.randomUUID().toString());
+    String key = KeyFile.in(files).add("one", 0, 0).text();
+    Map<String, String> env = new HashMap<>(deployment.environment("a"));
+    env.putAll(KafkaAccess.settings(cluster.client("gateway")));
+    env.put("ZCBOT_GATEWAY_ADDRESS", "127.0.0.1:0");
+    env.put("ZCBOT_GATEWAY_DIRECTORY", files.toString());
+    try (RunningGateway gateway = RunningGateway.start(WorkerConfig.fromEnvironment(env));
+        HttpClient http = HttpClient.newHttpClient()) {
+      Function<String, HttpRequest.Builder> to =
+          path ->
+              HttpRequest.newBuilder(gateway.url().resolve(path))
+                  .header("X-API-KEY", key)
+                  .timeout(Deployment.SOON);
+      JsonNode made =
+          new JsonMapper()
+              .readTree(
+                  sent(
+                      http,
+                      to.apply("/v2/sandboxes").POST(json("{\"templateID\":\"base\"}")),
+                      201));
+      String id = made.path("sandboxID").asText();
+      Function<String, HttpRequest.Builder> inside =
+          path ->
+              to.apply(path)
+                  .header("E2b-Sandbox-Id", id)
+                  .header("E2b-Sandbox-Port", "49983")
+                  .header("X-Access-Token", made.path("envdAccessToken").asText());
+      byte[] start =
+          "{\"process\":{\"cmd\":\"sleep\",\"args\":[\"600\"]},\"tag\":\"it\"}"
+              .getBytes(StandardCharsets.UTF_8);
+      HttpRequest command =
+          inside
+              .apply("/process.Process/Start")
+              .header("Content-Type", "application/connect+json")
+              .POST(
+                  BodyPublishers.ofByteArray(
+                      ByteBuffer.allocate(5 + start.length)
+                          .put((byte) 0)
+                          .putInt(start.length)
+                          .put(start)
+                          .array()))
+              .build();
+      try (InputStream events = http.send(command, BodyHandlers.ofInputStream()).body()) {
+        assertThat(new String(events.readNBytes(30), StandardCharsets.UTF_8)).contains("start");
+        assertThat(sent(http, inside.apply("/process.Process/List").POST(json("{}")), 200))
+            .contains("sleep");
+        String kill = "{\"process\":{\"tag\":\"it\"},\"signal\":\"SIGNAL_SIGKILL\"}";
+        String _ = sent(http, inside.apply("/process.Process/SendSignal").POST(json(kill)), 200);
+        assertThat(new String(events.readAllBytes(), StandardCharsets.UTF_8)).contains("\"end\"");
+      }
+      String _ = sent(http, to.apply("/sandboxes/" + id).DELETE(), 204);
+    }
+  }
+
+  private static HttpRequest.BodyPublisher json(String text) {
+    return BodyPublishers.ofString(text);
+  }
+
+  private static String sent(HttpClient http, HttpRequest.Builder request, int status)
+      throws Exception {
+    HttpResponse<String> answer = http.send(request.build(), BodyHandlers.ofString());
+    assertThat(answer.statusCode()).as(answer.body()).isEqualTo(status);
+    return answer.body();
+  }
+
+  @Test
   void answersAreGivenThoughTheWorkerMayNotCopyThem() throws Exception {
     AclBinding write =
         SecureCluster.binding(
@@ -484,7 +590,10 @@ class SecureClusterIT {
     await()
         .atMost(Deployment.SOON)
         .untilAsserted(
-            () -> assertThat(acls("operator")).contains("OK").contains("agent, worker, commander"));
+            () ->
+                assertThat(acls("operator"))
+                    .contains("OK")
+                    .contains("agent, worker, gateway, commander"));
     AclBinding more =
         SecureCluster.binding(
             "agent",

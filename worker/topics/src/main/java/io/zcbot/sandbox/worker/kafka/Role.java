@@ -28,6 +28,8 @@ public enum Role {
   AGENT,
   /** A worker. It creates no topics; an operator does. */
   WORKER,
+  /** A gateway: for Kafka a service that uses sandboxes, and finds again what others started. */
+  GATEWAY,
   /** A user who only runs commands in sandboxes: {@code exec}, {@code cp}. */
   COMMANDER,
   /** A user who reads what happened: {@code audit}, {@code watch}, {@code console}. */
@@ -90,6 +92,20 @@ public enum Role {
               onReplies(config, WRITE),
               onGroup(config.groupId(), READ),
               onGroup(config.commandsGroupId(), READ));
+      case GATEWAY ->
+          List.of(
+              on(config, Topic.ENSURE, WRITE),
+              on(config, Topic.EXEC, READ, WRITE),
+              on(config, Topic.INPUT, WRITE),
+              on(config, Topic.RELEASE, WRITE),
+              on(config, Topic.READY, READ),
+              on(config, Topic.REAPED, READ),
+              on(config, Topic.FAILED, READ),
+              on(config, Topic.STARTED, READ),
+              on(config, Topic.OUTPUT, READ),
+              on(config, Topic.EXITED, READ),
+              on(config, Topic.COMMANDS, READ),
+              on(config, Topic.CURRENT, READ));
       case COMMANDER ->
           List.of(
               on(config, Topic.EXEC, WRITE),

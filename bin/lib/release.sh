@@ -166,7 +166,7 @@ END
   end "passed: $(find "$out" -type f | wc -l) files, $(du -sh "$out" | cut -f1)"
 }
 
-# Checks the unit as systemd reads it, with the paths of the unpacked release.
+# Checks the units as systemd reads them, with the paths of the unpacked release.
 release_verify_unit() { # unpacked release
   if ! command -v systemd-analyze >/dev/null; then
     note "systemd-analyze is missing: the unit is not checked"
@@ -184,6 +184,12 @@ release_verify_unit() { # unpacked release
   mkdir "$unit.d"
   mv "$scratch/warm.conf" "$unit.d"
   logged unit systemd-analyze verify --recursive-errors=no "$unit" || die 70 "warm.conf is not valid."
+  unit=$scratch/zcbot-gateway.service
+  sed "s,/opt/zcbot,$1," "$1/systemd/zcbot-gateway.service" >"$unit"
+  logged gateway systemd-analyze verify --recursive-errors=no "$unit" || die 70 "The gateway's unit is not valid."
+  # At most 1.5 of 10. The rest is the network.
+  logged gateway-security systemd-analyze security --offline=true --threshold=15 "$unit" ||
+    die 70 "The gateway's unit protects less than it did."
   logged slice systemd-analyze verify --recursive-errors=no "$1/systemd/sandboxes.slice" ||
     die 70 "sandboxes.slice is not valid."
 }

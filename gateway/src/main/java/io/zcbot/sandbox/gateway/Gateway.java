@@ -9,9 +9,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.helidon.http.HttpException;
 import io.helidon.http.Status;
 import io.helidon.webserver.WebServer;
+import io.helidon.webserver.WebServerConfig;
 import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.ServerResponse;
 import io.zcbot.sandbox.client.SandboxClient;
+import io.zcbot.sandbox.client.SandboxException;
 import io.zcbot.sandbox.client.SandboxTable;
 import io.zcbot.sandbox.gateway.e2b.E2b;
 import io.zcbot.sandbox.gateway.e2b.NamedSandboxes;
@@ -88,8 +90,16 @@ public final class Gateway implements AutoCloseable {
       new E2b(client, table, keys, tokens, options).routes(routing);
       new Mcp(keys, new NamedSandboxes(client, table), options.host(), options.longestCommand())
           .routes(routing);
+      TlsFiles tls =
+          options.tls() == null
+              ? null
+              : new TlsFiles(options.tls().certificate(), options.tls().key());
+      WebServerConfig.Builder builder = WebServer.builder();
+      if (tls != null) {
+        builder.tls(tls.read());
+      }
       WebServer server =
-          WebServer.builder()
+          builder
               .host(options.host())
               .port(options.port())
               .shutdownHook(false)
@@ -102,9 +112,19 @@ public final class Gateway implements AutoCloseable {
               .routing(routing)
               .build()
               .start();
+      if (tls != null) {
+        tls.follow(server);
+      }
       isStarted = true;
-      log.info("listens at {}:{}, {} keys", options.host(), server.port(), keys.size());
+      log.info(
+          "listens at {}:{} {} TLS, {} keys",
+          options.host(),
+          server.port(),
+          tls == null ? "without" : "with",
+          keys.size());
       return new Gateway(server, table);
+    } catch (SandboxException e) { // the brokers refuse to show the table
+      throw new IOException(e.getMessage(), e);
     } finally {
       if (!isStarted) {
         table.close();

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.gateway;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What an operator chooses for a gateway.
@@ -19,6 +20,7 @@ import java.time.Duration;
  * @param memoryMb how much memory a sandbox has, in MiB, for what clients are told
  * @param longestLife the longest time that a client may give a sandbox
  * @param longestCommand the longest time that a worker lets a command run
+ * @param tls the files with which it encrypts; null if it does not
  */
 public record GatewayOptions(
     String host,
@@ -28,4 +30,26 @@ public record GatewayOptions(
     int cpus,
     int memoryMb,
     Duration longestLife,
-    Duration longestCommand) {}
+    Duration longestCommand,
+    @Nullable TlsPaths tls) {
+  /** Options without encryption. */
+  public GatewayOptions(
+      String host,
+      int port,
+      Path keys,
+      Path secret,
+      int cpus,
+      int memoryMb,
+      Duration longestLife,
+      Duration longestCommand) {
+    this(host, port, keys, secret, cpus, memoryMb, longestLife, longestCommand, null);
+  }
+
+  /**
+   * The files of TLS, in the form PEM.
+   *
+   * @param certificate the certificate, with those that signed it after it
+   * @param key its key, without a password
+   */
+  public record TlsPaths(Path certificate, Path key) {}
+}

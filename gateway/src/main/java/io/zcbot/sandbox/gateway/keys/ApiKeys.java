@@ -5,14 +5,11 @@
 package io.zcbot.sandbox.gateway.keys;
 
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,7 +29,7 @@ public final class ApiKeys {
   private volatile Map<String, ApiKey> byHash = Map.of();
 
   // Guarded by this.
-  private @Nullable Object stamp;
+  private FileStamp stamp;
   private long checkedAt;
 
   /**
@@ -45,7 +42,7 @@ public final class ApiKeys {
     this.file = file;
     this.nanos = nanos;
     this.checkedAt = nanos.getAsLong();
-    this.stamp = stamp();
+    this.stamp = FileStamp.of(file.path());
     load();
   }
 
@@ -79,7 +76,7 @@ public final class ApiKeys {
     }
     checkedAt = now;
     try {
-      Object current = stamp();
+      FileStamp current = FileStamp.of(file.path());
       if (!current.equals(stamp)) {
         load();
         stamp = current;
@@ -95,14 +92,5 @@ public final class ApiKeys {
     file.read().forEach(key -> keys.put(key.hash(), key));
     byHash = Map.copyOf(keys);
     rates.keySet().retainAll(keys.keySet());
-  }
-
-  /** Returns what changes with the file's content: a rename gives it another inode. */
-  private Object stamp() throws IOException {
-    if (!Files.exists(file.path())) {
-      return "none";
-    }
-    BasicFileAttributes attributes = Files.readAttributes(file.path(), BasicFileAttributes.class);
-    return attributes.fileKey() + " " + attributes.lastModifiedTime() + " " + attributes.size();
   }
 }

@@ -13,6 +13,8 @@ import io.zcbot.sandbox.worker.config.GatewayConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** A gateway with its connection to Kafka, until it is closed. */
 public final class RunningGateway implements AutoCloseable {
@@ -54,7 +56,7 @@ public final class RunningGateway implements AutoCloseable {
     }
   }
 
-  private static GatewayOptions options(WorkerConfig config) {
+  private static GatewayOptions options(WorkerConfig config) throws CommandException {
     GatewayConfig gateway = config.ops().gateway;
     return new GatewayOptions(
         gateway.address.getAddress().getHostAddress(),
@@ -64,12 +66,33 @@ public final class RunningGateway implements AutoCloseable {
         (int) Math.ceil(config.spec().limits().cpus()),
         (int) (config.spec().limits().memoryBytes() >> 20),
         gateway.longestLife,
-        config.commands().maxTimeout);
+        config.commands().maxTimeout,
+        tls(gateway));
+  }
+
+  private static GatewayOptions.@Nullable TlsPaths tls(GatewayConfig gateway)
+      throws CommandException {
+    Path certificate = gateway.tlsCertificate;
+    Path key = gateway.tlsKey;
+    if (certificate != null && key != null) {
+      return new GatewayOptions.TlsPaths(certificate, key);
+    }
+    if (certificate != null || key != null) {
+      throw new CommandException(
+          ExitCode.CONFIG,
+          "ZCBOT_GATEWAY_TLS_CERTIFICATE and ZCBOT_GATEWAY_TLS_KEY belong together; set both or"
+              + " neither",
+          null);
+    }
+    return null;
   }
 
   private static String url(GatewayConfig config, int port) {
     String host = config.address.getAddress().getHostAddress();
-    return "http://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + port;
+    return (config.tlsKey == null ? "http://" : "https://")
+        + (host.contains(":") ? "[" + host + "]" : host)
+        + ":"
+        + port;
   }
 
   /** Returns the address at which it is reached. */

@@ -387,6 +387,20 @@ record SettingCase(
             Duration.ofHours(1),
             "0s"),
         new SettingCase(
+            "ZCBOT_GATEWAY_TLS_CERTIFICATE",
+            c -> c.ops().gateway.tlsCertificate,
+            null,
+            "/etc/zcbot/gateway.crt",
+            Path.of("/etc/zcbot/gateway.crt"),
+            "gateway.crt"),
+        new SettingCase(
+            "ZCBOT_GATEWAY_TLS_KEY",
+            c -> c.ops().gateway.tlsKey,
+            null,
+            "/etc/zcbot/gateway.key",
+            Path.of("/etc/zcbot/gateway.key"),
+            "gateway.key"),
+        new SettingCase(
             "ZCBOT_STOP_TIMEOUT",
             c -> c.ops().stopTimeout,
             Duration.ofSeconds(25),

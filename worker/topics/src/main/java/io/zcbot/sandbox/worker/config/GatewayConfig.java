@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.config;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /** Settings of the gateway. */
 public final class GatewayConfig {
@@ -14,14 +15,20 @@ public final class GatewayConfig {
   public final Path directory;
   public final Duration longestLife;
 
+  /** Null if it does not encrypt. */
+  public final @Nullable Path tlsCertificate;
+
+  /** Null if it does not encrypt. */
+  public final @Nullable Path tlsKey;
+
   GatewayConfig(SettingsReader in) {
     address =
         in.get(
             "ZCBOT_GATEWAY_ADDRESS",
             "127.0.0.1:3000",
             NetworkKinds.listenAddress(),
-            "Address on which `sandbox gateway` serves E2B's interface. It speaks HTTP without"
-                + " encryption: put a proxy with TLS before it where other machines reach it.");
+            "Address on which `sandbox gateway` serves E2B's interface and MCP. Where other machines"
+                + " reach it, set ZCBOT_GATEWAY_TLS_CERTIFICATE, or put a proxy with TLS before it.");
     directory =
         in.get(
             "ZCBOT_GATEWAY_DIRECTORY",
@@ -36,5 +43,18 @@ public final class GatewayConfig {
             Kind.duration("1s", "365d"),
             "The longest timeout that clients of the gateway may give a sandbox. Workers allow it"
                 + " up to ZCBOT_SANDBOX_IDLE_TTL_MAX.");
+    tlsCertificate =
+        in.find(
+            "ZCBOT_GATEWAY_TLS_CERTIFICATE",
+            "no encryption",
+            Kind.path("/etc/zcbot/gateway.crt"),
+            "File with the gateway's certificate, and those that signed it after it, as PEM. Read"
+                + " again within seconds after a change.");
+    tlsKey =
+        in.find(
+            "ZCBOT_GATEWAY_TLS_KEY",
+            "no encryption",
+            Kind.path("/etc/zcbot/gateway.key"),
+            "File with the key of that certificate, as PEM (PKCS#8), without a password.");
   }
 }

@@ -88,8 +88,7 @@ public final class Gateway implements AutoCloseable {
                         "an error in the gateway; its log has it");
                   });
       new E2b(client, table, keys, tokens, options).routes(routing);
-      new Mcp(keys, new NamedSandboxes(client, table), options.host(), options.longestCommand())
-          .routes(routing);
+      new Mcp(keys, new NamedSandboxes(client, table), options).routes(routing);
       TlsFiles tls =
           options.tls() == null
               ? null

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.gateway;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param longestLife the longest time that a client may give a sandbox
  * @param longestCommand the longest time that a worker lets a command run
  * @param tls the files with which it encrypts; null if it does not
+ * @param names what else than its address clients may call it, in lower case
  */
 public record GatewayOptions(
     String host,
@@ -31,8 +33,9 @@ public record GatewayOptions(
     int memoryMb,
     Duration longestLife,
     Duration longestCommand,
-    @Nullable TlsPaths tls) {
-  /** Options without encryption. */
+    @Nullable TlsPaths tls,
+    Set<String> names) {
+  /** Options without encryption and other names. */
   public GatewayOptions(
       String host,
       int port,
@@ -42,7 +45,7 @@ public record GatewayOptions(
       int memoryMb,
       Duration longestLife,
       Duration longestCommand) {
-    this(host, port, keys, secret, cpus, memoryMb, longestLife, longestCommand, null);
+    this(host, port, keys, secret, cpus, memoryMb, longestLife, longestCommand, null, Set.of());
   }
 
   /**

@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -86,7 +87,11 @@ class McpIT {
   @Test
   void aForeignHostIsRefused() throws Exception {
     try (Gateway gateway = startGateway()) {
-      for (var expected : List.of(List.of("evil.example", "403"), List.of("localhost:1", "401"))) {
+      for (var expected :
+          List.of(
+              List.of("evil.example", "403"),
+              List.of("localhost:1", "401"),
+              List.of("mcp.example", "401"))) {
         try (var socket = new java.net.Socket("127.0.0.1", gateway.port())) {
           socket.setSoTimeout(10_000);
           socket
@@ -114,7 +119,9 @@ class McpIT {
             1,
             512,
             Duration.ofHours(24),
-            Duration.ofHours(1)));
+            Duration.ofHours(1),
+            null,
+            Set.of("mcp.example")));
   }
 
   private static String url(Gateway of) {

@@ -11,6 +11,7 @@ import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import io.modelcontextprotocol.spec.McpSchema.ErrorCodes;
+import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.e2b.NamedSandboxes;
 import io.zcbot.sandbox.gateway.keys.ApiKey;
 import io.zcbot.sandbox.gateway.keys.ApiKeys;
@@ -20,7 +21,7 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -43,20 +44,18 @@ public final class Mcp {
 
   private final ApiKeys keys;
   private final NamedSandboxes sandboxes;
-  private final String host;
+  private final Set<String> names;
   private final McpEndpoint endpoint;
 
-  /**
-   * Creates the transport.
-   *
-   * @param host the configured address
-   * @param longestCommand the longest time that a worker lets a command run
-   */
-  public Mcp(ApiKeys keys, NamedSandboxes sandboxes, String host, Duration longestCommand) {
+  /** Creates the transport. */
+  public Mcp(ApiKeys keys, NamedSandboxes sandboxes, GatewayOptions options) {
     this.keys = keys;
     this.sandboxes = sandboxes;
-    this.host = host;
-    this.endpoint = new McpEndpoint(longestCommand);
+    this.names = new HashSet<>(LOOPBACK);
+    names.add(options.host());
+    names.add("[" + options.host() + "]");
+    names.addAll(options.names());
+    this.endpoint = new McpEndpoint(options.longestCommand());
   }
 
   /** A request that is refused. */
@@ -108,20 +107,20 @@ public final class Mcp {
         hostName("//" + header(request, "Host").orElse(request.authority()))
             .orElseThrow(() -> new Refusal(403, "the header Host is not understood"));
     // A name can be made to lead here by anybody, an address cannot.
-    if (!isOurs(name) && !ADDRESS.matcher(name).matches()) {
-      throw new Refusal(403, "this server is not called '" + name + "'; use its address");
+    if (!names.contains(name) && !ADDRESS.matcher(name).matches()) {
+      throw new Refusal(
+          403,
+          "this server is not called '"
+              + name
+              + "'; use its address, or a name in ZCBOT_GATEWAY_NAMES");
     }
     Optional<String> origin = header(request, "Origin");
     if (origin.isPresent()) {
       String from = hostName(origin.get()).orElse("");
-      if (!isOurs(from) && !from.equals(name)) {
+      if (!names.contains(from) && !from.equals(name)) {
         throw new Refusal(403, "pages of this Origin may not use this server");
       }
     }
-  }
-
-  private boolean isOurs(String name) {
-    return LOOPBACK.contains(name) || name.equals(host) || name.equals("[" + host + "]");
   }
 
   private static Optional<String> hostName(String text) {

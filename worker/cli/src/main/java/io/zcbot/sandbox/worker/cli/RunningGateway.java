@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** A gateway with its connection to Kafka, until it is closed. */
@@ -67,7 +68,8 @@ public final class RunningGateway implements AutoCloseable {
         (int) (config.spec().limits().memoryBytes() >> 20),
         gateway.longestLife,
         config.commands().maxTimeout,
-        tls(gateway));
+        tls(gateway),
+        Set.copyOf(gateway.names));
   }
 
   private static GatewayOptions.@Nullable TlsPaths tls(GatewayConfig gateway)

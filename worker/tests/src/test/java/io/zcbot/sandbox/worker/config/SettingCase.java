@@ -387,6 +387,13 @@ record SettingCase(
             Duration.ofHours(1),
             "0s"),
         new SettingCase(
+            "ZCBOT_GATEWAY_NAMES",
+            c -> c.ops().gateway.names,
+            List.of(),
+            "mcp.example, agents.example.com",
+            List.of("mcp.example", "agents.example.com"),
+            "https://mcp.example"),
+        new SettingCase(
             "ZCBOT_GATEWAY_TLS_CERTIFICATE",
             c -> c.ops().gateway.tlsCertificate,
             null,

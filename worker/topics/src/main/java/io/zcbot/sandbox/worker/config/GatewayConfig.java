@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.config;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Settings of the gateway. */
@@ -14,6 +15,9 @@ public final class GatewayConfig {
   public final InetSocketAddress address;
   public final Path directory;
   public final Duration longestLife;
+
+  /** In lower case. */
+  public final List<String> names;
 
   /** Null if it does not encrypt. */
   public final @Nullable Path tlsCertificate;
@@ -43,6 +47,15 @@ public final class GatewayConfig {
             Kind.duration("1s", "365d"),
             "The longest timeout that clients of the gateway may give a sandbox. Workers allow it"
                 + " up to ZCBOT_SANDBOX_IDLE_TTL_MAX.");
+    names =
+        in.get(
+            "ZCBOT_GATEWAY_NAMES",
+            List.of(),
+            "none",
+            NetworkKinds.names(),
+            "Names that clients of MCP may call the gateway, besides its address: those of a proxy"
+                + " before it, separated by commas. Other names are refused, since a page of another"
+                + " site can have its own name lead to the gateway.");
     tlsCertificate =
         in.find(
             "ZCBOT_GATEWAY_TLS_CERTIFICATE",

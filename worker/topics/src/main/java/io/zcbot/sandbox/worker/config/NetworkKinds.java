@@ -57,6 +57,14 @@ final class NetworkKinds {
         NetworkKinds::isAddressOrNetwork);
   }
 
+  /** Names of hosts, in lower case. */
+  static Kind<List<String>> names() {
+    return list(
+        "names of hosts, separated by commas, e.g. mcp.example.com",
+        "is not the name of a host in lower case",
+        text -> text.matches("[a-z0-9_-]+(\\.[a-z0-9_-]+)*"));
+  }
+
   static Kind<Dns> dns() {
     return new Kind<>(
         "IP addresses, separated by commas, or off",

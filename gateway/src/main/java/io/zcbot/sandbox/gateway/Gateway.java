@@ -12,6 +12,8 @@ import io.helidon.webserver.WebServer;
 import io.helidon.webserver.WebServerConfig;
 import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.ServerResponse;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.zcbot.sandbox.client.SandboxClient;
 import io.zcbot.sandbox.client.SandboxException;
 import io.zcbot.sandbox.client.SandboxTable;
@@ -23,6 +25,7 @@ import io.zcbot.sandbox.gateway.keys.KeyFile;
 import io.zcbot.sandbox.gateway.mcp.Mcp;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.logging.Level;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -62,6 +65,16 @@ public final class Gateway implements AutoCloseable {
    */
   public static Gateway start(SandboxClient client, GatewayOptions options)
       throws IOException, InterruptedException {
+    return start(client, options, new SimpleMeterRegistry());
+  }
+
+  /**
+   * Starts as {@link #start(SandboxClient, GatewayOptions)} does.
+   *
+   * @param registry gets the gateway's metrics
+   */
+  public static Gateway start(SandboxClient client, GatewayOptions options, MeterRegistry registry)
+      throws IOException, InterruptedException {
     HELIDON.setLevel(Level.WARNING); // its start and stop are told here
     ApiKeys keys = new ApiKeys(new KeyFile(options.keys()), System::nanoTime);
     AccessTokens tokens = AccessTokens.of(options.secret());
@@ -75,6 +88,7 @@ public final class Gateway implements AutoCloseable {
       }
       HttpRouting.Builder routing =
           HttpRouting.builder()
+              .addFilter(new RequestMetrics(registry))
               .error(
                   HttpException.class,
                   (request, response, e) -> answer(response, e.status(), e.getMessage()))
@@ -138,6 +152,11 @@ public final class Gateway implements AutoCloseable {
             .put("code", status.code())
             .put("message", message == null ? status.reasonPhrase() : message);
     response.status(status).header("Content-Type", "application/json").send(body.toString());
+  }
+
+  /** Returns why it can't serve at the moment, as it is known; empty while it can. */
+  public Optional<String> problem() {
+    return table.problem();
   }
 
   /** Returns the port at which it listens. */

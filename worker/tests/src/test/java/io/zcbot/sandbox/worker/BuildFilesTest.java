@@ -222,6 +222,7 @@ class BuildFilesTest {
             "ZCBOT_OPS_ADDRESS",
             "ZCBOT_CONSOLE_ADDRESS",
             "ZCBOT_GATEWAY_ADDRESS",
+            "ZCBOT_GATEWAY_OPS_ADDRESS",
             "ZCBOT_KAFKA_DEFAULT_API_TIMEOUT_MS");
   }
 

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.ops;
 
 import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.binder.MeterBinder;
@@ -52,6 +53,11 @@ public final class Metrics implements AutoCloseable {
   private final List<Runnable> refreshes = new CopyOnWriteArrayList<>();
   private final List<AutoCloseable> bound = new CopyOnWriteArrayList<>();
   private final MeasuredClients clients = new MeasuredClients(registry);
+
+  /** Returns where parts register meters of their own. */
+  public MeterRegistry registry() {
+    return registry;
+  }
 
   /** Returns the counters of the domain and of the engine adapter. */
   public SandboxMetrics sandboxes(Collection<String> engineOperations) {

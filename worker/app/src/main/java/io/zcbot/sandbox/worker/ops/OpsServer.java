@@ -21,10 +21,12 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Serves metrics, health and a status page over HTTP. */
+/** Serves metrics, health and a status page of a worker or a gateway over HTTP. */
 public final class OpsServer implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(OpsServer.class);
 
+  private final String who;
+  private final String setting;
   private final InetSocketAddress address;
   private final OwnNames names;
   private final Health health;
@@ -33,7 +35,7 @@ public final class OpsServer implements AutoCloseable {
   private @Nullable ReadOnlyServer server;
 
   /**
-   * Creates a server that does not listen yet.
+   * Creates the server of a worker, which does not listen yet.
    *
    * @param host the name of this host, to which it answers
    * @param facts supplies what the status page shows, in this order; called for each page
@@ -44,6 +46,27 @@ public final class OpsServer implements AutoCloseable {
       Health health,
       Metrics metrics,
       Supplier<Map<String, String>> facts) {
+    this("worker", "ZCBOT_OPS_ADDRESS", address, host, health, metrics, facts);
+  }
+
+  /**
+   * Creates a server that does not listen yet.
+   *
+   * @param who whose metrics and health these are
+   * @param setting the setting of its address
+   * @param host the name of this host, to which it answers
+   * @param facts supplies what the status page shows, in this order; called for each page
+   */
+  public OpsServer(
+      String who,
+      String setting,
+      InetSocketAddress address,
+      String host,
+      Health health,
+      Metrics metrics,
+      Supplier<Map<String, String>> facts) {
+    this.who = who;
+    this.setting = setting;
     this.address = address;
     this.names = OwnNames.forPrograms(address, host);
     this.health = health;
@@ -73,7 +96,9 @@ public final class OpsServer implements AutoCloseable {
               + shown(address)
               + ": "
               + e.getMessage()
-              + "; free the address, or set ZCBOT_OPS_ADDRESS to another address or to off",
+              + "; free the address, or set "
+              + setting
+              + " to another address or to off",
           e);
     }
     log.info("Serving metrics and health on http://{}", shown(server.address()));
@@ -96,8 +121,11 @@ public final class OpsServer implements AutoCloseable {
       new ReadOnlyServer.Pages() {
         @Override
         public String namesInWords() {
-          return "this worker answers to addresses, to names without a dot, and to the names in"
-              + " ZCBOT_HOST and ZCBOT_OPS_ADDRESS; use one of them";
+          return "this "
+              + who
+              + " answers to addresses, to names without a dot, and to the names in ZCBOT_HOST and "
+              + setting
+              + "; use one of them";
         }
 
         @Override
@@ -122,7 +150,7 @@ public final class OpsServer implements AutoCloseable {
       };
 
   private String statusPage() throws InterruptedException {
-    StringBuilder page = new StringBuilder("zcbot sandbox worker\n\n");
+    StringBuilder page = new StringBuilder("zcbot sandbox " + who + "\n\n");
     facts.get().forEach((name, value) -> page.append(line(name, value)));
     append(page, "live", health.liveness());
     append(page, "ready", health.readiness());

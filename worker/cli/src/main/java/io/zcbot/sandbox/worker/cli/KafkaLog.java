@@ -77,7 +77,7 @@ final class KafkaLog implements AutoCloseable {
    * @param needed a topic that is published to; if that is known to be impossible, this throws
    */
   SandboxClient client(Topic needed) throws CommandException, InterruptedException {
-    return client(needed, "cli");
+    return client(needed, "cli", ClientMetrics.NONE);
   }
 
   /**
@@ -85,7 +85,7 @@ final class KafkaLog implements AutoCloseable {
    *
    * @param requestedBy who its requests say they are of
    */
-  SandboxClient client(Topic needed, String requestedBy)
+  SandboxClient client(Topic needed, String requestedBy, ClientMetrics metrics)
       throws CommandException, InterruptedException {
     requireTopic(needed);
     Map<String, Object> properties = new HashMap<>(config.properties());
@@ -96,7 +96,7 @@ final class KafkaLog implements AutoCloseable {
           ClientOptions.defaults()
               .withTopicPrefix(config.topicPrefix())
               .withRequestedBy(requestedBy)
-              .withMetrics(ClientMetrics.NONE)
+              .withMetrics(metrics)
               .withoutRepeats());
     } catch (KafkaException e) {
       throw failed("connect", e);

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.client.ClientMetrics;
 import io.zcbot.sandbox.client.SandboxClient;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
@@ -44,7 +45,7 @@ final class McpCommand implements Callable<Integer> {
     WorkerConfig config = context.config();
     StandardStreams streams = context.streams();
     try (KafkaLog log = new KafkaLog(config.kafka());
-        SandboxClient client = log.client(Topic.ENSURE, "mcp")) {
+        SandboxClient client = log.client(Topic.ENSURE, "mcp", ClientMetrics.NONE)) {
       new McpStdio(client.sandbox(user), config.commands().maxTimeout, streams.out())
           .serve(streams.in());
       return ExitCode.OK;

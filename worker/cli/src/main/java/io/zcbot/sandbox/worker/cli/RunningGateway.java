@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.micrometer.core.instrument.Gauge;
+import io.zcbot.sandbox.client.MicrometerMetrics;
 import io.zcbot.sandbox.client.SandboxClient;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.gateway.Gateway;
@@ -11,9 +13,14 @@ import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.keys.KeyFile;
 import io.zcbot.sandbox.worker.config.GatewayConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.ops.Health;
+import io.zcbot.sandbox.worker.ops.Metrics;
+import io.zcbot.sandbox.worker.ops.OpsServer;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -22,12 +29,22 @@ public final class RunningGateway implements AutoCloseable {
   private final KafkaLog log;
   private final SandboxClient client;
   private final Gateway gateway;
+  private final Metrics metrics;
+  private final @Nullable OpsServer ops;
   private final String url;
 
-  private RunningGateway(KafkaLog log, SandboxClient client, Gateway gateway, String url) {
+  private RunningGateway(
+      KafkaLog log,
+      SandboxClient client,
+      Gateway gateway,
+      Metrics metrics,
+      @Nullable OpsServer ops,
+      String url) {
     this.log = log;
     this.client = client;
     this.gateway = gateway;
+    this.metrics = metrics;
+    this.ops = ops;
     this.url = url;
   }
 
@@ -39,22 +56,59 @@ public final class RunningGateway implements AutoCloseable {
   public static RunningGateway start(WorkerConfig config)
       throws CommandException, InterruptedException {
     KafkaLog log = new KafkaLog(config.kafka());
+    Metrics metrics = new Metrics();
     SandboxClient client = null;
     Gateway gateway = null;
+    RunningGateway running = null;
     try {
-      client = log.client(Topic.ENSURE, "gateway");
-      gateway = Gateway.start(client, options(config));
-      return new RunningGateway(log, client, gateway, url(config.ops().gateway, gateway.port()));
+      client = log.client(Topic.ENSURE, "gateway", MicrometerMetrics.on(metrics.registry()));
+      gateway = Gateway.start(client, options(config), metrics.registry());
+      OpsServer ops = ops(config, gateway, metrics);
+      running =
+          new RunningGateway(
+              log, client, gateway, metrics, ops, url(config.ops().gateway, gateway.port()));
+      return running;
     } catch (IOException e) {
       throw new CommandException(ExitCode.CONFIG, "the gateway: " + e.getMessage(), e);
     } finally {
-      if (gateway == null) {
+      if (running == null) {
+        if (gateway != null) {
+          gateway.close();
+        }
         if (client != null) {
           client.close();
         }
+        metrics.close();
         log.close();
       }
     }
+  }
+
+  /** Serves metrics and health, unless they are off. */
+  private static @Nullable OpsServer ops(WorkerConfig config, Gateway gateway, Metrics metrics)
+      throws IOException {
+    InetSocketAddress address = config.ops().gateway.opsAddress;
+    if (address == null) {
+      return null;
+    }
+    metrics.bindProcess();
+    Gauge.builder("zcbot.gateway.ready", gateway, running -> running.problem().isEmpty() ? 1 : 0)
+        .description("1 while the gateway can read Kafka's topics")
+        .strongReference(true)
+        .register(metrics.registry());
+    Health health = new Health();
+    health.ready("kafka", () -> gateway.problem().orElse(null));
+    OpsServer ops =
+        new OpsServer(
+            "gateway",
+            "ZCBOT_GATEWAY_OPS_ADDRESS",
+            address,
+            config.host(),
+            health,
+            metrics,
+            () -> Map.of("address", url(config.ops().gateway, gateway.port())));
+    ops.start();
+    return ops;
   }
 
   private static GatewayOptions options(WorkerConfig config) throws CommandException {
@@ -114,7 +168,11 @@ public final class RunningGateway implements AutoCloseable {
   @Override
   public void close() {
     try (log;
-        client) {
+        client;
+        metrics) {
+      if (ops != null) {
+        ops.close();
+      }
       gateway.close();
     }
   }

@@ -373,6 +373,13 @@ record SettingCase(
             new InetSocketAddress(InetAddress.ofLiteral("::1"), 0),
             "example.org:1"),
         new SettingCase(
+            "ZCBOT_GATEWAY_OPS_ADDRESS",
+            c -> c.ops().gateway.opsAddress,
+            new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 3001),
+            "[::1]:0",
+            new InetSocketAddress(InetAddress.ofLiteral("::1"), 0),
+            "3001"),
+        new SettingCase(
             "ZCBOT_GATEWAY_DIRECTORY",
             c -> c.ops().gateway.directory,
             Path.of("/var/lib/zcbot/gateway"),

@@ -465,6 +465,7 @@ class SecureClusterIT {
     Map<String, String> env = new HashMap<>(deployment.environment("a"));
     env.putAll(KafkaAccess.settings(cluster.client("gateway")));
     env.put("ZCBOT_GATEWAY_ADDRESS", "127.0.0.1:0");
+    env.put("ZCBOT_GATEWAY_OPS_ADDRESS", "off");
     env.put("ZCBOT_GATEWAY_DIRECTORY", files.toString());
     try (RunningGateway gateway = RunningGateway.start(WorkerConfig.fromEnvironment(env));
         HttpClient http = HttpClient.newHttpClient()) {

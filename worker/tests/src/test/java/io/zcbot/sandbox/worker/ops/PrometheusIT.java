@@ -9,13 +9,22 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.worker.cli.RunningGateway;
+import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.testkit.deployment.Deployment;
+import io.zcbot.sandbox.worker.testkit.deployment.WorkerOps;
 import io.zcbot.sandbox.worker.testkit.deployment.WorkerProcess;
 import java.io.IOException;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.awaitility.core.ThrowingRunnable;
@@ -30,7 +39,8 @@ import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A real Prometheus scrapes a real worker as docs/monitoring.md describes, with the alert rules.
+ * A real Prometheus scrapes a real worker and a real gateway as docs/monitoring.md describes, with
+ * the alert rules.
  */
 @Tag("engine")
 @Tag("kafka")
@@ -44,6 +54,8 @@ class PrometheusIT {
   @TempDir private static Path directory;
   private Deployment deployment;
   private WorkerProcess worker;
+  private RunningGateway gateway;
+  private int gatewayOps;
   private PrometheusServer prometheus;
 
   @BeforeAll
@@ -52,11 +64,18 @@ class PrometheusIT {
     deployment.createTopics();
     deployment.watch();
     worker = WorkerProcess.start(deployment, "a");
+    gatewayOps = WorkerOps.freePort();
+    Map<String, String> settings = new HashMap<>(deployment.environment("a"));
+    settings.put("ZCBOT_GATEWAY_ADDRESS", "127.0.0.1:0");
+    settings.put("ZCBOT_GATEWAY_OPS_ADDRESS", "127.0.0.1:" + gatewayOps);
+    settings.put("ZCBOT_GATEWAY_DIRECTORY", directory.resolve("gateway").toString());
+    gateway = RunningGateway.start(WorkerConfig.fromEnvironment(settings));
     prometheus = PrometheusServer.start(configuration(), directory);
   }
 
   /**
-   * The configuration from the documentation, with this worker, and shorter intervals for tests.
+   * The configuration from the documentation, with this worker and gateway, and shorter intervals
+   * for tests.
    */
   private Path configuration() throws IOException {
     Files.writeString(
@@ -65,17 +84,20 @@ class PrometheusIT {
     Matcher documented =
         CONFIGURATION.matcher(Files.readString(Path.of("../../docs/monitoring.md")));
     assertThat(documented.find()).isTrue();
-    String target = "targets: ['127.0.0.1:" + deployment.ops().port() + "']";
+    Iterator<Integer> ports = List.of(deployment.ops().port(), gatewayOps).iterator();
     return Files.writeString(
         directory.resolve("prometheus.yml"),
         "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
-            + TARGETS.matcher(documented.group(1)).replaceFirst(target));
+            + TARGETS
+                .matcher(documented.group(1))
+                .replaceAll(_ -> "targets: ['127.0.0.1:" + ports.next() + "']"));
   }
 
   @AfterAll
   void stop() throws Exception {
     try (Deployment _ = deployment;
-        WorkerProcess _ = worker) {
+        WorkerProcess _ = worker;
+        RunningGateway _ = gateway) {
       if (prometheus != null) {
         prometheus.close();
       }
@@ -88,14 +110,17 @@ class PrometheusIT {
 
   @Test
   @Order(1)
-  void theWorkerIsScraped() {
+  void theWorkerAndTheGatewayAreScraped() {
     soon(
         () -> {
           JsonNode targets = prometheus.get("targets").get("activeTargets");
-          assertThat(targets).hasSize(1);
-          assertThat(targets.get(0).get("health").asText())
-              .describedAs("%s", targets)
-              .isEqualTo("up");
+          assertThat(targets)
+              .hasSize(2)
+              .allSatisfy(
+                  target ->
+                      assertThat(target.get("health").asText())
+                          .describedAs("%s", target)
+                          .isEqualTo("up"));
         });
   }
 
@@ -133,6 +158,12 @@ class PrometheusIT {
     deployment.agent().activity(user);
     deployment.agent().exec(user, "e", "'command':['true']");
     deployment.log().awaitExited("e");
+    for (HttpClient.Version version : HttpClient.Version.values()) {
+      try (HttpClient http = HttpClient.newBuilder().version(version).build()) {
+        HttpRequest list = HttpRequest.newBuilder(gateway.url().resolve("/v2/sandboxes")).build();
+        assertThat(http.send(list, BodyHandlers.discarding()).statusCode()).isEqualTo(401);
+      }
+    }
     List<String> expressions = Dashboard.expressions();
     assertThat(expressions).hasSizeGreaterThan(20);
     soon(
@@ -146,6 +177,12 @@ class PrometheusIT {
           assertThat(withoutData).isEmpty();
           assertThat(number("sum(zcbot_sandboxes_running)")).isEqualTo(1);
           assertThat(number("sum(zcbot_command_seconds_count{reason=\"exited\"})")).isEqualTo(1);
+          assertThat(
+                  number(
+                      "zcbot_gateway_request_seconds_count"
+                          + "{call=\"GET /v2/sandboxes\",status=\"401\"}"))
+              .isEqualTo(HttpClient.Version.values().length);
+          assertThat(number("zcbot_gateway_ready")).isEqualTo(1);
         });
   }
 

@@ -8,11 +8,16 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Settings of the gateway. */
 public final class GatewayConfig {
   public final InetSocketAddress address;
+
+  /** Null if metrics and health are not served. */
+  public final @Nullable InetSocketAddress opsAddress;
+
   public final Path directory;
   public final Duration longestLife;
 
@@ -33,6 +38,13 @@ public final class GatewayConfig {
             NetworkKinds.listenAddress(),
             "Address on which `sandbox gateway` serves E2B's interface and MCP. Where other machines"
                 + " reach it, set ZCBOT_GATEWAY_TLS_CERTIFICATE, or put a proxy with TLS before it.");
+    Optional<InetSocketAddress> listen =
+        in.get(
+            "ZCBOT_GATEWAY_OPS_ADDRESS",
+            "127.0.0.1:3001",
+            Kind.orOff(NetworkKinds.listenAddress()),
+            "Address on which metrics and health of the gateway are served, or off.");
+    opsAddress = listen.orElse(null);
     directory =
         in.get(
             "ZCBOT_GATEWAY_DIRECTORY",

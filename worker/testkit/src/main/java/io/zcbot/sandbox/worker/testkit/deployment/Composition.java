@@ -33,6 +33,7 @@ public final class Composition {
   private final int kafkaPort = WorkerOps.freePort();
   private final int consolePort = WorkerOps.freePort();
   private final int gatewayPort = WorkerOps.freePort();
+  private final int gatewayOpsPort = WorkerOps.freePort();
   private final Path directory;
   private Map<String, String> ofWorker = Map.of();
   private List<String> files = List.of("compose.yaml");
@@ -143,7 +144,7 @@ public final class Composition {
    * @return its container's id
    */
   public String startGateway() throws IOException, InterruptedException {
-    compose("up", "--detach", "--no-deps", "gateway");
+    compose("up", "--detach", "--no-deps", "--wait", "gateway");
     return compose("ps", "--all", "--quiet", "gateway").strip();
   }
 
@@ -202,6 +203,7 @@ public final class Composition {
         .keySet()
         .removeIf(key -> key.startsWith("ZCBOT_") || key.equals("KAFKA_BOOTSTRAP_SERVERS"));
     process.environment().putAll(ofWorker);
+    process.environment().put("GATEWAY_OPS_PORT", String.valueOf(gatewayOpsPort));
     process
         .environment()
         .putAll(

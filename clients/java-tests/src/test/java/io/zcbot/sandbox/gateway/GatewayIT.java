@@ -12,11 +12,16 @@ import io.zcbot.sandbox.client.SandboxClient;
 import io.zcbot.sandbox.client.TestBed;
 import io.zcbot.sandbox.gateway.keys.KeyFile;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -214,6 +219,111 @@ class GatewayIT {
     assertThat(get("/sandboxes/../keys", key).statusCode()).isBetween(400, 499);
     assertThat(get("/templates", key).statusCode()).isEqualTo(501);
     assertThat(get("/nosuch", key).statusCode()).isEqualTo(404);
+  }
+
+  /** A sandbox has room for 32 of them, and nothing of a client that left may keep its part. */
+  @Test
+  void clientsThatAreGoneAtTheStartLeaveNothing() throws Exception {
+    Sandbox made = create(key, "{\"templateID\":\"base\",\"timeout\":120}");
+    byte[] start = Frames.of("{\"process\":{\"cmd\":\"/bin/true\"}}");
+    String head =
+        "POST /process.Process/Start HTTP/1.1\r\nHost: localhost\r\nE2b-Sandbox-Id: %s\r\n"
+                .formatted(made.id())
+            + "X-Access-Token: %s\r\nContent-Type: application/connect+json\r\n"
+                .formatted(made.token())
+            + "Content-Length: %d\r\n\r\n".formatted(start.length);
+    for (int i = 0; i < 34; i++) {
+      try (Socket socket = new Socket("127.0.0.1", gateway.port())) {
+        socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
+        socket.getOutputStream().write(start);
+      }
+    }
+    HttpResponse<InputStream> stream = start(made, "exit 7", 30);
+    assertThat(Frames.rest(stream.body()).toString()).contains("\"exitCode\":7");
+    kill(made);
+  }
+
+  @Test
+  void theStartIsTheFirstEventOfAProcessThatWritesAllTheTime() throws Exception {
+    Sandbox made = create(key, "{\"templateID\":\"base\",\"timeout\":120}");
+    HttpResponse<InputStream> stream = start(made, "while echo x; do sleep 0.001; done", 60);
+    int pid = Frames.next(stream.body()).path("event").path("start").path("pid").asInt();
+    assertThat(pid).isPositive();
+    Thread drain = Thread.ofVirtual().start(() -> drain(stream.body()));
+    for (int i = 0; i < 30; i++) {
+      HttpResponse<InputStream> joined =
+          stream(made, "Connect", "{\"process\":{\"pid\":" + pid + "}}", 60);
+      try (InputStream body = joined.body()) {
+        assertThat(Frames.next(body).path("event").has("start")).isTrue();
+      }
+    }
+    call(
+        gateway,
+        made,
+        "/process.Process/SendSignal",
+        "{\"process\":{\"pid\":" + pid + "},\"signal\":\"SIGNAL_SIGKILL\"}");
+    assertThat(drain.join(Duration.ofSeconds(30))).isTrue();
+    kill(made);
+  }
+
+  private static void drain(InputStream in) {
+    try {
+      long _ = in.transferTo(OutputStream.nullOutputStream());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
+  void aCommandWithoutTimeOutOutlivesTheEndThatItsSandboxHad() throws Exception {
+    Sandbox made = create(key, "{\"templateID\":\"base\",\"timeout\":5}");
+    HttpResponse<InputStream> stream = start(made, "sleep 9; exit 3", 0);
+    assertThat(Frames.next(stream.body()).path("event").has("start")).isTrue();
+    assertThat(post("/sandboxes/" + made.id() + "/timeout", key, "{\"timeout\":120}").statusCode())
+        .isEqualTo(204);
+    assertThat(Frames.rest(stream.body()).toString()).contains("\"exitCode\":3");
+    kill(made);
+  }
+
+  /** The time that each variable took grew with their number. */
+  @Test
+  void soManyVariablesAreRefusedAtOnce() throws Exception {
+    Sandbox made = create(key, "{\"templateID\":\"base\",\"timeout\":60}");
+    StringBuilder variables = new StringBuilder("\"k\":\"\"");
+    for (int i = 0; i < 50_000; i++) {
+      variables.append(",\"k").append(i).append("\":\"\"");
+    }
+    HttpResponse<InputStream> stream =
+        stream(
+            made, "Start", "{\"process\":{\"cmd\":\"/bin/true\",\"envs\":{" + variables + "}}}", 0);
+    assertThat(Frames.rest(stream.body()).toString()).contains("invalid_argument");
+    kill(made);
+  }
+
+  private static HttpResponse<InputStream> start(Sandbox in, String script, int seconds)
+      throws Exception {
+    return stream(
+        in,
+        "Start",
+        JSON.createObjectNode()
+            .set(
+                "process",
+                JSON.createObjectNode()
+                    .put("cmd", "/bin/bash")
+                    .set("args", JSON.createArrayNode().add("-c").add(script)))
+            .toString(),
+        seconds);
+  }
+
+  private static HttpResponse<InputStream> stream(
+      Sandbox in, String call, String message, int seconds) throws Exception {
+    return HTTP.send(
+        data(gateway, in, "/process.Process/" + call)
+            .header("Content-Type", "application/connect+json")
+            .header("Connect-Timeout-Ms", seconds + "000")
+            .POST(HttpRequest.BodyPublishers.ofByteArray(Frames.of(message)))
+            .build(),
+        BodyHandlers.ofInputStream());
   }
 
   private record Sandbox(String id, String token) {

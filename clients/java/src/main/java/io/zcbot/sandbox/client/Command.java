@@ -85,8 +85,13 @@ public final class Command implements Cloneable {
 
   /** Sets an environment variable. */
   public Command env(String name, String value) {
+    return env(Map.of(name, value));
+  }
+
+  /** Sets environment variables, in addition to those that are set. */
+  public Command env(Map<String, String> variables) {
     Map<String, String> more = new LinkedHashMap<>(environment);
-    more.put(name, value);
+    more.putAll(variables);
     return with(copy -> copy.environment = Map.copyOf(more));
   }
 

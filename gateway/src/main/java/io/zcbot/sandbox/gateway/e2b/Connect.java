@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
+import io.zcbot.sandbox.gateway.TimedOutput;
 import io.zcbot.sandbox.gateway.e2b.ConnectException.Code;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -96,7 +97,7 @@ final class Connect {
     /**
      * Sends a message. Does nothing behind the last one.
      *
-     * @throws UncheckedIOException if the client is gone
+     * @throws UncheckedIOException if the client is gone, or takes nothing
      */
     synchronized void send(JsonNode message) {
       if (!isEnded) {
@@ -126,8 +127,6 @@ final class Connect {
         }
       } catch (IOException failure) {
         throw new UncheckedIOException(failure);
-      } catch (RuntimeException failure) {
-        throw new UncheckedIOException(new IOException("the client is gone", failure));
       }
     }
 
@@ -141,7 +140,7 @@ final class Connect {
       try {
         if (out == null) {
           response.status(200).header("Content-Type", "application/connect+json");
-          out = response.outputStream();
+          out = new TimedOutput(response.outputStream());
         }
         out.write(frame);
         out.flush();
@@ -149,9 +148,6 @@ final class Connect {
       } catch (IOException e) {
         isEnded = true;
         throw new UncheckedIOException(e);
-      } catch (RuntimeException e) { // how the server reports a connection that is gone
-        isEnded = true;
-        throw new UncheckedIOException(new IOException("the client is gone", e));
       }
     }
   }

@@ -7,17 +7,17 @@ package io.zcbot.sandbox.gateway.e2b;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.helidon.http.HeaderNames;
-import io.helidon.webserver.ServerConnectionException;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import io.zcbot.sandbox.client.SandboxException;
+import io.zcbot.sandbox.gateway.TimedOutput;
+import io.zcbot.sandbox.gateway.TimedOutput.ClientGoneException;
 import io.zcbot.sandbox.gateway.files.FileContent;
 import io.zcbot.sandbox.gateway.files.SandboxFileSystem;
 import io.zcbot.sandbox.gateway.files.SandboxFileSystemException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -77,12 +77,12 @@ final class FileTransfer {
             }
             byte[] buffer = new byte[COPIED];
             int read = content.read(buffer, 0, buffer.length); // errors before the first byte
-            try (OutputStream out = response.outputStream()) {
+            try (OutputStream out = new TimedOutput(response.outputStream())) {
               for (; read > 0; read = content.read(buffer, 0, buffer.length)) {
                 out.write(buffer, 0, read);
               }
-            } catch (UncheckedIOException | ServerConnectionException e) {
-              // The client is gone.
+            } catch (ClientGoneException e) {
+              // Nobody reads the rest.
             }
           }
         });

@@ -85,7 +85,7 @@ final class LiveProcess {
       followers.remove(this);
     }
 
-    private void send(ObjectNode event) {
+    private synchronized void send(ObjectNode event) {
       try {
         stream.send(event);
       } catch (UncheckedIOException e) {
@@ -95,11 +95,23 @@ final class LiveProcess {
     }
   }
 
-  /** Lets a stream follow from now on. */
+  /** Lets a stream follow from now on. Its first event is the start, whatever is written then. */
   Follower follow(Stream stream) {
     Follower follower = new Follower(stream);
-    followers.add(follower);
+    synchronized (follower) { // output that is read meanwhile waits
+      followers.add(follower);
+      follower.send(startEvent());
+    }
+    if (isEnded()) {
+      boolean _ = follower.over.complete(null);
+    }
     return follower;
+  }
+
+  private ObjectNode startEvent() {
+    ObjectNode event = Json.MAPPER.createObjectNode();
+    event.putObject("event").putObject("start").put("pid", pid);
+    return event;
   }
 
   int pid() {

@@ -10,9 +10,12 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.helidon.http.HeaderNames;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
+import io.zcbot.sandbox.client.ClientOverloadedException;
 import io.zcbot.sandbox.client.Command;
+import io.zcbot.sandbox.client.CommandLostException;
 import io.zcbot.sandbox.client.CommandNotRunningException;
 import io.zcbot.sandbox.client.CommandNotStartedException;
+import io.zcbot.sandbox.client.CommandTimeoutException;
 import io.zcbot.sandbox.client.InvalidRequestException;
 import io.zcbot.sandbox.client.RunningCommand;
 import io.zcbot.sandbox.client.RunningEntry;
@@ -21,17 +24,14 @@ import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.TerminalSize;
-import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.e2b.Connect.Stream;
 import io.zcbot.sandbox.gateway.e2b.ConnectException.Code;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -67,7 +67,7 @@ final class Processes {
   /** The processes that streams of this gateway follow. All of it is in the log as well. */
   private final ConcurrentHashMap<Key, LiveProcess> followed = new ConcurrentHashMap<>();
 
-  private record Key(UserId user, int pid) {}
+  private record Key(String containerId, int pid) {}
 
   Processes(Sandboxes sandboxes, GatewayOptions options) {
     this.sandboxes = sandboxes;
@@ -89,7 +89,6 @@ final class Processes {
           Duration timeout = timeout(request);
           LiveProcess process = begin(sandbox, in, timeout);
           LiveProcess.Follower follower = process.follow(stream);
-          stream.send(startEvent(process.pid()));
           Thread.ofVirtual().name("process").start(() -> readToEnd(sandbox, process));
           Duration left =
               timeout == null ? null : timeout.minusNanos(System.nanoTime() - startedAt);
@@ -109,11 +108,7 @@ final class Processes {
           ObjectNode in = Connect.streamed(request);
           LiveProcess process = find(sandbox, in.path("process"));
           LiveProcess.Follower follower = process.follow(stream);
-          stream.send(startEvent(process.pid()));
-          if (process.isEnded()) {
-            stream.send(process.endEvent());
-            stream.end(null);
-          } else if (!passOn(request, stream, process, follower, timeout(request))) {
+          if (!passOn(request, stream, process, follower, timeout(request))) {
             throw new ConnectException(Code.DEADLINE_EXCEEDED, "the stream reached its time-out");
           }
         });
@@ -263,6 +258,16 @@ final class Processes {
     if (e instanceof CommandNotRunningException) {
       return new ConnectException(Code.NOT_FOUND, text);
     }
+    if (e instanceof CommandTimeoutException) {
+      return new ConnectException(Code.DEADLINE_EXCEEDED, text);
+    }
+    if (e instanceof CommandLostException lost && lost.reason() == Exited.Reason.SANDBOX_GONE) {
+      return new ConnectException(
+          Code.UNAVAILABLE, "the sandbox was killed or reached its end of life");
+    }
+    if (e instanceof ClientOverloadedException) {
+      return new ConnectException(Code.RESOURCE_EXHAUSTED, text);
+    }
     if (e instanceof InvalidRequestException) {
       return new ConnectException(Code.INVALID_ARGUMENT, text);
     }
@@ -298,7 +303,7 @@ final class Processes {
         running.close();
       }
     }
-    followed.put(new Key(sandbox.user(), process.pid()), process);
+    followed.put(new Key(sandbox.containerId(), process.pid()), process);
     return process;
   }
 
@@ -315,18 +320,13 @@ final class Processes {
             .withoutKeepingOutput()
             .maxOutput(Command.MAX_OUTPUT)
             .startWithin(START)
-            .timeout(limit(sandbox, timeout))
+            .timeout(limit(timeout))
             .cwd(directory)
             .env("HOME", HOME)
             .env("USER", USER)
             .env("LOGNAME", USER)
             .env("PWD", directory);
-    for (Map.Entry<String, String> variable : sandbox.environment().entrySet()) {
-      command = command.env(variable.getKey(), variable.getValue());
-    }
-    for (Map.Entry<String, String> variable : Json.texts(config, "envs").entrySet()) {
-      command = command.env(variable.getKey(), variable.getValue());
-    }
+    command = command.env(sandbox.environment()).env(Json.texts(config, "envs"));
     String tag = Json.optionalText(in, "tag");
     return tag == null ? command : command.env(TAG, tag);
   }
@@ -359,21 +359,15 @@ final class Processes {
         Code.INVALID_ARGUMENT, "Connect-Timeout-Ms is not a number of milliseconds");
   }
 
-  /** A command without a time-out may run until its sandbox ends, or as long as workers allow. */
-  private Duration limit(SandboxView sandbox, @Nullable Duration timeout) {
-    Duration limit = options.longestCommand();
-    if (sandbox.endsAt() != null) {
-      Duration life = Duration.between(Instant.now(), sandbox.endsAt()).plusSeconds(1);
-      if (timeout == null && life.isPositive() && life.compareTo(limit) < 0) {
-        limit = life;
-      }
-    }
-    return timeout == null || timeout.compareTo(limit) > 0 ? limit : timeout;
+  /** A command without a time-out may run as long as workers allow; its sandbox's end ends it. */
+  private Duration limit(@Nullable Duration timeout) {
+    Duration longest = options.longestCommand();
+    return timeout == null || timeout.compareTo(longest) > 0 ? longest : timeout;
   }
 
   /** Reads a process's output while it runs, and keeps it findable for a while. */
   private void readToEnd(SandboxView sandbox, LiveProcess process) {
-    Key key = new Key(sandbox.user(), process.pid());
+    Key key = new Key(sandbox.containerId(), process.pid());
     try {
       process.run();
       Thread.sleep(AFTER_END);
@@ -438,12 +432,6 @@ final class Processes {
     }
   }
 
-  private static ObjectNode startEvent(int pid) {
-    ObjectNode event = Json.MAPPER.createObjectNode();
-    event.putObject("event").putObject("start").put("pid", pid);
-    return event;
-  }
-
   /** Returns the process that a selector names, whichever gateway started it. */
   private LiveProcess find(SandboxView sandbox, JsonNode selector) throws InterruptedException {
     String tag = Json.optionalText(selector, "tag");
@@ -451,16 +439,18 @@ final class Processes {
     if (tag == null && (pid == null || pid <= 0 || pid > Integer.MAX_VALUE)) {
       throw new ConnectException(Code.INVALID_ARGUMENT, "process: pid or tag is missing");
     }
-    if (pid != null) {
-      LiveProcess process = followed.get(new Key(sandbox.user(), pid.intValue()));
-      if (process != null) {
-        return process;
-      }
+    LiveProcess known =
+        pid == null ? null : followed.get(new Key(sandbox.containerId(), pid.intValue()));
+    if (known != null && !known.isEnded()) {
+      return known;
     }
     for (RunningEntry entry : entries(sandbox)) {
       if (isMeant(entry, pid, tag)) {
         return adopt(sandbox, entry);
       }
+    }
+    if (known != null) { // and its id is of no other process yet
+      return known;
     }
     throw notFound("process with " + (tag == null ? "pid " + pid : "tag " + tag) + " not found");
   }
@@ -484,24 +474,27 @@ final class Processes {
    */
   private LiveProcess adopt(SandboxView sandbox, RunningEntry entry) throws InterruptedException {
     int pid = entry.pid().getAsInt();
-    Key key = new Key(sandbox.user(), pid);
-    synchronized (followed) {
-      LiveProcess known = followed.get(key);
-      if (known != null) {
-        return known;
-      }
-      RunningCommand running = sandboxes.of(sandbox.user()).attach(entry.execId());
-      Exec exec = entry.exec();
-      boolean hasInput = exec != null && exec.inputFollows();
-      LiveProcess process =
-          new LiveProcess(
-              running,
-              pid,
-              exec != null && exec.terminal() != null,
-              hasInput ? running.stdin() : null);
-      followed.put(key, process);
-      Thread.ofVirtual().name("process").start(() -> readToEnd(sandbox, process));
-      return process;
+    Key key = new Key(sandbox.containerId(), pid);
+    LiveProcess known = followed.get(key);
+    if (known != null && known.execId().equals(entry.execId())) {
+      return known;
     }
+    RunningCommand running = sandboxes.of(sandbox.user()).attach(entry.execId());
+    Exec exec = entry.exec();
+    boolean hasInput = exec != null && exec.inputFollows();
+    LiveProcess process =
+        new LiveProcess(
+            running,
+            pid,
+            exec != null && exec.terminal() != null,
+            hasInput ? running.stdin() : null);
+    LiveProcess kept =
+        followed.merge(key, process, (old, own) -> old.execId().equals(own.execId()) ? old : own);
+    if (kept == process) {
+      Thread.ofVirtual().name("process").start(() -> readToEnd(sandbox, process));
+    } else { // another request was faster
+      running.detach();
+    }
+    return kept;
   }
 }

@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.gateway.e2b;
 
+import io.zcbot.sandbox.client.ClientOverloadedException;
+import io.zcbot.sandbox.client.CommandNotStartedException;
 import io.zcbot.sandbox.client.EnsureOptions;
 import io.zcbot.sandbox.client.InvalidRequestException;
 import io.zcbot.sandbox.client.KafkaUnreachableException;
@@ -13,6 +15,7 @@ import io.zcbot.sandbox.client.SandboxClient;
 import io.zcbot.sandbox.client.SandboxException;
 import io.zcbot.sandbox.client.SandboxFailedException;
 import io.zcbot.sandbox.client.SandboxTable;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
@@ -224,6 +227,14 @@ final class Sandboxes {
     String text = String.valueOf(e.getMessage());
     if (e instanceof KafkaUnreachableException || e instanceof NoAnswerException) {
       return new E2bException(503, text, 1);
+    }
+    if (e instanceof ClientOverloadedException) {
+      return new E2bException(429, text, 1);
+    }
+    if (e instanceof CommandNotStartedException failed) {
+      return failed.reason() == Exited.Reason.NO_SANDBOX
+          ? new E2bException(404, "the sandbox doesn't exist any more")
+          : new E2bException(failed.isRetryable() ? 429 : 400, text, 1);
     }
     return new E2bException(500, text);
   }

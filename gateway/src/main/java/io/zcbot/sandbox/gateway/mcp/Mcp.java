@@ -12,6 +12,7 @@ import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import io.modelcontextprotocol.spec.McpSchema.ErrorCodes;
 import io.zcbot.sandbox.gateway.GatewayOptions;
+import io.zcbot.sandbox.gateway.TimedOutput;
 import io.zcbot.sandbox.gateway.e2b.NamedSandboxes;
 import io.zcbot.sandbox.gateway.keys.ApiKey;
 import io.zcbot.sandbox.gateway.keys.ApiKeys;
@@ -225,7 +226,7 @@ public final class Mcp {
         .header("Content-Type", "text/event-stream")
         .header("Cache-Control", "no-cache")
         .header("X-Accel-Buffering", "no");
-    try (OutputStream out = response.outputStream()) {
+    try (OutputStream out = new TimedOutput(response.outputStream())) {
       Events events = new Events(out);
       byte[] answer = endpoint.answer(caller, message, events::send);
       if (answer != null) {
@@ -257,8 +258,6 @@ public final class Mcp {
         out.flush();
       } catch (IOException e) {
         failure = e;
-      } catch (UncheckedIOException e) {
-        failure = e.getCause();
       }
     }
 

@@ -17,6 +17,7 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.zcbot.sandbox.client.SandboxClient;
 import io.zcbot.sandbox.client.SandboxException;
 import io.zcbot.sandbox.client.SandboxTable;
+import io.zcbot.sandbox.gateway.e2b.Brokers;
 import io.zcbot.sandbox.gateway.e2b.E2b;
 import io.zcbot.sandbox.gateway.e2b.NamedSandboxes;
 import io.zcbot.sandbox.gateway.keys.AccessTokens;
@@ -50,10 +51,12 @@ public final class Gateway implements AutoCloseable {
 
   private final WebServer server;
   private final SandboxTable table;
+  private final Brokers brokers;
 
-  private Gateway(WebServer server, SandboxTable table) {
+  private Gateway(WebServer server, SandboxTable table, Brokers brokers) {
     this.server = server;
     this.table = table;
+    this.brokers = brokers;
   }
 
   /**
@@ -79,6 +82,7 @@ public final class Gateway implements AutoCloseable {
     ApiKeys keys = new ApiKeys(new KeyFile(options.keys()), System::nanoTime);
     AccessTokens tokens = AccessTokens.of(options.secret());
     SandboxTable table = client.sandboxes(TABLE_BYTES);
+    Brokers brokers = null;
     boolean isStarted = false;
     try {
       if (!table.awaitCurrent(START)) {
@@ -101,8 +105,9 @@ public final class Gateway implements AutoCloseable {
                         Status.INTERNAL_SERVER_ERROR_500,
                         "an error in the gateway; its log has it");
                   });
-      new E2b(client, table, keys, tokens, options).routes(routing);
-      new Mcp(keys, new NamedSandboxes(client, table), options).routes(routing);
+      brokers = new Brokers(table);
+      new E2b(client, table, brokers, keys, tokens, options).routes(routing);
+      new Mcp(keys, new NamedSandboxes(client, table, brokers), options).routes(routing);
       TlsFiles tls =
           options.tls() == null
               ? null
@@ -135,11 +140,14 @@ public final class Gateway implements AutoCloseable {
           server.port(),
           tls == null ? "without" : "with",
           keys.size());
-      return new Gateway(server, table);
+      return new Gateway(server, table, brokers);
     } catch (SandboxException e) { // the brokers refuse to show the table
       throw new IOException(e.getMessage(), e);
     } finally {
       if (!isStarted) {
+        if (brokers != null) {
+          brokers.close();
+        }
         table.close();
       }
     }
@@ -156,7 +164,7 @@ public final class Gateway implements AutoCloseable {
 
   /** Returns why it can't serve at the moment, as it is known; empty while it can. */
   public Optional<String> problem() {
-    return table.problem();
+    return brokers.problem();
   }
 
   /** Returns the port at which it listens. */
@@ -168,6 +176,7 @@ public final class Gateway implements AutoCloseable {
   @Override
   public void close() {
     server.stop();
+    brokers.close();
     table.close();
   }
 }

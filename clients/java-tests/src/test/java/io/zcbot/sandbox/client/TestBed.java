@@ -4,6 +4,9 @@
  */
 package io.zcbot.sandbox.client;
 
+import io.zcbot.sandbox.events.EventCodec;
+import io.zcbot.sandbox.events.Origin;
+import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.standalone.EmbeddedBroker;
@@ -14,6 +17,9 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -23,8 +29,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 
 /**
  * A real broker and a real worker, with the real engine or with a stand-in that creates no
@@ -122,12 +130,37 @@ public final class TestBed implements AutoCloseable {
     worker = null;
   }
 
-  void stopBroker() throws IOException {
+  public void stopBroker() throws IOException {
     broker.close();
   }
 
-  void startBroker() throws IOException {
+  public void startBroker() throws IOException {
     broker = EmbeddedBroker.start(directory.resolve("kafka"), port);
+  }
+
+  /** Returns all outputs of commands that the log has, each user's in their order. */
+  public List<Output> outputs() throws Exception {
+    EventCodec codec = new EventCodec();
+    List<Output> outputs = new ArrayList<>();
+    try (Consumer<byte[], byte[]> consumer =
+        new KafkaSettings(Map.of("bootstrap.servers", bootstrapServers())).consumer()) {
+      List<TopicPartition> partitions =
+          consumer.partitionsFor(Topic.OUTPUT.named("sandbox.")).stream()
+              .map(each -> new TopicPartition(each.topic(), each.partition()))
+              .toList();
+      consumer.assign(partitions);
+      consumer.seekToBeginning(partitions);
+      Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+      while (partitions.stream().anyMatch(each -> consumer.position(each) < ends.get(each))) {
+        for (var record : consumer.poll(Duration.ofMillis(500))) {
+          Origin origin =
+              new Origin(
+                  record.topic(), record.partition(), record.offset(), Instant.now(), null, null);
+          outputs.add((Output) codec.decode(Topic.OUTPUT, record.key(), record.value(), origin));
+        }
+      }
+    }
+    return outputs;
   }
 
   /** Publishes a record that nobody should publish. */

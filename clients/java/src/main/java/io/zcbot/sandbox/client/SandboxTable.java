@@ -132,21 +132,6 @@ public final class SandboxTable implements AutoCloseable {
     return entries.values().stream().map(Entry::current).toList();
   }
 
-  /**
-   * Returns why the table can't be read at the moment; empty while it can. This makes no call: that
-   * brokers are away is known after some seconds.
-   */
-  public Optional<String> problem() {
-    lock.lock();
-    try {
-      return isTooLarge
-          ? Optional.of(topic + " takes more than " + maxBytes + " bytes of memory")
-          : Optional.ofNullable(trouble).map(e -> "can't read " + topic + ": " + e.getMessage());
-    } finally {
-      lock.unlock();
-    }
-  }
-
   private void requireRoom() {
     if (isTooLarge) {
       throw new SandboxException(

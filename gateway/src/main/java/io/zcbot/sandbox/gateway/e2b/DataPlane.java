@@ -103,6 +103,7 @@ final class DataPlane {
   private Handler transferred(String operation, Action action) {
     return (request, response) -> {
       try {
+        sandboxes.brokers().require();
         String signature = request.query().first("signature").orElse(null);
         action.answer(
             signature == null ? authorized(request) : signed(request, operation, signature),
@@ -145,7 +146,8 @@ final class DataPlane {
         (sandbox, request, response) -> {
           try {
             requireUser(request);
-            Connect.answer(response, call.answer(sandbox, Connect.unary(request)));
+            ObjectNode message = Connect.unary(request);
+            Connect.answer(response, sandboxes.brokers().use(() -> call.answer(sandbox, message)));
           } catch (ConnectException e) {
             Connect.answer(response, e);
           } catch (E2bException e) {

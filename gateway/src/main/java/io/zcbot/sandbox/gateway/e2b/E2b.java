@@ -20,10 +20,11 @@ public final class E2b {
   public E2b(
       SandboxClient client,
       SandboxTable table,
+      Brokers brokers,
       ApiKeys keys,
       AccessTokens tokens,
       GatewayOptions options) {
-    Sandboxes sandboxes = new Sandboxes(client, table);
+    Sandboxes sandboxes = new Sandboxes(client, table, brokers);
     this.control = new ControlPlane(keys, tokens, sandboxes, options);
     this.data = new DataPlane(sandboxes, tokens, options);
   }

@@ -66,7 +66,7 @@ final class FileTransfer {
     }
     answered(
         () -> {
-          try (FileContent content = of(sandbox).read(path)) {
+          try (FileContent content = sandboxes.brokers().use(() -> of(sandbox).read(path))) {
             response
                 .status(200)
                 .header("Content-Type", "application/octet-stream")

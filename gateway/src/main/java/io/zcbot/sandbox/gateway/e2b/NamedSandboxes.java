@@ -22,8 +22,8 @@ public final class NamedSandboxes {
   private final Sandboxes sandboxes;
 
   /** Creates access. */
-  public NamedSandboxes(SandboxClient client, SandboxTable table) {
-    this.sandboxes = new Sandboxes(client, table);
+  public NamedSandboxes(SandboxClient client, SandboxTable table, Brokers brokers) {
+    this.sandboxes = new Sandboxes(client, table, brokers);
   }
 
   /** Returns access to a user's sandbox, which need not exist. */

@@ -87,7 +87,7 @@ final class Processes {
           ObjectNode in = Connect.streamed(request);
           long startedAt = System.nanoTime();
           Duration timeout = timeout(request);
-          LiveProcess process = begin(sandbox, in, timeout);
+          LiveProcess process = sandboxes.brokers().use(() -> begin(sandbox, in, timeout));
           LiveProcess.Follower follower = process.follow(stream);
           Thread.ofVirtual().name("process").start(() -> readToEnd(sandbox, process));
           Duration left =
@@ -106,7 +106,7 @@ final class Processes {
         response,
         stream -> {
           ObjectNode in = Connect.streamed(request);
-          LiveProcess process = find(sandbox, in.path("process"));
+          LiveProcess process = sandboxes.brokers().use(() -> find(sandbox, in.path("process")));
           LiveProcess.Follower follower = process.follow(stream);
           if (!passOn(request, stream, process, follower, timeout(request))) {
             throw new ConnectException(Code.DEADLINE_EXCEEDED, "the stream reached its time-out");

@@ -47,13 +47,14 @@ final class Samples {
   ObjectNode take(SandboxView sandbox, GatewayOptions options, Instant now) {
     Map<String, Long> seen = new HashMap<>();
     try {
+      Command command =
+          Command.shell(SCRIPT)
+              .onlyInExistingSandbox()
+              .timeout(Duration.ofSeconds(5))
+              .startWithin(Duration.ofSeconds(10));
       sandboxes
-          .of(sandbox.user())
-          .run(
-              Command.shell(SCRIPT)
-                  .onlyInExistingSandbox()
-                  .timeout(Duration.ofSeconds(5))
-                  .startWithin(Duration.ofSeconds(10)))
+          .brokers()
+          .use(() -> sandboxes.of(sandbox.user()).run(command))
           .stdout()
           .lines()
           .map(line -> line.split(" ", -1))

@@ -51,10 +51,17 @@ final class Sandboxes {
 
   private final SandboxClient client;
   private final SandboxTable table;
+  private final Brokers brokers;
 
-  Sandboxes(SandboxClient client, SandboxTable table) {
+  Sandboxes(SandboxClient client, SandboxTable table, Brokers brokers) {
     this.client = client;
     this.table = table;
+    this.brokers = brokers;
+  }
+
+  /** Returns what tells whether brokers answer. */
+  Brokers brokers() {
+    return brokers;
   }
 
   /** Returns access to a user's sandbox. */
@@ -110,7 +117,7 @@ final class Sandboxes {
   private void readOn() {
     try {
       if (!table.awaitCurrent(LOOK)) {
-        throw new E2bException(503, "the brokers don't answer; try again", 1);
+        throw Brokers.away();
       }
     } catch (InterruptedException e) {
       throw stopping();
@@ -158,7 +165,7 @@ final class Sandboxes {
   /** Ends a sandbox. Returns whether there was one. */
   boolean kill(UserId user) {
     try {
-      boolean isEnded = of(user).release(ENDING).isPresent();
+      boolean isEnded = brokers.use(() -> of(user).release(ENDING)).isPresent();
       boolean isGone = await(() -> table.get(user).isEmpty(), Duration.ofSeconds(isEnded ? 5 : 1));
       if (!isGone && !isEnded) {
         throw new E2bException(503, "the sandbox has not ended yet; try again", 1);
@@ -173,7 +180,7 @@ final class Sandboxes {
 
   private Ready ensure(UserId user, EnsureOptions options) {
     try {
-      return of(user).ensure(options);
+      return brokers.use(() -> of(user).ensure(options));
     } catch (InterruptedException e) {
       throw stopping();
     } catch (InvalidRequestException e) {

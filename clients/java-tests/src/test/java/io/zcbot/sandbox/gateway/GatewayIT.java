@@ -24,7 +24,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -192,6 +195,80 @@ class GatewayIT {
       Thread.sleep(100);
     }
     assertThat(client.sandbox(made.user()).release(Duration.ofSeconds(30))).isPresent();
+  }
+
+  @Test
+  void aRepeatedCreateMakesOneSandbox() throws Exception {
+    String repeat = "order 7";
+    List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      answers.add(HTTP.sendAsync(create(key, repeat, 60).build(), BodyHandlers.ofString()));
+    }
+    Set<String> bodies = new HashSet<>();
+    for (CompletableFuture<HttpResponse<String>> answer : answers) {
+      assertThat(answer.join().statusCode()).as(answer.join().body()).isEqualTo(201);
+      bodies.add(JSON.readTree(answer.join().body()).path("sandboxID").asText());
+    }
+    HttpResponse<String> later = send(create(key, repeat, 60));
+    assertThat(later.statusCode()).isEqualTo(201);
+    bodies.add(JSON.readTree(later.body()).path("sandboxID").asText());
+    assertThat(bodies).hasSize(1);
+    HttpResponse<String> others = send(create(otherKey, repeat, 60));
+    String other = JSON.readTree(others.body()).path("sandboxID").asText();
+    assertThat(bodies).doesNotContain(other);
+    assertThat(send(create(key, "x".repeat(256), 60)).statusCode()).isEqualTo(400);
+    kill(new Sandbox(bodies.iterator().next(), ""));
+    assertThat(
+            send(request("/sandboxes/" + other).header("X-API-KEY", otherKey).DELETE())
+                .statusCode())
+        .isEqualTo(204);
+  }
+
+  private static HttpRequest.Builder create(String apiKey, String idempotencyKey, int seconds) {
+    return request("/v2/sandboxes")
+        .header("X-API-KEY", apiKey)
+        .header("Idempotency-Key", idempotencyKey)
+        .POST(
+            HttpRequest.BodyPublishers.ofString(
+                "{\"templateID\":\"base\",\"timeout\":" + seconds + "}"));
+  }
+
+  @Test
+  void commandsOfAKeyAreLimited() throws Exception {
+    KeyFile.Added limited = keys.add("limited", 0, 0, 2);
+    long end = System.nanoTime() + 10_000_000_000L;
+    while (get("/v2/sandboxes", limited.text()).statusCode() == 401) {
+      assertThat(System.nanoTime()).isLessThan(end);
+      Thread.sleep(100);
+    }
+    Sandbox made = create(limited.text(), "{\"templateID\":\"base\",\"timeout\":60}");
+    List<CompletableFuture<HttpResponse<InputStream>>> answers = new ArrayList<>();
+    for (int i = 0; i < 8; i++) {
+      answers.add(
+          HTTP.sendAsync(
+              data(gateway, made, "/process.Process/Start")
+                  .header("Content-Type", "application/connect+json")
+                  .POST(
+                      HttpRequest.BodyPublishers.ofByteArray(
+                          Frames.of("{\"process\":{\"cmd\":\"true\"}}")))
+                  .build(),
+              BodyHandlers.ofInputStream()));
+    }
+    int refused = 0;
+    for (CompletableFuture<HttpResponse<InputStream>> answer : answers) {
+      JsonNode last = Frames.rest(answer.join().body()).getLast();
+      if (last.has("error")) {
+        assertThat(last.path("error").path("code").asText()).isEqualTo("resource_exhausted");
+        assertThat(last.path("error").path("message").asText()).contains("2 commands a second");
+        assertThat(answer.join().headers().firstValue("Retry-After")).isPresent();
+        refused++;
+      }
+    }
+    assertThat(refused).isBetween(1, 6);
+    assertThat(
+            send(request("/sandboxes/" + made.id()).header("X-API-KEY", limited.text()).DELETE())
+                .statusCode())
+        .isEqualTo(204);
   }
 
   @Test

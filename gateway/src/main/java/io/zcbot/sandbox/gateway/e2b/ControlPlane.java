@@ -31,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,6 +49,8 @@ final class ControlPlane {
   private static final Duration DEFAULT_LIFE = Duration.ofMinutes(5);
   private static final Duration DEFAULT_LIFE_V1 = Duration.ofSeconds(15);
   private static final int MAX_PAGE = 100;
+
+  private static final Pattern IDEMPOTENCY_KEY = Pattern.compile("[ -~]{1,255}");
 
   /** What may name a user of a tenant in a sandbox's metadata. */
   static final String USER_ID = "user_id";
@@ -163,18 +166,35 @@ final class ControlPlane {
     Duration life = life(body, defaultLife);
     Map<String, String> metadata = Json.texts(body, "metadata");
     Map<String, String> environment = Json.texts(body, "envVars");
+    String repeatable = repeatable(request);
+    UserId user;
+    if (metadata.containsKey(USER_ID)) {
+      user = SandboxId.named(key.tenant(), String.valueOf(metadata.get(USER_ID)));
+    } else if (repeatable != null) {
+      user = SandboxId.repeatable(key.tenant(), repeatable);
+      Optional<SandboxView> made = sandboxes.known(user);
+      if (made.isPresent()) {
+        send(response, 201, withToken(made.get()));
+        return;
+      }
+    } else {
+      user = SandboxId.fresh();
+    }
     sandboxes.checkLimit(key);
-    UserId user =
-        metadata.containsKey(USER_ID)
-            ? SandboxId.named(key.tenant(), String.valueOf(metadata.get(USER_ID)))
-            : SandboxId.fresh();
     Instant startedAt = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     SandboxView sandbox =
         sandboxes.create(
-            user,
-            SandboxView.labels(key.tenant(), template, metadata, environment, startedAt),
-            life);
+            user, SandboxView.labels(key, template, metadata, environment, startedAt), life);
     send(response, 201, withToken(sandbox));
+  }
+
+  /** Returns what tells a create that is repeated from others; null if the request has none. */
+  private static @Nullable String repeatable(ServerRequest request) {
+    String text = request.headers().first(HeaderNames.create("Idempotency-Key")).orElse(null);
+    if (text != null && !IDEMPOTENCY_KEY.matcher(text).matches()) {
+      throw new E2bException(400, "Idempotency-Key must have 1 to 255 characters of ASCII");
+    }
+    return text;
   }
 
   /** Refuses options that change what a sandbox may do, and that would not be in force. */
@@ -397,7 +417,8 @@ final class ControlPlane {
           new String(Base64.getUrlDecoder().decode(token), StandardCharsets.UTF_8).split(" ", -1);
       if (parts.length == 2) {
         UserId user = SandboxId.user(parts[1]).orElseThrow(IllegalArgumentException::new);
-        return new SandboxView(user, "", "", "", Map.of(), Map.of(), Instant.parse(parts[0]), null);
+        return new SandboxView(
+            user, "", "", "", "", Map.of(), Map.of(), Instant.parse(parts[0]), null);
       }
     } catch (IllegalArgumentException | DateTimeException e) {
       // told below

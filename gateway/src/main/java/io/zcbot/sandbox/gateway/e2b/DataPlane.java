@@ -16,6 +16,8 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.e2b.ConnectException.Code;
 import io.zcbot.sandbox.gateway.keys.AccessTokens;
+import io.zcbot.sandbox.gateway.keys.ApiKey;
+import io.zcbot.sandbox.gateway.keys.ApiKeys;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Base64;
@@ -37,13 +39,15 @@ final class DataPlane {
   private static final Pattern HOST = Pattern.compile("([0-9]{1,5})-([0-9a-z]+)\\..*");
 
   private final Sandboxes sandboxes;
+  private final ApiKeys keys;
   private final AccessTokens tokens;
   private final Processes processes;
   private final Filesystem filesystem;
   private final FileTransfer transfer;
 
-  DataPlane(Sandboxes sandboxes, AccessTokens tokens, GatewayOptions options) {
+  DataPlane(Sandboxes sandboxes, ApiKeys keys, AccessTokens tokens, GatewayOptions options) {
     this.sandboxes = sandboxes;
+    this.keys = keys;
     this.tokens = tokens;
     this.processes = new Processes(sandboxes, options);
     this.filesystem = new Filesystem(sandboxes, options);
@@ -73,7 +77,7 @@ final class DataPlane {
         .post("/filesystem.Filesystem/ListDir", unary(filesystem::list))
         .post("/filesystem.Filesystem/Remove", unary(filesystem::remove))
         .post("/filesystem.Filesystem/WatchDir", used(asUser(filesystem::watch)))
-        .post("/process.Process/Start", used(asUser(processes::start)))
+        .post("/process.Process/Start", used(asUser(limited(processes::start))))
         .post("/process.Process/Connect", used(asUser(processes::connect)))
         .post("/process.Process/List", unary((sandbox, in) -> processes.list(sandbox)))
         .post("/process.Process/SendInput", unary(processes::sendInput))
@@ -171,6 +175,29 @@ final class DataPlane {
         requireUser(request);
       } catch (ConnectException e) {
         new Connect.Stream(response).end(e);
+        return;
+      }
+      action.answer(sandbox, request, response);
+    };
+  }
+
+  /**
+   * Counts a command for the key with which its sandbox was made. The refusal is in the stream,
+   * since clients take the status 429 of a stream for a sandbox that is gone.
+   */
+  private Action limited(Action action) {
+    return (sandbox, request, response) -> {
+      Optional<ApiKey> key = keys.withId(sandbox.keyId());
+      int wait = key.map(keys::enterCommand).orElse(0);
+      if (wait > 0) {
+        response.header("Retry-After", Integer.toString(wait));
+        new Connect.Stream(response)
+            .end(
+                new ConnectException(
+                    Code.RESOURCE_EXHAUSTED,
+                    "the key of this sandbox allows "
+                        + key.get().commandsPerSecond()
+                        + " commands a second"));
         return;
       }
       action.answer(sandbox, request, response);

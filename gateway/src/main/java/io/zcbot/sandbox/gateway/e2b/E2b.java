@@ -26,7 +26,7 @@ public final class E2b {
       GatewayOptions options) {
     Sandboxes sandboxes = new Sandboxes(client, table, brokers);
     this.control = new ControlPlane(keys, tokens, sandboxes, options);
-    this.data = new DataPlane(sandboxes, tokens, options);
+    this.data = new DataPlane(sandboxes, keys, tokens, options);
   }
 
   /** Adds the routes of both planes. */

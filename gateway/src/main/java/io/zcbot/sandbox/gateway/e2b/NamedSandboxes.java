@@ -50,6 +50,6 @@ public final class NamedSandboxes {
             .ensure(
                 EnsureOptions.DEFAULT.withLabels(
                     SandboxView.labels(
-                        key.tenant(), "base", Map.of(ControlPlane.USER_ID, name), Map.of(), now)));
+                        key, "base", Map.of(ControlPlane.USER_ID, name), Map.of(), now)));
   }
 }

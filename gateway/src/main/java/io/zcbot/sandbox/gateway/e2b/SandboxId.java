@@ -24,6 +24,9 @@ final class SandboxId {
   private static final Pattern FORM = Pattern.compile("[0-9a-f]{32}");
   private static final UUID NAMESPACE = UUID.fromString("6f2b7a52-6f5c-4b6e-9a3c-0f3b7e1c5d21");
 
+  /** Of users that are made by the key of a create that may be repeated. */
+  private static final UUID REPEATABLE = UUID.fromString("0c6f5ac2-7f3b-4ad0-9d0e-5f4f0f1f6b9e");
+
   private static final Pattern POSSIBLE = Pattern.compile("[a-z0-9]{1,50}");
 
   private SandboxId() {}
@@ -60,9 +63,18 @@ final class SandboxId {
 
   /** Returns the user that a tenant calls by a name of its own: a UUID of version 5. */
   static UserId named(String tenant, String name) {
+    return derived(NAMESPACE, tenant, name);
+  }
+
+  /** Returns the user of a create that a tenant may repeat: the same for the same key. */
+  static UserId repeatable(String tenant, String key) {
+    return derived(REPEATABLE, tenant, key);
+  }
+
+  private static UserId derived(UUID namespace, String tenant, String name) {
     try {
       MessageDigest sha1 = MessageDigest.getInstance("SHA-1");
-      sha1.update(HexFormat.of().parseHex(NAMESPACE.toString().replace("-", "")));
+      sha1.update(HexFormat.of().parseHex(namespace.toString().replace("-", "")));
       sha1.update((tenant + "/" + name).getBytes(StandardCharsets.UTF_8));
       byte[] uuid = Arrays.copyOf(sha1.digest(), 16);
       uuid[6] = (byte) ((uuid[6] & 0x0f) | 0x50);

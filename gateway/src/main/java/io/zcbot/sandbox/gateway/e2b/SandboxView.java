@@ -6,6 +6,7 @@ package io.zcbot.sandbox.gateway.e2b;
 
 import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.gateway.keys.ApiKey;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.LinkedHashMap;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * A sandbox as clients of E2B see it. What a worker does not know of it, such as its metadata, is
  * in the labels of its ensure, and so in the table of current sandboxes.
  *
+ * @param keyId the id of the key with which it was made; empty if that is not known
  * @param environment variables for every command
  * @param endsAt when the sandbox ends
  */
@@ -24,12 +26,14 @@ record SandboxView(
     UserId user,
     String containerId,
     String tenant,
+    String keyId,
     String template,
     Map<String, String> metadata,
     Map<String, String> environment,
     Instant startedAt,
     @Nullable Instant endsAt) {
   private static final String TENANT = "gateway.tenant";
+  private static final String KEY = "gateway.key";
   private static final String TEMPLATE = "e2b.template";
   private static final String METADATA = "e2b.metadata";
   private static final String ENVIRONMENT = "e2b.env";
@@ -47,6 +51,7 @@ record SandboxView(
             entry.userId(),
             entry.container().id(),
             tenant,
+            labels.getOrDefault(KEY, ""),
             labels.getOrDefault(TEMPLATE, "base"),
             Json.map(labels.get(METADATA)),
             Json.map(labels.get(ENVIRONMENT)),
@@ -64,13 +69,14 @@ record SandboxView(
 
   /** Returns the labels from which {@link #of} reads all but what workers know. */
   static Map<String, String> labels(
-      String tenant,
+      ApiKey key,
       String template,
       Map<String, String> metadata,
       Map<String, String> environment,
       Instant startedAt) {
     Map<String, String> labels = new LinkedHashMap<>();
-    labels.put(TENANT, tenant);
+    labels.put(TENANT, key.tenant());
+    labels.put(KEY, key.id());
     labels.put(TEMPLATE, template);
     labels.put(STARTED, startedAt.toString());
     if (!metadata.isEmpty()) {

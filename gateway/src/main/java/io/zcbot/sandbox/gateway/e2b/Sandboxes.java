@@ -15,6 +15,7 @@ import io.zcbot.sandbox.client.SandboxClient;
 import io.zcbot.sandbox.client.SandboxException;
 import io.zcbot.sandbox.client.SandboxFailedException;
 import io.zcbot.sandbox.client.SandboxTable;
+import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Ready;
@@ -27,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The sandboxes that gateways made: looked up in the table of current sandboxes, changed by ensures
@@ -133,8 +135,9 @@ final class Sandboxes {
             .withIdleTtl(idleTtl(life))
             .withLabels(labels)
             .withEndsAt(endsAt);
+    CurrentSandbox before = table.get(user).orElse(null);
     Ready ready = ensure(user, options);
-    return awaitEntry(user, ready, endsAt)
+    return awaitEntry(user, ready, before, endsAt)
         .orElseThrow(() -> new E2bException(503, "the sandbox ended as soon as it was made", 1));
   }
 
@@ -146,6 +149,7 @@ final class Sandboxes {
   Optional<SandboxView> moveEnd(SandboxView sandbox, Instant end) {
     Instant endsAt = end.truncatedTo(ChronoUnit.MILLIS);
     Duration life = Duration.between(Instant.now(), endsAt).plusSeconds(1);
+    CurrentSandbox before = table.get(sandbox.user()).orElse(null);
     Ready ready =
         ensure(
             sandbox.user(),
@@ -155,7 +159,7 @@ final class Sandboxes {
       boolean _ = kill(sandbox.user());
       return Optional.empty();
     }
-    return awaitEntry(sandbox.user(), ready, endsAt);
+    return awaitEntry(sandbox.user(), ready, before, endsAt);
   }
 
   private static Duration idleTtl(Duration life) {
@@ -195,23 +199,34 @@ final class Sandboxes {
     }
   }
 
-  /** Waits until the table has what a worker answered. Empty if the sandbox is gone again. */
-  private Optional<SandboxView> awaitEntry(UserId user, Ready ready, Instant endsAt) {
+  /**
+   * Waits until the table has what a worker answered, or what others changed since. Empty if the
+   * sandbox is gone again.
+   *
+   * @param before what the table had before; null if nothing
+   */
+  private Optional<SandboxView> awaitEntry(
+      UserId user, Ready ready, @Nullable CurrentSandbox before, Instant endsAt) {
     BooleanSupplier isThere =
         () ->
-            table
-                .get(user)
-                .filter(entry -> entry.container().id().equals(ready.containerId()))
-                .filter(entry -> endsAt.equals(entry.endsAt()))
+            made(user, ready)
+                .filter(
+                    entry ->
+                        endsAt.equals(entry.endsAt())
+                            || (!entry.equals(before)
+                                && entry.endsAt() != null
+                                && entry.endsAt().isAfter(endsAt)))
                 .isPresent();
     try {
-      if (!await(isThere, FOLLOWING)) {
-        return Optional.empty();
-      }
-      return table.get(user).flatMap(SandboxView::of);
+      boolean _ = await(isThere, FOLLOWING);
+      return made(user, ready).flatMap(SandboxView::of);
     } catch (InterruptedException e) {
       throw stopping();
     }
+  }
+
+  private Optional<CurrentSandbox> made(UserId user, Ready ready) {
+    return table.get(user).filter(entry -> entry.container().id().equals(ready.containerId()));
   }
 
   /** Waits until something is true of the table. */

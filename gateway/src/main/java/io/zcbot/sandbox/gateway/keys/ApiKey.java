@@ -16,6 +16,8 @@ import java.time.Instant;
  * @param maxSandboxes how many sandboxes the tenant may have at once with this key; 0 for no limit
  * @param requestsPerSecond how many requests the control plane takes with this key in a second; 0
  *     for no limit
+ * @param commandsPerSecond how many commands may be started in a second in the sandboxes that were
+ *     made with this key; 0 for no limit
  */
 public record ApiKey(
     String id,
@@ -23,4 +25,5 @@ public record ApiKey(
     String hash,
     Instant createdAt,
     int maxSandboxes,
-    int requestsPerSecond) {}
+    int requestsPerSecond,
+    int commandsPerSecond) {}

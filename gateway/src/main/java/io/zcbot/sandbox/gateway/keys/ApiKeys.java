@@ -26,7 +26,9 @@ public final class ApiKeys {
   private final LongSupplier nanos;
 
   private final ConcurrentHashMap<String, RateLimit> rates = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<String, RateLimit> commandRates = new ConcurrentHashMap<>();
   private volatile Map<String, ApiKey> byHash = Map.of();
+  private volatile Map<String, ApiKey> byId = Map.of();
 
   // Guarded by this.
   private FileStamp stamp;
@@ -69,6 +71,24 @@ public final class ApiKeys {
         .enter(key.requestsPerSecond());
   }
 
+  /**
+   * Counts a command. Returns after how many seconds to try again; 0 if the command may be started.
+   */
+  public int enterCommand(ApiKey key) {
+    if (key.commandsPerSecond() == 0) {
+      return 0;
+    }
+    return commandRates
+        .computeIfAbsent(key.hash(), hash -> new RateLimit(nanos))
+        .enter(key.commandsPerSecond());
+  }
+
+  /** Returns what is known of a key by its id; empty if it is not valid (any more). */
+  public Optional<ApiKey> withId(String id) {
+    refresh();
+    return Optional.ofNullable(byId.get(id));
+  }
+
   private synchronized void refresh() {
     long now = nanos.getAsLong();
     if (now - checkedAt < CHECK_NANOS) {
@@ -88,9 +108,15 @@ public final class ApiKeys {
   }
 
   private void load() throws IOException {
-    Map<String, ApiKey> keys = new HashMap<>();
-    file.read().forEach(key -> keys.put(key.hash(), key));
-    byHash = Map.copyOf(keys);
-    rates.keySet().retainAll(keys.keySet());
+    Map<String, ApiKey> hashes = new HashMap<>();
+    Map<String, ApiKey> ids = new HashMap<>();
+    for (ApiKey key : file.read()) {
+      hashes.put(key.hash(), key);
+      ids.put(key.id(), key);
+    }
+    byHash = Map.copyOf(hashes);
+    byId = Map.copyOf(ids);
+    rates.keySet().retainAll(hashes.keySet());
+    commandRates.keySet().retainAll(hashes.keySet());
   }
 }

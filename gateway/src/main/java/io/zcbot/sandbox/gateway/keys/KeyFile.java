@@ -68,6 +68,17 @@ public final class KeyFile {
    * @throws IOException if the file can't be read or written
    */
   public Added add(String tenant, int maxSandboxes, int requestsPerSecond) throws IOException {
+    return add(tenant, maxSandboxes, requestsPerSecond, 0);
+  }
+
+  /**
+   * Adds a key with all limits.
+   *
+   * @throws IllegalArgumentException if the tenant's name has not the form {@link #TENANT}
+   * @throws IOException if the file can't be read or written
+   */
+  public Added add(String tenant, int maxSandboxes, int requestsPerSecond, int commandsPerSecond)
+      throws IOException {
     if (!TENANT.matcher(tenant).matches()) {
       throw new IllegalArgumentException(
           "tenant: '" + tenant + "' is not a name of up to 63 of a-z, 0-9, '.', '_' and '-'");
@@ -80,7 +91,8 @@ public final class KeyFile {
             hash(text),
             Instant.now().truncatedTo(ChronoUnit.SECONDS),
             maxSandboxes,
-            requestsPerSecond);
+            requestsPerSecond,
+            commandsPerSecond);
     change(
         keys -> {
           List<ApiKey> more = new ArrayList<>(keys);
@@ -152,7 +164,8 @@ public final class KeyFile {
         hash,
         Instant.parse(node.path("created_at").asText("1970-01-01T00:00:00Z")),
         node.path("max_sandboxes").asInt(),
-        node.path("requests_per_second").asInt());
+        node.path("requests_per_second").asInt(),
+        node.path("commands_per_second").asInt());
   }
 
   private void change(UnaryOperator<List<ApiKey>> change) throws IOException {
@@ -172,7 +185,8 @@ public final class KeyFile {
             .put("sha256", key.hash())
             .put("created_at", key.createdAt().toString())
             .put("max_sandboxes", key.maxSandboxes())
-            .put("requests_per_second", key.requestsPerSecond());
+            .put("requests_per_second", key.requestsPerSecond())
+            .put("commands_per_second", key.commandsPerSecond());
       }
       write(absolute, JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(root));
     }

@@ -165,6 +165,9 @@ public final class Mcp {
         response.header(SESSION, session);
       }
     }
+    if (message.path("method").asText().equals("tools/call") && keys.enterCommand(key) > 0) {
+      throw new Refusal(429, "this key allows " + key.commandsPerSecond() + " commands a second");
+    }
     McpCaller caller = caller(key, header(request, "X-User-Id").orElse("default"), session);
     if (McpEndpoint.wantsProgress(message)) {
       stream(response, caller, message);

@@ -85,14 +85,24 @@ final class GatewayCommand implements Callable<Integer> {
                 description =
                     "How many requests that make, find or end sandboxes a second (default: no"
                         + " limit).")
-            int rate)
+            int rate,
+        @Option(
+                names = "--command-rate",
+                paramLabel = "N",
+                defaultValue = "0",
+                description =
+                    "How many commands a second may be started in sandboxes that were made with the"
+                        + " key, and calls of MCP's tools (default: no limit).")
+            int commandRate)
         throws CommandException {
-      if (maxSandboxes < 0 || rate < 0) {
+      if (maxSandboxes < 0 || rate < 0 || commandRate < 0) {
         throw new CommandException(
-            ExitCode.USAGE, "--max-sandboxes and --rate must not be negative", null);
+            ExitCode.USAGE,
+            "--max-sandboxes, --rate and --command-rate must not be negative",
+            null);
       }
       try {
-        KeyFile.Added added = file().add(tenant, maxSandboxes, rate);
+        KeyFile.Added added = file().add(tenant, maxSandboxes, rate, commandRate);
         context().console().out().println(added.text());
         context().console().err().println("added key " + added.key().id() + " of tenant " + tenant);
         return ExitCode.OK;
@@ -111,14 +121,15 @@ final class GatewayCommand implements Callable<Integer> {
           context().console().out().println("no keys");
           return ExitCode.OK;
         }
-        Table table = new Table("ID", "TENANT", "ADDED", "SANDBOXES", "REQUESTS/S");
+        Table table = new Table("ID", "TENANT", "ADDED", "SANDBOXES", "REQUESTS/S", "COMMANDS/S");
         for (ApiKey key : keys) {
           table.add(
               key.id(),
               key.tenant(),
               key.createdAt().toString(),
               limit(key.maxSandboxes()),
-              limit(key.requestsPerSecond()));
+              limit(key.requestsPerSecond()),
+              limit(key.commandsPerSecond()));
         }
         context().console().out().print(table.text());
         context().console().out().flush();

@@ -1493,6 +1493,10 @@ def test_a_file_is_written_whatever_its_name_and_nothing_else_is_left(tmp_path: 
     with pytest.raises(FileError, match="is a directory"):
         files.write(f"{tmp_path}/new", b"content")
     assert (os.listdir(tmp_path), len(os.listdir(tmp_path / "new"))) == (["new"], 3)
+    (tmp_path / "link").symlink_to("real\n")
+    files.write(f"{tmp_path}/link", b"content")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real\n").read_bytes() == b"content"
 
 
 def test_a_file_is_read_whatever_its_name_and_a_link_is_followed(tmp_path: Path) -> None:

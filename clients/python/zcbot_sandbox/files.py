@@ -108,8 +108,13 @@ try dd of="$3" bs=64K status=none
 """
 
 #: More arguments: mode, size. Others see the old file until the new one is complete. Does nothing if an earlier run has
-#: renamed the file and its answer was lost, so nothing else may remove the temporary file before this has ended.
+#: renamed the file and its answer was lost, so nothing else may remove the temporary file before this has ended. A
+#: symbolic link stays, and what it leads to is replaced.
 _COMPLETE_STEPS = """
+if [ -L "$1" ]; then
+  real=$(readlink -nm -- "$1" && echo /)
+  set -- "${real%/}" "${@:2}"
+fi
 if [ ! -e "$3" ] && [ "$(stat -c %s -- "$1" 2>/dev/null)" = "$5" ]; then exit 0; fi
 [ "$(stat -c %s -- "$3" 2>/dev/null)" = "$5" ] || end 1 'not all of it arrived'
 [ ! -d "$1" ] || end 45 'is a directory'

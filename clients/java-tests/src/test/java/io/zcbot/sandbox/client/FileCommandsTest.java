@@ -123,6 +123,15 @@ class FileCommandsTest {
   }
 
   @Test
+  void whatALinkLeadsToIsWrittenAndTheLinkStays() throws Exception {
+    Path real = directory.resolve("real\n");
+    Files.createSymbolicLink(target, real.getFileName());
+    assertThat(run(FileCommands.WRITE_AND_COMPLETE, 7, "content")).isZero();
+    assertThat(target).isSymbolicLink();
+    assertThat(real).hasContent("content");
+  }
+
+  @Test
   void aPieceIsWrittenAfterTheEarlierOnesAndMayBeWrittenTwice() throws Exception {
     String path = directory.resolve("deep/file").toString();
     assertThat(run(FileCommands.WRITE, "old", path, "0")).isZero();

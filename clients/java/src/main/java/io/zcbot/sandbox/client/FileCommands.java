@@ -69,10 +69,15 @@ final class FileCommands {
 
   /**
    * Does nothing if an earlier run has renamed the file and its answer was lost. So nothing but
-   * renaming may remove the temporary file.
+   * renaming may remove the temporary file. A symbolic link stays, and what it leads to is
+   * replaced.
    */
   private static final String RENAME =
       """
+      if [ -L "$2" ]; then
+        real=$(readlink -nm -- "$2" && echo /)
+        set -- "$1" "${real%/}" "${@:3}"
+      fi
       if [ ! -e "$1" ] && [ "$(stat -c %s -- "$2" 2>/dev/null)" = "$3" ]; then exit 0; fi
       [ "$(stat -c %s -- "$1" 2>/dev/null)" = "$3" ] || end 1 'not all of it arrived'
       [ ! -d "$2" ] || end 45 'is a directory'

@@ -21,7 +21,8 @@ enum Program {
   READ,
   KEEP,
   COMPOSE,
-  WATCH;
+  WATCH,
+  WATCHED;
 
   private static final String COMMON = source("common");
 

@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 
 /**
  * The files in a sandbox, as E2B's programs see them. Paths are absolute, relative to the home, or
@@ -52,8 +53,13 @@ public final class SandboxFileSystem {
   /** Room for a message, or for what comes before a file's content. */
   private static final int MESSAGE = 8 << 10;
 
-  /** How much a watch reports. The client keeps it all while the watch runs. */
-  private static final int LONGEST_WATCH = 4 << 20;
+  /** How much a watch reports: as much output as a command may have. */
+  private static final int LONGEST_WATCH = Command.MAX_OUTPUT;
+
+  /** How much of a watcher's events is kept until they are fetched. */
+  private static final int LONGEST_WATCHER = 2 << 20;
+
+  private static final Pattern WATCHER = Pattern.compile("[0-9a-f-]{36}");
 
   private static final Duration QUICK = Duration.ofSeconds(60);
 
@@ -223,8 +229,9 @@ public final class SandboxFileSystem {
 
   /**
    * Writes a file with mode 644, and replaces one that is there as soon as the new one is complete.
-   * A symbolic link is replaced, not followed. Missing directories are created. One command for up
-   * to 256 KiB; for longer content one for each 4 MiB and another one; another one for metadata.
+   * Of a symbolic link, the file that it leads to is replaced. Missing directories are created. One
+   * command for up to 256 KiB; for longer content one for each 4 MiB and another one; another one
+   * for metadata.
    *
    * @param content read to its end, and not closed
    * @param metadata kept in extended attributes {@code user.e2b.*}; those of a file that is
@@ -302,8 +309,8 @@ public final class SandboxFileSystem {
    * is not reported. Network file systems are watched as well, for changes in this sandbox.
    *
    * <p>The watch is a command of the sandbox, and takes one of those that may run there at the same
-   * time. It ends, with an exception of {@link Watch#await}, after some 4 MiB of events: 20,000 to
-   * 50,000 of them.
+   * time. It ends, with an exception of {@link Watch#await}, after some 16 MiB of events: 80,000 to
+   * 200,000 of them. They are not kept, so the length of a watch costs no memory.
    *
    * @param isRecursive whether to watch the directories below as well, and those made later
    * @param isWithEntry whether to describe the files
@@ -316,6 +323,18 @@ public final class SandboxFileSystem {
       Duration atMost,
       Consumer<FileEvent> consumer)
       throws InterruptedException {
+    return watch(path, isRecursive, isWithEntry, LONGEST_WATCH - MESSAGE, "", atMost, consumer);
+  }
+
+  private Watch watch(
+      String path,
+      boolean isRecursive,
+      boolean isWithEntry,
+      int most,
+      String keptIn,
+      Duration atMost,
+      Consumer<FileEvent> consumer)
+      throws InterruptedException {
     String absolute = resolve(path);
     Command command =
         command(
@@ -323,10 +342,71 @@ public final class SandboxFileSystem {
                 absolute,
                 isRecursive ? "1" : "0",
                 isWithEntry ? "1" : "0",
-                Integer.toString(LONGEST_WATCH - MESSAGE))
+                Integer.toString(most),
+                keptIn)
             .timeout(atMost)
+            .withoutKeepingOutput()
             .maxOutput(LONGEST_WATCH);
     return Watch.start(() -> sandbox.start(command), absolute, consumer);
+  }
+
+  /**
+   * Makes a watcher: a watch whose events are kept in the sandbox until they are fetched. It ends
+   * if it is not fetched before there are 2 MiB of them.
+   *
+   * @param atMost when it ends; the workers' limit for commands applies, by default one hour
+   * @return its id
+   */
+  public String createWatcher(
+      String path, boolean isRecursive, boolean isWithEntry, Duration atMost)
+      throws InterruptedException {
+    String id = UUID.randomUUID().toString();
+    watch(path, isRecursive, isWithEntry, LONGEST_WATCHER, keptIn(id), atMost, event -> {}).leave();
+    return id;
+  }
+
+  /**
+   * Fetches the events of a watcher since they were fetched last. An answer that is lost is lost
+   * with its events.
+   *
+   * @throws SandboxFileSystemException {@code NOT_FOUND} if there is no such watcher, {@code
+   *     INTERNAL} if it has ended and all its events were fetched
+   */
+  public List<FileEvent> watcherEvents(String watcher) throws InterruptedException {
+    List<FileEvent> events = new ArrayList<>();
+    try (InputStream output = output(watched(watcher, "0"))) {
+      Fields fields = new Fields(output);
+      String directory = fields.text();
+      for (FileEvent event = fields.event(directory);
+          event != null;
+          event = fields.event(directory)) {
+        events.add(event);
+      }
+    } catch (IOException e) {
+      throw incomplete(e);
+    }
+    return events;
+  }
+
+  /**
+   * Ends a watcher.
+   *
+   * @throws SandboxFileSystemException {@code NOT_FOUND} if there is no such watcher
+   */
+  public void removeWatcher(String watcher) throws InterruptedException {
+    var _ = watched(watcher, "1");
+  }
+
+  private CommandResult watched(String watcher, String isLast) throws InterruptedException {
+    if (!WATCHER.matcher(watcher).matches()) {
+      throw new SandboxFileSystemException(Kind.NOT_FOUND, "watcher not found");
+    }
+    return run(
+        command(Program.WATCHED, keptIn(watcher), isLast).maxOutput(LONGEST_WATCHER + MESSAGE));
+  }
+
+  private static String keptIn(String watcher) {
+    return "/tmp/.zcbot-watch-" + watcher;
   }
 
   /** Returns the name of a file that is going to be renamed to a path. */

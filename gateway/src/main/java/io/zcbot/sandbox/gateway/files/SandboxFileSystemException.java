@@ -50,6 +50,13 @@ public final class SandboxFileSystemException extends RuntimeException {
    * Returns the failure of a program of this package, whose exit codes are in {@code common.py}.
    */
   static SandboxFileSystemException of(CommandResult result) {
+    return of(result, result.stderr());
+  }
+
+  /**
+   * @param message what the program wrote to standard error
+   */
+  static SandboxFileSystemException of(CommandResult result, String message) {
     Kind kind =
         switch (result.exitCode()) {
           case 41 -> Kind.NOT_FOUND;
@@ -60,7 +67,7 @@ public final class SandboxFileSystemException extends RuntimeException {
           case 48 -> Kind.TOO_LARGE;
           default -> Kind.INTERNAL;
         };
-    String said = result.stderr().strip();
+    String said = message.strip();
     if (kind == Kind.INTERNAL && said.isEmpty()) {
       said =
           result.isOutOfMemory()

@@ -8,10 +8,8 @@ import io.zcbot.sandbox.client.CommandResult;
 import io.zcbot.sandbox.client.CommandTimeoutException;
 import io.zcbot.sandbox.client.RunningCommand;
 import io.zcbot.sandbox.client.SandboxException;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.gateway.files.SandboxFileSystemException.Kind;
-import java.io.BufferedInputStream;
-import java.io.IOException;
-import java.io.InputStream;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -71,41 +69,21 @@ public final class Watch implements AutoCloseable {
 
   private void run() {
     try (command) {
-      pass();
+      WatchOutput output = new WatchOutput(directory, () -> started.complete(null), consumer);
+      Exited _ = command.forEachPiece(output::take);
       if (!isClosed) {
-        throw failure(command.await());
+        throw failure(command.await(), output);
       }
       end(null);
     } catch (InterruptedException | RuntimeException e) {
       end(isClosed ? null : e);
-    } catch (IOException e) {
-      end(isClosed ? null : e.getCause() instanceof SandboxException cause ? cause : e);
     }
   }
 
-  private void pass() throws IOException {
-    try (InputStream output = new BufferedInputStream(command.stdout())) {
-      Fields fields = new Fields(output);
-      String first = fields.next();
-      if (first == null) {
-        return;
-      }
-      if (!first.equals("start")) {
-        throw SandboxFileSystemException.nonsense();
-      }
-      started.complete(null);
-      for (FileEvent event = fields.event(directory);
-          event != null && !isClosed;
-          event = fields.event(directory)) {
-        consumer.accept(event);
-      }
-    }
-  }
-
-  private static RuntimeException failure(CommandResult result) {
+  private static RuntimeException failure(CommandResult result, WatchOutput output) {
     return result.isOk()
         ? SandboxFileSystemException.nonsense()
-        : SandboxFileSystemException.of(result);
+        : SandboxFileSystemException.of(result, output.message());
   }
 
   private void end(@Nullable Throwable failure) {
@@ -137,6 +115,12 @@ public final class Watch implements AutoCloseable {
     return e.getCause() instanceof RuntimeException cause
         ? cause
         : new SandboxFileSystemException(Kind.INTERNAL, "the watch failed: " + e.getMessage(), e);
+  }
+
+  /** Leaves the watch's command running. */
+  void leave() {
+    isClosed = true;
+    command.detach();
   }
 
   /** Ends the watch without waiting for it. The consumer may get an event more. */

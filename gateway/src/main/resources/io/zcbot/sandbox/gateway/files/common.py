@@ -117,5 +117,10 @@ def entry(path, name):
     ])
 
 
+def behind_link(path):
+    """Returns the path that is written when this one is: a link stays, and what it leads to is replaced."""
+    return os.path.realpath(path) if os.path.islink(path) else path
+
+
 def make_parents(path):
     os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -26,7 +26,7 @@ def main(destination, temporary, *sources):
         for source in sources:
             append(source, to)
         os.close(to)
-        os.rename(temporary, destination)
+        os.rename(temporary, behind_link(destination))
     finally:
         try:
             os.unlink(temporary)

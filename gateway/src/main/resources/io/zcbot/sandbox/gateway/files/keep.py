@@ -11,7 +11,7 @@ def main(staged, path, *metadata):
                 end(INVALID, "the file system of '%s' keeps no metadata of files; upload it without" % text(path))
         if os.path.isdir(path):
             end(IS_DIRECTORY, "path is a directory: " + text(path))
-        os.rename(staged, path)
+        os.rename(staged, behind_link(path))
     finally:
         try:
             os.unlink(staged)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import ctypes
+import fcntl
 import struct
 
 MODIFY, ATTRIB, MOVED_FROM, MOVED_TO, CREATE, DELETE, DELETE_SELF, MOVE_SELF = (
@@ -128,6 +129,25 @@ class Watches:
                     yield from ((b"CREATE", below) for below in found)
 
 
+class Kept:
+    """Keeps events in a file until a program takes them. Removing the file ends the watch."""
+
+    def __init__(self, path, root):
+        self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        write(self.file, root + b"\0")
+        fcntl.lockf(self.file, fcntl.LOCK_EX, 1, 0)  # the first byte's lock says that this one runs
+
+    def add(self, output, most):
+        fcntl.lockf(self.file, fcntl.LOCK_EX, 1, 1)
+        info = os.fstat(self.file)
+        if not info.st_nlink:
+            sys.exit()
+        if info.st_size + len(output) > most:
+            sys.exit(TOO_LONG)  # whoever takes them is told that the watch has ended
+        write(self.file, output)
+        fcntl.lockf(self.file, fcntl.LOCK_UN, 1, 1)
+
+
 def event(watches, kind, name, is_with_entry):
     found = b""
     if is_with_entry and kind in WITH_ENTRY:
@@ -138,7 +158,7 @@ def event(watches, kind, name, is_with_entry):
     return fields([kind, name, 1 if found else 0]) + found
 
 
-def main(root, is_recursive, is_with_entry, most_bytes):
+def main(root, is_recursive, is_with_entry, most_bytes, kept_in=b""):
     try:
         mode = os.stat(root).st_mode
     except FileNotFoundError:
@@ -147,10 +167,17 @@ def main(root, is_recursive, is_with_entry, most_bytes):
         end(NOT_DIRECTORY, "path %s not a directory" % text(root))
     watches = Watches(root, is_recursive == b"1")
     watches.add(b"")
-    write(1, b"start\0")
     left = int(most_bytes)
+    kept = None
+    if kept_in:
+        kept = Kept(kept_in, root)
+        checked(libc.inotify_add_watch(watches.file, ctypes.c_char_p(kept_in), ctypes.c_uint32(ATTRIB)), kept_in)
+    write(1, b"start\0")
     while True:
         output = b"".join(event(watches, kind, name, is_with_entry == b"1") for kind, name in watches.events())
+        if kept:
+            kept.add(output, left)
+            continue
         left -= len(output)
         if left < 0:
             end(TOO_LONG, "the watch has passed on as many events as one may; watch again")

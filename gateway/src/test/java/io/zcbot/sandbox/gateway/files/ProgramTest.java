@@ -334,6 +334,19 @@ class ProgramTest {
   }
 
   @Test
+  void whatALinkLeadsToIsWritten() throws Exception {
+    Path real = file(directory.resolve("real"), "old");
+    Path link = Files.createSymbolicLink(directory.resolve("link"), Path.of("real"));
+    Path one = file(directory.resolve("one"), "1");
+    assertThat(run(Program.COMPOSE, link, directory.resolve("spare"), one).code()).isZero();
+    assertThat(link).isSymbolicLink();
+    assertThat(real).hasContent("1");
+    assertThat(run(Program.KEEP, file(one, "2"), link).code()).isZero();
+    assertThat(link).isSymbolicLink();
+    assertThat(real).hasContent("2");
+  }
+
+  @Test
   void filesAreComposedAndGo() throws Exception {
     Path one = file(directory.resolve("one"), "1");
     Path two = file(directory.resolve("two"), "22");

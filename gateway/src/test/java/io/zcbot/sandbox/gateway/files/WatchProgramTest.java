@@ -37,13 +37,19 @@ class WatchProgramTest {
     private int asked;
 
     Watching(Object path, boolean isRecursive, boolean isWithEntry, int most) throws IOException {
+      this(path, isRecursive, isWithEntry, most, "");
+    }
+
+    Watching(Object path, boolean isRecursive, boolean isWithEntry, int most, Object keptIn)
+        throws IOException {
       process =
           new ProcessBuilder(
                   Program.WATCH.command(
                       path.toString(),
                       isRecursive ? "1" : "0",
                       isWithEntry ? "1" : "0",
-                      Integer.toString(most)))
+                      Integer.toString(most),
+                      keptIn.toString()))
               .start();
       fields = new Fields(new BufferedInputStream(process.getInputStream()));
     }
@@ -201,6 +207,69 @@ class WatchProgramTest {
     try (Watching watching = new Watching(directory.resolve("x"), false, false, 1 << 20)) {
       assertThat(watching.code()).isEqualTo(41);
     }
+  }
+
+  private record Taken(int code, List<String> events) {}
+
+  /** Takes the events that were kept. */
+  private Taken take(Path keptIn, boolean isLast) throws Exception {
+    Process process =
+        new ProcessBuilder(Program.WATCHED.command(keptIn.toString(), isLast ? "1" : "0")).start();
+    Fields fields = new Fields(new BufferedInputStream(process.getInputStream()));
+    List<String> events = new ArrayList<>();
+    String root = fields.next();
+    if (root != null) {
+      assertThat(root).isEqualTo(directory.toString());
+      for (FileEvent event = fields.event(root); event != null; event = fields.event(root)) {
+        events.add(event.type() + " " + event.name());
+      }
+    }
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    return new Taken(process.exitValue(), events);
+  }
+
+  /** Takes events until there are some, since the watch notices them after they happened. */
+  private List<String> awaitEvents(Path keptIn) throws Exception {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+    while (System.nanoTime() < end) {
+      Taken taken = take(keptIn, false);
+      assertThat(taken.code()).isZero();
+      if (!taken.events().isEmpty()) {
+        return taken.events();
+      }
+      Thread.sleep(20);
+    }
+    throw new AssertionError("no events");
+  }
+
+  @Test
+  void keptEventsAreTakenOnceUntilTheyAreNotWanted() throws Exception {
+    Path keptIn = temporary.resolve("kept");
+    assertThat(take(keptIn, false).code()).isEqualTo(41);
+    try (Watching watching = new Watching(directory, false, false, 1000, keptIn).started()) {
+      assertThat(take(keptIn, false)).isEqualTo(new Taken(0, List.of()));
+      Files.createDirectory(directory.resolve("one"));
+      assertThat(awaitEvents(keptIn)).containsExactly("CREATE one");
+      Files.createDirectory(directory.resolve("two"));
+      assertThat(awaitEvents(keptIn)).containsExactly("CREATE two");
+      assertThat(take(keptIn, true).code()).isZero();
+      assertThat(watching.code()).isZero(); // it ends with its file
+    }
+    assertThat(keptIn).doesNotExist();
+  }
+
+  @Test
+  void whoTakesEventsIsToldThatTheWatchHasEnded() throws Exception {
+    Path keptIn = temporary.resolve("kept");
+    try (Watching watching = new Watching(directory, false, false, 500, keptIn).started()) {
+      for (int i = 0; i < 100; i++) {
+        Files.createDirectory(directory.resolve("directory" + i));
+      }
+      assertThat(watching.code()).isEqualTo(48);
+    }
+    take(keptIn, false);
+    assertThat(take(keptIn, false).code()).isEqualTo(1);
+    assertThat(take(keptIn, true).code()).isZero();
   }
 
   /** Rather than that some of them are missing. */

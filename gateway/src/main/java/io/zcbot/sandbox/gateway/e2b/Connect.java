@@ -18,8 +18,8 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The Connect protocol with JSON, as E2B's clients speak it: unary calls, and streams of the
- * server. A stream's errors are in its last message, since clients lose those of its status.
+ * The Connect protocol as E2B's clients speak it, in JSON or Protobuf: unary calls, and streams of
+ * the server. A stream's errors are in its last message, since clients lose those of its status.
  */
 final class Connect {
   /** The longest message of a request, in bytes. */
@@ -31,9 +31,9 @@ final class Connect {
   private Connect() {}
 
   /** Reads the message of a unary call. */
-  static ObjectNode unary(ServerRequest request) {
+  static ObjectNode unary(ServerRequest request, Codec codec) {
     try {
-      return Json.body(request, MAX_MESSAGE);
+      return codec.read(Json.bytes(request, MAX_MESSAGE));
     } catch (E2bException e) {
       throw new ConnectException(
           e.status() == 413 ? Code.RESOURCE_EXHAUSTED : Code.INVALID_ARGUMENT, e.text());
@@ -41,7 +41,7 @@ final class Connect {
   }
 
   /** Reads the only message of a request for a stream. */
-  static ObjectNode streamed(ServerRequest request) {
+  static ObjectNode streamed(ServerRequest request, Codec codec) {
     byte[] body;
     try {
       body = Json.bytes(request, MAX_MESSAGE + HEADER);
@@ -60,18 +60,21 @@ final class Connect {
           Code.INVALID_ARGUMENT, "the message's length is not that of the request's body");
     }
     try {
-      return Json.object(Arrays.copyOfRange(body, HEADER, body.length));
+      return codec.read(Arrays.copyOfRange(body, HEADER, body.length));
     } catch (E2bException e) {
       throw new ConnectException(Code.INVALID_ARGUMENT, e.text());
     }
   }
 
   /** Answers a unary call. */
-  static void answer(ServerResponse response, JsonNode message) {
-    response.status(200).header("Content-Type", "application/json").send(Json.write(message));
+  static void answer(ServerResponse response, Codec codec, JsonNode message) {
+    response
+        .status(200)
+        .header("Content-Type", "application/" + codec.name())
+        .send(codec.write(message));
   }
 
-  /** Answers a unary call with an error. */
+  /** Answers a unary call with an error, which is JSON in all codecs. */
   static void answer(ServerResponse response, ConnectException e) {
     response
         .status(e.code().status())
@@ -86,12 +89,14 @@ final class Connect {
   /** The messages of one stream, each sent at once. Safe for concurrent use. */
   static final class Stream {
     private final ServerResponse response;
+    private final Codec codec;
     private @Nullable OutputStream out;
     private boolean isEnded;
     private volatile long sentAt = System.nanoTime();
 
-    Stream(ServerResponse response) {
+    Stream(ServerResponse response, Codec codec) {
       this.response = response;
+      this.codec = codec;
     }
 
     /**
@@ -101,7 +106,7 @@ final class Connect {
      */
     synchronized void send(JsonNode message) {
       if (!isEnded) {
-        write(0, Json.write(message));
+        write(0, codec.write(message));
       }
     }
 
@@ -139,7 +144,7 @@ final class Connect {
               .array();
       try {
         if (out == null) {
-          response.status(200).header("Content-Type", "application/connect+json");
+          response.status(200).header("Content-Type", "application/connect+" + codec.name());
           out = new TimedOutput(response.outputStream());
         }
         out.write(frame);

@@ -44,6 +44,8 @@ final class DataPlane {
   private final Processes processes;
   private final Filesystem filesystem;
   private final FileTransfer transfer;
+  private final Samples samples;
+  private final GatewayOptions options;
 
   DataPlane(Sandboxes sandboxes, ApiKeys keys, AccessTokens tokens, GatewayOptions options) {
     this.sandboxes = sandboxes;
@@ -52,6 +54,8 @@ final class DataPlane {
     this.processes = new Processes(sandboxes, options);
     this.filesystem = new Filesystem(sandboxes, options);
     this.transfer = new FileTransfer(sandboxes);
+    this.samples = new Samples(sandboxes);
+    this.options = options;
   }
 
   /** A call that is answered with one message. */
@@ -71,12 +75,17 @@ final class DataPlane {
         .get("/envs", used(this::environment))
         .get("/files", transferred("read", transfer::read))
         .post("/files", transferred("write", transfer::write))
+        .post("/files/compose", used(transfer::compose))
+        .get("/metrics", used(this::metrics))
         .post("/filesystem.Filesystem/Stat", unary(filesystem::stat))
         .post("/filesystem.Filesystem/MakeDir", unary(filesystem::makeDir))
         .post("/filesystem.Filesystem/Move", unary(filesystem::move))
         .post("/filesystem.Filesystem/ListDir", unary(filesystem::list))
         .post("/filesystem.Filesystem/Remove", unary(filesystem::remove))
         .post("/filesystem.Filesystem/WatchDir", used(asUser(filesystem::watch)))
+        .post("/filesystem.Filesystem/CreateWatcher", unary(filesystem::createWatcher))
+        .post("/filesystem.Filesystem/GetWatcherEvents", unary(filesystem::watcherEvents))
+        .post("/filesystem.Filesystem/RemoveWatcher", unary(filesystem::removeWatcher))
         .post("/process.Process/Start", used(asUser(limited(processes::start))))
         .post("/process.Process/Connect", used(asUser(processes::connect)))
         .post("/process.Process/List", unary((sandbox, in) -> processes.list(sandbox)))
@@ -150,8 +159,10 @@ final class DataPlane {
         (sandbox, request, response) -> {
           try {
             requireUser(request);
-            ObjectNode message = Connect.unary(request);
-            Connect.answer(response, sandboxes.brokers().use(() -> call.answer(sandbox, message)));
+            Codec codec = Codec.of(request);
+            ObjectNode message = Connect.unary(request, codec);
+            Connect.answer(
+                response, codec, sandboxes.brokers().use(() -> call.answer(sandbox, message)));
           } catch (ConnectException e) {
             Connect.answer(response, e);
           } catch (E2bException e) {
@@ -174,7 +185,7 @@ final class DataPlane {
       try {
         requireUser(request);
       } catch (ConnectException e) {
-        new Connect.Stream(response).end(e);
+        new Connect.Stream(response, Codec.of(request)).end(e);
         return;
       }
       action.answer(sandbox, request, response);
@@ -191,7 +202,7 @@ final class DataPlane {
       int wait = key.map(keys::enterCommand).orElse(0);
       if (wait > 0) {
         response.header("Retry-After", Integer.toString(wait));
-        new Connect.Stream(response)
+        new Connect.Stream(response, Codec.of(request))
             .end(
                 new ConnectException(
                     Code.RESOURCE_EXHAUSTED,
@@ -236,6 +247,11 @@ final class DataPlane {
     } catch (E2bException e) {
       refuse(response, e);
     }
+  }
+
+  private void metrics(SandboxView sandbox, ServerRequest request, ServerResponse response) {
+    ObjectNode sample = samples.takeAsDaemon(sandbox, options, Instant.now());
+    response.status(200).header("Content-Type", "application/json").send(Json.write(sample));
   }
 
   private void environment(SandboxView sandbox, ServerRequest request, ServerResponse response) {

@@ -20,6 +20,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
@@ -39,6 +40,7 @@ final class FileTransfer {
   private static final int MAX_PARTS = 1000;
   private static final int MAX_PART_HEADERS = 16 * 1024;
   private static final int COPIED = 64 * 1024;
+  private static final int MAX_COMPOSE = 256 * 1024;
 
   private static final Pattern DISPOSITION =
       Pattern.compile("(?im)^content-disposition:\\s*form-data\\b([^\\r\\n]*)");
@@ -148,6 +150,21 @@ final class FileTransfer {
     response.status(200).header("Content-Type", "application/json").send(Json.write(written));
   }
 
+  /** Serves {@code /files/compose}: several files become one. */
+  void compose(SandboxView sandbox, ServerRequest request, ServerResponse response) {
+    ObjectNode in = Json.body(request, MAX_COMPOSE);
+    requireUser(Json.optionalText(in, "username"));
+    List<String> sources = Json.list(in, "source_paths");
+    String destination = Json.text(in, "destination");
+    answered(
+        () ->
+            response
+                .status(200)
+                .header("Content-Type", "application/json")
+                .send(
+                    Json.write(entry(of(sandbox).compose(sources, destination).path(), Map.of()))));
+  }
+
   private static byte[] boundary(String type) {
     Matcher boundary = BOUNDARY.matcher(type);
     if (!boundary.find()) {
@@ -235,10 +252,13 @@ final class FileTransfer {
       Map<String, String> metadata,
       ArrayNode written)
       throws IOException, InterruptedException {
-    String absolute = files.write(path, content, metadata);
+    written.add(entry(files.write(path, content, metadata), metadata));
+  }
+
+  private static ObjectNode entry(String absolute, Map<String, String> metadata) {
     ObjectNode entry =
-        written
-            .addObject()
+        Json.MAPPER
+            .createObjectNode()
             .put("name", absolute.substring(absolute.lastIndexOf('/') + 1))
             .put("path", absolute)
             .put("type", "file");
@@ -246,6 +266,7 @@ final class FileTransfer {
       ObjectNode kept = entry.putObject("metadata");
       metadata.forEach(kept::put);
     }
+    return entry;
   }
 
   /** Returns the file's metadata that a request's headers give. */
@@ -277,7 +298,10 @@ final class FileTransfer {
   }
 
   private static void requireUser(ServerRequest request) {
-    String user = parameter(request, "username");
+    requireUser(parameter(request, "username"));
+  }
+
+  private static void requireUser(@Nullable String user) {
     if (user != null && !user.equals(Processes.USER)) {
       throw new E2bException(
           401, "error looking up user '" + user + "': sandboxes have only 'user'");

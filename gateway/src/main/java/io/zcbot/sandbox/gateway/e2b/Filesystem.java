@@ -16,6 +16,7 @@ import io.zcbot.sandbox.gateway.files.SandboxFileSystemException;
 import io.zcbot.sandbox.gateway.files.Watch;
 import java.io.UncheckedIOException;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 
 /** E2B's {@code filesystem.Filesystem}: looks at files, moves, removes and watches them. */
 final class Filesystem {
@@ -105,14 +106,15 @@ final class Filesystem {
   /** Serves {@code WatchDir}: events until the client closes the stream. */
   void watch(SandboxView sandbox, ServerRequest request, ServerResponse response) {
     Processes.streamed(
+        request,
         response,
-        stream -> {
-          ObjectNode in = Connect.streamed(request);
+        (stream, in) -> {
           String path = path(in, "path");
           boolean isRecursive = Json.flag(in, "recursive", false);
           boolean isWithEntry = Json.flag(in, "includeEntry", false);
           Duration timeout = Processes.timeout(request);
           Duration longest = options.longestCommand();
+          CompletableFuture<Void> begun = new CompletableFuture<>(); // clients want the start first
           try (Watch watch =
               of(sandbox)
                   .watch(
@@ -120,14 +122,59 @@ final class Filesystem {
                       isRecursive,
                       isWithEntry,
                       timeout == null || timeout.compareTo(longest) > 0 ? longest : timeout,
-                      event -> stream.send(json(event)))) {
+                      event -> {
+                        begun.join();
+                        stream.send(message(event));
+                      })) {
             ObjectNode start = Json.MAPPER.createObjectNode();
             start.putObject("start");
             stream.send(start);
+            boolean _ = begun.complete(null);
             awaitEnd(watch, stream, Processes.keepAlive(request));
           } catch (SandboxFileSystemException e) {
             throw FileEntries.rpc(e);
+          } finally {
+            boolean _ = begun.complete(null);
           }
+        });
+  }
+
+  /** Serves {@code CreateWatcher}. */
+  ObjectNode createWatcher(SandboxView sandbox, ObjectNode in) throws InterruptedException {
+    String path = path(in, "path");
+    boolean isRecursive = Json.flag(in, "recursive", false);
+    boolean isWithEntry = Json.flag(in, "includeEntry", false);
+    return ask(
+        sandbox,
+        files ->
+            Json.MAPPER
+                .createObjectNode()
+                .put(
+                    "watcherId",
+                    files.createWatcher(path, isRecursive, isWithEntry, options.longestCommand())));
+  }
+
+  /** Serves {@code GetWatcherEvents}. */
+  ObjectNode watcherEvents(SandboxView sandbox, ObjectNode in) throws InterruptedException {
+    String watcher = Json.text(in, "watcherId");
+    return ask(
+        sandbox,
+        files -> {
+          ObjectNode answer = Json.MAPPER.createObjectNode();
+          ArrayNode events = answer.putArray("events");
+          files.watcherEvents(watcher).forEach(event -> events.add(json(event)));
+          return answer;
+        });
+  }
+
+  /** Serves {@code RemoveWatcher}. */
+  ObjectNode removeWatcher(SandboxView sandbox, ObjectNode in) throws InterruptedException {
+    String watcher = Json.text(in, "watcherId");
+    return ask(
+        sandbox,
+        files -> {
+          files.removeWatcher(watcher);
+          return Json.MAPPER.createObjectNode();
         });
   }
 
@@ -163,15 +210,20 @@ final class Filesystem {
     }
   }
 
-  private static ObjectNode json(FileEvent event) {
+  private static ObjectNode message(FileEvent event) {
     ObjectNode answer = Json.MAPPER.createObjectNode();
-    ObjectNode filesystem =
-        answer
-            .putObject("filesystem")
+    answer.set("filesystem", json(event));
+    return answer;
+  }
+
+  private static ObjectNode json(FileEvent event) {
+    ObjectNode answer =
+        Json.MAPPER
+            .createObjectNode()
             .put("name", event.name())
             .put("type", "EVENT_TYPE_" + event.type().name());
     if (event.entry() != null) {
-      filesystem.set("entry", FileEntries.json(event.entry()));
+      answer.set("entry", FileEntries.json(event.entry()));
     }
     return answer;
   }

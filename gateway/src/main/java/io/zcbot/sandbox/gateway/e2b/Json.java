@@ -13,7 +13,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.helidon.webserver.http.ServerRequest;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -122,6 +124,29 @@ final class Json {
               map.put(entry.getKey(), entry.getValue().textValue());
             });
     return map;
+  }
+
+  /**
+   * Returns a field that is an array of texts; empty if it is missing or null.
+   *
+   * @throws E2bException with 400 if it is something else
+   */
+  static List<String> list(JsonNode in, String field) {
+    JsonNode node = in.path(field);
+    List<String> list = new ArrayList<>();
+    if (node.isMissingNode() || node.isNull()) {
+      return list;
+    }
+    if (!node.isArray()) {
+      throw new E2bException(400, field + " is not an array");
+    }
+    for (JsonNode each : node) {
+      if (!each.isTextual()) {
+        throw new E2bException(400, field + " has something else than strings");
+      }
+      list.add(each.textValue());
+    }
+    return list;
   }
 
   /** Returns a field's text; null if it is missing or null. */

@@ -82,9 +82,9 @@ final class Processes {
   /** Serves {@code Start}. */
   void start(SandboxView sandbox, ServerRequest request, ServerResponse response) {
     streamed(
+        request,
         response,
-        stream -> {
-          ObjectNode in = Connect.streamed(request);
+        (stream, in) -> {
           long startedAt = System.nanoTime();
           Duration timeout = timeout(request);
           LiveProcess process = sandboxes.brokers().use(() -> begin(sandbox, in, timeout));
@@ -103,9 +103,9 @@ final class Processes {
   /** Serves {@code Connect}: output from now on. */
   void connect(SandboxView sandbox, ServerRequest request, ServerResponse response) {
     streamed(
+        request,
         response,
-        stream -> {
-          ObjectNode in = Connect.streamed(request);
+        (stream, in) -> {
           LiveProcess process = sandboxes.brokers().use(() -> find(sandbox, in.path("process")));
           LiveProcess.Follower follower = process.follow(stream);
           if (!passOn(request, stream, process, follower, timeout(request))) {
@@ -216,21 +216,27 @@ final class Processes {
 
   /** What a stream has to say. An {@link UncheckedIOException} means that its client is gone. */
   interface Talk {
-    void talk(Stream stream) throws InterruptedException;
+    void talk(Stream stream, ObjectNode message) throws InterruptedException;
   }
 
-  static void streamed(ServerResponse response, Talk talk) {
-    Stream stream = new Stream(response);
+  /** Answers the only message of a request with a stream. */
+  static void streamed(ServerRequest request, ServerResponse response, Talk talk) {
+    Codec codec = Codec.of(request);
+    Stream stream = new Stream(response, codec);
     try {
-      end(stream, talk);
+      end(stream, () -> talk.talk(stream, Connect.streamed(request, codec)));
     } catch (UncheckedIOException e) {
       // The client is gone. Its command goes on.
     }
   }
 
-  private static void end(Stream stream, Talk talk) {
+  private interface Conversation {
+    void hold() throws InterruptedException;
+  }
+
+  private static void end(Stream stream, Conversation conversation) {
     try {
-      talk.talk(stream);
+      conversation.hold();
       stream.end(null);
     } catch (ConnectException e) {
       stream.end(e);
@@ -311,7 +317,7 @@ final class Processes {
     JsonNode config = in.path("process");
     List<String> arguments = new ArrayList<>();
     arguments.add(Json.text(config, "cmd"));
-    config.path("args").forEach(argument -> arguments.add(argument.asText()));
+    arguments.addAll(Json.list(config, "args"));
     String directory = directory(Json.optionalText(config, "cwd"));
     Command command =
         Command.of(arguments)

@@ -43,6 +43,23 @@ final class Samples {
     this.sandboxes = sandboxes;
   }
 
+  /** Takes one sample, in the form of E2B's daemon. */
+  ObjectNode takeAsDaemon(SandboxView sandbox, GatewayOptions options, Instant now) {
+    ObjectNode sample = take(sandbox, options, now);
+    ObjectNode answer = Json.MAPPER.createObjectNode();
+    answer.set("ts", sample.get("timestampUnix"));
+    answer.set("cpu_count", sample.get("cpuCount"));
+    answer.set("cpu_used_pct", sample.get("cpuUsedPct"));
+    answer.set("mem_used", sample.get("memUsed"));
+    answer.put("mem_used_mib", sample.get("memUsed").longValue() >> 20);
+    answer.set("mem_total", sample.get("memTotal"));
+    answer.put("mem_total_mib", sample.get("memTotal").longValue() >> 20);
+    answer.set("mem_cache", sample.get("memCache"));
+    answer.set("disk_used", sample.get("diskUsed"));
+    answer.set("disk_total", sample.get("diskTotal"));
+    return answer;
+  }
+
   /** Takes one sample, which takes a tenth of a second. */
   ObjectNode take(SandboxView sandbox, GatewayOptions options, Instant now) {
     Map<String, Long> seen = new HashMap<>();

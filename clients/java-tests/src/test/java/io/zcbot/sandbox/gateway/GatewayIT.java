@@ -304,9 +304,10 @@ class GatewayIT {
     String head =
         "POST /process.Process/Start HTTP/1.1\r\nHost: localhost\r\nE2b-Sandbox-Id: %s\r\n"
                 .formatted(made.id())
-            + "X-Access-Token: %s\r\nContent-Type: application/connect+json\r\n"
+            + "E2b-Sandbox-Port: 49983\r\nX-Access-Token: %s\r\n"
                 .formatted(made.token())
-            + "Content-Length: %d\r\n\r\n".formatted(start.length);
+            + "Content-Type: application/connect+json\r\nContent-Length: %d\r\n\r\n"
+                .formatted(start.length);
     for (int i = 0; i < 60; i++) {
       try (Socket socket = new Socket("127.0.0.1", gateway.port())) {
         socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));

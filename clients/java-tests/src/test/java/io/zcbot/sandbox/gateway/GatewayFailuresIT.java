@@ -23,6 +23,7 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -54,7 +55,9 @@ import org.junit.jupiter.api.io.TempDir;
 class GatewayFailuresIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final HttpClient HTTP = HttpClient.newHttpClient();
-  private static final Duration SOON = Duration.ofSeconds(90);
+
+  /** Long, since processes start while other tests run. */
+  private static final Duration SOON = Duration.ofMinutes(4);
 
   @TempDir private static Path directory;
   private static TestBed bed;
@@ -63,10 +66,11 @@ class GatewayFailuresIT {
   private static GatewayProcess other;
 
   /** A process of {@code sandbox gateway}. */
-  private record GatewayProcess(Process process, URI url, URI ops) {
+  private record GatewayProcess(Process process, Path log, URI url, URI ops) {
     static GatewayProcess start(String name) throws IOException {
       int port = freePort();
       int opsPort = freePort();
+      Path log = directory.resolve(name + ".log");
       ProcessBuilder builder =
           new ProcessBuilder(
                   Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -77,7 +81,7 @@ class GatewayFailuresIT {
                   Main.class.getName(),
                   "gateway")
               .redirectErrorStream(true)
-              .redirectOutput(directory.resolve(name + ".log").toFile());
+              .redirectOutput(log.toFile());
       builder
           .environment()
           .putAll(
@@ -92,6 +96,7 @@ class GatewayFailuresIT {
                   directory.toString()));
       return new GatewayProcess(
           builder.start(),
+          log,
           URI.create("http://127.0.0.1:" + port),
           URI.create("http://127.0.0.1:" + opsPort));
     }
@@ -107,7 +112,20 @@ class GatewayFailuresIT {
     }
 
     void awaitReady() {
-      await().atMost(SOON).ignoreExceptions().until(() -> ready() == 200);
+      await()
+          .atMost(SOON)
+          .ignoreExceptionsInstanceOf(IOException.class)
+          .failFast(
+              "the process ended", () -> assertThat(process.isAlive()).as(() -> logged()).isTrue())
+          .untilAsserted(() -> assertThat(ready()).as(() -> logged()).isEqualTo(200));
+    }
+
+    private String logged() {
+      try {
+        return Files.readString(log);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
     }
   }
 

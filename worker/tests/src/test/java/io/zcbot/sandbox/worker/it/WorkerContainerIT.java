@@ -136,6 +136,11 @@ class WorkerContainerIT {
               .until(() -> http.send(create, BodyHandlers.ofString()), Objects::nonNull);
       assertThat(made.statusCode()).as(made.body()).isEqualTo(201);
     }
+    await("its check of health")
+        .atMost(Deployment.SOON)
+        .until(
+            () -> deployment.host().inspect(gateway).getState().getHealth().getStatus(),
+            "healthy"::equals);
     assertCapabilities(gateway, NONE);
     assertThat(inside(gateway, "id -u; stat -c '%u %a' /var/lib/zcbot/gateway/secret").output())
         .isEqualTo("65534\n65534 600\n");

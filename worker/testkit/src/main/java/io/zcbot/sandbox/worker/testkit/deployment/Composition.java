@@ -144,7 +144,7 @@ public final class Composition {
    * @return its container's id
    */
   public String startGateway() throws IOException, InterruptedException {
-    compose("up", "--detach", "--no-deps", "--wait", "gateway");
+    compose("up", "--detach", "--no-deps", "gateway");
     return compose("ps", "--all", "--quiet", "gateway").strip();
   }
 

@@ -208,6 +208,27 @@ class TranscriptTest {
 
   private final Deadline now = Deadline.in(Duration.ZERO, time::get);
 
+  /** Memory that is taken in units, as much as there is. */
+  private static final class Pool implements Transcript.Spare {
+    private int left;
+
+    @Override
+    public boolean take(int bytes) {
+      if (bytes > left) {
+        return false;
+      }
+      left -= bytes;
+      return true;
+    }
+
+    @Override
+    public void give(int bytes) {
+      left += bytes;
+    }
+  }
+
+  private final Pool spare = new Pool();
+
   private String taken(Transcript passing) throws InterruptedException {
     Transcript.Next next = passing.take(later, now);
     return next instanceof Transcript.Piece piece ? piece.data().text() : next.toString();
@@ -215,7 +236,7 @@ class TranscriptTest {
 
   @Test
   void whatDoesNotFitIsReadAgainFromTheLog() throws Exception {
-    Transcript passing = Transcript.passing(100, LATENESS, time::get);
+    Transcript passing = Transcript.passing(100, 100, spare, LATENESS, time::get);
     assertThat(take(passing, 0, "a".repeat(60), 10)).isTrue();
     assertThat(take(passing, 1, "b".repeat(41), 11)).isFalse();
     assertThat(take(passing, 2, "c", 12)).as("half of the room is for what comes next").isFalse();
@@ -233,8 +254,26 @@ class TranscriptTest {
   }
 
   @Test
+  void moreThanIsReservedIsKeptWhileThereIsSpareMemory() throws Exception {
+    Transcript passing = Transcript.passing(100_000, 1000, spare, LATENESS, time::get);
+    assertThat(take(passing, 0, "a".repeat(1000), 10)).isTrue();
+    assertThat(take(passing, 1, "b".repeat(1000), 11)).as("none is spare").isFalse();
+    spare.left = 8192;
+    assertThat(take(passing, 1, "b".repeat(1000), 11)).isTrue();
+    assertThat(take(passing, 2, "c".repeat(8000), 12)).as("two units are not enough").isFalse();
+    assertThat(spare.left).isEqualTo(4096);
+    assertThat(taken(passing)).startsWith("a");
+    assertThat(taken(passing)).as("which the taker may have until now").startsWith("b");
+    assertThat(spare.left).as("given back").isEqualTo(8192);
+    assertThat(take(passing, 2, "c".repeat(3000), 12)).isTrue();
+    passing.leave();
+    assertThat(spare.left).isEqualTo(8192);
+    assertThat(take(passing, 3, "d".repeat(1000), 13)).as("nobody takes it").isFalse();
+  }
+
+  @Test
   void noMoreThanTheRoomAndOnePieceIsKeptWhateverComes() throws Exception {
-    Transcript passing = Transcript.passing(100, LATENESS, time::get);
+    Transcript passing = Transcript.passing(100, 100, spare, LATENESS, time::get);
     int kept = 0;
     for (int seq : new int[] {5, 7, 3, 0, 1, 2, 4, 6, 8, 9}) {
       kept += take(passing, seq, "x".repeat(20), seq) ? 20 : 0;
@@ -248,7 +287,7 @@ class TranscriptTest {
 
   @Test
   void outputThatIsNotKeptAndNeverComesIsAbsentAfterAWhile() throws Exception {
-    Transcript passing = Transcript.passing(100, LATENESS, time::get);
+    Transcript passing = Transcript.passing(100, 100, spare, LATENESS, time::get);
     take(passing, 1, "b", 11);
     passing.end(Samples.exited(user, ID, 2));
     time.addAndGet(LATENESS.toNanos());
@@ -260,7 +299,7 @@ class TranscriptTest {
 
   @Test
   void outputOfACommandThatIsJoinedBeginsWithWhateverComes() throws Exception {
-    Transcript joining = Transcript.joining(100, LOG, 7, LATENESS, time::get);
+    Transcript joining = Transcript.joining(100, 100, spare, LOG, 7, LATENESS, time::get);
     assertThat(take(joining, 41, "a", 8)).isTrue();
     assertThat(take(joining, 40, "before", 7)).isFalse();
     assertThat(take(joining, 42, "b", 9)).isTrue();
@@ -272,7 +311,7 @@ class TranscriptTest {
 
   @Test
   void afterAnEndWithoutOutputTheLogTellsWhetherThereWasSome() throws Exception {
-    Transcript joining = Transcript.joining(100, LOG, 7, LATENESS, time::get);
+    Transcript joining = Transcript.joining(100, 100, spare, LOG, 7, LATENESS, time::get);
     joining.end(Samples.exited(user, ID, 43));
     assertThat(taken(joining)).isEqualTo("UNREAD");
     assertThat(joining.takeUnread()).isEqualTo(Map.of(LOG, 7L));

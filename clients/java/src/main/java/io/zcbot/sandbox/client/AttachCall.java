@@ -44,7 +44,7 @@ final class AttachCall {
     Deadline deadline = Deadline.in(ATTACH);
     boolean isAttached = false;
     try {
-      resources.add(connection.limits().attach(user, PassedOutput.MAX_BYTES, deadline)::close);
+      resources.add(connection.limits().attach(user, PassedOutput.RESERVED, deadline)::close);
       RunningCommand running =
           connection
               .lookups()
@@ -87,10 +87,13 @@ final class AttachCall {
     Transcript transcript =
         Transcript.joining(
             PassedOutput.ROOM,
+            PassedOutput.RESERVED,
+            connection.limits(),
             output,
             log.end(output),
             CommandCall.lateOutput(connection.options()),
             System::nanoTime);
+    resources.add(transcript::leave);
     resources.add(connection.reader().follow(user, CommandCall.ANSWERS, deadline)::close);
     resources.add(connection.answers().expect(user, execId, transcript)::close);
     return transcript;

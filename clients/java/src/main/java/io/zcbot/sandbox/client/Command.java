@@ -222,9 +222,10 @@ public final class Command implements Cloneable {
 
   /**
    * Does not keep output: {@link RunningCommand#forEachPiece} gets each piece once, and results
-   * have none. Such a command takes 2 MiB of {@link ClientOptions#maxBufferedBytes} instead of its
-   * {@link #maxOutput}. A consumer that is slower than the command delays nobody else: what does
-   * not fit is read again from the log, as long as that has it.
+   * have none. Such a command takes 256 KiB of {@link ClientOptions#maxBufferedBytes} instead of
+   * its {@link #maxOutput}, and up to 1 MiB while half of that is free. A consumer that is slower
+   * than the command delays nobody else: what does not fit is read again from the log, as long as
+   * that has it.
    */
   public Command withoutKeepingOutput() {
     return with(copy -> copy.isOutputKept = false);
@@ -260,13 +261,13 @@ public final class Command implements Cloneable {
 
   /** Returns how many bytes of its output are in memory at most. */
   int outputInMemory() {
-    return isOutputKept ? maxOutput : PassedOutput.MAX_BYTES;
+    return isOutputKept ? maxOutput : PassedOutput.RESERVED;
   }
 
-  Transcript transcript(Duration patience, LongSupplier clock) {
+  Transcript transcript(Transcript.Spare spare, Duration patience, LongSupplier clock) {
     return isOutputKept
         ? new Transcript(maxOutput, patience, clock)
-        : Transcript.passing(PassedOutput.ROOM, patience, clock);
+        : Transcript.passing(PassedOutput.ROOM, PassedOutput.RESERVED, spare, patience, clock);
   }
 
   Duration startWithin() {

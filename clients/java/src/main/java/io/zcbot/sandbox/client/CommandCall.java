@@ -77,7 +77,9 @@ final class CommandCall {
       resources.add(following::close);
       String id = UUID.randomUUID().toString();
       Transcript transcript =
-          command.transcript(lateOutput(connection.options()), System::nanoTime);
+          command.transcript(
+              connection.limits(), lateOutput(connection.options()), System::nanoTime);
+      resources.add(transcript::leave);
       resources.add(connection.answers().expect(user, id, transcript)::close);
       InputStream stdin = command.stdinStream();
       Instant now = Connection.now();

@@ -17,7 +17,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * come. Each user gets a limited share of the memory and of the commands that workers take; a
  * command that exceeds it waits for commands of the same user, and holds up nobody else meanwhile.
  */
-final class Limits {
+final class Limits implements Transcript.Spare {
   static final int MOST_REQUESTS = 1_000_000;
   static final long MOST_BYTES = 1L << 40;
 
@@ -55,6 +55,10 @@ final class Limits {
 
   private final Semaphore requests;
   private final Semaphore memory;
+
+  /** What commands that take more than their share leave to others. */
+  private final int unitsLeft;
+
   private final int unitsOfUser;
   private final Map<UserId, Share> shares = new ConcurrentHashMap<>();
   private final ClientMetrics metrics;
@@ -85,6 +89,7 @@ final class Limits {
     int units = (int) (options.maxBufferedBytes() / UNIT);
     this.requests = new Semaphore(options.maxInFlight(), true);
     this.memory = new Semaphore(units, true);
+    this.unitsLeft = units / 2;
     this.unitsOfUser = Math.max(units / USERS, Command.MAX_OUTPUT / UNIT);
     this.metrics = options.metrics();
   }
@@ -123,7 +128,7 @@ final class Limits {
 
   private Resources enter(String what, boolean isTurn, UserId user, int bytes, Deadline deadline)
       throws InterruptedException {
-    int units = (bytes + UNIT - 1) / UNIT;
+    int units = units(bytes);
     Resources turn = new Resources();
     boolean isEntered = false;
     try {
@@ -146,6 +151,21 @@ final class Limits {
         turn.close();
       }
     }
+  }
+
+  @Override
+  public boolean take(int bytes) {
+    int units = units(bytes);
+    return memory.availablePermits() - units >= unitsLeft && memory.tryAcquire(units);
+  }
+
+  @Override
+  public void give(int bytes) {
+    memory.release(units(bytes));
+  }
+
+  private static int units(int bytes) {
+    return (bytes + UNIT - 1) / UNIT;
   }
 
   /** Returns a user's share. It is forgotten when nobody uses it any more. */

@@ -21,11 +21,14 @@ import org.jspecify.annotations.Nullable;
  * a time as there is room for. So the caller delays nobody else, however slow it is.
  */
 final class PassedOutput {
-  /** Room for pieces that were not taken yet. */
+  /** Room for pieces that were not taken yet, and for the one that was taken last. */
   static final int ROOM = 1 << 20;
 
-  /** What they take at most: there may be one more than fits. */
-  static final int MAX_BYTES = ROOM + (1 << 20);
+  /**
+   * How much of the room a command has for itself: one of the longest pieces that workers write.
+   * The rest is there while few commands need it.
+   */
+  static final int RESERVED = 256 << 10;
 
   private static final Duration READ = Duration.ofSeconds(60);
 

@@ -44,6 +44,17 @@ final class Transcript {
    */
   private static final Duration LATE_START = Duration.ofSeconds(10);
 
+  /** Memory beyond what is reserved, as long as others need it less. */
+  interface Spare {
+    /** Takes some, if there is enough of it. */
+    boolean take(int bytes);
+
+    void give(int bytes);
+  }
+
+  /** In what memory is taken and given back. */
+  private static final int UNIT = 4096;
+
   /** What comes next in a transcript that is passing. */
   sealed interface Next {}
 
@@ -67,6 +78,8 @@ final class Transcript {
   private final Duration patience;
   private final LongSupplier clock;
   private final boolean isPassing;
+  private final int reserved;
+  private final Spare spare;
 
   /** Whether the end, or that there will be none, is known. Keeps nothing of the output. */
   private final AtomicBoolean over = new AtomicBoolean();
@@ -80,6 +93,14 @@ final class Transcript {
   private final ArrayDeque<Piece> passing = new ArrayDeque<>();
   private final TreeMap<Long, Output> early = new TreeMap<>();
   private int bytes;
+
+  /** The room of the piece that was taken last, which its taker may still have. */
+  private int taken;
+
+  /** What was taken of the spare memory. */
+  private int extra;
+
+  private boolean isLeft;
 
   /** The number of the piece that comes next; negative if any may be the first. */
   private long next;
@@ -109,17 +130,36 @@ final class Transcript {
    *     longer
    */
   Transcript(int bound, Duration patience, LongSupplier clock) {
-    this(bound, patience, clock, false, 0);
+    this(bound, bound, NONE, patience, clock, false, 0);
   }
 
   private Transcript(
-      int bound, Duration patience, LongSupplier clock, boolean isPassing, long next) {
+      int bound,
+      int reserved,
+      Spare spare,
+      Duration patience,
+      LongSupplier clock,
+      boolean isPassing,
+      long next) {
     this.bound = bound;
+    this.reserved = reserved;
+    this.spare = spare;
     this.patience = patience;
     this.clock = clock;
     this.isPassing = isPassing;
     this.next = next;
   }
+
+  private static final Spare NONE =
+      new Spare() {
+        @Override
+        public boolean take(int bytes) {
+          return false;
+        }
+
+        @Override
+        public void give(int bytes) {}
+      };
 
   private record Start(TopicPartition partition, long offset) {}
 
@@ -127,23 +167,30 @@ final class Transcript {
    * Creates the transcript of a command that is about to be published, which keeps pieces only
    * until they are taken.
    *
-   * @param bound how many bytes of output it keeps at a time, besides one piece
+   * @param bound how many bytes of output it keeps at a time; a longer piece if it is the only one
+   * @param reserved how many of them it may always keep; for more it takes spare memory
    */
-  static Transcript passing(int bound, Duration patience, LongSupplier clock) {
-    return new Transcript(bound, patience, clock, true, 0);
+  static Transcript passing(
+      int bound, int reserved, Spare spare, Duration patience, LongSupplier clock) {
+    return new Transcript(bound, reserved, spare, patience, clock, true, 0);
   }
 
   /**
    * Creates the transcript of a command that runs already: its output from the first piece on that
-   * comes. It keeps pieces only until they are taken.
+   * comes. It keeps pieces only until they are taken, as {@link #passing} does.
    *
-   * @param bound how many bytes of output it keeps at a time, besides one piece
    * @param partition where its output is
    * @param offset the output before this one is left out
    */
   static Transcript joining(
-      int bound, TopicPartition partition, long offset, Duration patience, LongSupplier clock) {
-    Transcript joining = new Transcript(bound, patience, clock, true, -1);
+      int bound,
+      int reserved,
+      Spare spare,
+      TopicPartition partition,
+      long offset,
+      Duration patience,
+      LongSupplier clock) {
+    Transcript joining = new Transcript(bound, reserved, spare, patience, clock, true, -1);
     joining.since = new Start(partition, offset);
     return joining;
   }
@@ -188,9 +235,48 @@ final class Transcript {
 
   private boolean hasRoom(long seq, int length) {
     if (seq > next) { // half of the room is for pieces that can be taken
-      return length <= (isPassing ? bound / 2 : bound) - bytes && early.size() < MAX_EARLY;
+      return length <= (isPassing ? bound / 2 : bound) - bytes
+          && early.size() < MAX_EARLY
+          && hasMemory(length);
     }
-    return length <= bound - bytes || (isPassing && passing.isEmpty());
+    return (length <= bound - bytes && hasMemory(length))
+        || (isPassing && passing.isEmpty() && taken == 0);
+  }
+
+  /** Takes spare memory if what is reserved is not enough. Returns whether there is enough. */
+  private boolean hasMemory(int length) {
+    int missing = inUnits(bytes + length - reserved) - extra;
+    if (missing > 0) {
+      if (isLeft || !spare.take(missing)) {
+        return false;
+      }
+      extra += missing;
+    }
+    return true;
+  }
+
+  private static int inUnits(int bytes) {
+    return Math.max(0, (bytes + UNIT - 1) / UNIT * UNIT);
+  }
+
+  /** Gives back spare memory that is not needed any more. */
+  private void shrink() {
+    int unneeded = extra - (isLeft ? 0 : inUnits(bytes - reserved));
+    if (unneeded > 0) {
+      extra -= unneeded;
+      spare.give(unneeded);
+    }
+  }
+
+  /** Keeps no more than what is reserved from now on: nobody takes pieces any more. */
+  void leave() {
+    lock.lock();
+    try {
+      isLeft = true;
+      shrink();
+    } finally {
+      lock.unlock();
+    }
   }
 
   private void add(Piece piece) {
@@ -456,6 +542,9 @@ final class Transcript {
   Next take(Deadline deadline, Deadline again) throws InterruptedException {
     lock.lockInterruptibly();
     try {
+      bytes -= taken;
+      taken = 0;
+      shrink();
       while (passing.isEmpty()) {
         if (failure != null) {
           throw failure;
@@ -473,7 +562,7 @@ final class Transcript {
         changed.awaitNanos(unread.isEmpty() ? wait : Math.min(wait, again.nanosLeft()));
       }
       Piece piece = passing.remove();
-      bytes -= piece.room();
+      taken = piece.room();
       progressed = clock.getAsLong();
       return piece;
     } finally {

@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -33,6 +34,9 @@ import org.jspecify.annotations.Nullable;
  * left, output is dropped. A client that goes away changes nothing for the command.
  */
 final class LiveProcess {
+  /** How much a message has, as with E2B's daemon: a client that does not read holds no more. */
+  private static final int PIECE = 32 << 10;
+
   private final RunningCommand command;
   private final int pid;
   private final boolean hasTerminal;
@@ -137,14 +141,15 @@ final class LiveProcess {
   }
 
   private void pass(OutputPiece piece) {
-    if (piece.bytes().length == 0 || followers.isEmpty()) {
-      return;
-    }
     String name =
         hasTerminal ? "pty" : piece.stream() == OutputStreamName.STDERR ? "stderr" : "stdout";
-    ObjectNode event = Json.MAPPER.createObjectNode();
-    event.putObject("event").putObject("data").put(name, piece.bytes());
-    followers.forEach(follower -> follower.send(event));
+    byte[] bytes = piece.bytes();
+    for (int at = 0; at < bytes.length && !followers.isEmpty(); at += PIECE) {
+      byte[] part = Arrays.copyOfRange(bytes, at, Math.min(bytes.length, at + PIECE));
+      ObjectNode event = Json.MAPPER.createObjectNode();
+      event.putObject("event").putObject("data").put(name, part);
+      followers.forEach(follower -> follower.send(event));
+    }
   }
 
   boolean isEnded() {

@@ -72,7 +72,7 @@ try() {
     mkdir:'File exists') end 46 "$said" ;;
     *:'No such file or directory') end 41 "$said" ;;
     *:'File exists') end 42 "$said" ;;
-    *:'Permission denied' | *:'Operation not permitted' | *:'Read-only file system')
+    *:'Permission denied' | *:'Operation not permitted' | *:'Read-only file system' | *:'Device or resource busy')
       end 43 "$said" ;;
     *:'No space left on device' | *:'Disk quota exceeded') end 44 "$said" ;;
     *:'Is a directory') end 45 "$said" ;;

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.gateway;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.helidon.http.HttpException;
+import io.helidon.http.Method;
 import io.helidon.http.Status;
 import io.helidon.webserver.WebServer;
 import io.helidon.webserver.WebServerConfig;
@@ -42,6 +43,10 @@ public final class Gateway implements AutoCloseable {
   /** Kept, so that its level is. */
   private static final java.util.logging.Logger HELIDON =
       java.util.logging.Logger.getLogger("io.helidon");
+
+  /** Tells of each connection that ends within a request, which a client can do at will. */
+  private static final java.util.logging.Logger CONNECTIONS =
+      java.util.logging.Logger.getLogger("io.helidon.webserver.ConnectionHandler");
 
   /** The table of current sandboxes may take so much memory: some 30,000 sandboxes. */
   private static final long TABLE_BYTES = 48 << 20;
@@ -79,6 +84,7 @@ public final class Gateway implements AutoCloseable {
   public static Gateway start(SandboxClient client, GatewayOptions options, MeterRegistry registry)
       throws IOException, InterruptedException {
     HELIDON.setLevel(Level.WARNING); // its start and stop are told here
+    CONNECTIONS.setLevel(Level.SEVERE);
     ApiKeys keys = new ApiKeys(new KeyFile(options.keys()), System::nanoTime);
     AccessTokens tokens = AccessTokens.of(options.secret());
     SandboxTable table = client.sandboxes(TABLE_BYTES);
@@ -93,6 +99,16 @@ public final class Gateway implements AutoCloseable {
       HttpRouting.Builder routing =
           HttpRouting.builder()
               .addFilter(new RequestMetrics(registry))
+              .addFilter(
+                  (chain, request, response) -> {
+                    if (request.prologue().method().equals(Method.HEAD)) {
+                      // The server would send the body of an answer, and the client take it for
+                      // the next one.
+                      response.status(Status.METHOD_NOT_ALLOWED_405).send();
+                    } else {
+                      chain.proceed();
+                    }
+                  })
               .error(
                   HttpException.class,
                   (request, response, e) -> answer(response, e.status(), e.getMessage()))

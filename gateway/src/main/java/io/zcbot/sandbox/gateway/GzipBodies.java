@@ -4,11 +4,11 @@
  */
 package io.zcbot.sandbox.gateway;
 
+import io.helidon.http.BadRequestException;
 import io.helidon.http.encoding.ContentDecoder;
 import io.helidon.http.encoding.ContentEncoder;
 import io.helidon.http.encoding.ContentEncoding;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.Set;
 import java.util.zip.GZIPInputStream;
 
@@ -38,7 +38,7 @@ final class GzipBodies implements ContentEncoding {
       try {
         return new GZIPInputStream(body);
       } catch (IOException e) {
-        throw new UncheckedIOException("the body is not gzip", e);
+        throw new BadRequestException("the body is not gzip", e);
       }
     };
   }

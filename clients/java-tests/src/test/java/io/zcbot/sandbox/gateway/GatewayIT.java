@@ -14,6 +14,7 @@ import io.zcbot.sandbox.gateway.keys.KeyFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -28,14 +29,14 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The gateway, with a real broker, worker and engine, used by E2B's own SDKs in Node and by plain
@@ -45,6 +46,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("node")
 class GatewayIT {
   private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String TABLE_BEGIN = "<!-- calls:begin -->";
+  private static final String TABLE_END = "<!-- calls:end -->";
   private static final HttpClient HTTP = HttpClient.newHttpClient();
 
   @TempDir private static Path directory;
@@ -90,30 +93,31 @@ class GatewayIT {
     bed.close();
   }
 
-  /** Each check is a line of {@code gateway/sdk/checks.mjs}. */
-  @ParameterizedTest
-  @ValueSource(strings = {"e2b", "e2b-older"})
-  void unchangedSdksWork(String sdk) throws Exception {
-    Path checks = sdkDirectory();
-    Process process =
-        new ProcessBuilder("node", "checks.mjs", sdk, url(gateway), key, otherKey)
-            .directory(checks.toFile())
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
-    List<JsonNode> failed = new ArrayList<>();
-    int passed = 0;
-    for (String line : new String(process.getInputStream().readAllBytes()).split("\n")) {
-      JsonNode check = JSON.readTree(line);
-      if (check.path("result").asText().equals("no")) {
-        failed.add(check);
-      } else if (check.path("result").asText().equals("yes")) {
-        passed++;
-      }
+  /**
+   * Each check is in {@code gateway/sdk/checks.mjs}. Run with -Dreadme.update=true to write the
+   * table in docs/e2b.md instead of checking it.
+   */
+  @Test
+  void unchangedSdksWork() throws Exception {
+    SdkChecks checks = new SdkChecks(sdkDirectory(), List.of(url(gateway), key, otherKey));
+    checks.run("e2b", false);
+    checks.run("e2b", true);
+    checks.run("e2b-older", false);
+    assertThat(checks.failed()).isEmpty();
+    assertThat(checks.rows()).isGreaterThanOrEqualTo(150);
+    Path file = Path.of("../../docs/e2b.md");
+    String text = Files.readString(file);
+    assertThat(text).contains(TABLE_BEGIN, TABLE_END);
+    int begin = text.indexOf(TABLE_BEGIN) + TABLE_BEGIN.length();
+    int end = text.indexOf(TABLE_END);
+    String wanted = "\n" + checks.table();
+    if (Boolean.getBoolean("readme.update")) {
+      Files.writeString(file, text.substring(0, begin) + wanted + text.substring(end));
+      return;
     }
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    assertThat(failed).isEmpty();
-    assertThat(process.exitValue()).isZero();
-    assertThat(passed).isGreaterThan(75);
+    assertThat(text.substring(begin, end))
+        .as("the table in docs/e2b.md; run this test with -Dreadme.update=true to renew it")
+        .isEqualTo(wanted);
   }
 
   /** Installs what the checks need, in the versions of the lock file, unless it is there. */
@@ -371,6 +375,169 @@ class GatewayIT {
             .POST(HttpRequest.BodyPublishers.ofByteArray(Frames.of(message)))
             .build(),
         BodyHandlers.ofInputStream());
+  }
+
+  /**
+   * Requests that no client sends are refused in time, and leave nothing behind. {@code bin/test
+   * --all} sends 100,000. The seed is printed with each failure.
+   */
+  @Test
+  void hostileRequestsAreRefused() throws Exception {
+    Sandbox made = create(key, "{\"templateID\":\"base\",\"timeout\":3600}");
+    int count = "yes".equals(System.getenv("ZCBOT_TEST_ALL")) ? 25_000 : 500;
+    long seed = System.nanoTime();
+    assertThat(send(hostile(seed, made), 200)).as("answers, with seed %d", seed).isEmpty();
+    long before = usedMemory();
+    List<Future<List<String>>> senders = new ArrayList<>();
+    try (ExecutorService threads = Executors.newFixedThreadPool(4)) {
+      for (int i = 1; i <= 4; i++) {
+        HostileRequests requests = hostile(seed + i, made);
+        senders.add(threads.submit(() -> send(requests, count)));
+      }
+    }
+    for (Future<List<String>> sender : senders) {
+      assertThat(sender.get()).as("answers, with seed %d", seed).isEmpty();
+    }
+    assertThat(usedMemory() - before).isLessThan(64L << 20);
+    assertThat(
+            call(gateway, made, "/filesystem.Filesystem/Stat", "{\"path\":\"/tmp\"}").statusCode())
+        .isEqualTo(200);
+    kill(made);
+  }
+
+  private static HostileRequests hostile(long seed, Sandbox sandbox) {
+    return new HostileRequests(seed, key, sandbox.id(), sandbox.token());
+  }
+
+  private static long usedMemory() throws InterruptedException {
+    System.gc();
+    Thread.sleep(200);
+    System.gc();
+    return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
+  }
+
+  /** Returns what was answered wrongly. */
+  private static List<String> send(HostileRequests requests, int count) throws IOException {
+    List<String> wrong = new ArrayList<>();
+    RawHttp connection = new RawHttp(gateway.port());
+    try {
+      for (int i = 0; i < count && wrong.size() < 10; i++) {
+        HostileRequests.Request request = requests.next();
+        List<RawHttp.Response> responses;
+        if (request.isFramed()) {
+          connection.send(request.bytes());
+          RawHttp.Response response = connection.next();
+          responses = response == null ? List.of() : List.of(response);
+          if (response == null || response.isLast()) {
+            connection.close();
+            connection = new RawHttp(gateway.port());
+          }
+        } else {
+          try (RawHttp another = new RawHttp(gateway.port())) {
+            another.send(request.bytes());
+            responses = another.rest();
+          }
+        }
+        responses.stream()
+            .filter(response -> !isRefusal(response))
+            .forEach(response -> wrong.add(response + " for " + shown(request.bytes())));
+      }
+    } catch (SocketTimeoutException e) {
+      wrong.add("no answer within the time");
+    } finally {
+      connection.close();
+    }
+    return wrong;
+  }
+
+  /**
+   * What the gateway or HTTP's encodings do not have is 501, and a sandbox that is not there is
+   * 502, as E2B's proxy says.
+   */
+  private static boolean isRefusal(RawHttp.Response response) {
+    boolean isKnown = response.status() == 501 || response.status() == 502;
+    return (response.status() < 500 || isKnown)
+        && !response.body().contains("\"code\":\"internal\"");
+  }
+
+  private static String shown(byte[] bytes) {
+    return new String(bytes, 0, Math.min(bytes.length, 1000), StandardCharsets.ISO_8859_1);
+  }
+
+  /** A server that divides them otherwise than a proxy before it would execute a hidden request. */
+  @Test
+  void noRequestIsHiddenInAnother() throws Exception {
+    for (String text : HostileRequests.smuggled()) {
+      try (RawHttp connection = new RawHttp(gateway.port())) {
+        connection.send(text.getBytes(StandardCharsets.ISO_8859_1));
+        List<RawHttp.Response> responses = connection.rest();
+        assertThat(responses).as(text).hasSizeLessThanOrEqualTo(1);
+        assertThat(responses).as(text).allMatch(response -> response.status() / 100 == 4);
+      }
+    }
+  }
+
+  /** None of the clients reads what its stream brings. */
+  @Test
+  void aThousandOpenStreamsTakeLittleMemoryAndDelayNobody() throws Exception {
+    Sandbox made = create(key, "{\"templateID\":\"base\",\"timeout\":600}");
+    List<RawHttp> streams = new ArrayList<>();
+    try {
+      String script = "until [ -e go ]; do sleep 0.2; done; head -c 6000000 /dev/zero; sleep 60";
+      String start = "{\"process\":{\"cmd\":\"bash\",\"args\":[\"-c\",\"" + script + "\"]}}";
+      List<String> pids = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        RawHttp stream = open(made, "Start", start);
+        streams.add(stream);
+        pids.add(stream.firstChunk().replaceAll("(?s).*\"pid\":([0-9]+).*", "$1"));
+      }
+      long before = usedMemory();
+      while (streams.size() < 1000) {
+        String selector = "{\"process\":{\"pid\":" + pids.get(streams.size() % 4) + "}}";
+        RawHttp stream = open(made, "Connect", selector);
+        streams.add(stream);
+        assertThat(stream.firstChunk()).contains("start");
+      }
+      assertThat(usedMemory() - before).isLessThan(128L << 20);
+      HttpResponse<String> go =
+          send(
+              data(gateway, made, "/files?path=go")
+                  .header("Content-Type", "application/octet-stream")
+                  .POST(HttpRequest.BodyPublishers.ofString("")));
+      assertThat(go.statusCode()).isEqualTo(200);
+      for (int i = 0; i < 20; i++) { // while nobody reads
+        assertThat(
+                call(gateway, made, "/filesystem.Filesystem/Stat", "{\"path\":\"go\"}")
+                    .statusCode())
+            .isEqualTo(200);
+      }
+      assertThat(usedMemory() - before).isLessThan(256L << 20);
+      assertThat(streams.get(999).chunk()).contains("stdout");
+    } finally {
+      for (RawHttp stream : streams) {
+        stream.close();
+      }
+    }
+    kill(made);
+  }
+
+  /** Opens a stream of a process. */
+  private static RawHttp open(Sandbox sandbox, String method, String message) throws IOException {
+    RawHttp stream = new RawHttp(gateway.port());
+    byte[] body = Frames.of(message);
+    String head =
+        "POST /process.Process/"
+            + method
+            + " HTTP/1.1\r\nHost: localhost\r\nE2b-Sandbox-Id: "
+            + sandbox.id()
+            + "\r\nE2b-Sandbox-Port: 49983\r\nX-Access-Token: "
+            + sandbox.token()
+            + "\r\nContent-Type: application/connect+json\r\nContent-Length: "
+            + body.length
+            + "\r\n\r\n";
+    stream.send(head.getBytes(StandardCharsets.ISO_8859_1));
+    stream.send(body);
+    return stream;
   }
 
   private record Sandbox(String id, String token) {

@@ -10,11 +10,12 @@ import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import io.zcbot.sandbox.gateway.TimedOutput;
 import io.zcbot.sandbox.gateway.e2b.ConnectException.Code;
+import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,25 +43,49 @@ final class Connect {
 
   /** Reads the only message of a request for a stream. */
   static ObjectNode streamed(ServerRequest request, Codec codec) {
-    byte[] body;
-    try {
-      body = Json.bytes(request, MAX_MESSAGE + HEADER);
-    } catch (E2bException e) {
-      throw new ConnectException(Code.RESOURCE_EXHAUSTED, e.text());
+    try (InputStream in = request.content().inputStream()) {
+      ObjectNode message = next(in, codec);
+      if (message == null) {
+        throw new ConnectException(Code.INVALID_ARGUMENT, "the request has no message");
+      }
+      if (in.read() >= 0) {
+        throw new ConnectException(Code.INVALID_ARGUMENT, "the request has more than one message");
+      }
+      return message;
+    } catch (IOException e) {
+      throw unreadable(e);
     }
-    if (body.length < HEADER) {
-      throw new ConnectException(Code.INVALID_ARGUMENT, "the request has no message");
+  }
+
+  static ConnectException unreadable(Exception e) {
+    return new ConnectException(
+        Code.INVALID_ARGUMENT, "the request can't be read: " + e.getMessage());
+  }
+
+  /** Reads the next message of a stream; null at its end. */
+  static @Nullable ObjectNode next(InputStream in, Codec codec) throws IOException {
+    byte[] header = in.readNBytes(HEADER);
+    if (header.length == 0) {
+      return null;
     }
-    if (body[0] != 0) {
+    if (header.length < HEADER) {
+      throw new EOFException("it ends within a message");
+    }
+    if (header[0] != 0) {
       throw new ConnectException(
-          Code.INVALID_ARGUMENT, "the message has flags " + body[0] + "; only 0 is supported");
+          Code.INVALID_ARGUMENT, "the message has flags " + header[0] + "; only 0 is supported");
     }
-    if (ByteBuffer.wrap(body, 1, 4).getInt() != body.length - HEADER) {
+    int length = ByteBuffer.wrap(header, 1, 4).getInt();
+    if (length < 0 || length > MAX_MESSAGE) {
       throw new ConnectException(
-          Code.INVALID_ARGUMENT, "the message's length is not that of the request's body");
+          Code.RESOURCE_EXHAUSTED, "a message has more than " + MAX_MESSAGE + " bytes");
+    }
+    byte[] message = in.readNBytes(length);
+    if (message.length < length) {
+      throw new EOFException("it ends within a message");
     }
     try {
-      return codec.read(Arrays.copyOfRange(body, HEADER, body.length));
+      return codec.read(message);
     } catch (E2bException e) {
       throw new ConnectException(Code.INVALID_ARGUMENT, e.text());
     }

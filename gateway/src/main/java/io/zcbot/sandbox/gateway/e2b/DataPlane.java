@@ -93,13 +93,7 @@ final class DataPlane {
         .post("/process.Process/CloseStdin", unary(processes::closeStdin))
         .post("/process.Process/SendSignal", unary(processes::sendSignal))
         .post("/process.Process/Update", unary(processes::update))
-        .post(
-            "/process.Process/StreamInput",
-            unary(
-                (sandbox, in) -> {
-                  throw new ConnectException(
-                      Code.UNIMPLEMENTED, "StreamInput is not supported; use SendInput");
-                }));
+        .post("/process.Process/StreamInput", used(asUser(processes::streamInput)));
   }
 
   private Handler used(Action action) {

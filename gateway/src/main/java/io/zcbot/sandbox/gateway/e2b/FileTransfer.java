@@ -13,6 +13,7 @@ import io.zcbot.sandbox.client.SandboxException;
 import io.zcbot.sandbox.gateway.TimedOutput;
 import io.zcbot.sandbox.gateway.TimedOutput.ClientGoneException;
 import io.zcbot.sandbox.gateway.files.FileContent;
+import io.zcbot.sandbox.gateway.files.FileInfo;
 import io.zcbot.sandbox.gateway.files.SandboxFileSystem;
 import io.zcbot.sandbox.gateway.files.SandboxFileSystemException;
 import java.io.IOException;
@@ -35,13 +36,18 @@ import org.jspecify.annotations.Nullable;
 /** E2B's {@code /files}: the bytes of files, in and out, in memory that does not grow with them. */
 final class FileTransfer {
   private static final String METADATA = "x-metadata-";
+
+  /** What all attributes of a file may take, each with the prefix of its name. */
   private static final int MAX_METADATA = 4096;
+
+  private static final int PREFIX = "user.e2b.".length();
   private static final int MAX_METADATA_KEY = 246;
   private static final int MAX_PARTS = 1000;
   private static final int MAX_PART_HEADERS = 16 * 1024;
   private static final int COPIED = 64 * 1024;
   private static final int MAX_COMPOSE = 256 * 1024;
 
+  private static final Pattern RANGE = Pattern.compile("bytes=([0-9]{0,18})-([0-9]{0,18})");
   private static final Pattern DISPOSITION =
       Pattern.compile("(?im)^content-disposition:\\s*form-data\\b([^\\r\\n]*)");
   private static final Pattern NAME = Pattern.compile(";\\s*name=\"([^\"]*)\"");
@@ -68,26 +74,75 @@ final class FileTransfer {
     }
     answered(
         () -> {
-          try (FileContent content = sandboxes.brokers().use(() -> of(sandbox).read(path))) {
-            response
-                .status(200)
-                .header("Content-Type", "application/octet-stream")
-                .header("Content-Length", Long.toString(content.length()));
-            if (content.length() == 0) {
-              response.send(new byte[0]);
-              return;
+          SandboxFileSystem files = of(sandbox);
+          ByteRange range = sandboxes.brokers().use(() -> range(request, files, path));
+          try (FileContent content =
+              sandboxes.brokers().use(() -> files.read(path, range.start(), range.length()))) {
+            response.header("Content-Type", "application/octet-stream");
+            response.header("Accept-Ranges", "bytes");
+            if (range.isWhole()) {
+              response.status(200);
+            } else if (content.length() > 0) {
+              response.status(206).header("Content-Range", range.of(content));
+            } else {
+              response.header("Content-Range", "bytes */" + content.fileLength());
+              throw new E2bException(416, "the file has " + content.fileLength() + " bytes");
             }
-            byte[] buffer = new byte[COPIED];
-            int read = content.read(buffer, 0, buffer.length); // errors before the first byte
-            try (OutputStream out = new TimedOutput(response.outputStream())) {
-              for (; read > 0; read = content.read(buffer, 0, buffer.length)) {
-                out.write(buffer, 0, read);
-              }
-            } catch (ClientGoneException e) {
-              // Nobody reads the rest.
-            }
+            send(content, response);
           }
         });
+  }
+
+  /** A part of a file. */
+  private record ByteRange(long start, long length) {
+    static final ByteRange WHOLE = new ByteRange(0, Long.MAX_VALUE);
+
+    boolean isWhole() {
+      return equals(WHOLE);
+    }
+
+    /** Returns which part of its file a content is, as a header. */
+    String of(FileContent content) {
+      return "bytes " + start + "-" + (start + content.length() - 1) + "/" + content.fileLength();
+    }
+  }
+
+  /** Returns which part of a file a request wants: all of it, unless that is one range. */
+  private static ByteRange range(ServerRequest request, SandboxFileSystem files, String path)
+      throws InterruptedException {
+    Matcher range = RANGE.matcher(request.headers().first(HeaderNames.RANGE).orElse(""));
+    if (!range.matches() || (range.group(1).isEmpty() && range.group(2).isEmpty())) {
+      return ByteRange.WHOLE;
+    }
+    if (range.group(1).isEmpty()) { // the last bytes
+      try (FileContent content = files.read(path, 0, 0)) {
+        long start = Math.max(0, content.fileLength() - Long.parseLong(range.group(2)));
+        return new ByteRange(start, Math.max(0, content.fileLength() - start));
+      }
+    }
+    long start = Long.parseLong(range.group(1));
+    if (range.group(2).isEmpty()) {
+      return new ByteRange(start, Long.MAX_VALUE - start);
+    }
+    long last = Long.parseLong(range.group(2));
+    return last < start ? ByteRange.WHOLE : new ByteRange(start, last - start + 1);
+  }
+
+  private static void send(FileContent content, ServerResponse response) throws IOException {
+    response.header("Content-Length", Long.toString(content.length()));
+    if (content.length() == 0) {
+      response.send(new byte[0]);
+      return;
+    }
+    byte[] buffer = new byte[COPIED];
+    int read = content.read(buffer, 0, buffer.length); // errors before the first byte
+    try (OutputStream out = new TimedOutput(response.outputStream())) {
+      for (; read > 0; read = content.read(buffer, 0, buffer.length)) {
+        out.write(buffer, 0, read);
+      }
+    } catch (ClientGoneException e) {
+      // Nobody reads the rest.
+    }
   }
 
   /** What moves files. */
@@ -157,12 +212,13 @@ final class FileTransfer {
     List<String> sources = Json.list(in, "source_paths");
     String destination = Json.text(in, "destination");
     answered(
-        () ->
-            response
-                .status(200)
-                .header("Content-Type", "application/json")
-                .send(
-                    Json.write(entry(of(sandbox).compose(sources, destination).path(), Map.of()))));
+        () -> {
+          FileInfo made = sandboxes.brokers().use(() -> of(sandbox).compose(sources, destination));
+          response
+              .status(200)
+              .header("Content-Type", "application/json")
+              .send(Json.write(entry(made.path(), Map.of())));
+        });
   }
 
   private static byte[] boundary(String type) {
@@ -280,7 +336,7 @@ final class FileTransfer {
       }
       String key = name.substring(METADATA.length());
       String value = header.get();
-      size += key.length() + value.length();
+      size += PREFIX + key.length() + value.length();
       if (key.isEmpty() || key.length() > MAX_METADATA_KEY || size > MAX_METADATA) {
         throw new E2bException(
             400, "metadata is too long: a key has 1 to 246 bytes, all have at most 4096");

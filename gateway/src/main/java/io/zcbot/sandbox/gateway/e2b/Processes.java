@@ -28,6 +28,7 @@ import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.e2b.Connect.Stream;
 import io.zcbot.sandbox.gateway.e2b.ConnectException.Code;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -59,6 +60,7 @@ final class Processes {
   private static final Duration AFTER_END = Duration.ofSeconds(30);
 
   private static final Duration KEEP_ALIVE = Duration.ofSeconds(90);
+  private static final ObjectNode NOTHING = Json.MAPPER.createObjectNode();
   private static final long MAX_MILLIS = Duration.ofDays(365).toMillis();
 
   private final Sandboxes sandboxes;
@@ -159,8 +161,35 @@ final class Processes {
   ObjectNode sendInput(SandboxView sandbox, ObjectNode in) throws InterruptedException {
     JsonNode input = in.path("input");
     LiveProcess process = find(sandbox, in.path("process"));
-    process.write(bytes(input.has("pty") ? input.path("pty") : input.path("stdin")));
+    process.write(input(input));
     return Json.MAPPER.createObjectNode();
+  }
+
+  /** Serves {@code StreamInput}: the first message names the process, the others have its input. */
+  void streamInput(SandboxView sandbox, ServerRequest request, ServerResponse response) {
+    Codec codec = Codec.of(request);
+    Stream stream = new Stream(response, codec);
+    answered(
+        stream,
+        () -> {
+          try (InputStream in = request.content().inputStream()) {
+            ObjectNode message = Connect.next(in, codec);
+            JsonNode selector = message == null ? NOTHING : message.path("start").path("process");
+            LiveProcess process = sandboxes.brokers().use(() -> find(sandbox, selector));
+            for (message = Connect.next(in, codec);
+                message != null;
+                message = Connect.next(in, codec)) {
+              process.write(input(message.path("data").path("input")));
+            }
+          } catch (IOException e) {
+            throw Connect.unreadable(e);
+          }
+          stream.send(Json.MAPPER.createObjectNode());
+        });
+  }
+
+  private static byte[] input(JsonNode input) {
+    return bytes(input.has("pty") ? input.path("pty") : input.path("stdin"));
   }
 
   private static byte[] bytes(JsonNode node) {
@@ -223,8 +252,12 @@ final class Processes {
   static void streamed(ServerRequest request, ServerResponse response, Talk talk) {
     Codec codec = Codec.of(request);
     Stream stream = new Stream(response, codec);
+    answered(stream, () -> talk.talk(stream, Connect.streamed(request, codec)));
+  }
+
+  private static void answered(Stream stream, Conversation conversation) {
     try {
-      end(stream, () -> talk.talk(stream, Connect.streamed(request, codec)));
+      end(stream, conversation);
     } catch (UncheckedIOException e) {
       // The client is gone. Its command goes on.
     }

@@ -180,6 +180,10 @@ public final class SandboxFileSystem {
   /** Removes a file, or a directory with all its content. Does nothing if there is none. */
   public void remove(String path) throws InterruptedException {
     String absolute = resolve(path);
+    if (absolute.equals("/")) {
+      throw new SandboxFileSystemException(
+          Kind.INVALID_ARGUMENT, "path is the root directory, which can't be removed");
+    }
     try {
       var _ =
           files.run(

@@ -23,6 +23,7 @@ REASONS = {
     errno.EACCES: NOT_PERMITTED,
     errno.EPERM: NOT_PERMITTED,
     errno.EROFS: NOT_PERMITTED,
+    errno.EBUSY: NOT_PERMITTED,
     errno.ENOSPC: NO_SPACE,
     errno.EDQUOT: NO_SPACE,
     errno.EISDIR: IS_DIRECTORY,

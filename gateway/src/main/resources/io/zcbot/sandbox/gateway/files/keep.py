@@ -6,6 +6,8 @@ def main(staged, path, *metadata):
             try:
                 os.setxattr(staged, METADATA.encode() + key, value)
             except OSError as e:
+                if e.errno in (errno.ENOSPC, errno.E2BIG, errno.ERANGE):
+                    end(INVALID, "the file system of '%s' has no room for so much metadata of a file" % text(path))
                 if e.errno != errno.ENOTSUP:
                     raise
                 end(INVALID, "the file system of '%s' keeps no metadata of files; upload it without" % text(path))

@@ -23,7 +23,7 @@ class TimedOutputTest {
   @Test
   void aClientThatTakesNothingIsLeft() throws Exception {
     try (ServerSocket server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
-        Socket client = new Socket(server.getInetAddress(), server.getLocalPort());
+        Socket _ = new Socket(server.getInetAddress(), server.getLocalPort());
         Socket accepted = server.accept()) {
       CompletableFuture<Exception> failure = new CompletableFuture<>();
       CompletableFuture<Boolean> isInterrupted = new CompletableFuture<>();

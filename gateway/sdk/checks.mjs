@@ -367,16 +367,16 @@ check('handle.kill', '', async () => {
   assert.equal(e.exitCode, -1)
 })
 check('commands.connect', 'onStdout, onStderr', async () => {
-  const running = await commands.run('sleep 0.5; echo a; echo b >&2', { background: true })
+  const running = await commands.run('until [ -e go-both ]; do sleep 0.1; done; echo a; echo b >&2', { background: true })
   const seen = { out: '', err: '' }
   const other = await commands.connect(running.pid, { onStdout: (text) => { seen.out += text }, onStderr: (text) => { seen.err += text } })
+  await files.write('go-both', '')
   await other.wait()
   assert.deepEqual(seen, { out: 'a\n', err: 'b\n' })
 })
 check('commands.connect', 'timeoutMs ends the stream, not the command', async () => {
   const running = await commands.run('sleep 30', { background: true, timeoutMs: 0 })
-  const other = await commands.connect(running.pid, { timeoutMs: 500 })
-  await rejects(other.wait(), 'TimeoutError')
+  await rejects(commands.connect(running.pid, { timeoutMs: 500 }).then((other) => other.wait()), 'TimeoutError')
   assert.equal(await commands.kill(running.pid), true)
 })
 check('commands.connect', 'after the end', async () => {
@@ -386,8 +386,9 @@ check('commands.connect', 'after the end', async () => {
   assert.equal(e.exitCode, 5)
 })
 check('commands.connect', 'several at once', async () => {
-  const running = await commands.run('sleep 0.5; echo all', { background: true })
+  const running = await commands.run('until [ -e go-all ]; do sleep 0.1; done; echo all', { background: true })
   const others = await Promise.all([1, 2, 3, 4].map(() => commands.connect(running.pid)))
+  await files.write('go-all', '')
   for (const other of others) assert.equal((await other.wait()).stdout, 'all\n')
 })
 check('commands.sendStdin', 'unknown', () => rejects(commands.sendStdin(999_999, 'x'), 'NotFoundError'))
@@ -465,10 +466,13 @@ check('pty.create', 'timeoutMs', async () => {
   await rejects(handle.wait(), 'TimeoutError')
 })
 check('pty.create', 'control characters', async () => {
-  const { handle } = await terminal()
-  await type(handle.pid, 'sleep 60\n')
-  await type(handle.pid, '\x03exit 0\n')
-  await handle.wait()
+  const { handle, seen } = await terminal()
+  await type(handle.pid, "echo be''gun; sleep 60\n")
+  await until(() => seen.text.includes('begun'))
+  await type(handle.pid, '\x03')
+  await until(() => seen.text.includes('^C'))
+  await type(handle.pid, 'exit 0\n')
+  await handle.wait().catch((e) => assert.equal(e.name, 'CommandExitError')) // bash ends with the code of what was stopped
 })
 check('pty.sendInput', 'unknown', () => rejects(type(999_999, 'x'), 'NotFoundError'))
 check('pty.resize', 'unknown', () => rejects(pty.resize(999_999, { cols: 1, rows: 1 }), 'NotFoundError'))
@@ -696,7 +700,7 @@ check('files.watchDir', 'write, chmod, rename', async () => {
 })
 check('files.watchDir', 'timeoutMs, onExit', async () => {
   let ended
-  await files.watchDir('/tmp', () => {}, { timeoutMs: 1_000, onExit: (e) => { ended = e ?? new Error('without an error') } })
+  await files.watchDir('/tmp', () => {}, { timeoutMs: 5_000, onExit: (e) => { ended = e ?? new Error('without an error') } })
   await until(() => ended)
   assert.equal(ended.name, 'TimeoutError')
 })
@@ -831,10 +835,9 @@ plain('Start', 'tag, List, Connect and SendSignal by tag', async () => {
   const first = await data('/process.Process/Start', { type: 'application/connect+json', body: frame({ process: { cmd: 'sleep', args: ['30'] }, tag: 'tagged' }) })
   const { processes } = await call('/process.Process/List', {})
   assert.ok(processes.some((item) => item.tag === 'tagged' && item.config.cmd === 'sleep'), JSON.stringify(processes))
-  const other = stream('/process.Process/Connect', frame({ process: { tag: 'tagged' } }))
-  await new Promise((resolve) => setTimeout(resolve, 200))
+  const other = await data('/process.Process/Connect', { type: 'application/connect+json', body: frame({ process: { tag: 'tagged' } }) })
   assert.equal((await call('/process.Process/SendSignal', { process: { tag: 'tagged' }, signal: 'SIGNAL_SIGTERM' })).status, 200)
-  const { end } = (await other).at(-2).event
+  const { end } = frames(Buffer.from(await other.arrayBuffer())).at(-2).event
   assert.deepEqual(end, { exitCode: -1, exited: false, status: 'signal: terminated', error: 'signal: terminated' })
   await first.arrayBuffer()
 })

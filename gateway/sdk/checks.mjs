@@ -903,7 +903,7 @@ plain('X-Access-Token', "another sandbox's", async () => {
   const other = await Sandbox.create({ apiKey: otherKey, timeoutMs: 60_000 })
   const answer = await fetch(`${url}/sandboxes/${other.sandboxId}`, { headers: { 'X-API-KEY': otherKey } })
   const { envdAccessToken } = await answer.json()
-  assert.equal((await rpc({ 'X-Access-Token': envdAccessToken })).status, 401)
+  assert.equal((await rpc({ 'X-Access-Token': envdAccessToken })).status, 502)
   await other.kill({ apiKey: otherKey })
 })
 plain('E2b-Sandbox-Port', 'another port, where nothing listens', async () => assert.equal((await rpc({ 'E2b-Sandbox-Port': '8000' })).status, 502))

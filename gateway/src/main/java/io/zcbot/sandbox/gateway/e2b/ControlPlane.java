@@ -473,7 +473,7 @@ final class ControlPlane {
   }
 
   private String token(SandboxView sandbox) {
-    return tokens.of(sandbox.id(), sandbox.containerId());
+    return sandbox.token(tokens, keys);
   }
 
   private static @Nullable String parameter(ServerRequest request, String name) {

@@ -23,6 +23,7 @@ import java.time.Instant;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -82,12 +83,12 @@ final class DataPlane {
         .post("/filesystem.Filesystem/Move", unary(filesystem::move))
         .post("/filesystem.Filesystem/ListDir", unary(filesystem::list))
         .post("/filesystem.Filesystem/Remove", unary(filesystem::remove))
-        .post("/filesystem.Filesystem/WatchDir", used(asUser(filesystem::watch)))
+        .post("/filesystem.Filesystem/WatchDir", streamed(filesystem::watch))
         .post("/filesystem.Filesystem/CreateWatcher", unary(filesystem::createWatcher))
         .post("/filesystem.Filesystem/GetWatcherEvents", unary(filesystem::watcherEvents))
         .post("/filesystem.Filesystem/RemoveWatcher", unary(filesystem::removeWatcher))
-        .post("/process.Process/Start", used(asUser(limited(processes::start))))
-        .post("/process.Process/Connect", used(asUser(processes::connect)))
+        .post("/process.Process/Start", streamed(limited(processes::start)))
+        .post("/process.Process/Connect", streamed(processes::connect))
         .post("/process.Process/List", unary((sandbox, in) -> processes.list(sandbox)))
         .post("/process.Process/SendInput", unary(processes::sendInput))
         .post("/process.Process/CloseStdin", unary(processes::closeStdin))
@@ -102,6 +103,25 @@ final class DataPlane {
         action.answer(authorized(request), request, response);
       } catch (E2bException e) {
         refuse(response, e);
+      }
+    };
+  }
+
+  /**
+   * Answers with a stream. That the service is unavailable is said in it, since clients take the
+   * status 503 of a stream for a sandbox that is gone.
+   */
+  private Handler streamed(Action action) {
+    return (request, response) -> {
+      try {
+        asUser(action).answer(authorized(request), request, response);
+      } catch (E2bException e) {
+        if (e.status() == 503) {
+          new Connect.Stream(response, Codec.of(request))
+              .end(new ConnectException(Code.UNAVAILABLE, e.text()));
+        } else {
+          refuse(response, e);
+        }
       }
     };
   }
@@ -129,7 +149,10 @@ final class DataPlane {
   private SandboxView signed(ServerRequest request, String operation, String signature) {
     String expiration = request.query().first("signature_expiration").orElse(null);
     String id = target(request);
-    List<SandboxView> candidates = id == null ? sandboxes.known() : List.of(found(id));
+    List<SandboxView> candidates =
+        id == null
+            ? sandboxes.known()
+            : SandboxId.user(id).flatMap(sandboxes::current).stream().toList();
     for (SandboxView sandbox : candidates) {
       String expected =
           Signatures.of(
@@ -235,7 +258,7 @@ final class DataPlane {
     try {
       String id = target(request);
       if (id != null) {
-        SandboxView _ = found(id);
+        SandboxView _ = withToken(id, request.headers().first(TOKEN).orElse(""));
       }
       response.status(204).send();
     } catch (E2bException e) {
@@ -265,25 +288,34 @@ final class DataPlane {
     if (id == null) {
       throw new E2bException(400, "the headers E2b-Sandbox-Id and E2b-Sandbox-Port are missing");
     }
-    SandboxView sandbox = found(id);
     String token = request.headers().first(TOKEN).orElse("");
-    if (!AccessTokens.areEqual(token, token(sandbox))) {
+    if (token.isEmpty()) {
       throw new E2bException(
           401,
           "unauthorized access, please provide a valid access token or method signing if"
               + " supported");
     }
-    return sandbox;
+    return withToken(id, token);
   }
 
-  String token(SandboxView sandbox) {
-    return tokens.of(sandbox.id(), sandbox.containerId());
+  private String token(SandboxView sandbox) {
+    return sandbox.token(tokens, keys);
   }
 
-  private SandboxView found(String id) {
+  /**
+   * Returns a sandbox to who has its token. For others there is none, since ids of users whom a
+   * tenant names can be guessed; the table is read on in both cases, which takes the same time.
+   */
+  private SandboxView withToken(String id, String token) {
     Optional<UserId> user = SandboxId.user(id);
+    Predicate<SandboxView> isIts = sandbox -> AccessTokens.areEqual(token, token(sandbox));
     return user.flatMap(sandboxes::known)
-        .orElseThrow(() -> new E2bException(502, "The sandbox was not found"));
+        .filter(isIts)
+        .or(() -> user.flatMap(sandboxes::current).filter(isIts))
+        .orElseThrow(
+            () ->
+                new E2bException(
+                    502, "The sandbox was not found, or this is not its access token"));
   }
 
   /**

@@ -6,7 +6,9 @@ package io.zcbot.sandbox.gateway.e2b;
 
 import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.gateway.keys.AccessTokens;
 import io.zcbot.sandbox.gateway.keys.ApiKey;
+import io.zcbot.sandbox.gateway.keys.ApiKeys;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.LinkedHashMap;
@@ -86,6 +88,11 @@ record SandboxView(
       labels.put(ENVIRONMENT, Json.text(environment));
     }
     return labels;
+  }
+
+  /** Returns the token with which it is used, until a key of its tenant is revoked. */
+  String token(AccessTokens tokens, ApiKeys keys) {
+    return tokens.of(id(), containerId, keys.revokedAt(tenant));
   }
 
   String id() {

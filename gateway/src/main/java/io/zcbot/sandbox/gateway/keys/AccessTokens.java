@@ -13,14 +13,17 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
+import java.time.Instant;
 import java.util.HexFormat;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The tokens with which sandboxes are used. A token is derived from the sandbox's id, its
- * container's id, and a secret that all gateways of a fleet share in a file, so it is stored
- * nowhere, every gateway accepts it, and it is worth nothing once the container is gone.
+ * container's id, the last time that a key of its tenant was revoked, and a secret that all
+ * gateways of a fleet share in a file, so it is stored nowhere, every gateway accepts it, and it is
+ * worth nothing once the container is gone or somebody may have it who had such a key.
  */
 public final class AccessTokens {
   private static final String ALGORITHM = "HmacSHA256";
@@ -70,12 +73,21 @@ public final class AccessTokens {
   /**
    * Returns the token of a sandbox. It begins with the sandbox's id, since older clients send
    * nothing else that tells it.
+   *
+   * @param revokedAt when a key of the sandbox's tenant was revoked last, after which tokens that
+   *     were given before are worth nothing; null if none was
    */
-  public String of(String sandboxId, String containerId) {
+  public String of(String sandboxId, String containerId, @Nullable Instant revokedAt) {
     try {
       Mac mac = Mac.getInstance(ALGORITHM);
       mac.init(secret);
-      mac.update(("access\n" + sandboxId + "\n" + containerId).getBytes(StandardCharsets.UTF_8));
+      mac.update(
+          ("access\n"
+                  + sandboxId
+                  + "\n"
+                  + containerId
+                  + (revokedAt == null ? "" : "\n" + revokedAt))
+              .getBytes(StandardCharsets.UTF_8));
       return sandboxId + HexFormat.of().formatHex(mac.doFinal());
     } catch (GeneralSecurityException e) {
       throw new AssertionError(e); // every JDK has it

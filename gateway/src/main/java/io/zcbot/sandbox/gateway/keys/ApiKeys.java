@@ -5,11 +5,13 @@
 package io.zcbot.sandbox.gateway.keys;
 
 import java.io.IOException;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +31,7 @@ public final class ApiKeys {
   private final ConcurrentHashMap<String, RateLimit> commandRates = new ConcurrentHashMap<>();
   private volatile Map<String, ApiKey> byHash = Map.of();
   private volatile Map<String, ApiKey> byId = Map.of();
+  private volatile Map<String, Instant> revokedAt = Map.of();
 
   // Guarded by this.
   private FileStamp stamp;
@@ -89,6 +92,12 @@ public final class ApiKeys {
     return Optional.ofNullable(byId.get(id));
   }
 
+  /** Returns when a key of a tenant was revoked last; null if none was. */
+  public @Nullable Instant revokedAt(String tenant) {
+    refresh();
+    return revokedAt.get(tenant);
+  }
+
   private synchronized void refresh() {
     long now = nanos.getAsLong();
     if (now - checkedAt < CHECK_NANOS) {
@@ -110,12 +119,14 @@ public final class ApiKeys {
   private void load() throws IOException {
     Map<String, ApiKey> hashes = new HashMap<>();
     Map<String, ApiKey> ids = new HashMap<>();
-    for (ApiKey key : file.read()) {
+    KeyFile.Content content = file.content();
+    for (ApiKey key : content.keys()) {
       hashes.put(key.hash(), key);
       ids.put(key.id(), key);
     }
     byHash = Map.copyOf(hashes);
     byId = Map.copyOf(ids);
+    revokedAt = content.revokedAt();
     rates.keySet().retainAll(hashes.keySet());
     commandRates.keySet().retainAll(hashes.keySet());
   }

@@ -21,11 +21,15 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
+import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 
@@ -56,6 +60,18 @@ public final class KeyFile {
   /** Names the file in a gateway's directory. */
   public static KeyFile in(Path directory) {
     return new KeyFile(directory.resolve("keys.json"));
+  }
+
+  /**
+   * What the file has.
+   *
+   * @param revokedAt when a key of each tenant was revoked last
+   */
+  record Content(List<ApiKey> keys, Map<String, Instant> revokedAt) {
+    Content {
+      keys = List.copyOf(keys);
+      revokedAt = Map.copyOf(revokedAt);
+    }
   }
 
   /** A new key: its text, which is shown once, and what the file keeps of it. */
@@ -94,39 +110,64 @@ public final class KeyFile {
             requestsPerSecond,
             commandsPerSecond);
     change(
-        keys -> {
-          List<ApiKey> more = new ArrayList<>(keys);
+        before -> {
+          List<ApiKey> more = new ArrayList<>(before.keys());
           more.add(key);
-          return more;
+          return new Content(more, before.revokedAt());
         });
     return new Added(text, key);
   }
 
-  /** Removes a key by its id. Returns whether it was there. */
-  public boolean revoke(String id) throws IOException {
-    List<ApiKey> before = new ArrayList<>();
+  /**
+   * Removes a key by its id, and notes when, which makes its tenant's tokens of sandboxes
+   * worthless.
+   *
+   * @return the key; empty if it was not there
+   */
+  public Optional<ApiKey> revoke(String id) throws IOException {
+    List<ApiKey> revoked = new ArrayList<>();
     change(
-        keys -> {
-          before.addAll(keys);
-          return keys.stream().filter(key -> !key.id().equals(id)).toList();
+        before -> {
+          List<ApiKey> kept = new ArrayList<>();
+          Map<String, Instant> revokedAt = new LinkedHashMap<>(before.revokedAt());
+          for (ApiKey key : before.keys()) {
+            if (key.id().equals(id)) {
+              revoked.add(key);
+              revokedAt.put(key.tenant(), Instant.now());
+            } else {
+              kept.add(key);
+            }
+          }
+          return new Content(kept, revokedAt);
         });
-    return before.stream().anyMatch(key -> key.id().equals(id));
+    return revoked.stream().findFirst();
   }
 
   /** Reads all keys; none if the file does not exist. */
   public List<ApiKey> read() throws IOException {
+    return content().keys();
+  }
+
+  Content content() throws IOException {
     try {
       if (Files.size(path) > MAX_BYTES) {
         throw new IOException(path + " is longer than 16 MiB: it is not a file of keys");
       }
       List<ApiKey> keys = new ArrayList<>();
-      for (JsonNode node : JSON.readTree(Files.readAllBytes(path)).path("keys")) {
+      JsonNode root = JSON.readTree(Files.readAllBytes(path));
+      for (JsonNode node : root.path("keys")) {
         keys.add(key(node));
       }
-      return keys;
+      Map<String, Instant> revokedAt = new LinkedHashMap<>();
+      root.path("revoked_at")
+          .properties()
+          .forEach(e -> revokedAt.put(e.getKey(), Instant.parse(e.getValue().asText())));
+      return new Content(keys, revokedAt);
     } catch (NoSuchFileException e) {
-      return List.of();
-    } catch (com.fasterxml.jackson.core.JacksonException | IllegalArgumentException e) {
+      return new Content(List.of(), Map.of());
+    } catch (com.fasterxml.jackson.core.JacksonException
+        | IllegalArgumentException
+        | DateTimeException e) {
       throw new IOException(
           path
               + " can't be understood: "
@@ -168,7 +209,7 @@ public final class KeyFile {
         node.path("commands_per_second").asInt());
   }
 
-  private void change(UnaryOperator<List<ApiKey>> change) throws IOException {
+  private void change(UnaryOperator<Content> change) throws IOException {
     Path absolute = path.toAbsolutePath();
     Files.createDirectories(absolute.getParent());
     Path lock = absolute.resolveSibling(absolute.getFileName() + ".lock");
@@ -177,7 +218,8 @@ public final class KeyFile {
         FileLock _ = channel.lock()) {
       ObjectNode root = JSON.createObjectNode();
       ArrayNode array = root.putArray("keys");
-      for (ApiKey key : change.apply(read())) {
+      Content changed = change.apply(content());
+      for (ApiKey key : changed.keys()) {
         array
             .addObject()
             .put("id", key.id())
@@ -188,6 +230,8 @@ public final class KeyFile {
             .put("requests_per_second", key.requestsPerSecond())
             .put("commands_per_second", key.commandsPerSecond());
       }
+      ObjectNode revokedAt = root.putObject("revoked_at");
+      changed.revokedAt().forEach((tenant, time) -> revokedAt.put(tenant, time.toString()));
       write(absolute, JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(root));
     }
   }

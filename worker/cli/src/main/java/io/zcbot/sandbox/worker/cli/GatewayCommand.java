@@ -139,17 +139,32 @@ final class GatewayCommand implements Callable<Integer> {
       }
     }
 
-    @Command(description = "Revoke a key. Sandboxes that it made stay.")
+    @Command(
+        description = {
+          "Revoke a key. Sandboxes that it made stay, and their commands go on.",
+          "The access tokens of all sandboxes of the tenant change, since whoever had the key may"
+              + " have them: programs with another key have to connect to their sandboxes again."
+        })
     int revoke(
         @Parameters(paramLabel = "ID", description = "The key's id, as 'list' prints it.")
             String id)
         throws CommandException {
       try {
-        if (!file().revoke(id)) {
-          throw new CommandException(
-              ExitCode.FAILED, "no key has the id " + EventText.plain(id), null);
-        }
+        ApiKey revoked =
+            file()
+                .revoke(id)
+                .orElseThrow(
+                    () ->
+                        new CommandException(
+                            ExitCode.FAILED, "no key has the id " + EventText.plain(id), null));
         context().console().out().println("revoked " + id);
+        context()
+            .console()
+            .err()
+            .println(
+                "the access tokens of the sandboxes of "
+                    + revoked.tenant()
+                    + " change: programs with another key have to connect again");
         return ExitCode.OK;
       } catch (IOException e) {
         throw failed(e);

@@ -197,6 +197,12 @@ check('stop ends the sandbox', async () => {
   assert.equal((await call('read_file', { path: 'kept' })).text, 'kept')
   assert.equal((await call('stop')).text, 'the sandbox has ended')
 })
+check('a call right after stop has a new sandbox', async () => {
+  for (let i = 0; i < 5; i++) {
+    assert.equal((await call('run_shell', { command: 'echo new' })).text, 'new\n\n[exit code 0]')
+    assert.equal((await call('stop')).text, 'the sandbox has ended')
+  }
+})
 
 let failed = 0
 for (const { name, run } of checks) {

@@ -20,7 +20,6 @@ import io.zcbot.sandbox.client.SandboxException;
 import io.zcbot.sandbox.client.SandboxTable;
 import io.zcbot.sandbox.gateway.e2b.Brokers;
 import io.zcbot.sandbox.gateway.e2b.E2b;
-import io.zcbot.sandbox.gateway.e2b.NamedSandboxes;
 import io.zcbot.sandbox.gateway.keys.AccessTokens;
 import io.zcbot.sandbox.gateway.keys.ApiKeys;
 import io.zcbot.sandbox.gateway.keys.KeyFile;
@@ -122,8 +121,9 @@ public final class Gateway implements AutoCloseable {
                         "an error in the gateway; its log has it");
                   });
       brokers = new Brokers(table);
-      new E2b(client, table, brokers, keys, tokens, options).routes(routing);
-      new Mcp(keys, new NamedSandboxes(client, table, brokers), options).routes(routing);
+      E2b e2b = new E2b(client, table, brokers, keys, tokens, options);
+      e2b.routes(routing);
+      new Mcp(keys, e2b.named(), options).routes(routing);
       TlsFiles tls =
           options.tls() == null
               ? null

@@ -317,6 +317,8 @@ class GatewayFailuresIT {
       assertThat(output(Frames.rest(events))).isEqualTo("back\n");
     }
     assertThat(send(to(other, "/sandboxes/" + sandbox.id()).DELETE()).statusCode()).isEqualTo(204);
+    // The creates that were refused may have reached the brokers; what they made is ended.
+    await().atMost(SOON).until(() -> send(to(other, "/v2/sandboxes")).body().equals("[]"));
   }
 
   /** Each call is answered within ten seconds, with a message that says what is wrong. */

@@ -24,6 +24,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -69,6 +70,11 @@ class GatewayIT {
   }
 
   private static Gateway startGateway() throws IOException, InterruptedException {
+    return startGateway(client);
+  }
+
+  private static Gateway startGateway(SandboxClient client)
+      throws IOException, InterruptedException {
     return Gateway.start(
         client,
         new GatewayOptions(
@@ -276,6 +282,173 @@ class GatewayIT {
   }
 
   @Test
+  void changesOfASandboxAtTheSameTimeAreAllAnswered() throws Exception {
+    Sandbox made = create(key, "{\"templateID\":\"base\",\"timeout\":600}");
+    List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      String body = "{\"timeout\":" + (600 + i * 37 % 20) + "}";
+      String change = i % 2 == 0 ? "/timeout" : "/connect";
+      answers.add(
+          HTTP.sendAsync(
+              request("/sandboxes/" + made.id() + change)
+                  .header("X-API-KEY", key)
+                  .POST(HttpRequest.BodyPublishers.ofString(body))
+                  .build(),
+              BodyHandlers.ofString()));
+    }
+    for (CompletableFuture<HttpResponse<String>> answer : answers) {
+      assertThat(answer.join().statusCode()).as(answer.join().body()).isIn(200, 204);
+    }
+    kill(made);
+  }
+
+  /** MCP makes it, and says nothing of an end. */
+  @Test
+  void aSandboxWithoutAnEndIsListedAndGetsNone() throws Exception {
+    HttpResponse<String> answer = mcp(key, "endless", "true");
+    assertThat(answer.body()).contains("exit code 0");
+    JsonNode listed = JSON.readTree(get("/v2/sandboxes?metadata=user_id%3Dendless", key).body());
+    assertThat(listed).hasSize(1);
+    String id = listed.path(0).path("sandboxID").asText();
+    assertThat(Instant.parse(listed.path(0).path("endAt").asText())).isAfter(Instant.now());
+    assertThat(post("/sandboxes/" + id + "/connect", key, "{\"timeout\":60}").statusCode())
+        .isEqualTo(200);
+    JsonNode connected = JSON.readTree(get("/sandboxes/" + id, key).body());
+    assertThat(Instant.parse(connected.path("endAt").asText()))
+        .isAfter(Instant.now().plus(Duration.ofHours(1)));
+    kill(new Sandbox(id, ""));
+  }
+
+  private static HttpRequest.Builder mcpRequest(String apiKey, String user, String script) {
+    return request("/mcp")
+        .header("Authorization", "Bearer " + apiKey)
+        .header("Content-Type", "application/json")
+        .header("X-User-Id", user)
+        .POST(
+            HttpRequest.BodyPublishers.ofString(
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"run_shell\","
+                    + "\"arguments\":{\"command\":\""
+                    + script
+                    + "\"}}}"));
+  }
+
+  private static HttpResponse<String> mcp(String apiKey, String user, String script)
+      throws Exception {
+    return send(mcpRequest(apiKey, user, script));
+  }
+
+  @Test
+  void createsAtTheSameTimeKeepALimit() throws Exception {
+    String limited = known(keys.add("narrow", 1, 0));
+    List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      answers.add(
+          HTTP.sendAsync(
+              request("/v2/sandboxes")
+                  .header("X-API-KEY", limited)
+                  .POST(HttpRequest.BodyPublishers.ofString(named("user-" + i)))
+                  .build(),
+              BodyHandlers.ofString()));
+    }
+    List<Integer> made = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      if (answers.get(i).join().statusCode() == 201) {
+        made.add(i);
+      } else {
+        assertThat(answers.get(i).join().statusCode()).isEqualTo(429);
+      }
+    }
+    assertThat(made).hasSize(1);
+    // This makes none.
+    Sandbox sandbox = create(limited, named("user-" + made.getFirst()));
+    assertThat(post("/v2/sandboxes", limited, named("another")).statusCode()).isEqualTo(429);
+    assertThat(client.sandbox(sandbox.user()).release(Duration.ofSeconds(30))).isPresent();
+  }
+
+  private static String named(String user) {
+    return "{\"templateID\":\"base\",\"timeout\":600,\"metadata\":{\"user_id\":\"" + user + "\"}}";
+  }
+
+  /** Waits until the gateway knows a key. */
+  private static String known(KeyFile.Added added) throws Exception {
+    awaitStatus("/v2/sandboxes?limit=1", added.text(), 200);
+    return added.text();
+  }
+
+  private static void awaitStatus(String path, String apiKey, int status) throws Exception {
+    long end = System.nanoTime() + 10_000_000_000L;
+    while (get(path, apiKey).statusCode() != status) {
+      assertThat(System.nanoTime()).isLessThan(end);
+      Thread.sleep(100);
+    }
+  }
+
+  /** Whoever has no token of a sandbox does not learn whether it is there. */
+  @Test
+  void aWrongTokenIsAnsweredAsAnUnknownSandbox() throws Exception {
+    Sandbox made = create(key, "{\"templateID\":\"base\",\"timeout\":60}");
+    Sandbox unknown = new Sandbox("0".repeat(32), "");
+    for (String token : List.of("wrong", made.token().replaceFirst(".$", "x"))) {
+      Sandbox wrong = new Sandbox(made.id(), token);
+      for (String path :
+          List.of("/health", "/envs", "/files?path=a", "/files?path=a&signature=v1_x")) {
+        HttpResponse<String> answer = send(data(gateway, wrong, path));
+        HttpResponse<String> other = send(data(gateway, new Sandbox(unknown.id(), token), path));
+        assertThat(answer.statusCode()).as(path).isEqualTo(other.statusCode()).isGreaterThan(400);
+        assertThat(answer.body()).isEqualTo(other.body());
+      }
+    }
+    HttpRequest.Builder none =
+        request("/health").header("E2b-Sandbox-Id", made.id()).header("E2b-Sandbox-Port", "49983");
+    assertThat(send(none).statusCode()).isEqualTo(502);
+    assertThat(send(data(gateway, made, "/health")).statusCode()).isEqualTo(204);
+    kill(made);
+  }
+
+  @Test
+  void aRevokedKeysTokensAreWorthNothing() throws Exception {
+    KeyFile.Added lost = keys.add("careless", 0, 0);
+    String kept = known(keys.add("careless", 0, 0));
+    Sandbox made = create(lost.text(), "{\"templateID\":\"base\",\"timeout\":60}");
+    assertThat(send(data(gateway, made, "/envs")).statusCode()).isEqualTo(200);
+    assertThat(keys.revoke(lost.key().id())).isPresent();
+    awaitStatus("/v2/sandboxes", lost.text(), 401);
+    assertThat(send(data(gateway, made, "/envs")).statusCode()).isEqualTo(502);
+    String renewed =
+        JSON.readTree(get("/sandboxes/" + made.id(), kept).body()).path("envdAccessToken").asText();
+    assertThat(send(data(gateway, new Sandbox(made.id(), renewed), "/envs")).statusCode())
+        .isEqualTo(200);
+    assertThat(client.sandbox(made.user()).release(Duration.ofSeconds(30))).isPresent();
+  }
+
+  /** A gateway whose client can't read the table any more. */
+  @Test
+  void aTableThatCannotBeReadIsAServiceThatIsUnavailable() throws Exception {
+    SandboxClient closed = bed.client();
+    try (Gateway other = startGateway(closed)) {
+      closed.close();
+      HttpResponse<String> list = send(get(other, "/v2/sandboxes").header("X-API-KEY", key));
+      assertThat(list.statusCode()).as(list.body()).isEqualTo(503);
+      assertThat(list.headers().firstValue("Retry-After")).isPresent();
+      Sandbox some = new Sandbox("0".repeat(32), "token");
+      assertThat(send(data(other, some, "/envs")).statusCode()).isEqualTo(503);
+      HttpResponse<InputStream> stream =
+          HTTP.send(
+              data(other, some, "/process.Process/Start")
+                  .header("Content-Type", "application/connect+json")
+                  .POST(HttpRequest.BodyPublishers.ofByteArray(Frames.of("{}")))
+                  .build(),
+              BodyHandlers.ofInputStream());
+      assertThat(stream.statusCode()).isEqualTo(200);
+      assertThat(Frames.rest(stream.body()))
+          .singleElement()
+          .satisfies(
+              last ->
+                  assertThat(last.path("error").path("code").asText()).isEqualTo("unavailable"));
+    }
+  }
+
+  @Test
   void badRequestsAreAnswered() throws Exception {
     assertThat(post("/v2/sandboxes", key, "{").statusCode()).isEqualTo(400);
     assertThat(post("/v2/sandboxes", key, "[]").statusCode()).isEqualTo(400);
@@ -298,6 +471,29 @@ class GatewayIT {
     assertThat(get("/sandboxes/../keys", key).statusCode()).isBetween(400, 499);
     assertThat(get("/templates", key).statusCode()).isEqualTo(501);
     assertThat(get("/nosuch", key).statusCode()).isEqualTo(404);
+    for (String option :
+        List.of(
+            "\"mcp\":\"x\"",
+            "\"volumeMounts\":1",
+            "\"network\":\"x\"",
+            "\"iam\":\"x\"",
+            "\"iam\":{\"tokens\":1}",
+            "\"autoResume\":true")) {
+      HttpResponse<String> answer =
+          post("/v2/sandboxes", key, "{\"templateID\":\"base\"," + option + "}");
+      assertThat(answer.statusCode()).as(option).isEqualTo(400);
+    }
+    Sandbox made = create(key, "{\"templateID\":\"base\",\"timeout\":60}");
+    HttpResponse<String> input =
+        call(
+            gateway,
+            made,
+            "/process.Process/SendInput",
+            "{\"process\":{\"pid\":1},\"input\":{\"stdin\":5}}");
+    assertThat(input.statusCode()).as(input.body()).isEqualTo(400);
+    assertThat(get("/sandboxes/" + made.id() + "/metrics?end=31556889864403199", key).statusCode())
+        .isEqualTo(200);
+    kill(made);
   }
 
   /** A sandbox has room for 32 of them, and nothing of a client that left may keep its part. */

@@ -5,20 +5,38 @@
 package io.zcbot.sandbox.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.zcbot.sandbox.client.Command;
+import io.zcbot.sandbox.client.Sandbox;
 import io.zcbot.sandbox.client.SandboxClient;
+import io.zcbot.sandbox.client.SandboxTable;
 import io.zcbot.sandbox.client.TestBed;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.gateway.keys.KeyFile;
+import io.zcbot.sandbox.gateway.mcp.McpStdio;
 import io.zcbot.sandbox.worker.cli.Main;
+import java.io.BufferedReader;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.io.PipedInputStream;
+import java.io.PipedOutputStream;
+import java.net.Socket;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -62,14 +80,14 @@ class McpIT {
     String limitedKey = keys.add("limited", 1, 0).text();
     try (Gateway gateway = startGateway();
         Gateway another = startGateway()) {
-      check(14, "http", url(gateway), key, otherKey, limitedKey, url(another));
+      check(15, "http", url(gateway), key, otherKey, limitedKey, url(another));
     }
   }
 
   @Test
   void toolsWorkOnStandardStreams() throws Exception {
     check(
-        10,
+        11,
         "stdio",
         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
         "-XX:TieredStopAtLevel=1",
@@ -92,19 +110,198 @@ class McpIT {
               List.of("evil.example", "403"),
               List.of("localhost:1", "401"),
               List.of("mcp.example", "401"))) {
-        try (var socket = new java.net.Socket("127.0.0.1", gateway.port())) {
-          socket.setSoTimeout(10_000);
-          socket
-              .getOutputStream()
-              .write(
-                  ("POST /mcp HTTP/1.1\r\nHost: "
-                          + expected.getFirst()
-                          + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                      .getBytes(StandardCharsets.UTF_8));
-          assertThat(new String(socket.getInputStream().readNBytes(12), StandardCharsets.UTF_8))
-              .isEqualTo("HTTP/1.1 " + expected.getLast());
+        assertThat(
+                status(
+                    gateway,
+                    "Host: " + expected.getFirst() + "\r\nContent-Length: 0\r\n",
+                    StandardCharsets.UTF_8))
+            .isEqualTo(expected.getLast());
+      }
+    }
+  }
+
+  /** A header's bytes beyond ASCII are not decoded, so that different users would be the same. */
+  @Test
+  void aUserWhoseNameIsNotAsciiIsRefused() throws Exception {
+    String ping = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}";
+    String headers = headers(keys.add("users", 0, 0).text(), ping) + "X-User-Id: ";
+    try (Gateway gateway = startGateway()) {
+      for (Charset charset : List.of(StandardCharsets.UTF_8, StandardCharsets.ISO_8859_1)) {
+        assertThat(status(gateway, headers + "José\r\n\r\n" + ping, charset)).isEqualTo("400");
+      }
+      assertThat(status(gateway, headers + "Jos%C3%A9 ~\r\n\r\n" + ping, StandardCharsets.UTF_8))
+          .isEqualTo("200");
+    }
+  }
+
+  @Test
+  void eachMessageOfABatchCounts() throws Exception {
+    String key = keys.add("batches", 0, 5).text();
+    String ping = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}";
+    try (Gateway gateway = startGateway()) {
+      assertThat(post(gateway, key, "[" + String.join(",", Collections.nCopies(10, ping)) + "]"))
+          .isEqualTo("429");
+      Thread.sleep(1100); // the bucket is full again
+      assertThat(post(gateway, key, "[" + ping + "," + ping + "]")).isEqualTo("200");
+    }
+  }
+
+  /** A client that is gone gets no progress; its command goes on. */
+  @Test
+  void aLostConnectionDoesNotEndACommand() throws Exception {
+    String key = keys.add("lost", 0, 0).text();
+    try (Gateway gateway = startGateway()) {
+      try (Socket socket = new Socket("127.0.0.1", gateway.port())) {
+        socket.setSoTimeout(60_000);
+        String call = counting("over-http");
+        socket
+            .getOutputStream()
+            .write(
+                ("POST /mcp HTTP/1.1\r\n" + headers(key, call) + "\r\n" + call)
+                    .getBytes(StandardCharsets.UTF_8));
+        BufferedReader lines =
+            new BufferedReader(
+                new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
+        while (!lines.readLine().contains("notifications/progress")) {
+          // the head of the answer
         }
       }
+      UserId user;
+      try (SandboxTable table = client.sandboxes(1 << 20)) {
+        assertThat(table.awaitCurrent(Duration.ofSeconds(30))).isTrue();
+        user =
+            table.all().stream()
+                .filter(entry -> "lost".equals(entry.labels().get("gateway.tenant")))
+                .findFirst()
+                .orElseThrow()
+                .userId();
+      }
+      Sandbox sandbox = client.sandbox(user);
+      assertThat(sandbox.run(WAIT_FOR_END).exitCode()).isZero();
+      assertThat(sandbox.release(Duration.ofSeconds(30))).isPresent();
+    }
+  }
+
+  @Test
+  void anAgentThatReadsNoMoreDoesNotEndACommand() throws Exception {
+    Sandbox sandbox = client.sandbox(TestBed.newUser());
+    PipedOutputStream toServer = new PipedOutputStream();
+    PipedInputStream in = new PipedInputStream(toServer);
+    OutputStream broken =
+        new OutputStream() {
+          @Override
+          public void write(int b) throws IOException {
+            throw new IOException("nobody reads");
+          }
+        };
+    var serving =
+        CompletableFuture.runAsync(
+            () -> {
+              try {
+                new McpStdio(sandbox, Duration.ofHours(1), broken).serve(in);
+              } catch (IOException | InterruptedException e) {
+                // it says that nobody reads
+              }
+            });
+    toServer.write((counting("on-stdio") + "\n").getBytes(StandardCharsets.UTF_8));
+    toServer.flush();
+    assertThat(sandbox.ensure()).isNotNull();
+    assertThat(sandbox.run(WAIT_FOR_END).exitCode()).isZero();
+    toServer.close();
+    serving.get(30, TimeUnit.SECONDS);
+    assertThat(sandbox.release(Duration.ofSeconds(30))).isPresent();
+  }
+
+  /** A cancellation is served while all places are taken. */
+  @Test
+  void aCallAmongTooManyIsCancelled() throws Exception {
+    BlockingQueue<String> answers = new LinkedBlockingQueue<>();
+    OutputStream out =
+        new ByteArrayOutputStream() {
+          @Override
+          public void flush() {
+            answers.add(toString(StandardCharsets.UTF_8));
+            reset();
+          }
+        };
+    String user = TestBed.newUser();
+    try (SandboxClient own = bed.client();
+        PipedOutputStream toServer = new PipedOutputStream()) {
+      PipedInputStream in = new PipedInputStream(toServer);
+      Thread server =
+          Thread.ofVirtual()
+              .start(
+                  () -> {
+                    try {
+                      new McpStdio(own.sandbox(user), Duration.ofHours(1), out).serve(in);
+                    } catch (IOException | InterruptedException e) {
+                      // the test ends
+                    }
+                  });
+      for (int id = 0; id < 33; id++) {
+        toServer.write(
+            (call(String.valueOf(id), "sleep 100", "") + "\n").getBytes(StandardCharsets.UTF_8));
+        toServer.flush();
+        if (id == 0) {
+          await()
+              .atMost(Duration.ofSeconds(60))
+              .until(() -> !own.sandbox(user).commands().isEmpty());
+        }
+      }
+      assertThat(answers.poll(40, TimeUnit.SECONDS)).contains("\"id\":32", "send this again");
+      toServer.write(
+          "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":0}}\n"
+              .getBytes(StandardCharsets.UTF_8));
+      toServer.flush();
+      assertThat(answers.poll(40, TimeUnit.SECONDS)).contains("\"id\":0", "killed by signal 9");
+      server.interrupt();
+    }
+    assertThat(client.sandbox(user).release(Duration.ofSeconds(30))).isPresent();
+  }
+
+  private static final Command WAIT_FOR_END =
+      Command.shell("for i in $(seq 300); do [ -e done ] && exit 0; sleep 0.1; done; exit 1");
+
+  private static String counting(String token) {
+    return call(
+        "1",
+        "for i in 1 2 3 4; do echo $i; sleep 1; done; touch done",
+        ",\"_meta\":{\"progressToken\":\"" + token + "\"}");
+  }
+
+  private static String call(String id, String script, String more) {
+    return "{\"jsonrpc\":\"2.0\",\"id\":"
+        + id
+        + ",\"method\":\"tools/call\",\"params\":{\"name\":\"run_shell\",\"arguments\":{\"command\":\""
+        + script
+        + "\"}"
+        + more
+        + "}}";
+  }
+
+  private static String headers(String key, String body) {
+    return "Host: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer "
+        + key
+        + "\r\nContent-Length: "
+        + body.length()
+        + "\r\n";
+  }
+
+  private static String post(Gateway gateway, String key, String body) throws IOException {
+    return status(gateway, headers(key, body) + "\r\n" + body, StandardCharsets.UTF_8);
+  }
+
+  /** Returns the status of a request that is sent as it is written here. */
+  private static String status(Gateway gateway, String afterFirstLine, Charset charset)
+      throws IOException {
+    try (Socket socket = new Socket("127.0.0.1", gateway.port())) {
+      socket.setSoTimeout(10_000);
+      socket
+          .getOutputStream()
+          .write(("POST /mcp HTTP/1.1\r\n" + afterFirstLine + "\r\n").getBytes(charset));
+      String line = new String(socket.getInputStream().readNBytes(12), StandardCharsets.UTF_8);
+      assertThat(line).startsWith("HTTP/1.1 ");
+      return line.substring(9);
     }
   }
 

@@ -167,25 +167,25 @@ final class ControlPlane {
     Map<String, String> metadata = Json.texts(body, "metadata");
     Map<String, String> environment = Json.texts(body, "envVars");
     String repeatable = repeatable(request);
+    boolean isFresh = false;
     UserId user;
     if (metadata.containsKey(USER_ID)) {
       user = SandboxId.named(key.tenant(), String.valueOf(metadata.get(USER_ID)));
     } else if (repeatable != null) {
       user = SandboxId.repeatable(key.tenant(), repeatable);
-      Optional<SandboxView> made = sandboxes.known(user);
+      Optional<SandboxView> made = sandboxes.current(user);
       if (made.isPresent()) {
         send(response, 201, withToken(made.get()));
         return;
       }
     } else {
       user = SandboxId.fresh();
+      isFresh = true;
     }
-    sandboxes.checkLimit(key);
     Instant startedAt = Instant.now().truncatedTo(ChronoUnit.MILLIS);
-    SandboxView sandbox =
-        sandboxes.create(
-            user, SandboxView.labels(key, template, metadata, environment, startedAt), life);
-    send(response, 201, withToken(sandbox));
+    Map<String, String> labels =
+        SandboxView.labels(key, template, metadata, environment, startedAt);
+    send(response, 201, withToken(sandboxes.create(key, user, isFresh, labels, life)));
   }
 
   /** Returns what tells a create that is repeated from others; null if the request has none. */
@@ -201,23 +201,30 @@ final class ControlPlane {
   private static void refuseUnsupported(ObjectNode body) {
     refuseIf(!Json.flag(body, "allow_internet_access", true), "allow_internet_access: false");
     refuseIf(Json.flag(body, "autoPause", false), "autoPause");
-    refuseIf(Json.flag(body.path("autoResume"), "enabled", false), "autoResume");
+    refuseIf(Json.flag(object(body, "autoResume"), "enabled", false), "autoResume");
     for (String field : List.of("mcp", "volumeMounts")) {
-      refuseIf(!body.path(field).isEmpty(), field);
+      refuseIf(isSet(body.path(field)), field);
     }
-    refuseIf(!body.path("iam").path("tokens").isEmpty(), "iam");
-    refuseNetwork(body.path("network"));
+    refuseIf(isSet(object(body, "iam").path("tokens")), "iam");
+    refuseNetwork(object(body, "network"));
+  }
+
+  private static JsonNode object(ObjectNode body, String field) {
+    JsonNode node = body.path(field);
+    if (!node.isMissingNode() && !node.isNull() && !node.isObject()) {
+      throw new E2bException(400, field + " is not an object");
+    }
+    return node;
   }
 
   private static void refuseNetwork(JsonNode network) {
     for (String field : List.of("denyOut", "rules", "egressProxy", "maskRequestHost")) {
-      JsonNode node = network.path(field);
-      refuseIf(!node.isMissingNode() && !node.isNull() && !isEmpty(node), "network." + field);
+      refuseIf(isSet(network.path(field)), "network." + field);
     }
   }
 
-  private static boolean isEmpty(JsonNode node) {
-    return node.isContainerNode() && node.isEmpty();
+  private static boolean isSet(JsonNode node) {
+    return !node.isMissingNode() && !node.isNull() && !(node.isContainerNode() && node.isEmpty());
   }
 
   private static void refuseIf(boolean isSet, String option) {
@@ -247,7 +254,7 @@ final class ControlPlane {
     Duration life = life(Json.body(request, MAX_BODY), DEFAULT_LIFE);
     SandboxView sandbox = own(request, key);
     Instant end = Instant.now().plus(life);
-    if (sandbox.endsAt() != null && sandbox.endsAt().isAfter(end)) {
+    if (sandbox.endsAt() == null || sandbox.endsAt().isAfter(end)) {
       send(response, 200, withToken(sandbox));
       return;
     }
@@ -275,7 +282,7 @@ final class ControlPlane {
     SandboxView _ = own(request, key);
     refuseIf(!Json.flag(body, "allow_internet_access", true), "allow_internet_access: false");
     refuseNetwork(body);
-    refuseIf(!body.path("allowOut").isEmpty(), "allowOut");
+    refuseIf(isSet(body.path("allowOut")), "allowOut");
     response.status(204).send();
   }
 
@@ -303,7 +310,7 @@ final class ControlPlane {
     Instant end = second(request, "end", Instant.MAX);
     ArrayNode answer = Json.MAPPER.createArrayNode();
     Instant now = Instant.now();
-    if (!now.isBefore(start) && !now.isAfter(end.equals(Instant.MAX) ? end : end.plusSeconds(1))) {
+    if (!now.isBefore(start) && !now.minusSeconds(1).isAfter(end)) {
       answer.add(samples.take(sandbox, options, now));
     }
     send(response, 200, answer);
@@ -461,7 +468,7 @@ final class ControlPlane {
             .put("templateID", sandbox.template())
             .put("clientID", "zcbot")
             .put("startedAt", sandbox.startedAt().toString())
-            .put("endAt", String.valueOf(sandbox.endsAt()))
+            .put("endAt", end(sandbox).toString())
             .put("state", "running")
             .put("cpuCount", options.cpus())
             .put("memoryMB", options.memoryMb())
@@ -470,6 +477,15 @@ final class ControlPlane {
     ObjectNode metadata = answer.putObject("metadata");
     sandbox.metadata().forEach(metadata::put);
     return answer;
+  }
+
+  /**
+   * Returns an end for clients, which don't know sandboxes without one: as late as they may ask.
+   */
+  private Instant end(SandboxView sandbox) {
+    return sandbox.endsAt() == null
+        ? Instant.now().plus(options.longestLife()).truncatedTo(ChronoUnit.MILLIS)
+        : sandbox.endsAt();
   }
 
   private String token(SandboxView sandbox) {

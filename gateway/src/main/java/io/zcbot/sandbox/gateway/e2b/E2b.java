@@ -15,6 +15,7 @@ import io.zcbot.sandbox.gateway.keys.ApiKeys;
 public final class E2b {
   private final ControlPlane control;
   private final DataPlane data;
+  private final NamedSandboxes named;
 
   /** Wires its parts. */
   public E2b(
@@ -25,8 +26,14 @@ public final class E2b {
       AccessTokens tokens,
       GatewayOptions options) {
     Sandboxes sandboxes = new Sandboxes(client, table, brokers);
+    this.named = new NamedSandboxes(sandboxes);
     this.control = new ControlPlane(keys, tokens, sandboxes, options);
     this.data = new DataPlane(sandboxes, keys, tokens, options);
+  }
+
+  /** Returns the sandboxes of tenants' users, which count together with those of E2B's clients. */
+  public NamedSandboxes named() {
+    return named;
   }
 
   /** Adds the routes of both planes. */

@@ -4,10 +4,7 @@
  */
 package io.zcbot.sandbox.gateway.e2b;
 
-import io.zcbot.sandbox.client.EnsureOptions;
 import io.zcbot.sandbox.client.Sandbox;
-import io.zcbot.sandbox.client.SandboxClient;
-import io.zcbot.sandbox.client.SandboxTable;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.gateway.keys.ApiKey;
 import java.time.Instant;
@@ -21,9 +18,8 @@ import java.util.Map;
 public final class NamedSandboxes {
   private final Sandboxes sandboxes;
 
-  /** Creates access. */
-  public NamedSandboxes(SandboxClient client, SandboxTable table, Brokers brokers) {
-    this.sandboxes = new Sandboxes(client, table, brokers);
+  NamedSandboxes(Sandboxes sandboxes) {
+    this.sandboxes = sandboxes;
   }
 
   /** Returns access to a user's sandbox, which need not exist. */
@@ -35,21 +31,27 @@ public final class NamedSandboxes {
    * Makes a user's sandbox if there is none. It ends when it is unused for as long as workers let
    * sandboxes be unused.
    *
+   * @param isGone whether it was just found that there is none, which the table may not have yet
    * @throws E2bException if the key allows no more, or the brokers don't answer
    */
-  public void ensure(ApiKey key, String name) throws InterruptedException {
+  public void ensure(ApiKey key, String name, boolean isGone) {
     UserId user = SandboxId.named(key.tenant(), name);
-    if (sandboxes.current(user).isPresent()) {
+    if (!isGone && sandboxes.current(user).isPresent()) {
       return;
     }
-    sandboxes.checkLimit(key);
     Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
-    var _ =
-        sandboxes
-            .of(user)
-            .ensure(
-                EnsureOptions.DEFAULT.withLabels(
-                    SandboxView.labels(
-                        key, "base", Map.of(ControlPlane.USER_ID, name), Map.of(), now)));
+    sandboxes.make(
+        key,
+        user,
+        SandboxView.labels(key, "base", Map.of(ControlPlane.USER_ID, name), Map.of(), now));
+  }
+
+  /**
+   * Ends a user's sandbox. Returns whether there was one. It is gone from the table then.
+   *
+   * @throws E2bException if it does not end in time, or the brokers don't answer
+   */
+  public boolean kill(ApiKey key, String name) {
+    return sandboxes.kill(SandboxId.named(key.tenant(), name));
   }
 }

@@ -159,9 +159,8 @@ final class Processes {
 
   /** Serves {@code SendInput}. */
   ObjectNode sendInput(SandboxView sandbox, ObjectNode in) throws InterruptedException {
-    JsonNode input = in.path("input");
-    LiveProcess process = find(sandbox, in.path("process"));
-    process.write(input(input));
+    byte[] bytes = input(in.path("input"));
+    find(sandbox, in.path("process")).write(bytes);
     return Json.MAPPER.createObjectNode();
   }
 
@@ -194,10 +193,14 @@ final class Processes {
 
   private static byte[] bytes(JsonNode node) {
     try {
-      return node.isMissingNode() || node.isNull() ? new byte[0] : node.binaryValue();
+      byte[] bytes = node.isMissingNode() || node.isNull() ? new byte[0] : node.binaryValue();
+      if (bytes != null) { // as it is for a number
+        return bytes;
+      }
     } catch (IOException e) {
-      throw new ConnectException(Code.INVALID_ARGUMENT, "input is not base64");
+      // told below
     }
+    throw new ConnectException(Code.INVALID_ARGUMENT, "input is not base64");
   }
 
   /** Serves {@code CloseStdin}. */

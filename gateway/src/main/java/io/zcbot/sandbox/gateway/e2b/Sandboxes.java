@@ -24,11 +24,17 @@ import io.zcbot.sandbox.gateway.keys.ApiKey;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
-import org.jspecify.annotations.Nullable;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The sandboxes that gateways made: looked up in the table of current sandboxes, changed by ensures
@@ -36,6 +42,8 @@ import org.jspecify.annotations.Nullable;
  * Safe for concurrent use.
  */
 final class Sandboxes {
+  private static final Logger log = LoggerFactory.getLogger(Sandboxes.class);
+
   /** How long the making of a sandbox may take. */
   private static final Duration MAKING = Duration.ofSeconds(55);
 
@@ -55,6 +63,9 @@ final class Sandboxes {
   private final SandboxTable table;
   private final Brokers brokers;
 
+  /** The tenants of users whose sandboxes this makes. Guarded by itself. */
+  private final Map<UserId, String> making = new HashMap<>();
+
   Sandboxes(SandboxClient client, SandboxTable table, Brokers brokers) {
     this.client = client;
     this.table = table;
@@ -71,20 +82,19 @@ final class Sandboxes {
     return client.sandbox(user);
   }
 
+  /** Returns a sandbox as the table has it, without reading on. */
+  Optional<SandboxView> known(UserId user) {
+    return looked(() -> table.get(user)).flatMap(SandboxView::of);
+  }
+
   /**
-   * Returns a sandbox as the table has it; reads on in the table only if it is not there yet.
+   * Returns a sandbox as it is in the table now.
    *
    * @throws E2bException with 503 if the brokers don't answer
    */
-  Optional<SandboxView> known(UserId user) {
-    Optional<SandboxView> known = table.get(user).flatMap(SandboxView::of);
-    return known.isPresent() ? known : current(user);
-  }
-
-  /** Returns a sandbox as it is in the table now. */
   Optional<SandboxView> current(UserId user) {
     readOn();
-    return table.get(user).flatMap(SandboxView::of);
+    return known(user);
   }
 
   /** Returns all of a tenant's sandboxes. */
@@ -95,39 +105,134 @@ final class Sandboxes {
 
   /** Returns those of a tenant's sandboxes that are known without reading on. */
   List<SandboxView> known(String tenant) {
-    return table.all().stream()
-        .flatMap(entry -> SandboxView.of(entry).stream())
-        .filter(view -> view.tenant().equals(tenant))
-        .toList();
+    return known().stream().filter(view -> view.tenant().equals(tenant)).toList();
   }
 
   /** Returns all sandboxes that gateways made and that are known without reading on. */
   List<SandboxView> known() {
-    return table.all().stream().flatMap(entry -> SandboxView.of(entry).stream()).toList();
+    return looked(table::all).stream().flatMap(entry -> SandboxView.of(entry).stream()).toList();
   }
 
-  /** Refuses another sandbox if a key allows no more. */
-  void checkLimit(ApiKey key) {
-    if (key.maxSandboxes() > 0 && current(key.tenant()).size() >= key.maxSandboxes()) {
-      throw new E2bException(
-          429,
-          "this key allows " + key.maxSandboxes() + " sandboxes at once; end one, or wait",
-          10);
+  /** Makes a sandbox while it counts as its tenant's, unless the key allows no more. */
+  private <T> T within(ApiKey key, UserId user, Supplier<T> make) {
+    boolean isNew = key.maxSandboxes() == 0 || current(user).isEmpty();
+    boolean isEntered = false;
+    if (isNew) {
+      synchronized (making) { // what leaves it is in the table then
+        if (key.maxSandboxes() > 0 && !making.containsKey(user)) {
+          Set<UserId> users = new HashSet<>();
+          making.forEach(
+              (each, tenant) -> {
+                if (tenant.equals(key.tenant())) {
+                  users.add(each);
+                }
+              });
+          known(key.tenant()).forEach(view -> users.add(view.user()));
+          if (users.size() >= key.maxSandboxes()) {
+            throw new E2bException(
+                429,
+                "this key allows " + key.maxSandboxes() + " sandboxes at once; end one, or wait",
+                10);
+          }
+        }
+        isEntered = making.putIfAbsent(user, key.tenant()) == null;
+      }
+    }
+    try {
+      return make.get();
+    } finally {
+      if (isEntered) {
+        synchronized (making) {
+          making.remove(user);
+        }
+      }
     }
   }
 
   private void readOn() {
-    try {
-      if (!table.awaitCurrent(LOOK)) {
-        throw Brokers.away();
-      }
-    } catch (InterruptedException e) {
-      throw stopping();
+    boolean isRead =
+        looked(
+            () -> {
+              try {
+                return table.awaitCurrent(LOOK);
+              } catch (InterruptedException e) {
+                throw stopping();
+              }
+            });
+    if (!isRead) {
+      throw Brokers.away();
     }
   }
 
-  /** Makes a sandbox, or gives an existing one of the same user new labels and another end. */
-  SandboxView create(UserId user, Map<String, String> labels, Duration life) {
+  /** Looks at the table, which the brokers may refuse to show. */
+  private static <T> T looked(Supplier<T> look) {
+    try {
+      return look.get();
+    } catch (SandboxException e) {
+      throw new E2bException(503, String.valueOf(e.getMessage()), 1);
+    }
+  }
+
+  /**
+   * Makes a sandbox, or gives an existing one of the same user new labels and another end.
+   *
+   * @param isFresh whether nobody else knows the user, so that a sandbox whose making was not
+   *     answered has to be ended
+   * @throws E2bException with 429 if the key allows no more
+   */
+  SandboxView create(
+      ApiKey key, UserId user, boolean isFresh, Map<String, String> labels, Duration life) {
+    return within(
+        key,
+        user,
+        () -> {
+          try {
+            return create(user, labels, life);
+          } catch (E2bException e) {
+            if (isFresh && e.status() >= 500) {
+              abandon(user);
+            }
+            throw e;
+          }
+        });
+  }
+
+  /**
+   * Makes a sandbox that ends when it is unused. One that was made meanwhile stays as it is.
+   *
+   * @throws E2bException with 429 if the key allows no more
+   */
+  void make(ApiKey key, UserId user, Map<String, String> labels) {
+    boolean _ =
+        within(
+            key,
+            user,
+            () -> {
+              EnsureOptions options = EnsureOptions.DEFAULT.within(MAKING);
+              // Labels would replace those of a create that is answered in between.
+              Ready ready = ensure(user, options);
+              return awaitEntry(user, ready).isPresent()
+                  || awaitEntry(user, ensure(user, options.withLabels(labels))).isPresent();
+            });
+  }
+
+  /** Ends a sandbox that may be made, in the background: brokers may be away. */
+  private void abandon(UserId user) {
+    Thread.ofVirtual()
+        .name("abandon")
+        .start(
+            () -> {
+              try {
+                of(user).release();
+              } catch (SandboxException e) {
+                log.warn("a sandbox of {} may live until its end: {}", user, e.getMessage());
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            });
+  }
+
+  private SandboxView create(UserId user, Map<String, String> labels, Duration life) {
     Instant endsAt = Instant.now().plus(life).truncatedTo(ChronoUnit.MILLIS);
     EnsureOptions options =
         EnsureOptions.DEFAULT
@@ -135,9 +240,7 @@ final class Sandboxes {
             .withIdleTtl(idleTtl(life))
             .withLabels(labels)
             .withEndsAt(endsAt);
-    CurrentSandbox before = table.get(user).orElse(null);
-    Ready ready = ensure(user, options);
-    return awaitEntry(user, ready, before, endsAt)
+    return awaitEntry(user, ensure(user, options))
         .orElseThrow(() -> new E2bException(503, "the sandbox ended as soon as it was made", 1));
   }
 
@@ -149,17 +252,25 @@ final class Sandboxes {
   Optional<SandboxView> moveEnd(SandboxView sandbox, Instant end) {
     Instant endsAt = end.truncatedTo(ChronoUnit.MILLIS);
     Duration life = Duration.between(Instant.now(), endsAt).plusSeconds(1);
-    CurrentSandbox before = table.get(sandbox.user()).orElse(null);
     Ready ready =
         ensure(
             sandbox.user(),
             EnsureOptions.DEFAULT.within(MAKING).withIdleTtl(idleTtl(life)).withEndsAt(endsAt));
     if (!ready.containerId().equals(sandbox.containerId())) {
-      // It ended meanwhile, so that this made another one, which nobody knows.
-      boolean _ = kill(sandbox.user());
+      if (isUnknown(ready)) {
+        boolean _ = kill(sandbox.user());
+      }
       return Optional.empty();
     }
-    return awaitEntry(sandbox.user(), ready, before, endsAt);
+    return awaitEntry(sandbox.user(), ready);
+  }
+
+  /**
+   * Returns whether an ensure without labels made a sandbox that nobody knows, because the one that
+   * it was for had ended. What was there before is somebody else's.
+   */
+  static boolean isUnknown(Ready ready) {
+    return ready.outcome() != Ready.Outcome.REUSED && ready.labels().isEmpty();
   }
 
   private static Duration idleTtl(Duration life) {
@@ -201,32 +312,27 @@ final class Sandboxes {
 
   /**
    * Waits until the table has what a worker answered, or what others changed since. Empty if the
-   * sandbox is gone again.
-   *
-   * @param before what the table had before; null if nothing
+   * sandbox is gone again, or has no labels.
    */
-  private Optional<SandboxView> awaitEntry(
-      UserId user, Ready ready, @Nullable CurrentSandbox before, Instant endsAt) {
-    BooleanSupplier isThere =
-        () ->
-            made(user, ready)
-                .filter(
-                    entry ->
-                        endsAt.equals(entry.endsAt())
-                            || (!entry.equals(before)
-                                && entry.endsAt() != null
-                                && entry.endsAt().isAfter(endsAt)))
-                .isPresent();
+  private Optional<SandboxView> awaitEntry(UserId user, Ready ready) {
+    Supplier<Optional<CurrentSandbox>> made =
+        () -> table.get(user).filter(e -> e.container().id().equals(ready.containerId()));
     try {
-      boolean _ = await(isThere, FOLLOWING);
-      return made(user, ready).flatMap(SandboxView::of);
+      boolean _ = await(() -> made.get().filter(e -> has(e, ready)).isPresent(), FOLLOWING);
+      return made.get().flatMap(SandboxView::of);
     } catch (InterruptedException e) {
       throw stopping();
+    } catch (SandboxException e) {
+      throw unavailable(e);
     }
   }
 
-  private Optional<CurrentSandbox> made(UserId user, Ready ready) {
-    return table.get(user).filter(entry -> entry.container().id().equals(ready.containerId()));
+  /** Returns whether an entry has what a worker answered, or is later. */
+  static boolean has(CurrentSandbox entry, Ready ready) {
+    return !entry.readyAt().isBefore(ready.readyAt())
+        // No entry is written for what changes nothing.
+        || (entry.labels().equals(ready.labels())
+            && Objects.equals(entry.endsAt(), ready.endsAt()));
   }
 
   /** Waits until something is true of the table. */

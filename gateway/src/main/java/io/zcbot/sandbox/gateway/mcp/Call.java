@@ -25,6 +25,7 @@ final class Call {
   private final Map<String, Object> arguments;
   private final @Nullable Object progressToken;
   private double progress;
+  private boolean isGone;
 
   /**
    * Where a call comes from.
@@ -52,15 +53,20 @@ final class Call {
     return context.mark();
   }
 
-  /** Returns the sandbox, which need not exist. */
-  Sandbox sandbox() {
+  /** Returns the sandbox, which exists. */
+  Sandbox ensured() throws InterruptedException {
+    context.caller().life().ensure(isGone);
     return context.caller().sandbox();
   }
 
-  /** Returns the sandbox, which exists. */
-  Sandbox ensured() throws InterruptedException {
-    context.caller().ensure().ensure();
-    return sandbox();
+  /** Notes that the sandbox, which was there, has ended, so that the next try makes another one. */
+  void sandboxIsGone() {
+    isGone = true;
+  }
+
+  /** Ends the sandbox. Returns whether there was one. */
+  boolean stop() throws InterruptedException {
+    return context.caller().life().stop();
   }
 
   /** Returns the files of the sandbox, which exists. */

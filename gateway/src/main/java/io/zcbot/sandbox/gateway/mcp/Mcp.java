@@ -39,7 +39,10 @@ public final class Mcp {
   private static final String SESSION = "Mcp-Session-Id";
   private static final Pattern SESSION_FORM = Pattern.compile("[0-9a-f-]{36}");
   private static final String BEARER = "Bearer ";
-  private static final Pattern USER = Pattern.compile("[^\\p{Cntrl}]{1,256}");
+
+  /** The server does not decode other bytes of a header: different names would be the same. */
+  private static final Pattern USER = Pattern.compile("[ -~]{1,256}");
+
   private static final Pattern ADDRESS = Pattern.compile("[0-9.]+|\\[[0-9a-f:.%]+\\]");
   private static final Set<String> LOOPBACK = Set.of("localhost", "127.0.0.1", "[::1]");
 
@@ -141,10 +144,27 @@ public final class Mcp {
             .orElseThrow(
                 () -> new Refusal(401, "send the API key: 'Authorization: Bearer e2b_...'"));
     ApiKey key = keys.find(text).orElseThrow(() -> new Refusal(401, "the API key is not valid"));
+    enter(key);
+    return key;
+  }
+
+  private void enter(ApiKey key) {
     if (keys.enter(key) > 0) {
       throw new Refusal(429, "this key allows " + key.requestsPerSecond() + " requests a second");
     }
-    return key;
+  }
+
+  /** Counts the commands of a message or a batch, and the batch's further messages. */
+  private void count(ApiKey key, JsonNode message) {
+    List<JsonNode> all = McpEndpoint.messages(message);
+    for (int i = 0; i < all.size(); i++) {
+      if (i > 0) {
+        enter(key);
+      }
+      if (all.get(i).path("method").asText().equals("tools/call") && keys.enterCommand(key) > 0) {
+        throw new Refusal(429, "this key allows " + key.commandsPerSecond() + " commands a second");
+      }
+    }
   }
 
   private static Optional<String> header(ServerRequest request, String name) {
@@ -165,9 +185,7 @@ public final class Mcp {
         response.header(SESSION, session);
       }
     }
-    if (message.path("method").asText().equals("tools/call") && keys.enterCommand(key) > 0) {
-      throw new Refusal(429, "this key allows " + key.commandsPerSecond() + " commands a second");
-    }
+    count(key, message);
     McpCaller caller = caller(key, header(request, "X-User-Id").orElse("default"), session);
     if (McpEndpoint.wantsProgress(message)) {
       stream(response, caller, message);
@@ -205,9 +223,24 @@ public final class Mcp {
 
   private McpCaller caller(ApiKey key, String user, String session) {
     if (!USER.matcher(user).matches()) {
-      throw new Refusal(400, "X-User-Id must have 1 to 256 characters, none of control");
+      throw new Refusal(
+          400,
+          "X-User-Id must have 1 to 256 printable characters of ASCII; encode others, for example"
+              + " with %");
     }
-    return new McpCaller(sandboxes.of(key, user), () -> sandboxes.ensure(key, user), session);
+    McpCaller.Life life =
+        new McpCaller.Life() {
+          @Override
+          public void ensure(boolean isGone) {
+            sandboxes.ensure(key, user, isGone);
+          }
+
+          @Override
+          public boolean stop() {
+            return sandboxes.kill(key, user);
+          }
+        };
+    return new McpCaller(sandboxes.of(key, user), life, session);
   }
 
   private static byte[] body(ServerRequest request) {

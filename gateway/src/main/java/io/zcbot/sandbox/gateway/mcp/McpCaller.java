@@ -10,13 +10,20 @@ import io.zcbot.sandbox.client.Sandbox;
  * Whose sandbox a message is about.
  *
  * @param sandbox the sandbox, which need not exist
- * @param ensure makes the sandbox if there is none
+ * @param life makes and ends the sandbox
  * @param session tells requests of one client from those of others with the same ids
  */
-record McpCaller(Sandbox sandbox, Ensure ensure, String session) {
-  /** Makes a sandbox. */
-  @FunctionalInterface
-  interface Ensure {
-    void ensure() throws InterruptedException;
+record McpCaller(Sandbox sandbox, Life life, String session) {
+  /** Makes and ends a sandbox. */
+  interface Life {
+    /**
+     * Makes the sandbox if there is none.
+     *
+     * @param isGone whether it was just found that there is none
+     */
+    void ensure(boolean isGone) throws InterruptedException;
+
+    /** Ends the sandbox. Returns whether there was one. */
+    boolean stop() throws InterruptedException;
   }
 }

@@ -68,6 +68,7 @@ final class McpEndpoint {
 
   private static final McpJsonMapper MAPPER = new JacksonMcpJsonMapper(JSON);
   private static final int MAX_BATCH = 20;
+  private static final String CANCELLED = "notifications/cancelled";
 
   private static final String INSTRUCTIONS =
       """
@@ -152,6 +153,18 @@ final class McpEndpoint {
     return write(error(null, ErrorCodes.PARSE_ERROR, "the message is not JSON"));
   }
 
+  /** Returns a message, or those of a batch that is answered. */
+  static List<JsonNode> messages(JsonNode message) {
+    return !message.isArray()
+        ? List.of(message)
+        : message.size() > MAX_BATCH ? List.of() : message.valueStream().toList();
+  }
+
+  /** Returns whether a message ends a call, and is served at once. */
+  static boolean isCancellation(JsonNode message) {
+    return message.path("method").asText().equals(CANCELLED);
+  }
+
   /**
    * Answers a message. Returns when its command has ended.
    *
@@ -201,7 +214,7 @@ final class McpEndpoint {
         }
       }
       case JSONRPCNotification notification -> {
-        if (notification.method().equals("notifications/cancelled")) {
+        if (notification.method().equals(CANCELLED)) {
           JsonNode id = node.at("/params/requestId");
           tools.cancel(caller, mark(caller, id.isNumber() ? id.numberValue() : id.asText()));
         }

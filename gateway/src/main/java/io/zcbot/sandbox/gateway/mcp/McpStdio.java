@@ -5,13 +5,13 @@
 package io.zcbot.sandbox.gateway.mcp;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.modelcontextprotocol.spec.McpSchema.ErrorCodes;
 import io.zcbot.sandbox.client.Sandbox;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.Semaphore;
@@ -22,10 +22,17 @@ public final class McpStdio {
   /** How many messages are served at once. */
   private static final int MOST = 32;
 
+  /** How many cancellations are served besides. */
+  private static final int MOST_CANCELLATIONS = 64;
+
+  private static final Duration ENDING = Duration.ofSeconds(30);
+
   private final McpEndpoint endpoint;
   private final McpCaller caller;
   private final OutputStream out;
   private final Semaphore places = new Semaphore(MOST);
+  private final Semaphore cancellations = new Semaphore(MOST_CANCELLATIONS);
+  private volatile @Nullable IOException failure;
 
   /**
    * Creates the transport.
@@ -37,8 +44,16 @@ public final class McpStdio {
     this.caller =
         new McpCaller(
             sandbox,
-            () -> {
-              var _ = sandbox.ensure();
+            new McpCaller.Life() {
+              @Override
+              public void ensure(boolean isGone) throws InterruptedException {
+                var _ = sandbox.ensure();
+              }
+
+              @Override
+              public boolean stop() throws InterruptedException {
+                return sandbox.release(ENDING).isPresent();
+              }
             },
             UUID.randomUUID().toString());
     this.out = out;
@@ -47,11 +62,15 @@ public final class McpStdio {
   /**
    * Answers messages until their end. Commands that still run go on until their time-outs.
    *
-   * @throws IOException if the input can't be read, or has a line of more than 8 MiB
+   * @throws IOException if the input can't be read, or has a line of more than 8 MiB, or nobody
+   *     reads the output any more
    */
   public void serve(InputStream in) throws IOException, InterruptedException {
     InputStream buffered = new BufferedInputStream(in);
     for (byte[] line = line(buffered); line != null; line = line(buffered)) {
+      if (failure != null) {
+        throw failure;
+      }
       if (line.length == 0) {
         continue;
       }
@@ -60,7 +79,16 @@ public final class McpStdio {
         send(McpEndpoint.parseError());
         continue;
       }
-      places.acquire();
+      Semaphore kind = McpEndpoint.isCancellation(message) ? cancellations : places;
+      if (!kind.tryAcquire()) { // a wait would keep back the cancellations behind this
+        send(
+            McpEndpoint.write(
+                McpEndpoint.error(
+                    message.get("id"),
+                    ErrorCodes.INTERNAL_ERROR,
+                    MOST + " messages are being served; send this again when one is answered")));
+        continue;
+      }
       Thread.ofVirtual()
           .name("mcp")
           .start(
@@ -71,7 +99,7 @@ public final class McpStdio {
                     send(answer);
                   }
                 } finally {
-                  places.release();
+                  kind.release();
                 }
               });
     }
@@ -93,13 +121,17 @@ public final class McpStdio {
     return line.toByteArray();
   }
 
+  /** Sends a message, unless nobody reads, which does not end commands. */
   private synchronized void send(byte[] message) {
+    if (failure != null) {
+      return;
+    }
     try {
       out.write(message);
       out.write('\n');
       out.flush();
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      failure = e;
     }
   }
 }

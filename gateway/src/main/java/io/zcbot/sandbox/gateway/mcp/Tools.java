@@ -17,6 +17,7 @@ import io.zcbot.sandbox.client.RunningCommand;
 import io.zcbot.sandbox.client.RunningEntry;
 import io.zcbot.sandbox.client.SandboxException;
 import io.zcbot.sandbox.events.CommandSignal;
+import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.gateway.e2b.E2bException;
 import io.zcbot.sandbox.gateway.files.FileContent;
 import io.zcbot.sandbox.gateway.files.FileInfo;
@@ -53,7 +54,6 @@ final class Tools {
 
   private static final int MOST_ENTRIES = 500;
   private static final int MOST_WRITTEN = 4 << 20;
-  private static final Duration ENDING = Duration.ofSeconds(30);
 
   /** How long a cancelled command is looked for, since it may not be on the log yet. */
   private static final Duration LOOKING = Duration.ofSeconds(10);
@@ -234,7 +234,7 @@ final class Tools {
 
   private static CallToolResult result(Call call, Work work) {
     try {
-      return work.of(call);
+      return again(call, work);
     } catch (CommandNotStartedException e) {
       return error(e.getMessage() + (e.isRetryable() ? "; call the tool again in a moment" : ""));
     } catch (CommandTimeoutException e) {
@@ -252,6 +252,19 @@ final class Tools {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return error("the server is stopping; call the tool again in a moment");
+    }
+  }
+
+  /** Does the work in a new sandbox if the one before ended just then: nothing has run. */
+  private static CallToolResult again(Call call, Work work) throws InterruptedException {
+    try {
+      return work.of(call);
+    } catch (CommandNotStartedException e) {
+      if (e.reason() != Exited.Reason.NO_SANDBOX) {
+        throw e;
+      }
+      call.sandboxIsGone();
+      return work.of(call);
     }
   }
 
@@ -407,10 +420,7 @@ final class Tools {
   }
 
   private CallToolResult stop(Call call) throws InterruptedException {
-    return text(
-        call.sandbox().release(ENDING).isPresent()
-            ? "the sandbox has ended"
-            : "there was no sandbox");
+    return text(call.stop() ? "the sandbox has ended" : "there was no sandbox");
   }
 
   /** Kills the command of a request, whichever gateway serves it. */

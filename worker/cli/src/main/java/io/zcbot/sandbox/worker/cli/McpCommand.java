@@ -12,7 +12,6 @@ import io.zcbot.sandbox.gateway.mcp.McpStdio;
 import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -49,7 +48,7 @@ final class McpCommand implements Callable<Integer> {
       new McpStdio(client.sandbox(user), config.commands().maxTimeout, streams.out())
           .serve(streams.in());
       return ExitCode.OK;
-    } catch (IOException | UncheckedIOException e) {
+    } catch (IOException e) {
       throw new CommandException(ExitCode.FAILED, "mcp: " + e.getMessage(), e);
     }
   }

@@ -138,6 +138,9 @@ public final class Gateway implements AutoCloseable {
               .port(options.port())
               .shutdownHook(false)
               .idleConnectionTimeout(IDLE)
+              // By default, each message of a stream waits until the client's kernel has
+              // acknowledged the one before, up to 40 ms.
+              .connectionOptions(socket -> socket.tcpNoDelay(true))
               .contentEncoding(
                   encoding ->
                       encoding

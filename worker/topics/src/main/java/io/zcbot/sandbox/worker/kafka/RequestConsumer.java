@@ -34,6 +34,14 @@ final class RequestConsumer extends KafkaConsumer<byte[], byte[]> {
   /** How long one of many consumers leaves the others alone while nothing is there for it. */
   private static final Duration BETWEEN_LOOKS = Duration.ofMillis(10);
 
+  /**
+   * The same for its first looks: each takes no more of a response than is in the socket's buffer.
+   */
+  private static final Duration BETWEEN_FIRST_LOOKS = Duration.ofMillis(1);
+
+  /** A response of 1 MiB takes 16 looks, with the usual buffer. */
+  private static final int FIRST_LOOKS = 32;
+
   private final OneAtATime reader;
   private final UnreadableBatches unreadable;
   private final boolean closesAtOnce;
@@ -114,8 +122,11 @@ final class RequestConsumer extends KafkaConsumer<byte[], byte[]> {
     }
     long began = System.nanoTime();
     ConsumerRecords<byte[], byte[]> records = pollInTurn(turn);
-    while (records.isEmpty() && System.nanoTime() - began < timeout.toNanos()) {
-      LockSupport.parkNanos(BETWEEN_LOOKS.toNanos());
+    for (int looks = 0;
+        records.isEmpty() && System.nanoTime() - began < timeout.toNanos();
+        looks++) {
+      Duration rest = looks < FIRST_LOOKS ? BETWEEN_FIRST_LOOKS : BETWEEN_LOOKS;
+      LockSupport.parkNanos(rest.toNanos());
       records = pollInTurn(turn);
     }
     return records;

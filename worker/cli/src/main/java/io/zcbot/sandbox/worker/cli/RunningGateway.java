@@ -12,6 +12,7 @@ import io.zcbot.sandbox.gateway.Gateway;
 import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.keys.KeyFile;
 import io.zcbot.sandbox.worker.config.GatewayConfig;
+import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.ops.Health;
 import io.zcbot.sandbox.worker.ops.Metrics;
@@ -20,6 +21,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -55,7 +57,7 @@ public final class RunningGateway implements AutoCloseable {
    */
   public static RunningGateway start(WorkerConfig config)
       throws CommandException, InterruptedException {
-    KafkaLog log = new KafkaLog(config.kafka());
+    KafkaLog log = new KafkaLog(kafka(config.kafka()));
     Metrics metrics = new Metrics();
     SandboxClient client = null;
     Gateway gateway = null;
@@ -109,6 +111,22 @@ public final class RunningGateway implements AutoCloseable {
             () -> Map.of("address", url(config.ops().gateway, gateway.port())));
     ops.start();
     return ops;
+  }
+
+  /**
+   * Another user's answers may be in partitions that the client does not read yet, which it begins
+   * once brokers have answered the fetch before. A gateway has new users all the time.
+   */
+  private static KafkaConfig kafka(KafkaConfig config) {
+    Map<String, String> properties = new HashMap<>(config.properties());
+    properties.putIfAbsent("fetch.max.wait.ms", "20");
+    return new KafkaConfig(
+        properties,
+        config.groupId(),
+        config.topicPrefix(),
+        config.createTopics(),
+        config.partitions(),
+        config.replicationFactor());
   }
 
   private static GatewayOptions options(WorkerConfig config) throws CommandException {

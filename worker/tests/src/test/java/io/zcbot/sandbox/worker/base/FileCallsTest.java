@@ -28,9 +28,15 @@ import org.awaitility.core.ThrowingRunnable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
-/** Calls that hang wait for a latch and heed no interrupt, as in the kernel. */
+/**
+ * Calls that hang wait for a latch and heed no interrupt, as in the kernel. The methods share
+ * nothing and do nothing but wait, so they run side by side.
+ */
 @Order(1)
+@Execution(ExecutionMode.CONCURRENT)
 class FileCallsTest {
   private static final Path ONE = Path.of("/workspaces/1");
   private static final Path TWO = Path.of("/workspaces/2");

@@ -13,6 +13,8 @@ import io.helidon.webserver.WebServer;
 import io.helidon.webserver.WebServerConfig;
 import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.ServerResponse;
+import io.helidon.webserver.http1.Http1Config;
+import io.helidon.webserver.http1.Http1ConnectionSelector;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.zcbot.sandbox.client.SandboxClient;
@@ -24,6 +26,7 @@ import io.zcbot.sandbox.gateway.keys.AccessTokens;
 import io.zcbot.sandbox.gateway.keys.ApiKeys;
 import io.zcbot.sandbox.gateway.keys.KeyFile;
 import io.zcbot.sandbox.gateway.mcp.Mcp;
+import io.zcbot.sandbox.gateway.ports.Ports;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
@@ -54,11 +57,13 @@ public final class Gateway implements AutoCloseable {
   private static final Duration IDLE = Duration.ofMinutes(10);
 
   private final WebServer server;
+  private final Ports ports;
   private final SandboxTable table;
   private final Brokers brokers;
 
-  private Gateway(WebServer server, SandboxTable table, Brokers brokers) {
+  private Gateway(WebServer server, Ports ports, SandboxTable table, Brokers brokers) {
     this.server = server;
+    this.ports = ports;
     this.table = table;
     this.brokers = brokers;
   }
@@ -88,6 +93,7 @@ public final class Gateway implements AutoCloseable {
     AccessTokens tokens = AccessTokens.of(options.secret());
     SandboxTable table = client.sandboxes(TABLE_BYTES);
     Brokers brokers = null;
+    Ports ports;
     boolean isStarted = false;
     try {
       if (!table.awaitCurrent(START)) {
@@ -122,6 +128,8 @@ public final class Gateway implements AutoCloseable {
                   });
       brokers = new Brokers(table);
       E2b e2b = new E2b(client, table, brokers, keys, tokens, options);
+      ports = new Ports(e2b::exposed, client, options.longestCommand());
+      routing.addFilter(ports);
       e2b.routes(routing);
       new Mcp(keys, e2b.named(), options).routes(routing);
       TlsFiles tls =
@@ -146,6 +154,11 @@ public final class Gateway implements AutoCloseable {
                       encoding
                           .contentEncodingsDiscoverServices(false)
                           .addContentEncoding(new GzipBodies()))
+              .addConnectionSelector(
+                  Http1ConnectionSelector.builder()
+                      .config(Http1Config.create())
+                      .addUpgrader(ports)
+                      .build())
               .routing(routing)
               .build()
               .start();
@@ -159,7 +172,7 @@ public final class Gateway implements AutoCloseable {
           server.port(),
           tls == null ? "without" : "with",
           keys.size());
-      return new Gateway(server, table, brokers);
+      return new Gateway(server, ports, table, brokers);
     } catch (SandboxException e) { // the brokers refuse to show the table
       throw new IOException(e.getMessage(), e);
     } finally {
@@ -194,6 +207,7 @@ public final class Gateway implements AutoCloseable {
   /** Stops to listen. Commands and sandboxes go on. */
   @Override
   public void close() {
+    ports.close();
     server.stop();
     brokers.close();
     table.close();

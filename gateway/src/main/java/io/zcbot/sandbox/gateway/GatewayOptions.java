@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param keys the file with the hashes of the API keys
  * @param secret the file with the secret from which the tokens of sandboxes are derived; gateways
  *     behind one balancer share it
+ * @param domain the domain of the names {@code PORT-ID.DOMAIN}, with its port unless it is the
+ *     protocol's
  * @param cpus how many processors a sandbox has, for what clients are told
  * @param memoryMb how much memory a sandbox has, in MiB, for what clients are told
  * @param longestLife the longest time that a client may give a sandbox
@@ -29,13 +31,14 @@ public record GatewayOptions(
     int port,
     Path keys,
     Path secret,
+    String domain,
     int cpus,
     int memoryMb,
     Duration longestLife,
     Duration longestCommand,
     @Nullable TlsPaths tls,
     Set<String> names) {
-  /** Options without encryption and other names. */
+  /** Options without encryption and other names, for this machine. */
   public GatewayOptions(
       String host,
       int port,
@@ -45,7 +48,18 @@ public record GatewayOptions(
       int memoryMb,
       Duration longestLife,
       Duration longestCommand) {
-    this(host, port, keys, secret, cpus, memoryMb, longestLife, longestCommand, null, Set.of());
+    this(
+        host,
+        port,
+        keys,
+        secret,
+        "localhost:" + port,
+        cpus,
+        memoryMb,
+        longestLife,
+        longestCommand,
+        null,
+        Set.of());
   }
 
   /**

@@ -126,6 +126,39 @@ class GatewayIT {
         .isEqualTo(wanted);
   }
 
+  /** Each check is a line of {@code gateway/sdk/ports.mjs}. */
+  @Test
+  void portsAreReached() throws Exception {
+    assertThat(passed("ports.mjs")).isGreaterThan(25);
+  }
+
+  /** Runs checks, of which none may fail. Returns how many passed. */
+  private static int passed(String script, String... arguments) throws Exception {
+    Path checks = sdkDirectory();
+    List<String> command = new ArrayList<>(List.of("node", script));
+    command.addAll(List.of(arguments));
+    command.addAll(List.of(url(gateway), key, otherKey));
+    Process process =
+        new ProcessBuilder(command)
+            .directory(checks.toFile())
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    List<JsonNode> failed = new ArrayList<>();
+    int passed = 0;
+    for (String line : new String(process.getInputStream().readAllBytes()).split("\n")) {
+      JsonNode check = JSON.readTree(line);
+      if (check.path("result").asText().equals("no")) {
+        failed.add(check);
+      } else if (check.path("result").asText().equals("yes")) {
+        passed++;
+      }
+    }
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(failed).isEmpty();
+    assertThat(process.exitValue()).isZero();
+    return passed;
+  }
+
   /** Installs what the checks need, in the versions of the lock file, unless it is there. */
   static synchronized Path sdkDirectory() throws Exception {
     Path checks = Path.of("..", "..", "gateway", "sdk").toAbsolutePath().normalize();

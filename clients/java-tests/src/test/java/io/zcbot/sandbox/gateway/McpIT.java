@@ -313,6 +313,7 @@ class McpIT {
             0,
             keys.path(),
             directory.resolve("secret"),
+            "localhost:3000",
             1,
             512,
             Duration.ofHours(24),

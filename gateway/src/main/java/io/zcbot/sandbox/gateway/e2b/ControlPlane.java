@@ -184,7 +184,8 @@ final class ControlPlane {
     }
     Instant startedAt = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     Map<String, String> labels =
-        SandboxView.labels(key, template, metadata, environment, startedAt);
+        SandboxView.labels(
+            key, template, metadata, environment, hasPublicPorts(body), startedAt);
     send(response, 201, withToken(sandboxes.create(key, user, isFresh, labels, life)));
   }
 
@@ -215,6 +216,11 @@ final class ControlPlane {
       throw new E2bException(400, field + " is not an object");
     }
     return node;
+  }
+
+  /** Other than with E2B, ports are private unless a client asks for public ones. */
+  private static boolean hasPublicPorts(ObjectNode body) {
+    return Json.flag(body.path("network"), "allowPublicTraffic", false);
   }
 
   private static void refuseNetwork(JsonNode network) {
@@ -291,10 +297,11 @@ final class ControlPlane {
     ObjectNode answer = describe(sandbox);
     answer
         .put("envdAccessToken", token(sandbox))
-        .put("domain", (String) null)
+        .put("domain", options.domain())
         .putObject("lifecycle")
         .put("onTimeout", "kill")
         .put("autoResume", false);
+    answer.putObject("network").put("allowPublicTraffic", sandbox.hasPublicPorts());
     send(response, 200, answer);
   }
 
@@ -425,7 +432,7 @@ final class ControlPlane {
       if (parts.length == 2) {
         UserId user = SandboxId.user(parts[1]).orElseThrow(IllegalArgumentException::new);
         return new SandboxView(
-            user, "", "", "", "", Map.of(), Map.of(), Instant.parse(parts[0]), null);
+            user, "", "", "", "", Map.of(), Map.of(), false, Instant.parse(parts[0]), null);
       }
     } catch (IllegalArgumentException | DateTimeException e) {
       // told below
@@ -457,7 +464,8 @@ final class ControlPlane {
         .put("clientID", "zcbot")
         .put("envdVersion", ENVD_VERSION)
         .put("envdAccessToken", token(sandbox))
-        .put("domain", (String) null);
+        .put("trafficAccessToken", sandbox.trafficToken(tokens, keys))
+        .put("domain", options.domain());
   }
 
   private ObjectNode describe(SandboxView sandbox) {

@@ -10,9 +10,15 @@ import io.zcbot.sandbox.client.SandboxTable;
 import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.keys.AccessTokens;
 import io.zcbot.sandbox.gateway.keys.ApiKeys;
+import io.zcbot.sandbox.gateway.ports.ExposedSandbox;
+import io.zcbot.sandbox.gateway.ports.PortException;
+import java.util.Optional;
 
 /** E2B's interface as a whole. */
 public final class E2b {
+  private final Sandboxes sandboxes;
+  private final AccessTokens tokens;
+  private final ApiKeys keys;
   private final ControlPlane control;
   private final DataPlane data;
   private final NamedSandboxes named;
@@ -25,8 +31,10 @@ public final class E2b {
       ApiKeys keys,
       AccessTokens tokens,
       GatewayOptions options) {
-    Sandboxes sandboxes = new Sandboxes(client, table, brokers);
+    this.sandboxes = new Sandboxes(client, table, brokers);
     this.named = new NamedSandboxes(sandboxes);
+    this.tokens = tokens;
+    this.keys = keys;
     this.control = new ControlPlane(keys, tokens, sandboxes, options);
     this.data = new DataPlane(sandboxes, keys, tokens, options);
   }
@@ -40,5 +48,27 @@ public final class E2b {
   public void routes(HttpRouting.Builder routing) {
     control.routes(routing);
     data.routes(routing);
+  }
+
+  /**
+   * Returns a sandbox whose ports may be reached; empty if there is none with this id.
+   *
+   * @throws PortException with 503 if the brokers don't answer
+   */
+  public Optional<ExposedSandbox> exposed(String id) throws PortException {
+    try {
+      sandboxes.brokers().require();
+      return SandboxId.user(id)
+          .flatMap(sandboxes::known)
+          .map(
+              sandbox ->
+                  new ExposedSandbox(
+                      sandbox.user(),
+                      sandbox.id(),
+                      sandbox.trafficToken(tokens, keys),
+                      sandbox.hasPublicPorts()));
+    } catch (E2bException e) {
+      throw new PortException(e.status(), e.text());
+    }
   }
 }

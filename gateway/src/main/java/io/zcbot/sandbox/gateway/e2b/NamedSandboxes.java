@@ -43,7 +43,7 @@ public final class NamedSandboxes {
     sandboxes.make(
         key,
         user,
-        SandboxView.labels(key, "base", Map.of(ControlPlane.USER_ID, name), Map.of(), now));
+        SandboxView.labels(key, "base", Map.of(ControlPlane.USER_ID, name), Map.of(), false, now));
   }
 
   /**

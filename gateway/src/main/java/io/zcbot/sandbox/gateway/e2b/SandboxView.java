@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param keyId the id of the key with which it was made; empty if that is not known
  * @param environment variables for every command
+ * @param hasPublicPorts whether its ports can be reached without a token
  * @param endsAt when the sandbox ends
  */
 record SandboxView(
@@ -32,6 +33,7 @@ record SandboxView(
     String template,
     Map<String, String> metadata,
     Map<String, String> environment,
+    boolean hasPublicPorts,
     Instant startedAt,
     @Nullable Instant endsAt) {
   private static final String TENANT = "gateway.tenant";
@@ -39,6 +41,7 @@ record SandboxView(
   private static final String TEMPLATE = "e2b.template";
   private static final String METADATA = "e2b.metadata";
   private static final String ENVIRONMENT = "e2b.env";
+  private static final String PUBLIC_PORTS = "gateway.public_ports";
   private static final String STARTED = "e2b.started_at";
 
   /** Returns an entry's sandbox; empty if no gateway made it. */
@@ -57,6 +60,7 @@ record SandboxView(
             labels.getOrDefault(TEMPLATE, "base"),
             Json.map(labels.get(METADATA)),
             Json.map(labels.get(ENVIRONMENT)),
+            "true".equals(labels.get(PUBLIC_PORTS)),
             startedAt(labels.get(STARTED), entry.readyAt()),
             entry.endsAt()));
   }
@@ -75,6 +79,7 @@ record SandboxView(
       String template,
       Map<String, String> metadata,
       Map<String, String> environment,
+      boolean hasPublicPorts,
       Instant startedAt) {
     Map<String, String> labels = new LinkedHashMap<>();
     labels.put(TENANT, key.tenant());
@@ -87,12 +92,20 @@ record SandboxView(
     if (!environment.isEmpty()) {
       labels.put(ENVIRONMENT, Json.text(environment));
     }
+    if (hasPublicPorts) {
+      labels.put(PUBLIC_PORTS, "true");
+    }
     return labels;
   }
 
   /** Returns the token with which it is used, until a key of its tenant is revoked. */
   String token(AccessTokens tokens, ApiKeys keys) {
     return tokens.of(id(), containerId, keys.revokedAt(tenant));
+  }
+
+  /** Returns the token with which its ports are reached, for as long as the other one. */
+  String trafficToken(AccessTokens tokens, ApiKeys keys) {
+    return tokens.ofTraffic(id(), containerId, keys.revokedAt(tenant));
   }
 
   String id() {

@@ -78,17 +78,28 @@ public final class AccessTokens {
    *     were given before are worth nothing; null if none was
    */
   public String of(String sandboxId, String containerId, @Nullable Instant revokedAt) {
+    return sandboxId + derived("access", sandboxId, containerId, revokedAt);
+  }
+
+  /** Returns the token with which only the ports of a sandbox can be reached. */
+  public String ofTraffic(String sandboxId, String containerId, @Nullable Instant revokedAt) {
+    return derived("traffic", sandboxId, containerId, revokedAt);
+  }
+
+  private String derived(
+      String use, String sandboxId, String containerId, @Nullable Instant revokedAt) {
     try {
       Mac mac = Mac.getInstance(ALGORITHM);
       mac.init(secret);
       mac.update(
-          ("access\n"
+          (use
+                  + "\n"
                   + sandboxId
                   + "\n"
                   + containerId
                   + (revokedAt == null ? "" : "\n" + revokedAt))
               .getBytes(StandardCharsets.UTF_8));
-      return sandboxId + HexFormat.of().formatHex(mac.doFinal());
+      return HexFormat.of().formatHex(mac.doFinal());
     } catch (GeneralSecurityException e) {
       throw new AssertionError(e); // every JDK has it
     }

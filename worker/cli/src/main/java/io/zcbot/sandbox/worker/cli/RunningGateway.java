@@ -136,6 +136,7 @@ public final class RunningGateway implements AutoCloseable {
         gateway.address.getPort(),
         KeyFile.in(gateway.directory).path(),
         gateway.directory.resolve("secret"),
+        gateway.domain,
         (int) Math.ceil(config.spec().limits().cpus()),
         (int) (config.spec().limits().memoryBytes() >> 20),
         gateway.longestLife,

@@ -415,6 +415,13 @@ record SettingCase(
             Path.of("/etc/zcbot/gateway.key"),
             "gateway.key"),
         new SettingCase(
+            "ZCBOT_GATEWAY_DOMAIN",
+            c -> c.ops().gateway.domain,
+            "localhost:3000",
+            "sandboxes.example",
+            "sandboxes.example",
+            "https://sandboxes.example"),
+        new SettingCase(
             "ZCBOT_STOP_TIMEOUT",
             c -> c.ops().stopTimeout,
             Duration.ofSeconds(25),

@@ -20,6 +20,7 @@ public final class GatewayConfig {
 
   public final Path directory;
   public final Duration longestLife;
+  public final String domain;
 
   /** In lower case. */
   public final List<String> names;
@@ -81,5 +82,15 @@ public final class GatewayConfig {
             "no encryption",
             Kind.path("/etc/zcbot/gateway.key"),
             "File with the key of that certificate, as PEM (PKCS#8), without a password.");
+    domain =
+        in.get(
+            "ZCBOT_GATEWAY_DOMAIN",
+            "localhost:" + address.getPort(),
+            "localhost and the gateway's port",
+            Kind.text(
+                "a domain, with a port unless it is 443", "[A-Za-z0-9.-]{1,190}(:[0-9]{1,5})?"),
+            "Domain of the sandboxes' names: port 8000 of a sandbox is at 8000-ID.DOMAIN. Its"
+                + " wildcard name must lead to the gateway; names below localhost lead to the own"
+                + " machine.");
   }
 }

@@ -15,6 +15,7 @@ root=$(cd -P "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 setup_dir=$root/target/setup
 base_image=debian:trixie-slim
 sandbox_image=zcbot-sandbox:latest
+interpreter_image=zcbot-sandbox-interpreter:latest
 firewall_image=zcbot-firewall:latest
 [[ $(<"$root/pom.xml") =~ \<kafka\.version\>([0-9.]+)\< ]]
 kafka_version=${BASH_REMATCH[1]}
@@ -380,6 +381,12 @@ setup_sandbox_image() {
     sandbox-image/host-firewall.sh
 }
 
+# The sandbox image with the code interpreter of the gateway: 570 MB of packages more.
+setup_interpreter_image() {
+  build_options='--build-arg SYSTEM=interpreter' build_image "$interpreter_image" sandbox-image sandbox-image/Dockerfile \
+    sandbox-image
+}
+
 # Chooses the Kafka image of the tests and of compose.yaml: the one in ZCBOT_TEST_KAFKA_IMAGE, else the real
 # image if it is here (with ZCBOT_TEST_KAFKA_STANDIN=no, also if it can be pulled), else a stand-in made here.
 setup_kafka_image() {
@@ -507,7 +514,7 @@ export HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
 
 # What the standalone worker needs. Images wait for the network and a disk, jars for a processor, so both are made
 # at the same time.
-setup_to_run() {
+setup_to_run() { # --interpreter to make that image as well
   local images code=0 other=0
   setup_lock --exclusive
   setup_jdk
@@ -516,6 +523,7 @@ setup_to_run() {
   (
     trap - INT # bash would ignore it here
     setup_sandbox_image
+    [[ ${1-} != --interpreter ]] || setup_interpreter_image
   ) &
   images=$!
   (setup_standalone_jars) || code=$?
@@ -649,7 +657,13 @@ needs_node() {
   touch "$sdk/node_modules/.package-lock.json"
   end "installed"
 }
-all_needs=(engine kafka oldest-kafka compose network-namespaces gvisor user-mode-linux programs promtool prometheus zsh
+# Takes minutes, so what needs it has @InFullRuns.
+needs_interpreter() {
+  [[ ${ZCBOT_TEST_ALL-} == yes ]] || return 0
+  needs_engine
+  setup_interpreter_image
+}
+all_needs=(engine interpreter kafka oldest-kafka compose network-namespaces gvisor user-mode-linux programs promtool prometheus zsh
   kcat oldest-java browser shellcheck python node)
 
 setup_to_test() { # needs...

@@ -25,7 +25,10 @@ final class RequestMetrics implements Filter {
   /** Calls whose answers go on for as long as a command or a watch does. */
   private static final Set<String> STREAMS =
       Set.of(
-          "/process.Process/Start", "/process.Process/Connect", "/filesystem.Filesystem/WatchDir");
+          "/process.Process/Start",
+          "/process.Process/Connect",
+          "/filesystem.Filesystem/WatchDir",
+          "/execute");
 
   private static final Duration[] BUCKETS = {
     Duration.ofMillis(5),

@@ -129,34 +129,14 @@ class GatewayIT {
   /** Each check is a line of {@code gateway/sdk/ports.mjs}. */
   @Test
   void portsAreReached() throws Exception {
-    assertThat(passed("ports.mjs")).isGreaterThan(25);
+    assertThat(SdkProgram.run("ports.mjs", url(gateway), key, otherKey)).isGreaterThan(25);
   }
 
-  /** Runs checks, of which none may fail. Returns how many passed. */
-  private static int passed(String script, String... arguments) throws Exception {
-    Path checks = sdkDirectory();
-    List<String> command = new ArrayList<>(List.of("node", script));
-    command.addAll(List.of(arguments));
-    command.addAll(List.of(url(gateway), key, otherKey));
-    Process process =
-        new ProcessBuilder(command)
-            .directory(checks.toFile())
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
-    List<JsonNode> failed = new ArrayList<>();
-    int passed = 0;
-    for (String line : new String(process.getInputStream().readAllBytes()).split("\n")) {
-      JsonNode check = JSON.readTree(line);
-      if (check.path("result").asText().equals("no")) {
-        failed.add(check);
-      } else if (check.path("result").asText().equals("yes")) {
-        passed++;
-      }
-    }
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    assertThat(failed).isEmpty();
-    assertThat(process.exitValue()).isZero();
-    return passed;
+  /** Further checks are in {@link InterpreterIT}. */
+  @Test
+  void anImageWithoutAnInterpreterIsTold() throws Exception {
+    assertThat(SdkProgram.run("interpreter.mjs", url(gateway), key, url(gateway), "base"))
+        .isEqualTo(4);
   }
 
   /** Installs what the checks need, in the versions of the lock file, unless it is there. */

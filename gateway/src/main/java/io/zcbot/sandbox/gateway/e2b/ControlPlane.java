@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.helidon.http.HeaderNames;
+import io.helidon.http.Status;
 import io.helidon.webserver.http.Handler;
 import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.ServerRequest;
@@ -43,7 +44,7 @@ final class ControlPlane {
   static final String ENVD_VERSION = "0.6.4";
 
   /** Ids of templates that are served. */
-  private static final Set<String> TEMPLATES = Set.of("base");
+  private static final Set<String> TEMPLATES = Set.of("base", "code-interpreter-v1");
 
   private static final int MAX_BODY = 64 * 1024;
   private static final Duration DEFAULT_LIFE = Duration.ofMinutes(5);
@@ -130,13 +131,17 @@ final class ControlPlane {
 
   /** Answers with an error in the form of E2B's API. */
   static void refuse(ServerResponse response, E2bException e) {
+    refuse(response, e, Status.create(e.status()));
+  }
+
+  /** Answers with an error whose status has a reason of its own. */
+  static void refuse(ServerResponse response, E2bException e, Status status) {
     if (e.retryAfter() > 0) {
       response.header("Retry-After", Integer.toString(e.retryAfter()));
     }
-    send(
-        response,
-        e.status(),
-        Json.MAPPER.createObjectNode().put("code", e.status()).put("message", e.text()));
+    ObjectNode body =
+        Json.MAPPER.createObjectNode().put("code", e.status()).put("message", e.text());
+    response.status(status).header("Content-Type", "application/json").send(Json.write(body));
   }
 
   private ApiKey key(ServerRequest request) {
@@ -160,7 +165,10 @@ final class ControlPlane {
     String template = Json.text(body, "templateID");
     if (!TEMPLATES.contains(template)) {
       throw new E2bException(
-          400, "template '" + template + "' does not exist; this server has: base");
+          400,
+          "template '"
+              + template
+              + "' does not exist; this server has: base, code-interpreter-v1 (the same)");
     }
     refuseUnsupported(body);
     Duration life = life(body, defaultLife);
@@ -297,6 +305,7 @@ final class ControlPlane {
     ObjectNode answer = describe(sandbox);
     answer
         .put("envdAccessToken", token(sandbox))
+        .put("trafficAccessToken", sandbox.trafficToken(tokens, keys))
         .put("domain", options.domain())
         .putObject("lifecycle")
         .put("onTimeout", "kill")

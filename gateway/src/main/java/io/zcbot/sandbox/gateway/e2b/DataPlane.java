@@ -23,6 +23,7 @@ import java.time.Instant;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiFunction;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -37,6 +38,7 @@ final class DataPlane {
   static final int ENVD_PORT = 49983;
 
   private static final HeaderName TOKEN = HeaderNames.create("X-Access-Token");
+  private static final HeaderName TRAFFIC_TOKEN = HeaderNames.create("E2B-Traffic-Access-Token");
   private static final Pattern HOST = Pattern.compile("([0-9]{1,5})-([0-9a-z]+)\\..*");
 
   private final Sandboxes sandboxes;
@@ -47,6 +49,7 @@ final class DataPlane {
   private final FileTransfer transfer;
   private final Samples samples;
   private final GatewayOptions options;
+  private final CodeInterpreter interpreter;
 
   DataPlane(Sandboxes sandboxes, ApiKeys keys, AccessTokens tokens, GatewayOptions options) {
     this.sandboxes = sandboxes;
@@ -57,6 +60,7 @@ final class DataPlane {
     this.transfer = new FileTransfer(sandboxes);
     this.samples = new Samples(sandboxes);
     this.options = options;
+    this.interpreter = new CodeInterpreter(sandboxes, options);
   }
 
   /** A call that is answered with one message. */
@@ -94,7 +98,34 @@ final class DataPlane {
         .post("/process.Process/CloseStdin", unary(processes::closeStdin))
         .post("/process.Process/SendSignal", unary(processes::sendSignal))
         .post("/process.Process/Update", unary(processes::update))
-        .post("/process.Process/StreamInput", used(asUser(processes::streamInput)));
+        .post("/process.Process/StreamInput", used(asUser(processes::streamInput)))
+        .post("/execute", interpreted(this::authorized, interpreter::execute))
+        .get("/contexts", interpreted(this::withAnyToken, interpreter::list))
+        .post("/contexts", interpreted(this::withAnyToken, interpreter::create))
+        .delete("/contexts/{id}", interpreted(this::withAnyToken, interpreter::remove))
+        .post("/contexts/{id}/restart", interpreted(this::withAnyToken, interpreter::restart));
+  }
+
+  private Handler interpreted(
+      BiFunction<ServerRequest, Integer, SandboxView> named, Action action) {
+    return (request, response) -> {
+      try {
+        SandboxView sandbox = named.apply(request, CodeInterpreter.PORT);
+        sandboxes.brokers().require();
+        enterCommand(sandbox);
+        action.answer(sandbox, request, response);
+      } catch (E2bException e) {
+        CodeInterpreter.refuse(response, e);
+      }
+    };
+  }
+
+  /** Accepts the token for ports as well: of contexts, E2B's clients send no other one. */
+  private SandboxView withAnyToken(ServerRequest request, int port) {
+    String traffic = request.headers().first(TRAFFIC_TOKEN).orElse("");
+    return traffic.isEmpty()
+        ? authorized(request, port)
+        : with(id(request, port), sandbox -> AccessTokens.areEqual(traffic, sandbox.trafficToken(tokens, keys)));
   }
 
   private Handler used(Action action) {
@@ -148,7 +179,7 @@ final class DataPlane {
    */
   private SandboxView signed(ServerRequest request, String operation, String signature) {
     String expiration = request.query().first("signature_expiration").orElse(null);
-    String id = target(request);
+    String id = target(request, ENVD_PORT);
     List<SandboxView> candidates =
         id == null
             ? sandboxes.known()
@@ -210,26 +241,33 @@ final class DataPlane {
   }
 
   /**
-   * Counts a command for the key with which its sandbox was made. The refusal is in the stream,
-   * since clients take the status 429 of a stream for a sandbox that is gone.
+   * Refuses a command if its sandbox's key allows no more. The refusal is in the stream, since
+   * clients take the status 429 of a stream for a sandbox that is gone.
    */
   private Action limited(Action action) {
     return (sandbox, request, response) -> {
-      Optional<ApiKey> key = keys.withId(sandbox.keyId());
-      int wait = key.map(keys::enterCommand).orElse(0);
-      if (wait > 0) {
-        response.header("Retry-After", Integer.toString(wait));
+      try {
+        enterCommand(sandbox);
+      } catch (E2bException e) {
+        response.header("Retry-After", Integer.toString(e.retryAfter()));
         new Connect.Stream(response, Codec.of(request))
-            .end(
-                new ConnectException(
-                    Code.RESOURCE_EXHAUSTED,
-                    "the key of this sandbox allows "
-                        + key.get().commandsPerSecond()
-                        + " commands a second"));
+            .end(new ConnectException(Code.RESOURCE_EXHAUSTED, e.text()));
         return;
       }
       action.answer(sandbox, request, response);
     };
+  }
+
+  /** Counts a command for the key with which its sandbox was made, or refuses it. */
+  private void enterCommand(SandboxView sandbox) {
+    Optional<ApiKey> key = keys.withId(sandbox.keyId());
+    int wait = key.map(keys::enterCommand).orElse(0);
+    if (wait > 0) {
+      throw new E2bException(
+          429,
+          "the key of this sandbox allows " + key.get().commandsPerSecond() + " commands a second",
+          wait);
+    }
   }
 
   /** Commands run as the sandbox's only user, whom E2B's clients call {@code user}. */
@@ -256,7 +294,7 @@ final class DataPlane {
 
   private void health(ServerRequest request, ServerResponse response) {
     try {
-      String id = target(request);
+      String id = target(request, ENVD_PORT);
       if (id != null) {
         SandboxView _ = withToken(id, request.headers().first(TOKEN).orElse(""));
       }
@@ -282,12 +320,9 @@ final class DataPlane {
     ControlPlane.refuse(response, e);
   }
 
-  /** Returns the sandbox that a request names and whose token it has. */
-  SandboxView authorized(ServerRequest request) {
-    String id = target(request);
-    if (id == null) {
-      throw new E2bException(400, "the headers E2b-Sandbox-Id and E2b-Sandbox-Port are missing");
-    }
+  /** Returns the sandbox that a request names, with a port, and whose token it has. */
+  private SandboxView authorized(ServerRequest request, int port) {
+    String id = id(request, port);
     String token = request.headers().first(TOKEN).orElse("");
     if (token.isEmpty()) {
       throw new E2bException(
@@ -298,20 +333,35 @@ final class DataPlane {
     return withToken(id, token);
   }
 
+  private SandboxView authorized(ServerRequest request) {
+    return authorized(request, ENVD_PORT);
+  }
+
+  private static String id(ServerRequest request, int port) {
+    String id = target(request, port);
+    if (id == null) {
+      throw new E2bException(400, "the headers E2b-Sandbox-Id and E2b-Sandbox-Port are missing");
+    }
+    return id;
+  }
+
   private String token(SandboxView sandbox) {
     return sandbox.token(tokens, keys);
+  }
+
+  private SandboxView withToken(String id, String token) {
+    return with(id, sandbox -> AccessTokens.areEqual(token, token(sandbox)));
   }
 
   /**
    * Returns a sandbox to who has its token. For others there is none, since ids of users whom a
    * tenant names can be guessed; the table is read on in both cases, which takes the same time.
    */
-  private SandboxView withToken(String id, String token) {
+  private SandboxView with(String id, Predicate<SandboxView> hasToken) {
     Optional<UserId> user = SandboxId.user(id);
-    Predicate<SandboxView> isIts = sandbox -> AccessTokens.areEqual(token, token(sandbox));
     return user.flatMap(sandboxes::known)
-        .filter(isIts)
-        .or(() -> user.flatMap(sandboxes::current).filter(isIts))
+        .filter(hasToken)
+        .or(() -> user.flatMap(sandboxes::current).filter(hasToken))
         .orElseThrow(
             () ->
                 new E2bException(
@@ -322,7 +372,7 @@ final class DataPlane {
    * Returns the id of the sandbox that a request names, by headers, the host's name, or its token;
    * null if it names none.
    */
-  private static @Nullable String target(ServerRequest request) {
+  private static @Nullable String target(ServerRequest request, int expected) {
     String id = request.headers().first(HeaderNames.create("E2b-Sandbox-Id")).orElse(null);
     String port = request.headers().first(HeaderNames.create("E2b-Sandbox-Port")).orElse(null);
     if (id == null && port == null) {
@@ -341,7 +391,7 @@ final class DataPlane {
     if (id == null || port == null) {
       throw new E2bException(400, "one of E2b-Sandbox-Id and E2b-Sandbox-Port is missing");
     }
-    if (!port.equals(Integer.toString(ENVD_PORT))) {
+    if (!port.equals(Integer.toString(expected))) {
       throw new E2bException(502, "The sandbox is running but port is not open");
     }
     return id;

@@ -174,7 +174,7 @@ final class FileTransfer {
     }
   }
 
-  private static E2bException gone(SandboxException e) {
+  static E2bException gone(SandboxException e) {
     ConnectException failure = Processes.failure(e);
     return switch (failure.code()) {
       case UNAVAILABLE -> new E2bException(502, failure.text());

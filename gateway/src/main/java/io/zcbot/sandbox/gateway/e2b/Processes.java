@@ -356,21 +356,27 @@ final class Processes {
     arguments.addAll(Json.list(config, "args"));
     String directory = directory(Json.optionalText(config, "cwd"));
     Command command =
-        Command.of(arguments)
+        asUser(Command.of(arguments), sandbox, directory)
             .onlyInExistingSandbox()
             .announceStart()
             .withoutKeepingOutput()
             .maxOutput(Command.MAX_OUTPUT)
             .startWithin(START)
             .timeout(limit(timeout))
-            .cwd(directory)
-            .env("HOME", HOME)
-            .env("USER", USER)
-            .env("LOGNAME", USER)
-            .env("PWD", directory);
-    command = command.env(sandbox.environment()).env(Json.texts(config, "envs"));
+            .env(Json.texts(config, "envs"));
     String tag = Json.optionalText(in, "tag");
     return tag == null ? command : command.env(TAG, tag);
+  }
+
+  /** Gives a command the directory and the environment that clients of E2B expect. */
+  static Command asUser(Command command, SandboxView sandbox, String directory) {
+    return command
+        .cwd(directory)
+        .env("HOME", HOME)
+        .env("USER", USER)
+        .env("LOGNAME", USER)
+        .env("PWD", directory)
+        .env(sandbox.environment());
   }
 
   private static String directory(@Nullable String cwd) {

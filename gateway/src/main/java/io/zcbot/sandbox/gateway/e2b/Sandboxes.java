@@ -293,6 +293,18 @@ final class Sandboxes {
     }
   }
 
+  /** Waits until the table knows of a sandbox's end, which its commands know before. */
+  void awaitEnd(SandboxView sandbox) throws InterruptedException {
+    boolean _ =
+        await(
+            () ->
+                table
+                    .get(sandbox.user())
+                    .filter(entry -> entry.container().id().equals(sandbox.containerId()))
+                    .isEmpty(),
+            FOLLOWING);
+  }
+
   private Ready ensure(UserId user, EnsureOptions options) {
     try {
       return brokers.use(() -> of(user).ensure(options));

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.gateway.mcp;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.modelcontextprotocol.server.McpStatelessServerFeatures.SyncToolSpecification;
 import io.modelcontextprotocol.spec.McpSchema.CallToolResult;
 import io.modelcontextprotocol.spec.McpSchema.Tool;
@@ -22,6 +23,8 @@ import io.zcbot.sandbox.gateway.e2b.E2bException;
 import io.zcbot.sandbox.gateway.files.FileContent;
 import io.zcbot.sandbox.gateway.files.FileInfo;
 import io.zcbot.sandbox.gateway.files.SandboxFileSystemException;
+import io.zcbot.sandbox.gateway.interpreter.Interpreter;
+import io.zcbot.sandbox.gateway.interpreter.InterpreterException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -107,14 +110,21 @@ final class Tools {
         tool(
             "run_python",
             "Run Python code",
-            "Run a Python 3 program in the sandbox, and return what it prints and its exit code. Each"
-                + " call is a new interpreter: variables and imports are not kept, files are, so print"
-                + " what you need and save the rest in files."
+            "Run Python 3 code in the sandbox, and return what it prints, the value of its last line and"
+                + " pictures of matplotlib. Variables and imports are kept between calls, as in a"
+                + " notebook, until the sandbox ends. If the result says that they are not kept, each"
+                + " call is a new interpreter: print what you need, and save the rest in files."
                 + LONG_OUTPUT,
-            properties("code", string("The program."), "timeout_seconds", timeout, "cwd", cwd),
+            properties(
+                "code",
+                string("The code."),
+                "timeout_seconds",
+                timeout,
+                "cwd",
+                string("The directory to change to before, an absolute path.")),
             List.of("code"),
             changing(true, true),
-            call -> run(call, Command.of("python3", "-").stdin(call.required("code")))),
+            this::python),
         tool(
             "write_file",
             "Write a file",
@@ -276,27 +286,76 @@ final class Tools {
     return CallToolResult.builder().addTextContent(text).isError(true).build();
   }
 
+  /** Runs code in the interpreter, or as a program if the image has none. */
+  private CallToolResult python(Call call) throws InterruptedException {
+    String code = call.required("code");
+    ObjectNode request =
+        McpEndpoint.JSON
+            .createObjectNode()
+            .put("operation", "execute")
+            .put("code", code)
+            .put("cwd", call.text("cwd"));
+    Duration timeout = timeout(call);
+    Interpreter interpreter =
+        new Interpreter(call.ensured(), command -> command.env(REQUEST, call.mark()));
+    PythonAnswer answer = new PythonAnswer(call);
+    try {
+      boolean isComplete = interpreter.ask(request, timeout, answer);
+      return isComplete
+          ? answer.result()
+          : error(answer.text() + "\n[the interpreter has ended, and its variables are gone]");
+    } catch (CommandTimeoutException e) {
+      return error(
+          answer.text()
+              + "\n[interrupted after "
+              + timeout.toSeconds()
+              + " s; variables are kept; give it a larger timeout_seconds]");
+    } catch (InterpreterException e) {
+      if (!e.isMissing()) {
+        return error(e.text());
+      }
+      CommandResult result = ended(call, Command.of("python3", "-").stdin(code));
+      return text(
+          output(result)
+              + "\n"
+              + ending(result)
+              + "\n[variables are not kept: this sandbox has no kernel]");
+    }
+  }
+
   private CallToolResult run(Call call, Command command) throws InterruptedException {
-    long seconds = call.number("timeout_seconds", Math.min(120, longestSeconds), 1, longestSeconds);
+    CommandResult result = ended(call, command);
+    return text(output(result) + "\n" + ending(result));
+  }
+
+  private Duration timeout(Call call) {
+    return Duration.ofSeconds(
+        call.number("timeout_seconds", Math.min(120, longestSeconds), 1, longestSeconds));
+  }
+
+  private CommandResult ended(Call call, Command command) throws InterruptedException {
     Command whole =
         command
             .onlyInExistingSandbox()
             .cwd(call.text("cwd", WORKSPACE))
-            .timeout(Duration.ofSeconds(seconds))
+            .timeout(timeout(call))
             .maxOutput(MOST_OUTPUT)
             .env(REQUEST, call.mark());
-    CommandResult result =
-        call.wantsProgress()
-            ? call.ensured().run(whole, chunk -> call.progress(chunk.text()))
-            : call.ensured().run(whole);
-    return text(output(result) + "\n" + ending(result));
+    return call.wantsProgress()
+        ? call.ensured().run(whole, chunk -> call.progress(chunk.text()))
+        : call.ensured().run(whole);
   }
 
   private static String output(CommandResult result) {
-    String out = Shown.of(result.stdoutBytes(), MOST_SHOWN);
-    String errors = Shown.of(result.stderrBytes(), MOST_ERRORS_SHOWN);
+    return output(result.stdoutBytes(), result.stderrBytes(), result.isTruncated());
+  }
+
+  /** Returns output as a model is shown it. */
+  static String output(byte[] stdout, byte[] stderr, boolean isTruncated) {
+    String out = Shown.of(stdout, MOST_SHOWN);
+    String errors = Shown.of(stderr, MOST_ERRORS_SHOWN);
     String text = errors.isEmpty() ? out : out + "\n[standard error]\n" + errors;
-    return result.isTruncated()
+    return isTruncated
         ? text + "\n[more output was dropped; redirect it to a file and read parts of it]"
         : text;
   }

@@ -76,6 +76,30 @@ check('files are written, read in parts, and listed', async () => {
   assert.match(listed, /^file 90000 \S+ \/workspace\/a dir\/ä\.txt$/m)
   assert.match(listed, /^file 3 \S+ \/workspace\/b\.bin$/m)
 })
+check('files are resources', async () => {
+  await call('write_file', { path: 'r/ä b.txt', content: 'text ü' })
+  await call('write_file', { path: 'r/c.png', content: 'AP8Q', encoding: 'base64' })
+  const { resources } = await client.listResources()
+  const listed = resources.find(({ name }) => name === 'r/ä b.txt')
+  assert.equal(listed.uri, 'file:///workspace/r/%C3%A4%20b.txt')
+  assert.equal(listed.size, 7)
+  const [read] = (await client.readResource({ uri: listed.uri })).contents
+  assert.deepEqual([read.uri, read.text, read.mimeType], [listed.uri, 'text ü', 'text/plain'])
+  const [picture] = (await client.readResource({ uri: 'file:///workspace/r/c.png' })).contents
+  assert.deepEqual([picture.blob, picture.mimeType], ['AP8Q', 'image/png'])
+  assert.equal((await client.listResourceTemplates()).resourceTemplates[0].uriTemplate, 'file:///{+path}')
+  for (const uri of ['file:///nosuch', 'http://a/b', 'file:///workspace/%00', '', 'file:///workspace'])
+    await assert.rejects(client.readResource({ uri }), ({ code }) => code === -32002 || code === -32602, uri)
+  await assert.rejects(client.listResources({ cursor: 'x' }), { code: -32602 })
+  await call('run_shell', { command: 'mkdir many; cd many; seq 501 | xargs touch; head -c 5000000 /dev/zero > large' })
+  const pages = [await client.listResources()]
+  pages.push(await client.listResources({ cursor: pages[0].nextCursor }))
+  assert.deepEqual(pages.map((page) => page.resources.length > 0), [true, true])
+  assert.equal(pages[0].resources.length, 500)
+  assert.equal(pages[1].nextCursor, undefined)
+  await assert.rejects(client.readResource({ uri: 'file:///workspace/many/large' }), /5000000 bytes.*read_file/)
+  await call('run_shell', { command: 'rm -r many' })
+})
 check('long output is bounded', async () => {
   const result = await call('run_shell', { command: 'seq 1 30000' })
   assert.ok(result.text.length < 66_000, `${result.text.length}`)

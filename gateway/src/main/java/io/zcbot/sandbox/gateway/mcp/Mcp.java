@@ -22,6 +22,7 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -264,11 +265,19 @@ public final class Mcp {
         .header("X-Accel-Buffering", "no");
     try (OutputStream out = new TimedOutput(response.outputStream())) {
       Events events = new Events(out);
-      byte[] answer = endpoint.answer(caller, message, events::send);
-      if (answer != null) {
-        events.send(answer);
+      Thread keepAlive = Thread.ofVirtual().name("keep-alive").start(events::keepAlive);
+      try {
+        byte[] answer = endpoint.answer(caller, message, events::send);
+        if (answer != null) {
+          events.send(answer);
+        }
+      } finally {
+        keepAlive.interrupt();
+        keepAlive.join();
       }
       events.throwIfGone();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -276,6 +285,8 @@ public final class Mcp {
 
   /** Sends events until the client is gone, which does not end its command. */
   private static final class Events {
+    private static final Duration KEEP_ALIVE = Duration.ofSeconds(15);
+
     private final OutputStream out;
     private @Nullable IOException failure;
 
@@ -283,14 +294,28 @@ public final class Mcp {
       this.out = out;
     }
 
-    synchronized void send(byte[] message) {
+    /** Sends comments, since proxies and clients give up a connection that is silent. */
+    void keepAlive() {
+      try {
+        while (true) {
+          Thread.sleep(KEEP_ALIVE);
+          write(": still working\n\n");
+        }
+      } catch (InterruptedException e) {
+        // the answer was sent
+      }
+    }
+
+    void send(byte[] message) {
+      write("event: message\ndata: " + new String(message, StandardCharsets.UTF_8) + "\n\n");
+    }
+
+    private synchronized void write(String text) {
       if (failure != null) {
         return;
       }
       try {
-        out.write("event: message\ndata: ".getBytes(StandardCharsets.UTF_8));
-        out.write(message);
-        out.write("\n\n".getBytes(StandardCharsets.UTF_8));
+        out.write(text.getBytes(StandardCharsets.UTF_8));
         out.flush();
       } catch (IOException e) {
         failure = e;

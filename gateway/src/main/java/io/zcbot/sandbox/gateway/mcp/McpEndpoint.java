@@ -89,7 +89,8 @@ final class McpEndpoint {
         McpServer.sync(transport)
             .serverInfo("zcbot-sandbox", version())
             .instructions(INSTRUCTIONS)
-            .capabilities(McpSchema.ServerCapabilities.builder().tools(false).build())
+            .capabilities(
+                McpSchema.ServerCapabilities.builder().tools(false).resources(false, false).build())
             .jsonMapper(MAPPER)
             // The tools check their arguments, and say what to do.
             .jsonSchemaValidator((schema, content) -> ValidationResponse.asValid("{}"))
@@ -202,6 +203,10 @@ final class McpEndpoint {
       case JSONRPCRequest request -> {
         Call.Context context = new Call.Context(caller, mark(caller, request.id()), progress);
         try {
+          JsonNode resources = Resources.answer(caller, node);
+          if (resources != null) {
+            yield resources;
+          }
           yield JSON.valueToTree(
               transport
                   .handler()

@@ -517,8 +517,7 @@ class GatewayIT {
     String head =
         "POST /process.Process/Start HTTP/1.1\r\nHost: localhost\r\nE2b-Sandbox-Id: %s\r\n"
                 .formatted(made.id())
-            + "E2b-Sandbox-Port: 49983\r\nX-Access-Token: %s\r\n"
-                .formatted(made.token())
+            + "E2b-Sandbox-Port: 49983\r\nX-Access-Token: %s\r\n".formatted(made.token())
             + "Content-Type: application/connect+json\r\nContent-Length: %d\r\n\r\n"
                 .formatted(start.length);
     for (int i = 0; i < 60; i++) {

@@ -43,7 +43,8 @@ class InterpreterIT {
         SandboxClient client = bed.client();
         Gateway gateway = start(client, keys);
         Gateway another = start(client, keys)) {
-      int passed = SdkProgram.run("interpreter.mjs", url(gateway), key, url(another), "interpreter");
+      int passed =
+          SdkProgram.run("interpreter.mjs", url(gateway), key, url(another), "interpreter");
       assertThat(passed).isEqualTo(26);
     }
   }

@@ -192,8 +192,7 @@ final class ControlPlane {
     }
     Instant startedAt = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     Map<String, String> labels =
-        SandboxView.labels(
-            key, template, metadata, environment, hasPublicPorts(body), startedAt);
+        SandboxView.labels(key, template, metadata, environment, hasPublicPorts(body), startedAt);
     send(response, 201, withToken(sandboxes.create(key, user, isFresh, labels, life)));
   }
 

@@ -125,7 +125,9 @@ final class DataPlane {
     String traffic = request.headers().first(TRAFFIC_TOKEN).orElse("");
     return traffic.isEmpty()
         ? authorized(request, port)
-        : with(id(request, port), sandbox -> AccessTokens.areEqual(traffic, sandbox.trafficToken(tokens, keys)));
+        : with(
+            id(request, port),
+            sandbox -> AccessTokens.areEqual(traffic, sandbox.trafficToken(tokens, keys)));
   }
 
   private Handler used(Action action) {

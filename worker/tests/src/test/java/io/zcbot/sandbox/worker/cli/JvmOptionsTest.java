@@ -31,8 +31,8 @@ class JvmOptionsTest {
                 allFlags.add(
                     (match.group(1).isEmpty() ? "" : allFlags.getLast() + " ") + match.group(2)));
     assertThat(allFlags)
-        .as("of a worker, of one with a broker, of the console, of a command")
-        .hasSize(4);
+        .as("of a worker, of one with a broker, of the console, of a command, of a gateway")
+        .hasSize(5);
     for (String flags : allFlags) {
       List<String> command = new ArrayList<>();
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());

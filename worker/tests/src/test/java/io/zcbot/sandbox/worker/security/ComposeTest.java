@@ -45,7 +45,7 @@ class ComposeTest {
       all.addAll(ports(lines));
       assertThat(lines).as(file).noneMatch(line -> line.contains("network_mode: host"));
     }
-    assertThat(all).hasSize(3).allMatch(port -> port.startsWith("127.0.0.1:"));
+    assertThat(all).hasSize(5).allMatch(port -> port.startsWith("127.0.0.1:"));
     assertThat(ports(List.of("  a:", "    ports:", "      - 9092:9092", "    networks: [kafka]")))
         .as("one that were not")
         .containsExactly("9092:9092");

@@ -889,8 +889,9 @@ plain('errors', 'of streams are in the last message', async () => {
 plain('E2b-Sandbox-Id', "in the host's name instead", async () => {
   const { request } = await import('node:http')
   const { port } = new URL(url)
+  const held = await token()
   const status = await new Promise((resolve, reject) =>
-    request({ host: '127.0.0.1', port, path: '/health', headers: { Host: `49983-${sandbox.sandboxId}.sandboxes.example` } }, (answer) => resolve(answer.statusCode)).on('error', reject).end())
+    request({ host: '127.0.0.1', port, path: '/health', headers: { Host: `49983-${sandbox.sandboxId}.sandboxes.example`, 'X-Access-Token': held } }, (answer) => resolve(answer.statusCode)).on('error', reject).end())
   assert.equal(status, 204)
 })
 plain('E2b-Sandbox-Id', 'without the port', async () => assert.equal((await fetch(`${url}/health`, { headers: { 'E2b-Sandbox-Id': sandbox.sandboxId } })).status, 400))

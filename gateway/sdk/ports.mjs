@@ -66,7 +66,7 @@ check('token', 'that of commands and files', async () => {
 })
 check('token', 'opens no files', async () => {
   const headers = { 'E2b-Sandbox-Id': sandbox.sandboxId, 'E2b-Sandbox-Port': '49983', 'X-Access-Token': sandbox.trafficAccessToken }
-  assert.equal((await fetch(`${url}/files?path=server.mjs`, { headers })).status, 401)
+  assert.equal((await fetch(`${url}/files?path=server.mjs`, { headers })).status, 502)
 })
 check('token', 'public', async () => assert.equal((await visit(without(open), 8000, '/request')).status, 200))
 check('token', 'in the query, then in a cookie', async () => {

@@ -101,9 +101,13 @@ public final class Gateway implements AutoCloseable {
             "the table of current sandboxes can't be read: check the brokers' address, and that"
                 + " this principal may read it ('sandbox topics --acls')");
       }
+      brokers = new Brokers(table);
+      E2b e2b = new E2b(client, table, brokers, keys, tokens, options);
+      ports = new Ports(e2b::exposed, client, options.longestCommand());
       HttpRouting.Builder routing =
           HttpRouting.builder()
               .addFilter(new RequestMetrics(registry))
+              .addFilter(ports) // which sandboxes' servers answer, HEAD as well
               .addFilter(
                   (chain, request, response) -> {
                     if (request.prologue().method().equals(Method.HEAD)) {
@@ -126,10 +130,6 @@ public final class Gateway implements AutoCloseable {
                         Status.INTERNAL_SERVER_ERROR_500,
                         "an error in the gateway; its log has it");
                   });
-      brokers = new Brokers(table);
-      E2b e2b = new E2b(client, table, brokers, keys, tokens, options);
-      ports = new Ports(e2b::exposed, client, options.longestCommand());
-      routing.addFilter(ports);
       e2b.routes(routing);
       new Mcp(keys, e2b.named(), options).routes(routing);
       TlsFiles tls =

@@ -80,14 +80,14 @@ class McpIT {
     String limitedKey = keys.add("limited", 1, 0).text();
     try (Gateway gateway = startGateway();
         Gateway another = startGateway()) {
-      check(15, "http", url(gateway), key, otherKey, limitedKey, url(another));
+      check(16, "http", url(gateway), key, otherKey, limitedKey, url(another));
     }
   }
 
   @Test
   void toolsWorkOnStandardStreams() throws Exception {
     check(
-        11,
+        12,
         "stdio",
         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
         "-XX:TieredStopAtLevel=1",

@@ -169,6 +169,27 @@ public final class SandboxTable implements AutoCloseable {
     return awaitPositions(wanted, deadline);
   }
 
+  /**
+   * Waits until something is true of what {@link #get} and {@link #all} return. That is looked at
+   * whenever more was read, which asks no broker.
+   *
+   * @param condition is called by this thread and must not block
+   * @return false if it is not true within this time
+   * @throws SandboxException if the table takes more memory than allowed, or brokers refuse to show
+   *     it
+   * @throws ClientClosedException if this or the client is closed
+   */
+  public boolean await(BooleanSupplier condition, Duration within) throws InterruptedException {
+    Deadline.requirePositive("within", within);
+    Deadline deadline = Deadline.in(within);
+    lock.lockInterruptibly();
+    try {
+      return await(condition, deadline);
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private Set<TopicPartition> awaitPartitions(Deadline deadline) throws InterruptedException {
     lock.lockInterruptibly();
     try {

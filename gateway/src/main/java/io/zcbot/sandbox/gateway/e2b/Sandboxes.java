@@ -31,7 +31,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -281,7 +280,8 @@ final class Sandboxes {
   boolean kill(UserId user) {
     try {
       boolean isEnded = brokers.use(() -> of(user).release(ENDING)).isPresent();
-      boolean isGone = await(() -> table.get(user).isEmpty(), Duration.ofSeconds(isEnded ? 5 : 1));
+      boolean isGone =
+          table.await(() -> table.get(user).isEmpty(), Duration.ofSeconds(isEnded ? 5 : 1));
       if (!isGone && !isEnded) {
         throw new E2bException(503, "the sandbox has not ended yet; try again", 1);
       }
@@ -296,7 +296,7 @@ final class Sandboxes {
   /** Waits until the table knows of a sandbox's end, which its commands know before. */
   void awaitEnd(SandboxView sandbox) throws InterruptedException {
     boolean _ =
-        await(
+        table.await(
             () ->
                 table
                     .get(sandbox.user())
@@ -330,7 +330,7 @@ final class Sandboxes {
     Supplier<Optional<CurrentSandbox>> made =
         () -> table.get(user).filter(e -> e.container().id().equals(ready.containerId()));
     try {
-      boolean _ = await(() -> made.get().filter(e -> has(e, ready)).isPresent(), FOLLOWING);
+      boolean _ = table.await(() -> made.get().filter(e -> has(e, ready)).isPresent(), FOLLOWING);
       return made.get().flatMap(SandboxView::of);
     } catch (InterruptedException e) {
       throw stopping();
@@ -345,21 +345,6 @@ final class Sandboxes {
         // No entry is written for what changes nothing.
         || (entry.labels().equals(ready.labels())
             && Objects.equals(entry.endsAt(), ready.endsAt()));
-  }
-
-  /** Waits until something is true of the table. */
-  private boolean await(BooleanSupplier condition, Duration atMost) throws InterruptedException {
-    long end = System.nanoTime() + atMost.toNanos();
-    while (!condition.getAsBoolean()) {
-      Duration left = Duration.ofNanos(end - System.nanoTime());
-      if (!left.isPositive()) {
-        return false;
-      }
-      if (table.awaitCurrent(left) && !condition.getAsBoolean()) {
-        Thread.sleep(2); // its record is not written yet
-      }
-    }
-    return true;
   }
 
   /** Returns what a failure of Kafka is for a client: it may try again. */

@@ -29,6 +29,12 @@ const call = async (name, args = {}, options = {}, by = client) => {
   const result = await by.callTool({ name, arguments: args }, undefined, { timeout: 120_000, ...options })
   return { text: text(result), isError: result.isError === true }
 }
+const untilSleeps = async (marker, wanted) => {
+  const end = Date.now() + 60_000
+  const count = async () =>
+    Number((await call('run_shell', { command: `pgrep -cx -f 'sleep ${marker}' || true` })).text.split('\n')[0])
+  while ((await count()) !== wanted) assert.ok(Date.now() < end, `not ${wanted} within 60 s`)
+}
 const checks = []
 const check = (name, run, when = true) => when && checks.push({ name, run })
 const isHttp = transport === 'http'
@@ -138,16 +144,10 @@ check('cancelling a call kills its command, and only that', async () => {
   const abort = new AbortController()
   const marker = `4${Date.now() % 10_000_000}`
   const cancelled = assert.rejects(call('run_shell', { command: `sleep ${marker}` }, { signal: abort.signal }))
-  const count = async () =>
-    Number((await call('run_shell', { command: `pgrep -cx -f 'sleep ${marker}' || true` })).text.split('\n')[0])
-  const until = async (wanted) => {
-    const end = Date.now() + 20_000
-    while ((await count()) !== wanted) assert.ok(Date.now() < end, `not ${wanted} within 20 s`)
-  }
-  await until(1)
+  await untilSleeps(marker, 1)
   abort.abort()
   await cancelled
-  await until(0)
+  await untilSleeps(marker, 0)
   assert.match((await other).text, /still here/)
 })
 check('users and tenants have sandboxes of their own', async () => {
@@ -182,7 +182,8 @@ check('a session goes on at another gateway, where a call is cancelled too', asy
     },
     body: JSON.stringify({ jsonrpc: '2.0', ...body })
   })
-  const running = post(url, { id: 'x', method: 'tools/call', params: { name: 'run_shell', arguments: { command: `sleep ${marker}`, timeout_seconds: 60 } } })
+  const running = post(url, { id: 'x', method: 'tools/call', params: { name: 'run_shell', arguments: { command: `sleep ${marker}`, timeout_seconds: 120 } } })
+  await untilSleeps(marker, 1)
   const cancelled = await post(anotherUrl, { method: 'notifications/cancelled', params: { requestId: 'x' } })
   assert.equal(cancelled.status, 202)
   const answer = await (await running).json()

@@ -256,6 +256,17 @@ class GatewayFailuresIT {
           .isEqualTo(7);
     }
     assertThat(onTheLog()).contains(numbers(lines));
+    assertThat(
+            HTTP.send(
+                    HttpRequest.newBuilder(other.ops().resolve("/metrics")).build(),
+                    BodyHandlers.ofString())
+                .body())
+        .as("the metrics that the documents name")
+        .containsPattern("(?m)^zcbot_gateway_ready 1")
+        .containsPattern("(?m)^zcbot_gateway_streams_open [0-9]")
+        .containsPattern("(?m)^zcbot_gateway_requests_open [0-9]")
+        .containsPattern(
+            "(?m)^zcbot_gateway_request_seconds_bucket\\{.*call=\"POST /process.Process/Connect\".*status=\"200\"");
 
     one = GatewayProcess.start("one-again");
     one.awaitReady();

@@ -15,6 +15,7 @@ import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.ServerResponse;
 import io.helidon.webserver.http1.Http1Config;
 import io.helidon.webserver.http1.Http1ConnectionSelector;
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.zcbot.sandbox.client.SandboxClient;
@@ -50,7 +51,10 @@ public final class Gateway implements AutoCloseable {
   private static final java.util.logging.Logger CONNECTIONS =
       java.util.logging.Logger.getLogger("io.helidon.webserver.ConnectionHandler");
 
-  /** The table of current sandboxes may take so much memory: some 30,000 sandboxes. */
+  /**
+   * The table of current sandboxes may take so much memory: some 30,000 sandboxes, or 5,000 whose
+   * metadata and variables are as long as they may be.
+   */
   private static final long TABLE_BYTES = 48 << 20;
 
   private static final Duration START = Duration.ofSeconds(30);
@@ -91,7 +95,7 @@ public final class Gateway implements AutoCloseable {
     CONNECTIONS.setLevel(Level.SEVERE);
     ApiKeys keys = new ApiKeys(new KeyFile(options.keys()), System::nanoTime);
     AccessTokens tokens = AccessTokens.of(options.secret());
-    SandboxTable table = client.sandboxes(TABLE_BYTES);
+    SandboxTable table = E2b.table(client, TABLE_BYTES);
     Brokers brokers = null;
     Ports ports;
     boolean isStarted = false;
@@ -122,6 +126,17 @@ public final class Gateway implements AutoCloseable {
                   HttpException.class,
                   (request, response, e) -> answer(response, e.status(), e.getMessage()))
               .error(
+                  SandboxException.class, // the table is too large, or refused
+                  (request, response, e) -> {
+                    log.warn(
+                        "{} {} failed: {}",
+                        request.prologue().method(),
+                        request.path(),
+                        e.getMessage());
+                    response.header("Retry-After", "1");
+                    answer(response, Status.SERVICE_UNAVAILABLE_503, e.getMessage());
+                  })
+              .error(
                   RuntimeException.class,
                   (request, response, e) -> {
                     log.error("{} {} failed", request.prologue().method(), request.path(), e);
@@ -130,6 +145,10 @@ public final class Gateway implements AutoCloseable {
                         Status.INTERNAL_SERVER_ERROR_500,
                         "an error in the gateway; its log has it");
                   });
+      Gauge.builder("zcbot.gateway.table.used", table, used -> (double) used.bytes() / TABLE_BYTES)
+          .description("Share of the memory for the table of current sandboxes that it takes")
+          .strongReference(true)
+          .register(registry);
       e2b.routes(routing);
       new Mcp(keys, e2b.named(), options).routes(routing);
       TlsFiles tls =

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.client;
 
 import io.zcbot.sandbox.client.ClientMetrics.Request;
+import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Duration;
@@ -16,6 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.Producer;
@@ -88,7 +90,7 @@ final class Connection implements AutoCloseable {
   }
 
   /** Makes a table of the current sandboxes, which is closed with this connection. */
-  SandboxTable table(KafkaSettings kafka, long maxBytes) {
+  SandboxTable table(KafkaSettings kafka, long maxBytes, Predicate<CurrentSandbox> kept) {
     if (isClosed()) {
       throw new ClientClosedException();
     }
@@ -98,6 +100,7 @@ final class Connection implements AutoCloseable {
             kafka.endOffsets(),
             options.topicPrefix(),
             maxBytes,
+            kept,
             tables::remove);
     tables.add(table);
     table.start();

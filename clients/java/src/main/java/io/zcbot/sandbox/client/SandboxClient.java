@@ -4,10 +4,12 @@
  */
 package io.zcbot.sandbox.client;
 
+import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.UserId;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Properties;
+import java.util.function.Predicate;
 
 /**
  * A connection for all users of a process, with one producer and one consumer regardless of the
@@ -105,7 +107,17 @@ public final class SandboxClient implements AutoCloseable {
    * @throws ClientClosedException if the client is closed
    */
   public SandboxTable sandboxes(long maxBytes) {
-    return connection.table(kafka, maxBytes);
+    return sandboxes(maxBytes, current -> true);
+  }
+
+  /**
+   * Follows some users' current sandboxes, otherwise as {@link #sandboxes(long)} does.
+   *
+   * @param kept which ones; it must not throw
+   * @throws ClientClosedException if the client is closed
+   */
+  public SandboxTable sandboxes(long maxBytes, Predicate<CurrentSandbox> kept) {
+    return connection.table(kafka, maxBytes, kept);
   }
 
   /**

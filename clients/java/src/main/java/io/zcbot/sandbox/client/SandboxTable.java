@@ -22,6 +22,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -59,6 +60,9 @@ public final class SandboxTable implements AutoCloseable {
   /** Time before a failed operation is tried again. */
   private static final Duration PAUSE = Duration.ofMillis(200);
 
+  /** Time before the table is read again after an error that nobody knows. */
+  private static final Duration FAILED = Duration.ofSeconds(1);
+
   /** Time before a table that was too large is read again. */
   private static final Duration TOO_LARGE = Duration.ofSeconds(30);
 
@@ -69,6 +73,7 @@ public final class SandboxTable implements AutoCloseable {
   private final EndOffsets ends;
   private final String topic;
   private final long maxBytes;
+  private final Predicate<CurrentSandbox> kept;
   private final java.util.function.Consumer<SandboxTable> onClose;
   private final EventCodec codec = new EventCodec();
   private final Thread thread;
@@ -84,8 +89,12 @@ public final class SandboxTable implements AutoCloseable {
 
   private volatile boolean isTooLarge;
 
+  /** Written by the thread only. */
+  private volatile long bytes;
+
   // Used by the thread only.
-  private long bytes;
+  private boolean isBegun;
+  private boolean isWarned;
   private Deadline recount = Deadline.in(Duration.ZERO);
   private @Nullable Throwable logged;
 
@@ -99,11 +108,13 @@ public final class SandboxTable implements AutoCloseable {
       EndOffsets ends,
       String topicPrefix,
       long maxBytes,
+      Predicate<CurrentSandbox> kept,
       java.util.function.Consumer<SandboxTable> onClose) {
     this.consumer = consumer;
     this.ends = ends;
     this.topic = Topic.CURRENT.named(topicPrefix);
     this.maxBytes = maxBytes;
+    this.kept = kept;
     this.onClose = onClose;
     this.thread = Thread.ofPlatform().daemon().name("zcbot-client-table").unstarted(this::run);
   }
@@ -130,6 +141,11 @@ public final class SandboxTable implements AutoCloseable {
   public Collection<CurrentSandbox> all() {
     requireRoom();
     return entries.values().stream().map(Entry::current).toList();
+  }
+
+  /** Returns the memory that the entries take, in bytes. */
+  public long bytes() {
+    return bytes;
   }
 
   private void requireRoom() {
@@ -269,6 +285,9 @@ public final class SandboxTable implements AutoCloseable {
       while (!pause(Duration.ZERO)) {
         try {
           count();
+          if (!isBegun) {
+            begin();
+          }
           ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
           records.forEach(this::accept);
           readTo();
@@ -276,18 +295,23 @@ public final class SandboxTable implements AutoCloseable {
           // this is closed
         } catch (InvalidOffsetException e) {
           troubled(e);
-          begin();
+          isBegun = false;
         } catch (KafkaException e) {
           troubled(e);
           boolean unused = pause(PAUSE);
+        } catch (RuntimeException | Error e) { // otherwise the table would stay as it is for ever
+          log.error("reading {} failed; it is read again in {}", topic, FAILED, e);
+          change(() -> trouble = e);
+          isBegun = false; // some records may be lost
+          boolean unused = pause(FAILED);
         }
         if (isTooLarge) {
           boolean unused = pause(TOO_LARGE);
-          begin();
+          isBegun = false;
         }
       }
-    } catch (InterruptedException | RuntimeException | Error e) {
-      log.error("the reader of {} ends", topic, e);
+    } catch (InterruptedException e) {
+      log.warn("the reader of {} was interrupted and ends", topic);
       change(() -> trouble = e);
     } finally {
       consumer.close(CloseOptions.timeout(CLOSE));
@@ -308,7 +332,7 @@ public final class SandboxTable implements AutoCloseable {
     found.forEach(each -> all.add(new TopicPartition(topic, each.partition())));
     if (!all.equals(consumer.assignment())) {
       consumer.assign(all);
-      begin();
+      isBegun = false;
     }
   }
 
@@ -316,6 +340,7 @@ public final class SandboxTable implements AutoCloseable {
   private void begin() {
     entries.clear();
     bytes = 0;
+    isWarned = false;
     consumer.seekToBeginning(consumer.assignment());
     change(
         () -> {
@@ -323,6 +348,7 @@ public final class SandboxTable implements AutoCloseable {
           positions.clear();
           partitions = Set.copyOf(consumer.assignment());
         });
+    isBegun = true;
   }
 
   private void accept(ConsumerRecord<byte[], byte[]> record) {
@@ -336,7 +362,9 @@ public final class SandboxTable implements AutoCloseable {
       } else if (record.value().length <= Topic.CURRENT.maxBytes()) {
         CurrentSandbox current = codec.decodeCurrent(record.value());
         if (current.userId().equals(user)) {
-          replace(user, new Entry(current, OVERHEAD + 2 * record.value().length));
+          replace(
+              user,
+              kept.test(current) ? new Entry(current, OVERHEAD + 2 * record.value().length) : null);
         }
       }
     } catch (IllegalArgumentException | EventFormatException e) {
@@ -346,8 +374,13 @@ public final class SandboxTable implements AutoCloseable {
 
   private void replace(UserId user, @Nullable Entry entry) {
     Entry before = entry == null ? entries.remove(user) : entries.put(user, entry);
-    bytes += (entry == null ? 0 : entry.bytes()) - (before == null ? 0 : before.bytes());
-    if (bytes > maxBytes) {
+    long now = bytes + (entry == null ? 0 : entry.bytes()) - (before == null ? 0 : before.bytes());
+    bytes = now;
+    if (now > maxBytes - maxBytes / 5 && !isWarned) {
+      isWarned = true;
+      log.warn("{} takes more than 80 % of the {} bytes of memory that it may", topic, maxBytes);
+    }
+    if (now > maxBytes) {
       log.error(
           "{} takes more than {} bytes of memory; it is read again in {}",
           topic,

@@ -60,8 +60,9 @@ public final class Brokers implements AutoCloseable {
    * @throws E2bException with 503
    */
   void require() {
-    if (problem != null) {
-      throw away();
+    String found = problem;
+    if (found != null) {
+      throw new E2bException(503, found + "; try again", 1);
     }
   }
 

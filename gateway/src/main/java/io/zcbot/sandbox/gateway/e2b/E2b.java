@@ -39,6 +39,11 @@ public final class E2b {
     this.data = new DataPlane(sandboxes, keys, tokens, options);
   }
 
+  /** Follows the current sandboxes that gateways made. */
+  public static SandboxTable table(SandboxClient client, long maxBytes) {
+    return client.sandboxes(maxBytes, entry -> SandboxView.isOfGateway(entry.labels()));
+  }
+
   /** Returns the sandboxes of tenants' users, which count together with those of E2B's clients. */
   public NamedSandboxes named() {
     return named;

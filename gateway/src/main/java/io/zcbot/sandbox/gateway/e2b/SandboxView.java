@@ -44,6 +44,11 @@ record SandboxView(
   private static final String PUBLIC_PORTS = "gateway.public_ports";
   private static final String STARTED = "e2b.started_at";
 
+  /** Returns whether labels are those of a sandbox that a gateway made. */
+  static boolean isOfGateway(Map<String, String> labels) {
+    return labels.containsKey(TENANT);
+  }
+
   /** Returns an entry's sandbox; empty if no gateway made it. */
   static Optional<SandboxView> of(CurrentSandbox entry) {
     Map<String, String> labels = entry.labels();

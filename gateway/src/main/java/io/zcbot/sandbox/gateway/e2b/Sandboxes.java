@@ -327,6 +327,9 @@ final class Sandboxes {
    * sandbox is gone again, or has no labels.
    */
   private Optional<SandboxView> awaitEntry(UserId user, Ready ready) {
+    if (!SandboxView.isOfGateway(ready.labels())) { // it has no entry, unless it got labels since
+      return current(user).filter(view -> view.containerId().equals(ready.containerId()));
+    }
     Supplier<Optional<CurrentSandbox>> made =
         () -> table.get(user).filter(e -> e.container().id().equals(ready.containerId()));
     try {

@@ -108,9 +108,11 @@ public final class Gateway implements AutoCloseable {
       brokers = new Brokers(table);
       E2b e2b = new E2b(client, table, brokers, keys, tokens, options);
       ports = new Ports(e2b::exposed, client, options.longestCommand());
+      RequestBounds bounds = RequestBounds.ofGateway();
       HttpRouting.Builder routing =
           HttpRouting.builder()
               .addFilter(new RequestMetrics(registry))
+              .addFilter(bounds)
               .addFilter(ports) // which sandboxes' servers answer, HEAD as well
               .addFilter(
                   (chain, request, response) -> {
@@ -156,6 +158,7 @@ public final class Gateway implements AutoCloseable {
               ? null
               : new TlsFiles(options.tls().certificate(), options.tls().key());
       WebServerConfig.Builder builder = WebServer.builder();
+      bounds.set(builder);
       if (tls != null) {
         builder.tls(tls.read());
       }
@@ -175,7 +178,7 @@ public final class Gateway implements AutoCloseable {
                           .addContentEncoding(new GzipBodies()))
               .addConnectionSelector(
                   Http1ConnectionSelector.builder()
-                      .config(Http1Config.create())
+                      .config(Http1Config.builder().addReceiveListener(bounds).build())
                       .addUpgrader(ports)
                       .build())
               .routing(routing)

@@ -506,7 +506,36 @@ class GatewayIT {
     assertThat(input.statusCode()).as(input.body()).isEqualTo(400);
     assertThat(get("/sandboxes/" + made.id() + "/metrics?end=31556889864403199", key).statusCode())
         .isEqualTo(200);
+    for (String body : List.of("hello", "")) {
+      String type = "application/connect+json";
+      HttpResponse<String> start = notGzip(made, "/process.Process/Start", type, body);
+      assertThat(start.statusCode()).isEqualTo(200);
+      assertThat(start.body()).contains("invalid_argument", "can't be read");
+      HttpResponse<String> stat =
+          notGzip(made, "/filesystem.Filesystem/Stat", "application/json", body);
+      assertThat(stat.statusCode()).as(stat.body()).isEqualTo(400);
+      HttpResponse<String> upload =
+          notGzip(made, "/files?path=x", "application/octet-stream", body);
+      assertThat(upload.statusCode()).as(upload.body()).isEqualTo(400);
+      assertThat(notGzip(made, "/mcp", "application/json", body).statusCode()).isEqualTo(400);
+    }
+    String tokens = "{\"a\":[" + "{},".repeat(200_000) + "0]}";
+    HttpResponse<String> many = call(gateway, made, "/filesystem.Filesystem/Stat", tokens);
+    assertThat(many.statusCode()).as(many.body()).isEqualTo(400);
+    assertThat(many.body()).contains("100000");
     kill(made);
+  }
+
+  private static HttpResponse<String> notGzip(Sandbox in, String path, String type, String body)
+      throws Exception {
+    return send(
+        data(gateway, in, path)
+            .header("Authorization", "Bearer " + key) // for MCP; others ignore it
+            .header("Content-Type", type)
+            .header("Content-Encoding", "gzip")
+            .POST(
+                HttpRequest.BodyPublishers.fromPublisher( // without a length
+                    HttpRequest.BodyPublishers.ofString(body))));
   }
 
   /** A sandbox has room for 32 of them, and nothing of a client that left may keep its part. */

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
+import io.zcbot.sandbox.gateway.BodyMemory;
 import io.zcbot.sandbox.gateway.TimedOutput;
 import io.zcbot.sandbox.gateway.e2b.ConnectException.Code;
 import java.io.EOFException;
@@ -37,14 +38,14 @@ final class Connect {
       return codec.read(Json.bytes(request, MAX_MESSAGE));
     } catch (E2bException e) {
       throw new ConnectException(
-          e.status() == 413 ? Code.RESOURCE_EXHAUSTED : Code.INVALID_ARGUMENT, e.text());
+          e.status() == 400 ? Code.INVALID_ARGUMENT : Code.RESOURCE_EXHAUSTED, e.text());
     }
   }
 
   /** Reads the only message of a request for a stream. */
   static ObjectNode streamed(ServerRequest request, Codec codec) {
     try (InputStream in = request.content().inputStream()) {
-      ObjectNode message = next(in, codec);
+      ObjectNode message = next(in, codec, BodyMemory.of(request));
       if (message == null) {
         throw new ConnectException(Code.INVALID_ARGUMENT, "the request has no message");
       }
@@ -63,7 +64,8 @@ final class Connect {
   }
 
   /** Reads the next message of a stream; null at its end. */
-  static @Nullable ObjectNode next(InputStream in, Codec codec) throws IOException {
+  static @Nullable ObjectNode next(InputStream in, Codec codec, BodyMemory.Part room)
+      throws IOException {
     byte[] header = in.readNBytes(HEADER);
     if (header.length == 0) {
       return null;
@@ -79,6 +81,9 @@ final class Connect {
     if (length < 0 || length > MAX_MESSAGE) {
       throw new ConnectException(
           Code.RESOURCE_EXHAUSTED, "a message has more than " + MAX_MESSAGE + " bytes");
+    }
+    if (!room.hold(length)) {
+      throw new ConnectException(Code.RESOURCE_EXHAUSTED, BodyMemory.FULL);
     }
     byte[] message = in.readNBytes(length);
     if (message.length < length) {

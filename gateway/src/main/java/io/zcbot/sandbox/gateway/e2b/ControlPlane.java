@@ -14,6 +14,7 @@ import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.gateway.BodyMemory;
 import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.keys.AccessTokens;
 import io.zcbot.sandbox.gateway.keys.ApiKey;
@@ -151,6 +152,7 @@ final class ControlPlane {
     }
     ApiKey key =
         keys.find(text).orElseThrow(() -> new E2bException(401, "the API key is not valid"));
+    BodyMemory.of(request).isOf(key.tenant());
     int wait = keys.enter(key);
     if (wait > 0) {
       throw new E2bException(

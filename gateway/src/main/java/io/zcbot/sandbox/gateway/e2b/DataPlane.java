@@ -13,6 +13,7 @@ import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import io.zcbot.sandbox.client.SandboxException;
 import io.zcbot.sandbox.events.UserId;
+import io.zcbot.sandbox.gateway.BodyMemory;
 import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.e2b.ConnectException.Code;
 import io.zcbot.sandbox.gateway.keys.AccessTokens;
@@ -111,6 +112,7 @@ final class DataPlane {
     return (request, response) -> {
       try {
         SandboxView sandbox = named.apply(request, CodeInterpreter.PORT);
+        BodyMemory.of(request).isOf(sandbox.tenant());
         sandboxes.brokers().require();
         enterCommand(sandbox);
         action.answer(sandbox, request, response);
@@ -336,7 +338,9 @@ final class DataPlane {
   }
 
   private SandboxView authorized(ServerRequest request) {
-    return authorized(request, ENVD_PORT);
+    SandboxView sandbox = authorized(request, ENVD_PORT);
+    BodyMemory.of(request).isOf(sandbox.tenant());
+    return sandbox;
   }
 
   private static String id(ServerRequest request, int port) {

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.helidon.webserver.http.ServerRequest;
+import io.zcbot.sandbox.gateway.BodyMemory;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
@@ -23,11 +24,17 @@ import org.jspecify.annotations.Nullable;
 final class Json {
   private static final int MAX_DEPTH = 50;
 
+  /** A token of two bytes, such as an empty object, takes some 80 in a tree. */
+  private static final int MAX_TOKENS = 100_000;
+
   static final ObjectMapper MAPPER =
       JsonMapper.builder(
               com.fasterxml.jackson.core.JsonFactory.builder()
                   .streamReadConstraints(
-                      StreamReadConstraints.builder().maxNestingDepth(MAX_DEPTH).build())
+                      StreamReadConstraints.builder()
+                          .maxNestingDepth(MAX_DEPTH)
+                          .maxTokenCount(MAX_TOKENS)
+                          .build())
                   .build())
           .build();
 
@@ -45,7 +52,10 @@ final class Json {
 
   static byte[] bytes(ServerRequest request, int maxBytes) {
     try (InputStream in = request.content().inputStream()) {
-      byte[] bytes = in.readNBytes(maxBytes + 1);
+      byte[] bytes = BodyMemory.of(request).read(in, maxBytes);
+      if (bytes == null) {
+        throw new E2bException(429, BodyMemory.FULL, 1);
+      }
       if (bytes.length > maxBytes) {
         throw new E2bException(413, "the body has more than " + maxBytes + " bytes");
       }

@@ -24,6 +24,7 @@ import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.TerminalSize;
+import io.zcbot.sandbox.gateway.BodyMemory;
 import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.e2b.Connect.Stream;
 import io.zcbot.sandbox.gateway.e2b.ConnectException.Code;
@@ -171,13 +172,14 @@ final class Processes {
     answered(
         stream,
         () -> {
+          BodyMemory.Part room = BodyMemory.of(request);
           try (InputStream in = request.content().inputStream()) {
-            ObjectNode message = Connect.next(in, codec);
+            ObjectNode message = Connect.next(in, codec, room);
             JsonNode selector = message == null ? NOTHING : message.path("start").path("process");
             LiveProcess process = sandboxes.brokers().use(() -> find(sandbox, selector));
-            for (message = Connect.next(in, codec);
+            for (message = Connect.next(in, codec, room);
                 message != null;
-                message = Connect.next(in, codec)) {
+                message = Connect.next(in, codec, room)) {
               process.write(input(message.path("data").path("input")));
             }
           } catch (IOException e) {

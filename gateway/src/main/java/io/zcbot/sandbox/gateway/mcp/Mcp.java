@@ -11,6 +11,7 @@ import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import io.modelcontextprotocol.spec.McpSchema.ErrorCodes;
+import io.zcbot.sandbox.gateway.BodyMemory;
 import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.TimedOutput;
 import io.zcbot.sandbox.gateway.e2b.NamedSandboxes;
@@ -145,6 +146,7 @@ public final class Mcp {
             .orElseThrow(
                 () -> new Refusal(401, "send the API key: 'Authorization: Bearer e2b_...'"));
     ApiKey key = keys.find(text).orElseThrow(() -> new Refusal(401, "the API key is not valid"));
+    BodyMemory.of(request).isOf(key.tenant());
     enter(key);
     return key;
   }
@@ -246,7 +248,10 @@ public final class Mcp {
 
   private static byte[] body(ServerRequest request) {
     try (InputStream in = request.content().inputStream()) {
-      byte[] bytes = in.readNBytes(McpEndpoint.MAX_MESSAGE + 1);
+      byte[] bytes = BodyMemory.of(request).read(in, McpEndpoint.MAX_MESSAGE);
+      if (bytes == null) {
+        throw new Refusal(429, BodyMemory.FULL);
+      }
       if (bytes.length > McpEndpoint.MAX_MESSAGE) {
         throw new Refusal(413, "the message has more than 8 MiB");
       }

@@ -23,6 +23,7 @@ import io.modelcontextprotocol.spec.McpSchema.ErrorCodes;
 import io.modelcontextprotocol.spec.McpSchema.JSONRPCMessage;
 import io.modelcontextprotocol.spec.McpSchema.JSONRPCNotification;
 import io.modelcontextprotocol.spec.McpSchema.JSONRPCRequest;
+import io.modelcontextprotocol.spec.McpSchema.JSONRPCResponse;
 import io.modelcontextprotocol.spec.McpStatelessServerTransport;
 import io.modelcontextprotocol.spec.ProtocolVersions;
 import java.io.IOException;
@@ -62,6 +63,7 @@ final class McpEndpoint {
                       StreamReadConstraints.builder()
                           .maxNestingDepth(50)
                           .maxStringLength(MAX_MESSAGE)
+                          .maxTokenCount(100_000)
                           .build())
                   .build())
           .build();
@@ -191,11 +193,22 @@ final class McpEndpoint {
     return answers.isEmpty() ? null : write(answers);
   }
 
+  /** Tells the kinds of messages apart as the SDK does, which reads them from text only. */
+  private static Class<? extends JSONRPCMessage> type(JsonNode message) {
+    if (message.has("method")) {
+      return message.has("id") ? JSONRPCRequest.class : JSONRPCNotification.class;
+    }
+    if (message.has("result") || message.has("error")) {
+      return JSONRPCResponse.class;
+    }
+    throw new IllegalArgumentException("it has neither a method nor a result");
+  }
+
   private @Nullable JsonNode response(McpCaller caller, JsonNode node, Consumer<byte[]> progress) {
     JSONRPCMessage message;
     try {
-      message = McpSchema.deserializeJsonRpcMessage(MAPPER, node.toString());
-    } catch (IOException | RuntimeException e) {
+      message = JSON.treeToValue(node, type(node));
+    } catch (JacksonException | RuntimeException e) {
       return error(
           node.get("id"), ErrorCodes.INVALID_REQUEST, "this is no message of JSON-RPC 2.0");
     }

@@ -111,7 +111,7 @@ public final class SandboxTable implements AutoCloseable {
       Predicate<CurrentSandbox> kept,
       java.util.function.Consumer<SandboxTable> onClose) {
     this.consumer = consumer;
-    this.ends = ends;
+    this.ends = new SharedEndOffsets(ends);
     this.topic = Topic.CURRENT.named(topicPrefix);
     this.maxBytes = maxBytes;
     this.kept = kept;

@@ -20,9 +20,9 @@ import io.zcbot.sandbox.gateway.keys.AccessTokens;
 import io.zcbot.sandbox.gateway.keys.ApiKey;
 import io.zcbot.sandbox.gateway.keys.ApiKeys;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.time.Instant;
 import java.util.Base64;
-import java.util.List;
 import java.util.Optional;
 import java.util.function.BiFunction;
 import java.util.function.Predicate;
@@ -51,6 +51,7 @@ final class DataPlane {
   private final Samples samples;
   private final GatewayOptions options;
   private final CodeInterpreter interpreter;
+  private final SignedPaths signedPaths;
 
   DataPlane(Sandboxes sandboxes, ApiKeys keys, AccessTokens tokens, GatewayOptions options) {
     this.sandboxes = sandboxes;
@@ -62,6 +63,7 @@ final class DataPlane {
     this.samples = new Samples(sandboxes);
     this.options = options;
     this.interpreter = new CodeInterpreter(sandboxes, options);
+    this.signedPaths = new SignedPaths(sandboxes::entries, tokens, keys::revokedAt);
   }
 
   /** A call that is answered with one message. */
@@ -183,27 +185,33 @@ final class DataPlane {
    */
   private SandboxView signed(ServerRequest request, String operation, String signature) {
     String expiration = request.query().first("signature_expiration").orElse(null);
+    MessageDigest begun =
+        Signatures.begun(
+            request.query().first("path").orElse(""),
+            operation,
+            request.query().first("username").orElse(""));
     String id = target(request, ENVD_PORT);
-    List<SandboxView> candidates =
-        id == null
-            ? sandboxes.known()
-            : SandboxId.user(id).flatMap(sandboxes::current).stream().toList();
-    for (SandboxView sandbox : candidates) {
-      String expected =
-          Signatures.of(
-              request.query().first("path").orElse(""),
-              operation,
-              request.query().first("username").orElse(""),
-              token(sandbox),
-              expiration);
-      if (AccessTokens.areEqual(signature, expected)) {
-        if (Signatures.isExpired(expiration, Instant.now())) {
-          throw new E2bException(401, "signature is already expired");
-        }
-        return sandbox;
-      }
+    SandboxView sandbox;
+    try {
+      sandbox =
+          (id == null
+                  ? signedPaths.find(signature, begun, expiration)
+                  : SandboxId.user(id)
+                      .flatMap(sandboxes::current)
+                      .filter(each -> isSigned(signature, begun, each, expiration)))
+              .orElseThrow(() -> new E2bException(401, "invalid signature"));
+    } catch (InterruptedException e) {
+      throw Sandboxes.stopping();
     }
-    throw new E2bException(401, "invalid signature");
+    if (Signatures.isExpired(expiration, Instant.now())) {
+      throw new E2bException(401, "signature is already expired");
+    }
+    return sandbox;
+  }
+
+  private boolean isSigned(
+      String signature, MessageDigest begun, SandboxView sandbox, @Nullable String expiration) {
+    return AccessTokens.areEqual(signature, Signatures.of(begun, token(sandbox), expiration));
   }
 
   private Handler unary(Call call) {

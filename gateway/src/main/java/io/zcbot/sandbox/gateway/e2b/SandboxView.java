@@ -49,10 +49,15 @@ record SandboxView(
     return labels.containsKey(TENANT);
   }
 
+  /** Returns the tenant of an entry's sandbox; null if no gateway made it. */
+  static @Nullable String tenant(CurrentSandbox entry) {
+    return entry.labels().get(TENANT);
+  }
+
   /** Returns an entry's sandbox; empty if no gateway made it. */
   static Optional<SandboxView> of(CurrentSandbox entry) {
     Map<String, String> labels = entry.labels();
-    String tenant = labels.get(TENANT);
+    String tenant = tenant(entry);
     if (tenant == null) {
       return Optional.empty();
     }

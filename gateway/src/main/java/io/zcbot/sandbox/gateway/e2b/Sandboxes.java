@@ -24,6 +24,7 @@ import io.zcbot.sandbox.gateway.keys.ApiKey;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -104,12 +105,15 @@ final class Sandboxes {
 
   /** Returns those of a tenant's sandboxes that are known without reading on. */
   List<SandboxView> known(String tenant) {
-    return known().stream().filter(view -> view.tenant().equals(tenant)).toList();
+    return entries().stream()
+        .filter(entry -> tenant.equals(SandboxView.tenant(entry)))
+        .flatMap(entry -> SandboxView.of(entry).stream())
+        .toList();
   }
 
-  /** Returns all sandboxes that gateways made and that are known without reading on. */
-  List<SandboxView> known() {
-    return looked(table::all).stream().flatMap(entry -> SandboxView.of(entry).stream()).toList();
+  /** Returns the table's entries that are known without reading on, those of others as well. */
+  Collection<CurrentSandbox> entries() {
+    return looked(table::all);
   }
 
   /** Makes a sandbox while it counts as its tenant's, unless the key allows no more. */

@@ -620,6 +620,65 @@ class ClientRulesTest {
   }
 
   @Test
+  void aTenantTakesNoMoreThanItLeaves() throws Exception {
+    Limits all = new Limits(ClientOptions.defaults().withBounds(8, 128 << 20));
+    Limits one = all.of("one");
+    List<Resources> taken = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      taken.add(one.enter(Request.COMMAND, Samples.user(), 1, late()));
+    }
+    assertRefused(one, 0);
+    for (Limits other : List.of(all.of("two"), all.of("two"), all.of("three"))) {
+      other.enter(Request.COMMAND, Samples.user(), 16 << 20, late());
+    }
+    assertRefused(all.of("two"), 0);
+    FutureTask<Resources> waiting = waiting(one);
+    taken.removeLast().close();
+    taken.removeLast().close();
+    taken.add(waiting.get(60, TimeUnit.SECONDS));
+    taken.forEach(Resources::close);
+    Resources large = one.enter(Request.COMMAND, Samples.user(), 32 << 20, late());
+    assertRefused(one, 32 << 20);
+    large.close();
+    one.enter(Request.COMMAND, Samples.user(), 32 << 20, late()).close();
+  }
+
+  private static void assertRefused(Limits limits, int bytes) {
+    assertThatThrownBy(() -> limits.enter(Request.COMMAND, Samples.user(), bytes, brief()))
+        .isInstanceOf(ClientOverloadedException.class)
+        .hasMessageContaining("the tenant's commands");
+  }
+
+  @Test
+  void lookupsOfATenantDelayOnlyItsOwn() throws Exception {
+    LogLookups all =
+        new LogLookups(WaitingConsumer::new, new Reach(List.of("127.0.0.1:9092")), () -> false);
+    CountDownLatch ends = new CountDownLatch(1);
+    List<FutureTask<Boolean>> ofOne = new ArrayList<>();
+    for (int i = 0; i < 12; i++) {
+      FutureTask<Boolean> look =
+          new FutureTask<>(() -> all.of("one").look("look", late(), log -> held(ends)));
+      Thread thread = Thread.ofPlatform().daemon().start(look);
+      await()
+          .atMost(Duration.ofSeconds(60))
+          .until(() -> thread.getState() == Thread.State.TIMED_WAITING);
+      ofOne.add(look);
+    }
+    String found = all.of("two").look("look", late(), log -> "found");
+    assertThat(found).isEqualTo("found");
+    assertThatThrownBy(() -> all.of("one").look("look", brief(), log -> "found"))
+        .isInstanceOf(ClientOverloadedException.class);
+    ends.countDown();
+    for (FutureTask<Boolean> look : ofOne) {
+      assertThat(look.get(60, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  private static boolean held(CountDownLatch ends) throws InterruptedException {
+    return ends.await(60, TimeUnit.SECONDS);
+  }
+
+  @Test
   void attemptsComeAtGrowingIntervals() {
     Backoff backoff = new Backoff(new Random(1));
     assertThat(backoff.next()).isBetween(Duration.ofMillis(100), Duration.ofMillis(200));

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.zcbot.sandbox.client.ClientOptions;
 import io.zcbot.sandbox.client.SandboxClient;
 import io.zcbot.sandbox.client.TestBed;
 import io.zcbot.sandbox.gateway.keys.KeyFile;
@@ -28,6 +29,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
@@ -258,7 +260,7 @@ class GatewayIT {
 
   @Test
   void commandsOfAKeyAreLimited() throws Exception {
-    KeyFile.Added limited = keys.add("limited", 0, 0, 2);
+    KeyFile.Added limited = keys.add("limited", 0, 0, 2, 0);
     long end = System.nanoTime() + 10_000_000_000L;
     while (get("/v2/sandboxes", limited.text()).statusCode() == 401) {
       assertThat(System.nanoTime()).isLessThan(end);
@@ -560,6 +562,94 @@ class GatewayIT {
     HttpResponse<InputStream> stream = start(made, "exit 7", 30);
     assertThat(Frames.rest(stream.body()).toString()).contains("\"exitCode\":7");
     kill(made);
+  }
+
+  /** Through a gateway that follows 8 commands at a time, so that few are enough. */
+  @Test
+  void aTenantLeavesRoomForOthersAndWhatIsUnusedIsLetGo() throws Exception {
+    String crowd = known(keys.add("crowd", 0, 0, 0, 5));
+    Sandbox made = create(crowd, "{\"templateID\":\"base\",\"timeout\":300}");
+    Sandbox other = create(otherKey, "{\"templateID\":\"base\",\"timeout\":300}");
+    List<HttpResponse<InputStream>> streams = new ArrayList<>();
+    List<Integer> pids = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      HttpResponse<InputStream> stream = start(made, "cat", 0);
+      streams.add(stream);
+      pids.add(Frames.next(stream.body()).at("/event/start/pid").asInt());
+    }
+    HttpResponse<InputStream> sixth = start(made, "true", 0);
+    assertThat(Frames.rest(sixth.body()).toString())
+        .contains("resource_exhausted")
+        .contains("5 commands at a time");
+    assertThat(sixth.headers().firstValue("Retry-After")).isPresent();
+    try (SandboxClient few =
+            SandboxClient.connect(
+                Map.of("bootstrap.servers", bed.bootstrapServers()),
+                ClientOptions.defaults().withBounds(8, 64 << 20));
+        Gateway small = startGateway(few)) {
+      List<InputStream> connected = new ArrayList<>();
+      for (int pid : pids.subList(0, 4)) {
+        InputStream stream = connect(small, made, pid);
+        connected.add(stream);
+        assertThat(Frames.next(stream).at("/event/start/pid").asInt()).isEqualTo(pid);
+      }
+      HttpResponse<String> refused = sendInput(small, made, pids.get(4));
+      assertThat(refused.statusCode()).as(refused.body()).isEqualTo(429);
+      assertThat(refused.body()).contains("resource_exhausted");
+      assertThat(refused.headers().firstValue("Retry-After")).isPresent();
+      assertThat(stat(small, other)).as("another tenant's").isEqualTo(200);
+      String kill = "{\"process\":{\"pid\":%d},\"signal\":\"SIGNAL_SIGKILL\"}";
+      HttpResponse<String> killed =
+          call(small, made, "/process.Process/SendSignal", kill.formatted(pids.get(4)));
+      assertThat(killed.statusCode()).as(killed.body()).isEqualTo(200);
+      assertThat(Frames.rest(streams.getLast().body()).toString()).contains("killed");
+      for (InputStream stream : connected) {
+        stream.close();
+      }
+      long end = System.nanoTime() + 120_000_000_000L;
+      while (stat(small, made) != 200) {
+        assertThat(System.nanoTime()).as("no process was let go").isLessThan(end);
+      }
+      HttpResponse<String> again = sendInput(small, made, pids.getFirst());
+      assertThat(again.statusCode()).as(again.body()).isEqualTo(200);
+      assertThat(Frames.next(streams.getFirst().body()).toString()).contains("stdout");
+    }
+    assertThat(Frames.rest(start(made, "exit 7", 0).body()).toString())
+        .as("after the end of one")
+        .contains("\"exitCode\":7");
+    assertThat(delete(made, crowd)).isEqualTo(204);
+    assertThat(delete(other, otherKey)).isEqualTo(204);
+  }
+
+  private static int delete(Sandbox sandbox, String apiKey) throws Exception {
+    return send(request("/sandboxes/" + sandbox.id()).header("X-API-KEY", apiKey).DELETE())
+        .statusCode();
+  }
+
+  private static int stat(Gateway of, Sandbox sandbox) throws Exception {
+    return call(of, sandbox, "/filesystem.Filesystem/Stat", "{\"path\":\"/\"}").statusCode();
+  }
+
+  /** Connects to a process with a stream whose end the gateway notices within a second. */
+  private static InputStream connect(Gateway of, Sandbox sandbox, int pid) throws Exception {
+    String selector = "{\"process\":{\"pid\":" + pid + "}}";
+    return HTTP.send(
+            data(of, sandbox, "/process.Process/Connect")
+                .header("Content-Type", "application/connect+json")
+                .header("Keepalive-Ping-Interval", "1")
+                .POST(HttpRequest.BodyPublishers.ofByteArray(Frames.of(selector)))
+                .build(),
+            BodyHandlers.ofInputStream())
+        .body();
+  }
+
+  private static HttpResponse<String> sendInput(Gateway of, Sandbox sandbox, int pid)
+      throws Exception {
+    return call(
+        of,
+        sandbox,
+        "/process.Process/SendInput",
+        "{\"process\":{\"pid\":%d},\"input\":{\"stdin\":\"YQo=\"}}".formatted(pid));
   }
 
   @Test

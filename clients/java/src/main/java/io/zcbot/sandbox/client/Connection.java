@@ -36,9 +36,9 @@ final class Connection implements AutoCloseable {
   private final KeepAlives keepAlives;
   private final CurrentTable current;
   private final LogLookups lookups;
-  private final Set<SandboxTable> tables = ConcurrentHashMap.newKeySet();
-  private final AtomicBoolean isRepeatLogged = new AtomicBoolean();
-  private final CountDownLatch closed = new CountDownLatch(1);
+  private final Set<SandboxTable> tables;
+  private final AtomicBoolean isRepeatLogged;
+  private final CountDownLatch closed;
 
   Connection(KafkaSettings kafka, ClientOptions options) {
     this(kafka.producer(), kafka.consumer(), kafka.reach(), kafka::consumer, options);
@@ -51,6 +51,9 @@ final class Connection implements AutoCloseable {
       Supplier<Consumer<byte[], byte[]>> tables,
       ClientOptions options) {
     this.options = options;
+    this.tables = ConcurrentHashMap.newKeySet();
+    this.isRepeatLogged = new AtomicBoolean();
+    this.closed = new CountDownLatch(1);
     this.current = new CurrentTable(tables, options.topicPrefix());
     this.lookups = new LogLookups(tables, reach, this::isClosed);
     this.answers = new Answers(options);
@@ -59,6 +62,25 @@ final class Connection implements AutoCloseable {
     this.keepAlives = new KeepAlives(publisher, options.metrics(), System::nanoTime);
     this.reader = new AnswerReader(consumer, options, answers, reach);
     reader.start();
+  }
+
+  private Connection(Connection all, String tenant) {
+    this.options = all.options;
+    this.tables = all.tables;
+    this.isRepeatLogged = all.isRepeatLogged;
+    this.closed = all.closed;
+    this.current = all.current;
+    this.lookups = all.lookups.of(tenant);
+    this.answers = all.answers;
+    this.limits = all.limits.of(tenant);
+    this.publisher = all.publisher;
+    this.keepAlives = all.keepAlives;
+    this.reader = all.reader;
+  }
+
+  /** Returns the same connection for the requests of a tenant. It is not closed. */
+  Connection of(String tenant) {
+    return new Connection(this, tenant);
   }
 
   ClientOptions options() {

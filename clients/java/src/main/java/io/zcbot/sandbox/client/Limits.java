@@ -11,6 +11,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Bounds what a client does at the same time. Requests are admitted in the order in which they
@@ -53,16 +54,25 @@ final class Limits implements Transcript.Spare {
   /** So many users have room for their commands at the same time, whatever they run. */
   private static final int USERS = 4;
 
+  private static final String SHARE =
+      "the tenant's commands and requests that run have as much room in this client as they leave"
+          + " to others; run fewer at a time, or try again when one has ended";
+
   private final Semaphore requests;
   private final Semaphore memory;
+  private final SharedPermits requestsOfTenants;
+  private final SharedPermits memoryOfTenants;
+
+  /** Whose requests come in through this object; null if they are nobody's in particular. */
+  private final @Nullable String tenant;
 
   /** What commands that take more than their share leave to others. */
   private final int unitsLeft;
 
   private final int unitsOfUser;
-  private final Map<UserId, Share> shares = new ConcurrentHashMap<>();
+  private final Map<UserId, Share> shares;
   private final ClientMetrics metrics;
-  private final AtomicBoolean isClosed = new AtomicBoolean();
+  private final AtomicBoolean isClosed;
 
   /**
    * The share of one user.
@@ -89,9 +99,32 @@ final class Limits implements Transcript.Spare {
     int units = (int) (options.maxBufferedBytes() / UNIT);
     this.requests = new Semaphore(options.maxInFlight(), true);
     this.memory = new Semaphore(units, true);
+    this.requestsOfTenants = new SharedPermits(requests);
+    this.memoryOfTenants = new SharedPermits(memory);
+    this.tenant = null;
+    this.shares = new ConcurrentHashMap<>();
+    this.isClosed = new AtomicBoolean();
     this.unitsLeft = units / 2;
     this.unitsOfUser = Math.max(units / USERS, Command.MAX_OUTPUT / UNIT);
     this.metrics = options.metrics();
+  }
+
+  private Limits(Limits all, String tenant) {
+    this.requests = all.requests;
+    this.memory = all.memory;
+    this.requestsOfTenants = all.requestsOfTenants;
+    this.memoryOfTenants = all.memoryOfTenants;
+    this.tenant = tenant;
+    this.shares = all.shares;
+    this.isClosed = all.isClosed;
+    this.unitsLeft = all.unitsLeft;
+    this.unitsOfUser = all.unitsOfUser;
+    this.metrics = all.metrics;
+  }
+
+  /** Returns the same limits for requests of a tenant. */
+  Limits of(String tenant) {
+    return new Limits(this, tenant);
   }
 
   /** Lets all waiters pass. What they do next fails because the client is closed. */
@@ -140,8 +173,8 @@ final class Limits implements Transcript.Spare {
         take(1, share.turns(), deadline, turn, NO_TURN);
       }
       take(units, share.memory(), deadline, turn, "the user's" + NO_MEMORY);
-      take(1, requests, deadline, turn, TOO_MANY + what);
-      take(units, memory, deadline, turn, "all" + NO_MEMORY);
+      take(1, requests, requestsOfTenants, deadline, turn, TOO_MANY + what);
+      take(units, memory, memoryOfTenants, deadline, turn, "all" + NO_MEMORY);
       metrics.inFlight(1);
       turn.add(() -> metrics.inFlight(-1));
       isEntered = true;
@@ -190,5 +223,24 @@ final class Limits implements Transcript.Spare {
       throw new ClientOverloadedException(otherwise);
     }
     turn.add(() -> from.release(permits));
+  }
+
+  private void take(
+      int permits,
+      Semaphore from,
+      SharedPermits shared,
+      Deadline deadline,
+      Resources turn,
+      String otherwise)
+      throws InterruptedException {
+    String whose = tenant;
+    if (whose == null) {
+      take(permits, from, deadline, turn, otherwise);
+    } else if (permits > 0 && !isClosed.get()) {
+      if (!shared.take(whose, permits, deadline)) {
+        throw new ClientOverloadedException(SHARE);
+      }
+      turn.add(() -> shared.give(whose, permits));
+    }
   }
 }

@@ -5,7 +5,9 @@
 package io.zcbot.sandbox.client;
 
 import io.zcbot.sandbox.client.ClientMetrics.Request;
+import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.events.Expiring;
+import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
@@ -36,6 +38,7 @@ import org.jspecify.annotations.Nullable;
 public final class Sandbox implements AutoCloseable {
   private static final Duration SUBSCRIBE = Duration.ofSeconds(30);
   private static final Duration LIST = Duration.ofSeconds(30);
+  private static final Duration SIGNAL = Duration.ofSeconds(60);
 
   /**
    * How long the end of a released sandbox usually takes at most. If it takes longer, there may be
@@ -159,6 +162,21 @@ public final class Sandbox implements AutoCloseable {
    */
   public RunningCommand attach(String execId) throws InterruptedException {
     return new AttachCall(connection, user, execId).attach();
+  }
+
+  /**
+   * Sends a signal to a command that runs, whoever has started it, and waits until the log has it.
+   * A command that has ended does not get it. Takes 60 s at most.
+   *
+   * @param execId the {@code event_id} of its exec, as in {@link #commands}
+   * @throws NoAnswerException if the log has not acknowledged the signal in time
+   */
+  public void signal(String execId, CommandSignal signal) throws InterruptedException {
+    connection
+        .publisher()
+        .publish(
+            CommandInput.event(user, execId, new Input.Content.Signal(signal)),
+            Deadline.in(SIGNAL));
   }
 
   /**

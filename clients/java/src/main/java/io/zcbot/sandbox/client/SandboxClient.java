@@ -77,6 +77,19 @@ public final class SandboxClient implements AutoCloseable {
   }
 
   /**
+   * Returns a user's sandbox, as {@link #sandbox(UserId)} does, whose requests count for a tenant
+   * of the caller. A tenant's requests take no more of the bounds of {@link ClientOptions} than
+   * they leave to others: half of them if there is one tenant. Beyond, a request waits two seconds
+   * and then fails with {@link ClientOverloadedException}. Of the calls that read the log, half are
+   * a tenant's at most.
+   *
+   * @param tenant any text that all sandboxes of a tenant are got with
+   */
+  public Sandbox sandbox(UserId user, String tenant) {
+    return new Sandbox(connection.of(tenant), user);
+  }
+
+  /**
    * Returns a user's sandbox, whether it is running or not. Nothing is published.
    *
    * @param user the user's id, a lower-case UUID

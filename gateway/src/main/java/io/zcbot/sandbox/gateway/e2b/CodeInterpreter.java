@@ -147,8 +147,7 @@ final class CodeInterpreter {
 
   private Interpreter of(SandboxView sandbox) {
     return new Interpreter(
-        sandboxes.of(sandbox.user()),
-        command -> Processes.asUser(command, sandbox, Processes.HOME));
+        sandboxes.of(sandbox), command -> Processes.asUser(command, sandbox, Processes.HOME));
   }
 
   /**

@@ -106,10 +106,17 @@ final class Connect {
 
   /** Answers a unary call with an error, which is JSON in all codecs. */
   static void answer(ServerResponse response, ConnectException e) {
+    retryAfter(response, e);
     response
         .status(e.code().status())
         .header("Content-Type", "application/json")
         .send(Json.write(error(e)));
+  }
+
+  private static void retryAfter(ServerResponse response, ConnectException e) {
+    if (e.retryAfter() > 0) {
+      response.header("Retry-After", Integer.toString(e.retryAfter()));
+    }
   }
 
   private static ObjectNode error(ConnectException e) {
@@ -153,6 +160,9 @@ final class Connect {
       ObjectNode last = Json.MAPPER.createObjectNode();
       if (e != null) {
         last.set("error", error(e));
+        if (out == null) {
+          retryAfter(response, e);
+        }
       }
       write(END, Json.write(last));
       isEnded = true;

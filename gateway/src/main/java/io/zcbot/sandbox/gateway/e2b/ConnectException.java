@@ -38,10 +38,23 @@ final class ConnectException extends RuntimeException {
   }
 
   private final Code code;
+  private final int retryAfter;
 
   ConnectException(Code code, String message) {
+    this(code, message, 0);
+  }
+
+  /**
+   * @param retryAfter after how many seconds to try again; 0 if that is not said
+   */
+  ConnectException(Code code, String message, int retryAfter) {
     super(message, null, false, false);
     this.code = code;
+    this.retryAfter = retryAfter;
+  }
+
+  int retryAfter() {
+    return retryAfter;
   }
 
   Code code() {

@@ -76,6 +76,12 @@ final class DataPlane {
     void answer(SandboxView sandbox, ServerRequest request, ServerResponse response);
   }
 
+  /** A call that starts a command, and closes the place when that has ended. */
+  private interface CommandAction {
+    void answer(
+        SandboxView sandbox, ServerRequest request, ServerResponse response, ApiKeys.Place place);
+  }
+
   /** Adds the routes. */
   void routes(HttpRouting.Builder routing) {
     routing
@@ -116,8 +122,9 @@ final class DataPlane {
         SandboxView sandbox = named.apply(request, CodeInterpreter.PORT);
         BodyMemory.of(request).isOf(sandbox.tenant());
         sandboxes.brokers().require();
-        enterCommand(sandbox);
-        action.answer(sandbox, request, response);
+        try (ApiKeys.Place _ = enterCommand(sandbox)) {
+          action.answer(sandbox, request, response);
+        }
       } catch (E2bException e) {
         CodeInterpreter.refuse(response, e);
       }
@@ -256,30 +263,44 @@ final class DataPlane {
    * Refuses a command if its sandbox's key allows no more. The refusal is in the stream, since
    * clients take the status 429 of a stream for a sandbox that is gone.
    */
-  private Action limited(Action action) {
+  private Action limited(CommandAction action) {
     return (sandbox, request, response) -> {
+      ApiKeys.Place place;
       try {
-        enterCommand(sandbox);
+        place = enterCommand(sandbox);
       } catch (E2bException e) {
-        response.header("Retry-After", Integer.toString(e.retryAfter()));
         new Connect.Stream(response, Codec.of(request))
-            .end(new ConnectException(Code.RESOURCE_EXHAUSTED, e.text()));
+            .end(new ConnectException(Code.RESOURCE_EXHAUSTED, e.text(), e.retryAfter()));
         return;
       }
-      action.answer(sandbox, request, response);
+      action.answer(sandbox, request, response, place);
     };
   }
 
-  /** Counts a command for the key with which its sandbox was made, or refuses it. */
-  private void enterCommand(SandboxView sandbox) {
-    Optional<ApiKey> key = keys.withId(sandbox.keyId());
-    int wait = key.map(keys::enterCommand).orElse(0);
+  /**
+   * Counts a command for the key with which its sandbox was made, or refuses it.
+   *
+   * @return is closed when the command has ended
+   */
+  private ApiKeys.Place enterCommand(SandboxView sandbox) {
+    ApiKey key = keys.withId(sandbox.keyId()).orElse(null);
+    if (key == null) { // it was revoked
+      return () -> {};
+    }
+    int wait = keys.enterCommand(key);
     if (wait > 0) {
       throw new E2bException(
           429,
-          "the key of this sandbox allows " + key.get().commandsPerSecond() + " commands a second",
+          "the key of this sandbox allows " + key.commandsPerSecond() + " commands a second",
           wait);
     }
+    return keys.placeOfCommand(key)
+        .orElseThrow(
+            () ->
+                new E2bException(
+                    429,
+                    "the key of this sandbox allows " + key.maxCommands() + " commands at a time",
+                    1));
   }
 
   /** Commands run as the sandbox's only user, whom E2B's clients call {@code user}. */

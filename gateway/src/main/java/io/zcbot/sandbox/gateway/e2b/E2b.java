@@ -69,6 +69,7 @@ public final class E2b {
               sandbox ->
                   new ExposedSandbox(
                       sandbox.user(),
+                      sandbox.tenant(),
                       sandbox.id(),
                       sandbox.trafficToken(tokens, keys),
                       sandbox.hasPublicPorts()));

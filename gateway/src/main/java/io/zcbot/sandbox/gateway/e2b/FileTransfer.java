@@ -62,7 +62,7 @@ final class FileTransfer {
   }
 
   private SandboxFileSystem of(SandboxView sandbox) {
-    return new SandboxFileSystem(sandboxes.of(sandbox.user()), Processes.HOME);
+    return new SandboxFileSystem(sandboxes.of(sandbox), Processes.HOME);
   }
 
   /** Serves a download. */

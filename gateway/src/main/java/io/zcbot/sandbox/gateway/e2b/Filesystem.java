@@ -42,7 +42,7 @@ final class Filesystem {
   }
 
   private SandboxFileSystem of(SandboxView sandbox) {
-    return new SandboxFileSystem(sandboxes.of(sandbox.user()), Processes.HOME);
+    return new SandboxFileSystem(sandboxes.of(sandbox), Processes.HOME);
   }
 
   ObjectNode stat(SandboxView sandbox, ObjectNode in) throws InterruptedException {

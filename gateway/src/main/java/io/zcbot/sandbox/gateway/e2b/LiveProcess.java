@@ -44,6 +44,10 @@ final class LiveProcess {
   private final List<Follower> followers = new CopyOnWriteArrayList<>();
   private final CompletableFuture<Exited> end = new CompletableFuture<>();
 
+  // Guarded by this.
+  private long usedAt = System.nanoTime();
+  private boolean isLeft;
+
   // Guarded by itself: writes of several requests must not mix.
   private final OutputStream input;
 
@@ -126,7 +130,26 @@ final class LiveProcess {
     return command.id();
   }
 
-  /** Reads the command's output until it has ended. Called once. */
+  /** Notes that somebody uses it now. Returns whether it runs and is followed. */
+  synchronized boolean use() {
+    usedAt = System.nanoTime();
+    return !isLeft && !isEnded();
+  }
+
+  /** Follows the command no more if nobody has used it for a time. The command goes on. */
+  synchronized void leaveIfUnused(Duration time) {
+    if (followers.isEmpty() && System.nanoTime() - usedAt >= time.toNanos()) {
+      isLeft = true;
+      command.detach();
+    }
+  }
+
+  /** Returns whether its command goes on without it. */
+  synchronized boolean isLeft() {
+    return isLeft;
+  }
+
+  /** Reads the command's output until it has ended, or is left. Called once. */
   void run() {
     try (command) { // which has ended, unless its end can't be known
       end.complete(command.forEachPiece(this::pass));

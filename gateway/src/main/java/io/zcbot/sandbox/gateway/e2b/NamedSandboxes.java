@@ -24,7 +24,7 @@ public final class NamedSandboxes {
 
   /** Returns access to a user's sandbox, which need not exist. */
   public Sandbox of(ApiKey key, String name) {
-    return sandboxes.of(SandboxId.named(key.tenant(), name));
+    return sandboxes.of(key.tenant(), SandboxId.named(key.tenant(), name));
   }
 
   /**

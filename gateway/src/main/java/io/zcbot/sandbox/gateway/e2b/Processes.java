@@ -28,12 +28,14 @@ import io.zcbot.sandbox.gateway.BodyMemory;
 import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.e2b.Connect.Stream;
 import io.zcbot.sandbox.gateway.e2b.ConnectException.Code;
+import io.zcbot.sandbox.gateway.keys.ApiKeys;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -60,6 +62,9 @@ final class Processes {
   /** How long a process that has ended can still be connected to, by this gateway's clients. */
   private static final Duration AFTER_END = Duration.ofSeconds(30);
 
+  /** How long a process that this gateway has not started is followed without being used. */
+  private static final Duration UNUSED = Duration.ofSeconds(10);
+
   private static final Duration KEEP_ALIVE = Duration.ofSeconds(90);
   private static final ObjectNode NOTHING = Json.MAPPER.createObjectNode();
   private static final long MAX_MILLIS = Duration.ofDays(365).toMillis();
@@ -82,25 +87,44 @@ final class Processes {
     return followed.size();
   }
 
-  /** Serves {@code Start}. */
-  void start(SandboxView sandbox, ServerRequest request, ServerResponse response) {
-    streamed(
-        request,
-        response,
-        (stream, in) -> {
-          long startedAt = System.nanoTime();
-          Duration timeout = timeout(request);
-          LiveProcess process = sandboxes.brokers().use(() -> begin(sandbox, in, timeout));
-          LiveProcess.Follower follower = process.follow(stream);
-          Thread.ofVirtual().name("process").start(() -> readToEnd(sandbox, process));
-          Duration left =
-              timeout == null ? null : timeout.minusNanos(System.nanoTime() - startedAt);
-          if (!passOn(request, stream, process, follower, left)) {
-            process.signal(CommandSignal.KILL);
-            throw new ConnectException(
-                Code.DEADLINE_EXCEEDED, "the command reached its time-out and was killed");
-          }
-        });
+  /**
+   * Serves {@code Start}.
+   *
+   * @param place is closed when the command has ended
+   */
+  void start(
+      SandboxView sandbox, ServerRequest request, ServerResponse response, ApiKeys.Place place) {
+    boolean[] isBegun = {false};
+    try {
+      streamed(
+          request, response, (stream, in) -> start(sandbox, request, stream, in, place, isBegun));
+    } finally {
+      if (!isBegun[0]) {
+        place.close();
+      }
+    }
+  }
+
+  private void start(
+      SandboxView sandbox,
+      ServerRequest request,
+      Stream stream,
+      ObjectNode in,
+      ApiKeys.Place place,
+      boolean[] isBegun)
+      throws InterruptedException {
+    long startedAt = System.nanoTime();
+    Duration timeout = timeout(request);
+    LiveProcess process = sandboxes.brokers().use(() -> begin(sandbox, in, timeout));
+    LiveProcess.Follower follower = process.follow(stream);
+    Thread.ofVirtual().name("process").start(() -> readToEnd(sandbox, process, place));
+    isBegun[0] = true;
+    Duration left = timeout == null ? null : timeout.minusNanos(System.nanoTime() - startedAt);
+    if (!passOn(request, stream, process, follower, left)) {
+      process.signal(CommandSignal.KILL);
+      throw new ConnectException(
+          Code.DEADLINE_EXCEEDED, "the command reached its time-out and was killed");
+    }
   }
 
   /** Serves {@code Connect}: output from now on. */
@@ -136,7 +160,7 @@ final class Processes {
   }
 
   private List<RunningEntry> entries(SandboxView sandbox) throws InterruptedException {
-    return sandboxes.of(sandbox.user()).commands();
+    return sandboxes.of(sandbox).commands();
   }
 
   private static ObjectNode config(Exec exec) {
@@ -180,6 +204,9 @@ final class Processes {
             for (message = Connect.next(in, codec, room);
                 message != null;
                 message = Connect.next(in, codec, room)) {
+              if (!process.use()) { // it was left meanwhile
+                process = sandboxes.brokers().use(() -> find(sandbox, selector));
+              }
               process.write(input(message.path("data").path("input")));
             }
           } catch (IOException e) {
@@ -221,11 +248,14 @@ final class Processes {
               throw new ConnectException(
                   Code.INVALID_ARGUMENT, "signal must be SIGNAL_SIGTERM or SIGNAL_SIGKILL");
         };
-    LiveProcess process = find(sandbox, in.path("process"));
-    if (process.isEnded()) {
-      throw notFound("process with pid " + process.pid() + " not found");
+    JsonNode selector = in.path("process");
+    LiveProcess known = known(sandbox, selector);
+    if (known != null && known.use()) {
+      known.signal(signal);
+    } else {
+      RunningEntry entry = entry(sandbox, selector).orElseThrow(() -> notFound(selector));
+      sandboxes.of(sandbox).signal(entry.execId(), signal);
     }
-    process.signal(signal);
     return Json.MAPPER.createObjectNode();
   }
 
@@ -310,7 +340,7 @@ final class Processes {
           Code.UNAVAILABLE, "the sandbox was killed or reached its end of life");
     }
     if (e instanceof ClientOverloadedException) {
-      return new ConnectException(Code.RESOURCE_EXHAUSTED, text);
+      return new ConnectException(Code.RESOURCE_EXHAUSTED, text, 1);
     }
     if (e instanceof InvalidRequestException) {
       return new ConnectException(Code.INVALID_ARGUMENT, text);
@@ -332,7 +362,7 @@ final class Processes {
     if (hasInput) {
       command = command.openStdin();
     }
-    RunningCommand running = sandboxes.of(sandbox.user()).start(command);
+    RunningCommand running = sandboxes.of(sandbox).start(command);
     LiveProcess process = null;
     try {
       OptionalInt pid = running.awaitStart(START);
@@ -416,11 +446,15 @@ final class Processes {
   }
 
   /** Reads a process's output while it runs, and keeps it findable for a while. */
-  private void readToEnd(SandboxView sandbox, LiveProcess process) {
+  private void readToEnd(SandboxView sandbox, LiveProcess process, ApiKeys.Place place) {
     Key key = new Key(sandbox.containerId(), process.pid());
     try {
-      process.run();
-      Thread.sleep(AFTER_END);
+      try (place) {
+        process.run();
+      }
+      if (!process.isLeft()) {
+        Thread.sleep(AFTER_END);
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } finally {
@@ -484,25 +518,36 @@ final class Processes {
 
   /** Returns the process that a selector names, whichever gateway started it. */
   private LiveProcess find(SandboxView sandbox, JsonNode selector) throws InterruptedException {
-    String tag = Json.optionalText(selector, "tag");
-    Long pid = Json.optionalNumber(selector, "pid");
-    if (tag == null && (pid == null || pid <= 0 || pid > Integer.MAX_VALUE)) {
-      throw new ConnectException(Code.INVALID_ARGUMENT, "process: pid or tag is missing");
-    }
-    LiveProcess known =
-        pid == null ? null : followed.get(new Key(sandbox.containerId(), pid.intValue()));
-    if (known != null && !known.isEnded()) {
+    LiveProcess known = known(sandbox, selector);
+    if (known != null && known.use()) {
       return known;
     }
-    for (RunningEntry entry : entries(sandbox)) {
-      if (isMeant(entry, pid, tag)) {
-        return adopt(sandbox, entry);
-      }
+    Optional<RunningEntry> entry = entry(sandbox, selector);
+    if (entry.isPresent()) {
+      return adopt(sandbox, entry.get());
     }
     if (known != null) { // and its id is of no other process yet
       return known;
     }
-    throw notFound("process with " + (tag == null ? "pid " + pid : "tag " + tag) + " not found");
+    throw notFound(selector);
+  }
+
+  /** Returns the process that this gateway has followed last under a selector's pid. */
+  private @Nullable LiveProcess known(SandboxView sandbox, JsonNode selector) {
+    Long pid = Json.optionalNumber(selector, "pid");
+    if (Json.optionalText(selector, "tag") == null
+        && (pid == null || pid <= 0 || pid > Integer.MAX_VALUE)) {
+      throw new ConnectException(Code.INVALID_ARGUMENT, "process: pid or tag is missing");
+    }
+    return pid == null ? null : followed.get(new Key(sandbox.containerId(), pid.intValue()));
+  }
+
+  /** Returns the running process that a selector names. */
+  private Optional<RunningEntry> entry(SandboxView sandbox, JsonNode selector)
+      throws InterruptedException {
+    String tag = Json.optionalText(selector, "tag");
+    Long pid = Json.optionalNumber(selector, "pid");
+    return entries(sandbox).stream().filter(entry -> isMeant(entry, pid, tag)).findFirst();
   }
 
   private static boolean isMeant(RunningEntry entry, @Nullable Long pid, @Nullable String tag) {
@@ -515,21 +560,24 @@ final class Processes {
         : tag.equals(exec.environment().get(TAG));
   }
 
-  private static ConnectException notFound(String what) {
-    return new ConnectException(Code.NOT_FOUND, what);
+  private static ConnectException notFound(JsonNode selector) {
+    String tag = Json.optionalText(selector, "tag");
+    String name = tag == null ? "pid " + selector.path("pid").asText() : "tag " + tag;
+    return new ConnectException(Code.NOT_FOUND, "process with " + name + " not found");
   }
 
   /**
-   * Follows a process that another gateway started, or that this one started before it restarted.
+   * Follows a process that another gateway started, or that this one started before it restarted,
+   * as long as it is used.
    */
   private LiveProcess adopt(SandboxView sandbox, RunningEntry entry) throws InterruptedException {
     int pid = entry.pid().getAsInt();
     Key key = new Key(sandbox.containerId(), pid);
     LiveProcess known = followed.get(key);
-    if (known != null && known.execId().equals(entry.execId())) {
+    if (known != null && isSame(known, entry.execId())) {
       return known;
     }
-    RunningCommand running = sandboxes.of(sandbox.user()).attach(entry.execId());
+    RunningCommand running = sandboxes.of(sandbox).attach(entry.execId());
     Exec exec = entry.exec();
     boolean hasInput = exec != null && exec.inputFollows();
     LiveProcess process =
@@ -539,12 +587,29 @@ final class Processes {
             exec != null && exec.terminal() != null,
             hasInput ? running.stdin() : null);
     LiveProcess kept =
-        followed.merge(key, process, (old, own) -> old.execId().equals(own.execId()) ? old : own);
+        followed.merge(key, process, (old, own) -> isSame(old, own.execId()) ? old : own);
     if (kept == process) {
-      Thread.ofVirtual().name("process").start(() -> readToEnd(sandbox, process));
+      Thread.ofVirtual().name("process").start(() -> readToEnd(sandbox, process, () -> {}));
+      Thread.ofVirtual().name("unused").start(() -> leaveWhenUnused(process));
     } else { // another request was faster
       running.detach();
     }
     return kept;
+  }
+
+  private static boolean isSame(LiveProcess known, String execId) {
+    return known.execId().equals(execId) && !known.isLeft();
+  }
+
+  /** Leaves a process once nobody uses it, since it takes the room of others. */
+  private static void leaveWhenUnused(LiveProcess process) {
+    try {
+      while (!process.isEnded()) {
+        process.awaitEnd(UNUSED);
+        process.leaveIfUnused(UNUSED);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

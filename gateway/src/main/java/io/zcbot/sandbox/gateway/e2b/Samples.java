@@ -71,7 +71,7 @@ final class Samples {
               .startWithin(Duration.ofSeconds(10));
       sandboxes
           .brokers()
-          .use(() -> sandboxes.of(sandbox.user()).run(command))
+          .use(() -> sandboxes.of(sandbox).run(command))
           .stdout()
           .lines()
           .map(line -> line.split(" ", -1))

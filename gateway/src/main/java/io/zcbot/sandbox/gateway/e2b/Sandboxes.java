@@ -77,9 +77,14 @@ final class Sandboxes {
     return brokers;
   }
 
-  /** Returns access to a user's sandbox. */
-  Sandbox of(UserId user) {
-    return client.sandbox(user);
+  /** Returns access to a sandbox. What it is used for counts for its tenant. */
+  Sandbox of(SandboxView sandbox) {
+    return of(sandbox.tenant(), sandbox.user());
+  }
+
+  /** Returns access to the sandbox of a tenant's user. */
+  Sandbox of(String tenant, UserId user) {
+    return client.sandbox(user, tenant);
   }
 
   /** Returns a sandbox as the table has it, without reading on. */
@@ -190,7 +195,7 @@ final class Sandboxes {
         user,
         () -> {
           try {
-            return create(user, labels, life);
+            return create(key.tenant(), user, labels, life);
           } catch (E2bException e) {
             if (isFresh && e.status() >= 500) {
               abandon(user);
@@ -213,9 +218,10 @@ final class Sandboxes {
             () -> {
               EnsureOptions options = EnsureOptions.DEFAULT.within(MAKING);
               // Labels would replace those of a create that is answered in between.
-              Ready ready = ensure(user, options);
+              Ready ready = ensure(key.tenant(), user, options);
               return awaitEntry(user, ready).isPresent()
-                  || awaitEntry(user, ensure(user, options.withLabels(labels))).isPresent();
+                  || awaitEntry(user, ensure(key.tenant(), user, options.withLabels(labels)))
+                      .isPresent();
             });
   }
 
@@ -226,7 +232,7 @@ final class Sandboxes {
         .start(
             () -> {
               try {
-                of(user).release();
+                client.sandbox(user).release();
               } catch (SandboxException e) {
                 log.warn("a sandbox of {} may live until its end: {}", user, e.getMessage());
               } catch (InterruptedException e) {
@@ -235,7 +241,8 @@ final class Sandboxes {
             });
   }
 
-  private SandboxView create(UserId user, Map<String, String> labels, Duration life) {
+  private SandboxView create(
+      String tenant, UserId user, Map<String, String> labels, Duration life) {
     Instant endsAt = Instant.now().plus(life).truncatedTo(ChronoUnit.MILLIS);
     EnsureOptions options =
         EnsureOptions.DEFAULT
@@ -243,7 +250,7 @@ final class Sandboxes {
             .withIdleTtl(idleTtl(life))
             .withLabels(labels)
             .withEndsAt(endsAt);
-    return awaitEntry(user, ensure(user, options))
+    return awaitEntry(user, ensure(tenant, user, options))
         .orElseThrow(() -> new E2bException(503, "the sandbox ended as soon as it was made", 1));
   }
 
@@ -257,6 +264,7 @@ final class Sandboxes {
     Duration life = Duration.between(Instant.now(), endsAt).plusSeconds(1);
     Ready ready =
         ensure(
+            sandbox.tenant(),
             sandbox.user(),
             EnsureOptions.DEFAULT.within(MAKING).withIdleTtl(idleTtl(life)).withEndsAt(endsAt));
     if (!ready.containerId().equals(sandbox.containerId())) {
@@ -283,7 +291,7 @@ final class Sandboxes {
   /** Ends a sandbox. Returns whether there was one. */
   boolean kill(UserId user) {
     try {
-      boolean isEnded = brokers.use(() -> of(user).release(ENDING)).isPresent();
+      boolean isEnded = brokers.use(() -> client.sandbox(user).release(ENDING)).isPresent();
       boolean isGone =
           table.await(() -> table.get(user).isEmpty(), Duration.ofSeconds(isEnded ? 5 : 1));
       if (!isGone && !isEnded) {
@@ -309,9 +317,9 @@ final class Sandboxes {
             FOLLOWING);
   }
 
-  private Ready ensure(UserId user, EnsureOptions options) {
+  private Ready ensure(String tenant, UserId user, EnsureOptions options) {
     try {
-      return brokers.use(() -> of(user).ensure(options));
+      return brokers.use(() -> of(tenant, user).ensure(options));
     } catch (InterruptedException e) {
       throw stopping();
     } catch (InvalidRequestException e) {

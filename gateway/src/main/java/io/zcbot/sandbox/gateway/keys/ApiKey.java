@@ -18,6 +18,8 @@ import java.time.Instant;
  *     for no limit
  * @param commandsPerSecond how many commands may be started in a second in the sandboxes that were
  *     made with this key; 0 for no limit
+ * @param maxCommands how many commands may run at once in the sandboxes that were made with this
+ *     key; 0 for no limit
  */
 public record ApiKey(
     String id,
@@ -26,4 +28,5 @@ public record ApiKey(
     Instant createdAt,
     int maxSandboxes,
     int requestsPerSecond,
-    int commandsPerSecond) {}
+    int commandsPerSecond,
+    int maxCommands) {}

@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -29,6 +30,10 @@ public final class ApiKeys {
 
   private final ConcurrentHashMap<String, RateLimit> rates = new ConcurrentHashMap<>();
   private final ConcurrentHashMap<String, RateLimit> commandRates = new ConcurrentHashMap<>();
+
+  /** How many commands run of each key, by its hash. */
+  private final ConcurrentHashMap<String, Integer> commands = new ConcurrentHashMap<>();
+
   private volatile Map<String, ApiKey> byHash = Map.of();
   private volatile Map<String, ApiKey> byId = Map.of();
   private volatile Map<String, Instant> revokedAt = Map.of();
@@ -84,6 +89,36 @@ public final class ApiKeys {
     return commandRates
         .computeIfAbsent(key.hash(), hash -> new RateLimit(nanos))
         .enter(key.commandsPerSecond());
+  }
+
+  /** A part of what a key allows at a time. Closing it again does nothing. */
+  @FunctionalInterface
+  public interface Place extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /** Returns a place for a command until its end; empty if the key allows no more of them. */
+  public Optional<Place> placeOfCommand(ApiKey key) {
+    if (key.maxCommands() == 0) {
+      return Optional.of(() -> {});
+    }
+    AtomicBoolean isTaken = new AtomicBoolean();
+    int _ =
+        commands.compute(
+            key.hash(),
+            (hash, count) -> {
+              int before = count == null ? 0 : count;
+              isTaken.set(before < key.maxCommands());
+              return isTaken.get() ? before + 1 : before;
+            });
+    return isTaken.get() ? Optional.of(() -> leave(key, isTaken)) : Optional.empty();
+  }
+
+  private void leave(ApiKey key, AtomicBoolean isTaken) {
+    if (isTaken.getAndSet(false)) {
+      var _ = commands.computeIfPresent(key.hash(), (h, count) -> count == 1 ? null : count - 1);
+    }
   }
 
   /** Returns what is known of a key by its id; empty if it is not valid (any more). */

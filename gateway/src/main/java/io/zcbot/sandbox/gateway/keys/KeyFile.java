@@ -84,7 +84,7 @@ public final class KeyFile {
    * @throws IOException if the file can't be read or written
    */
   public Added add(String tenant, int maxSandboxes, int requestsPerSecond) throws IOException {
-    return add(tenant, maxSandboxes, requestsPerSecond, 0);
+    return add(tenant, maxSandboxes, requestsPerSecond, 0, 0);
   }
 
   /**
@@ -93,7 +93,12 @@ public final class KeyFile {
    * @throws IllegalArgumentException if the tenant's name has not the form {@link #TENANT}
    * @throws IOException if the file can't be read or written
    */
-  public Added add(String tenant, int maxSandboxes, int requestsPerSecond, int commandsPerSecond)
+  public Added add(
+      String tenant,
+      int maxSandboxes,
+      int requestsPerSecond,
+      int commandsPerSecond,
+      int maxCommands)
       throws IOException {
     if (!TENANT.matcher(tenant).matches()) {
       throw new IllegalArgumentException(
@@ -108,7 +113,8 @@ public final class KeyFile {
             Instant.now().truncatedTo(ChronoUnit.SECONDS),
             maxSandboxes,
             requestsPerSecond,
-            commandsPerSecond);
+            commandsPerSecond,
+            maxCommands);
     change(
         before -> {
           List<ApiKey> more = new ArrayList<>(before.keys());
@@ -206,7 +212,8 @@ public final class KeyFile {
         Instant.parse(node.path("created_at").asText("1970-01-01T00:00:00Z")),
         node.path("max_sandboxes").asInt(),
         node.path("requests_per_second").asInt(),
-        node.path("commands_per_second").asInt());
+        node.path("commands_per_second").asInt(),
+        node.path("max_commands").asInt());
   }
 
   private void change(UnaryOperator<Content> change) throws IOException {
@@ -228,7 +235,8 @@ public final class KeyFile {
             .put("created_at", key.createdAt().toString())
             .put("max_sandboxes", key.maxSandboxes())
             .put("requests_per_second", key.requestsPerSecond())
-            .put("commands_per_second", key.commandsPerSecond());
+            .put("commands_per_second", key.commandsPerSecond())
+            .put("max_commands", key.maxCommands());
       }
       ObjectNode revokedAt = root.putObject("revoked_at");
       changed.revokedAt().forEach((tenant, time) -> revokedAt.put(tenant, time.toString()));

@@ -164,7 +164,7 @@ public final class Mcp {
       if (i > 0) {
         enter(key);
       }
-      if (all.get(i).path("method").asText().equals("tools/call") && keys.enterCommand(key) > 0) {
+      if (isCall(all.get(i)) && keys.enterCommand(key) > 0) {
         throw new Refusal(429, "this key allows " + key.commandsPerSecond() + " commands a second");
       }
     }
@@ -190,6 +190,26 @@ public final class Mcp {
     }
     count(key, message);
     McpCaller caller = caller(key, header(request, "X-User-Id").orElse("default"), session);
+    try (ApiKeys.Place _ = place(key, message)) {
+      answer(response, caller, message);
+    }
+  }
+
+  /** Messages of a batch are answered one after the other, so it has one command at a time. */
+  private ApiKeys.Place place(ApiKey key, JsonNode message) {
+    if (McpEndpoint.messages(message).stream().noneMatch(Mcp::isCall)) {
+      return () -> {};
+    }
+    return keys.placeOfCommand(key)
+        .orElseThrow(
+            () -> new Refusal(429, "this key allows " + key.maxCommands() + " commands at a time"));
+  }
+
+  private static boolean isCall(JsonNode message) {
+    return message.path("method").asText().equals("tools/call");
+  }
+
+  private void answer(ServerResponse response, McpCaller caller, JsonNode message) {
     if (McpEndpoint.wantsProgress(message)) {
       stream(response, caller, message);
       return;

@@ -10,11 +10,9 @@ import io.modelcontextprotocol.spec.McpSchema.CallToolResult;
 import io.modelcontextprotocol.spec.McpSchema.Tool;
 import io.modelcontextprotocol.spec.McpSchema.ToolAnnotations;
 import io.zcbot.sandbox.client.Command;
-import io.zcbot.sandbox.client.CommandNotRunningException;
 import io.zcbot.sandbox.client.CommandNotStartedException;
 import io.zcbot.sandbox.client.CommandResult;
 import io.zcbot.sandbox.client.CommandTimeoutException;
-import io.zcbot.sandbox.client.RunningCommand;
 import io.zcbot.sandbox.client.RunningEntry;
 import io.zcbot.sandbox.client.SandboxException;
 import io.zcbot.sandbox.events.CommandSignal;
@@ -489,19 +487,12 @@ final class Tools {
       do {
         for (RunningEntry entry : caller.sandbox().commands()) {
           if (entry.exec() != null && mark.equals(entry.exec().environment().get(REQUEST))) {
-            RunningCommand running = caller.sandbox().attach(entry.execId());
-            try {
-              running.signal(CommandSignal.KILL);
-            } finally {
-              running.detach();
-            }
+            caller.sandbox().signal(entry.execId(), CommandSignal.KILL);
             return;
           }
         }
         Thread.sleep(500);
       } while (System.nanoTime() < end);
-    } catch (CommandNotRunningException e) {
-      log.debug("a cancelled command ended by itself: {}", e.getMessage());
     } catch (SandboxException e) {
       log.warn("a cancelled command may go on until its time-out: {}", e.getMessage());
     } catch (InterruptedException e) {

@@ -176,11 +176,19 @@ public final class Ports implements Filter, Http1Upgrader, AutoCloseable {
   private PortConnection open(ExposedSandbox sandbox, Port port)
       throws PortException, InterruptedException {
     boolean _ = connections.values().removeIf(SandboxConnections::isClosed);
-    if (connections.values().stream().mapToInt(SandboxConnections::count).sum() >= MOST) {
-      throw new PortException(503, "the gateway has " + MOST + " connections to ports already");
+    int all = connections.values().stream().mapToInt(SandboxConnections::count).sum();
+    int tenants =
+        connections.values().stream()
+            .filter(each -> each.tenant().equals(sandbox.tenant()))
+            .mapToInt(SandboxConnections::count)
+            .sum();
+    if (tenants >= MOST - all) { // a tenant takes no more than it leaves
+      throw new PortException(
+          503,
+          "the sandboxes have " + tenants + " connections to ports, as many as a tenant may have");
     }
     while (!isClosed) {
-      Optional<PortConnection> opened = of(sandbox.user()).open(port.number());
+      Optional<PortConnection> opened = of(sandbox).open(port.number());
       if (opened.isPresent()) {
         return opened.get();
       }
@@ -188,12 +196,13 @@ public final class Ports implements Filter, Http1Upgrader, AutoCloseable {
     throw new PortException(503, "the gateway is stopping");
   }
 
-  private SandboxConnections of(UserId user) {
+  private SandboxConnections of(ExposedSandbox sandbox) {
     return connections.compute(
-        user,
+        sandbox.user(),
         (u, known) ->
             known == null || known.isClosed()
-                ? new SandboxConnections(client.sandbox(u), longestCommand, more)
+                ? new SandboxConnections(
+                    client.sandbox(u, sandbox.tenant()), sandbox.tenant(), longestCommand, more)
                 : known);
   }
 

@@ -31,6 +31,7 @@ final class SandboxConnections implements Connector.Owner {
   private static final long MOVE_AFTER = 6 << 20;
 
   private final Sandbox sandbox;
+  private final String tenant;
   private final Duration longest;
   private final Semaphore more;
   private final String name = "zcbot-ports-" + UUID.randomUUID();
@@ -47,13 +48,19 @@ final class SandboxConnections implements Connector.Owner {
   private volatile boolean isClosed; // is written under lock
 
   /**
+   * @param tenant whose sandbox it is
    * @param longest how long a command may run
    * @param more how many bytes of room all connections may have beyond that of new ones
    */
-  SandboxConnections(Sandbox sandbox, Duration longest, Semaphore more) {
+  SandboxConnections(Sandbox sandbox, String tenant, Duration longest, Semaphore more) {
     this.sandbox = sandbox;
+    this.tenant = tenant;
     this.longest = longest;
     this.more = more;
+  }
+
+  String tenant() {
+    return tenant;
   }
 
   /** Returns how many connections there are. */

@@ -93,16 +93,23 @@ final class GatewayCommand implements Callable<Integer> {
                 description =
                     "How many commands a second may be started in sandboxes that were made with the"
                         + " key, and calls of MCP's tools (default: no limit).")
-            int commandRate)
+            int commandRate,
+        @Option(
+                names = "--max-commands",
+                paramLabel = "N",
+                defaultValue = "0",
+                description =
+                    "How many of those may run at once through one gateway (default: no limit).")
+            int maxCommands)
         throws CommandException {
-      if (maxSandboxes < 0 || rate < 0 || commandRate < 0) {
+      if (maxSandboxes < 0 || rate < 0 || commandRate < 0 || maxCommands < 0) {
         throw new CommandException(
             ExitCode.USAGE,
-            "--max-sandboxes, --rate and --command-rate must not be negative",
+            "--max-sandboxes, --rate, --command-rate and --max-commands must not be negative",
             null);
       }
       try {
-        KeyFile.Added added = file().add(tenant, maxSandboxes, rate, commandRate);
+        KeyFile.Added added = file().add(tenant, maxSandboxes, rate, commandRate, maxCommands);
         context().console().out().println(added.text());
         context().console().err().println("added key " + added.key().id() + " of tenant " + tenant);
         return ExitCode.OK;
@@ -121,7 +128,8 @@ final class GatewayCommand implements Callable<Integer> {
           context().console().out().println("no keys");
           return ExitCode.OK;
         }
-        Table table = new Table("ID", "TENANT", "ADDED", "SANDBOXES", "REQUESTS/S", "COMMANDS/S");
+        Table table =
+            new Table("ID", "TENANT", "ADDED", "SANDBOXES", "REQUESTS/S", "COMMANDS/S", "COMMANDS");
         for (ApiKey key : keys) {
           table.add(
               key.id(),
@@ -129,7 +137,8 @@ final class GatewayCommand implements Callable<Integer> {
               key.createdAt().toString(),
               limit(key.maxSandboxes()),
               limit(key.requestsPerSecond()),
-              limit(key.commandsPerSecond()));
+              limit(key.commandsPerSecond()),
+              limit(key.maxCommands()));
         }
         context().console().out().print(table.text());
         context().console().out().flush();

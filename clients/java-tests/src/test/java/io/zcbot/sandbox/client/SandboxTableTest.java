@@ -81,10 +81,7 @@ class SandboxTableTest {
   }
 
   private SandboxTable table(
-      List<CurrentSandbox> entries,
-      long maxBytes,
-      Predicate<CurrentSandbox> kept,
-      Error failure) {
+      List<CurrentSandbox> entries, long maxBytes, Predicate<CurrentSandbox> kept, Error failure) {
     List<ConsumerRecord<byte[], byte[]>> records =
         entries.stream()
             .map(

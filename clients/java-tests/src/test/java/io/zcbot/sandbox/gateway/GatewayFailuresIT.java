@@ -36,6 +36,8 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.zip.CRC32;
+import java.util.zip.CheckedInputStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -288,6 +290,80 @@ class GatewayFailuresIT {
   }
 
   /** The last one: the worker may need a while to come back. */
+  /** What is larger than a gateway's memory shows that it keeps none of it. */
+  @Test
+  @EnabledIfEnvironmentVariable(
+      named = "ZCBOT_TEST_ALL",
+      matches = "yes",
+      disabledReason = "a gibibyte takes minutes; only bin/test --all sends it")
+  void aGibibytePassesThroughAGatewayOf256Mebibytes() throws Exception {
+    long size = 1L << 30;
+    Made sandbox = made(send(create(other)));
+    CRC32 sent = new CRC32();
+    CRC32 received = new CRC32();
+    HttpResponse<String> written =
+        send(
+            inside(other, sandbox, "/files?path=large")
+                .timeout(Duration.ofMinutes(20))
+                .header("Content-Type", "application/octet-stream")
+                .POST(
+                    BodyPublishers.ofInputStream(
+                        () -> new CheckedInputStream(new Noise(size), sent))));
+    assertThat(written.statusCode()).as(written.body()).isEqualTo(200);
+    long bytes = 0;
+    try (InputStream file =
+        new CheckedInputStream(
+            opened(inside(other, sandbox, "/files?path=large").timeout(Duration.ofMinutes(20))),
+            received)) {
+      byte[] part = new byte[1 << 16];
+      for (int n = file.read(part); n >= 0; n = file.read(part)) {
+        bytes += n;
+      }
+    }
+    assertThat(bytes).isEqualTo(size);
+    assertThat(received.getValue()).isEqualTo(sent.getValue());
+    String peak =
+        Files.readAllLines(Path.of("/proc/" + other.process().pid() + "/status")).stream()
+            .filter(line -> line.startsWith("VmHWM:"))
+            .map(line -> line.replaceAll("[^0-9]", ""))
+            .findFirst()
+            .orElseThrow();
+    assertThat(Long.parseLong(peak) >> 10).as("mebibytes at most").isLessThan(512);
+    assertThat(
+            send(to(other, "/sandboxes/" + sandbox.id()).DELETE()).statusCode())
+        .isEqualTo(204);
+  }
+
+  /** Bytes that no compression makes smaller, always the same. */
+  private static final class Noise extends InputStream {
+    private long left;
+    private long state = 1;
+
+    private Noise(long left) {
+      this.left = left;
+    }
+
+    @Override
+    public int read() {
+      byte[] one = new byte[1];
+      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+    }
+
+    @Override
+    public int read(byte[] to, int offset, int length) {
+      if (left == 0) {
+        return -1;
+      }
+      int count = (int) Math.min(length, left);
+      for (int i = 0; i < count; i++) {
+        state = state * 6364136223846793005L + 1442695040888963407L;
+        to[offset + i] = (byte) (state >>> 56);
+      }
+      left -= count;
+      return count;
+    }
+  }
+
   @Test
   @Order(Integer.MAX_VALUE)
   @EnabledIfEnvironmentVariable(

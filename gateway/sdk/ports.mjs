@@ -234,6 +234,8 @@ check('request', 'smuggling', async () => {
   const hidden = `GET /bytes?count=7 HTTP/1.1\r\n${host}\r\n`
   assert.match(await raw(`POST /request HTTP/1.1\r\n${host}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`), /^HTTP\/1.1 400 /)
   assert.match(await raw(`POST /request HTTP/1.1\r\n${host}Content-Length: 4\r\nContent-Length: 5\r\n\r\n12345`), /^HTTP\/1.1 400 /)
+  const refused = await raw(`POST /request HTTP/1.1\r\n${host.replace('8000-', '8999-')}Content-Length: 100000\r\n\r\n`)
+  assert.match(refused, /^HTTP\/1.1 502 [^]*\r\nConnection: close\r\n/i)
   const named = await raw(`GET /request HTTP/1.1\r\n${host}Connection: close, Host, X-One\r\nX-One: 1\r\n\r\n`)
   assert.match(named, /^HTTP\/1.1 200 /)
   assert.doesNotMatch(named, /X-One/i)

@@ -93,7 +93,15 @@ final class Exchange {
     }
     send(head.bytes());
     isBodySent = false;
+    if (isHttp1()) {
+      // Whatever is answered before the body is sent: what is left must not be taken for a request.
+      response.headers().set(HeaderValues.CONNECTION_CLOSE);
+    }
     Thread.ofVirtual().name("ports-body").start(() -> sendBody(length.isEmpty()));
+  }
+
+  private boolean isHttp1() {
+    return request.prologue().protocolVersion().startsWith("1");
   }
 
   private byte[] readSmall(int length) throws PortException {
@@ -147,9 +155,8 @@ final class Exchange {
         response.headers().add(header);
       }
     }
-    if (!isBodySent && request.prologue().protocolVersion().startsWith("1")) {
-      // What is left of it must not be taken for a request.
-      response.headers().set(HeaderValues.CONNECTION_CLOSE);
+    if (isBodySent) {
+      response.headers().remove(HeaderNames.CONNECTION);
     }
     long length = answer.length();
     if (answer.hasNoBody()) {

@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -46,6 +47,7 @@ final class SandboxConnections implements Connector.Owner {
   private int lastMoved;
   private boolean wasUsed;
   private volatile boolean isClosed; // is written under lock
+  private volatile @Nullable PortException lastFailure; // is written under lock
 
   /**
    * @param tenant whose sandbox it is
@@ -74,12 +76,17 @@ final class SandboxConnections implements Connector.Owner {
   }
 
   /**
-   * Opens a connection. Whether something listens at the port is known when it is read.
+   * Opens a connection. Whether something listens at the port is known when it is read. Who waits
+   * while a connector can't be started is told why, and does not try it again.
    *
    * @return empty if these connections are closed
    */
   Optional<PortConnection> open(int port) throws PortException, InterruptedException {
-    lock.lockInterruptibly();
+    PortException known = lastFailure;
+    if (!lock.tryLock(Connector.START.toNanos(), TimeUnit.NANOSECONDS)) {
+      throw new PortException(
+          503, "no connection to the sandbox within " + Connector.START.toSeconds() + " s");
+    }
     try {
       if (isClosed) {
         return Optional.empty();
@@ -90,7 +97,7 @@ final class SandboxConnections implements Connector.Owner {
       }
       Connector connector = current;
       if (connector == null) {
-        connector = Connector.start(sandbox, this, name, generation++, null, longest);
+        connector = start(known);
         current = connector;
       }
       wasUsed = true;
@@ -102,6 +109,20 @@ final class SandboxConnections implements Connector.Owner {
       return Optional.of(connection);
     } finally {
       lock.unlock();
+    }
+  }
+
+  private Connector start(@Nullable PortException known)
+      throws PortException, InterruptedException {
+    PortException failure = lastFailure;
+    if (failure != null && failure != known) {
+      throw failure;
+    }
+    try {
+      return Connector.start(sandbox, this, name, generation++, null, longest);
+    } catch (PortException e) {
+      lastFailure = e;
+      throw e;
     }
   }
 

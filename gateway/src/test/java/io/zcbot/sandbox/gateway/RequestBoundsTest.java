@@ -14,6 +14,7 @@ import io.helidon.webserver.WebServerConfig;
 import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http1.Http1Config;
 import io.helidon.webserver.http1.Http1ConnectionSelector;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.zcbot.sandbox.gateway.TimedOutput.ClientGoneException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -42,6 +43,7 @@ class RequestBoundsTest {
   /** What reading a body brought: its length, or why it ended. */
   private static final BlockingQueue<Object> READ = new LinkedBlockingQueue<>();
 
+  private static final SimpleMeterRegistry METRICS = new SimpleMeterRegistry();
   private static final CountDownLatch HELD = new CountDownLatch(1);
   private static WebServer server;
 
@@ -66,6 +68,7 @@ class RequestBoundsTest {
                     .build())
             .routing(
                 HttpRouting.builder()
+                    .addFilter(new RequestMetrics(METRICS))
                     .addFilter(bounds)
                     .post(
                         "/read",
@@ -223,6 +226,18 @@ class RequestBoundsTest {
     } finally {
       HELD.countDown();
     }
+  }
+
+  /** A server in a sandbox may choose any, and that it fails is nothing of the gateway. */
+  @Test
+  void thereAreFewStatusesOfPorts() throws Exception {
+    String port = head("/refuse", "Content-Length: 0").replace("Host: x", "Host: 8000-abc.x");
+    try (Socket client = connect(port)) {
+      assertThat(last(client)).contains("HTTP/1.1 401");
+    }
+    assertThat(METRICS.get("zcbot.gateway.request").tags("call", "port").timer().getId())
+        .extracting(id -> id.getTag("status"))
+        .isEqualTo("4xx");
   }
 
   private static byte[] compressed() throws IOException {

@@ -72,6 +72,11 @@ public final class Ports implements Filter, Http1Upgrader, AutoCloseable {
     this.longestCommand = longestCommand;
   }
 
+  /** Whether a request is for a port of a sandbox. */
+  public static boolean isForPort(RoutingRequest request) {
+    return Port.of(request.headers(), request.authority()).isPresent();
+  }
+
   @Override
   public void filter(FilterChain chain, RoutingRequest request, RoutingResponse response) {
     Port port = Port.of(request.headers(), request.authority()).orElse(null);

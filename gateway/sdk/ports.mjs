@@ -51,18 +51,18 @@ const [sandbox, open, other] = await Promise.all([start(), start({ network: { al
 check('getHost', '', () => assert.match(sandbox.getHost(8000), new RegExp(`^8000-${sandbox.sandboxId}\\.`)))
 check('token', 'missing', async () => {
   const answer = await visit(without(sandbox), 8000, '/request')
-  assert.equal(answer.status, 403)
-  assert.match((await answer.json()).message, /Token header 'e2b-traffic-access-token' is missing/)
+  assert.equal(answer.status, 502)
+  assert.match((await answer.json()).message, /token in header 'e2b-traffic-access-token' is missing/)
 })
 check('token', "another tenant's", async () => {
   const answer = await visit(sandbox, 8000, '/request', { headers: { [name]: other.trafficAccessToken } })
-  assert.equal(answer.status, 403)
+  assert.equal(answer.status, 502)
   assert.match((await answer.json()).message, /is invalid/)
 })
 check('token', 'that of commands and files', async () => {
   const answer = await fetch(`${url}/sandboxes/${sandbox.sandboxId}`, { headers: { 'X-API-KEY': apiKey } })
   const { envdAccessToken } = await answer.json()
-  assert.equal((await visit(sandbox, 8000, '/request', { headers: { [name]: envdAccessToken } })).status, 403)
+  assert.equal((await visit(sandbox, 8000, '/request', { headers: { [name]: envdAccessToken } })).status, 502)
 })
 check('token', 'opens no files', async () => {
   const headers = { 'E2b-Sandbox-Id': sandbox.sandboxId, 'E2b-Sandbox-Port': '49983', 'X-Access-Token': sandbox.trafficAccessToken }

@@ -413,11 +413,25 @@ class GatewayIT {
         assertThat(answer.body()).isEqualTo(other.body());
       }
     }
+    for (String header : List.of("X-Other", "E2b-Traffic-Access-Token", "Cookie")) {
+      assertThat(atPort(made, header)).isEqualTo(atPort(unknown, header)).startsWith("502 ");
+    }
     HttpRequest.Builder none =
         request("/health").header("E2b-Sandbox-Id", made.id()).header("E2b-Sandbox-Port", "49983");
     assertThat(send(none).statusCode()).isEqualTo(502);
     assertThat(send(data(gateway, made, "/health")).statusCode()).isEqualTo(204);
     kill(made);
+  }
+
+  /** Returns what is answered at a port to who has no token, or a wrong one in a header. */
+  private static String atPort(Sandbox sandbox, String header) throws Exception {
+    HttpResponse<String> answer =
+        send(
+            request("/")
+                .header("E2b-Sandbox-Id", sandbox.id())
+                .header("E2b-Sandbox-Port", "3000")
+                .header(header, "e2b-traffic-access-token=wrong"));
+    return answer.statusCode() + " " + answer.body().replace(sandbox.id(), "ID");
   }
 
   @Test

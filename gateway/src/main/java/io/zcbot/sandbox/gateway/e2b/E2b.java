@@ -7,12 +7,14 @@ package io.zcbot.sandbox.gateway.e2b;
 import io.helidon.webserver.http.HttpRouting;
 import io.zcbot.sandbox.client.SandboxClient;
 import io.zcbot.sandbox.client.SandboxTable;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.keys.AccessTokens;
 import io.zcbot.sandbox.gateway.keys.ApiKeys;
 import io.zcbot.sandbox.gateway.ports.ExposedSandbox;
 import io.zcbot.sandbox.gateway.ports.PortException;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /** E2B's interface as a whole. */
 public final class E2b {
@@ -56,25 +58,31 @@ public final class E2b {
   }
 
   /**
-   * Returns a sandbox whose ports may be reached; empty if there is none with this id.
+   * Returns a sandbox whose ports may be reached; empty if there is none with this id, or it is not
+   * open. The table is read on in both cases, which takes the same time.
    *
    * @throws PortException with 503 if the brokers don't answer
    */
-  public Optional<ExposedSandbox> exposed(String id) throws PortException {
+  public Optional<ExposedSandbox> exposed(String id, Predicate<ExposedSandbox> isOpen)
+      throws PortException {
     try {
       sandboxes.brokers().require();
-      return SandboxId.user(id)
-          .flatMap(sandboxes::known)
-          .map(
-              sandbox ->
-                  new ExposedSandbox(
-                      sandbox.user(),
-                      sandbox.tenant(),
-                      sandbox.id(),
-                      sandbox.trafficToken(tokens, keys),
-                      sandbox.hasPublicPorts()));
+      Optional<UserId> user = SandboxId.user(id);
+      return user.flatMap(sandboxes::known)
+          .map(this::exposed)
+          .filter(isOpen)
+          .or(() -> user.flatMap(sandboxes::current).map(this::exposed).filter(isOpen));
     } catch (E2bException e) {
       throw new PortException(e.status(), e.text());
     }
+  }
+
+  private ExposedSandbox exposed(SandboxView sandbox) {
+    return new ExposedSandbox(
+        sandbox.user(),
+        sandbox.tenant(),
+        sandbox.id(),
+        sandbox.trafficToken(tokens, keys),
+        sandbox.hasPublicPorts());
   }
 }

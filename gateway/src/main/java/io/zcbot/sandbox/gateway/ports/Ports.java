@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -57,9 +58,10 @@ public final class Ports implements Filter, Http1Upgrader, AutoCloseable {
     /**
      * Finds a sandbox by its id.
      *
+     * @param isOpen whether the request may reach its ports; if not, that is as if there were none
      * @throws PortException if it can't be known whether there is one
      */
-    Optional<ExposedSandbox> find(String id) throws PortException;
+    Optional<ExposedSandbox> find(String id, Predicate<ExposedSandbox> isOpen) throws PortException;
   }
 
   /**
@@ -102,34 +104,39 @@ public final class Ports implements Filter, Http1Upgrader, AutoCloseable {
     }
   }
 
+  /**
+   * Returns the sandbox to who has its token. For others there is none, since ids of users whom a
+   * tenant names can be guessed.
+   */
   private ExposedSandbox authorized(Port port, Headers headers, HttpPrologue prologue, String host)
       throws PortException {
-    ExposedSandbox sandbox =
-        sandboxes
-            .find(port.sandbox())
-            .orElseThrow(() -> new PortException(502, "The sandbox was not found"));
     String query = prologue.query().rawValue();
-    if (sandbox.isPublic()
-        || TrafficToken.isInHeader(headers, sandbox.token())
-        || TrafficToken.isInQuery(query, sandbox.token())) {
-      return sandbox;
+    Predicate<ExposedSandbox> isOpenWithoutCookie =
+        sandbox ->
+            sandbox.isPublic()
+                || TrafficToken.isInHeader(headers, sandbox.token())
+                || TrafficToken.isInQuery(query, sandbox.token());
+    ExposedSandbox found =
+        sandboxes
+            .find(
+                port.sandbox(),
+                isOpenWithoutCookie.or(
+                    sandbox -> TrafficToken.isInCookies(headers, sandbox.token())))
+            .orElseThrow(
+                () ->
+                    new PortException(
+                        502,
+                        "The sandbox was not found, or its token in header '"
+                            + TrafficToken.NAME
+                            + (TrafficToken.isIn(headers, query)
+                                ? "' is invalid"
+                                : "' is missing")));
+    if (!isOpenWithoutCookie.test(found)
+        && TrafficToken.isForOtherPage(headers, prologue.method().text(), host)) {
+      throw new PortException(
+          403, "the cookie with the token counts only for pages of this address");
     }
-    if (TrafficToken.isInCookies(headers, sandbox.token())) {
-      if (TrafficToken.isForOtherPage(headers, prologue.method().text(), host)) {
-        throw new PortException(
-            403, "the cookie with the token counts only for pages of this address");
-      }
-      return sandbox;
-    }
-    throw new PortException(
-        403,
-        TrafficToken.isIn(headers, query)
-            ? "Sandbox is secured with traffic access token. Provided token in header '"
-                + TrafficToken.NAME
-                + "' is invalid"
-            : "Sandbox is secured with traffic access token. Token header '"
-                + TrafficToken.NAME
-                + "' is missing");
+    return found;
   }
 
   /** Whether a browser shows a page whose address has the token. */

@@ -283,10 +283,7 @@ final class DataPlane {
    * @return is closed when the command has ended
    */
   private ApiKeys.Place enterCommand(SandboxView sandbox) {
-    ApiKey key = keys.withId(sandbox.keyId()).orElse(null);
-    if (key == null) { // it was revoked
-      return () -> {};
-    }
+    ApiKey key = keys.ofSandbox(sandbox.keyId(), sandbox.tenant());
     int wait = keys.enterCommand(key);
     if (wait > 0) {
       throw new E2bException(

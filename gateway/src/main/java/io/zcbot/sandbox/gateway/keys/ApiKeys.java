@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongSupplier;
+import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -121,10 +122,35 @@ public final class ApiKeys {
     }
   }
 
-  /** Returns what is known of a key by its id; empty if it is not valid (any more). */
-  public Optional<ApiKey> withId(String id) {
+  /**
+   * Returns the key with which a tenant's sandbox was made, for limits of commands. If it is not
+   * valid (any more), the strictest limits of the tenant's keys hold in its place.
+   *
+   * @param id the key's
+   */
+  public ApiKey ofSandbox(String id, String tenant) {
     refresh();
-    return Optional.ofNullable(byId.get(id));
+    ApiKey known = byId.get(id);
+    return known != null
+        ? known
+        : new ApiKey(
+            id,
+            tenant,
+            tenant + " " + id, // no hash, and the same each time
+            Instant.EPOCH,
+            0,
+            0,
+            strictest(tenant, ApiKey::commandsPerSecond),
+            strictest(tenant, ApiKey::maxCommands));
+  }
+
+  private int strictest(String tenant, ToIntFunction<ApiKey> limit) {
+    return byId.values().stream()
+        .filter(key -> key.tenant().equals(tenant))
+        .mapToInt(limit)
+        .filter(each -> each > 0)
+        .min()
+        .orElse(0);
   }
 
   /** Returns when a key of a tenant was revoked last; null if none was. */

@@ -13,7 +13,10 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The file of keys alone; GatewayIT has it with a gateway that follows it. */
+/**
+ * The file of keys, and what is read from it, alone; GatewayIT has it with a gateway that follows
+ * it.
+ */
 class KeyFileTest {
   @TempDir private Path directory;
 
@@ -43,5 +46,26 @@ class KeyFileTest {
     assertThat(content.revokedAt()).containsOnlyKeys("one");
     var _ = file.add("one", 0, 0);
     assertThat(file.content().revokedAt()).isEqualTo(content.revokedAt());
+  }
+
+  @Test
+  void sandboxesOfARevokedKeyHaveTheStrictestLimitsOfTheTenantsOtherKeys() throws Exception {
+    KeyFile file = KeyFile.in(directory);
+    KeyFile.Added lost = file.add("one", 0, 0, 50, 50);
+    for (int[] limits : new int[][] {{0, 0}, {5, 2}, {1, 7}}) {
+      var _ = file.add("one", 0, 0, limits[0], limits[1]);
+    }
+    var _ = file.add("other", 0, 0, 1, 1);
+    ApiKeys keys = new ApiKeys(file, () -> 0);
+    assertThat(keys.ofSandbox(lost.key().id(), "one")).isEqualTo(lost.key());
+    assertThat(file.revoke(lost.key().id())).isPresent();
+    keys = new ApiKeys(file, () -> 0);
+    ApiKey instead = keys.ofSandbox(lost.key().id(), "one");
+    assertThat(keys.enterCommand(instead)).isZero();
+    assertThat(keys.placeOfCommand(instead)).isPresent();
+    ApiKey again = keys.ofSandbox(lost.key().id(), "one");
+    assertThat(keys.enterCommand(again)).as("1 command a second").isPositive();
+    assertThat(keys.placeOfCommand(again)).isPresent();
+    assertThat(keys.placeOfCommand(again)).as("2 commands at a time").isEmpty();
   }
 }

@@ -51,6 +51,10 @@ public final class Interpreter {
   private static final int UNREACHED = 1;
 
   private static final int LONGEST_STATUS = 64 << 10;
+
+  /** The longest answer to what is no execution. What runs in the sandbox may have written it. */
+  private static final int LONGEST_ANSWER = 64 << 10;
+
   private static final Duration START = Duration.ofSeconds(50);
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String KEEPER = source();
@@ -96,16 +100,17 @@ public final class Interpreter {
   public boolean ask(ObjectNode request, Duration atMost, Answer answer)
       throws InterruptedException {
     byte[] line = (request.toString() + "\n").getBytes(StandardCharsets.UTF_8);
+    boolean isExecution = request.path("operation").asText().equals("execute");
     Command command =
         prepare
             .apply(Command.of("nc", "-U", DIRECTORY + "/socket"))
             .stdin(line)
             .onlyInExistingSandbox()
             .withoutKeepingOutput()
-            .maxOutput(Command.MAX_OUTPUT)
+            .maxOutput(isExecution ? Command.MAX_OUTPUT : LONGEST_STATUS + LONGEST_ANSWER)
             .startWithin(START)
             .timeout(atMost);
-    Reader reader = new Reader(answer);
+    Reader reader = new Reader(answer, isExecution ? Long.MAX_VALUE : LONGEST_ANSWER);
     if (!isReached(command, reader)) {
       start();
       if (!isReached(command, reader)) {
@@ -177,13 +182,16 @@ public final class Interpreter {
   /** Reads the status, and passes on what follows. */
   private static final class Reader {
     private final Answer answer;
+    private final long longest;
+    private long length;
     private final ByteArrayOutputStream first = new ByteArrayOutputStream();
     private byte[] end = new byte[0];
     private int status;
     private String message = "";
 
-    Reader(Answer answer) {
+    Reader(Answer answer, long longest) {
       this.answer = answer;
+      this.longest = longest;
     }
 
     boolean hasStatus() {
@@ -252,6 +260,10 @@ public final class Interpreter {
     private void pass(byte[] bytes) {
       if (status >= 300 || bytes.length == 0) {
         return;
+      }
+      length += bytes.length;
+      if (length > longest) {
+        throw nonsense();
       }
       answer.part(bytes);
       byte[] joined = Arrays.copyOf(end, end.length + bytes.length);

@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.gateway;
 
+import io.helidon.webserver.CloseConnectionException;
+import io.helidon.webserver.http.ServerResponse;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.time.Duration;
@@ -16,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  * <p>All failures are {@link ClientGoneException}s: nothing else is behind the stream.
  */
 public final class TimedOutput extends OutputStream {
+  /** What is written at once: a client may be slow, as long as it takes something. */
+  private static final int PIECE = 64 << 10;
+
   private final OutputStream out;
   private final Duration patience;
 
@@ -27,6 +32,29 @@ public final class TimedOutput extends OutputStream {
   TimedOutput(OutputStream out, Duration patience) {
     this.out = out;
     this.patience = patience;
+  }
+
+  /**
+   * Sends a whole body, and ends the connection if its client is gone or takes nothing. The
+   * response has its status and its other headers.
+   */
+  public static void send(ServerResponse response, byte[] body) {
+    send(response, body, TimedWait.PATIENCE);
+  }
+
+  static void send(ServerResponse response, byte[] body, Duration patience) {
+    try {
+      if (body.length <= PIECE) { // with its head
+        timed(patience, () -> response.send(body));
+        return;
+      }
+      response.header("Content-Length", Integer.toString(body.length));
+      try (OutputStream out = new TimedOutput(response.outputStream(), patience)) {
+        out.write(body);
+      }
+    } catch (IOException e) {
+      throw new CloseConnectionException("an answer was not taken", e);
+    }
   }
 
   /** The client has closed the connection, or took nothing for too long. */
@@ -42,7 +70,7 @@ public final class TimedOutput extends OutputStream {
     void run() throws IOException;
   }
 
-  private void timed(Action action) throws ClientGoneException {
+  private static void timed(Duration patience, Action action) throws ClientGoneException {
     TimedWait wait = new TimedWait(patience);
     Exception failure = null;
     try {
@@ -61,21 +89,25 @@ public final class TimedOutput extends OutputStream {
 
   @Override
   public void write(int b) throws ClientGoneException {
-    timed(() -> out.write(b));
+    timed(patience, () -> out.write(b));
   }
 
   @Override
   public void write(byte[] bytes, int offset, int length) throws ClientGoneException {
-    timed(() -> out.write(bytes, offset, length));
+    for (int done = 0; done < length; done += PIECE) {
+      int from = offset + done;
+      int count = Math.min(PIECE, length - done);
+      timed(patience, () -> out.write(bytes, from, count));
+    }
   }
 
   @Override
   public void flush() throws ClientGoneException {
-    timed(out::flush);
+    timed(patience, out::flush);
   }
 
   @Override
   public void close() throws ClientGoneException {
-    timed(out::close);
+    timed(patience, out::close);
   }
 }

@@ -9,6 +9,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.helidon.webserver.CloseConnectionException;
 import io.helidon.webserver.WebServer;
 import io.helidon.webserver.WebServerConfig;
 import io.helidon.webserver.http.HttpRouting;
@@ -44,6 +45,9 @@ class RequestBoundsTest {
   private static final BlockingQueue<Object> READ = new LinkedBlockingQueue<>();
 
   private static final SimpleMeterRegistry METRICS = new SimpleMeterRegistry();
+  /** More than the buffers of a connection take. */
+  private static final byte[] LARGE = new byte[32 << 20];
+
   private static final CountDownLatch HELD = new CountDownLatch(1);
   private static WebServer server;
 
@@ -98,6 +102,16 @@ class RequestBoundsTest {
                         (request, response) -> {
                           HELD.await();
                           response.send("held");
+                        })
+                    .get(
+                        "/large",
+                        (request, response) -> {
+                          try {
+                            TimedOutput.send(response, LARGE, PATIENCE);
+                            READ.add(LARGE.length);
+                          } catch (CloseConnectionException e) {
+                            READ.add(e.getCause());
+                          }
                         }))
             .build()
             .start();
@@ -268,5 +282,27 @@ class RequestBoundsTest {
   /** Reads until the server closes the connection. */
   private static String answer(Socket client) throws IOException {
     return new String(client.getInputStream().readAllBytes(), UTF_8);
+  }
+
+  /** The largest answers are not read by a client that wants to hold what they take. */
+  @Test
+  void aLargeAnswerIsSentWholeOrLeftWhenNobodyTakesIt() throws Exception {
+    try (Socket socket = new Socket("127.0.0.1", server.port())) {
+      socket.getOutputStream().write("GET /large HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(UTF_8));
+      assertThat(READ.poll(30, TimeUnit.SECONDS))
+          .isInstanceOf(ClientGoneException.class)
+          .asString()
+          .contains("took nothing");
+    }
+    try (Socket socket = new Socket("127.0.0.1", server.port())) {
+      socket
+          .getOutputStream()
+          .write(
+              "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".getBytes(UTF_8));
+      byte[] answer = socket.getInputStream().readAllBytes();
+      assertThat(new String(answer, 0, 1000, ISO_8859_1)).contains("Content-Length: 33554432\r\n");
+      assertThat(answer.length).isBetween(LARGE.length, LARGE.length + 1000);
+      assertThat(READ.poll(30, TimeUnit.SECONDS)).isEqualTo(LARGE.length);
+    }
   }
 }

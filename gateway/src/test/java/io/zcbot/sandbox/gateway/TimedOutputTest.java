@@ -49,6 +49,23 @@ class TimedOutputTest {
   }
 
   @Test
+  void aClientThatTakesSomethingIsWaitedFor() throws Exception {
+    int[] longest = {0};
+    OutputStream slow =
+        new OutputStream() {
+          @Override
+          public void write(int b) {}
+
+          @Override
+          public void write(byte[] bytes, int offset, int length) {
+            longest[0] = Math.max(longest[0], length);
+          }
+        };
+    new TimedOutput(slow).write(new byte[1 << 20], 1, (1 << 20) - 1);
+    assertThat(longest[0]).as("what is waited for at once").isEqualTo(64 << 10);
+  }
+
+  @Test
   void aWriteThatIsTakenIsNotInterruptedLater() throws Exception {
     TimedOutput out = new TimedOutput(OutputStream.nullOutputStream(), Duration.ofMillis(1));
     out.write(1);

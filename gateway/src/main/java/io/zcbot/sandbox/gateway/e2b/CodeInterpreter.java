@@ -13,6 +13,7 @@ import io.zcbot.sandbox.client.CommandLostException;
 import io.zcbot.sandbox.client.CommandTimeoutException;
 import io.zcbot.sandbox.client.SandboxException;
 import io.zcbot.sandbox.gateway.GatewayOptions;
+import io.zcbot.sandbox.gateway.TimedOutput;
 import io.zcbot.sandbox.gateway.interpreter.Interpreter;
 import io.zcbot.sandbox.gateway.interpreter.InterpreterException;
 import java.io.ByteArrayOutputStream;
@@ -140,8 +141,8 @@ final class CodeInterpreter {
     } else {
       response
           .status(operation.equals("create") ? 201 : 200)
-          .header("Content-Type", "application/json")
-          .send(body.toByteArray());
+          .header("Content-Type", "application/json");
+      TimedOutput.send(response, body.toByteArray());
     }
   }
 
@@ -239,7 +240,7 @@ final class CodeInterpreter {
               .status(200)
               .header("Content-Type", "application/x-ndjson")
               .header("X-Content-Type-Options", "nosniff");
-          out = response.outputStream();
+          out = new TimedOutput(response.outputStream());
         }
         out.write(bytes);
         out.flush();
@@ -247,10 +248,6 @@ final class CodeInterpreter {
         sentAt = System.nanoTime();
       } catch (IOException e) {
         throw new UncheckedIOException(e);
-      } catch (UncheckedIOException e) {
-        throw e;
-      } catch (RuntimeException e) { // how the server reports a connection that is gone
-        throw new UncheckedIOException(new IOException("the client is gone", e));
       }
     }
 

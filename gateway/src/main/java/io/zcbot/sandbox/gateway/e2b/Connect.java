@@ -98,10 +98,8 @@ final class Connect {
 
   /** Answers a unary call. */
   static void answer(ServerResponse response, Codec codec, JsonNode message) {
-    response
-        .status(200)
-        .header("Content-Type", "application/" + codec.name())
-        .send(codec.write(message));
+    response.status(200).header("Content-Type", "application/" + codec.name());
+    TimedOutput.send(response, codec.write(message));
   }
 
   /** Answers a unary call with an error, which is JSON in all codecs. */

@@ -16,6 +16,7 @@ import io.helidon.webserver.http.ServerResponse;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.gateway.BodyMemory;
 import io.zcbot.sandbox.gateway.GatewayOptions;
+import io.zcbot.sandbox.gateway.TimedOutput;
 import io.zcbot.sandbox.gateway.keys.AccessTokens;
 import io.zcbot.sandbox.gateway.keys.ApiKey;
 import io.zcbot.sandbox.gateway.keys.ApiKeys;
@@ -515,6 +516,7 @@ final class ControlPlane {
   }
 
   private static void send(ServerResponse response, int status, JsonNode body) {
-    response.status(status).header("Content-Type", "application/json").send(Json.write(body));
+    response.status(status).header("Content-Type", "application/json");
+    TimedOutput.send(response, Json.write(body));
   }
 }

@@ -202,7 +202,8 @@ final class FileTransfer {
             }
           }
         });
-    response.status(200).header("Content-Type", "application/json").send(Json.write(written));
+    response.status(200).header("Content-Type", "application/json");
+    TimedOutput.send(response, Json.write(written));
   }
 
   /** Serves {@code /files/compose}: several files become one. */

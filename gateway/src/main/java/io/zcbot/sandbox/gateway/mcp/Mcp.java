@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.gateway.mcp;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.Status;
@@ -22,7 +24,6 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -311,6 +312,9 @@ public final class Mcp {
   /** Sends events until the client is gone, which does not end its command. */
   private static final class Events {
     private static final Duration KEEP_ALIVE = Duration.ofSeconds(15);
+    private static final byte[] KEPT_ALIVE = ": still working\n\n".getBytes(UTF_8);
+    private static final byte[] BEGIN = "event: message\ndata: ".getBytes(UTF_8);
+    private static final byte[] END = "\n\n".getBytes(UTF_8);
 
     private final OutputStream out;
     private @Nullable IOException failure;
@@ -324,7 +328,7 @@ public final class Mcp {
       try {
         while (true) {
           Thread.sleep(KEEP_ALIVE);
-          write(": still working\n\n");
+          write(KEPT_ALIVE);
         }
       } catch (InterruptedException e) {
         // the answer was sent
@@ -332,15 +336,17 @@ public final class Mcp {
     }
 
     void send(byte[] message) {
-      write("event: message\ndata: " + new String(message, StandardCharsets.UTF_8) + "\n\n");
+      write(BEGIN, message, END);
     }
 
-    private synchronized void write(String text) {
+    private synchronized void write(byte[]... parts) {
       if (failure != null) {
         return;
       }
       try {
-        out.write(text.getBytes(StandardCharsets.UTF_8));
+        for (byte[] part : parts) {
+          out.write(part);
+        }
         out.flush();
       } catch (IOException e) {
         failure = e;
@@ -355,6 +361,7 @@ public final class Mcp {
   }
 
   private static void send(ServerResponse response, int status, byte[] json) {
-    response.status(status).header("Content-Type", "application/json").send(json);
+    response.status(status).header("Content-Type", "application/json");
+    TimedOutput.send(response, json);
   }
 }

@@ -13,7 +13,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The memory of requests whose bodies are kept while they are answered. Each tenant has a share, so
+ * The memory of requests whose bodies or answers are kept while they are answered. Each tenant has a share, so
  * whoever fills it has only requests of their own refused. Safe for concurrent use.
  */
 public final class BodyMemory {
@@ -31,6 +31,7 @@ public final class BodyMemory {
   /** What one request takes, until it is closed. For one thread. */
   public final class Part implements AutoCloseable {
     private String tenant = "";
+    private long message;
     private long held;
 
     private Part() {}
@@ -47,10 +48,22 @@ public final class BodyMemory {
      */
     public boolean hold(int bytes) {
       long wanted = 2L * bytes + Math.min(MAX_TREE, (long) TREE_FACTOR * bytes);
-      long more = wanted - held;
-      if (more <= 0) {
+      if (wanted <= message) {
         return true;
       }
+      if (!take(wanted - message)) {
+        return false;
+      }
+      message = wanted;
+      return true;
+    }
+
+    /**
+     * Makes room for something besides the message, such as an answer.
+     *
+     * @return false if there is none
+     */
+    public boolean take(long more) {
       synchronized (BodyMemory.this) {
         long all = taken.getOrDefault(tenant, 0L) + more;
         if (more > free || all > SHARE) {
@@ -59,7 +72,7 @@ public final class BodyMemory {
         free -= more;
         taken.put(tenant, all);
       }
-      held = wanted;
+      held += more;
       return true;
     }
 
@@ -98,6 +111,7 @@ public final class BodyMemory {
           }
         }
         held = 0;
+        message = 0;
       }
     }
   }
@@ -114,4 +128,8 @@ public final class BodyMemory {
   /** What a client is told whose message has no room. */
   public static final String FULL =
       "too many large messages of this tenant, or of all, are being served; try again";
+
+  /** What a client is told whose answer has no room. */
+  public static final String ANSWER_FULL =
+      "this tenant's answers, or those of all, take too much memory; ask for less, for one instead of a batch, or again";
 }

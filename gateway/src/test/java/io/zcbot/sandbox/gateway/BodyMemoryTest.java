@@ -43,6 +43,20 @@ class BodyMemoryTest {
   }
 
   @Test
+  void whatIsTakenBesidesAMessageAddsUp() throws Exception {
+    try (BodyMemory.Part part = memory.part()) {
+      part.isOf("one");
+      assertThat(part.hold(1000)).isTrue();
+      assertThat(part.take(LARGEST)).isTrue();
+      assertThat(part.hold(2000)).isTrue();
+      assertThat(part.take(LARGEST)).isTrue();
+      assertThat(part.take(LARGEST)).isFalse();
+      assertThat(hold("one", LARGEST)).isFalse();
+    }
+    assertThat(hold("one", LARGEST)).isTrue();
+  }
+
+  @Test
   void aMessageIsReadAsFarAsThereIsRoom() throws Exception {
     assertThat(hold("one", LARGEST)).isTrue();
     try (BodyMemory.Part part = memory.part()) {

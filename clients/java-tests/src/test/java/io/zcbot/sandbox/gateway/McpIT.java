@@ -26,6 +26,10 @@ import java.io.OutputStream;
 import java.io.PipedInputStream;
 import java.io.PipedOutputStream;
 import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -141,8 +145,59 @@ class McpIT {
     try (Gateway gateway = startGateway()) {
       assertThat(post(gateway, key, "[" + String.join(",", Collections.nCopies(10, ping)) + "]"))
           .isEqualTo("429");
+      String list = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/list\"}";
+      String commands = keys.add("batched-commands", 0, 0, 2, 0).text();
+      assertThat(
+              post(gateway, commands, "[" + String.join(",", Collections.nCopies(10, list)) + "]"))
+          .isEqualTo("429");
       Thread.sleep(1100); // the bucket is full again
       assertThat(post(gateway, key, "[" + ping + "," + ping + "]")).isEqualTo("200");
+    }
+  }
+
+  @Test
+  void answersTakeNoMoreMemoryThanThereIs() throws Exception {
+    String key = keys.add("answers", 0, 0).text();
+    try (Gateway gateway = startGateway()) {
+      String files =
+          "printf %4194304d 0 > text; printf %1000000d 0 > part; head -c 4194304 /dev/zero > nulls";
+      assertThat(answer(gateway, key, call("1", files, ""))).contains("exit code 0");
+      assertThat(answer(gateway, key, read("text"))).hasSizeGreaterThan(4 << 20);
+      assertThat(answer(gateway, key, read("nulls")))
+          .as("each byte is six of JSON")
+          .contains("too much memory");
+      JsonNode batch =
+          JSON.readTree(
+              answer(
+                  gateway,
+                  key,
+                  "[" + String.join(",", Collections.nCopies(20, read("part"))) + "]"));
+      assertThat(batch).hasSize(20);
+      assertThat(batch.findValues("contents").size()).isBetween(1, 5);
+      assertThat(batch.findValuesAsText("message")).last().asString().contains("too much memory");
+      assertThat(answer(gateway, key, read("text"))).hasSizeGreaterThan(4 << 20);
+      String stop =
+          "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"stop\"}}";
+      assertThat(answer(gateway, key, stop)).contains("has ended");
+    }
+  }
+
+  private static String read(String name) {
+    return "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/read\",\"params\":{\"uri\":\"file:///workspace/"
+        + name
+        + "\"}}";
+  }
+
+  private static String answer(Gateway gateway, String key, String body) throws Exception {
+    try (HttpClient http = HttpClient.newHttpClient()) {
+      return http.send(
+              HttpRequest.newBuilder(URI.create(url(gateway) + "/mcp"))
+                  .header("Authorization", "Bearer " + key)
+                  .header("Content-Type", "application/json")
+                  .POST(HttpRequest.BodyPublishers.ofString(body))
+                  .build(),
+              HttpResponse.BodyHandlers.ofString())
+          .body();
     }
   }
 

@@ -59,6 +59,11 @@ final class Call {
     return context.caller().sandbox();
   }
 
+  /** Makes room for a part of the answer. Returns false if there is none. */
+  boolean takeRoom(long bytes) {
+    return context.caller().room().test(bytes);
+  }
+
   /** Notes that the sandbox, which was there, has ended, so that the next try makes another one. */
   void sandboxIsGone() {
     isGone = true;

@@ -12,6 +12,7 @@ import io.helidon.http.Status;
 import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
+import io.modelcontextprotocol.spec.McpSchema;
 import io.modelcontextprotocol.spec.McpSchema.ErrorCodes;
 import io.zcbot.sandbox.gateway.BodyMemory;
 import io.zcbot.sandbox.gateway.GatewayOptions;
@@ -31,6 +32,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.LongPredicate;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -47,6 +49,13 @@ public final class Mcp {
   private static final Pattern USER = Pattern.compile("[ -~]{1,256}");
 
   private static final Pattern ADDRESS = Pattern.compile("[0-9.]+|\\[[0-9a-f:.%]+\\]");
+  /** What runs commands in the sandbox. */
+  private static final Set<String> COMMANDS =
+      Set.of(
+          McpSchema.METHOD_TOOLS_CALL,
+          McpSchema.METHOD_RESOURCES_LIST,
+          McpSchema.METHOD_RESOURCES_READ);
+
   private static final Set<String> LOOPBACK = Set.of("localhost", "127.0.0.1", "[::1]");
 
   private final ApiKeys keys;
@@ -165,7 +174,7 @@ public final class Mcp {
       if (i > 0) {
         enter(key);
       }
-      if (isCall(all.get(i)) && keys.enterCommand(key) > 0) {
+      if (isCommand(all.get(i)) && keys.enterCommand(key) > 0) {
         throw new Refusal(429, "this key allows " + key.commandsPerSecond() + " commands a second");
       }
     }
@@ -190,7 +199,12 @@ public final class Mcp {
       }
     }
     count(key, message);
-    McpCaller caller = caller(key, header(request, "X-User-Id").orElse("default"), session);
+    McpCaller caller =
+        caller(
+            key,
+            header(request, "X-User-Id").orElse("default"),
+            session,
+            BodyMemory.of(request)::take);
     try (ApiKeys.Place _ = place(key, message)) {
       answer(response, caller, message);
     }
@@ -198,7 +212,7 @@ public final class Mcp {
 
   /** Messages of a batch are answered one after the other, so it has one command at a time. */
   private ApiKeys.Place place(ApiKey key, JsonNode message) {
-    if (McpEndpoint.messages(message).stream().noneMatch(Mcp::isCall)) {
+    if (McpEndpoint.messages(message).stream().noneMatch(Mcp::isCommand)) {
       return () -> {};
     }
     return keys.placeOfCommand(key)
@@ -206,8 +220,8 @@ public final class Mcp {
             () -> new Refusal(429, "this key allows " + key.maxCommands() + " commands at a time"));
   }
 
-  private static boolean isCall(JsonNode message) {
-    return message.path("method").asText().equals("tools/call");
+  private static boolean isCommand(JsonNode message) {
+    return COMMANDS.contains(message.path("method").asText());
   }
 
   private void answer(ServerResponse response, McpCaller caller, JsonNode message) {
@@ -245,7 +259,7 @@ public final class Mcp {
     }
   }
 
-  private McpCaller caller(ApiKey key, String user, String session) {
+  private McpCaller caller(ApiKey key, String user, String session, LongPredicate room) {
     if (!USER.matcher(user).matches()) {
       throw new Refusal(
           400,
@@ -264,7 +278,7 @@ public final class Mcp {
             return sandboxes.kill(key, user);
           }
         };
-    return new McpCaller(sandboxes.of(key, user), life, session);
+    return new McpCaller(sandboxes.of(key, user), life, session, room);
   }
 
   private static byte[] body(ServerRequest request) {

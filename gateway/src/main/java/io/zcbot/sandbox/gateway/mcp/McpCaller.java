@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.gateway.mcp;
 
 import io.zcbot.sandbox.client.Sandbox;
+import java.util.function.LongPredicate;
 
 /**
  * Whose sandbox a message is about.
@@ -12,8 +13,9 @@ import io.zcbot.sandbox.client.Sandbox;
  * @param sandbox the sandbox, which need not exist
  * @param life makes and ends the sandbox
  * @param session tells requests of one client from those of others with the same ids
+ * @param room makes room for so many bytes of the answer until it is sent; false if there is none
  */
-record McpCaller(Sandbox sandbox, Life life, String session) {
+record McpCaller(Sandbox sandbox, Life life, String session, LongPredicate room) {
   /** Makes and ends a sandbox. */
   interface Life {
     /**

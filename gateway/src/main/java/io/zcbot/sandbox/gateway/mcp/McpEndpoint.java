@@ -9,7 +9,6 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.NullNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.modelcontextprotocol.common.McpTransportContext;
@@ -26,6 +25,8 @@ import io.modelcontextprotocol.spec.McpSchema.JSONRPCRequest;
 import io.modelcontextprotocol.spec.McpSchema.JSONRPCResponse;
 import io.modelcontextprotocol.spec.McpStatelessServerTransport;
 import io.modelcontextprotocol.spec.ProtocolVersions;
+import io.zcbot.sandbox.gateway.BodyMemory;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -70,6 +71,10 @@ final class McpEndpoint {
 
   private static final McpJsonMapper MAPPER = new JacksonMcpJsonMapper(JSON);
   private static final int MAX_BATCH = 20;
+
+  /** What an answer that waits for the others of its batch takes for each of its bytes. */
+  private static final int FACTOR_OF_BATCH = 3;
+
   private static final String CANCELLED = "notifications/cancelled";
 
   private static final String INSTRUCTIONS =
@@ -183,14 +188,24 @@ final class McpEndpoint {
       return write(
           error(null, ErrorCodes.INVALID_REQUEST, "a batch has 1 to " + MAX_BATCH + " messages"));
     }
-    ArrayNode answers = JSON.createArrayNode();
+    ByteArrayOutputStream answers = new ByteArrayOutputStream();
     for (JsonNode each : message) {
       JsonNode response = response(caller, each, progress);
       if (response != null) {
-        answers.add(response);
+        byte[] written = write(response);
+        answers.write(answers.size() == 0 ? '[' : ',');
+        answers.writeBytes(
+            caller.room().test((long) FACTOR_OF_BATCH * written.length)
+                ? written
+                : write(
+                    error(each.get("id"), ErrorCodes.INTERNAL_ERROR, BodyMemory.ANSWER_FULL)));
       }
     }
-    return answers.isEmpty() ? null : write(answers);
+    if (answers.size() == 0) {
+      return null;
+    }
+    answers.write(']');
+    return answers.toByteArray();
   }
 
   /** Tells the kinds of messages apart as the SDK does, which reads them from text only. */

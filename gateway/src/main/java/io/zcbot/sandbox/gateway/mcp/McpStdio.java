@@ -55,7 +55,8 @@ public final class McpStdio {
                 return sandbox.release(ENDING).isPresent();
               }
             },
-            UUID.randomUUID().toString());
+            UUID.randomUUID().toString(),
+            bytes -> true); // it is the user's own process
     this.out = out;
   }
 

@@ -24,6 +24,15 @@ final class PythonAnswer implements Interpreter.Answer {
   /** The longest line that is read, and how long all pictures may be together, in base64. */
   private static final int MOST_PICTURES = 4 << 20;
 
+  /** How long a line is for which no room is made, which few are. */
+  private static final int SMALL_LINE = 64 << 10;
+
+  /** What each byte of a line takes while it is read. */
+  private static final int FACTOR_OF_LINE = 2;
+
+  /** What each character of a picture takes until it is sent. */
+  private static final int FACTOR_OF_PICTURE = 3;
+
   private static final Pattern COLOURS = Pattern.compile("\u001b\\[[0-9;]*m");
 
   private final Call call;
@@ -32,6 +41,7 @@ final class PythonAnswer implements Interpreter.Answer {
   private final ByteArrayOutputStream errors = new ByteArrayOutputStream();
   private final List<String> pictures = new ArrayList<>();
   private int picturesLength;
+  private int roomForLine = SMALL_LINE;
   private boolean isDropping;
   private boolean isIncomplete;
 
@@ -48,13 +58,22 @@ final class PythonAnswer implements Interpreter.Answer {
         }
         line.reset();
         isDropping = false;
-      } else if (line.size() == MOST_PICTURES) {
+      } else if (line.size() == roomForLine && !growRoom()) {
         isDropping = true;
         isIncomplete = true;
       } else {
         line.write(next);
       }
     }
+  }
+
+  /** Makes room for a line that is twice as long. */
+  private boolean growRoom() {
+    if (roomForLine == MOST_PICTURES || !call.takeRoom((long) FACTOR_OF_LINE * roomForLine)) {
+      return false;
+    }
+    roomForLine *= 2;
+    return true;
   }
 
   private void take(byte[] json) {
@@ -87,7 +106,8 @@ final class PythonAnswer implements Interpreter.Answer {
     String picture = event.path("png").asText();
     if (picture.isEmpty()) {
       printed(out, event.path("text").asText() + "\n");
-    } else if (picturesLength + picture.length() > MOST_PICTURES) {
+    } else if (picturesLength + picture.length() > MOST_PICTURES
+        || !call.takeRoom((long) FACTOR_OF_PICTURE * picture.length())) {
       isIncomplete = true;
     } else {
       picturesLength += picture.length();

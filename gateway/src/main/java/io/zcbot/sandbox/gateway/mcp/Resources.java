@@ -20,6 +20,7 @@ import io.zcbot.sandbox.client.CommandNotStartedException;
 import io.zcbot.sandbox.client.Sandbox;
 import io.zcbot.sandbox.client.SandboxException;
 import io.zcbot.sandbox.events.Exited;
+import io.zcbot.sandbox.gateway.BodyMemory;
 import io.zcbot.sandbox.gateway.files.FileContent;
 import io.zcbot.sandbox.gateway.files.FileInfo;
 import io.zcbot.sandbox.gateway.files.SandboxFileSystem;
@@ -45,6 +46,12 @@ final class Resources {
   private static final int LEVELS = 3;
   private static final int MOST_READ = 4 << 20;
 
+  /**
+   * What a file takes at most for each of its bytes, as bytes, text and JSON, without what is
+   * escaped.
+   */
+  private static final long FACTOR = 5;
+
   private Resources() {}
 
   /** A request that is answered with an error. */
@@ -61,7 +68,7 @@ final class Resources {
 
   /** What a method does. */
   private interface Method {
-    Object result(Sandbox sandbox, JsonNode params) throws IOException, InterruptedException;
+    Object result(McpCaller caller, JsonNode params) throws IOException, InterruptedException;
   }
 
   /** Returns the answer to a request; null if it is about something else. */
@@ -70,7 +77,7 @@ final class Resources {
         switch (request.path("method").asText()) {
           case McpSchema.METHOD_RESOURCES_LIST -> Resources::list;
           case McpSchema.METHOD_RESOURCES_READ -> Resources::read;
-          case McpSchema.METHOD_RESOURCES_TEMPLATES_LIST -> (sandbox, params) -> templates();
+          case McpSchema.METHOD_RESOURCES_TEMPLATES_LIST -> (c, params) -> templates();
           default -> null;
         };
     if (method == null) {
@@ -83,7 +90,7 @@ final class Resources {
       answer.set("id", id);
       answer.set(
           "result",
-          McpEndpoint.JSON.valueToTree(method.result(caller.sandbox(), request.path("params"))));
+          McpEndpoint.JSON.valueToTree(method.result(caller, request.path("params"))));
       return answer;
     } catch (Refusal e) {
       return McpEndpoint.error(id, e.code, String.valueOf(e.getMessage()));
@@ -122,15 +129,17 @@ final class Resources {
         .build();
   }
 
-  private static ListResourcesResult list(Sandbox sandbox, JsonNode params)
+  private static ListResourcesResult list(McpCaller caller, JsonNode params)
       throws InterruptedException {
     int from = from(params.path("cursor").asText("0"));
     List<Resource> page = new ArrayList<>();
     int count = 0;
-    for (FileInfo file : all(sandbox)) {
+    for (FileInfo file : all(caller.sandbox())) {
       if (file.type() == FileInfo.Type.FILE && !file.path().contains("/.")) {
         if (count >= from && page.size() < PAGE) {
-          page.add(resource(file));
+          Resource resource = resource(file);
+          takeRoom(caller, FACTOR * (resource.uri().length() + resource.name().length()));
+          page.add(resource);
         }
         count++;
       }
@@ -176,20 +185,41 @@ final class Resources {
     }
   }
 
-  private static ReadResourceResult read(Sandbox sandbox, JsonNode params)
+  private static ReadResourceResult read(McpCaller caller, JsonNode params)
       throws IOException, InterruptedException {
     String uri = params.path("uri").asText();
     String path = path(uri);
     byte[] bytes;
-    try (FileContent content = files(sandbox).read(path, 0, MOST_READ)) {
+    try (FileContent content = files(caller.sandbox()).read(path, 0, MOST_READ)) {
       if (content.fileLength() > MOST_READ) {
         throw new Refusal(
             ErrorCodes.INVALID_PARAMS,
             "the file has " + content.fileLength() + " bytes; read parts of it with read_file");
       }
+      takeRoom(caller, FACTOR * content.fileLength());
       bytes = content.readAllBytes();
     }
+    takeRoom(caller, 2 * escapes(bytes));
     return ReadResourceResult.builder(List.of(contents(uri, path, bytes))).build();
+  }
+
+  private static void takeRoom(McpCaller caller, long bytes) {
+    if (!caller.room().test(bytes)) {
+      throw new Refusal(ErrorCodes.INTERNAL_ERROR, BodyMemory.ANSWER_FULL);
+    }
+  }
+
+  /** Returns by how much text grows at most when it is written as JSON. */
+  static long escapes(byte[] text) {
+    long more = 0;
+    for (byte each : text) {
+      more +=
+          switch (each) {
+            case '"', '\\', '\n', '\r', '\t' -> 1;
+            default -> each >= 0 && each < ' ' ? 5 : (each & 0xf8) == 0xf0 ? 8 : 0;
+          };
+    }
+    return more;
   }
 
   private static String path(String uri) {

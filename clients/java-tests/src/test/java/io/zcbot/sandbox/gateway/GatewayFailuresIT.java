@@ -289,7 +289,6 @@ class GatewayFailuresIT {
         .collect(Collectors.joining());
   }
 
-  /** The last one: the worker may need a while to come back. */
   /** What is larger than a gateway's memory shows that it keeps none of it. */
   @Test
   @EnabledIfEnvironmentVariable(
@@ -364,6 +363,7 @@ class GatewayFailuresIT {
     }
   }
 
+  /** The last one: the worker may need a while to come back. */
   @Test
   @Order(Integer.MAX_VALUE)
   @EnabledIfEnvironmentVariable(
@@ -408,6 +408,10 @@ class GatewayFailuresIT {
     await().atMost(SOON).until(() -> send(to(other, "/v2/sandboxes")).body().equals("[]"));
   }
 
+  private static HttpRequest.Builder interpreter(Made sandbox, String path) {
+    return inside(other, sandbox, path).setHeader("E2b-Sandbox-Port", "49999");
+  }
+
   /** Each call is answered within ten seconds, with a message that says what is wrong. */
   private static void assertRefused(ExecutorService threads, Made sandbox) throws Exception {
     String echo = "{\"process\":{\"cmd\":\"echo\",\"args\":[\"lost\"]}}";
@@ -423,6 +427,17 @@ class GatewayFailuresIT {
             inside(other, sandbox, "/filesystem.Filesystem/Stat")
                 .POST(BodyPublishers.ofString("{\"path\":\"/tmp\"}")),
             inside(other, sandbox, "/files?path=/tmp/x"),
+            interpreter(sandbox, "/contexts"),
+            interpreter(sandbox, "/execute").POST(BodyPublishers.ofString("{\"code\":\"1\"}")),
+            inside(other, sandbox, "/filesystem.Filesystem/WatchDir")
+                .header("Content-Type", "application/connect+json")
+                .POST(BodyPublishers.ofByteArray(Frames.of("{\"path\":\"/tmp\"}"))),
+            to(other, "/mcp")
+                .header("Authorization", "Bearer " + key)
+                .header("Content-Type", "application/json")
+                .POST(
+                    BodyPublishers.ofString(
+                        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/list\"}")),
             stream(other, sandbox, "Start", echo));
     List<Future<String>> answers = new ArrayList<>();
     for (HttpRequest.Builder call : calls) {
@@ -437,7 +452,7 @@ class GatewayFailuresIT {
     }
     for (Future<String> answer : answers) {
       assertThat(answer.get())
-          .containsPattern(" 503|unavailable")
+          .containsPattern(" 503|unavailable|/mcp 200.*error")
           .containsIgnoringCase("brokers don't answer");
     }
   }

@@ -45,7 +45,7 @@ public final class Brokers implements AutoCloseable {
 
   /** What needs brokers. */
   @FunctionalInterface
-  interface Use<T, E extends Exception> {
+  public interface Use<T, E extends Exception> {
     T get() throws E, InterruptedException;
   }
 
@@ -72,11 +72,27 @@ public final class Brokers implements AutoCloseable {
    * @throws E2bException with 503 if they don't
    */
   <T, E extends Exception> T use(Use<T, E> use) throws E, InterruptedException {
+    return begin(begun -> use.get());
+  }
+
+  /** What needs brokers until it has begun. */
+  @FunctionalInterface
+  interface Beginning<T, E extends Exception> {
+    T get(Runnable begun) throws E, InterruptedException;
+  }
+
+  /** Does something as {@link #use}, which goes on while brokers are away when it has begun. */
+  <T, E extends Exception> T begin(Beginning<T, E> use) throws E, InterruptedException {
     require();
     Wait wait = new Wait(Thread.currentThread());
     waits.add(wait);
     try {
-      return use.get();
+      return use.get(
+          () -> {
+            if (wait.leave()) {
+              throw away();
+            }
+          });
     } catch (InterruptedException e) {
       if (wait.leave()) {
         throw away();

@@ -68,7 +68,14 @@ final class CodeInterpreter {
   private void execute(SandboxView sandbox, ObjectNode ask, Lines lines)
       throws InterruptedException {
     try {
-      boolean isComplete = of(sandbox).ask(ask, options.longestCommand(), lines);
+      boolean isComplete =
+          sandboxes
+              .brokers()
+              .begin(
+                  begun -> {
+                    lines.onAccepted(begun);
+                    return of(sandbox).ask(ask, options.longestCommand(), lines);
+                  });
       lines.end(isComplete ? null : "the code interpreter has ended, and with it its variables");
     } catch (CommandTimeoutException e) {
       lines.end("interrupted at the longest time that a command may take");
@@ -128,7 +135,8 @@ final class CodeInterpreter {
     }
     ByteArrayOutputStream body = new ByteArrayOutputStream();
     try {
-      boolean _ = of(sandbox).ask(ask, QUICK, body::writeBytes);
+      boolean _ =
+          sandboxes.brokers().use(() -> of(sandbox).ask(ask, QUICK, body::writeBytes));
     } catch (InterpreterException e) {
       throw new E2bException(e.status(), e.text());
     } catch (SandboxException e) {
@@ -171,6 +179,7 @@ final class CodeInterpreter {
 
     private final ServerResponse response;
     private @Nullable OutputStream out;
+    private Runnable begun = () -> {};
     private @Nullable Runnable kill;
     private @Nullable Thread keepAlive;
     private boolean isEnded;
@@ -190,8 +199,14 @@ final class CodeInterpreter {
       this.kill = kill;
     }
 
+    /** Sets what is run when the execution is accepted. */
+    void onAccepted(Runnable begun) {
+      this.begun = begun;
+    }
+
     @Override
     public synchronized void accepted() {
+      begun.run();
       sentAt = System.nanoTime();
       keepAlive = Thread.ofVirtual().name("keep-alive").start(this::keepAlive);
     }

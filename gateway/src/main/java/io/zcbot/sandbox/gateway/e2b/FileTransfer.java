@@ -175,6 +175,10 @@ final class FileTransfer {
   }
 
   static E2bException gone(SandboxException e) {
+    E2bException unavailable = Sandboxes.unavailable(e);
+    if (unavailable.status() == 503) { // E2B's clients take 502 for the sandbox's end
+      return unavailable;
+    }
     ConnectException failure = Processes.failure(e);
     return switch (failure.code()) {
       case UNAVAILABLE -> new E2bException(502, failure.text());

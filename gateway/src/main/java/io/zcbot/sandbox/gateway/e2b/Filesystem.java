@@ -116,16 +116,22 @@ final class Filesystem {
           Duration longest = options.longestCommand();
           CompletableFuture<Void> begun = new CompletableFuture<>(); // clients want the start first
           try (Watch watch =
-              of(sandbox)
-                  .watch(
-                      path,
-                      isRecursive,
-                      isWithEntry,
-                      timeout == null || timeout.compareTo(longest) > 0 ? longest : timeout,
-                      event -> {
-                        begun.join();
-                        stream.send(message(event));
-                      })) {
+              sandboxes
+                  .brokers()
+                  .use(
+                      () ->
+                          of(sandbox)
+                              .watch(
+                                  path,
+                                  isRecursive,
+                                  isWithEntry,
+                                  timeout == null || timeout.compareTo(longest) > 0
+                                      ? longest
+                                      : timeout,
+                                  event -> {
+                                    begun.join();
+                                    stream.send(message(event));
+                                  }))) {
             ObjectNode start = Json.MAPPER.createObjectNode();
             start.putObject("start");
             stream.send(start);

@@ -47,6 +47,15 @@ public final class NamedSandboxes {
   }
 
   /**
+   * Does something that may wait for brokers and workers.
+   *
+   * @throws E2bException if the brokers don't answer
+   */
+  public <T, E extends Exception> T use(Brokers.Use<T, E> use) throws E, InterruptedException {
+    return sandboxes.brokers().use(use);
+  }
+
+  /**
    * Ends a user's sandbox. Returns whether there was one. It is gone from the table then.
    *
    * @throws E2bException if it does not end in time, or the brokers don't answer

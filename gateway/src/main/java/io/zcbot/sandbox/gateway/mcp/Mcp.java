@@ -17,6 +17,7 @@ import io.modelcontextprotocol.spec.McpSchema.ErrorCodes;
 import io.zcbot.sandbox.gateway.BodyMemory;
 import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.TimedOutput;
+import io.zcbot.sandbox.gateway.e2b.Brokers;
 import io.zcbot.sandbox.gateway.e2b.NamedSandboxes;
 import io.zcbot.sandbox.gateway.keys.ApiKey;
 import io.zcbot.sandbox.gateway.keys.ApiKeys;
@@ -271,6 +272,12 @@ public final class Mcp {
           @Override
           public void ensure(boolean isGone) {
             sandboxes.ensure(key, user, isGone);
+          }
+
+          @Override
+          public <T, E extends Exception> T use(Brokers.Use<T, E> use)
+              throws E, InterruptedException {
+            return sandboxes.use(use);
           }
 
           @Override

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.gateway.mcp;
 
 import io.zcbot.sandbox.client.Sandbox;
+import io.zcbot.sandbox.gateway.e2b.Brokers;
 import java.util.function.LongPredicate;
 
 /**
@@ -24,6 +25,11 @@ record McpCaller(Sandbox sandbox, Life life, String session, LongPredicate room)
      * @param isGone whether it was just found that there is none
      */
     void ensure(boolean isGone) throws InterruptedException;
+
+    /** Does something that runs commands in the sandbox, as long as brokers answer. */
+    default <T, E extends Exception> T use(Brokers.Use<T, E> use) throws E, InterruptedException {
+      return use.get();
+    }
 
     /** Ends the sandbox. Returns whether there was one. */
     boolean stop() throws InterruptedException;

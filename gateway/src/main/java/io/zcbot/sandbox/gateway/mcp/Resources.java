@@ -21,6 +21,7 @@ import io.zcbot.sandbox.client.Sandbox;
 import io.zcbot.sandbox.client.SandboxException;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.gateway.BodyMemory;
+import io.zcbot.sandbox.gateway.e2b.E2bException;
 import io.zcbot.sandbox.gateway.files.FileContent;
 import io.zcbot.sandbox.gateway.files.FileInfo;
 import io.zcbot.sandbox.gateway.files.SandboxFileSystem;
@@ -90,7 +91,8 @@ final class Resources {
       answer.set("id", id);
       answer.set(
           "result",
-          McpEndpoint.JSON.valueToTree(method.result(caller, request.path("params"))));
+          McpEndpoint.JSON.valueToTree(
+              caller.life().use(() -> method.result(caller, request.path("params")))));
       return answer;
     } catch (Refusal e) {
       return McpEndpoint.error(id, e.code, String.valueOf(e.getMessage()));
@@ -107,7 +109,7 @@ final class Resources {
           id,
           isGone ? ErrorCodes.RESOURCE_NOT_FOUND : ErrorCodes.INTERNAL_ERROR,
           isGone ? "there is no sandbox; tools make one" : String.valueOf(e.getMessage()));
-    } catch (SandboxException | IOException e) {
+    } catch (SandboxException | E2bException | IOException e) {
       return McpEndpoint.error(id, ErrorCodes.INTERNAL_ERROR, String.valueOf(e.getMessage()));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

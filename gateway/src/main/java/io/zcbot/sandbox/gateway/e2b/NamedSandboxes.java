@@ -43,7 +43,8 @@ public final class NamedSandboxes {
     sandboxes.make(
         key,
         user,
-        SandboxView.labels(key, "base", Map.of(ControlPlane.USER_ID, name), Map.of(), false, now));
+        SandboxView.labels(key, "base", Map.of(ControlPlane.USER_ID, name), Map.of(), false, now),
+        isGone);
   }
 
   /**

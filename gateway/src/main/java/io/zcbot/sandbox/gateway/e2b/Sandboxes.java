@@ -122,21 +122,14 @@ final class Sandboxes {
   }
 
   /** Makes a sandbox while it counts as its tenant's, unless the key allows no more. */
-  private <T> T within(ApiKey key, UserId user, Supplier<T> make) {
-    boolean isNew = key.maxSandboxes() == 0 || current(user).isEmpty();
+  private <T> T within(ApiKey key, UserId user, boolean isGone, Supplier<T> make) {
+    boolean isNew = isGone || key.maxSandboxes() == 0 || current(user).isEmpty();
     boolean isEntered = false;
     if (isNew) {
       synchronized (making) { // what leaves it is in the table then
         if (key.maxSandboxes() > 0 && !making.containsKey(user)) {
-          Set<UserId> users = new HashSet<>();
-          making.forEach(
-              (each, tenant) -> {
-                if (tenant.equals(key.tenant())) {
-                  users.add(each);
-                }
-              });
-          known(key.tenant()).forEach(view -> users.add(view.user()));
-          if (users.size() >= key.maxSandboxes()) {
+          List<UserId> known = known(key.tenant()).stream().map(SandboxView::user).toList();
+          if (others(user, known, making, key.tenant()) >= key.maxSandboxes()) {
             throw new E2bException(
                 429,
                 "this key allows " + key.maxSandboxes() + " sandboxes at once; end one, or wait",
@@ -155,6 +148,25 @@ final class Sandboxes {
         }
       }
     }
+  }
+
+  /**
+   * Returns how many sandboxes a tenant has besides that of one user, whose entry may be that of
+   * one that is gone.
+   *
+   * @param making the tenants of users whose sandboxes are being made
+   */
+  static int others(
+      UserId user, Collection<UserId> known, Map<UserId, String> making, String tenant) {
+    Set<UserId> users = new HashSet<>(known);
+    making.forEach(
+        (each, whose) -> {
+          if (whose.equals(tenant)) {
+            users.add(each);
+          }
+        });
+    users.remove(user);
+    return users.size();
   }
 
   private void readOn() {
@@ -193,6 +205,7 @@ final class Sandboxes {
     return within(
         key,
         user,
+        false,
         () -> {
           try {
             return create(key.tenant(), user, labels, life);
@@ -208,13 +221,15 @@ final class Sandboxes {
   /**
    * Makes a sandbox that ends when it is unused. One that was made meanwhile stays as it is.
    *
+   * @param isGone whether it is known that there is none, whatever the table has
    * @throws E2bException with 429 if the key allows no more
    */
-  void make(ApiKey key, UserId user, Map<String, String> labels) {
+  void make(ApiKey key, UserId user, Map<String, String> labels, boolean isGone) {
     boolean _ =
         within(
             key,
             user,
+            isGone,
             () -> {
               EnsureOptions options = EnsureOptions.DEFAULT.within(MAKING);
               // Labels would replace those of a create that is answered in between.

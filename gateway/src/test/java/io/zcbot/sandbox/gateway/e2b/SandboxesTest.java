@@ -11,6 +11,7 @@ import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -57,6 +58,20 @@ class SandboxesTest {
   void anEntryHasAnAnswerThatChangedNothing() {
     CurrentSandbox entry = CurrentSandbox.of(moved(NOW.minusSeconds(1), NOW.plusSeconds(60)));
     assertThat(Sandboxes.has(entry, moved(NOW, NOW.plusSeconds(60)))).isTrue();
+  }
+
+  @Test
+  void aUsersOwnEntryDoesNotKeepItsNextSandboxFromBeingMade() {
+    UserId another = UserId.parse("3f0c1c5e-7f0a-4c3c-9d5b-0d6f8c0f4a12");
+    UserId third = UserId.parse("3f0c1c5e-7f0a-4c3c-9d5b-0d6f8c0f4a13");
+    assertThat(Sandboxes.others(USER, List.of(USER), Map.of(), "one")).isZero();
+    assertThat(Sandboxes.others(USER, List.of(USER, another), Map.of(another, "one"), "one"))
+        .isEqualTo(1);
+    assertThat(
+            Sandboxes.others(
+                USER, List.of(another), Map.of(USER, "one", third, "one"), "one"))
+        .isEqualTo(2);
+    assertThat(Sandboxes.others(USER, List.of(), Map.of(another, "two"), "one")).isZero();
   }
 
   @Test

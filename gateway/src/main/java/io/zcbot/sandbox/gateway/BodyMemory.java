@@ -13,8 +13,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The memory of requests whose bodies or answers are kept while they are answered. Each tenant has a share, so
- * whoever fills it has only requests of their own refused. Safe for concurrent use.
+ * The memory of requests whose bodies or answers are kept while they are answered. Each tenant has
+ * a share, so whoever fills it has only requests of their own refused. Safe for concurrent use.
  */
 public final class BodyMemory {
   private static final long TOTAL = 64 << 20;

@@ -45,6 +45,7 @@ class RequestBoundsTest {
   private static final BlockingQueue<Object> READ = new LinkedBlockingQueue<>();
 
   private static final SimpleMeterRegistry METRICS = new SimpleMeterRegistry();
+
   /** More than the buffers of a connection take. */
   private static final byte[] LARGE = new byte[32 << 20];
 
@@ -297,8 +298,7 @@ class RequestBoundsTest {
     try (Socket socket = new Socket("127.0.0.1", server.port())) {
       socket
           .getOutputStream()
-          .write(
-              "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".getBytes(UTF_8));
+          .write("GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".getBytes(UTF_8));
       byte[] answer = socket.getInputStream().readAllBytes();
       assertThat(new String(answer, 0, 1000, ISO_8859_1)).contains("Content-Length: 33554432\r\n");
       assertThat(answer.length).isBetween(LARGE.length, LARGE.length + 1000);

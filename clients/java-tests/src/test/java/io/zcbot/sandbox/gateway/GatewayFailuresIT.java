@@ -328,9 +328,7 @@ class GatewayFailuresIT {
             .findFirst()
             .orElseThrow();
     assertThat(Long.parseLong(peak) >> 10).as("mebibytes at most").isLessThan(512);
-    assertThat(
-            send(to(other, "/sandboxes/" + sandbox.id()).DELETE()).statusCode())
-        .isEqualTo(204);
+    assertThat(send(to(other, "/sandboxes/" + sandbox.id()).DELETE()).statusCode()).isEqualTo(204);
   }
 
   /** Bytes that no compression makes smaller, always the same. */

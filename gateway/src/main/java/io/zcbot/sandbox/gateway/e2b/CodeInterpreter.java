@@ -135,8 +135,7 @@ final class CodeInterpreter {
     }
     ByteArrayOutputStream body = new ByteArrayOutputStream();
     try {
-      boolean _ =
-          sandboxes.brokers().use(() -> of(sandbox).ask(ask, QUICK, body::writeBytes));
+      boolean _ = sandboxes.brokers().use(() -> of(sandbox).ask(ask, QUICK, body::writeBytes));
     } catch (InterpreterException e) {
       throw new E2bException(e.status(), e.text());
     } catch (SandboxException e) {

@@ -50,6 +50,7 @@ public final class Mcp {
   private static final Pattern USER = Pattern.compile("[ -~]{1,256}");
 
   private static final Pattern ADDRESS = Pattern.compile("[0-9.]+|\\[[0-9a-f:.%]+\\]");
+
   /** What runs commands in the sandbox. */
   private static final Set<String> COMMANDS =
       Set.of(

@@ -197,8 +197,7 @@ final class McpEndpoint {
         answers.writeBytes(
             caller.room().test((long) FACTOR_OF_BATCH * written.length)
                 ? written
-                : write(
-                    error(each.get("id"), ErrorCodes.INTERNAL_ERROR, BodyMemory.ANSWER_FULL)));
+                : write(error(each.get("id"), ErrorCodes.INTERNAL_ERROR, BodyMemory.ANSWER_FULL)));
       }
     }
     if (answers.size() == 0) {

@@ -67,9 +67,7 @@ class SandboxesTest {
     assertThat(Sandboxes.others(USER, List.of(USER), Map.of(), "one")).isZero();
     assertThat(Sandboxes.others(USER, List.of(USER, another), Map.of(another, "one"), "one"))
         .isEqualTo(1);
-    assertThat(
-            Sandboxes.others(
-                USER, List.of(another), Map.of(USER, "one", third, "one"), "one"))
+    assertThat(Sandboxes.others(USER, List.of(another), Map.of(USER, "one", third, "one"), "one"))
         .isEqualTo(2);
     assertThat(Sandboxes.others(USER, List.of(), Map.of(another, "two"), "one")).isZero();
   }

@@ -23,8 +23,8 @@ class SandboxConnectionsTest {
   @Test
   void whoWaitsForAConnectorThatCannotBeStartedDoesNotTryItAgain() throws Exception {
     UserId user = UserId.parse("3f0c1c5e-7f0a-4c3c-9d5b-0d6f8c0f4a11");
-    try (SandboxClient client = SandboxClient.connect("127.0.0.1:1");
-        ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+    SandboxClient client = SandboxClient.connect("127.0.0.1:1");
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
       SandboxConnections connections =
           new SandboxConnections(
               client.sandbox(user, "one"), "one", Duration.ofMinutes(1), new Semaphore(0));
@@ -39,6 +39,8 @@ class SandboxConnectionsTest {
       }
       client.close();
       assertThat(failure(connections)).as("of one that comes later").isNotSameAs(first);
+    } finally {
+      client.close();
     }
   }
 

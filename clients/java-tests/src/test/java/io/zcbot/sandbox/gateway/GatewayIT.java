@@ -141,47 +141,6 @@ class GatewayIT {
         .isEqualTo(4);
   }
 
-  /** What runs in a sandbox may answer in the interpreter's place, as long as it likes. */
-  @Test
-  void noInterpretersAnswerFillsTheMemory() throws Exception {
-    Sandbox made = create(key, "{\"templateID\":\"base\",\"timeout\":300}");
-    String server =
-        """
-        import os, socket, sys
-        os.makedirs("/tmp/.zcbot-interpreter", exist_ok=True)
-        listening = socket.socket(socket.AF_UNIX)
-        listening.bind("/tmp/.zcbot-interpreter/socket")
-        listening.listen()
-        print("listens", flush=True)
-        while True:
-            client, _ = listening.accept()
-            client.makefile().readline()
-            try:
-                client.sendall(b'{"status": 200}\\n' + b"x" * int(sys.argv[1]))
-            except OSError:
-                pass # nobody reads the rest
-            client.close()
-        """;
-    for (var expected : List.of(List.of("60000", "200"), List.of("3000000", "500"))) {
-      String script =
-          "rm -f /tmp/.zcbot-interpreter/socket; exec python3 -c '"
-              + server.replace("'", "'\\''")
-              + "' "
-              + expected.getFirst();
-      HttpResponse<InputStream> running = start(made, script, 60);
-      assertThat(Frames.next(running.body()).path("event").has("start")).isTrue();
-      assertThat(Frames.next(running.body()).toString()).contains("stdout");
-      HttpResponse<String> answer =
-          HTTP.send(
-              data(gateway, made, "/contexts").setHeader("E2b-Sandbox-Port", "49999").build(),
-              BodyHandlers.ofString());
-      assertThat(answer.statusCode())
-          .as(() -> answer.body().length() + " bytes")
-          .isEqualTo(Integer.parseInt(expected.getLast()));
-    }
-    kill(made);
-  }
-
   /** Installs what the checks need, in the versions of the lock file, unless it is there. */
   static synchronized Path sdkDirectory() throws Exception {
     Path checks = Path.of("..", "..", "gateway", "sdk").toAbsolutePath().normalize();

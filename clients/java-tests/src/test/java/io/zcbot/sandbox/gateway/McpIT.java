@@ -141,12 +141,12 @@ class McpIT {
   @Test
   void eachMessageOfABatchCounts() throws Exception {
     String key = keys.add("batches", 0, 5).text();
+    String commands = keys.add("batched-commands", 0, 0, 2, 0).text();
     String ping = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}";
     try (Gateway gateway = startGateway()) {
       assertThat(post(gateway, key, "[" + String.join(",", Collections.nCopies(10, ping)) + "]"))
           .isEqualTo("429");
       String list = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/list\"}";
-      String commands = keys.add("batched-commands", 0, 0, 2, 0).text();
       assertThat(
               post(gateway, commands, "[" + String.join(",", Collections.nCopies(10, list)) + "]"))
           .isEqualTo("429");

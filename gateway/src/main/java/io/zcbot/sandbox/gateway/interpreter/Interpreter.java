@@ -180,7 +180,7 @@ public final class Interpreter {
   }
 
   /** Reads the status, and passes on what follows. */
-  private static final class Reader {
+  static final class Reader {
     private final Answer answer;
     private final long longest;
     private long length;

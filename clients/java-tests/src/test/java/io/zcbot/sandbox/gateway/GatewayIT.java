@@ -72,10 +72,11 @@ class GatewayIT {
   }
 
   private static Gateway startGateway() throws IOException, InterruptedException {
-    return startGateway(client);
+    return start(client, keys, directory);
   }
 
-  private static Gateway startGateway(SandboxClient client)
+  /** Starts a gateway with the options of tests. */
+  static Gateway start(SandboxClient client, KeyFile keys, Path directory)
       throws IOException, InterruptedException {
     return Gateway.start(
         client,
@@ -454,7 +455,7 @@ class GatewayIT {
   @Test
   void aTableThatCannotBeReadIsAServiceThatIsUnavailable() throws Exception {
     SandboxClient closed = bed.client();
-    try (Gateway other = startGateway(closed)) {
+    try (Gateway other = start(closed, keys, directory)) {
       closed.close();
       HttpResponse<String> list = send(get(other, "/v2/sandboxes").header("X-API-KEY", key));
       assertThat(list.statusCode()).as(list.body()).isEqualTo(503);
@@ -600,7 +601,7 @@ class GatewayIT {
             SandboxClient.connect(
                 Map.of("bootstrap.servers", bed.bootstrapServers()),
                 ClientOptions.defaults().withBounds(8, 64 << 20));
-        Gateway small = startGateway(few)) {
+        Gateway small = start(few, keys, directory)) {
       List<InputStream> connected = new ArrayList<>();
       for (int pid : pids.subList(0, 4)) {
         InputStream stream = connect(small, made, pid);

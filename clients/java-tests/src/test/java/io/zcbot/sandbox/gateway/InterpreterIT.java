@@ -10,7 +10,6 @@ import io.zcbot.sandbox.client.SandboxClient;
 import io.zcbot.sandbox.client.TestBed;
 import io.zcbot.sandbox.gateway.keys.KeyFile;
 import java.nio.file.Path;
-import java.time.Duration;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
@@ -41,8 +40,8 @@ class InterpreterIT {
                 .with("ZCBOT_SANDBOX_IDLE_TTL_MAX", "24h")
                 .start();
         SandboxClient client = bed.client();
-        Gateway gateway = start(client, keys);
-        Gateway another = start(client, keys)) {
+        Gateway gateway = GatewayIT.start(client, keys, directory);
+        Gateway another = GatewayIT.start(client, keys, directory)) {
       int passed =
           SdkProgram.run("interpreter.mjs", url(gateway), key, url(another), "interpreter");
       assertThat(passed).isEqualTo(26);
@@ -52,20 +51,6 @@ class InterpreterIT {
   private static String image() {
     return System.getenv()
         .getOrDefault("ZCBOT_TEST_INTERPRETER_IMAGE", "zcbot-sandbox-interpreter:latest");
-  }
-
-  private Gateway start(SandboxClient client, KeyFile keys) throws Exception {
-    return Gateway.start(
-        client,
-        new GatewayOptions(
-            "127.0.0.1",
-            0,
-            keys.path(),
-            directory.resolve("secret"),
-            1,
-            512,
-            Duration.ofHours(24),
-            Duration.ofHours(1)));
   }
 
   private static String url(Gateway of) {

@@ -34,7 +34,6 @@ import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Set;
@@ -84,25 +83,30 @@ class McpIT {
     String limitedKey = keys.add("limited", 1, 0).text();
     try (Gateway gateway = startGateway();
         Gateway another = startGateway()) {
-      check(16, "http", url(gateway), key, otherKey, limitedKey, url(another));
+      assertThat(
+              SdkProgram.run(
+                  "mcp.mjs", "http", url(gateway), key, otherKey, limitedKey, url(another)))
+          .isEqualTo(16);
     }
   }
 
   @Test
   void toolsWorkOnStandardStreams() throws Exception {
-    check(
-        12,
-        "stdio",
-        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "-XX:TieredStopAtLevel=1",
-        "-cp",
-        System.getProperty("java.class.path"),
-        Main.class.getName(),
-        "mcp",
-        "--user",
-        TestBed.newUser(),
-        "--bootstrap-server",
-        bed.bootstrapServers());
+    assertThat(
+            SdkProgram.run(
+                "mcp.mjs",
+                "stdio",
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Main.class.getName(),
+                "mcp",
+                "--user",
+                TestBed.newUser(),
+                "--bootstrap-server",
+                bed.bootstrapServers()))
+        .isEqualTo(12);
   }
 
   /** What leads here by a name that anybody can choose is refused, with or without a key. */
@@ -379,30 +383,5 @@ class McpIT {
 
   private static String url(Gateway of) {
     return "http://127.0.0.1:" + of.port();
-  }
-
-  private static void check(int number, String... arguments) throws Exception {
-    List<String> command = new ArrayList<>(List.of("node", "mcp.mjs"));
-    command.addAll(List.of(arguments));
-    Process process =
-        new ProcessBuilder(command)
-            .directory(GatewayIT.sdkDirectory().toFile())
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
-    List<JsonNode> failed = new ArrayList<>();
-    int passed = 0;
-    String printed = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    for (String line : printed.split("\n")) {
-      JsonNode check = JSON.readTree(line);
-      if (check.path("result").asText().equals("yes")) {
-        passed++;
-      } else {
-        failed.add(check);
-      }
-    }
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    assertThat(failed).isEmpty();
-    assertThat(process.exitValue()).isZero();
-    assertThat(passed).isEqualTo(number);
   }
 }

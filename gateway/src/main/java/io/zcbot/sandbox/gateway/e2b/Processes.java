@@ -82,11 +82,6 @@ final class Processes {
     this.options = options;
   }
 
-  /** Returns how many processes streams follow. */
-  int following() {
-    return followed.size();
-  }
-
   /**
    * Serves {@code Start}.
    *

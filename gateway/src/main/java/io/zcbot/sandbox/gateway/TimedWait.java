@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.gateway;
 
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -26,7 +27,9 @@ final class TimedWait {
     CLOCK.setRemoveOnCancelPolicy(true); // there is one for each read and write
   }
 
-  private final Thread waiter = Thread.currentThread();
+  /** Weak, since a connection that ends within a request's head ends no wait. */
+  private final WeakReference<Thread> waiter = new WeakReference<>(Thread.currentThread());
+
   private final Future<?> end;
   private boolean isDone;
   private boolean isInterrupted;
@@ -37,9 +40,10 @@ final class TimedWait {
   }
 
   private synchronized void interrupt() {
-    if (!isDone) {
+    Thread waits = waiter.get();
+    if (!isDone && waits != null) {
       isInterrupted = true;
-      waiter.interrupt();
+      waits.interrupt();
     }
   }
 

@@ -13,6 +13,12 @@ never6=(::/96 ::ffff:0.0.0.0/96 64:ff9b::/96 64:ff9b:1::/48 2001::/32 2002::/16 
 private4=(10.0.0.0/8 100.64.0.0/10 172.16.0.0/12 192.0.0.0/24 192.168.0.0/16 198.18.0.0/15)
 private6=(fc00::/7 fec0::/10)
 
+# Where egress is by name: the address that stands for every name, and the ports of the gateway at which the proxy and
+# its resolver (egress/egress.sh) serve. They are above the range from which the kernel takes ports by itself.
+by_name=198.18.0.1
+proxy_port=61080
+names_port=61053
+
 # Only the host's rules answer a datagram to this port of the gateway with "protocol unreachable".
 witness_port=9
 
@@ -125,6 +131,16 @@ read_resolvers() {
 split() {
   entries=()
   IFS=$', \t\n' read -r -d '' -a entries <<<"$1" || :
+}
+
+# Splits an entry of an allow-list, an address or CIDR that may have a port, into the variables address and port.
+split_port() {
+  address=$1
+  port=
+  if [[ $1 =~ ^([^:]+):([1-9][0-9]{0,4})$ ]] && ((BASH_REMATCH[2] < 65536)); then
+    address=${BASH_REMATCH[1]}
+    port=${BASH_REMATCH[2]}
+  fi
 }
 
 # Patterns of addresses and CIDRs in the one unambiguous notation: nft would look names up, and read leading

@@ -23,7 +23,9 @@ RUN set -eu; \
         dpkg-query -s "$package" >"/files/var/lib/dpkg/status.d/$package"; \
       done; \
     done; \
-    mkdir -p /files/run
+    install -d /files/etc /files/run/zcbot; \
+    echo 'egress:x:61080:61080::/:/bin/false' >/files/etc/passwd; \
+    echo 'egress:x:61080:' >/files/etc/group
 
 FROM scratch
 

@@ -60,7 +60,8 @@ write_names() {
       fi
     done
     if [[ $name == '*.'* ]]; then
-      answers+="address=/$name/$by_name"$'\n'
+      # the second line answers questions of other types, with nothing
+      answers+="address=/$name/$by_name"$'\n'"address=/$name/"$'\n'
     else
       answers+="host-record=$name,$by_name"$'\n'
     fi
@@ -109,19 +110,22 @@ judge() { # tcp-request content|http-request
     "$1" 'set-var(txn.key) var(txn.name),concat(:,txn.port)' \
     "$1" "set-var(txn.why) str(not-allowed) if !{ var(txn.why) -m found } !{ var(txn.key) -m str -f $run/names } !{ var(txn.key) -m end -f $run/domains }" \
     "$1" 'set-var(txn.why) str(address) if { var(txn.name) -m reg ^[0-9.]+$ }' \
-    "$1" 'set-var(txn.why) str(no-name) if { var(txn.name) -m str - }' \
+    "$1" 'set-var(txn.why) str(no-name) if { var(txn.name) -m str -- - }' \
     "$1" 'set-var(txn.why) str(bad-name) if !{ var(txn.name) -m reg ^(-|[a-z0-9_.-]{1,253})$ }' \
     "$1" 'set-var(txn.name) str(?) if { var(txn.why) -m str bad-name }'
 }
 
 write_haproxy() {
-  local entry number=0
+  local entry number=0 connections
   local -a entries
+  connections=$(ulimit -Hn)
+  [[ $connections =~ ^[0-9]+$ && $connections -lt 50000 ]] || connections=50000
+  connections=$((connections / 3)) # each takes two descriptors, and those that are spliced a pipe
   {
     printf '%s\n' \
       'global' \
       '  log stdout len 1024 format raw local0' \
-      '  maxconn 16384' \
+      "  maxconn $connections" \
       '  thread-hard-limit 4' \
       '  tune.buffers.limit 16384' \
       '  tune.rcvbuf.server 1048576' \
@@ -175,7 +179,7 @@ write_haproxy() {
       '  tcp-request content set-log-level silent if { var(txn.kind) -m str http }' \
       '  tcp-request content accept if { var(txn.kind) -m str http }' \
       '  tcp-request content set-var(txn.name) req.ssl_sni,lower if { req.ssl_sni -m len 1:255 }' \
-      '  tcp-request content set-var(txn.why) lua.hello_problem if { lua.hello_problem -m len 1:9 } !{ var(txn.name) -m str - }'
+      '  tcp-request content set-var(txn.why) lua.hello_problem if { lua.hello_problem -m len 1:9 } !{ var(txn.name) -m str -- - }'
     judge 'tcp-request content'
     printf '  tcp-request content reject if { var(txn.why) -m found }\n'
     vet 'tcp-request content'
@@ -221,6 +225,8 @@ write_dnsmasq() {
       "port=$names_port" \
       "listen-address=$ZCBOT_GATEWAY" \
       bind-interfaces \
+      user=egress \
+      group=egress \
       no-resolv \
       no-hosts \
       no-poll \
@@ -248,11 +254,12 @@ answers() { # port
 
 # Prints refusals, and the ready line once both programs serve; ends when one of them does.
 report() {
-  local line second=-1 of_all=0 suppressed=0 ready='' last='' deadline=$((SECONDS + 10)) source kind port name why status
+  local line second=-1 of_all=0 suppressed=0 ready='' pause=0.05 last='' deadline=$((SECONDS + 10)) source kind port name why status
   local -A of_source=() asked=()
   while :; do
     if [[ -z $ready ]] && answers "$proxy_port" && answers "$names_port"; then
       ready=yes
+      pause=1
       trap - EXIT
       printf 'zcbot-sandbox ready egress=names\n'
     fi
@@ -262,7 +269,7 @@ report() {
       second=$EPOCHSECONDS of_all=0 suppressed=0 of_source=() asked=()
     fi
     status=0
-    IFS= read -rt "${ready:+1}${ready:-0.05}" line <&5 || status=$?
+    IFS= read -rt "$pause" line <&5 || status=$?
     ((status <= 128)) || continue
     ((status == 0)) || fail ended 'the programs ended'
     case $line in
@@ -276,7 +283,7 @@ report() {
         ;;
       'ended '*) fail ended "$line: $last" ;;
       *)
-        last=$line
+        [[ $last == '[ALERT]'* ]] || last=$line
         continue
         ;;
     esac
@@ -293,14 +300,13 @@ report() {
 
 [[ ${ZCBOT_GATEWAY-} =~ $address4 && $ZCBOT_GATEWAY != */* ]] ||
   fail settings "ZCBOT_GATEWAY: '${ZCBOT_GATEWAY-}' is not the address of a gateway"
-mkdir -p "$run"
 write_names
 write_addresses
 write_haproxy
 write_dnsmasq
 exec 5< <(
   trap - EXIT
-  serve haproxy haproxy -db -q -f "$run/haproxy.cfg" &
+  serve haproxy haproxy -db -f "$run/haproxy.cfg" &
   serve dnsmasq dnsmasq --keep-in-foreground --conf-file="$run/dnsmasq.conf" &
   wait
 )

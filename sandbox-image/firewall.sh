@@ -17,6 +17,7 @@ private6=(fc00::/7 fec0::/10)
 # its resolver (egress/egress.sh) serve. They are above the range from which the kernel takes ports by itself.
 by_name=198.18.0.1
 proxy_port=61080
+proxy_user=61080
 names_port=61053
 
 # Only the host's rules answer a datagram to this port of the gateway with "protocol unreachable".

@@ -31,7 +31,9 @@
 #              ZCBOT_SUBNETS    its subnets, IPv4 and IPv6
 #              ZCBOT_RESOLVERS  resolvers that sandboxes may ask on port 53, whatever their addresses
 #              ZCBOT_DNS        `off` refuses port 53 everywhere
-#              ZCBOT_EGRESS     `public`, or the addresses or CIDRs that may be reached
+#              ZCBOT_EGRESS     `public`, or the addresses or CIDRs that may be reached; with names, also with a port
+#                               (TCP), or nothing
+#              ZCBOT_BY_NAME    `on`: connections to all other addresses go to the proxy, and DNS queries to its resolver
 #              ZCBOT_PG_IPS     addresses or CIDRs to refuse in any case
 #              ZCBOT_SMTP       `on` opens port 25
 #              ZCBOT_POLICY     a name for all of these settings
@@ -58,7 +60,7 @@ toward() { # variable's name, address or CIDR, statement
 # configured addresses may. The sets are for the shares of the sandboxes, by their IPv4 addresses, which they can't
 # change. They have no others.
 make_rules() {
-  local entry bridge=$ZCBOT_BRIDGE sources='' l2='' sets=''
+  local entry bridge=$ZCBOT_BRIDGE sources='' l2='' sets='' redirected='' to_proxy='' names=53 address port
   local -a entries resolvers
   [[ $bridge =~ ^[A-Za-z0-9_.-]{1,15}$ ]] || fail settings "ZCBOT_BRIDGE: '$bridge' is not the name of an interface"
   [[ ${ZCBOT_POLICY-} =~ ^[A-Za-z0-9]{1,64}$ ]] || fail settings "ZCBOT_POLICY: '${ZCBOT_POLICY-}' is not a name"
@@ -111,10 +113,15 @@ make_rules() {
     add accept
   else
     split "$ZCBOT_EGRESS"
-    ((${#entries[@]} > 0)) || fail settings "ZCBOT_EGRESS: says of nothing that it may be reached"
-    for entry in "${entries[@]}"; do toward ZCBOT_EGRESS "$entry" accept; done
+    [[ ${ZCBOT_BY_NAME-} == on ]] || ((${#entries[@]} > 0)) || fail settings "ZCBOT_EGRESS: says of nothing that it may be reached"
+    for entry in ${entries[@]+"${entries[@]}"}; do
+      address=$entry port=
+      [[ ${ZCBOT_BY_NAME-} != on ]] || split_port "$entry"
+      toward ZCBOT_EGRESS "$address" "${port:+tcp dport $port }accept"
+    done
     add 'jump refuse'
   fi
+  [[ ${ZCBOT_BY_NAME-} != on ]] || make_redirection
 
   # A refused TCP connection is reset: its caller knows at once, and resets are not rate-limited as ICMP
   # messages are. The bridge table comes after the inet table, which sees packets through br_netfilter and
@@ -132,7 +139,7 @@ ${sets}	chain about {
 		reject with icmpx admin-prohibited
 	}
 	chain share_out {
-		th dport 53 update @queries { ip saddr $queries_over } drop
+		th dport $names update @queries { ip saddr $queries_over } drop
 		update @packets_out { ip saddr $packets_over } drop
 		update @bytes_out { ip saddr $bytes_over } drop
 	}
@@ -154,7 +161,7 @@ ${egress}	}
 		icmpv6 type { $neighbour_discovery } accept
 		jump source
 		jump share_out
-${asked}		meta nfproto ipv4 udp dport $witness_port reject with icmp prot-unreachable
+${asked}${to_proxy}		meta nfproto ipv4 udp dport $witness_port reject with icmp prot-unreachable
 		jump refuse
 	}
 	chain forward {
@@ -167,12 +174,54 @@ ${asked}		meta nfproto ipv4 udp dport $witness_port reject with icmp prot-unreac
 		oifname \"$bridge\" ct state established,related ct direction reply accept
 		oifname \"$bridge\" drop
 	}
-}
+${redirected}}
 table bridge $table {
 	chain forward {
 		type filter hook forward priority 200; policy accept;
 ${l2}	}
 }"
+}
+
+# Sets redirected, names and to_proxy. What the rules refuse whatever a policy says is not redirected, so that it is
+# refused at once. Without the proxy nothing listens at its ports, and nothing passes.
+make_redirection() {
+  local entry rules=''
+  names="{ 53, $names_port }"
+  for entry in ${entries[@]+"${entries[@]}"}; do
+    split_port "$entry"
+    family ZCBOT_EGRESS "$address"
+    rules+=$'\t\t'"$REPLY daddr $address ${port:+tcp dport $port }return"$'\n'
+  done
+  rules+="		ip daddr $by_name udp dport 53 redirect to :$names_port
+		ip daddr $by_name tcp dport 53 redirect to :$names_port
+		tcp dport { 25, 53 } return
+		ip daddr $by_name meta l4proto tcp redirect to :$proxy_port
+"
+  split "${ZCBOT_PG_IPS-}"
+  for entry in ${entries[@]+"${entries[@]}"} "${never4[@]}" "${private4[@]}"; do
+    family ZCBOT_PG_IPS "$entry"
+    rules+=$'\t\t'"$REPLY daddr $entry return"$'\n'
+  done
+  redirected="	chain redirect_in {
+		type nat hook prerouting priority dstnat - 10; policy accept;
+		iifname \"$bridge\" jump by_name
+	}
+	chain by_name {
+${rules}		ip protocol tcp redirect to :$proxy_port
+	}
+	chain proxy_out {
+		type filter hook output priority filter - 10; policy accept;
+		oifname \"$bridge\" jump share_in
+		meta skuid $proxy_user meta l4proto tcp ct direction original jump proxy_reach
+	}
+	chain proxy_reach {
+		tcp dport { 53, $names_port, $proxy_port } accept
+		fib daddr type local jump refuse
+	}
+"
+  to_proxy="		ct status dnat tcp dport { $names_port, $proxy_port } accept
+		ct status dnat udp dport $names_port accept
+"
 }
 
 in_kernel() {

@@ -35,7 +35,8 @@ public final class EngineClient {
             EngineConfig.PULL_TIMEOUT,
             config.engine().firewallInterval,
             EngineConfig.MAX_LOOKUPS,
-            config.engine().firewallImage),
+            config.engine().firewallImage,
+            config.engine().egressImage),
         metrics);
   }
 

@@ -58,6 +58,9 @@ final class SandboxCounters implements SandboxMetrics {
     for (ChannelWay way : ChannelWay.values()) {
       channels(way);
     }
+    for (EgressRefusal reason : EgressRefusal.values()) {
+      egressRefusals(reason);
+    }
     fallbacks();
     expiredReleases();
     commandStarts();
@@ -104,6 +107,11 @@ final class SandboxCounters implements SandboxMetrics {
   @Override
   public void channelFellBack() {
     fallbacks().increment();
+  }
+
+  @Override
+  public void egressRefused(EgressRefusal reason, int count) {
+    egressRefusals(reason).increment(count);
   }
 
   @Override
@@ -208,6 +216,13 @@ final class SandboxCounters implements SandboxMetrics {
   private Counter fallbacks() {
     return Counter.builder("zcbot.command.fallbacks")
         .description("Connections by the engine because a sandbox's own runner could not be used")
+        .register(registry);
+  }
+
+  private Counter egressRefusals(EgressRefusal reason) {
+    return Counter.builder("zcbot.egress.refused")
+        .description("Connections and lookups of names that the proxy for names refused")
+        .tag("reason", reason.name().toLowerCase(Locale.ROOT))
         .register(registry);
   }
 

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.spec;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What sandboxes may reach, and how that is enforced.
@@ -50,6 +51,11 @@ public record NetworkPolicy(
   /** Whether the sandboxes' bridge has rules. */
   public boolean rulesOnHost() {
     return hasNetwork() && firewall != FirewallMode.CONTAINER;
+  }
+
+  /** What may be reached by name; null if egress goes by addresses alone. */
+  public Egress.@Nullable ByName byName() {
+    return egress instanceof Egress.ByName names ? names : null;
   }
 
   /** A hash of the policy's rules on the host; equal for policies with the same rules there. */

@@ -58,7 +58,8 @@ public record SandboxSpec(
     return digest(lines.toArray(String[]::new));
   }
 
-  static String digest(String... lines) {
+  /** A hash of lines, in 32 characters. */
+  public static String digest(String... lines) {
     try {
       byte[] digest =
           MessageDigest.getInstance("SHA-256")

@@ -123,7 +123,7 @@ public final class DockerEngine implements Engine {
   public DockerSandboxes sandboxes(SandboxSpec spec, SandboxUids uids, @Nullable String fleet) {
     ContainerOwner owner = new ContainerOwner(workerId, fleet);
     DockerSandboxes sandboxes =
-        new DockerSandboxes(calls, lookups, inspector, spec, uids, owner, settings);
+        new DockerSandboxes(calls, lookups, inspector, spec, uids, owner, settings, metrics);
     bound.add(sandboxes);
     return sandboxes;
   }

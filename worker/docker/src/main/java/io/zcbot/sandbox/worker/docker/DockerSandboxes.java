@@ -32,6 +32,7 @@ import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
@@ -64,7 +65,8 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
       SandboxSpec spec,
       SandboxUids uids,
       ContainerOwner owner,
-      DockerEngineSettings settings) {
+      DockerEngineSettings settings,
+      SandboxMetrics metrics) {
     this.calls = calls;
     this.lookups = lookups;
     this.inspector = inspector;
@@ -82,7 +84,8 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
             settings.pullTimeout(),
             System::nanoTime);
     this.firewall =
-        new HostFirewall(calls, spec, owner.workerId(), network, settings, System::nanoTime);
+        new HostFirewall(
+            calls, spec, owner.workerId(), network, settings, metrics, System::nanoTime);
     this.seal = firewall.seal();
     ContainerStart start =
         new ContainerStart(calls, spec.policy().sealed() ? seal : null, settings.readyTimeout());
@@ -93,6 +96,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   /** Ends the helper container that seals network namespaces. Sandboxes keep running. */
   void close() {
     seal.close();
+    firewall.close();
   }
 
   @Override

@@ -46,6 +46,31 @@ public interface SandboxMetrics {
   /** A sandbox's own runner could not be used, so another one is started in it. */
   default void channelFellBack() {}
 
+  /** So many connections or lookups of sandboxes were refused for a reason. */
+  default void egressRefused(EgressRefusal reason, int count) {}
+
+  /** Why the proxy for names refused a connection, or its resolver a name. */
+  enum EgressRefusal {
+    NOT_ALLOWED,
+    /** An address in the place of a name. */
+    ADDRESS,
+    NO_NAME,
+    BAD_NAME,
+    /** A TLS client hello that is malformed or has several names. */
+    HELLO,
+    /** A TLS client hello whose name is encrypted. */
+    ECH,
+    /** Neither TLS nor HTTP, or not the one that belongs to the port. */
+    PROTOCOL,
+    /** A sandbox had too many connections at a time. */
+    CONNECTIONS,
+    NOT_FOUND,
+    PRIVATE_ADDRESS,
+    FORBIDDEN_ADDRESS,
+    /** So many were refused at a time that the reason was not passed on. */
+    UNKNOWN
+  }
+
   /** How a command's output is published. */
   enum OutputWay {
     /** In its answer. */

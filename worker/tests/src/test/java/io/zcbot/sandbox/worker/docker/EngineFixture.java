@@ -393,7 +393,10 @@ public final class EngineFixture implements AutoCloseable {
   /** This test's sandboxes and slots. */
   public List<com.github.dockerjava.api.model.Container> containers() {
     return withHelpers().stream()
-        .filter(each -> !"sandbox-firewall".equals(each.getLabels().get("zcbot.product")))
+        .filter(
+            each ->
+                !Set.of("sandbox-firewall", "sandbox-egress")
+                    .contains(String.valueOf(each.getLabels().get("zcbot.product"))))
         .toList();
   }
 

@@ -122,7 +122,8 @@ class ImagesIT {
                 Duration.ofSeconds(30),
                 Duration.ofSeconds(30),
                 4,
-                "registry.invalid/firewall:latest"),
+                "registry.invalid/firewall:latest",
+                DockerEngineSettings.EGRESS_IMAGE),
             SandboxMetrics.NONE)) {
       EngineException e =
           catchThrowableOfType(

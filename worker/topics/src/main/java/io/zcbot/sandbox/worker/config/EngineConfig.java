@@ -23,6 +23,7 @@ public final class EngineConfig {
   public final Duration readyTimeout;
   public final Duration firewallInterval;
   public final String firewallImage;
+  public final String egressImage;
   public final Duration reconcileInterval;
 
   /** File with a newer list of known vulnerabilities; null for the list of this release. */
@@ -49,6 +50,13 @@ public final class EngineConfig {
             Kind.imageReference(),
             "Image of the containers that set and watch the firewall rules on the host. As they may"
                 + " change the host's network, it is pulled only if it is named by its digest.");
+    egressImage =
+        in.get(
+            "ZCBOT_EGRESS_IMAGE",
+            "zcbot-egress:latest",
+            Kind.imageReference(),
+            "Image of the container through which sandboxes reach names, where ZCBOT_SANDBOX_EGRESS"
+                + " has any. It is pulled only if it is named by its digest.");
     firewallInterval =
         in.get(
             "ZCBOT_FIREWALL_INTERVAL",

@@ -11,6 +11,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -24,6 +25,17 @@ final class NetworkKinds {
       Pattern.compile(
           "(?:(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)\\.){3}(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)");
   private static final Pattern IPV6 = Pattern.compile("[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*");
+
+  /** At least two labels, of which the last is no number: nobody may take a name for an address. */
+  private static final Pattern NAME =
+      Pattern.compile(
+          "(?:\\*\\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\\.)+"
+              + "(?=[a-z0-9-]*[a-z])[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?::(?<port>[1-9]\\d{0,4}))?");
+
+  private static final Pattern IPV4_PORT =
+      Pattern.compile("(?<address>[0-9./]+):(?<port>[1-9]\\d{0,4})");
+  private static final int MAX_NAME = 240;
+  private static final int MOST_ALLOWED = 1000;
 
   private NetworkKinds() {}
 
@@ -79,7 +91,8 @@ final class NetworkKinds {
 
   static Kind<Egress> egress() {
     return new Kind<>(
-        "public, none, or the IP addresses and networks that may be reached, separated by commas",
+        "public, none, or what may be reached, separated by commas: IP addresses, networks, and names"
+            + " of hosts such as pypi.org, *.pypi.org or github.com:443",
         text -> {
           if (text.equalsIgnoreCase("public")) {
             return new Egress.Public();
@@ -87,12 +100,52 @@ final class NetworkKinds {
           if (text.equalsIgnoreCase("none")) {
             return new Egress.None();
           }
-          List<String> networks = addressesAndNetworks().parse(text);
+          List<String> entries = allowed().parse(text);
+          List<String> names = entries.stream().filter(NetworkKinds::isName).sorted().toList();
+          List<String> networks = entries.stream().filter(entry -> !isName(entry)).toList();
           for (String network : networks) {
-            refuseNeverOpened(network);
+            refuseNeverOpened(withoutPort(network));
           }
-          return networks.isEmpty() ? null : new Egress.Only(networks);
+          if (entries.isEmpty()) {
+            return null;
+          }
+          return names.isEmpty() && networks.stream().allMatch(NetworkKinds::isAddressOrNetwork)
+              ? new Egress.Only(networks)
+              : new Egress.ByName(names, networks);
         });
+  }
+
+  /** The elements of an allow-list, of which each may have a port. */
+  private static Kind<List<String>> allowed() {
+    return new Kind<>(
+        "at most " + MOST_ALLOWED + " IP addresses, networks and names of hosts",
+        text -> {
+          List<String> entries =
+              list(
+                      "IP addresses, networks and names of hosts, separated by commas, each with a"
+                          + " port if only that may be reached, e.g."
+                          + " 10.1.2.3,192.0.2.0/24:5432,*.pypi.org,github.com:443",
+                      "is no IP address, no network in CIDR form (only IPv4 ones can have a port)"
+                          + " and no name of a host with a dot",
+                      entry -> isName(entry) || isAddressOrNetwork(withoutPort(entry)))
+                  .parse(text.toLowerCase(Locale.ROOT));
+          return entries.size() > MOST_ALLOWED ? null : entries;
+        });
+  }
+
+  private static boolean isName(String entry) {
+    Matcher name = NAME.matcher(entry);
+    return name.matches() && entry.length() <= MAX_NAME && isPort(name.group("port"));
+  }
+
+  private static boolean isPort(@Nullable String port) {
+    return port == null || Integer.parseInt(port) <= 65_535;
+  }
+
+  /** An address or network without its port; the entry itself if it has none that is valid. */
+  private static String withoutPort(String entry) {
+    Matcher address = IPV4_PORT.matcher(entry);
+    return address.matches() && isPort(address.group("port")) ? address.group("address") : entry;
   }
 
   private static void refuseNeverOpened(String network) throws RefusedException {

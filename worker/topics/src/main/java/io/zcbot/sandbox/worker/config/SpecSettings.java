@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.config;
 
 import io.zcbot.sandbox.worker.spec.Dns;
+import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
@@ -91,27 +92,41 @@ final class SpecSettings {
                     + " default)",
                 "(?!(?:bridge|host|none|default)$)[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"),
             "Bridge network of the sandboxes. The worker creates it if it is missing.");
+    FirewallMode firewall =
+        in.get(
+            "ZCBOT_SANDBOX_FIREWALL",
+            "host",
+            Kind.oneOf(FirewallMode.values()),
+            "Where the firewall rules are. host: on the sandboxes' bridge; sandboxes have no"
+                + " capabilities. container: in each sandbox; its first process is root with"
+                + " NET_ADMIN, to set the rules. both: in both places.");
+    Egress egress =
+        in.get(
+            "ZCBOT_SANDBOX_EGRESS",
+            "public",
+            NetworkKinds.egress()
+                .where(
+                    wanted -> !(wanted instanceof Egress.ByName) || firewall == FirewallMode.HOST,
+                    "names and ports need ZCBOT_SANDBOX_FIREWALL=host, as a proxy on the host reads"
+                        + " the names"),
+            "What sandboxes may reach: public (all public addresses), none (no network), or a list"
+                + " of addresses and networks, which may be private, and of names such as"
+                + " *.pypi.org or github.com:443, separated by commas. With a name or a port in the"
+                + " list, a proxy on the host is the only way out. The host and link-local"
+                + " addresses are never reachable.");
     NetworkPolicy policy =
         new NetworkPolicy(
-            in.get(
-                "ZCBOT_SANDBOX_FIREWALL",
-                "host",
-                Kind.oneOf(FirewallMode.values()),
-                "Where the firewall rules are. host: on the sandboxes' bridge; sandboxes have no"
-                    + " capabilities. container: in each sandbox; its first process is root with"
-                    + " NET_ADMIN, to set the rules. both: in both places."),
-            in.get(
-                "ZCBOT_SANDBOX_EGRESS",
-                "public",
-                NetworkKinds.egress(),
-                "What sandboxes may reach: public (all public addresses), none (no network), or a"
-                    + " list of addresses and networks, which may be private, separated by"
-                    + " commas. The host and link-local addresses are never reachable."),
+            firewall,
+            egress,
             in.get(
                 "ZCBOT_SANDBOX_DNS",
                 new Dns.EngineDefault(),
                 "the engine's",
-                NetworkKinds.dns(),
+                NetworkKinds.dns()
+                    .where(
+                        dns -> !(egress instanceof Egress.ByName && dns instanceof Dns.Off),
+                        "must not be off where ZCBOT_SANDBOX_EGRESS has names or ports: the proxy"
+                            + " looks names up for the sandboxes"),
                 "DNS resolvers of the sandboxes, or off: no DNS, and port 53 is closed for all"
                     + " addresses."),
             in.get(

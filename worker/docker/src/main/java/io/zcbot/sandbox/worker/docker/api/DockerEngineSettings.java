@@ -17,6 +17,7 @@ import java.time.Duration;
  * @param maxLookups maximum number of concurrent look-ups; more wait for a turn, for at most {@code
  *     callTimeout}
  * @param firewallImage image of the helper containers that set and watch the host's rules
+ * @param egressImage image of the proxy for sandboxes that may reach names
  */
 public record DockerEngineSettings(
     Duration callTimeout,
@@ -24,18 +25,29 @@ public record DockerEngineSettings(
     Duration pullTimeout,
     Duration firewallInterval,
     int maxLookups,
-    String firewallImage) {
+    String firewallImage,
+    String egressImage) {
   /** The name under which the worker's build makes the helper image. */
   public static final String FIREWALL_IMAGE = "zcbot-firewall:latest";
 
-  /** Creates settings with the default helper image. */
+  /** The name under which the worker's build makes the proxy's image. */
+  public static final String EGRESS_IMAGE = "zcbot-egress:latest";
+
+  /** Creates settings with the default images of helper and proxy. */
   public DockerEngineSettings(
       Duration callTimeout,
       Duration readyTimeout,
       Duration pullTimeout,
       Duration firewallInterval,
       int maxLookups) {
-    this(callTimeout, readyTimeout, pullTimeout, firewallInterval, maxLookups, FIREWALL_IMAGE);
+    this(
+        callTimeout,
+        readyTimeout,
+        pullTimeout,
+        firewallInterval,
+        maxLookups,
+        FIREWALL_IMAGE,
+        EGRESS_IMAGE);
   }
 
   public DockerEngineSettings {

@@ -16,10 +16,16 @@ public final class SandboxLabels {
   public static final String PRODUCT_SANDBOX = "sandbox";
   public static final String PRODUCT_NETWORK = "sandbox-network";
   public static final String PRODUCT_HELPER = "sandbox-firewall";
+  public static final String PRODUCT_EGRESS = "sandbox-egress";
   public static final String PRODUCT_PROBE = "sandbox-probe";
   public static final String USER = "zcbot.user_id";
   public static final String WORKER = "zcbot.worker";
   public static final String SPEC = "zcbot.spec";
+
+  /** The network whose proxy a container is, and a hash of what it was made of. */
+  public static final String NETWORK = "zcbot.network";
+
+  public static final String SETTINGS = "zcbot.settings";
 
   /** The worker's fleet. Containers of earlier versions lack it. */
   public static final String FLEET = "zcbot.fleet";

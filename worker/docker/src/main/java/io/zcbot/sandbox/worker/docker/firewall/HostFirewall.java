@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.docker.firewall;
 
+import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
@@ -16,7 +17,9 @@ import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
 import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.spec.Dns;
+import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.time.Duration;
@@ -40,13 +43,20 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Thread-safe. Concurrent callers share one attempt to set the rules.
  */
-public final class HostFirewall {
+public final class HostFirewall implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(HostFirewall.class);
   private static final int MOST_ATTEMPTS = 3;
 
   private static final String ADVICE =
       "build it (docker build -t zcbot-firewall:latest -f sandbox-image/firewall.Dockerfile"
           + " sandbox-image), or name another in ZCBOT_FIREWALL_IMAGE";
+
+  private static final String EGRESS_ADVICE =
+      "build it (docker build -t zcbot-egress:latest -f sandbox-image/egress.Dockerfile"
+          + " sandbox-image), or name another in ZCBOT_EGRESS_IMAGE";
+
+  /** Stands for every name, and for the resolver of names (sandbox-image/firewall.sh). */
+  private static final String BY_NAME = "198.18.0.1";
 
   private final EngineCalls calls;
   private final NetworkPolicy policy;
@@ -56,6 +66,9 @@ public final class HostFirewall {
   private final ImagePull pull;
   private final String image;
   private final FirewallHelper helper;
+  private final String egressImage;
+  private final ImagePull egressPull;
+  private final EgressProxy proxy;
   private final Resolvers resolvers;
   private final NamespaceSeal seal;
   private final RulesState state;
@@ -70,6 +83,7 @@ public final class HostFirewall {
       String workerId,
       SandboxNetwork network,
       DockerEngineSettings settings,
+      SandboxMetrics metrics,
       LongSupplier nanoTime) {
     this.calls = calls;
     this.policy = spec.policy();
@@ -79,6 +93,19 @@ public final class HostFirewall {
     this.image = settings.firewallImage();
     this.pull = new ImagePull(calls, image, ADVICE, settings.pullTimeout(), nanoTime);
     this.helper = new FirewallHelper(calls, image, workerId, settings.callTimeout());
+    this.egressImage = settings.egressImage();
+    this.egressPull =
+        new ImagePull(calls, egressImage, EGRESS_ADVICE, settings.pullTimeout(), nanoTime);
+    this.proxy =
+        new EgressProxy(
+            calls,
+            helper,
+            egressImage,
+            workerId,
+            networkName,
+            settings.readyTimeout(),
+            new EgressRefusals(calls, networkName, workerId, metrics, nanoTime)::take,
+            this::proxyEnded);
     this.seal =
         new NamespaceSeal(calls, networkName, helper, () -> sealRules, settings.readyTimeout());
     // tolerates one late check, not two
@@ -98,7 +125,8 @@ public final class HostFirewall {
    * @throws EngineException if they can't be set, or could not be set moments ago
    */
   public void require() throws EngineException {
-    if (!policy.rulesOnHost() || state.isInForce()) {
+    if (!policy.rulesOnHost()
+        || (state.isInForce() && (policy.byName() == null || proxy.serves()))) {
       return;
     }
     EngineException failure = state.recentFailure();
@@ -175,6 +203,9 @@ public final class HostFirewall {
     try {
       if (!tidied) {
         helper.removeLeftovers();
+        if (policy.byName() == null) {
+          proxy.remove();
+        }
         tidied = true;
       }
       Map<String, String> said = set();
@@ -203,7 +234,9 @@ public final class HostFirewall {
   private Map<String, String> set() throws EngineException {
     EngineFacts facts = EngineFacts.read(calls);
     Bridge bridge = bridge();
-    String asked = String.join(",", resolvers.get(job -> run(job, facts)));
+    Egress.ByName byName = policy.byName();
+    String asked =
+        byName == null ? String.join(",", resolvers.get(job -> run(job, facts))) : BY_NAME;
     List<String> both =
         List.of(
             "ZCBOT_SUBNETS=" + String.join(",", bridge.subnets()),
@@ -211,12 +244,21 @@ public final class HostFirewall {
             "ZCBOT_FLOW_RATE=" + policy.traffic().newFlowsPerSecond(),
             "ZCBOT_BANDWIDTH=" + policy.traffic().bytesPerSecond());
     List<String> rules = new ArrayList<>(both);
-    rules.add("ZCBOT_RESOLVERS=" + NetworkPolicy.sorted(asked));
+    rules.add("ZCBOT_RESOLVERS=" + (byName == null ? NetworkPolicy.sorted(asked) : ""));
     rules.add("ZCBOT_BRIDGE=" + bridge.device());
-    rules.add("ZCBOT_EGRESS=" + NetworkPolicy.sorted(policy.egress().text()));
+    rules.add(
+        "ZCBOT_EGRESS="
+            + NetworkPolicy.sorted(
+                byName == null ? policy.egress().text() : byName.networksText()));
     rules.add("ZCBOT_PG_IPS=" + NetworkPolicy.sorted(String.join(",", policy.pgIps())));
     rules.add("ZCBOT_SMTP=" + (policy.traffic().smtp() ? "on" : "off"));
-    rules.add("ZCBOT_POLICY=" + policy.hash());
+    // With names, one worker has the network, since one proxy serves at its gateway.
+    rules.add(
+        "ZCBOT_POLICY="
+            + (byName == null ? policy.hash() : SandboxSpec.digest(policy.hash(), workerId)));
+    if (byName != null) {
+      rules.add("ZCBOT_BY_NAME=on");
+    }
     rules.add("ZCBOT_OWNER=" + workerId);
     List<String> inside = new ArrayList<>(both);
     inside.add("ZCBOT_RESOLVERS=" + asked);
@@ -225,7 +267,51 @@ public final class HostFirewall {
     List<String> wanted = List.copyOf(rules);
     Map<String, String> said = run(new FirewallHelper.Job.SetRules(wanted), facts);
     environment = wanted;
+    if (byName != null) {
+      serveNames(byName, bridge, facts);
+    }
     return said;
+  }
+
+  private void serveNames(Egress.ByName byName, Bridge bridge, EngineFacts facts)
+      throws EngineException {
+    String gateway = bridge.gateway();
+    if (gateway == null) {
+      throw EngineErrors.exception(
+          Kind.FIREWALL,
+          Operation.FIREWALL,
+          "the network " + networkName + " has no IPv4 gateway, at which names could be served",
+          "remove it, so that the worker creates it, or create it without --internal",
+          null);
+    }
+    List<String> settings =
+        List.of(
+            "ZCBOT_GATEWAY=" + gateway,
+            "ZCBOT_NAMES=" + String.join(",", byName.names()),
+            "ZCBOT_EGRESS=" + NetworkPolicy.sorted(byName.networksText()),
+            "ZCBOT_PG_IPS=" + NetworkPolicy.sorted(String.join(",", policy.pgIps())),
+            "ZCBOT_RESOLVERS=" + policy.dns().text());
+    var _ =
+        pulled(
+            egressImage,
+            EGRESS_ADVICE,
+            egressPull,
+            () -> {
+              proxy.ensure(settings, facts);
+              return true;
+            });
+  }
+
+  /** Starts another proxy at once; if that fails, the next check or create tries again. */
+  private void proxyEnded() {
+    doubt();
+    Threads.start("egress", this::check);
+  }
+
+  /** Ends what reads from the proxy, which runs on. */
+  @Override
+  public void close() {
+    proxy.close();
   }
 
   /**
@@ -265,8 +351,19 @@ public final class HostFirewall {
 
   private Map<String, String> run(FirewallHelper.Job job, EngineFacts facts)
       throws EngineException {
+    return pulled(image, ADVICE, pull, () -> helper.run(job, facts));
+  }
+
+  /** What needs an image on the engine. */
+  private interface OfImage<T> {
+    T run() throws EngineException;
+  }
+
+  /** Runs something; if its image is missing, pulls that if it is named by its digest. */
+  private static <T> T pulled(String image, String advice, ImagePull pull, OfImage<T> action)
+      throws EngineException {
     try {
-      return helper.run(job, facts);
+      return action.run();
     } catch (EngineException e) {
       if (e.kind() != Kind.IMAGE_MISSING) {
         throw e;
@@ -279,11 +376,11 @@ public final class HostFirewall {
                 + image
                 + ", which may change the host's network and so is not pulled by a name that can be"
                 + " given to another image",
-            ADVICE,
+            advice,
             e);
       }
     }
     pull.run();
-    return helper.run(job, facts);
+    return action.run();
   }
 }

@@ -80,7 +80,12 @@ public final class SandboxNetwork {
               ipam.getConfig().stream()
                   .map(Network.Ipam.Config::getSubnet)
                   .filter(Objects::nonNull)
-                  .toList());
+                  .toList(),
+              ipam.getConfig().stream()
+                  .map(Network.Ipam.Config::getGateway)
+                  .filter(gateway -> gateway != null && gateway.indexOf(':') < 0)
+                  .findFirst()
+                  .orElse(null));
         });
   }
 

@@ -82,7 +82,7 @@ public final class SandboxHost implements AutoCloseable {
   /** The sandboxes and slots of the deployment's workers. */
   public List<Container> containers() {
     return containersWithHelpers().stream()
-        .filter(c -> !"sandbox-firewall".equals(c.getLabels().get("zcbot.product")))
+        .filter(c -> "sandbox".equals(c.getLabels().get("zcbot.product")))
         .toList();
   }
 

@@ -157,6 +157,7 @@ public final class EngineHost {
             "save",
             SandboxImage.NAME,
             DockerEngineSettings.FIREWALL_IMAGE,
+            DockerEngineSettings.EGRESS_IMAGE,
             "-o",
             file.toString());
     if (saved.exitCode() != 0) {

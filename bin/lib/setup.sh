@@ -17,6 +17,7 @@ base_image=debian:trixie-slim
 sandbox_image=zcbot-sandbox:latest
 interpreter_image=zcbot-sandbox-interpreter:latest
 firewall_image=zcbot-firewall:latest
+egress_image=zcbot-egress:latest
 [[ $(<"$root/pom.xml") =~ \<kafka\.version\>([0-9.]+)\< ]]
 kafka_version=${BASH_REMATCH[1]}
 kafka_image=zcbot-kafka:$kafka_version
@@ -379,6 +380,7 @@ setup_sandbox_image() {
   build_image "$sandbox_image" sandbox-image sandbox-image/Dockerfile sandbox-image
   build_image "$firewall_image" sandbox-image sandbox-image/firewall.Dockerfile sandbox-image/firewall.sh \
     sandbox-image/host-firewall.sh
+  build_image "$egress_image" sandbox-image sandbox-image/egress.Dockerfile sandbox-image/firewall.sh sandbox-image/egress
 }
 
 # The sandbox image with the code interpreter of the gateway: 570 MB of packages more.

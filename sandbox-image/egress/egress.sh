@@ -37,7 +37,7 @@ most_of_source=10
 most_of_all=100
 # of one sandbox at a time; each can hold a buffer of the kernel on either side
 most_connections=256
-refusal='return status 403 content-type text/plain lf-string "This sandbox may not reach %[var(txn.name)] on port %[dst_port]: %[var(txn.why)]\\n" if { var(txn.why) -m found }'
+refusal='return status 403 content-type text/plain lf-string "This sandbox may not reach %[var(txn.name)] on port %[dst_port]: %[var(txn.why)]" if { var(txn.why) -m found }'
 name_pattern='^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,62})\.)+[a-z0-9-]{1,63}(:[1-9][0-9]{0,4})?$'
 
 # Writes the names, as HAProxy and dnsmasq read them.
@@ -287,7 +287,7 @@ report() {
         continue
         ;;
     esac
-    [[ $source != "$ZCBOT_GATEWAY" ]] || continue
+    [[ $port != "$proxy_port" ]] || continue # only this script comes without a redirection
     of_source[$source]=$((${of_source[$source]-0} + 1))
     if ((of_source[$source] > most_of_source || of_all >= most_of_all)); then
       suppressed=$((suppressed + 1))

@@ -63,9 +63,47 @@ class NetworkKindsTest {
         .isEqualTo(new Egress.Only(List.of("10.0.0.0/8", "192.0.2.1")));
   }
 
+  @Test
+  void aListWithANameOrAPortIsByName() throws Exception {
+    assertThat(NetworkKinds.egress().parse("*.PyPI.org,github.com:443,10.0.0.5:5432,10.1.0.0/16"))
+        .isEqualTo(
+            new Egress.ByName(
+                List.of("*.pypi.org", "github.com:443"), List.of("10.0.0.5:5432", "10.1.0.0/16")));
+    assertThat(NetworkKinds.egress().parse("10.0.0.5:5432"))
+        .isEqualTo(new Egress.ByName(List.of(), List.of("10.0.0.5:5432")));
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
+        "localhost",
+        "*",
+        "*.",
+        "pypi.*",
+        "a.*.org",
+        "1.2.3",
+        "0x7f.1",
+        "10.0.0.300",
+        "a..b",
+        "-a.example",
+        "a.example:0",
+        "a.example:65536",
+        "10.0.0.1:65536",
+        "[fd00::1]:443",
+        "a.example/24",
+        "a.example.",
+        "https://a.example",
+        "ä.example"
+      })
+  void whatIsNeitherAddressNorNameIsRefused(String entry) {
+    assertThatThrownBy(() -> NetworkKinds.egress().parse("10.0.0.1," + entry))
+        .hasMessageContaining("'" + entry + "' is no IP address");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "169.254.169.254:80",
         "169.254.169.254",
         "169.254.0.0/16",
         "127.0.0.1",

@@ -324,6 +324,13 @@ record SettingCase(
             "registry.example/firewall@sha256:0",
             "a b"),
         new SettingCase(
+            "ZCBOT_EGRESS_IMAGE",
+            c -> c.engine().egressImage,
+            "zcbot-egress:latest",
+            "registry.example/egress@sha256:0",
+            "registry.example/egress@sha256:0",
+            "a b"),
+        new SettingCase(
             "ZCBOT_FIREWALL_INTERVAL",
             c -> c.engine().firewallInterval,
             Duration.ofSeconds(30),

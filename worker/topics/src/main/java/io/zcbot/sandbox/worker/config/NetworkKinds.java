@@ -104,7 +104,7 @@ final class NetworkKinds {
           List<String> names = entries.stream().filter(NetworkKinds::isName).sorted().toList();
           List<String> networks = entries.stream().filter(entry -> !isName(entry)).toList();
           for (String network : networks) {
-            refuseNeverOpened(withoutPort(network));
+            refuseNeverOpened(network);
           }
           if (entries.isEmpty()) {
             return null;
@@ -149,8 +149,8 @@ final class NetworkKinds {
   }
 
   private static void refuseNeverOpened(String network) throws RefusedException {
-    InetAddress address = literal(network.replaceFirst("/.*", ""));
-    if (network.endsWith("/0")) {
+    InetAddress address = literal(withoutPort(network).replaceFirst("/.*", ""));
+    if (withoutPort(network).endsWith("/0")) {
       throw new RefusedException("'" + network + "' is every address; write public instead");
     }
     if (address == null

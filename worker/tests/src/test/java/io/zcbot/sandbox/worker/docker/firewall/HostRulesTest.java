@@ -71,6 +71,34 @@ class HostRulesTest {
   }
 
   @Test
+  void byNameOnlyListedAddressesAreForwardedAndAllElseOfTcpGoesToTheProxy() throws Exception {
+    settings.put("ZCBOT_BY_NAME", "on");
+    settings.put("ZCBOT_EGRESS", "10.0.0.5:5432");
+    settings.put("ZCBOT_PG_IPS", "203.0.113.7");
+
+    assertThat(chain("egress").stream().filter(rule -> rule.endsWith("accept")))
+        .containsExactly("ip daddr 10.0.0.5 tcp dport 5432 accept");
+    assertThat(chain("egress")).endsWith("jump refuse");
+    List<String> redirected = chain("by_name");
+    assertThat(redirected)
+        .startsWith(
+            "ip daddr 10.0.0.5 tcp dport 5432 return",
+            "ip daddr 198.18.0.1 udp dport 53 redirect to :61053",
+            "ip daddr 198.18.0.1 tcp dport 53 redirect to :61053",
+            "tcp dport { 25, 53 } return",
+            "ip daddr 198.18.0.1 meta l4proto tcp redirect to :61080",
+            "ip daddr 203.0.113.7 return")
+        .contains("ip daddr 169.254.0.0/16 return", "ip daddr 192.168.0.0/16 return")
+        .endsWith("ip protocol tcp redirect to :61080");
+    assertThat(chain("to_host"))
+        .contains(
+            "ct status dnat tcp dport { 61053, 61080 } accept",
+            "ct status dnat udp dport 61053 accept")
+        .endsWith("jump refuse");
+    assertThat(chain("share_out").getFirst()).startsWith("th dport { 53, 61053 } update @queries");
+  }
+
+  @Test
   void dnsOff() throws Exception {
     settings.put("ZCBOT_DNS", "off");
 

@@ -91,7 +91,7 @@ sealed interface UsageReport {
   record Csv(PrintWriter out, PrintWriter notes, By by) implements UsageReport {
     public Csv {
       out.print(
-          (by == By.USER ? "user_id" : "day")
+          key(by)
               + ",sandboxes,claims,sandbox_seconds,commands,cpu_seconds,output_bytes\n");
     }
 
@@ -127,7 +127,7 @@ sealed interface UsageReport {
     @Override
     public void row(String key, Used used) {
       ObjectNode json = JSON.createObjectNode().put("type", "usage");
-      json.put(by == By.USER ? "user_id" : "day", key);
+      json.put(key(by), key);
       out.print(with(json, used) + "\n");
     }
 
@@ -159,6 +159,14 @@ sealed interface UsageReport {
     private static @Nullable String text(@Nullable Instant time) {
       return time == null ? null : time.toString();
     }
+  }
+
+  private static String key(By by) {
+    return switch (by) {
+      case USER -> "user_id";
+      case DAY -> "day";
+      case PROFILE -> "profile";
+    };
   }
 
   private static void print(Facts facts, PrintWriter to) {

@@ -263,16 +263,17 @@ class UsageCommandTest {
     history();
     ready(ONE, 12 * 3600 + 61, "c4", Ready.Outcome.RECREATED, "data-science");
     exec(ONE, 12 * 3600 + 62, "x4");
+    output(ONE, 12 * 3600 + 62.5, "x4", 0, "abc");
     exited(ONE, 12 * 3600 + 63, "x4", "c4", 500L);
     reaped(ONE, 12 * 3600 + 64, "c4");
-    ready(ONE, 12 * 3600 + 65, "c5", Ready.Outcome.CREATED, HOSTILE);
+    ready(ONE, 12 * 3600 + 65, "c5", Ready.Outcome.CREATED, NAME);
     reaped(ONE, 12 * 3600 + 66, "c5");
     assertThat(usage("--by", "profile", "--csv")).as("%s%s", out, err).isZero();
     assertThat(out.toString())
         .startsWith("profile,sandboxes,claims,sandbox_seconds,commands,cpu_seconds,output_bytes\n")
         .contains(
             "\n(unknown),1,0,1.000,0,0.000,0\n",
-            "\ndata-science,1,0,3.000,1,0.500,4\n",
+            "\ndata-science,1,0,3.000,1,0.500,7\n",
             "\ndefault,3,1,");
   }
 
@@ -468,7 +469,7 @@ class UsageCommandTest {
   @Test
   void aCellIsAUserADateOrANumberSoThatNoTextOfOthersIsPrinted() throws Exception {
     history();
-    for (String by : List.of("user", "day")) {
+    for (String by : List.of("user", "day", "profile")) {
       assertThat(usage("--csv", "--by", by)).isZero();
       assertThat(out.toString().lines().skip(1))
           .isNotEmpty()
@@ -476,7 +477,7 @@ class UsageCommandTest {
               row ->
                   row.matches(
                       "([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-                          + "|\\d{4}-\\d{2}-\\d{2})(,\\d+(\\.\\d{3})?){6}"));
+                          + "|\\d{4}-\\d{2}-\\d{2}|default)(,\\d+(\\.\\d{3})?){6}"));
       for (String form : List.of("--csv", "--json")) {
         assertThat(usage(form, "--by", by)).isZero();
         assertThat(out + err.toString()).doesNotContain("\u001b", "cmd");

@@ -146,7 +146,7 @@ class McpIT {
   @Test
   void eachMessageOfABatchCounts() throws Exception {
     String key = keys.add("batches", 0, 5).text();
-    String commands = keys.add("batched-commands", 0, 0, 2, 0).text();
+    String commands = keys.add("batched-commands", 0, 0, 2, 0, Set.of()).text();
     String ping = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}";
     try (Gateway gateway = startGateway()) {
       assertThat(post(gateway, key, "[" + String.join(",", Collections.nCopies(10, ping)) + "]"))

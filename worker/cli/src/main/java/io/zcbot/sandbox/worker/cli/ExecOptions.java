@@ -82,9 +82,7 @@ final class ExecOptions {
   @Option(
       names = "--profile",
       paramLabel = "NAME",
-      description =
-          "What the sandbox is made of; a sandbox of another profile is replaced, unless commands"
-              + " run in it (default: that of the sandbox that runs, or else default).")
+      description = "The sandbox's profile, as in 'ensure'.")
   private @Nullable String profile;
 
   @Option(

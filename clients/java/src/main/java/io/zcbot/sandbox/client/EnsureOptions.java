@@ -99,7 +99,9 @@ public record EnsureOptions(
     return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace);
   }
 
-  /** Returns these options so that a sandbox of another profile is replaced even if it is in use. */
+  /**
+   * Returns these options so that a sandbox of another profile is replaced even if it is in use.
+   */
   public EnsureOptions replacing() {
     return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, true);
   }

@@ -272,7 +272,8 @@ public final class Mcp {
               + " with %");
     }
     if (profile != null && !ProfileName.isValid(profile)) {
-      throw new Refusal(400, "X-Profile is not the name of a profile, which has " + ProfileName.RULE);
+      throw new Refusal(
+          400, "X-Profile is not the name of a profile, which has " + ProfileName.RULE);
     }
     McpCaller.Life life =
         new McpCaller.Life() {

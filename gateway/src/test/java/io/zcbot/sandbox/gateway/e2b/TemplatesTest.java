@@ -50,8 +50,7 @@ class TemplatesTest {
   private static AbstractThrowableAssert<?, ?> assertRefused(
       Templates templates, String template, ApiKey key, int status) {
     return assertThatThrownBy(() -> templates.profile(template, key))
-        .isInstanceOfSatisfying(
-            E2bException.class, e -> assertThat(e.status()).isEqualTo(status));
+        .isInstanceOfSatisfying(E2bException.class, e -> assertThat(e.status()).isEqualTo(status));
   }
 
   @Test

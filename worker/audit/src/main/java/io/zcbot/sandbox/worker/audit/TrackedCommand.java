@@ -58,8 +58,7 @@ final class TrackedCommand {
       @Nullable String profile,
       long time,
       RecordPosition position) {
-    static Answer of(
-        Exited exited, @Nullable String profile, long time, RecordPosition position) {
+    static Answer of(Exited exited, @Nullable String profile, long time, RecordPosition position) {
       Duration cpu = exited.cpu();
       return new Answer(
           exited.eventId(),

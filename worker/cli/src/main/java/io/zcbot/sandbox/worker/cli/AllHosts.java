@@ -30,7 +30,8 @@ final class AllHosts {
   }
 
   private String table(List<LiveSandbox> live) {
-    Table table = new Table("USER", "PROFILE", "HOST", "WORKER", "AGE", "IDLE", "CMDS", "CONTAINER");
+    Table table =
+        new Table("USER", "PROFILE", "HOST", "WORKER", "AGE", "IDLE", "CMDS", "CONTAINER");
     for (LiveSandbox sandbox : live) {
       table.add(
           sandbox.userId().toString(),

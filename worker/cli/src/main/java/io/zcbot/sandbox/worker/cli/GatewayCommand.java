@@ -119,7 +119,8 @@ final class GatewayCommand implements Callable<Integer> {
             null);
       }
       try {
-        KeyFile.Added added = file()
+        KeyFile.Added added =
+            file()
                 .add(
                     tenant,
                     maxSandboxes,

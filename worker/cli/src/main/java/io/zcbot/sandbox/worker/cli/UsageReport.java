@@ -90,9 +90,7 @@ sealed interface UsageReport {
   /** Prints comma-separated values; notes go to another writer, because they are not rows. */
   record Csv(PrintWriter out, PrintWriter notes, By by) implements UsageReport {
     public Csv {
-      out.print(
-          key(by)
-              + ",sandboxes,claims,sandbox_seconds,commands,cpu_seconds,output_bytes\n");
+      out.print(key(by) + ",sandboxes,claims,sandbox_seconds,commands,cpu_seconds,output_bytes\n");
     }
 
     @Override

@@ -15,6 +15,7 @@ import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.command.DockerCommands;
 import io.zcbot.sandbox.worker.docker.command.RunnerExec;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.docker.host.ImageFacts;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.docker.inspect.Inspector;
 import io.zcbot.sandbox.worker.engine.Container;
@@ -266,6 +267,11 @@ public final class DockerEngine implements Engine {
   /** Asks the engine for an image, which is not pulled; null if it does not have it. */
   public SandboxGround.@Nullable Image image(String name) throws EngineException {
     return SandboxGround.Image.read(calls, name);
+  }
+
+  /** Reads an image, which is not pulled or run; null if the engine does not have it. */
+  public @Nullable ImageFacts imageFacts(String name) throws EngineException {
+    return ImageFacts.read(calls, name);
   }
 
   @Override

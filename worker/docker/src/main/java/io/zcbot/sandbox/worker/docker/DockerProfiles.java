@@ -191,7 +191,10 @@ public final class DockerProfiles implements ProfileEngines {
           if (watch != null) {
             watch.close();
           }
-          networks.remove(ground).close();
+          GuardedNetwork network = networks.remove(ground);
+          if (network != null) {
+            network.close();
+          }
         }
       }
     }

@@ -177,7 +177,7 @@ public final class WarmPool {
                 + " to turn off this warning",
             profile.name(),
             obstacle,
-            profile == profiles.usual() ? "ZCBOT_SANDBOX_WARM=0" : "its warm: 0");
+            profile.equals(profiles.usual()) ? "ZCBOT_SANDBOX_WARM=0" : "its warm: 0");
       }
     }
   }

@@ -180,16 +180,14 @@ final class CommandInputs implements AutoCloseable {
       long signalsBefore = own.isEmpty() ? next.getOrDefault(partition, 0L) : first;
       List<ReadInput> newer =
           own.stream().map(Waiting::input).filter(input -> !input.isOfStream()).toList();
-      detour(
-          key, to, partition, InputDetours.since(from, partition, first), signalsBefore, newer);
+      detour(key, to, partition, InputDetours.since(from, partition, first), signalsBefore, newer);
       return;
     }
     boolean full = false;
     for (Waiting each : own) {
       if (!(full && each.input().isOfStream()) && !to.offer(each.input())) {
         full = true;
-        detour(
-            key, to, partition, InputDetours.at(each.offset()), each.offset(), List.of());
+        detour(key, to, partition, InputDetours.at(each.offset()), each.offset(), List.of());
       }
     }
   }
@@ -209,8 +207,7 @@ final class CommandInputs implements AutoCloseable {
       ToLongFunction<Consumer<byte[], byte[]>> start,
       long signalsBefore,
       List<ReadInput> newer) {
-    detours.put(
-        key, detourMaker.begin(this, key, to, partition, start, signalsBefore, newer));
+    detours.put(key, detourMaker.begin(this, key, to, partition, start, signalsBefore, newer));
   }
 
   /**

@@ -166,6 +166,21 @@ def test_requests_agree_with_the_golden_files() -> None:
     assert written == expected
 
 
+def test_requests_and_answers_name_profiles_as_the_golden_files_do() -> None:
+    terms = requests.ensure_terms(None, None, None, "data-science", True)
+    written = json.loads(requests.ensure_value("e-1", GOLDEN_USER.decode(), "", 60, terms))
+    expected = json.loads((GOLDEN / "ensure-profile.json").read_bytes())
+    assert {name: written.get(name) for name in expected if name != "requested_at"} == {
+        name: value for name, value in expected.items() if name != "requested_at"
+    }
+    command = json.loads(requests.exec_request(script="ls", profile="data-science").value("e", "u", "", 60))
+    assert command["profile"] == json.loads((GOLDEN / "exec-profile.json").read_bytes())["profile"]
+    for name, profile in (("ready-profile", "data-science"), ("ready", "default")):
+        ready = events.decode_ready(GOLDEN_USER, (GOLDEN / f"{name}.json").read_bytes())
+        assert ready is not None
+        assert ready.profile == profile
+
+
 def test_bytes_are_text_where_that_is_not_longer() -> None:
     assert requests.data_field("data", "ünï\n".encode()) == {"data": "ünï\n"}
     assert requests.data_field("data", b"\x00\xff") == {"data_base64": "AP8="}
@@ -240,6 +255,9 @@ def test_a_script_takes_as_many_bytes_as_workers_accept() -> None:
         ("labels", lambda: requests.ensure_terms(None, {str(n): "" for n in range(129)}, None)),
         ("ends_at", lambda: requests.ensure_terms(None, None, datetime(2026, 11, 24))),
         ("ends_at", lambda: requests.ensure_terms(None, None, "soon")),  # type: ignore[arg-type]
+        ("profile", lambda: requests.ensure_terms(None, None, None, "Data Science")),
+        ("profile", lambda: requests.ensure_terms(None, None, None, "a" * 64)),
+        ("profile", lambda: requests.exec_request(script="x", profile="")),
         ("signal", lambda: requests.signal_name("STOP")),
         ("name", lambda: requests.label("name", "a\u202eb")),
         ("user", lambda: requests.user_id("x")),
@@ -765,17 +783,19 @@ def test_an_ensure_is_repeated_and_a_late_answer_counts(core: Core) -> None:
     assert (error.reason, error.retryable) == ("capacity", True)
 
 
-def test_an_ensure_says_labels_and_end_only_if_they_are_given(core: Core) -> None:
+def test_an_ensure_says_labels_end_and_profile_only_if_they_are_given(core: Core) -> None:
     log, user = log_of(core), new_user()
     ends_at = datetime(2026, 11, 24, 13, 5, tzinfo=timezone(timedelta(hours=1)))
     core.begin(ensure_call(user, PATIENCE, None, {"tenant": "acme", "empty": ""}, ends_at))
     core.begin(ensure_call(user, PATIENCE, 60, {}))
     core.begin(ensure_call(user, PATIENCE, None))
-    both, no_labels, neither = log.wait_published(3)
+    core.begin(ensure_call(user, PATIENCE, None, profile="data-science", replace=True))
+    both, no_labels, neither, profile = log.wait_published(4)
     assert both["labels"] == {"tenant": "acme", "empty": ""}
     assert both["ends_at"] == "2026-11-24T12:05:00.000Z"
     assert (no_labels["labels"], no_labels["idle_ttl_seconds"]) == ({}, 60)
-    assert {"labels", "ends_at", "idle_ttl_seconds"}.isdisjoint(neither)
+    assert {"labels", "ends_at", "idle_ttl_seconds", "profile", "replace"}.isdisjoint(neither)
+    assert (profile["profile"], profile["replace"]) == ("data-science", True)
 
 
 def test_output_may_come_after_the_end(core: Core) -> None:

@@ -95,10 +95,12 @@ class AsyncSandbox:
         idle_ttl: int | None = None,
         labels: Mapping[str, str] | None = None,
         ends_at: datetime | None = None,
+        profile: str | None = None,
+        replace: bool = False,
         wait: float = DEFAULT_ENSURE_SECONDS,
     ) -> Ready:
         """See :meth:`Sandbox.ensure`."""
-        call = ensure_call(self.user, wait, idle_ttl, labels, ends_at)
+        call = ensure_call(self.user, wait, idle_ttl, labels, ends_at, profile, replace)
         try:
             await _begin(self._core, call)
             return await _outcome(self._core, call)
@@ -115,6 +117,7 @@ class AsyncSandbox:
         timeout: float = 60,
         max_output_bytes: int = requests.MAX_INLINE_OUTPUT,
         ensure: bool = True,
+        profile: str | None = None,
         wait: float | None = None,
     ) -> Result:
         """See :meth:`Sandbox.run`."""
@@ -129,6 +132,7 @@ class AsyncSandbox:
                 wait=wait,
                 max_output_bytes=max_output_bytes,
                 ensure=ensure,
+                profile=profile,
             )
         )
 
@@ -142,6 +146,7 @@ class AsyncSandbox:
         timeout: float = 60,
         max_output_bytes: int = requests.MAX_INLINE_OUTPUT,
         ensure: bool = True,
+        profile: str | None = None,
         wait: float | None = None,
     ) -> Result:
         """See :meth:`Sandbox.shell`."""
@@ -156,6 +161,7 @@ class AsyncSandbox:
                 wait=wait,
                 max_output_bytes=max_output_bytes,
                 ensure=ensure,
+                profile=profile,
             )
         )
 
@@ -170,6 +176,7 @@ class AsyncSandbox:
         max_output_bytes: int = requests.MAX_OUTPUT_BYTES,
         tty: tuple[int, int] | None = None,
         ensure: bool = True,
+        profile: str | None = None,
         wait: float | None = None,
     ) -> AsyncRun:
         """See :meth:`Sandbox.start`."""
@@ -186,6 +193,7 @@ class AsyncSandbox:
             stream=True,
             tty=tty,
             ensure=ensure,
+            profile=profile,
         )
         run = AsyncRun(self._core, call, self._sandbox.client)
         await run.begin()

@@ -178,6 +178,8 @@ class Sandbox:
         idle_ttl: int | None = None,
         labels: Mapping[str, str] | None = None,
         ends_at: datetime | None = None,
+        profile: str | None = None,
+        replace: bool = False,
         wait: float = DEFAULT_ENSURE_SECONDS,
     ) -> Ready:
         """Makes sure that the user has a sandbox; ``outcome`` of the answer says whether it was already
@@ -185,13 +187,15 @@ class Sandbox:
 
         ``idle_ttl`` is how long the sandbox may be unused, in whole seconds, until the user's next ensure and
         within the operator's bounds. ``labels`` replaces all labels of the sandbox, and ``ends_at``, which must have
-        a time zone, is when it ends even if it is in use; without them, both stay as they are. ``wait`` is at most
-        600. Commands make the sandbox as well, so this is needed only to have it ready early or to set these.
+        a time zone, is when it ends even if it is in use; without them, both stay as they are. ``profile`` names what
+        the sandbox is made of, by default that of the sandbox that runs. A sandbox of another profile is replaced, and
+        with ``replace=True`` even if commands run in it. ``wait`` is at most 600. Commands make the sandbox as well, so
+        this is needed only to have it ready early or to set these.
 
         Raises ``SandboxFailedError`` if the sandbox could not be made, and ``NoAnswerError`` if there was no
         answer.
         """
-        call = ensure_call(self.user, wait, idle_ttl, labels, ends_at)
+        call = ensure_call(self.user, wait, idle_ttl, labels, ends_at, profile, replace)
         try:
             self.core.begin(call)
             return _outcome(self.core, call)
@@ -208,6 +212,7 @@ class Sandbox:
         timeout: float = 60,
         max_output_bytes: int = requests.MAX_INLINE_OUTPUT,
         ensure: bool = True,
+        profile: str | None = None,
         wait: float | None = None,
     ) -> Result:
         """Runs a program with its arguments, and returns when it has ended, whatever its exit code.
@@ -217,7 +222,8 @@ class Sandbox:
         may run, rounded up to whole seconds; then it is killed with all its processes
         (``CommandTimeoutError``). ``wait`` is how long the caller waits, by default 80 s more than
         ``timeout``; then the command is killed (``NoAnswerError``). With ``ensure=False``, the command is not
-        started if there is no sandbox (``CommandNotStartedError``). Output beyond ``max_output_bytes``, at
+        started if there is no sandbox (``CommandNotStartedError``). With ``profile``, a sandbox of another profile is
+        replaced before, unless commands run in it (``CommandNotStartedError``). Output beyond ``max_output_bytes``, at
         most 16 MiB, is dropped, and ``truncated`` is set.
 
         Raises ``CommandError``, or the subclass that says why there is no result.
@@ -233,6 +239,7 @@ class Sandbox:
                 wait=wait,
                 max_output_bytes=max_output_bytes,
                 ensure=ensure,
+                profile=profile,
             )
         )
 
@@ -246,6 +253,7 @@ class Sandbox:
         timeout: float = 60,
         max_output_bytes: int = requests.MAX_INLINE_OUTPUT,
         ensure: bool = True,
+        profile: str | None = None,
         wait: float | None = None,
     ) -> Result:
         """Runs a script with ``bash -c``, otherwise as ``run``."""
@@ -260,6 +268,7 @@ class Sandbox:
                 wait=wait,
                 max_output_bytes=max_output_bytes,
                 ensure=ensure,
+                profile=profile,
             )
         )
 
@@ -274,6 +283,7 @@ class Sandbox:
         max_output_bytes: int = requests.MAX_OUTPUT_BYTES,
         tty: tuple[int, int] | None = None,
         ensure: bool = True,
+        profile: str | None = None,
         wait: float | None = None,
     ) -> Run:
         """Starts a program, or a ``script`` for ``bash -c``, and returns without waiting for its end.
@@ -295,6 +305,7 @@ class Sandbox:
             stream=True,
             tty=tty,
             ensure=ensure,
+            profile=profile,
         )
         run = self._command(call)
         run.begin()

@@ -32,7 +32,7 @@ class Ready:
     ``ensure_id`` is the ``event_id`` of the ensure. ``outcome`` is ``created``, ``reused``, ``recreated`` or
     ``claimed``. ``engine`` is the address of the host's container engine, ``workspace`` the path of the
     user's directory on the host. ``took_ms`` is the time from the ensure's arrival at the worker, in
-    milliseconds. ``labels`` and ``ends_at`` are those of the sandbox.
+    milliseconds. ``labels``, ``ends_at`` and ``profile`` are those of the sandbox.
     """
 
     event_id: str
@@ -50,6 +50,7 @@ class Ready:
     took_ms: int
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     ends_at: datetime | None = None
+    profile: str = "default"
 
 
 @dataclass(frozen=True)
@@ -252,6 +253,7 @@ def _ready(fields: _Fields) -> Ready:
         took_ms=fields.count("took_ms"),
         labels=fields.labels(),
         ends_at=fields.time("ends_at"),
+        profile=fields.optional_text("profile") or "default",
     )
 
 

@@ -22,9 +22,12 @@ def ensure_call(
     idle_ttl: int | None,
     labels: Mapping[str, str] | None = None,
     ends_at: datetime | None = None,
+    profile: str | None = None,
+    replace: bool = False,
 ) -> EnsureCall:
     requests.seconds("wait", wait, 600)
-    return EnsureCall(user, time.monotonic() + wait, requests.ensure_terms(idle_ttl, labels, ends_at))
+    terms = requests.ensure_terms(idle_ttl, labels, ends_at, profile, replace)
+    return EnsureCall(user, time.monotonic() + wait, terms)
 
 
 def exec_call(
@@ -41,6 +44,7 @@ def exec_call(
     stream: bool = False,
     tty: tuple[int, int] | None = None,
     ensure: bool,
+    profile: str | None = None,
 ) -> ExecCall:
     """Returns the call of a command, or of a script for ``bash -c``."""
     if script is not None and command:
@@ -64,6 +68,7 @@ def exec_call(
         stream=stream or max_output_bytes > requests.MAX_INLINE_OUTPUT,
         tty=tty,
         ensure=ensure,
+        profile=profile,
     )
     now = time.monotonic()
     longest = DEFAULT_START_SECONDS + timeout + GRACE_SECONDS

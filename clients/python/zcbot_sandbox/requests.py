@@ -37,6 +37,7 @@ MAX_OUTPUT_BYTES = 16 << 20
 MAX_INLINE_INPUT = 256 * 1024
 
 _USER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_PROFILE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _UNSAFE = ("Cc", "Cf", "Zl", "Zp", "Cs")
 
 SIGNALS = ("INT", "TERM", "KILL", "HUP")
@@ -150,6 +151,7 @@ class Exec:
     stream: bool
     tty: tuple[int, int] | None
     ensure: bool
+    profile: str | None
 
     def value(self, event_id: str, user: str, requested_by: str, start_within: float) -> bytes:
         """Returns the record's value, which expires ``start_within`` seconds from now."""
@@ -177,6 +179,8 @@ class Exec:
             fields["tty"] = {"columns": self.tty[0], "rows": self.tty[1]}
         if not self.ensure:
             fields["ensure"] = False
+        if self.profile is not None:
+            fields["profile"] = self.profile
         return encode(fields)
 
 
@@ -193,6 +197,7 @@ def exec_request(
     stream: bool = False,
     tty: tuple[int, int] | None = None,
     ensure: bool = True,
+    profile: str | None = None,
 ) -> Exec:
     """Returns an exec that workers accept, or raises ``InvalidRequestError`` with the name of the argument."""
     return Exec(
@@ -206,6 +211,7 @@ def exec_request(
         stream=stream,
         tty=_terminal(tty),
         ensure=ensure,
+        profile=None if profile is None else profile_name(profile),
     )
 
 
@@ -311,7 +317,11 @@ def ensure_value(event_id: str, user: str, requested_by: str, within: float, ter
 
 
 def ensure_terms(
-    idle_ttl: int | None, labels: Mapping[str, str] | None, ends_at: datetime | None
+    idle_ttl: int | None,
+    labels: Mapping[str, str] | None,
+    ends_at: datetime | None,
+    profile: str | None = None,
+    replace: bool = False,
 ) -> dict[str, Any]:
     """Returns what an ensure asks for, as fields of its record."""
     terms: dict[str, Any] = {}
@@ -323,7 +333,22 @@ def ensure_terms(
         if not isinstance(ends_at, datetime) or ends_at.tzinfo is None:
             raise InvalidRequestError("ends_at", f"is {ends_at!r}; give a datetime with a time zone")
         terms["ends_at"] = _rfc_3339(ends_at)
+    if profile is not None:
+        terms["profile"] = profile_name(profile)
+    if replace:
+        terms["replace"] = True
     return terms
+
+
+def profile_name(value: str) -> str:
+    """Checks the name of a profile."""
+    if not isinstance(value, str) or not _PROFILE.fullmatch(value):
+        raise InvalidRequestError(
+            "profile",
+            f"is {value!r:.80}; a name has 1 to 63 characters, lower-case letters, digits and hyphens, no hyphen"
+            " first or last",
+        )
+    return value
 
 
 def _idle_ttl_seconds(value: int) -> int:

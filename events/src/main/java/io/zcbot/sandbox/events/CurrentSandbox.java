@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param readyAt when that was announced
  * @param labels of the sandbox
  * @param endsAt when the sandbox ends, even if it is in use; null if no ensure said that
+ * @param profile what the sandbox is made of, by its {@link ProfileName}
  */
 public record CurrentSandbox(
     String readyId,
@@ -25,9 +26,21 @@ public record CurrentSandbox(
     Instant readyAt,
     ContainerRef container,
     Map<String, String> labels,
-    @Nullable Instant endsAt) {
+    @Nullable Instant endsAt,
+    String profile) {
   public CurrentSandbox {
     labels = Map.copyOf(labels);
+  }
+
+  /** Creates an entry of a sandbox of the default profile. */
+  public CurrentSandbox(
+      String readyId,
+      UserId userId,
+      Instant readyAt,
+      ContainerRef container,
+      Map<String, String> labels,
+      @Nullable Instant endsAt) {
+    this(readyId, userId, readyAt, container, labels, endsAt, ProfileName.DEFAULT);
   }
 
   /** Creates an entry of a sandbox without labels and without an end. */
@@ -43,6 +56,7 @@ public record CurrentSandbox(
         ready.readyAt(),
         ready.container(),
         ready.labels(),
-        ready.endsAt());
+        ready.endsAt(),
+        ready.profile());
   }
 }

@@ -25,6 +25,10 @@ import org.jspecify.annotations.Nullable;
  * @param endsAt when the sandbox ends, even if it is in use; it ends earlier for any other reason;
  *     if null, it keeps its end. An ensure whose end is more than 5 seconds before {@code
  *     requestedAt} is refused
+ * @param profile what the sandbox is made of, by its {@link ProfileName}; if null, that of the
+ *     user's sandbox, and the default if there is none
+ * @param replace whether a sandbox of another profile in which commands run is replaced; if false,
+ *     the ensure is refused then. One in which none runs is replaced in any case
  */
 public record Ensure(
     String eventId,
@@ -34,11 +38,27 @@ public record Ensure(
     @Nullable Instant expiresAt,
     @Nullable Duration idleTtl,
     @Nullable Map<String, String> labels,
-    @Nullable Instant endsAt)
+    @Nullable Instant endsAt,
+    @Nullable String profile,
+    boolean replace)
     implements SandboxEvent {
   public Ensure {
     idleTtl = idleTtl == null ? null : idleTtl.truncatedTo(ChronoUnit.SECONDS);
     labels = labels == null ? null : Map.copyOf(labels);
+  }
+
+  /** Creates an ensure that takes whichever profile the user's sandbox has. */
+  public Ensure(
+      String eventId,
+      UserId userId,
+      Instant requestedAt,
+      @Nullable String requestedBy,
+      @Nullable Instant expiresAt,
+      @Nullable Duration idleTtl,
+      @Nullable Map<String, String> labels,
+      @Nullable Instant endsAt) {
+    this(
+        eventId, userId, requestedAt, requestedBy, expiresAt, idleTtl, labels, endsAt, null, false);
   }
 
   /** Creates an ensure that keeps the sandbox's labels and end. */

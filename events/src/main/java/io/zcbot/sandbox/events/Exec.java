@@ -36,6 +36,9 @@ import org.jspecify.annotations.Nullable;
  * @param ensure whether to make the sandbox if there is none
  * @param announceStart whether a {@link Started} says when the program was executed, and its
  *     process id
+ * @param profile what the sandbox is made of, by its {@link ProfileName}, as in an ensure that does
+ *     not say {@code replace}; if null, that of the user's sandbox, and the default if there is
+ *     none
  */
 public record Exec(
     String eventId,
@@ -53,11 +56,50 @@ public record Exec(
     boolean stream,
     @Nullable TerminalSize terminal,
     boolean ensure,
-    boolean announceStart)
+    boolean announceStart,
+    @Nullable String profile)
     implements SandboxEvent {
   public Exec {
     environment = Map.copyOf(environment);
     timeout = timeout == null ? null : timeout.truncatedTo(ChronoUnit.SECONDS);
+  }
+
+  /** Creates an exec that runs in whichever profile the user's sandbox has. */
+  public Exec(
+      String eventId,
+      UserId userId,
+      Instant requestedAt,
+      @Nullable String requestedBy,
+      @Nullable Instant expiresAt,
+      Program program,
+      Data stdin,
+      boolean inputFollows,
+      Map<String, String> environment,
+      @Nullable String directory,
+      @Nullable Duration timeout,
+      @Nullable Integer maxOutputBytes,
+      boolean stream,
+      @Nullable TerminalSize terminal,
+      boolean ensure,
+      boolean announceStart) {
+    this(
+        eventId,
+        userId,
+        requestedAt,
+        requestedBy,
+        expiresAt,
+        program,
+        stdin,
+        inputFollows,
+        environment,
+        directory,
+        timeout,
+        maxOutputBytes,
+        stream,
+        terminal,
+        ensure,
+        announceStart,
+        null);
   }
 
   /** Creates an exec whose start is not announced. */

@@ -66,6 +66,7 @@ final class ExecCodec {
     }
     out.bool("ensure", exec.ensure() ? null : false)
         .bool("announce_start", exec.announceStart() ? true : null);
+    ProfileName.writeRequested(exec.profile(), out);
   }
 
   static Exec exec(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
@@ -91,7 +92,8 @@ final class ExecCodec {
         in.bool("stream", false),
         terminal,
         in.bool("ensure", true),
-        in.bool("announce_start", false));
+        in.bool("announce_start", false),
+        ProfileName.requested(in));
   }
 
   private static Exec.Program program(Fields in) throws EventFormatException {

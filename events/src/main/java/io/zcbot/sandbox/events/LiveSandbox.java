@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  *     earlier versions
  * @param labels of the sandbox
  * @param endsAt when the sandbox ends, even if it is in use; null if no ensure said that
+ * @param profile what the sandbox is made of, by its {@link ProfileName}
  */
 public record LiveSandbox(
     UserId userId,
@@ -32,10 +33,35 @@ public record LiveSandbox(
     @Nullable Duration idleTtl,
     @Nullable Instant startedAt,
     Map<String, String> labels,
-    @Nullable Instant endsAt) {
+    @Nullable Instant endsAt,
+    String profile) {
   public LiveSandbox {
     idleTtl = idleTtl == null ? null : idleTtl.truncatedTo(ChronoUnit.SECONDS);
     labels = Map.copyOf(labels);
+  }
+
+  /** Creates an entry of a sandbox of the default profile. */
+  public LiveSandbox(
+      UserId userId,
+      String containerId,
+      String host,
+      String workerId,
+      Instant openedAt,
+      @Nullable Duration idleTtl,
+      @Nullable Instant startedAt,
+      Map<String, String> labels,
+      @Nullable Instant endsAt) {
+    this(
+        userId,
+        containerId,
+        host,
+        workerId,
+        openedAt,
+        idleTtl,
+        startedAt,
+        labels,
+        endsAt,
+        ProfileName.DEFAULT);
   }
 
   /** Creates an entry without labels and without an end. */

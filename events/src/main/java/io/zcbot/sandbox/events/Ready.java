@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param labels of the sandbox, from the last ensure that had any
  * @param endsAt when the sandbox ends, even if it is in use, as the last ensure with an end said;
  *     null if none did
+ * @param profile what the sandbox is made of, by its {@link ProfileName}
  */
 public record Ready(
     String eventId,
@@ -30,10 +31,37 @@ public record Ready(
     Environment environment,
     long tookMs,
     Map<String, String> labels,
-    @Nullable Instant endsAt)
+    @Nullable Instant endsAt,
+    String profile)
     implements SandboxEvent {
   public Ready {
     labels = Map.copyOf(labels);
+  }
+
+  /** Creates an event of a sandbox of the default profile. */
+  public Ready(
+      String eventId,
+      UserId userId,
+      String ensureId,
+      Instant readyAt,
+      ContainerRef container,
+      Outcome outcome,
+      Environment environment,
+      long tookMs,
+      Map<String, String> labels,
+      @Nullable Instant endsAt) {
+    this(
+        eventId,
+        userId,
+        ensureId,
+        readyAt,
+        container,
+        outcome,
+        environment,
+        tookMs,
+        labels,
+        endsAt,
+        ProfileName.DEFAULT);
   }
 
   /** Creates an event of a sandbox without labels and without an end. */

@@ -21,6 +21,8 @@ final class RequestCodec {
         .seconds("idle_ttl_seconds", ensure.idleTtl());
     Labels.write(ensure.labels(), out);
     out.time("ends_at", ensure.endsAt());
+    ProfileName.writeRequested(ensure.profile(), out);
+    out.bool("replace", ensure.replace() ? true : null);
   }
 
   static Ensure ensure(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
@@ -35,7 +37,9 @@ final class RequestCodec {
         in.optionalInstant("expires_at"),
         Requests.seconds(in, "idle_ttl_seconds", MAX_IDLE_TTL_SECONDS),
         Labels.given(in),
-        in.optionalInstant("ends_at"));
+        in.optionalInstant("ends_at"),
+        ProfileName.requested(in),
+        in.bool("replace", false));
   }
 
   static void write(Activity activity, FieldWriter out) {

@@ -27,6 +27,7 @@ final class ResultCodec {
         .number("took_ms", ready.tookMs());
     Labels.writeAny(ready.labels(), out);
     out.time("ends_at", ready.endsAt());
+    ProfileName.write(ready.profile(), out);
   }
 
   static Ready ready(byte @Nullable [] key, byte @Nullable [] value) throws EventFormatException {
@@ -46,7 +47,8 @@ final class ResultCodec {
             in.optionalSeconds("idle_ttl_seconds", RequestCodec.MAX_IDLE_TTL_SECONDS)),
         in.nonNegative("took_ms"),
         Labels.read(in),
-        in.optionalInstant("ends_at"));
+        in.optionalInstant("ends_at"),
+        ProfileName.read(in));
   }
 
   static void write(Reaped reaped, FieldWriter out) {

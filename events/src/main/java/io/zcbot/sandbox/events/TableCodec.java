@@ -19,7 +19,9 @@ final class TableCodec {
             .seconds("idle_ttl_seconds", live.idleTtl())
             .time("started_at", live.startedAt());
     Labels.writeAny(live.labels(), out);
-    return out.time("ends_at", live.endsAt()).toBytes();
+    out.time("ends_at", live.endsAt());
+    ProfileName.write(live.profile(), out);
+    return out.toBytes();
   }
 
   static LiveSandbox live(byte[] value) throws EventFormatException {
@@ -33,7 +35,8 @@ final class TableCodec {
         in.optionalSeconds("idle_ttl_seconds", RequestCodec.MAX_IDLE_TTL_SECONDS),
         in.optionalInstant("started_at"),
         Labels.read(in),
-        in.optionalInstant("ends_at"));
+        in.optionalInstant("ends_at"),
+        ProfileName.read(in));
   }
 
   static byte[] write(CurrentSandbox current) {
@@ -44,7 +47,9 @@ final class TableCodec {
             .time("ready_at", current.readyAt());
     Containers.write(current.container(), out);
     Labels.writeAny(current.labels(), out);
-    return out.time("ends_at", current.endsAt()).toBytes();
+    out.time("ends_at", current.endsAt());
+    ProfileName.write(current.profile(), out);
+    return out.toBytes();
   }
 
   static CurrentSandbox current(byte[] value) throws EventFormatException {
@@ -55,7 +60,8 @@ final class TableCodec {
         in.instant("ready_at"),
         Containers.read(in),
         Labels.read(in),
-        in.optionalInstant("ends_at"));
+        in.optionalInstant("ends_at"),
+        ProfileName.read(in));
   }
 
   static byte[] write(CommandEntry entry) {

@@ -62,7 +62,8 @@ final class CommandEvents {
   }
 
   /** Some settings of an exec, grouped since an exec has too many components to combine at once. */
-  private record Limits(Duration timeout, Integer output, TerminalSize terminal, Instant expires) {}
+  private record Limits(
+      Duration timeout, Integer output, TerminalSize terminal, Instant expires, String profile) {}
 
   private static Arbitrary<String> execIds() {
     return Events.texts().filter(text -> text.length() <= ExecCodec.MAX_ID_LENGTH);
@@ -74,7 +75,8 @@ final class CommandEvents {
                 orNull(Arbitraries.longs().between(1, 86_400).map(Duration::ofSeconds)),
                 orNull(Arbitraries.integers().between(0, 16 << 20)),
                 orNull(terminals()),
-                orNull(Events.instants()))
+                orNull(Events.instants()),
+                orNull(Events.profiles()))
             .as(Limits::new);
     Arbitrary<List<Boolean>> choices = Arbitraries.of(true, false).list().ofSize(4);
     Arbitrary<String> directories =
@@ -106,7 +108,8 @@ final class CommandEvents {
                     rest.getValue().get(1),
                     rest.getKey().terminal(),
                     rest.getValue().get(2),
-                    rest.getValue().get(3)));
+                    rest.getValue().get(3),
+                    rest.getKey().profile()));
   }
 
   static Arbitrary<SandboxEvent> inputs() {

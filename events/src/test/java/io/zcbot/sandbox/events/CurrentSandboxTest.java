@@ -56,6 +56,26 @@ class CurrentSandboxTest {
   }
 
   @Test
+  void itsProfileIsLeftOutIfItIsTheDefault() throws Exception {
+    CurrentSandbox current =
+        new CurrentSandbox(
+            "r-1",
+            USER,
+            Instant.parse("2026-11-24T12:00:00.123Z"),
+            new ContainerRef("zcbot-sandbox-" + USER, "0123456789abcdef", "host-1", "worker-1"),
+            Map.of(),
+            null,
+            "data-science");
+    try (InputStream golden = getClass().getResourceAsStream("/golden/current-profile.json")) {
+      assertThat(new String(codec.encodeCurrent(current), StandardCharsets.UTF_8))
+          .isEqualTo(
+              new String(Objects.requireNonNull(golden).readAllBytes(), StandardCharsets.UTF_8)
+                  .strip());
+    }
+    assertThat(codec.decodeCurrent(codec.encodeCurrent(current))).isEqualTo(current);
+  }
+
+  @Test
   void whatLacksAFieldIsRefusedByItsName() {
     byte[] value = ("{\"user_id\":\"" + USER + "\"}").getBytes(StandardCharsets.UTF_8);
     assertThatThrownBy(() -> codec.decodeCurrent(value))

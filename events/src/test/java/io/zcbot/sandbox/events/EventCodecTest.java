@@ -161,6 +161,14 @@ class EventCodecTest extends CodecCase {
   }
 
   @Test
+  void aRefusalOfAProfileSaysWhatANameIs() {
+    assertThat(refusal("{\"user_id\":\"" + USER + "\",\"profile\":\"Data Science\"}"))
+        .isEqualTo(
+            "profile: is 'Data Science'; a name of a profile has 1 to 63 characters, lower-case"
+                + " letters, digits and hyphens, no hyphen first or last");
+  }
+
+  @Test
   void noLabelsAreNotTheSameAsAnEmptyObject() throws EventFormatException {
     assertThat(ensure("{\"user_id\":\"" + USER + "\"}").labels()).isNull();
     assertThat(ensure("{\"user_id\":\"" + USER + "\",\"labels\":null}").labels()).isNull();

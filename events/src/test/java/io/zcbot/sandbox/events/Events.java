@@ -7,11 +7,13 @@ package io.zcbot.sandbox.events;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
+import org.jspecify.annotations.Nullable;
 
 /** Generates any event that a worker or an agent can publish. */
 final class Events {
@@ -82,9 +84,29 @@ final class Events {
             texts().injectNull(0.3),
             instants().injectNull(0.3),
             Arbitraries.longs().between(1, 31_536_000).map(Duration::ofSeconds).injectNull(0.3),
-            labels().injectNull(0.3),
-            instants().injectNull(0.3))
-        .as(Ensure::new);
+            Combinators.combine(labels().injectNull(0.3), instants().injectNull(0.3))
+                .as(Terms::new),
+            profiles().injectNull(0.3))
+        .as(
+            (id, user, at, by, expiresAt, idleTtl, terms, profile) ->
+                new Ensure(
+                    id,
+                    user,
+                    at,
+                    by,
+                    expiresAt,
+                    idleTtl,
+                    terms.labels(),
+                    terms.endsAt(),
+                    profile,
+                    profile != null && profile.length() > 1));
+  }
+
+  private record Terms(@Nullable Map<String, String> labels, @Nullable Instant endsAt) {}
+
+  /** Names of profiles. */
+  static Arbitrary<String> profiles() {
+    return Arbitraries.of("default", "a", "0-0", "data-science", "x".repeat(63));
   }
 
   private static Arbitrary<Map<String, String>> labels() {
@@ -131,10 +153,10 @@ final class Events {
             Arbitraries.of(Ready.Outcome.class),
             Arbitraries.longs().greaterOrEqual(0),
             Arbitraries.longs().between(0, 31_536_000).map(Duration::ofSeconds).injectNull(0.3),
-            labels(),
-            instants().injectNull(0.3))
+            Combinators.combine(labels(), instants().injectNull(0.3)).as(Terms::new),
+            Arbitraries.oneOf(profiles(), texts()))
         .as(
-            (t, user, at, outcome, took, idleTtl, labels, endsAt) ->
+            (t, user, at, outcome, took, idleTtl, terms, profile) ->
                 new Ready(
                     t.get(0),
                     user,
@@ -144,8 +166,9 @@ final class Events {
                     outcome,
                     new Ready.Environment(t.get(5), t.get(7), t.get(8), t.get(9), idleTtl),
                     took,
-                    labels,
-                    endsAt));
+                    Objects.requireNonNull(terms.labels()),
+                    terms.endsAt(),
+                    profile));
   }
 
   private static Arbitrary<SandboxEvent> reaped() {

@@ -98,6 +98,24 @@ class GoldenTest {
         Arguments.of(
             "ensure-labels", new Ensure("e-1", USER, AT, null, null, null, LABELS, ENDS_AT)),
         Arguments.of(
+            "ensure-profile",
+            new Ensure("e-1", USER, AT, null, null, null, null, null, "data-science", true)),
+        Arguments.of(
+            "ready-profile",
+            new Ready(
+                "r-1",
+                USER,
+                "e-1",
+                AT,
+                CONTAINER,
+                Ready.Outcome.RECREATED,
+                new Ready.Environment(
+                    "unix:///var/run/docker.sock", "zcbot-sandbox:latest", "default", "/w", null),
+                321,
+                Map.of(),
+                null,
+                "data-science")),
+        Arguments.of(
             "ready-labels",
             new Ready(
                 "r-1",
@@ -142,6 +160,26 @@ class GoldenTest {
                 new TerminalSize(80, 24),
                 false,
                 true)),
+        Arguments.of(
+            "exec-profile",
+            new Exec(
+                "e-1",
+                USER,
+                AT,
+                null,
+                null,
+                new Exec.Program.Shell("ls"),
+                Data.EMPTY,
+                false,
+                Map.of(),
+                null,
+                null,
+                null,
+                false,
+                null,
+                true,
+                false,
+                "data-science")),
         Arguments.of(
             "exec-minimal",
             new Exec(

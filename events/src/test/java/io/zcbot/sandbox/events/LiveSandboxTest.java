@@ -67,6 +67,27 @@ class LiveSandboxTest {
   }
 
   @Test
+  void itsProfileIsReadAsItWasWritten() throws EventFormatException {
+    LiveSandbox live =
+        new LiveSandbox(
+            USER,
+            "c1",
+            "host",
+            "worker",
+            Instant.EPOCH,
+            null,
+            null,
+            Map.of(),
+            null,
+            "data-science");
+    byte[] value = codec.encodeLive(live);
+    assertThat(new String(value, StandardCharsets.UTF_8))
+        .endsWith(",\"profile\":\"data-science\"}");
+    assertThat(codec.decodeLive(value)).isEqualTo(live);
+    assertThat(TestSchemas.problems(Topic.LIVE, value)).isEmpty();
+  }
+
+  @Test
   void itsKeyNamesTheContainerToo() {
     assertThat(new String(codec.liveKey(USER, "c1"), StandardCharsets.UTF_8))
         .isEqualTo(USER + "/c1");

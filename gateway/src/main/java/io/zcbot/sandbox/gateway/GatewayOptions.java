@@ -6,6 +6,7 @@ package io.zcbot.sandbox.gateway;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +26,8 @@ import org.jspecify.annotations.Nullable;
  * @param longestCommand the longest time that a worker lets a command run
  * @param tls the files with which it encrypts; null if it does not
  * @param names what else than its address clients may call it, in lower case
+ * @param profiles the sizes of the workers' profiles, by name; null if the gateway does not know
+ *     the profiles
  */
 public record GatewayOptions(
     String host,
@@ -37,7 +40,8 @@ public record GatewayOptions(
     Duration longestLife,
     Duration longestCommand,
     @Nullable TlsPaths tls,
-    Set<String> names) {
+    Set<String> names,
+    @Nullable Map<String, Size> profiles) {
   /** Options without encryption and other names, for this machine. */
   public GatewayOptions(
       String host,
@@ -59,8 +63,17 @@ public record GatewayOptions(
         longestLife,
         longestCommand,
         null,
-        Set.of());
+        Set.of(),
+        null);
   }
+
+  /**
+   * The size of sandboxes, for what clients are told.
+   *
+   * @param cpus how many processors
+   * @param memoryMb how much memory, in MiB
+   */
+  public record Size(int cpus, int memoryMb) {}
 
   /**
    * The files of TLS, in the form PEM.

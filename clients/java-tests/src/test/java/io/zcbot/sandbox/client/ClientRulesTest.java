@@ -63,6 +63,13 @@ class ClientRulesTest {
     return command.exec("id", user, Samples.NOW, Samples.NOW.plusSeconds(60), "test", false);
   }
 
+  @Test
+  void aCommandNamesAProfileOnlyIfItIsToldTo() {
+    assertThat(exec(Command.of("true")).profile()).isNull();
+    assertThat(exec(Command.of("true").profile("data-science")).profile())
+        .isEqualTo("data-science");
+  }
+
   // Nothing is run twice by a repetition.
 
   @Test

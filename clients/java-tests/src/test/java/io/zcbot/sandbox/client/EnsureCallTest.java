@@ -112,6 +112,26 @@ class EnsureCallTest {
   }
 
   @Test
+  void aProfileIsAskedFor() throws Exception {
+    EnsureOptions options = EnsureOptions.DEFAULT.withProfile("data-science").replacing();
+    FutureTask<Ready> ensure = new FutureTask<>(() -> ensure(options.withLabels(Map.of())));
+    Thread.ofPlatform().daemon().start(ensure);
+    Ensure asked = next();
+    assertThat(asked.profile()).isEqualTo("data-science");
+    assertThat(asked.replace()).isTrue();
+    assertThat(EnsureOptions.DEFAULT.profile()).isNull();
+    assertThat(EnsureOptions.DEFAULT.replace()).isFalse();
+  }
+
+  @Test
+  void aProfileThatNoWorkerCanHaveIsRefusedAtOnce() {
+    EnsureOptions options = EnsureOptions.DEFAULT.withProfile("Data Science");
+    assertThatThrownBy(() -> ensure(options))
+        .isInstanceOf(InvalidRequestException.class)
+        .hasMessageContaining("profile: is 'Data Science'");
+  }
+
+  @Test
   void labelsThatNoWorkerWouldAcceptAreRefusedAtOnce() {
     EnsureOptions options = EnsureOptions.DEFAULT.withLabels(Map.of("a", "b".repeat(4096)));
     assertThatThrownBy(() -> ensure(options))

@@ -261,7 +261,7 @@ class GatewayIT {
 
   @Test
   void commandsOfAKeyAreLimited() throws Exception {
-    KeyFile.Added limited = keys.add("limited", 0, 0, 2, 0);
+    KeyFile.Added limited = keys.add("limited", 0, 0, 2, 0, Set.of());
     long end = System.nanoTime() + 10_000_000_000L;
     while (get("/v2/sandboxes", limited.text()).statusCode() == 401) {
       assertThat(System.nanoTime()).isLessThan(end);
@@ -582,7 +582,7 @@ class GatewayIT {
   /** Through a gateway that follows 8 commands at a time, so that few are enough. */
   @Test
   void aTenantLeavesRoomForOthersAndWhatIsUnusedIsLetGo() throws Exception {
-    String crowd = known(keys.add("crowd", 0, 0, 0, 5));
+    String crowd = known(keys.add("crowd", 0, 0, 0, 5, Set.of()));
     Sandbox made = create(crowd, "{\"templateID\":\"base\",\"timeout\":300}");
     Sandbox other = create(otherKey, "{\"templateID\":\"base\",\"timeout\":300}");
     List<HttpResponse<InputStream>> streams = new ArrayList<>();

@@ -10,6 +10,7 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.zcbot.sandbox.client.Command;
+import io.zcbot.sandbox.client.EnsureOptions;
 import io.zcbot.sandbox.client.Sandbox;
 import io.zcbot.sandbox.client.SandboxClient;
 import io.zcbot.sandbox.client.SandboxTable;
@@ -145,7 +146,7 @@ class McpIT {
   @Test
   void eachMessageOfABatchCounts() throws Exception {
     String key = keys.add("batches", 0, 5).text();
-    String commands = keys.add("batched-commands", 0, 0, 2, 0).text();
+    String commands = keys.add("batched-commands", 0, 0, 2, 0, Set.of()).text();
     String ping = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}";
     try (Gateway gateway = startGateway()) {
       assertThat(post(gateway, key, "[" + String.join(",", Collections.nCopies(10, ping)) + "]"))
@@ -257,7 +258,7 @@ class McpIT {
         CompletableFuture.runAsync(
             () -> {
               try {
-                new McpStdio(sandbox, Duration.ofHours(1), broken).serve(in);
+                new McpStdio(sandbox, EnsureOptions.DEFAULT, Duration.ofHours(1), broken).serve(in);
               } catch (IOException | InterruptedException e) {
                 // it says that nobody reads
               }
@@ -292,7 +293,9 @@ class McpIT {
               .start(
                   () -> {
                     try {
-                      new McpStdio(own.sandbox(user), Duration.ofHours(1), out).serve(in);
+                      new McpStdio(
+                              own.sandbox(user), EnsureOptions.DEFAULT, Duration.ofHours(1), out)
+                          .serve(in);
                     } catch (IOException | InterruptedException e) {
                       // the test ends
                     }
@@ -378,7 +381,8 @@ class McpIT {
             Duration.ofHours(24),
             Duration.ofHours(1),
             null,
-            Set.of("mcp.example")));
+            Set.of("mcp.example"),
+            null));
   }
 
   private static String url(Gateway of) {

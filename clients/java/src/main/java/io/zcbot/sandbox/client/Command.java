@@ -57,6 +57,7 @@ public final class Command implements Cloneable {
   private @Nullable Supplier<InputStream> stdinStream;
   private boolean isStdinOpen;
   private boolean ensure = true;
+  private @Nullable String profile;
   private boolean isOutputKept = true;
   private boolean isStartAnnounced;
   private @Nullable TerminalSize terminal;
@@ -205,6 +206,15 @@ public final class Command implements Cloneable {
   }
 
   /**
+   * Runs the command in a sandbox of this profile. A sandbox of another one is replaced, unless
+   * commands run in it; then starting this one throws {@link CommandNotStartedException}. By
+   * default, the sandbox that runs is taken, whatever it is made of.
+   */
+  public Command profile(String name) {
+    return with(copy -> copy.profile = name);
+  }
+
+  /**
    * Runs the command in a terminal of this size, which {@link RunningCommand#resize} changes. Its
    * output is standard output only.
    */
@@ -307,6 +317,7 @@ public final class Command implements Cloneable {
         isWatched || maxOutput > MAX_IN_ANSWER,
         terminal,
         ensure,
-        isStartAnnounced);
+        isStartAnnounced,
+        profile);
   }
 }

@@ -103,7 +103,9 @@ final class EnsureCall {
             expiresAt,
             options.idleTtl(),
             options.labels(),
-            options.endsAt());
+            options.endsAt(),
+            options.profile(),
+            options.replace());
     // its answer may come before its acknowledgement
     boolean unused = connection.publisher().publish(ensure, deadline, () -> !answers.isEmpty());
   }

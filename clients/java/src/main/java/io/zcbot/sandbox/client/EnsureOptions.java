@@ -20,12 +20,18 @@ import org.jspecify.annotations.Nullable;
  *     null, it keeps them. At most 128, whose keys are 1 to 128 printable characters long, and
  *     which take 4096 bytes at most, keys and values together
  * @param endsAt when the sandbox ends, even if it is in use; if null, it keeps its end
+ * @param profile the name of the profile of which the sandbox is made; if null, that of the sandbox
+ *     that runs, and the default if none does
+ * @param replace whether a sandbox of another profile in which commands run is replaced; if false,
+ *     the ensure is refused then. One in which none runs is replaced in any case
  */
 public record EnsureOptions(
     Duration deadline,
     @Nullable Duration idleTtl,
     @Nullable Map<String, String> labels,
-    @Nullable Instant endsAt) {
+    @Nullable Instant endsAt,
+    @Nullable String profile,
+    boolean replace) {
   /** A deadline of 60 s and the workers' default idle TTL; labels and end stay. */
   public static final EnsureOptions DEFAULT = new EnsureOptions(Duration.ofSeconds(60), null);
 
@@ -37,6 +43,19 @@ public record EnsureOptions(
   public EnsureOptions {
     Deadline.requirePositive("deadline", deadline);
     labels = labels == null ? null : Map.copyOf(labels);
+  }
+
+  /**
+   * Creates options for a sandbox of any profile.
+   *
+   * @throws InvalidRequestException if the deadline is not positive, or longer than 100 years
+   */
+  public EnsureOptions(
+      Duration deadline,
+      @Nullable Duration idleTtl,
+      @Nullable Map<String, String> labels,
+      @Nullable Instant endsAt) {
+    this(deadline, idleTtl, labels, endsAt, null, false);
   }
 
   /**
@@ -54,21 +73,36 @@ public record EnsureOptions(
    * @throws InvalidRequestException if the deadline is not positive, or longer than 100 years
    */
   public EnsureOptions within(Duration deadline) {
-    return new EnsureOptions(deadline, idleTtl, labels, endsAt);
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace);
   }
 
   /** Returns these options with another idle TTL. */
   public EnsureOptions withIdleTtl(Duration idleTtl) {
-    return new EnsureOptions(deadline, idleTtl, labels, endsAt);
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace);
   }
 
   /** Returns these options with labels; an empty map removes those of the sandbox. */
   public EnsureOptions withLabels(Map<String, String> labels) {
-    return new EnsureOptions(deadline, idleTtl, labels, endsAt);
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace);
   }
 
   /** Returns these options with an end. */
   public EnsureOptions withEndsAt(Instant endsAt) {
-    return new EnsureOptions(deadline, idleTtl, labels, endsAt);
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace);
+  }
+
+  /**
+   * Returns these options with a profile. Without one, the sandbox that runs is taken, whatever it
+   * is made of.
+   */
+  public EnsureOptions withProfile(String profile) {
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace);
+  }
+
+  /**
+   * Returns these options so that a sandbox of another profile is replaced even if it is in use.
+   */
+  public EnsureOptions replacing() {
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, true);
   }
 }

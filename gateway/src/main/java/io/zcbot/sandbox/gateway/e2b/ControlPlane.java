@@ -33,7 +33,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -44,9 +43,6 @@ import org.jspecify.annotations.Nullable;
 final class ControlPlane {
   /** The version of E2B's daemon whose features the data plane has. */
   static final String ENVD_VERSION = "0.6.4";
-
-  /** Ids of templates that are served. */
-  private static final Set<String> TEMPLATES = Set.of("base", "code-interpreter-v1");
 
   private static final int MAX_BODY = 64 * 1024;
   private static final Duration DEFAULT_LIFE = Duration.ofMinutes(5);
@@ -63,6 +59,7 @@ final class ControlPlane {
   private final Sandboxes sandboxes;
   private final Samples samples;
   private final GatewayOptions options;
+  private final Templates templates;
 
   ControlPlane(ApiKeys keys, AccessTokens tokens, Sandboxes sandboxes, GatewayOptions options) {
     this.keys = keys;
@@ -70,6 +67,7 @@ final class ControlPlane {
     this.sandboxes = sandboxes;
     this.samples = new Samples(sandboxes);
     this.options = options;
+    this.templates = new Templates(options);
   }
 
   /** What a request of a tenant is answered with. */
@@ -166,13 +164,7 @@ final class ControlPlane {
       ServerRequest request, ServerResponse response, ApiKey key, Duration defaultLife) {
     ObjectNode body = Json.body(request, MAX_BODY);
     String template = Json.text(body, "templateID");
-    if (!TEMPLATES.contains(template)) {
-      throw new E2bException(
-          400,
-          "template '"
-              + template
-              + "' does not exist; this server has: base, code-interpreter-v1 (the same)");
-    }
+    String profile = templates.profile(template, key);
     refuseUnsupported(body);
     Duration life = life(body, defaultLife);
     Map<String, String> metadata = Json.texts(body, "metadata");
@@ -196,7 +188,7 @@ final class ControlPlane {
     Instant startedAt = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     Map<String, String> labels =
         SandboxView.labels(key, template, metadata, environment, hasPublicPorts(body), startedAt);
-    send(response, 201, withToken(sandboxes.create(key, user, isFresh, labels, life)));
+    send(response, 201, withToken(sandboxes.create(key, user, isFresh, labels, life, profile)));
   }
 
   /** Returns what tells a create that is repeated from others; null if the request has none. */
@@ -443,7 +435,7 @@ final class ControlPlane {
       if (parts.length == 2) {
         UserId user = SandboxId.user(parts[1]).orElseThrow(IllegalArgumentException::new);
         return new SandboxView(
-            user, "", "", "", "", Map.of(), Map.of(), false, Instant.parse(parts[0]), null);
+            user, "", "", "", "", Map.of(), Map.of(), false, Instant.parse(parts[0]), null, "");
       }
     } catch (IllegalArgumentException | DateTimeException e) {
       // told below
@@ -480,6 +472,7 @@ final class ControlPlane {
   }
 
   private ObjectNode describe(SandboxView sandbox) {
+    GatewayOptions.Size size = templates.size(sandbox.profile());
     ObjectNode answer =
         Json.MAPPER
             .createObjectNode()
@@ -489,8 +482,8 @@ final class ControlPlane {
             .put("startedAt", sandbox.startedAt().toString())
             .put("endAt", end(sandbox).toString())
             .put("state", "running")
-            .put("cpuCount", options.cpus())
-            .put("memoryMB", options.memoryMb())
+            .put("cpuCount", size.cpus())
+            .put("memoryMB", size.memoryMb())
             .put("diskSizeMB", 0)
             .put("envdVersion", ENVD_VERSION);
     ObjectNode metadata = answer.putObject("metadata");

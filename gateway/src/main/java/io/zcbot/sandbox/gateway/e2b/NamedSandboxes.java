@@ -5,11 +5,13 @@
 package io.zcbot.sandbox.gateway.e2b;
 
 import io.zcbot.sandbox.client.Sandbox;
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.gateway.keys.ApiKey;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The sandboxes of a tenant's users whom it calls by names of its own. They are the same that E2B's
@@ -28,22 +30,31 @@ public final class NamedSandboxes {
   }
 
   /**
-   * Makes a user's sandbox if there is none. It ends when it is unused for as long as workers let
-   * sandboxes be unused.
+   * Makes a user's sandbox if there is none, or one of another profile. It ends when it is unused
+   * for as long as workers let sandboxes be unused.
    *
+   * @param profile what it is to be made of; null for whatever there is, or else the default
    * @param isGone whether it was just found that there is none, which the table may not have yet
    * @throws E2bException if the key allows no more, or the brokers don't answer
    */
-  public void ensure(ApiKey key, String name, boolean isGone) {
+  public void ensure(ApiKey key, String name, @Nullable String profile, boolean isGone) {
     UserId user = SandboxId.named(key.tenant(), name);
-    if (!isGone && sandboxes.current(user).isPresent()) {
+    if (!isGone
+        && sandboxes
+            .current(user)
+            .filter(view -> profile == null || view.profile().equals(profile))
+            .isPresent()) {
       return;
     }
+    String wanted = profile == null ? ProfileName.DEFAULT : profile;
+    Templates.require(wanted, key);
     Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     sandboxes.make(
         key,
         user,
-        SandboxView.labels(key, "base", Map.of(ControlPlane.USER_ID, name), Map.of(), false, now),
+        SandboxView.labels(
+            key, Templates.of(wanted), Map.of(ControlPlane.USER_ID, name), Map.of(), false, now),
+        profile,
         isGone);
   }
 

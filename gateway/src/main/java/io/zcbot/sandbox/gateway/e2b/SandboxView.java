@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param environment variables for every command
  * @param hasPublicPorts whether its ports can be reached without a token
  * @param endsAt when the sandbox ends
+ * @param profile what the sandbox is made of
  */
 record SandboxView(
     UserId user,
@@ -35,7 +36,8 @@ record SandboxView(
     Map<String, String> environment,
     boolean hasPublicPorts,
     Instant startedAt,
-    @Nullable Instant endsAt) {
+    @Nullable Instant endsAt,
+    String profile) {
   private static final String TENANT = "gateway.tenant";
   private static final String KEY = "gateway.key";
   private static final String TEMPLATE = "e2b.template";
@@ -67,12 +69,13 @@ record SandboxView(
             entry.container().id(),
             tenant,
             labels.getOrDefault(KEY, ""),
-            labels.getOrDefault(TEMPLATE, "base"),
+            labels.getOrDefault(TEMPLATE, Templates.of(entry.profile())),
             Json.map(labels.get(METADATA)),
             Json.map(labels.get(ENVIRONMENT)),
             "true".equals(labels.get(PUBLIC_PORTS)),
             startedAt(labels.get(STARTED), entry.readyAt()),
-            entry.endsAt()));
+            entry.endsAt(),
+            entry.profile()));
   }
 
   private static Instant startedAt(@Nullable String text, Instant otherwise) {

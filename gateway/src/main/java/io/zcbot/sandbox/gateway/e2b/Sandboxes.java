@@ -33,6 +33,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -194,21 +195,27 @@ final class Sandboxes {
   }
 
   /**
-   * Makes a sandbox, or gives an existing one of the same user new labels and another end.
+   * Makes a sandbox, or gives an existing one of the same user new labels and another end. One of
+   * another profile is replaced, unless commands run in it.
    *
    * @param isFresh whether nobody else knows the user, so that a sandbox whose making was not
    *     answered has to be ended
    * @throws E2bException with 429 if the key allows no more
    */
   SandboxView create(
-      ApiKey key, UserId user, boolean isFresh, Map<String, String> labels, Duration life) {
+      ApiKey key,
+      UserId user,
+      boolean isFresh,
+      Map<String, String> labels,
+      Duration life,
+      String profile) {
     return within(
         key,
         user,
         false,
         () -> {
           try {
-            return create(key.tenant(), user, labels, life);
+            return create(key.tenant(), user, labels, life, profile);
           } catch (E2bException e) {
             if (isFresh && e.status() >= 500) {
               abandon(user);
@@ -219,12 +226,19 @@ final class Sandboxes {
   }
 
   /**
-   * Makes a sandbox that ends when it is unused. One that was made meanwhile stays as it is.
+   * Makes a sandbox that ends when it is unused. One that was made meanwhile stays as it is, unless
+   * it has another profile.
    *
+   * @param profile what it is to be made of; null if that does not matter
    * @param isGone whether it is known that there is none, whatever the table has
    * @throws E2bException with 429 if the key allows no more
    */
-  void make(ApiKey key, UserId user, Map<String, String> labels, boolean isGone) {
+  void make(
+      ApiKey key,
+      UserId user,
+      Map<String, String> labels,
+      @Nullable String profile,
+      boolean isGone) {
     boolean _ =
         within(
             key,
@@ -232,6 +246,9 @@ final class Sandboxes {
             isGone,
             () -> {
               EnsureOptions options = EnsureOptions.DEFAULT.within(MAKING);
+              if (profile != null) {
+                options = options.withProfile(profile);
+              }
               // Labels would replace those of a create that is answered in between.
               Ready ready = ensure(key.tenant(), user, options);
               return awaitEntry(user, ready).isPresent()
@@ -257,14 +274,15 @@ final class Sandboxes {
   }
 
   private SandboxView create(
-      String tenant, UserId user, Map<String, String> labels, Duration life) {
+      String tenant, UserId user, Map<String, String> labels, Duration life, String profile) {
     Instant endsAt = Instant.now().plus(life).truncatedTo(ChronoUnit.MILLIS);
     EnsureOptions options =
         EnsureOptions.DEFAULT
             .within(MAKING)
             .withIdleTtl(idleTtl(life))
             .withLabels(labels)
-            .withEndsAt(endsAt);
+            .withEndsAt(endsAt)
+            .withProfile(profile);
     return awaitEntry(user, ensure(tenant, user, options))
         .orElseThrow(() -> new E2bException(503, "the sandbox ended as soon as it was made", 1));
   }

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.gateway.keys;
 
 import java.time.Instant;
+import java.util.Set;
 
 /**
  * What is known of an API key. The key itself is known to its owner only.
@@ -20,6 +21,8 @@ import java.time.Instant;
  *     made with this key; 0 for no limit
  * @param maxCommands how many commands may run at once in the sandboxes that were made with this
  *     key; 0 for no limit
+ * @param profiles the names of the profiles of which sandboxes may be made with this key; empty for
+ *     all
  */
 public record ApiKey(
     String id,
@@ -29,4 +32,14 @@ public record ApiKey(
     int maxSandboxes,
     int requestsPerSecond,
     int commandsPerSecond,
-    int maxCommands) {}
+    int maxCommands,
+    Set<String> profiles) {
+  public ApiKey {
+    profiles = Set.copyOf(profiles);
+  }
+
+  /** Returns whether sandboxes of a profile may be made with this key. */
+  public boolean mayUse(String profile) {
+    return profiles.isEmpty() || profiles.contains(profile);
+  }
+}

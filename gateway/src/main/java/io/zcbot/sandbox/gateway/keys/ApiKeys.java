@@ -9,6 +9,7 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongSupplier;
@@ -141,7 +142,8 @@ public final class ApiKeys {
             0,
             0,
             strictest(tenant, ApiKey::commandsPerSecond),
-            strictest(tenant, ApiKey::maxCommands));
+            strictest(tenant, ApiKey::maxCommands),
+            Set.of());
   }
 
   private int strictest(String tenant, ToIntFunction<ApiKey> limit) {

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.zcbot.sandbox.events.ProfileName;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -30,6 +31,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 
@@ -84,13 +87,16 @@ public final class KeyFile {
    * @throws IOException if the file can't be read or written
    */
   public Added add(String tenant, int maxSandboxes, int requestsPerSecond) throws IOException {
-    return add(tenant, maxSandboxes, requestsPerSecond, 0, 0);
+    return add(tenant, maxSandboxes, requestsPerSecond, 0, 0, Set.of());
   }
 
   /**
    * Adds a key with all limits.
    *
-   * @throws IllegalArgumentException if the tenant's name has not the form {@link #TENANT}
+   * @param profiles the names of the profiles of which sandboxes may be made with the key; empty
+   *     for all
+   * @throws IllegalArgumentException if the tenant's name has not the form {@link #TENANT}, or a
+   *     profile can't have such a name
    * @throws IOException if the file can't be read or written
    */
   public Added add(
@@ -98,11 +104,18 @@ public final class KeyFile {
       int maxSandboxes,
       int requestsPerSecond,
       int commandsPerSecond,
-      int maxCommands)
+      int maxCommands,
+      Set<String> profiles)
       throws IOException {
     if (!TENANT.matcher(tenant).matches()) {
       throw new IllegalArgumentException(
           "tenant: '" + tenant + "' is not a name of up to 63 of a-z, 0-9, '.', '_' and '-'");
+    }
+    for (String profile : profiles) {
+      if (!ProfileName.isValid(profile)) {
+        throw new IllegalArgumentException(
+            "profiles: '" + profile + "' is not a name of " + ProfileName.RULE);
+      }
     }
     String text = PREFIX + random(KEY_BYTES);
     ApiKey key =
@@ -114,7 +127,8 @@ public final class KeyFile {
             maxSandboxes,
             requestsPerSecond,
             commandsPerSecond,
-            maxCommands);
+            maxCommands,
+            profiles);
     change(
         before -> {
           List<ApiKey> more = new ArrayList<>(before.keys());
@@ -213,7 +227,23 @@ public final class KeyFile {
         node.path("max_sandboxes").asInt(),
         node.path("requests_per_second").asInt(),
         node.path("commands_per_second").asInt(),
-        node.path("max_commands").asInt());
+        node.path("max_commands").asInt(),
+        profiles(node));
+  }
+
+  /** Reads the profiles of a key, which is not to become a key for all of them by a mistake. */
+  private static Set<String> profiles(JsonNode node) {
+    JsonNode given = node.path("profiles");
+    if (given.isMissingNode()) {
+      return Set.of();
+    }
+    Set<String> profiles = new TreeSet<>();
+    given.forEach(each -> profiles.add(each.asText()));
+    if (!given.isArray() || profiles.isEmpty()) {
+      throw new IllegalArgumentException(
+          "profiles of the key " + node.path("id").asText() + " are not a list of names");
+    }
+    return profiles;
   }
 
   private void change(UnaryOperator<Content> change) throws IOException {
@@ -227,8 +257,8 @@ public final class KeyFile {
       ArrayNode array = root.putArray("keys");
       Content changed = change.apply(content());
       for (ApiKey key : changed.keys()) {
-        array
-            .addObject()
+        ObjectNode object = array.addObject();
+        object
             .put("id", key.id())
             .put("tenant", key.tenant())
             .put("sha256", key.hash())
@@ -237,6 +267,10 @@ public final class KeyFile {
             .put("requests_per_second", key.requestsPerSecond())
             .put("commands_per_second", key.commandsPerSecond())
             .put("max_commands", key.maxCommands());
+        if (!key.profiles().isEmpty()) {
+          ArrayNode profiles = object.putArray("profiles");
+          new TreeSet<>(key.profiles()).forEach(profiles::add);
+        }
       }
       ObjectNode revokedAt = root.putObject("revoked_at");
       changed.revokedAt().forEach((tenant, time) -> revokedAt.put(tenant, time.toString()));

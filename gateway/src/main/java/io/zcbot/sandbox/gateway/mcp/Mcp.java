@@ -14,6 +14,7 @@ import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import io.modelcontextprotocol.spec.McpSchema;
 import io.modelcontextprotocol.spec.McpSchema.ErrorCodes;
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.gateway.BodyMemory;
 import io.zcbot.sandbox.gateway.GatewayOptions;
 import io.zcbot.sandbox.gateway.TimedOutput;
@@ -205,6 +206,7 @@ public final class Mcp {
         caller(
             key,
             header(request, "X-User-Id").orElse("default"),
+            header(request, "X-Profile").orElse(null),
             session,
             BodyMemory.of(request)::take);
     try (ApiKeys.Place _ = place(key, message)) {
@@ -261,18 +263,23 @@ public final class Mcp {
     }
   }
 
-  private McpCaller caller(ApiKey key, String user, String session, LongPredicate room) {
+  private McpCaller caller(
+      ApiKey key, String user, @Nullable String profile, String session, LongPredicate room) {
     if (!USER.matcher(user).matches()) {
       throw new Refusal(
           400,
           "X-User-Id must have 1 to 256 printable characters of ASCII; encode others, for example"
               + " with %");
     }
+    if (profile != null && !ProfileName.isValid(profile)) {
+      throw new Refusal(
+          400, "X-Profile is not the name of a profile, which has " + ProfileName.RULE);
+    }
     McpCaller.Life life =
         new McpCaller.Life() {
           @Override
           public void ensure(boolean isGone) {
-            sandboxes.ensure(key, user, isGone);
+            sandboxes.ensure(key, user, profile, isGone);
           }
 
           @Override

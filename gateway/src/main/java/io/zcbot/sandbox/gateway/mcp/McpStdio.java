@@ -6,6 +6,7 @@ package io.zcbot.sandbox.gateway.mcp;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.modelcontextprotocol.spec.McpSchema.ErrorCodes;
+import io.zcbot.sandbox.client.EnsureOptions;
 import io.zcbot.sandbox.client.Sandbox;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
@@ -37,9 +38,11 @@ public final class McpStdio {
   /**
    * Creates the transport.
    *
+   * @param ensure how to ask for the sandbox
    * @param longestCommand the longest time that a worker lets a command run
    */
-  public McpStdio(Sandbox sandbox, Duration longestCommand, OutputStream out) {
+  public McpStdio(
+      Sandbox sandbox, EnsureOptions ensure, Duration longestCommand, OutputStream out) {
     this.endpoint = new McpEndpoint(longestCommand);
     this.caller =
         new McpCaller(
@@ -47,7 +50,7 @@ public final class McpStdio {
             new McpCaller.Life() {
               @Override
               public void ensure(boolean isGone) throws InterruptedException {
-                var _ = sandbox.ensure();
+                var _ = sandbox.ensure(ensure);
               }
 
               @Override

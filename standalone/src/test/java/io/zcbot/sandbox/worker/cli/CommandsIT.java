@@ -297,7 +297,7 @@ class CommandsIT {
   void psOfAllHostsListsTheLiveTable() throws Exception {
     openLive("c9", Duration.ofSeconds(65));
     assertThat(sandbox("ps", "--all-hosts")).isZero();
-    assertThat(out.toString()).containsPattern(user + "  h7    w7      1m\\d+s +- +0 +c9");
+    assertThat(out.toString()).containsPattern(user + "  default  h7    w7      1m\\d+s +- +0 +c9");
     assertThat(sandbox("ps", "--all-hosts", "--json")).isZero();
     assertThat(out.toString()).contains("\"host\":\"h7\"", "\"container_id\":\"c9\"");
     assertThat(err.toString()).isEmpty();

@@ -108,9 +108,14 @@ final class CommandHistory {
     settle(command);
   }
 
-  void answered(Exited exited, long time, RecordPosition position) {
+  /**
+   * Notes an answer.
+   *
+   * @param profile of the sandbox; null if it is not known
+   */
+  void answered(Exited exited, @Nullable String profile, long time, RecordPosition position) {
     TrackedCommand command = findOrTrack(exited.execId());
-    TrackedCommand.Answer now = TrackedCommand.Answer.of(exited, time, position);
+    TrackedCommand.Answer now = TrackedCommand.Answer.of(exited, profile, time, position);
     startedAs(command, now.start());
     TrackedCommand.Answer first = command.answer();
     if (first != null) {

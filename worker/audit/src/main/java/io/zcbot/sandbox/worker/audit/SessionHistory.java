@@ -61,6 +61,16 @@ final class SessionHistory {
     }
   }
 
+  /** Returns what a sandbox is made of; null if no ready of it was read. */
+  @Nullable String profile(String containerId) {
+    TrackedSession session = find(open, containerId);
+    if (session == null) {
+      session = find(ended, containerId);
+    }
+    TrackedSession.Announced start = session == null ? null : session.start();
+    return start == null ? null : start.profile();
+  }
+
   /** Notes that a command ended, and used its sandbox until then. */
   void ran(Exited exited, RecordPosition position) {
     if (exited.container() != null && exited.startedAt() != null) {

@@ -55,9 +55,10 @@ final class TrackedCommand {
       long outputs,
       long inlineBytes,
       boolean isCut,
+      @Nullable String profile,
       long time,
       RecordPosition position) {
-    static Answer of(Exited exited, long time, RecordPosition position) {
+    static Answer of(Exited exited, @Nullable String profile, long time, RecordPosition position) {
       Duration cpu = exited.cpu();
       return new Answer(
           exited.eventId(),
@@ -72,6 +73,7 @@ final class TrackedCommand {
           exited.outputCount(),
           length(exited.stdout()) + length(exited.stderr()),
           exited.truncated(),
+          profile,
           time,
           position);
     }
@@ -191,6 +193,7 @@ final class TrackedCommand {
                 known.signal,
                 known.isOutOfMemory,
                 known.site,
+                known.profile,
                 Instant.ofEpochMilli(known.time),
                 latency(exec, known),
                 known.tookMs,

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.audit;
 
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
@@ -38,7 +39,7 @@ final class TrackedSession {
   boolean readyAgainReported;
 
   /** A ready event that names the container. */
-  record Announced(long time, Ready.Outcome outcome, RecordPosition position) {
+  record Announced(long time, Ready.Outcome outcome, String profile, RecordPosition position) {
     /** Whether the user got the container only now. */
     boolean isBeginning() {
       return outcome != Ready.Outcome.REUSED;
@@ -149,7 +150,13 @@ final class TrackedSession {
   }
 
   Announced readied(Ready ready, long time, RecordPosition position) {
-    Announced announced = new Announced(time, ready.outcome(), position);
+    String profile = ready.profile();
+    Announced announced =
+        new Announced(
+            time,
+            ready.outcome(),
+            ProfileName.isValid(profile) ? profile : Session.Start.UNKNOWN_PROFILE,
+            position);
     lastReady = announced;
     successor = null;
     ensures++;
@@ -230,7 +237,8 @@ final class TrackedSession {
         workerId,
         start == null
             ? null
-            : new Session.Start(Instant.ofEpochMilli(start.time), start.outcome, start.position),
+            : new Session.Start(
+                Instant.ofEpochMilli(start.time), start.outcome, start.profile, start.position),
         end == null
             ? null
             : new Session.End(Instant.ofEpochMilli(end.time), end.reason, end.position),

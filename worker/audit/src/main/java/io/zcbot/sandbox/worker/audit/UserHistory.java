@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.audit;
 
 import io.zcbot.sandbox.events.Activity;
+import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
@@ -101,7 +102,9 @@ final class UserHistory {
       case Output output -> commands.wrote(output, time, position);
       case Exited exited -> {
         isRepeated(exited, position, exited.execId(), "");
-        commands.answered(exited, time, position);
+        ContainerRef container = exited.container();
+        String profile = container == null ? null : sessions.profile(container.id());
+        commands.answered(exited, profile, time, position);
         sessions.ran(exited, position);
       }
       case Input _, Release _, Expiring _ -> {}

@@ -30,10 +30,12 @@ final class AllHosts {
   }
 
   private String table(List<LiveSandbox> live) {
-    Table table = new Table("USER", "HOST", "WORKER", "AGE", "IDLE", "CMDS", "CONTAINER");
+    Table table =
+        new Table("USER", "PROFILE", "HOST", "WORKER", "AGE", "IDLE", "CMDS", "CONTAINER");
     for (LiveSandbox sandbox : live) {
       table.add(
           sandbox.userId().toString(),
+          EventText.plain(sandbox.profile()),
           EventText.plain(sandbox.host()),
           EventText.plain(sandbox.workerId()),
           PsCommand.age(sandbox.openedAt(), now),
@@ -49,6 +51,7 @@ final class AllHosts {
     for (LiveSandbox sandbox : live) {
       ObjectNode json = array.addObject();
       json.put("user_id", sandbox.userId().toString());
+      json.put("profile", sandbox.profile());
       json.put("host", sandbox.host());
       json.put("worker_id", sandbox.workerId());
       json.put("ready_at", sandbox.openedAt().toString());

@@ -45,7 +45,8 @@ public final class Cli {
   private static final String SERVERS = "--bootstrap-server";
 
   /** The commands that connect to no Kafka, or to one of their own. */
-  private static final Set<String> WITHOUT_KAFKA = Set.of("completion", "help", "standalone");
+  private static final Set<String> WITHOUT_KAFKA =
+      Set.of("completion", "help", "image", "standalone");
 
   private static final Set<String> VERSION = Set.of("-V", "--version");
 
@@ -133,6 +134,7 @@ public final class Cli {
     commands.put("mcp", () -> new McpCommand(context));
     commands.put("purge", () -> new PurgeCommand.Typed(context));
     commands.put("doctor", () -> new DoctorCommand(context));
+    commands.put("image", () -> new ImageCommand(context));
     commands.put("topics", () -> new TopicsCommand(context));
     commands.put("audit", () -> new AuditCommand(context));
     commands.put("usage", () -> new UsageCommand(context));

@@ -40,6 +40,9 @@ final class CommandText {
     if (e.expiresAt() != null) {
       parts.add("expires " + e.expiresAt());
     }
+    if (e.profile() != null) {
+      parts.add("profile " + e.profile());
+    }
     parts.add("id " + e.eventId());
     return parts;
   }

@@ -4,27 +4,16 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.zcbot.sandbox.worker.audit.result.ProgramText;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.doctor.Doctor;
 import io.zcbot.sandbox.worker.doctor.Finding;
-import io.zcbot.sandbox.worker.doctor.Finding.Level;
 import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Option;
 
 /**
@@ -36,30 +25,21 @@ import picocli.CommandLine.Option;
     description =
         "Check whether this host, its engine and its Kafka are fit for sandboxes. Changes nothing.")
 final class DoctorCommand implements Callable<Integer> {
-  /** Columns for the detail: what 80 columns leave beside the level and the check. */
-  private static final int SHORT = 57;
-
   private final CommandContext context;
-  private final Console console;
 
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
   DoctorCommand(CommandContext context) {
     this.context = context;
-    this.console = context.console();
   }
 
   @Override
   public Integer call() throws CommandException, InterruptedException {
     List<Finding> findings = examine(context.config());
-    boolean isFit = findings.stream().noneMatch(f -> f.level() == Level.FAIL);
-    if (json) {
-      printJson(findings, isFit);
-    } else {
-      print(findings);
-    }
-    return isFit ? ExitCode.OK : ExitCode.FAILED;
+    return new FindingsReport(context, "serve").print(findings, json)
+        ? ExitCode.OK
+        : ExitCode.FAILED;
   }
 
   private List<Finding> examine(WorkerConfig config) throws CommandException, InterruptedException {
@@ -87,86 +67,5 @@ final class DoctorCommand implements Callable<Integer> {
     } catch (KafkaException e) {
       throw log.failed("check Kafka", e);
     }
-  }
-
-  /** Prints the most important findings first and the summary last, where a terminal shows it. */
-  void print(List<Finding> findings) {
-    Map<Level, List<Finding>> byLevel =
-        findings.stream()
-            .collect(
-                Collectors.groupingBy(
-                    Finding::level, () -> new EnumMap<>(Level.class), Collectors.toList()));
-    List<String> tally = new ArrayList<>();
-    for (Level level : List.of(Level.FAIL, Level.WARN, Level.OK)) {
-      List<Finding> those = new ArrayList<>(byLevel.getOrDefault(level, List.of()));
-      those.sort(Comparator.comparing(finding -> !finding.isAboutIsolation()));
-      those.forEach(this::print);
-      tally.add(those.size() + " " + level);
-    }
-    console.out().println();
-    List<String> first =
-        byLevel.getOrDefault(Level.WARN, List.of()).stream()
-            .filter(Finding::isAboutIsolation)
-            .map(Finding::check)
-            .distinct()
-            .toList();
-    if (!first.isEmpty()) {
-      console
-          .out()
-          .println(
-              "Fix first, since they weaken what keeps sandboxes in: "
-                  + String.join(", ", first)
-                  + ".");
-    }
-    if (!context.isVerbose() && !byLevel.getOrDefault(Level.WARN, List.of()).isEmpty()) {
-      console.out().println("'doctor --verbose' prints all details, and how to fix each WARN.");
-    }
-    console
-        .out()
-        .println(
-            String.join(", ", tally)
-                + (byLevel.containsKey(Level.FAIL) ? ": not fit to serve" : ": fit to serve"));
-  }
-
-  private void print(Finding finding) {
-    String mark =
-        switch (finding.level()) {
-          case OK -> "@|green OK  |@";
-          case WARN -> "@|yellow WARN|@";
-          case FAIL -> "@|bold,red FAIL|@";
-        };
-    Ansi ansi = console.hasColour() ? Ansi.ON : Ansi.OFF;
-    console
-        .out()
-        .printf(Locale.ROOT, "%s  %-16s %s%n", ansi.string(mark), finding.check(), shown(finding));
-    if (!finding.fix().isEmpty() && isWhole(finding)) {
-      console.out().printf(Locale.ROOT, "%22s → %s%n", "", EventText.plain(finding.fix()));
-    }
-  }
-
-  private boolean isWhole(Finding finding) {
-    return context.isVerbose() || finding.level() == Level.FAIL;
-  }
-
-  /** Who reads a file or a pipe can't make the window wider. */
-  private String shown(Finding finding) {
-    String detail = EventText.plain(finding.detail());
-    return isWhole(finding) || !console.isTerminal() ? detail : ProgramText.cut(detail, SHORT);
-  }
-
-  private void printJson(List<Finding> findings, boolean isFit) {
-    ObjectNode report = JsonNodeFactory.instance.objectNode();
-    report.put("fit", isFit);
-    ArrayNode checks = report.putArray("checks");
-    for (Finding finding : findings) {
-      ObjectNode check = checks.addObject();
-      check.put("check", finding.check());
-      check.put("level", finding.level().name());
-      check.put("detail", finding.detail());
-      if (!finding.fix().isEmpty()) {
-        check.put("fix", finding.fix());
-      }
-    }
-    console.out().println(JsonText.plain(report.toString()));
   }
 }

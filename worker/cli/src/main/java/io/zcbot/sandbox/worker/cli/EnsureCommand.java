@@ -77,6 +77,19 @@ final class EnsureCommand implements Callable<Integer> {
       description = "When the sandbox ends, even if it is in use (default: it keeps its end).")
   private @Nullable Duration endsIn;
 
+  @Option(
+      names = "--profile",
+      paramLabel = "NAME",
+      description =
+          "What the sandbox is made of; a sandbox of another profile is replaced, unless commands"
+              + " run in it (default: that of the sandbox that runs, or else default).")
+  private @Nullable String profile;
+
+  @Option(
+      names = "--replace",
+      description = "Replace a sandbox of another profile even if commands run in it.")
+  private boolean replace;
+
   @Option(names = "--json", description = "Print the event as JSON.")
   private boolean json;
 
@@ -104,7 +117,9 @@ final class EnsureCommand implements Callable<Integer> {
         expiry == null ? null : now.plus(expiry),
         idleTtl == null ? null : ExecOptions.wholeSeconds(idleTtl),
         labels,
-        endsIn == null ? null : now.plus(endsIn));
+        endsIn == null ? null : now.plus(endsIn),
+        profile,
+        replace);
   }
 
   private int run(Console console, KafkaLog log, Ensure ensure)

@@ -13,6 +13,7 @@ import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Input;
 import io.zcbot.sandbox.events.Output;
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.Release;
@@ -36,8 +37,7 @@ final class EventText {
         switch (event) {
           case Ensure ensure -> parts(ensure);
           case Activity a -> List.of(a.source() == null ? "" : "from " + a.source());
-          case Ready r ->
-              List.of(r.outcome().wire() + " in " + r.tookMs() + " ms", where(r.container()));
+          case Ready r -> parts(r);
           case Reaped reaped -> parts(reaped);
           case Failed f ->
               List.of(f.reason().wire() + ": " + f.message(), retryable(f.retryable()));
@@ -68,7 +68,20 @@ final class EventText {
     if (e.endsAt() != null) {
       parts.add("ends " + e.endsAt());
     }
+    if (e.profile() != null) {
+      parts.add("profile " + e.profile() + (e.replace() ? " in any case" : ""));
+    }
     parts.add("id " + e.eventId());
+    return parts;
+  }
+
+  private static List<String> parts(Ready r) {
+    List<String> parts = new ArrayList<>();
+    parts.add(r.outcome().wire() + " in " + r.tookMs() + " ms");
+    if (!r.profile().equals(ProfileName.DEFAULT)) {
+      parts.add("profile " + r.profile());
+    }
+    parts.add(where(r.container()));
     return parts;
   }
 

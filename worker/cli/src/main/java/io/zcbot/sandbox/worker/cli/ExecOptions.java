@@ -80,6 +80,12 @@ final class ExecOptions {
   private boolean ensure;
 
   @Option(
+      names = "--profile",
+      paramLabel = "NAME",
+      description = "The sandbox's profile, as in 'ensure'.")
+  private @Nullable String profile;
+
+  @Option(
       names = "--expires-in",
       paramLabel = "DURATION",
       description = "How long the command may wait for its start (default: 60s).")
@@ -131,7 +137,9 @@ final class ExecOptions {
             maxOutput == null && stream ? Integer.valueOf(STREAMED_OUTPUT) : maxOutput,
             stream,
             terminal,
-            ensure);
+            ensure,
+            false,
+            profile);
     Records.check(exec, "no worker would run this command");
     return exec;
   }

@@ -9,6 +9,8 @@ import io.zcbot.sandbox.gateway.keys.KeyFile;
 import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
@@ -100,7 +102,15 @@ final class GatewayCommand implements Callable<Integer> {
                 defaultValue = "0",
                 description =
                     "How many of those may run at once through one gateway (default: no limit).")
-            int maxCommands)
+            int maxCommands,
+        @Option(
+                names = "--profiles",
+                paramLabel = "NAME",
+                split = ",",
+                description =
+                    "Of which profiles sandboxes may be made with the key, separated by commas"
+                        + " (default: all).")
+            @Nullable Set<String> profiles)
         throws CommandException {
       if (maxSandboxes < 0 || rate < 0 || commandRate < 0 || maxCommands < 0) {
         throw new CommandException(
@@ -109,7 +119,15 @@ final class GatewayCommand implements Callable<Integer> {
             null);
       }
       try {
-        KeyFile.Added added = file().add(tenant, maxSandboxes, rate, commandRate, maxCommands);
+        KeyFile.Added added =
+            file()
+                .add(
+                    tenant,
+                    maxSandboxes,
+                    rate,
+                    commandRate,
+                    maxCommands,
+                    profiles == null ? Set.of() : profiles);
         context().console().out().println(added.text());
         context().console().err().println("added key " + added.key().id() + " of tenant " + tenant);
         return ExitCode.OK;
@@ -129,7 +147,15 @@ final class GatewayCommand implements Callable<Integer> {
           return ExitCode.OK;
         }
         Table table =
-            new Table("ID", "TENANT", "ADDED", "SANDBOXES", "REQUESTS/S", "COMMANDS/S", "COMMANDS");
+            new Table(
+                "ID",
+                "TENANT",
+                "ADDED",
+                "SANDBOXES",
+                "REQUESTS/S",
+                "COMMANDS/S",
+                "COMMANDS",
+                "PROFILES");
         for (ApiKey key : keys) {
           table.add(
               key.id(),
@@ -138,7 +164,8 @@ final class GatewayCommand implements Callable<Integer> {
               limit(key.maxSandboxes()),
               limit(key.requestsPerSecond()),
               limit(key.commandsPerSecond()),
-              limit(key.maxCommands()));
+              limit(key.maxCommands()),
+              key.profiles().isEmpty() ? "all" : String.join(",", new TreeSet<>(key.profiles())));
         }
         context().console().out().print(table.text());
         context().console().out().flush();

@@ -91,6 +91,7 @@ final class JsonAuditReport implements AuditReport {
     ObjectNode json = line("session");
     json.put("user_id", session.user().toString());
     json.put("container_id", session.containerId());
+    json.put("profile", session.ready() == null ? null : session.ready().profile());
     json.put("host", session.host());
     json.put("worker_id", session.workerId());
     json.put("start", text(session.start()));

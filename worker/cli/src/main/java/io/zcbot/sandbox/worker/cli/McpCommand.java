@@ -5,7 +5,9 @@
 package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.client.ClientMetrics;
+import io.zcbot.sandbox.client.EnsureOptions;
 import io.zcbot.sandbox.client.SandboxClient;
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.gateway.mcp.McpStdio;
@@ -13,6 +15,7 @@ import io.zcbot.sandbox.worker.cli.terminal.StandardStreams;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import java.io.IOException;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -33,6 +36,13 @@ final class McpCommand implements Callable<Integer> {
   @SuppressWarnings("NullAway.Init") // picocli sets it or fails
   private UserId user;
 
+  @Option(
+      names = "--profile",
+      paramLabel = "NAME",
+      description =
+          "What the sandbox is made of (default: that of the sandbox that runs, or else default).")
+  private @Nullable String profile;
+
   private final CommandContext context;
 
   McpCommand(CommandContext context) {
@@ -41,11 +51,19 @@ final class McpCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws CommandException, InterruptedException {
+    if (profile != null && !ProfileName.isValid(profile)) {
+      throw new CommandException(
+          ExitCode.USAGE,
+          "--profile " + EventText.plain(profile) + " is not a name of " + ProfileName.RULE,
+          null);
+    }
+    EnsureOptions ensure =
+        profile == null ? EnsureOptions.DEFAULT : EnsureOptions.DEFAULT.withProfile(profile);
     WorkerConfig config = context.config();
     StandardStreams streams = context.streams();
     try (KafkaLog log = new KafkaLog(config.kafka());
         SandboxClient client = log.client(Topic.ENSURE, "mcp", ClientMetrics.NONE)) {
-      new McpStdio(client.sandbox(user), config.commands().maxTimeout, streams.out())
+      new McpStdio(client.sandbox(user), ensure, config.commands().maxTimeout, streams.out())
           .serve(streams.in());
       return ExitCode.OK;
     } catch (IOException e) {

@@ -142,7 +142,8 @@ public final class RunningGateway implements AutoCloseable {
         gateway.longestLife,
         config.commands().maxTimeout,
         tls(gateway),
-        Set.copyOf(gateway.names));
+        Set.copyOf(gateway.names),
+        null);
   }
 
   private static GatewayOptions.@Nullable TlsPaths tls(GatewayConfig gateway)

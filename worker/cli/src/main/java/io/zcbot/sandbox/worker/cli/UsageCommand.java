@@ -74,7 +74,9 @@ final class UsageCommand implements Callable<Integer> {
       names = "--by",
       paramLabel = "WHAT",
       converter = ByConverter.class,
-      description = "A row for each user, or for each day of UTC: user (default) or day.")
+      description =
+          "A row for each user, for each day of UTC, or for each profile: user (default), day or"
+              + " profile.")
   private UsageFold.By by = UsageFold.By.USER;
 
   @Option(
@@ -244,7 +246,8 @@ final class UsageCommand implements Callable<Integer> {
       return switch (text) {
         case "user" -> UsageFold.By.USER;
         case "day" -> UsageFold.By.DAY;
-        default -> throw new TypeConversionException("write user or day");
+        case "profile" -> UsageFold.By.PROFILE;
+        default -> throw new TypeConversionException("write user, day or profile");
       };
     }
   }

@@ -90,9 +90,7 @@ sealed interface UsageReport {
   /** Prints comma-separated values; notes go to another writer, because they are not rows. */
   record Csv(PrintWriter out, PrintWriter notes, By by) implements UsageReport {
     public Csv {
-      out.print(
-          (by == By.USER ? "user_id" : "day")
-              + ",sandboxes,claims,sandbox_seconds,commands,cpu_seconds,output_bytes\n");
+      out.print(key(by) + ",sandboxes,claims,sandbox_seconds,commands,cpu_seconds,output_bytes\n");
     }
 
     @Override
@@ -127,7 +125,7 @@ sealed interface UsageReport {
     @Override
     public void row(String key, Used used) {
       ObjectNode json = JSON.createObjectNode().put("type", "usage");
-      json.put(by == By.USER ? "user_id" : "day", key);
+      json.put(key(by), key);
       out.print(with(json, used) + "\n");
     }
 
@@ -159,6 +157,14 @@ sealed interface UsageReport {
     private static @Nullable String text(@Nullable Instant time) {
       return time == null ? null : time.toString();
     }
+  }
+
+  private static String key(By by) {
+    return switch (by) {
+      case USER -> "user_id";
+      case DAY -> "day";
+      case PROFILE -> "profile";
+    };
   }
 
   private static void print(Facts facts, PrintWriter to) {

@@ -96,6 +96,7 @@ record UserDescription(
         text,
         "Sandbox:",
         Container.nameOf(user) + " (" + EventText.shortId(sandbox.containerId()) + ")");
+    line(text, "Profile:", sandbox.profile());
     line(text, "Host:", sandbox.host());
     line(text, "Worker:", sandbox.workerId());
     if (ready != null) {
@@ -212,6 +213,7 @@ record UserDescription(
     Duration left = ttl == null ? null : left(ttl);
     json.put("container_name", Container.nameOf(user));
     json.put("container_id", sandbox.containerId());
+    json.put("profile", sandbox.profile());
     json.put("host", sandbox.host());
     json.put("worker_id", sandbox.workerId());
     json.put("engine", ready == null ? null : ready.environment().engine());

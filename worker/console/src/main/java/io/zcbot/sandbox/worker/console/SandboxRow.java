@@ -19,6 +19,7 @@ final class SandboxRow {
   final String host;
   final String worker;
   final long openedAt;
+  private final String profile;
   private long idleTtl;
   private long readyAt;
   private long lastUse;
@@ -43,6 +44,7 @@ final class SandboxRow {
     host = names.of(live.host());
     worker = names.of(live.workerId());
     openedAt = live.openedAt().toEpochMilli();
+    profile = names.of(live.profile());
     if (before != null) {
       keepEvents(before);
     }
@@ -126,6 +128,7 @@ final class SandboxRow {
     json.writeString(image);
     json.writeNumber(isExpiring() ? expiringAt : 0);
     json.writeString(expiringReason);
+    json.writeString(profile);
     json.writeEndArray();
   }
 }

@@ -54,6 +54,7 @@ const tables = {
       {title: 'reaped in', width: '88px', small: '70px', value: reapAt, style: (r, at) => (dueAt(r) - at < 30000 ? 'warn' : ''),
         text: (r, at) => (r.commands > 0 ? 'in use' : reapedIn(r, at))},
       {title: 'commands', width: '92px', value: r => r.commands, text: r => (r.commands ? String(r.commands) : ''), style: () => 'number strong'},
+      {title: 'profile', optional: true, width: 'minmax(64px, 110px)', value: r => r.profile, text: r => r.profile, style: () => 'dim'},
       {title: 'made', optional: true, width: '78px', value: r => r.outcome, text: r => r.outcome, style: () => 'dim'},
       {title: 'container', optional: true, width: '108px', value: r => r.key, text: r => r.key.slice(0, 12), style: () => 'mono dim'},
     ],
@@ -270,7 +271,7 @@ function showStatus() {
 
 // --- what the server sends
 
-const COLUMNS = ['key', 'user', 'host', 'worker', 'openedAt', 'idleTtl', 'lastUse', 'use', 'commands', 'outcome', 'image', 'expiringAt', 'expiringReason'];
+const COLUMNS = ['key', 'user', 'host', 'worker', 'openedAt', 'idleTtl', 'lastUse', 'use', 'commands', 'outcome', 'image', 'expiringAt', 'expiringReason', 'profile'];
 
 function onSandboxes(data) {
   if (data.reset) sandboxes.clear();
@@ -278,7 +279,7 @@ function onSandboxes(data) {
   for (const cells of data.rows) {
     const row = {};
     COLUMNS.forEach((name, i) => { row[name] = cells[i]; });
-    row.text = (row.user + ' ' + row.host + ' ' + row.worker + ' ' + row.key).toLowerCase();
+    row.text = (row.user + ' ' + row.host + ' ' + row.worker + ' ' + row.key + ' ' + row.profile).toLowerCase();
     sandboxes.set(row.key, row);
   }
   later();
@@ -372,7 +373,7 @@ function showUser(text) {
     facts.push(['state', stateOf(row, at) + (row.expiringReason && row.expiringAt > at ? ' (' + row.expiringReason + ')' : '')],
       ['on', row.host + ', worker ' + row.worker], ['age', duration(at - row.openedAt)],
       ['reaped in', row.commands > 0 ? 'in use' : reapedIn(row, at) + ', TTL ' + duration(row.idleTtl)],
-      ['container', row.key.slice(0, 12)], ['image', row.image || '?']);
+      ['container', row.key.slice(0, 12)], ['image', row.image || '?'], ['profile', row.profile]);
   }
   if (!own.length) facts.push(['state', 'no sandbox']);
   byId('user-facts').replaceChildren(...factsOf(facts));

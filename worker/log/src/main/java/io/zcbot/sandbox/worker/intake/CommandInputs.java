@@ -129,7 +129,7 @@ final class CommandInputs implements AutoCloseable {
     if (to == null) {
       hold(partition, input, record);
     } else if (!to.offer(input)) {
-      detour(key, to, partition, InputDetours.at(record.offset()), record.offset());
+      detour(key, to, partition, InputDetours.at(record.offset()), record.offset(), List.of());
     }
   }
 
@@ -178,16 +178,16 @@ final class CommandInputs implements AutoCloseable {
       long first = own.isEmpty() ? Long.MAX_VALUE : own.getFirst().offset();
       // All behind the first one that waits are here, so signals and sizes are delivered at once.
       long signalsBefore = own.isEmpty() ? next.getOrDefault(partition, 0L) : first;
-      InputDetour detour =
-          detour(key, to, partition, InputDetours.since(from, partition, first), signalsBefore);
-      own.stream().map(Waiting::input).filter(input -> !input.isOfStream()).forEach(detour::pass);
+      List<ReadInput> newer =
+          own.stream().map(Waiting::input).filter(input -> !input.isOfStream()).toList();
+      detour(key, to, partition, InputDetours.since(from, partition, first), signalsBefore, newer);
       return;
     }
     boolean full = false;
     for (Waiting each : own) {
       if (!(full && each.input().isOfStream()) && !to.offer(each.input())) {
         full = true;
-        detour(key, to, partition, InputDetours.at(each.offset()), each.offset());
+        detour(key, to, partition, InputDetours.at(each.offset()), each.offset(), List.of());
       }
     }
   }
@@ -200,15 +200,14 @@ final class CommandInputs implements AutoCloseable {
     dropped.add(key, published.minus(CLOCKS).toEpochMilli());
   }
 
-  private InputDetour detour(
+  private void detour(
       CommandKey key,
       CommandInput to,
       TopicPartition partition,
       ToLongFunction<Consumer<byte[], byte[]>> start,
-      long signalsBefore) {
-    InputDetour detour = detourMaker.begin(this, key, to, partition, start, signalsBefore);
-    detours.put(key, detour);
-    return detour;
+      long signalsBefore,
+      List<ReadInput> newer) {
+    detours.put(key, detourMaker.begin(this, key, to, partition, start, signalsBefore, newer));
   }
 
   /**

@@ -9,6 +9,7 @@ import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandInput;
 import io.zcbot.sandbox.worker.commands.CommandKey;
+import io.zcbot.sandbox.worker.commands.ReadInput;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -54,6 +55,7 @@ class InputDetours implements AutoCloseable {
    *
    * @param start finds the offset to begin at
    * @param signalsBefore signals and sizes at this offset and behind are delivered by the follower
+   * @param newer signals and sizes that the command gets before anything that the detour reads
    */
   InputDetour begin(
       CommandInputs owner,
@@ -61,8 +63,10 @@ class InputDetours implements AutoCloseable {
       CommandInput to,
       TopicPartition partition,
       ToLongFunction<Consumer<byte[], byte[]>> start,
-      long signalsBefore) {
+      long signalsBefore,
+      List<ReadInput> newer) {
     InputDetour detour = new InputDetour(owner, key, to, partition, start, signalsBefore, this);
+    newer.forEach(detour::pass); // before it hands over anything older
     try {
       Threads.orEnd(() -> threads.execute(detour::run));
     } catch (RejectedExecutionException e) { // closed

@@ -47,7 +47,7 @@ class AuditFoldTest extends OneUsersLog {
                 "c1",
                 "host-w1",
                 "w1",
-                new Session.Start(at(0.8), Ready.Outcome.CREATED, first.position),
+                new Session.Start(at(0.8), Ready.Outcome.CREATED, "default", first.position),
                 new Session.End(at(311), Reaped.Reason.IDLE, last.position),
                 2,
                 2));

@@ -167,6 +167,7 @@ class CommandRuleTest extends OneUsersLog {
                     null,
                     false,
                     new ContainerRef("zcbot-sandbox-" + USER, "c1", "host-w1", "w1"),
+                    null,
                     at(0.5),
                     500,
                     400,

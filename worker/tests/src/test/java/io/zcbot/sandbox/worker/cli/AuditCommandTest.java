@@ -326,7 +326,8 @@ class AuditCommandTest {
         .hasToString(
             "{\"type\":\"session\",\"user_id\":\""
                 + USER
-                + "\",\"container_id\":\"0123456789abcdef\",\"host\":\"host-1\","
+                + "\",\"container_id\":\"0123456789abcdef\",\"profile\":\"default\","
+                + "\"host\":\"host-1\","
                 + "\"worker_id\":\"worker-1\",\"start\":\"2026-11-24T12:00:00.650Z\","
                 + "\"end\":\"2026-11-24T12:05:25Z\",\"reason\":\"idle\",\"lasted_ms\":324350,"
                 + "\"ensures\":2,\"activities\":1,\"ready\":\"sandbox.ready-0-0\","

@@ -33,7 +33,9 @@ class DoctorCommandTest {
             _ -> new FakeEngine(),
             _ -> new FakeEngine(),
             StandardStreams::ofProcess);
-    new DoctorCommand(context).print(List.of(findings));
+    boolean isFit = new FindingsReport(context, "serve").print(List.of(findings), false);
+    assertThat(isFit)
+        .isEqualTo(List.of(findings).stream().noneMatch(each -> each.level() == Level.FAIL));
   }
 
   /** An engine and files of the host tell what is printed. */

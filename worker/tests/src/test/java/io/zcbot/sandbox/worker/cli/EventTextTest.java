@@ -56,6 +56,10 @@ class EventTextTest {
         .isEqualTo("reused in 3 ms, name (0123456789ab) on h");
     assertThat(
             EventText.of(
+                new Ensure("e", USER, T, null, null, null, null, null, "data-science", true)))
+        .isEqualTo("profile data-science in any case, id e");
+    assertThat(
+            EventText.of(
                 new Reaped(
                     "e",
                     USER,

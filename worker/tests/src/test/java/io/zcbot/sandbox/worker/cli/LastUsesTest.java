@@ -93,8 +93,8 @@ class LastUsesTest {
     // A command that runs is use.
     assertThat(new AllHosts(known, NOW).text(false).lines().skip(1))
         .containsExactly(
-            OTHER + "  h1    w1      1m0s  0s    1     c2",
-            USER + "  h1    w1      1m0s  -     0     c1");
+            OTHER + "  default  h1    w1      1m0s  0s    1     c2",
+            USER + "  default  h1    w1      1m0s  -     0     c1");
     assertThat(err.toString())
         .isEqualTo(
             "idle times are not known: what was written within the idle TTL could not be read"

@@ -83,6 +83,11 @@ class UsageCommandTest {
   }
 
   private void ready(UserId user, double t, String container, Ready.Outcome outcome) {
+    ready(user, t, container, outcome, "default");
+  }
+
+  private void ready(
+      UserId user, double t, String container, Ready.Outcome outcome, String profile) {
     log.add(
         new Ready(
             EventIds.ready(user, "e" + t, container),
@@ -92,7 +97,10 @@ class UsageCommandTest {
             new ContainerRef("zcbot-sandbox-" + user, container, NAME, "worker-1"),
             outcome,
             new Ready.Environment("unix:///x", NAME, "default", "/w", null),
-            10));
+            10,
+            Map.of(),
+            null,
+            profile));
   }
 
   private void reaped(UserId user, double t, String container) {
@@ -248,6 +256,25 @@ class UsageCommandTest {
             2026-11-25,0,0,120.000,0,0.000,0
             """);
     assertThat(err.toString()).contains("1 sandboxes were there at the end");
+  }
+
+  @Test
+  void aRowForEachProfileAsCsv() throws Exception {
+    history();
+    ready(ONE, 12 * 3600 + 61, "c4", Ready.Outcome.RECREATED, "data-science");
+    exec(ONE, 12 * 3600 + 62, "x4");
+    output(ONE, 12 * 3600 + 62.5, "x4", 0, "abc");
+    exited(ONE, 12 * 3600 + 63, "x4", "c4", 500L);
+    reaped(ONE, 12 * 3600 + 64, "c4");
+    ready(ONE, 12 * 3600 + 65, "c5", Ready.Outcome.CREATED, NAME);
+    reaped(ONE, 12 * 3600 + 66, "c5");
+    assertThat(usage("--by", "profile", "--csv")).as("%s%s", out, err).isZero();
+    assertThat(out.toString())
+        .startsWith("profile,sandboxes,claims,sandbox_seconds,commands,cpu_seconds,output_bytes\n")
+        .contains(
+            "\n(unknown),1,0,1.000,0,0.000,0\n",
+            "\ndata-science,1,0,3.000,1,0.500,7\n",
+            "\ndefault,3,1,");
   }
 
   @Test
@@ -442,7 +469,7 @@ class UsageCommandTest {
   @Test
   void aCellIsAUserADateOrANumberSoThatNoTextOfOthersIsPrinted() throws Exception {
     history();
-    for (String by : List.of("user", "day")) {
+    for (String by : List.of("user", "day", "profile")) {
       assertThat(usage("--csv", "--by", by)).isZero();
       assertThat(out.toString().lines().skip(1))
           .isNotEmpty()
@@ -450,7 +477,7 @@ class UsageCommandTest {
               row ->
                   row.matches(
                       "([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-                          + "|\\d{4}-\\d{2}-\\d{2})(,\\d+(\\.\\d{3})?){6}"));
+                          + "|\\d{4}-\\d{2}-\\d{2}|default)(,\\d+(\\.\\d{3})?){6}"));
       for (String form : List.of("--csv", "--json")) {
         assertThat(usage(form, "--by", by)).isZero();
         assertThat(out + err.toString()).doesNotContain("\u001b", "cmd");
@@ -472,7 +499,7 @@ class UsageCommandTest {
       value = {
         "usage --from yesterday | write a time such as 2026-11-24T12:00:00Z, or an age such as",
         "usage --from 1h --to 2h | --from is not before --to: name an earlier time in --from",
-        "usage --by week | write user or day",
+        "usage --by week | write user, day or profile",
         "usage --csv --json | mutually exclusive",
         "usage --input /none/at/all | no such file: /none/at/all; name files that 'export' wrote",
       })

@@ -54,6 +54,7 @@ class UserDescriptionTest {
             """
             User:         7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10
             Sandbox:      zcbot-sandbox-7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10 (0123456789ab)
+            Profile:      default
             Host:         h1
             Worker:       w1
             Engine:       unix:///x

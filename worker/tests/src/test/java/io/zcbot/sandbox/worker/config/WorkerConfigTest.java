@@ -54,6 +54,7 @@ class WorkerConfigTest {
     tested.add("ZCBOT_KAFKA_PROPERTIES_FILE");
     tested.add("ZCBOT_WORKSPACE_FILES");
     tested.add("ZCBOT_SANDBOX_BUSY_CPU");
+    tested.add("ZCBOT_PROFILES"); // in ProfilesFileTest
     assertThat(Setting.all().stream().map(Setting::key))
         .containsExactlyInAnyOrderElementsOf(tested);
   }

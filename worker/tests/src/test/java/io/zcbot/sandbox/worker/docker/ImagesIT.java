@@ -10,6 +10,8 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.model.HostConfig;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
+import io.zcbot.sandbox.worker.doctor.Finding;
+import io.zcbot.sandbox.worker.doctor.ImageChecks;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.security.Row;
@@ -134,5 +136,48 @@ class ImagesIT {
           .contains("registry.invalid/firewall:latest", "is not pulled", "ZCBOT_FIREWALL_IMAGE")
           .doesNotContain("pulling it failed");
     }
+  }
+
+  /** Whatever an image has, its files are read by a container that is never started. */
+  @Test
+  void anImageIsCheckedWithoutRunningIt() throws Exception {
+    String image =
+        fixture.image(
+            directory,
+            "RUN cp /bin/true /usr/bin/mine && chmod 4755 /usr/bin/mine && touch /workspace/lost",
+            "RUN rm /usr/bin/bash",
+            "HEALTHCHECK CMD true",
+            "ENV MINE=1",
+            "ONBUILD RUN true",
+            "VOLUME /data",
+            "ENTRYPOINT [\"/usr/bin/mine\"]",
+            "CMD [\"x\"]");
+    DockerEngine engine = fixture.engine;
+    assertThat(ImageChecks.of(SandboxImage.NAME, engine.imageFacts(SandboxImage.NAME)))
+        .as("our own image")
+        .allMatch(each -> each.level() == Finding.Level.OK);
+    assertThat(
+            ImageChecks.of(image, engine.imageFacts(image)).stream()
+                .filter(each -> each.level() != Finding.Level.OK)
+                .map(Finding::check))
+        .containsExactlyInAnyOrder(
+            "entrypoint",
+            "shell",
+            "volumes",
+            "setuid",
+            "hidden",
+            "healthcheck",
+            "cmd",
+            "onbuild",
+            "env");
+    assertThat(engine.imageFacts("zcbot-nosuch:1")).isNull();
+    assertThat(
+            fixture
+                .docker
+                .listContainersCmd()
+                .withShowAll(true)
+                .withAncestorFilter(List.of(image))
+                .exec())
+        .isEmpty();
   }
 }

@@ -19,7 +19,9 @@ import io.zcbot.sandbox.events.TerminalSize;
 import io.zcbot.sandbox.events.Topic;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.StoppedException;
+import io.zcbot.sandbox.worker.commands.CommandInput;
 import io.zcbot.sandbox.worker.commands.CommandKey;
+import io.zcbot.sandbox.worker.commands.ReadInput;
 import io.zcbot.sandbox.worker.kafka.ForwardedFrom;
 import io.zcbot.sandbox.worker.kafka.PartitionOffsets;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
@@ -35,6 +37,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.ToLongFunction;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -74,6 +77,9 @@ class CommandInputsTest {
 
   private volatile boolean isSlow;
 
+  /** Whether detours hand something over before whoever starts them goes on. */
+  private volatile boolean isOvertaken;
+
   /** Whether another user's input comes with each poll. */
   private volatile boolean isBusy;
 
@@ -85,7 +91,24 @@ class CommandInputsTest {
   private final CommandInputs inputs =
       new CommandInputs(
           commands,
-          new InputDetours(this::consumer, new HashBuckets(1), time),
+          new InputDetours(this::consumer, new HashBuckets(1), time) {
+            @Override
+            InputDetour begin(
+                CommandInputs owner,
+                CommandKey key,
+                CommandInput to,
+                TopicPartition partition,
+                ToLongFunction<Consumer<byte[], byte[]>> start,
+                long signalsBefore,
+                List<ReadInput> newer) {
+              InputDetour detour =
+                  super.begin(owner, key, to, partition, start, signalsBefore, newer);
+              if (isOvertaken) {
+                await().until(() -> !commands.taken(key).isEmpty());
+              }
+              return detour;
+            }
+          },
           time,
           new IntakeMetrics() {
             @Override
@@ -291,6 +314,7 @@ class CommandInputsTest {
     publish("exec", signal());
     assertThat(inputs.bytes()).isLessThanOrEqualTo(CommandInputs.MAX_BYTES);
     commands.begin(KEY);
+    isOvertaken = true;
     known();
     publish("exec", bytes("last"));
     await().until(() -> commands.taken(KEY).contains("last"));

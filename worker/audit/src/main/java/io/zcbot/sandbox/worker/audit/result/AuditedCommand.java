@@ -34,6 +34,8 @@ public record AuditedCommand(
    * @param signal null unless a signal ended it
    * @param isOutOfMemory whether a process was killed because memory was used up
    * @param site where it ran, or who answered if it never started
+   * @param profile what its sandbox is made of; null if it never started, or no ready of its
+   *     sandbox was read before
    * @param at when it was recorded
    * @param latencyMs from the exec's record time to the answer's; 0 where clocks make it less
    * @param tookMs as the worker took the time
@@ -46,6 +48,7 @@ public record AuditedCommand(
       @Nullable Integer signal,
       boolean isOutOfMemory,
       Site site,
+      @Nullable String profile,
       Instant at,
       long latencyMs,
       long tookMs,

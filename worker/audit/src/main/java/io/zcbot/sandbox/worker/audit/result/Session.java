@@ -35,8 +35,13 @@ public record Session(
    * The first ready that names it.
    *
    * @param outcome reused if an earlier one is not in the log
+   * @param profile what it is made of
    */
-  public record Start(Instant time, Ready.Outcome outcome, RecordPosition position) {}
+  public record Start(
+      Instant time, Ready.Outcome outcome, String profile, RecordPosition position) {
+    /** Stands for what is not known, and for a name that no worker can have. */
+    public static final String UNKNOWN_PROFILE = "(unknown)";
+  }
 
   /** The reaped that names it. */
   public record End(Instant time, Reaped.Reason reason, RecordPosition position) {}

@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Adds up the sessions and commands that the audit reports. A sandbox lasts from the record of its
@@ -36,7 +37,9 @@ public final class UsageFold {
   public enum By {
     USER,
     /** Of UTC; a sandbox over midnight is divided. */
-    DAY
+    DAY,
+    /** What sandboxes are made of. */
+    PROFILE
   }
 
   /**
@@ -79,29 +82,29 @@ public final class UsageFold {
     }
     if (begins && isWithin(start.time())) {
       boolean isClaim = start.outcome() == Ready.Outcome.CLAIMED;
-      add(session.user(), start.time(), new Used(1, isClaim ? 1 : 0, 0, 0, 0, 0));
+      add(session.user(), start.profile(), start.time(), new Used(1, isClaim ? 1 : 0, 0, 0, 0, 0));
     }
     Instant first = start.time().isBefore(from) ? from : start.time();
     Instant known = end == null ? logEnd.get() : end;
     Instant last = known.isAfter(to) ? to : known;
     if (first.isBefore(last)) {
-      lasted(session.user(), first, last);
+      lasted(session.user(), start.profile(), first, last);
     }
     if (end == null && start.time().isBefore(to)) {
       open++;
     }
   }
 
-  private void lasted(UserId user, Instant first, Instant last) {
+  private void lasted(UserId user, String profile, Instant first, Instant last) {
     Instant at = first;
     while (by == By.DAY && day(at).isBefore(day(last))) {
       Instant midnight = day(at).plusDays(1).atStartOfDay(ZoneOffset.UTC).toInstant();
-      add(user, at, time(at, midnight));
+      add(user, profile, at, time(at, midnight));
       at = midnight;
     }
     // A time that ends at midnight has nothing of the day that begins there.
     if (at.isBefore(last)) {
-      add(user, at, time(at, last));
+      add(user, profile, at, time(at, last));
     }
   }
 
@@ -119,16 +122,23 @@ public final class UsageFold {
       withoutCpu++;
     }
     long cpuMs = cpu == null ? 0 : cpu;
-    add(command.user(), answer.at(), new Used(0, 0, 0, 1, cpuMs, answer.output().bytes()));
+    Used used = new Used(0, 0, 0, 1, cpuMs, answer.output().bytes());
+    add(command.user(), answer.profile(), answer.at(), used);
   }
 
   private boolean isWithin(Instant time) {
     return !time.isBefore(from) && time.isBefore(to);
   }
 
-  private void add(UserId user, Instant at, Used used) {
+  private void add(UserId user, @Nullable String profile, Instant at, Used used) {
     total = total.plus(used);
-    sums.add(by == By.USER ? user.toString() : day(at).toString(), used);
+    String key =
+        switch (by) {
+          case USER -> user.toString();
+          case DAY -> day(at).toString();
+          case PROFILE -> profile == null ? Session.Start.UNKNOWN_PROFILE : profile;
+        };
+    sums.add(key, used);
   }
 
   private static LocalDate day(Instant time) {

@@ -81,6 +81,11 @@ public final class EngineRequests implements Closeable {
         base + "/exec/" + escaped(execId) + "/start", "{\"Detach\":false,\"Tty\":false}", input);
   }
 
+  /** Returns the files of a container as an archive. The caller closes it. */
+  public InputStream export(String containerId) throws IOException {
+    return send(Method.GET, container(containerId, "export"));
+  }
+
   /** Streams the engine's events since an instant, as a sequence of JSON objects. */
   public InputStream events(Instant since, Map<String, List<String>> filters) throws IOException {
     return send(

@@ -18,6 +18,7 @@ public enum Operation {
   RENAME,
   KILL,
   REMOVE,
+  EXPORT,
   WAIT,
   EXEC_CREATE,
   EXEC_START,

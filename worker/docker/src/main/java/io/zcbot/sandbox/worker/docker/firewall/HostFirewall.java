@@ -73,6 +73,7 @@ public final class HostFirewall implements AutoCloseable {
   private final NamespaceSeal seal;
   private final RulesState state;
   private final SharedAttempts attempts = new SharedAttempts(Operation.FIREWALL);
+  private final Leftovers leftovers;
   private volatile boolean tidied;
   private volatile @Nullable List<String> sealRules;
   private volatile @Nullable List<String> environment;
@@ -82,6 +83,7 @@ public final class HostFirewall implements AutoCloseable {
       SandboxSpec spec,
       String workerId,
       SandboxNetwork network,
+      Leftovers leftovers,
       DockerEngineSettings settings,
       SandboxMetrics metrics,
       LongSupplier nanoTime) {
@@ -90,6 +92,7 @@ public final class HostFirewall implements AutoCloseable {
     this.networkName = spec.network();
     this.workerId = workerId;
     this.network = network;
+    this.leftovers = leftovers;
     this.image = settings.firewallImage();
     this.pull = new ImagePull(calls, image, ADVICE, settings.pullTimeout(), nanoTime);
     this.helper = new FirewallHelper(calls, image, workerId, settings.callTimeout());
@@ -201,11 +204,9 @@ public final class HostFirewall implements AutoCloseable {
     RulesState.Check check = state.begin();
     boolean expected = state.isUndoubted();
     try {
-      if (!tidied) {
-        helper.removeLeftovers();
-        if (policy.byName() == null) {
-          proxy.remove();
-        }
+      leftovers.removeOnce(helper);
+      if (policy.byName() == null && !tidied) {
+        proxy.remove();
         tidied = true;
       }
       Map<String, String> said = set();

@@ -64,7 +64,6 @@ final class FakeEngine implements Engine, SandboxEngine {
     return Optional.ofNullable(byId.get(idByName.getOrDefault(nameOrId, nameOrId)));
   }
 
-  @Override
   public SandboxSpec spec() {
     return SPEC;
   }

@@ -4,8 +4,10 @@
  */
 package io.zcbot.sandbox.bench;
 
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandSetup;
+import io.zcbot.sandbox.worker.engine.ProfileEngines;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.ensure.Ensurer;
@@ -27,6 +29,10 @@ import io.zcbot.sandbox.worker.sandbox.Ownership;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.IdleTtls;
+import io.zcbot.sandbox.worker.spec.Profile;
+import io.zcbot.sandbox.worker.spec.Profiles;
+import io.zcbot.sandbox.worker.spec.Warm;
 import java.io.IOException;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
@@ -85,6 +91,14 @@ final class LocalWorker implements AutoCloseable {
             Replies.NONE);
     this.partitions = partitions;
     assignment = assignment(prefix, partitions);
+    Profile profile =
+        new Profile(
+            ProfileName.DEFAULT,
+            engine.spec(),
+            IdleTtls.always(Duration.ofHours(1)),
+            null,
+            new Warm(0, 0),
+            Map.of());
     domain =
         Domain.of(
             new Domain.Ports(
@@ -97,17 +111,20 @@ final class LocalWorker implements AutoCloseable {
                 timer,
                 Time.system(),
                 SandboxMetrics.NONE),
-            engine,
+            () -> Profiles.only(profile),
             new Domain.Settings(
                 new Identity(id, "bench", "unix:///none"),
-                new Reaper.Limits(Duration.ofHours(1), Duration.ofHours(1), null),
+                new Reaper.Limits(Duration.ofHours(1), null, null),
                 100_000,
                 CREATES,
                 CREATES,
                 Integer.MAX_VALUE),
             new Registry(),
             Workspaces.open(workspaces),
-            new WarmPool.Setup(uncalled(SlotEngine.class), uncalled(SlotMounts.class), 0, 0, null),
+            new WarmPool.Setup(
+                ProfileEngines.always(engine, uncalled(SlotEngine.class)),
+                uncalled(SlotMounts.class),
+                () -> 0),
             CommandSetup.NONE);
     intake =
         new EnsureIntake(

@@ -12,6 +12,7 @@ import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientImpl;
 import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.api.ContainerOwner;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
@@ -40,7 +41,7 @@ final class RawEngine implements AutoCloseable {
   /** Create and start, without waiting for init. */
   void createAndStart(SandboxSpec spec, UserId user, String workerId, Path workspace) {
     CreateContainerCmd create =
-        new ContainerCreation(spec, new ContainerOwner(workerId, null))
+        new ContainerCreation(spec, new ContainerOwner(workerId, null, ProfileName.DEFAULT))
             .sandbox(docker, user, workspace, Workspaces.SANDBOX_ID, true);
     // nobody seals its network: init would look for the seal for many seconds, on the cores that
     // the next creates need

@@ -4,11 +4,20 @@
  */
 package io.zcbot.sandbox.worker.sandbox;
 
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.spec.IdleTtls;
+import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.Profile;
+import io.zcbot.sandbox.worker.spec.ResourceLimits;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.Warm;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 
@@ -25,6 +34,19 @@ public final class RegistryFill {
     Capacity capacity = new Capacity(users.size());
     Random random = new Random(1);
     byte[] id = new byte[32];
+    Profile profile =
+        new Profile(
+            ProfileName.DEFAULT,
+            new SandboxSpec(
+                "image",
+                null,
+                new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, null, null),
+                "network",
+                NetworkPolicy.DEFAULT),
+            IdleTtls.always(Duration.ofMinutes(5)),
+            null,
+            new Warm(0, 0),
+            Map.of());
     for (UserId user : users) {
       random.nextBytes(id);
       Reservation place = Objects.requireNonNull(capacity.tryTake());
@@ -40,7 +62,7 @@ public final class RegistryFill {
               Instant.now(),
               null,
               false);
-      registry.add(new Sandbox(own, container, 0, now, now, place));
+      registry.add(new Sandbox(own, profile, container, 0, now, now, place));
     }
     return registry;
   }

@@ -40,7 +40,8 @@ final class Exposure {
   private Exposure(WorkerConfig config) {
     this.config = config;
     this.metrics = new Metrics();
-    this.sandboxMetrics = metrics.sandboxes(DockerEngine.operations());
+    this.sandboxMetrics =
+        metrics.sandboxes(DockerEngine.operations(), config.profilesFile() != null);
     this.intakeMetrics =
         metrics.intake(
             Arrays.stream(Topic.values())
@@ -118,7 +119,13 @@ final class Exposure {
     health.live("ensure-intake", parts.intake::fatalProblem);
     health.ready("engine", parts.timers::engineProblem);
     health.ready("engine-events", parts.domain.engineFollower()::problem);
-    health.ready("firewall", host.sandboxes()::firewallProblem);
+    health.ready(
+        "firewall", host.sandboxes().sandboxes(config.profiles().usual())::firewallProblem);
+    if (config.profilesFile() != null) {
+      metrics.bindProfiles(parts::ofProfiles);
+      health.warning("profiles", parts.profileReload::problem);
+      health.warning("profile-firewalls", () -> host.sandboxes().firewallProblem(config.spec()));
+    }
     health.ready("kafka-activity", () -> either(activity.get(), parts.follower.unreached()));
     // A poll returns nothing while brokers are away, as when idle; only the activity follower asks
     // them.
@@ -132,7 +139,7 @@ final class Exposure {
     health.ready("kafka-publish", () -> either(parts.publisher.problem(), activity.get()));
     health.warning("partitions", parts.partitionWatch::problem);
     health.warning("brokers", host.kafka().fetchSize()::problem);
-    if (config.capacity().warm.least() > 0) {
+    if (config.capacity().warm.least() > 0 || config.profilesFile() != null) {
       health.warning("warm-slots", parts.domain.slots()::problem);
     }
     warmSlots = parts.domain.slots()::status;

@@ -8,7 +8,8 @@ import io.zcbot.sandbox.worker.base.FileCalls;
 import io.zcbot.sandbox.worker.config.KafkaConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
-import io.zcbot.sandbox.worker.docker.DockerSandboxes;
+import io.zcbot.sandbox.worker.docker.DockerProfiles;
+import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.doctor.Advisories;
 import io.zcbot.sandbox.worker.doctor.BrokerProbe;
 import io.zcbot.sandbox.worker.doctor.Finding;
@@ -46,19 +47,20 @@ import org.slf4j.LoggerFactory;
  * its worker id.
  *
  * @param partitions the number of partitions of each topic
- * @param slotProblem why there can be no warm slots; null if there can
- * @param slotsInMemory how many idle slots the host's memory allows
+ * @param facts what the engine said of itself at the start
+ * @param mapsRoot whether workspaces are shown so that a runtime with a kernel of its own can use
+ *     them
  */
 record Host(
     DockerEngine engine,
-    DockerSandboxes sandboxes,
+    DockerProfiles sandboxes,
     Workspaces workspaces,
     MountedSlots slots,
     KafkaClients kafka,
     Membership membership,
     int partitions,
-    @Nullable String slotProblem,
-    int slotsInMemory) {
+    EngineFacts facts,
+    boolean mapsRoot) {
   private static final Logger log = LoggerFactory.getLogger(Host.class);
 
   /**
@@ -97,7 +99,7 @@ record Host(
     Preflight.Fit fit =
         new Preflight(
                 engine,
-                config.spec(),
+                config.profiles(),
                 limit,
                 Advisories.in(config.engine().advisories),
                 config.capacity().uids,
@@ -112,8 +114,7 @@ record Host(
     MappedWorkspaces views = files.at(root, () -> views(mount, maps, config.workerId()));
     return new Host(
         engine,
-        engine.sandboxes(
-            config.spec(), fit.uids(), topics.cluster() + "/" + config.kafka().topicPrefix()),
+        engine.profiles(fit.uids(), topics.cluster() + "/" + config.kafka().topicPrefix()),
         workspaces
             .ownedBy(fit.owner())
             .limitedBy(quota)
@@ -123,8 +124,8 @@ record Host(
         kafka,
         membership,
         topics.partitions(),
-        fit.slotProblem(),
-        fit.slotsInMemory());
+        fit.facts(),
+        fit.ownKernel());
   }
 
   /** Opens something in the workspace root until the stop, and waits for neither without end. */
@@ -190,7 +191,7 @@ record Host(
     try (Admin admin = kafka.admin()) {
       weaknesses =
           new TopicAdmin(admin, config.kafka())
-              .weaknesses(config.reaper().longestIdleTtl).stream()
+              .weaknesses(config.profiles().longestIdleTtl()).stream()
                   .map(TopicWeakness::text)
                   .toList();
     } catch (TopicsException e) {

@@ -31,6 +31,7 @@ import io.zcbot.sandbox.worker.kafka.CommandTableReader;
 import io.zcbot.sandbox.worker.kafka.KeyPartitions;
 import io.zcbot.sandbox.worker.kafka.LogReader;
 import io.zcbot.sandbox.worker.lanes.Lanes;
+import io.zcbot.sandbox.worker.ops.Metrics;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.publish.KafkaCommandTable;
 import io.zcbot.sandbox.worker.publish.KafkaCurrentSandboxes;
@@ -41,18 +42,22 @@ import io.zcbot.sandbox.worker.reap.LogComparison;
 import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.reply.ReplyCopies;
 import io.zcbot.sandbox.worker.sandbox.Identity;
-import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
+import io.zcbot.sandbox.worker.spec.Profile;
+import io.zcbot.sandbox.worker.spec.Profiles;
 import io.zcbot.sandbox.worker.startup.PartitionWatch;
 import io.zcbot.sandbox.worker.startup.PastArrivals;
 import io.zcbot.sandbox.worker.trace.Tracing;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** The parts of a worker, wired with each other. This class starts none of them. */
 final class Parts {
@@ -78,12 +83,13 @@ final class Parts {
   final StartRetry commandTakeoverRetry;
   final CommandFollower commandFollower;
   final PastArrivals pastArrivals;
+  final AtomicReference<Profiles> profiles;
+  final ProfileReload profileReload;
 
   private final WorkerConfig config;
   private final Host host;
   private final Exposure exposure;
   private final OpenTelemetry openTelemetry;
-  private final IdleTtls idleTtls;
 
   /** Wires the parts, and adds to the closer what must be closed even if it never runs. */
   Parts(
@@ -97,11 +103,7 @@ final class Parts {
     this.host = host;
     this.exposure = exposure;
     this.openTelemetry = openTelemetry;
-    idleTtls =
-        new IdleTtls(
-            config.reaper().idleTtl,
-            config.reaper().shortestIdleTtl,
-            config.reaper().longestIdleTtl);
+    profiles = new AtomicReference<>(config.profiles());
     keyPartitions = new KeyPartitions(host.partitions());
     publisher =
         closer.add(
@@ -142,7 +144,7 @@ final class Parts {
             timers.executor(),
             config.group().handover,
             config.workerId(),
-            idleTtls,
+            profiles::get,
             time);
     handover =
         new PartitionHandover(
@@ -167,6 +169,7 @@ final class Parts {
     commandFollower = commandFollower();
     pastArrivals =
         new PastArrivals(config, reader, assignment::numbers, domain.slots()::remember, time);
+    profileReload = new ProfileReload(config, host, profiles, registry, domain.slots());
   }
 
   private ActivityFollower follower() {
@@ -177,7 +180,7 @@ final class Parts {
         new ActivityFollower.Settings(
             config.kafka().topic(Topic.ACTIVITY),
             host.partitions(),
-            () -> registry.longestIdleTtl(config.reaper().longestIdleTtl),
+            () -> registry.longestIdleTtl(profiles.get().longestIdleTtl()),
             Collections.min(List.of(Duration.ofSeconds(1), config.reaper().interval))),
         (user, at) -> registry.touch(user, at, Reaped.Use.ACTIVITY),
         publisher,
@@ -186,8 +189,6 @@ final class Parts {
   }
 
   private Domain domain() {
-    CapacityConfig.Warm warm =
-        config.capacity().warm.on(config.capacity().maxSandboxes, host.slotsInMemory());
     return Domain.of(
         new Domain.Ports(
             host.engine(),
@@ -199,15 +200,11 @@ final class Parts {
             timers.executor(),
             time,
             exposure.sandboxMetrics()),
-        host.sandboxes(),
+        profiles::get,
         new Domain.Settings(
             new Identity(config.workerId(), config.host(), config.engineAddress()),
             new Reaper.Limits(
-                idleTtls,
-                config.reaper().evictAfter,
-                config.reaper().maxLifetime,
-                config.reaper().notice,
-                config.reaper().busyCpu),
+                config.reaper().evictAfter, config.reaper().notice, config.reaper().busyCpu),
             config.capacity().maxSandboxes,
             config.capacity().createConcurrency,
             CapacityConfig.MAX_REAPS,
@@ -215,7 +212,7 @@ final class Parts {
         registry,
         host.workspaces(),
         new WarmPool.Setup(
-            host.sandboxes(), host.slots(), warm.least(), warm.most(), host.slotProblem()),
+            host.sandboxes(), host.slots(), host.facts().slotRoom(config.capacity().maxSandboxes)),
         commandSetup());
   }
 
@@ -296,5 +293,22 @@ final class Parts {
         publisher,
         time,
         exposure.intakeMetrics());
+  }
+
+  /** What there is of each profile, also of those that only running sandboxes have. */
+  Map<String, Metrics.OfProfile> ofProfiles() {
+    Map<String, Integer> running = new HashMap<>();
+    registry.all().forEach(sandbox -> running.merge(sandbox.profile().name(), 1, Integer::sum));
+    Map<String, Metrics.OfProfile> all = new HashMap<>();
+    running.forEach((name, count) -> all.put(name, new Metrics.OfProfile(count, 0, 0)));
+    for (Profile each : profiles.get().all()) {
+      all.put(
+          each.name(),
+          new Metrics.OfProfile(
+              running.getOrDefault(each.name(), 0),
+              domain.slots().idle(each),
+              domain.slots().target(each)));
+    }
+    return all;
   }
 }

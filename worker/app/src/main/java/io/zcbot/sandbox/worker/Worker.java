@@ -54,6 +54,7 @@ public final class Worker implements AutoCloseable {
   private final Closer closer = new Closer();
   private final RunState state = new RunState();
   private final StartRetry retry = new StartRetry(state::isStopping);
+  private volatile @Nullable ProfileReload reload;
 
   /**
    * Creates a worker without starting it; only stores its settings. It makes spans if OpenTelemetry
@@ -99,8 +100,9 @@ public final class Worker implements AutoCloseable {
 
   private void recover(Host host, Parts parts)
       throws IOException, TopicsException, InterruptedException {
-    host.sandboxes().checkFirewall(); // readiness reports a failure; the timer tries again
-    closer.add(host.sandboxes().watchFirewall());
+    var _ = host.sandboxes().sandboxes(config.profiles().usual()); // so that its network is checked
+    host.sandboxes().checkFirewalls(); // readiness reports a failure; the timer tries again
+    closer.add(host.sandboxes().watchFirewalls());
     new Recovery(
             config,
             parts.domain,
@@ -125,6 +127,7 @@ public final class Worker implements AutoCloseable {
     closer.add(parts.intake).start();
     closer.add(parts.domain.slots()::stopMaking);
     closer.add(parts.domain.reaper()::hurry);
+    reload = parts.profileReload;
     state.serving();
     log.info(
         "worker {} serves ensures as a member of group {}, Kafka at {}",
@@ -142,15 +145,15 @@ public final class Worker implements AutoCloseable {
     parts.partitionWatch.look();
     timers.every(WATCH_INTERVAL, parts.partitionWatch::look);
     timers.every(COMMANDS_INTERVAL, parts.domain.commands()::tick);
-    if (parts.domain.slots().isPossible()) {
+    if (parts.domain.slots().isPossible() || config.profilesFile() != null) {
       timers.every(RefillPace.LOOK, parts.domain.slots()::tick);
     }
-    if (parts.domain.slots().goesByDemand()) {
+    if (parts.domain.slots().goesByDemand() || config.profilesFile() != null) {
       timers.every(PROBE_INTERVAL, parts.pastArrivals::tick);
     }
     timers.everyOnEngine(PROBE_INTERVAL, "ping", host.engine()::ping);
     timers.everyOnEngine(
-        config.engine().firewallInterval, "firewall", host.sandboxes()::checkFirewall);
+        config.engine().firewallInterval, "firewall", host.sandboxes()::checkFirewalls);
     timers.everyOnEngine(
         config.engine().reconcileInterval, "reconcile", parts.domain.reconciler()::reconcile);
     timers.everyOnEngine(
@@ -181,6 +184,16 @@ public final class Worker implements AutoCloseable {
       case SERVING -> null;
       case STOPPING -> "stopping";
     };
+  }
+
+  /** Reads the file of profiles again, if there is one and the worker serves. Never blocks. */
+  public void reload() {
+    ProfileReload serving = reload;
+    if (serving == null) {
+      log.warn("the worker does not serve yet; the file of profiles is not read again");
+    } else {
+      serving.begin();
+    }
   }
 
   /**

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.docker.host.RunnerProbe;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.mounts.MountReach;
+import io.zcbot.sandbox.worker.spec.Profile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -89,7 +90,19 @@ public final class Doctor {
    * @param admin not closed by this method
    */
   public static List<Finding> kafka(WorkerConfig config, Admin admin) throws InterruptedException {
-    return new KafkaChecks(admin, config.kafka(), config.reaper().longestIdleTtl).all();
+    return new KafkaChecks(admin, config.kafka(), config.profiles().longestIdleTtl()).all();
+  }
+
+  /** Checks the images and networks of the profiles; what was found before is not repeated. */
+  private List<Finding> grounds(List<Finding> found) throws EngineException {
+    List<Finding> findings = new ArrayList<>();
+    for (Profile profile : config.profiles().all()) {
+      SandboxGround ground = engine.sandboxes(profile.spec()).ground();
+      GroundChecks.of(ground, profile.spec()).stream()
+          .filter(each -> !found.contains(each))
+          .forEach(each -> findings.add(each.of(profile)));
+    }
+    return findings;
   }
 
   private List<Finding> confinement() {
@@ -162,7 +175,7 @@ public final class Doctor {
       findings.addAll(
           EngineChecks.of(
               facts,
-              config.spec(),
+              config.profiles(),
               config.workspaces().limit,
               Advisories.in(config.engine().advisories)));
       UidChecks.Choice uids = uids(facts);
@@ -172,6 +185,7 @@ public final class Doctor {
       }
       SandboxGround ground = engine.sandboxes(config.spec()).ground();
       findings.addAll(GroundChecks.of(ground, config.spec()));
+      findings.addAll(grounds(findings));
       if (ground.image() != null) {
         findings.addAll(confinement());
       }
@@ -180,6 +194,11 @@ public final class Doctor {
               config.capacity().warm,
               config.capacity().maxSandboxes,
               facts.slotsInMemory(config.spec())));
+      if (config.profiles().areSeveral()) {
+        findings.add(
+            ProcessChecks.warmSum(
+                config.profiles(), facts.slotRoom(config.capacity().maxSandboxes)));
+      }
       findings.add(CommandChecks.of(config.commands().mode, ground, config.spec()));
       findings.add(
           ClockChecks.of("engine-clock", "the engine", asked, answered, facts.systemTime()));

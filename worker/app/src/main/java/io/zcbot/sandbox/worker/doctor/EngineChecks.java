@@ -5,6 +5,8 @@
 package io.zcbot.sandbox.worker.doctor;
 
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.spec.Profile;
+import io.zcbot.sandbox.worker.spec.Profiles;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.time.LocalDate;
@@ -61,6 +63,19 @@ public final class EngineChecks {
     }
     findings.add(liveRestore(facts));
     findings.add(Finding.ok("storage", storage(facts)));
+    return findings;
+  }
+
+  /** As above, for each profile; what holds for the settings as well is said once. */
+  public static List<Finding> of(
+      EngineFacts facts, Profiles profiles, @Nullable WorkspaceLimit limit, Advisories advisories) {
+    List<Finding> usual = of(facts, profiles.usual().spec(), limit, advisories);
+    List<Finding> findings = new ArrayList<>(usual);
+    for (Profile profile : profiles.all()) {
+      of(facts, profile.spec(), limit, advisories).stream()
+          .filter(each -> !usual.contains(each))
+          .forEach(each -> findings.add(each.of(profile)));
+    }
     return findings;
   }
 

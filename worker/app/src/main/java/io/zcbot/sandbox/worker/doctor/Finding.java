@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.worker.doctor;
 
+import io.zcbot.sandbox.events.ProfileName;
+import io.zcbot.sandbox.worker.spec.Profile;
 import java.util.Set;
 
 /**
@@ -51,6 +53,13 @@ public record Finding(String check, Level level, String detail, String fix) {
    */
   public boolean isAboutIsolation() {
     return OF_ISOLATION.contains(check);
+  }
+
+  /** The same, said of a profile. */
+  Finding of(Profile profile) {
+    return profile.name().equals(ProfileName.DEFAULT)
+        ? this
+        : new Finding(check, level, "profile " + profile.name() + ": " + detail, fix);
   }
 
   static Finding ok(String check, String detail) {

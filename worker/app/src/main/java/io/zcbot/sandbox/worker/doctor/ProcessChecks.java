@@ -4,11 +4,14 @@
  */
 package io.zcbot.sandbox.worker.doctor;
 
-import io.zcbot.sandbox.worker.config.CapacityConfig;
+import io.zcbot.sandbox.worker.pool.SlotRoom;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.Profile;
+import io.zcbot.sandbox.worker.spec.Profiles;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import io.zcbot.sandbox.worker.spec.TrafficLimits;
+import io.zcbot.sandbox.worker.spec.Warm;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.file.Files;
@@ -66,8 +69,8 @@ final class ProcessChecks {
   }
 
   /** Checks whether the host's memory and maximum allow the wanted size of the warm pool. */
-  static Finding warmSize(CapacityConfig.Warm wanted, int maxSandboxes, int inMemory) {
-    CapacityConfig.Warm here = wanted.on(maxSandboxes, inMemory);
+  static Finding warmSize(Warm wanted, int maxSandboxes, int inMemory) {
+    Warm here = wanted.on(maxSandboxes, inMemory);
     if (!wanted.goesByDemand()) {
       return Finding.ok("warm-size", wanted.least() + " containers in the warm pool");
     }
@@ -85,6 +88,29 @@ final class ProcessChecks {
             "lower it, or raise ZCBOT_SANDBOX_MAX, which is "
                 + maxSandboxes
                 + "; a single number is kept whatever the memory");
+  }
+
+  /** Checks whether the warm slots of all profiles fit on the host. */
+  static Finding warmSum(Profiles profiles, SlotRoom room) {
+    int least = 0;
+    long bytes = 0;
+    for (Profile profile : profiles.all()) {
+      least += profile.warm().least();
+      bytes += profile.warm().least() * room.bytesOf(profile);
+    }
+    String detail = least + " containers in the warm pool at least, of all profiles";
+    if (least >= room.slots()) {
+      return Finding.warn(
+          "warm-profiles",
+          detail + ", and ZCBOT_SANDBOX_MAX is " + room.slots(),
+          "give profiles a smaller warm, or raise ZCBOT_SANDBOX_MAX");
+    }
+    return bytes > room.bytes()
+        ? Finding.warn(
+            "warm-profiles",
+            detail + ", which take more than a sixteenth of the host's memory",
+            "give profiles a smaller warm")
+        : Finding.ok("warm-profiles", detail);
   }
 
   static Finding openFiles(int mostSandboxes, int pids) {

@@ -61,7 +61,16 @@ public final class Metrics implements AutoCloseable {
 
   /** Returns the counters of the domain and of the engine adapter. */
   public SandboxMetrics sandboxes(Collection<String> engineOperations) {
-    return new SandboxCounters(registry, engineOperations);
+    return sandboxes(engineOperations, false);
+  }
+
+  /**
+   * As above.
+   *
+   * @param byProfile whether what differs by profile is counted for each profile as well
+   */
+  public SandboxMetrics sandboxes(Collection<String> engineOperations, boolean byProfile) {
+    return new SandboxCounters(registry, engineOperations, byProfile);
   }
 
   /** Returns the counters of the input topics. */
@@ -84,6 +93,35 @@ public final class Metrics implements AutoCloseable {
   public void bindSlots(IntSupplier idle, IntSupplier target) {
     gauge("zcbot.slots.idle", "Idle slots of the warm pool", idle);
     gauge("zcbot.slots.target", "Slots that the warm pool is to have idle", target);
+  }
+
+  /** What there is of a profile. */
+  public record OfProfile(int sandboxes, int idleSlots, int wantedSlots) {}
+
+  /** Adds what there is of each profile, by its name. */
+  public void bindProfiles(Supplier<Map<String, OfProfile>> profiles) {
+    byProfile("zcbot.profile.sandboxes", "Running sandboxes", profiles, OfProfile::sandboxes);
+    byProfile("zcbot.profile.slots.idle", "Idle slots", profiles, OfProfile::idleSlots);
+    byProfile("zcbot.profile.slots.target", "Slots to have idle", profiles, OfProfile::wantedSlots);
+  }
+
+  private void byProfile(
+      String name,
+      String what,
+      Supplier<Map<String, OfProfile>> profiles,
+      ToDoubleFunction<OfProfile> number) {
+    MultiGauge gauge =
+        MultiGauge.builder(name).description(what + ", by profile").register(registry);
+    refreshes.add(
+        () ->
+            gauge.register(
+                profiles.get().entrySet().stream()
+                    .<MultiGauge.Row<?>>map(
+                        e ->
+                            MultiGauge.Row.of(
+                                Tags.of("profile", e.getKey()), number.applyAsDouble(e.getValue())))
+                    .toList(),
+                true));
   }
 
   /** Adds the space for workspaces. */

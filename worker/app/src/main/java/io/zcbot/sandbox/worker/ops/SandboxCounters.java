@@ -31,6 +31,7 @@ final class SandboxCounters implements SandboxMetrics {
       buckets(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000);
 
   private final MeterRegistry registry;
+  private final boolean byProfile;
 
   // cached, because looking a timer up in the registry costs as much as recording
   private final Map<String, Timer> ensures = new ConcurrentHashMap<>();
@@ -39,9 +40,12 @@ final class SandboxCounters implements SandboxMetrics {
   /**
    * Registers every known series with the value zero, so that a first occurrence shows as an
    * increase.
+   *
+   * @param byProfile whether claims are also counted for each profile
    */
-  SandboxCounters(MeterRegistry registry, Collection<String> engineOperations) {
+  SandboxCounters(MeterRegistry registry, Collection<String> engineOperations, boolean byProfile) {
     this.registry = registry;
+    this.byProfile = byProfile;
     EnumSet.complementOf(EnumSet.of(Ready.Outcome.UNKNOWN))
         .forEach(outcome -> ensures(outcome.wire()));
     EnumSet.complementOf(EnumSet.of(Failed.Reason.UNKNOWN))
@@ -92,8 +96,11 @@ final class SandboxCounters implements SandboxMetrics {
   }
 
   @Override
-  public void claimed(Claim how) {
+  public void claimed(String profile, Claim how) {
     claims(how).increment();
+    if (byProfile) {
+      profileClaims(profile, how).increment();
+    }
   }
 
   @Override
@@ -186,6 +193,13 @@ final class SandboxCounters implements SandboxMetrics {
     return Counter.builder("zcbot.slot.claims")
         .description("New users who got a warm slot or none, and slots that failed, by result")
         .tag("result", how.name().toLowerCase(Locale.ROOT))
+        .register(registry);
+  }
+
+  private Counter profileClaims(String profile, Claim how) {
+    return Counter.builder("zcbot.profile.slot.claims")
+        .description("As zcbot_slot_claims, for each profile; only if there are profiles")
+        .tags("profile", profile, "result", how.name().toLowerCase(Locale.ROOT))
         .register(registry);
   }
 

@@ -17,12 +17,14 @@ import io.zcbot.sandbox.worker.kafka.Origins;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Consumer;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
@@ -46,7 +48,7 @@ public final class PastArrivals {
   private final String workerId;
   private final LogReader reader;
   private final Supplier<Set<Integer>> partitions;
-  private final Consumer<List<Instant>> found;
+  private final BiConsumer<String, List<Instant>> found;
   private final Time time;
   private final Executor threads;
   private final Instant begin;
@@ -58,13 +60,13 @@ public final class PastArrivals {
    * Creates the reader, which reads nothing yet.
    *
    * @param partitions the partitions of this worker at the moment
-   * @param found is called with the times at which users came
+   * @param found is called with a profile and the times at which its users came
    */
   public PastArrivals(
       WorkerConfig config,
       LogReader reader,
       Supplier<Set<Integer>> partitions,
-      Consumer<List<Instant>> found,
+      BiConsumer<String, List<Instant>> found,
       Time time) {
     this(
         config.kafka().topic(Topic.READY),
@@ -81,7 +83,7 @@ public final class PastArrivals {
       String workerId,
       LogReader reader,
       Supplier<Set<Integer>> partitions,
-      Consumer<List<Instant>> found,
+      BiConsumer<String, List<Instant>> found,
       Time time,
       Executor threads) {
     this.topic = topic;
@@ -114,7 +116,7 @@ public final class PastArrivals {
     if (fresh.isEmpty()) {
       return;
     }
-    List<Instant> arrivals = new ArrayList<>();
+    Map<String, List<Instant>> arrivals = new HashMap<>();
     try {
       reader.readLatest(
           topic,
@@ -123,9 +125,9 @@ public final class PastArrivals {
           MOST_RECORDS / fresh.size(),
           MOST_BYTES,
           record -> {
-            Instant at = arrival(record);
-            if (at != null) {
-              arrivals.add(at);
+            Arrival each = arrival(record);
+            if (each != null) {
+              arrivals.computeIfAbsent(each.profile, _ -> new ArrayList<>()).add(each.at);
             }
           });
     } catch (KafkaException e) {
@@ -135,13 +137,16 @@ public final class PastArrivals {
     read.addAll(fresh);
     log.info(
         "{} new users came to {} of this worker's partitions within the last day",
-        arrivals.size(),
+        arrivals.values().stream().mapToInt(List::size).sum(),
         fresh.size());
-    found.accept(arrivals);
+    arrivals.forEach(found);
   }
 
+  /** A new user who came. */
+  private record Arrival(String profile, Instant at) {}
+
   /** When a new user came; null if the record is of none, or this process has counted the user. */
-  private @Nullable Instant arrival(ConsumerRecord<byte[], byte[]> record) {
+  private @Nullable Arrival arrival(ConsumerRecord<byte[], byte[]> record) {
     try {
       if (!(codec.decode(Topic.READY, record.key(), record.value(), Origins.of(record))
               instanceof Ready ready)
@@ -152,7 +157,9 @@ public final class PastArrivals {
       boolean counted = ready.workerId().equals(workerId) && at.isAfter(begin);
       return counted
           ? null
-          : at.minusMillis(Math.clamp(ready.tookMs(), 0, LONGEST_WAIT.toMillis()));
+          : new Arrival(
+              ready.profile(),
+              at.minusMillis(Math.clamp(ready.tookMs(), 0, LONGEST_WAIT.toMillis())));
     } catch (EventFormatException _) {
       return null; // no worker wrote that
     }

@@ -18,6 +18,7 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.publish.StartRetry;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.Profiles;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
@@ -35,7 +36,7 @@ public final class Preflight {
   private static final Logger log = LoggerFactory.getLogger(Preflight.class);
 
   private final DockerEngine engine;
-  private final SandboxSpec spec;
+  private final Profiles profiles;
   private final @Nullable WorkspaceLimit limit;
   private final Advisories advisories;
   private final Optional<SandboxUids> wanted;
@@ -44,7 +45,7 @@ public final class Preflight {
   private final FileCalls files;
 
   /**
-   * Creates the checks of an engine for a spec.
+   * Creates the checks of an engine for some profiles.
    *
    * @param limit of each workspace; null for none
    * @param wanted the users of the sandboxes; empty for one user per sandbox where that is possible
@@ -55,7 +56,7 @@ public final class Preflight {
    */
   public Preflight(
       DockerEngine engine,
-      SandboxSpec spec,
+      Profiles profiles,
       @Nullable WorkspaceLimit limit,
       Advisories advisories,
       Optional<SandboxUids> wanted,
@@ -63,7 +64,7 @@ public final class Preflight {
       @Nullable String mountProblem,
       FileCalls files) {
     this.engine = engine;
-    this.spec = spec;
+    this.profiles = profiles;
     this.limit = limit;
     this.advisories = advisories;
     this.wanted = wanted;
@@ -76,16 +77,14 @@ public final class Preflight {
    * What the checks found out about a fit engine.
    *
    * @param weaknesses what makes sandboxes weaker than they could be
-   * @param slotProblem why there can be no warm slots; null if there can
-   * @param slotsInMemory how many idle slots the host's memory allows
+   * @param facts what the engine said of itself
    * @param owner the owner that workspaces must have on the engine's host
    * @param uids the users of the sandboxes
-   * @param ownKernel whether sandboxes have their own kernel
+   * @param ownKernel whether sandboxes of any profile have their own kernel
    */
   public record Fit(
       List<Finding> weaknesses,
-      @Nullable String slotProblem,
-      int slotsInMemory,
+      EngineFacts facts,
       Workspaces.Owner owner,
       SandboxUids uids,
       boolean ownKernel) {}
@@ -96,6 +95,7 @@ public final class Preflight {
    * @throws IOException if the engine is not fit; the message names every reason and its fix
    */
   public Fit run(StartRetry retry) throws IOException, TopicsException, InterruptedException {
+    SandboxSpec spec = profiles.usual().spec();
     EngineFacts facts =
         retry.untilItWorks("check the engine", engine::facts, EngineException.class::isInstance);
     UidChecks.Choice uids =
@@ -104,9 +104,9 @@ public final class Preflight {
             () ->
                 files.at(
                     root, () -> UidChecks.choose(wanted, engine, facts, spec, root, mountProblem)));
-    List<Finding> findings = new ArrayList<>(EngineChecks.of(facts, spec, limit, advisories));
+    List<Finding> findings = new ArrayList<>(EngineChecks.of(facts, profiles, limit, advisories));
     findings.add(uids.finding());
-    SandboxGround.Image image = image();
+    SandboxGround.Image image = image(spec);
     if (image != null) {
       findings.add(GroundChecks.volumes(image, spec));
     }
@@ -123,18 +123,17 @@ public final class Preflight {
     try {
       return new Fit(
           weaknesses,
-          facts.slotProblem(spec),
-          facts.slotsInMemory(spec),
+          facts,
           facts.workspaceOwner(),
           uids.uids(),
-          facts.hasOwnKernel(spec));
+          profiles.all().stream().anyMatch(each -> facts.hasOwnKernel(each.spec())));
     } catch (EngineException e) {
       throw new IOException("could not use the engine: " + e.getMessage(), e);
     }
   }
 
   /** The sandboxes' image; null if the engine lacks it, as before a pull, or does not tell. */
-  private SandboxGround.@Nullable Image image() {
+  private SandboxGround.@Nullable Image image(SandboxSpec spec) {
     try {
       return engine.image(spec.image());
     } catch (EngineException e) {

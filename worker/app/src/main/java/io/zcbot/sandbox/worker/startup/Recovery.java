@@ -73,7 +73,7 @@ public final class Recovery {
         log.info("purged {} sandboxes of the previous run", purged);
       }
       case ADOPT -> {
-        Duration longest = config.reaper().longestIdleTtl;
+        Duration longest = config.profiles().longestIdleTtl();
         long ttlAgo = time.nanos() - longest.toNanos();
         int adopted =
             retry.untilItWorks(

@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineView;
+import io.zcbot.sandbox.worker.spec.Profile;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -61,7 +62,7 @@ final class PsCommand {
         Instant now = Instant.now();
         try (KafkaLog log = new KafkaLog(config.kafka())) {
           KnownSandboxes known =
-              KnownSandboxes.read(log, now.minus(config.reaper().longestIdleTtl));
+              KnownSandboxes.read(log, now.minus(config.profiles().longestIdleTtl()));
           known.tellGaps(context.console());
           context.console().out().print(new AllHosts(known, now).text(json));
           context.console().out().flush();
@@ -72,7 +73,7 @@ final class PsCommand {
       Instant now = Instant.now();
       try (KafkaLog log = new KafkaLog(config.kafka());
           BackgroundTasks aside = new BackgroundTasks()) {
-        Instant usesSince = now.minus(config.reaper().longestIdleTtl);
+        Instant usesSince = now.minus(config.profiles().longestIdleTtl());
         BackgroundTasks.Work<KnownSandboxes> known =
             aside.start(() -> KnownSandboxes.read(log, usesSince));
         try (EngineView engine = context.engineView(config)) {
@@ -215,7 +216,10 @@ final class PsCommand {
   }
 
   private String spec(Container container) {
-    return config.spec().hash().equals(container.specHash()) ? "current" : "other";
+    Profile profile = config.profiles().find(container.profile());
+    return profile != null && profile.spec().hash().equals(container.specHash())
+        ? "current"
+        : "other";
   }
 
   static String age(@Nullable Instant since, Instant now) {

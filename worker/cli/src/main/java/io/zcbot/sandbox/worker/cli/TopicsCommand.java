@@ -100,7 +100,7 @@ final class TopicsCommand {
                     + " partitions)");
       }
       topics
-          .weaknesses(context.config().reaper().longestIdleTtl)
+          .weaknesses(context.config().profiles().longestIdleTtl())
           .forEach(each -> context.console().out().println("WARN     " + each.text()));
       return ExitCode.OK;
     } catch (TopicsException e) {

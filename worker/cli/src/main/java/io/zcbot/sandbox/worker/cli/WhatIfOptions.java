@@ -11,6 +11,7 @@ import io.zcbot.sandbox.worker.audit.whatif.Supposed;
 import io.zcbot.sandbox.worker.audit.whatif.WhatIf;
 import io.zcbot.sandbox.worker.config.CapacityConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.spec.Warm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -84,7 +85,7 @@ final class WhatIfOptions {
 
   private static Supposed supposed(String text, WorkerConfig config, boolean hasTtl) {
     CapacityConfig capacity = config.capacity();
-    CapacityConfig.Warm warm = capacity.warm.on(capacity.maxSandboxes, Integer.MAX_VALUE);
+    Warm warm = capacity.warm.on(capacity.maxSandboxes, Integer.MAX_VALUE);
     return new Supposed(
         text,
         warm.least(),

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.worker.Worker;
 import io.zcbot.sandbox.worker.base.StoppedException;
+import io.zcbot.sandbox.worker.cli.terminal.Signals;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.publish.TopicsException;
 import java.io.IOException;
@@ -49,7 +50,8 @@ public final class WorkerProcess {
                   Runtime.getRuntime().halt(clean ? ExitCode.OK : ExitCode.FAILED);
                 });
     Runtime.getRuntime().addShutdownHook(stop);
-    try {
+    try (Signals.Handling _ =
+        config.profilesFile() == null ? () -> {} : Signals.handle("HUP", worker::reload)) {
       worker.start();
       whenServing.run();
       return serve(worker, config.ops().stopTimeout.plus(GRACE));

@@ -7,7 +7,7 @@ package io.zcbot.sandbox.worker.docker;
 import com.github.dockerjava.api.command.InspectExecResponse;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientConfig;
-import io.zcbot.sandbox.worker.docker.api.ContainerOwner;
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.Lookups;
@@ -54,8 +54,9 @@ public final class DockerEngine implements Engine {
   private final Lookups lookups;
   private final Inspector inspector;
   private final EngineWatch watch;
-  private final List<DockerSandboxes> bound = new CopyOnWriteArrayList<>();
+  private final List<DockerProfiles> bound = new CopyOnWriteArrayList<>();
   private final AtomicBoolean watched = new AtomicBoolean();
+  private volatile EngineFacts.@Nullable Runtimes knownRuntimes;
 
   DockerEngine(
       DockerClientConfig config,
@@ -122,11 +123,21 @@ public final class DockerEngine implements Engine {
    * @param fleet a name that the workers of this fleet have in common, and no others
    */
   public DockerSandboxes sandboxes(SandboxSpec spec, SandboxUids uids, @Nullable String fleet) {
-    ContainerOwner owner = new ContainerOwner(workerId, fleet);
-    DockerSandboxes sandboxes =
-        new DockerSandboxes(calls, lookups, inspector, spec, uids, owner, settings);
-    bound.add(sandboxes);
-    return sandboxes;
+    return profiles(uids, fleet).sandboxes(ProfileName.DEFAULT, spec);
+  }
+
+  /**
+   * Returns the worker's sandboxes of all profiles, which use this engine's connections and are
+   * closed with it.
+   *
+   * @param uids the user ids that sandboxes run as, one for each sandbox or one shared by all
+   * @param fleet a name that the workers of this fleet have in common, and no others; null for none
+   */
+  public DockerProfiles profiles(SandboxUids uids, @Nullable String fleet) {
+    DockerProfiles profiles =
+        new DockerProfiles(calls, lookups, inspector, uids, workerId, fleet, settings);
+    bound.add(profiles);
+    return profiles;
   }
 
   /**
@@ -141,8 +152,17 @@ public final class DockerEngine implements Engine {
         byEngine || spec.policy().rulesInSandbox() ? ChannelWay.ENGINE : ChannelWay.RUNNER;
     String user = spec.policy().rulesInSandbox() ? RunnerExec.SHARED_USER : null;
     Duration patience = Collections.min(List.of(DockerCommands.PATIENCE, settings.readyTimeout()));
-    RunnerExec exec = new RunnerExec(calls, user, () -> facts().executesOnlyReadable(spec));
+    RunnerExec exec = new RunnerExec(calls, user, this::executesOnlyReadable);
     return new DockerCommands(calls, way, exec, patience, metrics);
+  }
+
+  private boolean executesOnlyReadable(String containerId) throws EngineException {
+    EngineFacts.Runtimes runtimes = knownRuntimes;
+    if (runtimes == null) {
+      runtimes = facts().runtimes();
+      knownRuntimes = runtimes;
+    }
+    return runtimes.haveGvisor() && runtimes.isGvisor(inspector.runtime(containerId));
   }
 
   @Override
@@ -268,7 +288,7 @@ public final class DockerEngine implements Engine {
           // On a reconnect: the engine may have restarted, and the host's rules may be lost with
           // it.
           if (watched.getAndSet(true)) {
-            bound.forEach(DockerSandboxes::doubtFirewall);
+            bound.forEach(DockerProfiles::doubtFirewalls);
           }
           connected.run();
         },
@@ -277,7 +297,7 @@ public final class DockerEngine implements Engine {
 
   @Override
   public void close() {
-    bound.forEach(DockerSandboxes::close);
+    bound.forEach(DockerProfiles::close);
     calls.close();
   }
 }

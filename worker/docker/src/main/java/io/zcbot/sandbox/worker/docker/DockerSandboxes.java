@@ -4,8 +4,8 @@
  */
 package io.zcbot.sandbox.worker.docker;
 
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.docker.api.ContainerOwner;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.docker.api.Lookups;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.command.EntranceExec;
 import io.zcbot.sandbox.worker.docker.create.ContainerStart;
+import io.zcbot.sandbox.worker.docker.create.FreeUids;
 import io.zcbot.sandbox.worker.docker.create.SandboxFactory;
 import io.zcbot.sandbox.worker.docker.create.SandboxProbe;
 import io.zcbot.sandbox.worker.docker.create.SlotLayout;
@@ -52,7 +53,6 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   private final SandboxNetwork network;
   private final String firewallImage;
   private final HostFirewall firewall;
-  private final NamespaceSeal seal;
   private final SandboxFactory factory;
   private final Inspector inspector;
   private final Inspection inspection;
@@ -63,14 +63,16 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
       Inspector inspector,
       SandboxSpec spec,
       SandboxUids uids,
+      FreeUids freeUids,
       ContainerOwner owner,
+      GuardedNetwork guarded,
       DockerEngineSettings settings) {
     this.calls = calls;
     this.lookups = lookups;
     this.inspector = inspector;
     this.spec = spec;
     this.uids = uids;
-    this.network = new SandboxNetwork(calls, spec.network());
+    this.network = guarded.network();
     this.firewallImage = settings.firewallImage();
     ImagePull pull =
         new ImagePull(
@@ -78,26 +80,19 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
             spec.image(),
             "build it (docker build -t "
                 + spec.image()
-                + " sandbox-image), or name another in ZCBOT_SANDBOX_IMAGE",
+                + " sandbox-image), or name another "
+                + (owner.profile().equals(ProfileName.DEFAULT)
+                    ? "in ZCBOT_SANDBOX_IMAGE"
+                    : "as the image of the profile " + owner.profile()),
             settings.pullTimeout(),
             System::nanoTime);
-    this.firewall =
-        new HostFirewall(calls, spec, owner.workerId(), network, settings, System::nanoTime);
-    this.seal = firewall.seal();
+    this.firewall = guarded.firewall();
+    NamespaceSeal seal = firewall.seal();
     ContainerStart start =
         new ContainerStart(calls, spec.policy().sealed() ? seal : null, settings.readyTimeout());
-    this.factory = new SandboxFactory(calls, spec, uids, owner, network, firewall, pull, start);
+    this.factory =
+        new SandboxFactory(calls, spec, uids, freeUids, owner, network, firewall, pull, start);
     this.inspection = new Inspection(inspector, factory, spec.hash(), owner);
-  }
-
-  /** Ends the helper container that seals network namespaces. Sandboxes keep running. */
-  void close() {
-    seal.close();
-  }
-
-  @Override
-  public SandboxSpec spec() {
-    return spec;
   }
 
   /**
@@ -125,10 +120,9 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     return firewall.problem();
   }
 
-  /** Treats the host's rules as lost and sets them again on a background thread. */
-  void doubtFirewall() {
-    firewall.doubt();
-    Threads.start("firewall", firewall::check);
+  /** The spec of all of these sandboxes. */
+  public SandboxSpec spec() {
+    return spec;
   }
 
   @Override

@@ -13,7 +13,10 @@ import io.zcbot.sandbox.worker.engine.CommandEnd;
 import io.zcbot.sandbox.worker.engine.CommandObserver;
 import io.zcbot.sandbox.worker.engine.CommandRequest;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.spec.Profile;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
@@ -90,7 +93,7 @@ final class CommandProgram implements CommandObserver {
     CommandRequest request =
         new CommandRequest(
             exec.program().arguments(),
-            exec.environment(),
+            environment(others.sandbox().profile(), exec),
             exec.directory(),
             timeout,
             exec.terminal(),
@@ -114,6 +117,16 @@ final class CommandProgram implements CommandObserver {
     command = running;
     input.attach(running);
     output.attach(running);
+  }
+
+  /** The variables of the profile, and those of the exec, which take precedence. */
+  private static Map<String, String> environment(Profile profile, Exec exec) {
+    if (profile.environment().isEmpty()) {
+      return exec.environment();
+    }
+    Map<String, String> all = new HashMap<>(profile.environment());
+    all.putAll(exec.environment());
+    return all;
   }
 
   void kill() {

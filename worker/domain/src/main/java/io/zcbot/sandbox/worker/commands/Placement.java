@@ -71,7 +71,19 @@ final class Placement {
 
   private Target find(ExecRequest request) throws FencedException, InterruptedException {
     Sandbox sandbox = registry.get(request.user());
-    if (sandbox != null) {
+    String asked = request.exec().profile();
+    boolean isOther = sandbox != null && asked != null && !asked.equals(sandbox.profile().name());
+    if (isOther && !request.exec().ensure()) {
+      return new Target.Nowhere(
+          ExecOutcome.rejected(
+              "the user's sandbox has the profile "
+                  + sandbox.profile().name()
+                  + ", not "
+                  + asked
+                  + ", and the exec does not ask for another sandbox",
+              false));
+    }
+    if (sandbox != null && !isOther) {
       UserCommands commands = queues.of(sandbox);
       EngineException closed = openingOf(commands);
       if (closed == null) {
@@ -91,11 +103,19 @@ final class Placement {
     return switch (provider.provide(request)) { // which also ends a dead one
       case Provision.Provided(var made) -> new Target.In(queues.of(made));
       case Provision.NotProvided(var reason, var message, var retryable) ->
-          new Target.Nowhere(
-              reason == Failed.Reason.EXPIRED
-                  ? ExecOutcome.expired()
-                  : ExecOutcome.failed(message, retryable));
+          new Target.Nowhere(notProvided(reason, message, retryable, asked != null));
     };
+  }
+
+  /** A refusal of what the exec itself asks for is a rejection, as others of its fields are. */
+  private static ExecOutcome notProvided(
+      Failed.Reason reason, String message, boolean retryable, boolean namesProfile) {
+    if (reason == Failed.Reason.EXPIRED) {
+      return ExecOutcome.expired();
+    }
+    return reason == Failed.Reason.REJECTED && namesProfile
+        ? ExecOutcome.rejected(message, retryable)
+        : ExecOutcome.failed(message, retryable);
   }
 
   private static @Nullable EngineException openingOf(UserCommands commands)

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.engine;
 
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.UserId;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param startedAt when it was last started; null if never, or not known
  * @param exitCode of its first process, meaningful once it has ended; a listing may lack it
  * @param oomKilled whether the OOM killer killed one of its processes, which need not end it
+ * @param profile the name of the profile that it was made of, by its label
  */
 public record Container(
     String id,
@@ -26,7 +28,21 @@ public record Container(
     @Nullable String specHash,
     @Nullable Instant startedAt,
     @Nullable Integer exitCode,
-    boolean oomKilled) {
+    boolean oomKilled,
+    String profile) {
+  /** Creates a container of the default profile. */
+  public Container(
+      String id,
+      String name,
+      State state,
+      Ownership ownership,
+      @Nullable String specHash,
+      @Nullable Instant startedAt,
+      @Nullable Integer exitCode,
+      boolean oomKilled) {
+    this(id, name, state, ownership, specHash, startedAt, exitCode, oomKilled, ProfileName.DEFAULT);
+  }
+
   /** The prefix of every sandbox's name; the user's id follows. */
   public static final String NAME_PREFIX = "zcbot-sandbox-";
 
@@ -70,7 +86,8 @@ public record Container(
         specHash,
         startedAt,
         exitCode,
-        oomKilled);
+        oomKilled,
+        profile);
   }
 
   /** The user whose sandbox it is; null if none. */

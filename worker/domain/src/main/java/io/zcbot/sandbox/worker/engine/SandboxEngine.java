@@ -5,7 +5,6 @@
 package io.zcbot.sandbox.worker.engine;
 
 import io.zcbot.sandbox.events.UserId;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -15,9 +14,6 @@ import java.util.Optional;
  * Engine}.
  */
 public interface SandboxEngine {
-  /** The spec of all of these sandboxes. */
-  SandboxSpec spec();
-
   /**
    * Looks up a container by its name or id, and compares everything that the engine reports about
    * it with what {@link #create} creates.

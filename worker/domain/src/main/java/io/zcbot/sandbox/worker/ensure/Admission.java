@@ -108,10 +108,11 @@ final class Admission {
   }
 
   /** Notes that the log has the ready event. */
-  void served(EnsureRequest request, Ready.Outcome outcome) {
+  void served(EnsureRequest request, Result.Served served) {
+    Ready.Outcome outcome = served.outcome();
     newUsers.served(request.user());
     if (outcome != Ready.Outcome.REUSED) {
-      pool.arrived(request.arrived(), outcome == Ready.Outcome.CLAIMED);
+      pool.arrived(served.sandbox().profile(), request.arrived(), outcome == Ready.Outcome.CLAIMED);
     }
   }
 

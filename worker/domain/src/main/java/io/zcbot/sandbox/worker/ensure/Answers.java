@@ -8,13 +8,15 @@ import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.ensure.Admission.Refused;
 import io.zcbot.sandbox.worker.sandbox.Identity;
-import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.Terms;
+import io.zcbot.sandbox.worker.spec.IdleTtls;
+import io.zcbot.sandbox.worker.spec.Profile;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.math.BigDecimal;
 import java.time.Duration;
@@ -30,20 +32,17 @@ final class Answers {
   private static final Duration MAX_PAST_END = Duration.ofSeconds(5);
 
   private final Identity identity;
-  private final SandboxSpec spec;
-  private final IdleTtls idleTtls;
   private final Time time;
 
-  Answers(Identity identity, SandboxSpec spec, IdleTtls idleTtls, Time time) {
+  Answers(Identity identity, Time time) {
     this.identity = identity;
-    this.spec = spec;
-    this.idleTtls = idleTtls;
     this.time = time;
   }
 
   Ready ready(EnsureRequest request, Result.Served served) {
     Sandbox sandbox = served.sandbox();
     Terms terms = sandbox.terms();
+    SandboxSpec spec = sandbox.profile().spec();
     return new Ready(
         EventIds.ready(request.user(), request.ensure().eventId(), sandbox.containerId()),
         request.user(),
@@ -57,17 +56,18 @@ final class Answers {
             spec.image(),
             spec.runtime() == null ? "default" : spec.runtime(),
             served.workspace().toString(),
-            idleTtls.of(sandbox)),
+            sandbox.idleTtl()),
         TimeUnit.NANOSECONDS.toMillis(time.nanos() - request.arrived()),
         terms.labels(),
-        terms.endsAt());
+        terms.endsAt(),
+        sandbox.profile().name());
   }
 
   /** The message for an ensure that asks for what it may not; null if there is nothing. */
-  @Nullable String notAllowed(Ensure ensure) {
+  @Nullable String notAllowed(Ensure ensure, Profile profile) {
     Duration idleTtl = ensure.idleTtl();
-    if (idleTtl != null && !idleTtls.allows(idleTtl)) {
-      return notAllowed(idleTtl);
+    if (idleTtl != null && !profile.idleTtls().allows(idleTtl)) {
+      return notAllowed(idleTtl, profile);
     }
     Instant endsAt = ensure.endsAt();
     return endsAt != null && endsAt.isBefore(ensure.requestedAt().minus(MAX_PAST_END))
@@ -79,15 +79,19 @@ final class Answers {
         : null;
   }
 
-  private String notAllowed(Duration idleTtl) {
+  private static String notAllowed(Duration idleTtl, Profile profile) {
+    IdleTtls idleTtls = profile.idleTtls();
+    boolean usual = profile.name().equals(ProfileName.DEFAULT);
     return "idle_ttl_seconds is "
         + idleTtl.toSeconds()
-        + ", but this worker allows "
+        + (usual ? ", but this worker allows " : ", but the profile " + profile.name() + " allows ")
         + seconds(idleTtls.shortest())
         + " to "
         + seconds(idleTtls.longest())
-        + " seconds; ask for that, leave the field out, or have ZCBOT_SANDBOX_IDLE_TTL_MIN and"
-        + " ZCBOT_SANDBOX_IDLE_TTL_MAX changed";
+        + " seconds; ask for that, leave the field out, or have "
+        + (usual
+            ? "ZCBOT_SANDBOX_IDLE_TTL_MIN and ZCBOT_SANDBOX_IDLE_TTL_MAX changed"
+            : "its idle_ttl_min and idle_ttl_max changed");
   }
 
   private static String seconds(Duration duration) {

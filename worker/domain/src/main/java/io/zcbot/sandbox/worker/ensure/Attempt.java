@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.DiskSpace;
 import io.zcbot.sandbox.worker.base.HostShortage;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.ensure.ProfileChoice.Chosen;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.Termination;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
@@ -16,6 +17,7 @@ import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.Profile;
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -49,14 +51,15 @@ final class Attempt {
   /**
    * Makes the attempt.
    *
+   * @param choice of the profile
    * @param first whether it is the first for this ensure
    * @throws EngineException also if the workspace can't be used for a reason that may pass
    * @throws IOException if the workspace can't be used, for a reason that does not pass
    */
-  Result run(EnsureRequest request, boolean first)
+  Result run(EnsureRequest request, Chosen.Made choice, boolean first)
       throws EngineException, FencedException, IOException, InterruptedException {
     try {
-      return tryOnce(request, first);
+      return tryOnce(request, choice, first);
     } catch (DiskSpace.NoSpaceException e) {
       return admission.noRoom(String.valueOf(e.getMessage())); // until somebody makes room
     } catch (IOException e) {
@@ -76,7 +79,7 @@ final class Attempt {
     }
   }
 
-  private Result tryOnce(EnsureRequest request, boolean first)
+  private Result tryOnce(EnsureRequest request, Chosen.Made choice, boolean first)
       throws EngineException, FencedException, IOException, InterruptedException {
     request.fence().pass(); // else a retry could act for a user whom another worker owns by now
     Sandbox known = registry.get(request.user());
@@ -85,21 +88,26 @@ final class Attempt {
     Decision decision =
         known == null && first
             ? Decision.Make.UNSEEN
-            : Decision.of(request.user(), known, containers.look(request.user()));
+            : Decision.of(
+                request.user(),
+                known,
+                containers.look(request.user(), known == null ? choice.next() : known.profile()));
     return switch (decision) {
-      case Decision.Reuse reuse -> reuse(request, reuse.sandbox());
-      case Decision.Make make -> make(request, make);
+      case Decision.Reuse reuse when reuse.sandbox() == choice.keeps() ->
+          reuse(request, reuse.sandbox());
+      case Decision.Reuse other -> make(request, choice.next(), Decision.Make.replacing(other));
+      case Decision.Make make -> make(request, choice.next(), make);
     };
   }
 
   private Result reuse(EnsureRequest request, Sandbox sandbox) throws EngineException, IOException {
-    containers.prepare();
+    containers.prepare(sandbox.profile());
     sandbox.partition(request.partition());
     Path workspace = workspaces.prepare(request.user());
     return new Result.Served(sandbox, Ready.Outcome.REUSED, workspace);
   }
 
-  private Result make(EnsureRequest request, Decision.Make make)
+  private Result make(EnsureRequest request, Profile profile, Decision.Make make)
       throws EngineException, FencedException, IOException, InterruptedException {
     UserId user = request.user();
     for (TerminationTarget each : make.remains()) {
@@ -110,7 +118,7 @@ final class Attempt {
       return refused;
     }
     Path workspace = workspaces.prepare(user);
-    Sandbox claimed = pool.claim(user, workspace, request.partition());
+    Sandbox claimed = pool.claim(user, profile, workspace, request.partition());
     if (claimed != null) {
       registry.add(claimed);
       return new Result.Served(claimed, Ready.Outcome.CLAIMED, workspace);
@@ -120,7 +128,7 @@ final class Attempt {
       case Admission.Admitted admitted -> {
         try (admitted) {
           request.fence().pass(); // the wait may have been long
-          Sandbox created = containers.create(request, workspace, admitted.reservation());
+          Sandbox created = containers.create(request, profile, workspace, admitted.reservation());
           registry.add(created);
           yield new Result.Served(created, make.outcome(), workspace);
         }

@@ -26,6 +26,11 @@ sealed interface Decision {
     /** For a user who is unknown, without a look at the engine. */
     static final Make UNSEEN = new Make(List.of());
 
+    /** In place of a sandbox of another profile. */
+    static Make replacing(Reuse other) {
+      return new Make(List.of(TerminationTarget.of(other.sandbox, Reaped.Reason.REPLACED)));
+    }
+
     /** The outcome of the ready event: recreated if an announced sandbox is replaced. */
     Ready.Outcome outcome() {
       return remains.stream().anyMatch(target -> target.reason() != null)

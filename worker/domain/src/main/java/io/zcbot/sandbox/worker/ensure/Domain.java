@@ -10,7 +10,7 @@ import io.zcbot.sandbox.worker.commands.CommandQueues;
 import io.zcbot.sandbox.worker.commands.CommandSetup;
 import io.zcbot.sandbox.worker.commands.Commands;
 import io.zcbot.sandbox.worker.engine.Engine;
-import io.zcbot.sandbox.worker.engine.SandboxEngine;
+import io.zcbot.sandbox.worker.engine.ProfileEngines;
 import io.zcbot.sandbox.worker.pool.WarmPool;
 import io.zcbot.sandbox.worker.reap.EngineFollower;
 import io.zcbot.sandbox.worker.reap.Eviction;
@@ -27,13 +27,15 @@ import io.zcbot.sandbox.worker.sandbox.CreateTurns;
 import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Identity;
-import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.UserLanes;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.IdleTtls;
+import io.zcbot.sandbox.worker.spec.Profiles;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.function.Supplier;
 
 /** The parts of the domain, wired together over its ports. Built once, at start. */
 public record Domain(
@@ -75,22 +77,28 @@ public record Domain(
       int reapConcurrency,
       int newUsersPerMinute) {}
 
-  /** Wires the parts; starts nothing. */
+  /**
+   * Wires the parts; starts nothing.
+   *
+   * @param profiles those that users may ask for now
+   */
   public static Domain of(
       Ports ports,
-      SandboxEngine sandboxes,
+      Supplier<Profiles> profiles,
       Settings settings,
       Registry registry,
       Workspaces workspaces,
       WarmPool.Setup warm,
       CommandSetup commandSetup) {
     Engine engine = ports.engine();
+    ProfileEngines engines = warm.engines();
     Identity identity = settings.identity();
     Time time = ports.time();
-    IdleTtls idleTtls = settings.limits().idleTtls();
+    IdleTtls idleTtls = profiles.get().usual().idleTtls();
     Capacity capacity = new Capacity(settings.maxSandboxes());
     CreateTurns turns = new CreateTurns(settings.createConcurrency());
-    WarmPool slots = new WarmPool(engine, sandboxes, warm, capacity, turns, time, ports.metrics());
+    WarmPool slots =
+        new WarmPool(engine, profiles.get(), warm, capacity, turns, time, ports.metrics());
     NewUsers newUsers = new NewUsers(settings.newUsersPerMinute(), idleTtls.usual(), time);
     Announcer announcer =
         new Announcer(
@@ -119,7 +127,7 @@ public record Domain(
     Admission admission = new Admission(newUsers, capacity, slots, eviction, turns, time);
     Attempt attempt =
         new Attempt(
-            new UserContainers(engine, sandboxes, workspaces, time),
+            new UserContainers(engine, engines, workspaces, time),
             registry,
             workspaces,
             admission,
@@ -127,9 +135,10 @@ public record Domain(
             termination);
     Ensurer ensurer =
         new Ensurer(
+            new ProfileChoice(profiles, registry, queues),
             attempt,
             announcer,
-            new Answers(identity, sandboxes.spec(), idleTtls, time),
+            new Answers(identity, time),
             admission,
             termination,
             time,
@@ -138,7 +147,7 @@ public record Domain(
         new Reconciler(engine, registry, termination, slots, ports.lanes(), time);
     PreviousRun previousRun =
         new PreviousRun(
-            engine, sandboxes, registry, capacity, termination, workspaces, idleTtls, time);
+            engine, engines, profiles, registry, capacity, termination, workspaces, time);
     EngineFollower follower = new EngineFollower(engine, reconciler, ports.scheduler(), time);
     Takeover takeover = new Takeover(registry, announcer, termination, ports.lanes());
     Commands commands =

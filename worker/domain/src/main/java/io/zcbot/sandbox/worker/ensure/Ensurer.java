@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.base.StoppedException;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.ensure.Admission.Refused;
+import io.zcbot.sandbox.worker.ensure.ProfileChoice.Chosen;
 import io.zcbot.sandbox.worker.reap.Termination;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
@@ -47,6 +48,7 @@ public final class Ensurer {
       IntervalFunction.ofExponentialRandomBackoff(
           Duration.ofMillis(10), 2.0, 0.5, Duration.ofSeconds(1));
 
+  private final ProfileChoice profiles;
   private final Attempt attempt;
   private final Announcer announcer;
   private final Answers answers;
@@ -56,6 +58,7 @@ public final class Ensurer {
   private final SandboxMetrics metrics;
 
   Ensurer(
+      ProfileChoice profiles,
       Attempt attempt,
       Announcer announcer,
       Answers answers,
@@ -63,6 +66,7 @@ public final class Ensurer {
       Termination termination,
       Time time,
       SandboxMetrics metrics) {
+    this.profiles = profiles;
     this.attempt = attempt;
     this.announcer = announcer;
     this.answers = answers;
@@ -133,7 +137,7 @@ public final class Ensurer {
       }
       throw e;
     }
-    admission.served(request, served.outcome());
+    admission.served(request, served);
   }
 
   /**
@@ -188,12 +192,20 @@ public final class Ensurer {
               + " needed",
           true);
     }
-    String notAllowed = answers.notAllowed(request.ensure());
+    return switch (profiles.of(request.ensure())) {
+      case Chosen.No no -> no.refused();
+      case Chosen.Made choice -> result(request, choice);
+    };
+  }
+
+  private Result result(EnsureRequest request, Chosen.Made choice)
+      throws FencedException, InterruptedException {
+    String notAllowed = answers.notAllowed(request.ensure(), choice.inForce());
     if (notAllowed != null) {
       return new Refused(Failed.Reason.REJECTED, notAllowed, false);
     }
     try {
-      return attempts(request);
+      return attempts(request, choice);
     } catch (EngineException e) {
       if (e.kind().isRetryable() && left(request) > 0) {
         // Retries end before the deadline only by an interrupt.
@@ -215,9 +227,9 @@ public final class Ensurer {
    * Makes attempts. Nearly all ensures take one, so the retry machinery is set up only for a
    * second.
    */
-  private Result attempts(EnsureRequest request) throws Throwable {
+  private Result attempts(EnsureRequest request, Chosen.Made choice) throws Throwable {
     try {
-      return attempt.run(request, true);
+      return attempt.run(request, choice, true);
     } catch (EngineException failed) {
       var first = new AtomicReference<@Nullable EngineException>(failed);
       return retrying(request)
@@ -227,7 +239,7 @@ public final class Ensurer {
                 if (before != null) {
                   throw before;
                 }
-                return attempt.run(request, false);
+                return attempt.run(request, choice, false);
               });
     }
   }

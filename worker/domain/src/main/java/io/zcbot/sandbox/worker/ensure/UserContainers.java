@@ -9,11 +9,13 @@ import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.ProfileEngines;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Reservation;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.Profile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -25,25 +27,25 @@ import org.slf4j.MDC;
  */
 final class UserContainers {
   private final Engine engine;
-  private final SandboxEngine sandboxes;
+  private final ProfileEngines engines;
   private final Workspaces workspaces;
   private final Time time;
 
-  UserContainers(Engine engine, SandboxEngine sandboxes, Workspaces workspaces, Time time) {
+  UserContainers(Engine engine, ProfileEngines engines, Workspaces workspaces, Time time) {
     this.engine = engine;
-    this.sandboxes = sandboxes;
+    this.engines = engines;
     this.workspaces = workspaces;
     this.time = time;
   }
 
-  /** Looks at the container with the user's name, and compares it with the spec; empty if none. */
-  Optional<Verified> look(UserId user) throws EngineException {
-    return sandboxes.verify(Container.nameOf(user), user, workspaces.of(user));
+  /** Looks at the container with the user's name, and compares it with a spec; empty if none. */
+  Optional<Verified> look(UserId user, Profile profile) throws EngineException {
+    return engines.sandboxes(profile).verify(Container.nameOf(user), user, workspaces.of(user));
   }
 
   /** Returns once what running sandboxes depend on, such as the firewall, is in force (I3). */
-  void prepare() throws EngineException {
-    sandboxes.prepare();
+  void prepare(Profile profile) throws EngineException {
+    engines.sandboxes(profile).prepare();
   }
 
   /**
@@ -51,8 +53,9 @@ final class UserContainers {
    *
    * @param reservation the new sandbox takes it over
    */
-  Sandbox create(EnsureRequest request, Path workspace, Reservation reservation)
+  Sandbox create(EnsureRequest request, Profile profile, Path workspace, Reservation reservation)
       throws EngineException, IOException {
+    SandboxEngine sandboxes = engines.sandboxes(profile);
     String id = sandboxes.create(request.user(), workspace);
     Container started;
     try (var _ = MDC.putCloseable("container", id);
@@ -64,7 +67,7 @@ final class UserContainers {
     }
     long now = time.nanos();
     return new Sandbox(
-        request.user(), started, request.partition(), now, now, reservation.handOver());
+        request.user(), profile, started, request.partition(), now, now, reservation.handOver());
   }
 
   /**

@@ -8,12 +8,12 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.engine.SandboxEngine;
-import io.zcbot.sandbox.worker.engine.SlotEngine;
+import io.zcbot.sandbox.worker.engine.ProfileEngines;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.Claim;
+import io.zcbot.sandbox.worker.spec.Profile;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -33,20 +33,13 @@ final class Claims {
   private static final Logger log = LoggerFactory.getLogger(Claims.class);
 
   private final WarmPool slots;
-  private final SandboxEngine sandboxes;
-  private final SlotEngine slotEngine;
+  private final ProfileEngines engines;
   private final Time time;
   private final SandboxMetrics metrics;
 
-  Claims(
-      WarmPool slots,
-      SandboxEngine sandboxes,
-      SlotEngine slotEngine,
-      Time time,
-      SandboxMetrics metrics) {
+  Claims(WarmPool slots, ProfileEngines engines, Time time, SandboxMetrics metrics) {
     this.slots = slots;
-    this.sandboxes = sandboxes;
-    this.slotEngine = slotEngine;
+    this.engines = engines;
     this.time = time;
     this.metrics = metrics;
   }
@@ -59,12 +52,15 @@ final class Claims {
    * @throws EngineException if no sandbox can be made at the moment, or if the container with the
    *     user's name must be looked at first
    */
-  @Nullable Sandbox claim(UserId user, Path workspace, int partition) throws EngineException {
-    if (!slots.areWanted()) {
+  @Nullable Sandbox claim(UserId user, Profile profile, Path workspace, int partition)
+      throws EngineException {
+    if (!slots.areWanted(profile)) {
       return null;
     }
-    slotEngine.prepare(); // first, so that a failure, which is retried, costs no slot
-    Slot slot = slots.take();
+    engines
+        .sandboxes(profile)
+        .prepare(); // first, so that a failure, which is retried, costs no slot
+    Slot slot = slots.take(profile);
     if (slot == null) {
       return null;
     }
@@ -72,14 +68,14 @@ final class Claims {
     try (var _ = MDC.putCloseable("container", slot.containerId())) {
       slot.directory().mount(user);
       slot.entrance().open();
-      claimed = rename(slot, user, workspace);
-      metrics.claimed(Claim.CLAIMED);
+      claimed = rename(slot, user, profile, workspace);
+      metrics.claimed(profile.name(), Claim.CLAIMED);
     } catch (IOException e) {
       log.warn("could not mount the workspace in slot {}: {}", slot.id(), e.getMessage());
-      metrics.claimed(Claim.MOUNT_FAILED);
+      metrics.claimed(profile.name(), Claim.MOUNT_FAILED);
     } catch (EngineException e) {
       log.warn("slot {} could not be claimed: {}", slot.id(), e.getMessage());
-      metrics.claimed(Claim.ENGINE_FAILED);
+      metrics.claimed(profile.name(), Claim.ENGINE_FAILED);
       if (e.kind() == EngineException.Kind.CONFLICT
           || e.kind() == EngineException.Kind.UNAVAILABLE) {
         throw e;
@@ -95,21 +91,23 @@ final class Claims {
       return null;
     }
     long now = time.nanos();
-    return new Sandbox(user, claimed, partition, now, now, slot.reservation().handOver());
+    return new Sandbox(user, profile, claimed, partition, now, now, slot.reservation().handOver());
   }
 
   /**
    * Renames the container. Its name afterwards decides, not the engine's answer, which may be lost.
    */
-  private Container rename(Slot slot, UserId user, Path workspace) throws EngineException {
+  private Container rename(Slot slot, UserId user, Profile profile, Path workspace)
+      throws EngineException {
     String name = Container.nameOf(user);
     EngineException failure = null;
     try {
-      slotEngine.rename(slot.containerId(), name);
+      engines.slots(profile).rename(slot.containerId(), name);
     } catch (EngineException e) {
       failure = e;
     }
-    Verified found = sandboxes.verify(slot.containerId(), user, workspace).orElse(null);
+    Verified found =
+        engines.sandboxes(profile).verify(slot.containerId(), user, workspace).orElse(null);
     if (found != null
         && slot.isIntact(found.container())
         && found.container().name().equals(name)

@@ -5,12 +5,16 @@
 package io.zcbot.sandbox.worker.pool;
 
 import io.zcbot.sandbox.worker.sandbox.Reservation;
+import io.zcbot.sandbox.worker.spec.Profile;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -20,35 +24,64 @@ import org.jspecify.annotations.Nullable;
  * they are released, those that became sandboxes or are being destroyed. Thread-safe; never blocks.
  */
 final class IdleSlots {
-  private int target;
+  // by the profile's name, guarded by this, as are the fields below
+  private final Map<String, Wanted> wanted = new LinkedHashMap<>();
   private final Deque<Slot> idle = new ArrayDeque<>();
   private final Set<String> known = new HashSet<>();
   private @Nullable Making making;
   private boolean closed;
 
+  private record Wanted(Profile profile, int target) {}
+
   private record Making(String slotId, Reservation reservation) {}
 
-  /** An empty pool that wants {@code target} idle slots. */
-  IdleSlots(int target) {
-    this.target = target;
+  /** Wants a number of idle slots of each of these profiles, and none of others any more. */
+  synchronized void want(Map<Profile, Integer> targets) {
+    wanted.clear();
+    targets.forEach((profile, target) -> wanted.put(profile.name(), new Wanted(profile, target)));
   }
 
+  /** How many idle slots are wanted. */
   synchronized int target() {
-    return target;
+    return wanted.values().stream().mapToInt(Wanted::target).sum();
   }
 
-  /** Sets how many idle slots are wanted. */
-  synchronized void resize(int wanted) {
-    target = wanted;
+  /** How many idle slots of a profile are wanted. */
+  synchronized int target(Profile profile) {
+    Wanted now = wanted.get(profile.name());
+    return now == null ? 0 : now.target;
   }
 
-  /** Takes the slot that was idle for longest, if there are more than wanted; else null. */
+  /** Whether slots of a profile are wanted, at times at least. */
+  synchronized boolean isWanted(Profile profile) {
+    Wanted now = wanted.get(profile.name());
+    return now != null && now.profile.makesTheSameAs(profile);
+  }
+
+  /** Sets how many idle slots of a profile are wanted, if any may be. */
+  synchronized void resize(Profile profile, int target) {
+    wanted.computeIfPresent(profile.name(), (_, now) -> new Wanted(now.profile, target));
+  }
+
+  /** Takes the slot that was idle for longest of a profile with more than wanted; else null. */
   synchronized @Nullable Slot takeSurplus() {
-    return idle.size() > target ? idle.poll() : null;
+    return takeFirst(slot -> size(slot.profile()) > target(slot.profile()));
   }
 
-  synchronized boolean wantsMore() {
-    return !closed && making == null && idle.size() < target;
+  /** The profiles that lack slots, the one that has the least part of its own first. */
+  synchronized List<Profile> lacking() {
+    if (closed || making != null) {
+      return List.of();
+    }
+    return wanted.values().stream()
+        .filter(each -> size(each.profile) < each.target)
+        .sorted(Comparator.comparingDouble(each -> (double) size(each.profile) / each.target))
+        .map(Wanted::profile)
+        .toList();
+  }
+
+  boolean wantsMore() {
+    return !lacking().isEmpty();
   }
 
   /** Notes that a slot is being made; the pool keeps its place until {@link #endMaking}. */
@@ -61,10 +94,11 @@ final class IdleSlots {
   }
 
   /**
-   * Adds the slot that was being made; false if it is not wanted any more, or its place was taken.
+   * Adds the slot that was being made; false if it is not wanted any more, its place was taken, or
+   * its profile has another spec by now.
    */
   synchronized boolean add(Slot slot) {
-    if (closed || !slot.reservation().isHeld()) {
+    if (closed || !slot.reservation().isHeld() || isStale(slot)) {
       return false;
     }
     making = null;
@@ -88,9 +122,39 @@ final class IdleSlots {
     return making != null && making.reservation().isHeld() ? making.reservation().handOver() : null;
   }
 
-  /** Takes the slot that was idle for longest; null if there is none. The slot stays known. */
-  synchronized @Nullable Slot take() {
-    return idle.poll();
+  /**
+   * Takes the slot of a profile that was idle for longest; null if there is none. The slot stays
+   * known.
+   */
+  synchronized @Nullable Slot take(Profile profile) {
+    return takeFirst(slot -> slot.profile().makesTheSameAs(profile));
+  }
+
+  /** Takes a slot of the profile that has most; null if there is none. The slot stays known. */
+  synchronized @Nullable Slot takeAny() {
+    Slot most =
+        idle.stream().max(Comparator.comparingInt(slot -> size(slot.profile()))).orElse(null);
+    return most == null ? null : take(most.profile());
+  }
+
+  /** Takes the slots whose profile is not wanted any more, or has another spec by now. */
+  List<Slot> takeStale() {
+    return takeIf(this::isStale);
+  }
+
+  private boolean isStale(Slot slot) {
+    return !isWanted(slot.profile());
+  }
+
+  private @Nullable Slot takeFirst(Predicate<Slot> which) {
+    for (Iterator<Slot> i = idle.iterator(); i.hasNext(); ) {
+      Slot slot = i.next();
+      if (which.test(slot)) {
+        i.remove();
+        return slot;
+      }
+    }
+    return null;
   }
 
   /** Takes all idle slots that a predicate accepts. They stay known. */
@@ -122,6 +186,14 @@ final class IdleSlots {
 
   synchronized int size() {
     return idle.size();
+  }
+
+  synchronized int size(Profile profile) {
+    int size = 0;
+    for (Slot slot : idle) {
+      size += slot.profile().name().equals(profile.name()) ? 1 : 0;
+    }
+    return size;
   }
 
   synchronized boolean isClosed() {

@@ -7,11 +7,14 @@ package io.zcbot.sandbox.worker.pool;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.engine.SlotEngine;
+import io.zcbot.sandbox.worker.engine.ProfileEngines;
+import io.zcbot.sandbox.worker.spec.Profile;
 import java.io.IOException;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -27,7 +30,7 @@ final class PoolSweep {
   private static final Logger log = LoggerFactory.getLogger(PoolSweep.class);
 
   private final Engine engine;
-  private final SlotEngine slotEngine;
+  private final ProfileEngines engines;
   private final SlotMounts mounts;
   private final IdleSlots pool;
   private final SlotFactory maker;
@@ -36,9 +39,9 @@ final class PoolSweep {
   private final Set<String> logged = new HashSet<>();
 
   PoolSweep(
-      Engine engine, SlotEngine slotEngine, SlotMounts mounts, IdleSlots pool, SlotFactory maker) {
+      Engine engine, ProfileEngines engines, SlotMounts mounts, IdleSlots pool, SlotFactory maker) {
     this.engine = engine;
-    this.slotEngine = slotEngine;
+    this.engines = engines;
     this.mounts = mounts;
     this.pool = pool;
     this.maker = maker;
@@ -108,9 +111,15 @@ final class PoolSweep {
     }
     Map<String, Container> byId =
         listed.stream().collect(Collectors.toMap(Container::id, Function.identity(), (a, _) -> a));
-    String current = slotEngine.imageId().orElse(null);
+    Map<Profile, Optional<String>> images = new HashMap<>();
     Set<String> stale = new HashSet<>();
     for (Slot slot : pool.all()) {
+      Optional<String> image = images.get(slot.profile());
+      if (image == null) {
+        image = engines.slots(slot.profile()).imageId();
+        images.put(slot.profile(), image);
+      }
+      String current = image.orElse(null);
       Container container = byId.get(slot.containerId());
       if (container == null || !container.isRunning()) {
         // It became idle after the listing, or is gone: look.

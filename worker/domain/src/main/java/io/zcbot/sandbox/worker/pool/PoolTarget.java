@@ -8,6 +8,7 @@ import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.demand.Arrivals;
 import io.zcbot.sandbox.worker.demand.MakeTimes;
 import io.zcbot.sandbox.worker.demand.PoolSizing;
+import io.zcbot.sandbox.worker.spec.Profile;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -15,8 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Adapts the number of slots that the pool wants to the arrivals of users. It grows at once, and
- * shrinks by one slot a minute.
+ * Adapts the number of slots of a profile that the pool wants to the arrivals of its users. It
+ * grows at once, and shrinks by one slot a minute.
  */
 final class PoolTarget {
   private static final Logger log = LoggerFactory.getLogger(PoolTarget.class);
@@ -26,22 +27,40 @@ final class PoolTarget {
   /** The interval after a user found no slot: more users may come. */
   private static final Duration SHORT_INTERVAL = Duration.ofSeconds(5);
 
+  private final Profile profile;
   private final PoolSizing sizing;
   private final IdleSlots pool;
   private final MakeTimes makeTimes;
   private final Time time;
-  private final Arrivals arrivals = new Arrivals();
+  private final Arrivals arrivals;
   private volatile long judged;
   private volatile boolean isShort;
   private long changed;
 
-  PoolTarget(PoolSizing sizing, IdleSlots pool, MakeTimes makeTimes, Time time) {
+  PoolTarget(Profile profile, PoolSizing sizing, IdleSlots pool, MakeTimes makeTimes, Time time) {
+    this(profile, sizing, pool, makeTimes, time, new Arrivals());
+  }
+
+  private PoolTarget(
+      Profile profile,
+      PoolSizing sizing,
+      IdleSlots pool,
+      MakeTimes makeTimes,
+      Time time,
+      Arrivals arrivals) {
+    this.arrivals = arrivals;
+    this.profile = profile;
     this.sizing = sizing;
     this.pool = pool;
     this.makeTimes = makeTimes;
     this.time = time;
     this.judged = time.nanos() - INTERVAL.toNanos();
     this.changed = time.nanos();
+  }
+
+  /** The same with other bounds, and the arrivals that are known. */
+  PoolTarget of(Profile changed, PoolSizing bounds) {
+    return new PoolTarget(changed, bounds, pool, makeTimes, time, arrivals);
   }
 
   /**
@@ -72,27 +91,42 @@ final class PoolTarget {
     return time.nanos() - judged >= (isShort ? SHORT_INTERVAL : INTERVAL).toNanos();
   }
 
-  /** Decides the size anew, and changes it. Takes some milliseconds of processor time. */
-  synchronized void judge() {
+  /** The size that users need. Takes some milliseconds of processor time. */
+  synchronized int wanted() {
     long now = time.nanos();
     judged = now;
     isShort = false;
-    long makeMillis = makeTimes.millis();
-    int wanted = sizing.wanted(arrivals, millis(now), makeMillis);
-    int before = pool.target();
+    return sizing.wanted(arrivals, millis(now), makeTimes.millis());
+  }
+
+  /**
+   * Changes the size.
+   *
+   * @param wanted what users need, or less if there is no room
+   * @param atOnce whether others need the room of what is too much
+   */
+  synchronized void resize(int wanted, boolean atOnce) {
+    long now = time.nanos();
+    int before = pool.target(profile);
     if (wanted > before) {
       log.info(
-          "the warm pool grows from {} to {} slots, as users came within the last day; a slot"
-              + " takes {} ms to make",
+          "the warm pool of the profile {} grows from {} to {} slots, as users came within the last"
+              + " day; a slot takes {} ms to make",
+          profile.name(),
           before,
           wanted,
-          makeMillis);
-      pool.resize(wanted);
+          makeTimes.millis());
+      pool.resize(profile, wanted);
       changed = now;
-    } else if (wanted < before && now - changed >= INTERVAL.toNanos()) {
+    } else if (wanted < before && (atOnce || now - changed >= INTERVAL.toNanos())) {
+      int next = atOnce ? wanted : before - 1;
       log.debug(
-          "the warm pool shrinks from {} to {} slots; {} are wanted", before, before - 1, wanted);
-      pool.resize(before - 1);
+          "the warm pool of the profile {} shrinks from {} to {} slots; {} are wanted",
+          profile.name(),
+          before,
+          next,
+          wanted);
+      pool.resize(profile, next);
       changed = now;
     }
   }

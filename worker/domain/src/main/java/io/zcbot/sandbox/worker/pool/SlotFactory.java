@@ -6,9 +6,11 @@ package io.zcbot.sandbox.worker.pool;
 
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.ProfileEngines;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Reservation;
+import io.zcbot.sandbox.worker.spec.Profile;
 import java.io.IOException;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -20,14 +22,14 @@ final class SlotFactory {
   private static final Logger log = LoggerFactory.getLogger(SlotFactory.class);
 
   private final Engine engine;
-  private final SlotEngine slotEngine;
+  private final ProfileEngines engines;
   private final SlotMounts mounts;
   private final IdleSlots pool;
   private volatile @Nullable Thread starting;
 
-  SlotFactory(Engine engine, SlotEngine slotEngine, SlotMounts mounts, IdleSlots pool) {
+  SlotFactory(Engine engine, ProfileEngines engines, SlotMounts mounts, IdleSlots pool) {
     this.engine = engine;
-    this.slotEngine = slotEngine;
+    this.engines = engines;
     this.mounts = mounts;
     this.pool = pool;
   }
@@ -36,7 +38,9 @@ final class SlotFactory {
    * Creates and starts a slot; returns once it has shown that it sees later mounts. If that fails,
    * removes what was made.
    */
-  Slot make(String id, Reservation reservation) throws EngineException, IOException {
+  Slot make(Profile profile, String id, Reservation reservation)
+      throws EngineException, IOException {
+    SlotEngine slotEngine = engines.slots(profile);
     SlotMounts.Directory directory = null;
     String containerId = null;
     Slot made = null;
@@ -48,7 +52,7 @@ final class SlotFactory {
       if (image.isEmpty()) { // the create pulled it
         image = slotEngine.imageId();
       }
-      start(containerId, directory);
+      start(slotEngine, containerId, directory);
       directory.unmountProbe();
       Verified found = slotEngine.verifySlot(containerId, directory.path()).orElse(null);
       if (found == null || !found.container().isRunning()) {
@@ -65,6 +69,7 @@ final class SlotFactory {
       made =
           new Slot(
               id,
+              profile,
               containerId,
               found.container().startedAt(),
               image.orElse(""),
@@ -85,7 +90,7 @@ final class SlotFactory {
    * Starts a slot. Only this step can be interrupted by {@link #giveUp}: an interrupted create
    * would go on in the engine, and leave an unknown container.
    */
-  private void start(String containerId, SlotMounts.Directory directory)
+  private void start(SlotEngine slotEngine, String containerId, SlotMounts.Directory directory)
       throws EngineException, IOException {
     starting = Thread.currentThread();
     try {

@@ -54,8 +54,9 @@ final class ExpiryNotices {
     if (notice == null || !idleness.isFollowed(sandbox)) {
       return null; // the worker that owns the user may know of later use
     }
-    if (limits.maxLifetime() != null
-        && lifetimeEnd(sandbox, limits.maxLifetime()) - time.nanos() <= notice.toNanos()
+    Duration maxLifetime = sandbox.profile().maxLifetime();
+    if (maxLifetime != null
+        && lifetimeEnd(sandbox, maxLifetime) - time.nanos() <= notice.toNanos()
         && !lifetime.contains(sandbox)) {
       return Expiring.Reason.LIFETIME;
     }
@@ -64,7 +65,7 @@ final class ExpiryNotices {
       return Expiring.Reason.ENDS_AT;
     }
     // A TTL shorter than the notice leaves no time for one.
-    Duration before = idleness.ttl(sandbox).minus(notice);
+    Duration before = sandbox.idleTtl().minus(notice);
     return before.isPositive()
             && idleness.isIdleFor(sandbox, before)
             && !Objects.equals(idle.get(sandbox), sandbox.lastActive())
@@ -81,7 +82,7 @@ final class ExpiryNotices {
     switch (reason) {
       case null -> {}
       case LIFETIME -> {
-        Duration most = Objects.requireNonNull(limits.maxLifetime());
+        Duration most = Objects.requireNonNull(sandbox.profile().maxLifetime());
         announcer.expiring(sandbox, reason, lifetimeEnd(sandbox, most));
         lifetime.add(sandbox);
       }
@@ -93,7 +94,7 @@ final class ExpiryNotices {
       case IDLE -> {
         if (hiddenUse.ask(sandbox) == HiddenUse.Answer.UNUSED) {
           long lastActive = sandbox.lastActive();
-          announcer.expiring(sandbox, reason, lastActive + idleness.ttl(sandbox).toNanos());
+          announcer.expiring(sandbox, reason, lastActive + sandbox.idleTtl().toNanos());
           idle.put(sandbox, lastActive);
         }
       }

@@ -4,7 +4,6 @@
  */
 package io.zcbot.sandbox.worker.reap;
 
-import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import java.time.Duration;
 import java.util.OptionalLong;
@@ -15,11 +14,9 @@ import java.util.OptionalLong;
  */
 final class Idleness {
   private final LowWatermark lowWatermark;
-  private final IdleTtls ttls;
 
-  Idleness(LowWatermark lowWatermark, IdleTtls ttls) {
+  Idleness(LowWatermark lowWatermark) {
     this.lowWatermark = lowWatermark;
-    this.ttls = ttls;
   }
 
   boolean isIdleFor(Sandbox sandbox, Duration duration) {
@@ -31,10 +28,5 @@ final class Idleness {
   /** Whether this worker follows the activity of the sandbox's user. */
   boolean isFollowed(Sandbox sandbox) {
     return lowWatermark.readUpTo(sandbox.partition()).isPresent();
-  }
-
-  /** How long a sandbox may be unused. */
-  Duration ttl(Sandbox sandbox) {
-    return ttls.of(sandbox);
   }
 }

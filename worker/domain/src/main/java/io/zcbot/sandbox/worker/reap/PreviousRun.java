@@ -12,17 +12,19 @@ import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
-import io.zcbot.sandbox.worker.engine.SandboxEngine;
+import io.zcbot.sandbox.worker.engine.ProfileEngines;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
-import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Reservation;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.Terms;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.IdleTtls;
+import io.zcbot.sandbox.worker.spec.Profile;
+import io.zcbot.sandbox.worker.spec.Profiles;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -31,6 +33,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -47,12 +50,12 @@ public final class PreviousRun {
   private static final int MOST_UNANSWERED = 2;
 
   private final Engine engine;
-  private final SandboxEngine sandboxes;
+  private final ProfileEngines engines;
+  private final Supplier<Profiles> profiles;
   private final Registry registry;
   private final Capacity capacity;
   private final Purge purge;
   private final Workspaces workspaces;
-  private final IdleTtls idleTtls;
   private final Time time;
 
   /** How many workspaces did not answer. */
@@ -60,20 +63,20 @@ public final class PreviousRun {
 
   public PreviousRun(
       Engine engine,
-      SandboxEngine sandboxes,
+      ProfileEngines engines,
+      Supplier<Profiles> profiles,
       Registry registry,
       Capacity capacity,
       Termination termination,
       Workspaces workspaces,
-      IdleTtls idleTtls,
       Time time) {
     this.engine = engine;
-    this.sandboxes = sandboxes;
+    this.engines = engines;
+    this.profiles = profiles;
     this.registry = registry;
     this.capacity = capacity;
     this.purge = new Purge(engine, termination);
     this.workspaces = workspaces;
-    this.idleTtls = idleTtls;
     this.time = time;
   }
 
@@ -159,8 +162,14 @@ public final class PreviousRun {
       long lastActive)
       throws EngineException, InterruptedException {
     UserId user = entry.userId();
+    Profile profile = profiles.get().find(listed.profile());
+    if (profile == null) {
+      log.info("{} is of the profile {}, which is gone", listed.id(), listed.profile());
+      return false;
+    }
     Verified verified =
-        sandboxes
+        engines
+            .sandboxes(profile)
             .verify(listed.id(), user, workspaces.of(user))
             .orElse(new Verified(listed, false));
     if (!canBeAdopted(verified, entry) || !hasWorkspace(user)) {
@@ -178,6 +187,7 @@ public final class PreviousRun {
     Sandbox adopted =
         new Sandbox(
             user,
+            profile,
             container,
             partitionOf.applyAsInt(user),
             time.nanos() - time.age(lifetimeBegan(opened, container, user, said)),
@@ -185,13 +195,13 @@ public final class PreviousRun {
             reservation);
     adopted.openedAt(opened);
     adopted.announced(time.now()); // as was just read
-    adopted.terms(adopted(entry, said.terms(container.id())));
+    adopted.terms(adopted(profile.idleTtls(), entry, said.terms(container.id())));
     registry.add(adopted);
     return true;
   }
 
   /** The terms of an adopted sandbox: what its agent was told, or else what the entry says. */
-  private Terms adopted(LiveSandbox entry, @Nullable Terms told) {
+  private static Terms adopted(IdleTtls idleTtls, LiveSandbox entry, @Nullable Terms told) {
     Terms terms = told == null ? Terms.of(entry) : told;
     return new Terms(
         idleTtls.adopted(entry.idleTtl(), told == null ? null : told.idleTtl()),

@@ -9,7 +9,6 @@ import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
-import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
@@ -44,25 +43,14 @@ public final class Reaper {
   private final Set<Sandbox> looking = ConcurrentHashMap.newKeySet();
 
   /**
-   * When sandboxes end.
+   * When sandboxes end, besides what their profiles say.
    *
-   * @param idleTtls reaped when unused for this long
    * @param evictAfter may be evicted when unused for this long
-   * @param maxLifetime reaped at this age, used or not; null for never
    * @param notice how long in advance an end is announced; null if it is not
    * @param busyShare the share of a core above which processes count as use; null if they never do
    */
   public record Limits(
-      IdleTtls idleTtls,
-      Duration evictAfter,
-      @Nullable Duration maxLifetime,
-      @Nullable Duration notice,
-      @Nullable Double busyShare) {
-    /** Limits with one idle TTL for all, without notice, and with processes not counted as use. */
-    public Limits(Duration idleTtl, Duration evictAfter, @Nullable Duration maxLifetime) {
-      this(IdleTtls.always(idleTtl), evictAfter, maxLifetime, null, null);
-    }
-  }
+      Duration evictAfter, @Nullable Duration notice, @Nullable Double busyShare) {}
 
   public Reaper(
       Registry registry,
@@ -76,7 +64,7 @@ public final class Reaper {
     this.registry = registry;
     this.termination = termination;
     this.steps = new LaneSteps(lanes);
-    this.idleness = new Idleness(lowWatermark, limits.idleTtls());
+    this.idleness = new Idleness(lowWatermark);
     this.hiddenUse = hiddenUse;
     this.notices = new ExpiryNotices(announcer, hiddenUse, idleness, limits, time);
     this.limits = limits;
@@ -110,14 +98,14 @@ public final class Reaper {
   }
 
   private Reaped.@Nullable Reason due(Sandbox sandbox) {
-    if (limits.maxLifetime() != null
-        && time.nanos() - sandbox.startedAt() >= limits.maxLifetime().toNanos()) {
+    Duration maxLifetime = sandbox.profile().maxLifetime();
+    if (maxLifetime != null && time.nanos() - sandbox.startedAt() >= maxLifetime.toNanos()) {
       return Reaped.Reason.LIFETIME;
     }
     if (isOver(sandbox)) {
       return Reaped.Reason.ENDS_AT;
     }
-    return isIdleFor(sandbox, idleness.ttl(sandbox)) ? Reaped.Reason.IDLE : null;
+    return isIdleFor(sandbox, sandbox.idleTtl()) ? Reaped.Reason.IDLE : null;
   }
 
   /** Whether it reached the end that an ensure set. */
@@ -135,7 +123,7 @@ public final class Reaper {
    * half.
    */
   private Duration lookAfter(Sandbox sandbox) {
-    Duration half = idleness.ttl(sandbox).dividedBy(2);
+    Duration half = sandbox.idleTtl().dividedBy(2);
     Duration evicted = limits.evictAfter().dividedBy(2);
     Duration later = evicted.compareTo(SHORTEST_LOOK) < 0 ? SHORTEST_LOOK : evicted;
     return half.compareTo(later) < 0 ? half : later;

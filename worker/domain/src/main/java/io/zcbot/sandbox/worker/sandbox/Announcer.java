@@ -122,7 +122,8 @@ public final class Announcer {
         terms.idleTtl(),
         sandbox.containerStartedAt(),
         terms.labels(),
-        terms.endsAt());
+        terms.endsAt(),
+        sandbox.profile().name());
   }
 
   /**

@@ -57,8 +57,8 @@ public final class Registry {
   public Duration longestIdleTtl(Duration longest) {
     Duration found = longest;
     for (Sandbox sandbox : sandboxes.values()) {
-      Duration own = sandbox.terms().idleTtl();
-      found = own != null && own.compareTo(found) > 0 ? own : found;
+      Duration own = sandbox.idleTtl();
+      found = own.compareTo(found) > 0 ? own : found;
     }
     return found;
   }

@@ -8,6 +8,8 @@ import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.spec.Profile;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -27,6 +29,7 @@ public final class Sandbox {
   private static final long NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private final UserId user;
+  private final Profile profile;
   private final String containerId;
   private final @Nullable String slotId;
 
@@ -59,16 +62,19 @@ public final class Sandbox {
   /**
    * Creates a sandbox, which owns its place from now on.
    *
+   * @param profile what it is made of
    * @param container as it was when it was found ready
    */
   public Sandbox(
       UserId user,
+      Profile profile,
       Container container,
       int partition,
       long startedAt,
       long lastActive,
       Reservation reservation) {
     this.user = user;
+    this.profile = profile;
     this.containerId = container.id();
     this.slotId = container.ourSlot();
     this.containerStartedAt = nanosOf(container.startedAt());
@@ -87,6 +93,11 @@ public final class Sandbox {
 
   public UserId user() {
     return user;
+  }
+
+  /** What it is made of, whatever the operator's file says of that name by now. */
+  public Profile profile() {
+    return profile;
   }
 
   public String containerId() {
@@ -179,6 +190,11 @@ public final class Sandbox {
   /** What its user's ensures asked for, or what a previous run announced. */
   public Terms terms() {
     return terms;
+  }
+
+  /** How long it may be unused. */
+  public Duration idleTtl() {
+    return profile.idleTtls().of(terms.idleTtl());
   }
 
   public void terms(Terms asked) {

@@ -26,7 +26,7 @@ public interface SandboxMetrics {
   default void engineCall(String operation, String result, Duration took) {}
 
   /** A new user's sandbox was made of a warm slot, or was created because that was not possible. */
-  default void claimed(Claim how) {}
+  default void claimed(String profile, Claim how) {}
 
   /** A release expired before it was worked on. */
   default void releaseExpired() {}

@@ -7,17 +7,21 @@ package io.zcbot.sandbox.worker.group;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.worker.base.StoppedException;
 import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
-import io.zcbot.sandbox.worker.sandbox.IdleTtls;
+import io.zcbot.sandbox.worker.spec.IdleTtls;
+import io.zcbot.sandbox.worker.spec.Profile;
+import io.zcbot.sandbox.worker.spec.Profiles;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,7 +42,7 @@ public final class EagerEnsures {
   private final ScheduledExecutorService timer;
   private final GroupConfig.Handover mode;
   private final String workerId;
-  private final IdleTtls idleTtls;
+  private final Supplier<Profiles> profiles;
   private final Time time;
 
   /** When the last of them is due, on the monotonic clock. */
@@ -48,19 +52,20 @@ public final class EagerEnsures {
    * Publishes nothing until {@link #after} is called.
    *
    * @param workerId the requester that the ensures name
+   * @param profiles those of this worker, whose bounds of the idle TTL hold
    */
   public EagerEnsures(
       EventSink sink,
       ScheduledExecutorService timer,
       GroupConfig.Handover mode,
       String workerId,
-      IdleTtls idleTtls,
+      Supplier<Profiles> profiles,
       Time time) {
     this.sink = sink;
     this.timer = timer;
     this.mode = mode;
     this.workerId = workerId;
-    this.idleTtls = idleTtls;
+    this.profiles = profiles;
     this.time = time;
     this.last = time.nanos();
   }
@@ -90,6 +95,9 @@ public final class EagerEnsures {
     if (entry.endsAt() != null && !now.isBefore(entry.endsAt())) {
       return; // it would have ended by now
     }
+    Profiles known = profiles.get();
+    Profile own = known.find(entry.profile());
+    IdleTtls idleTtls = (own == null ? known.usual() : own).idleTtls();
     try {
       sink.publish(
           new Ensure(
@@ -100,7 +108,9 @@ public final class EagerEnsures {
               null,
               idleTtls.nearest(entry.idleTtl()),
               entry.labels().isEmpty() ? null : entry.labels(),
-              entry.endsAt()));
+              entry.endsAt(),
+              entry.profile().equals(ProfileName.DEFAULT) ? null : entry.profile(),
+              false));
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     } catch (StoppedException e) {

@@ -197,11 +197,6 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   }
 
   @Override
-  public SandboxSpec spec() {
-    return spec;
-  }
-
-  @Override
   public synchronized Optional<Verified> verify(String nameOrId, UserId user, Path workspace)
       throws EngineException {
     return find(nameOrId).map(this::verified);

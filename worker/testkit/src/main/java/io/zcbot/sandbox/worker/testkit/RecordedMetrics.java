@@ -42,7 +42,7 @@ public final class RecordedMetrics implements SandboxMetrics {
   }
 
   @Override
-  public void claimed(Claim how) {
+  public void claimed(String profile, Claim how) {
     claims.merge(how, 1, Integer::sum);
   }
 

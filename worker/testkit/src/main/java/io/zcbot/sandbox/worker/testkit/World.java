@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
@@ -20,6 +21,7 @@ import io.zcbot.sandbox.worker.commands.CommandLimits;
 import io.zcbot.sandbox.worker.commands.CommandSetup;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.ProfileEngines;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.pool.WarmPool;
@@ -36,9 +38,13 @@ import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.IdleTtls;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
+import io.zcbot.sandbox.worker.spec.Profile;
+import io.zcbot.sandbox.worker.spec.Profiles;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.Warm;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -74,6 +80,15 @@ public final class World {
           new ResourceLimits(1 << 30, 1.0, 256, 1 << 20, null, null),
           "network",
           NetworkPolicy.DEFAULT);
+
+  /** The profile of a worker with the usual limits. */
+  public static final Profile PROFILE = new Limits(TTL, EVICT_AFTER, null).profile(new Warm(0, 0));
+
+  /** The profile of a worker with the usual limits and so many warm slots. */
+  public static Profile profile(Warm warm) {
+    return new Limits(TTL, EVICT_AFTER, null).profile(warm);
+  }
+
   public static final Identity ME = new Identity("me", "host", "unix:///engine");
   private static final ScheduledExecutorService TIMER =
       Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().factory());
@@ -105,7 +120,7 @@ public final class World {
   private final int newUsersPerMinute;
 
   /** The limits for reaping of workers that are started from now on. */
-  public Reaper.Limits limits;
+  public Limits limits;
 
   private final int warm;
   private final int mostWarm;
@@ -154,6 +169,29 @@ public final class World {
   public Registry registry;
   private int ensures;
 
+  /**
+   * When sandboxes end.
+   *
+   * @param maxLifetime null for never
+   * @param notice null for none
+   * @param busyShare null if processes are no use
+   */
+  public record Limits(
+      IdleTtls idleTtls,
+      Duration evictAfter,
+      @Nullable Duration maxLifetime,
+      @Nullable Duration notice,
+      @Nullable Double busyShare) {
+    /** Limits with one idle TTL for all, without notice, and with processes not counted as use. */
+    public Limits(Duration idleTtl, Duration evictAfter, @Nullable Duration maxLifetime) {
+      this(IdleTtls.always(idleTtl), evictAfter, maxLifetime, null, null);
+    }
+
+    private Profile profile(Warm warm) {
+      return new Profile(ProfileName.DEFAULT, SPEC, idleTtls, maxLifetime, warm, Map.of());
+    }
+  }
+
   public World(Path root, int capacity, @Nullable Duration maxLifetime) throws java.io.IOException {
     this(root, capacity, maxLifetime, 1_000_000, 0);
   }
@@ -167,16 +205,16 @@ public final class World {
   public World(
       Path root, int capacity, @Nullable Duration maxLifetime, int newUsersPerMinute, int warm)
       throws java.io.IOException {
-    this(root, new Reaper.Limits(TTL, EVICT_AFTER, maxLifetime), capacity, newUsersPerMinute, warm);
+    this(root, new Limits(TTL, EVICT_AFTER, maxLifetime), capacity, newUsersPerMinute, warm);
   }
 
   /** A worker with other limits for reaping. */
-  public World(Path root, Reaper.Limits limits, int capacity) throws java.io.IOException {
+  public World(Path root, Limits limits, int capacity) throws java.io.IOException {
     this(root, limits, capacity, 1_000_000, 0);
   }
 
   /** A worker with all settings chosen. */
-  public World(Path root, Reaper.Limits limits, int capacity, int newUsersPerMinute, int warm)
+  public World(Path root, Limits limits, int capacity, int newUsersPerMinute, int warm)
       throws java.io.IOException {
     this(root, limits, capacity, newUsersPerMinute, warm, warm);
   }
@@ -184,12 +222,12 @@ public final class World {
   /** A worker whose number of warm slots depends on demand. */
   public static World ofDemand(Path root, int capacity, int leastWarm, int mostWarm)
       throws java.io.IOException {
-    Reaper.Limits limits = new Reaper.Limits(TTL, EVICT_AFTER, null);
+    Limits limits = new Limits(TTL, EVICT_AFTER, null);
     return new World(root, limits, capacity, 1_000_000, leastWarm, mostWarm);
   }
 
   private World(
-      Path root, Reaper.Limits limits, int capacity, int newUsersPerMinute, int warm, int mostWarm)
+      Path root, Limits limits, int capacity, int newUsersPerMinute, int warm, int mostWarm)
       throws java.io.IOException {
     this.newUsersPerMinute = newUsersPerMinute;
     this.warm = warm;
@@ -210,6 +248,7 @@ public final class World {
     dropHeld();
     lanes.clear();
     registry = new Registry();
+    Profile profile = limits.profile(new Warm(warm, mostWarm));
     return Domain.of(
         new Domain.Ports(
             engine,
@@ -226,11 +265,18 @@ public final class World {
             TIMER,
             time,
             metrics),
-        engine,
-        new Domain.Settings(ME, limits, capacity, 4, 4, newUsersPerMinute),
+        () -> Profiles.only(profile),
+        new Domain.Settings(
+            ME,
+            new Reaper.Limits(limits.evictAfter(), limits.notice(), limits.busyShare()),
+            capacity,
+            4,
+            4,
+            newUsersPerMinute),
         registry,
         workspaces,
-        new WarmPool.Setup(engine, mounts, warm, mostWarm, null, Runnable::run),
+        new WarmPool.Setup(
+            ProfileEngines.always(engine, engine), mounts, () -> Warm.MOST, Runnable::run),
         new CommandSetup(commandEngine, commandTable, CommandLimits.DEFAULT));
   }
 

@@ -8,6 +8,7 @@ import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
+import io.zcbot.sandbox.worker.spec.Warm;
 import io.zcbot.sandbox.worker.spec.WorkspaceLimit;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -250,9 +251,9 @@ record SettingCase(
         new SettingCase(
             "ZCBOT_SANDBOX_WARM",
             c -> c.capacity().warm,
-            new CapacityConfig.Warm(2, 2),
+            new Warm(2, 2),
             "4-40",
-            new CapacityConfig.Warm(4, 40),
+            new Warm(4, 40),
             "257"),
         new SettingCase(
             "ZCBOT_NEW_USERS_PER_MINUTE", c -> c.capacity().newUsersPerMinute, 120, "46", 46, "0"),

@@ -6,11 +6,13 @@ package io.zcbot.sandbox.worker.docker;
 
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Deadline;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.commands.CommandSetup;
+import io.zcbot.sandbox.worker.engine.ProfileEngines;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.ensure.EnsureRequest;
 import io.zcbot.sandbox.worker.pool.SlotMounts;
@@ -24,6 +26,10 @@ import io.zcbot.sandbox.worker.sandbox.LiveSandboxTable;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.IdleTtls;
+import io.zcbot.sandbox.worker.spec.Profile;
+import io.zcbot.sandbox.worker.spec.Profiles;
+import io.zcbot.sandbox.worker.spec.Warm;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -62,6 +68,14 @@ final class DomainInATest implements AutoCloseable {
    * @param warm how many slots it keeps parked, made whenever it is ticked
    */
   Domain begin(DockerSandboxes sandboxes, SlotMounts mounts, int warm) {
+    Profile profile =
+        new Profile(
+            ProfileName.DEFAULT,
+            sandboxes.spec(),
+            IdleTtls.always(Duration.ofHours(1)),
+            null,
+            new Warm(warm, warm),
+            Map.of());
     return Domain.of(
         new Domain.Ports(
             engine,
@@ -86,17 +100,17 @@ final class DomainInATest implements AutoCloseable {
             timer,
             Time.system(),
             SandboxMetrics.NONE),
-        sandboxes,
+        () -> Profiles.only(profile),
         new Domain.Settings(
             new Identity(worker, "host", "unix:///engine"),
-            new Reaper.Limits(Duration.ofHours(1), Duration.ofHours(1), null),
+            new Reaper.Limits(Duration.ofHours(1), null, null),
             1_000,
             4,
             4,
             10_000),
         new Registry(),
         workspaces,
-        new WarmPool.Setup(sandboxes, mounts, warm, warm, null),
+        new WarmPool.Setup(ProfileEngines.always(sandboxes, sandboxes), mounts, () -> Warm.MOST),
         CommandSetup.NONE);
   }
 

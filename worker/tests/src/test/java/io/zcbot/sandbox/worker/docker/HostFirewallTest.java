@@ -157,7 +157,7 @@ class HostFirewallTest extends HostRulesTestCase {
     Thread check = Thread.ofVirtual().start(sandboxes::checkFirewall);
     set.await();
 
-    sandboxes.doubtFirewall();
+    profiles.doubtFirewalls();
     CompletableFuture<@Nullable String> problem = new CompletableFuture<>();
     Thread reuse =
         Thread.ofVirtual()
@@ -190,7 +190,7 @@ class HostFirewallTest extends HostRulesTestCase {
         "DELETE",
         "/containers/c1",
         (socket, out) -> {
-          sandboxes.doubtFirewall();
+          profiles.doubtFirewalls();
           status(204, "").send(socket, out);
         });
 

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.docker;
 
 import static io.zcbot.sandbox.worker.docker.FakeDockerApi.status;
 
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.spec.Dns;
@@ -14,6 +15,7 @@ import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -36,6 +38,7 @@ abstract class HostRulesTestCase {
   FakeDockerApi fake;
   DockerEngine engine;
   DockerSandboxes sandboxes;
+  DockerProfiles profiles;
 
   @BeforeEach
   void connect() throws IOException {
@@ -45,7 +48,8 @@ abstract class HostRulesTestCase {
         fake.client(
             new DockerEngineSettings(patience, patience, patience, patience, 4),
             SandboxMetrics.NONE);
-    sandboxes = engine.sandboxes(SPEC);
+    profiles = engine.profiles(SandboxUids.SHARED, null);
+    sandboxes = profiles.sandboxes(ProfileName.DEFAULT, SPEC);
     fake.on("GET", "/containers/json", status(200, "[]"))
         .on("GET", "/info", status(200, "{}"))
         .on("GET", "/version", status(200, "{}"))

@@ -33,7 +33,7 @@ class DecisionTest {
             Instant.EPOCH,
             null,
             false);
-    Sandbox known = new Sandbox(ANNA, found, 0, 0, 0, new Capacity(1).tryTake());
+    Sandbox known = new Sandbox(ANNA, World.PROFILE, found, 0, 0, 0, new Capacity(1).tryTake());
     assertThat(Decision.of(ANNA, known, Optional.of(new Verified(found, false))))
         .isInstanceOfSatisfying(
             Decision.Make.class,

@@ -6,7 +6,6 @@ package io.zcbot.sandbox.worker.ensure;
 
 import io.zcbot.sandbox.worker.ensure.SandboxHistoryModel.Step;
 import io.zcbot.sandbox.worker.ensure.SandboxHistoryModel.Verb;
-import io.zcbot.sandbox.worker.reap.Reaper;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -72,7 +71,7 @@ class SandboxHistoriesTest {
     World world =
         new World(
             root,
-            new Reaper.Limits(
+            new World.Limits(
                 SandboxHistoryModel.IDLE_TTLS,
                 World.EVICT_AFTER,
                 null,

@@ -18,9 +18,9 @@ import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
-import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.Terms;
+import io.zcbot.sandbox.worker.spec.IdleTtls;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
@@ -409,7 +409,7 @@ final class SandboxHistoryModel {
       assertThat(known.terms().endsAt())
           .as("what was told is in force")
           .isEqualTo(told.get(c.id()).endsAt());
-      assertThat(IDLE_TTLS.of(known))
+      assertThat(known.idleTtl())
           .as("what was asked for is in force")
           .isEqualTo(idleTtls.get(c.id()));
     }

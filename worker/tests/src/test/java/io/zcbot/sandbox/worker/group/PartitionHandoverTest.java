@@ -21,9 +21,9 @@ import io.zcbot.sandbox.worker.lanes.Lanes;
 import io.zcbot.sandbox.worker.publish.StartRetry;
 import io.zcbot.sandbox.worker.sandbox.Announcements;
 import io.zcbot.sandbox.worker.sandbox.EventSink;
-import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Ownership;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
+import io.zcbot.sandbox.worker.spec.Profiles;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.FakeOwnership;
 import io.zcbot.sandbox.worker.testkit.FakeOwnership.State;
@@ -93,7 +93,7 @@ class PartitionHandoverTest {
             timer,
             GroupConfig.Handover.LAZY,
             "me",
-            IdleTtls.always(World.TTL),
+            () -> Profiles.only(World.PROFILE),
             world.time());
     handover =
         new PartitionHandover(
@@ -224,7 +224,7 @@ class PartitionHandoverTest {
             timer,
             GroupConfig.Handover.EAGER,
             "me",
-            IdleTtls.always(World.TTL),
+            () -> Profiles.only(World.PROFILE),
             world.time()),
         GroupConfig.Restart.ADOPT,
         () -> stopping);

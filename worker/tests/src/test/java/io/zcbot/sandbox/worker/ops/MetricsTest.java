@@ -69,7 +69,7 @@ class MetricsTest {
       sandboxes.reaped(reason);
     }
     for (SandboxMetrics.Claim how : SandboxMetrics.Claim.values()) {
-      sandboxes.claimed(how);
+      sandboxes.claimed("default", how);
     }
     sandboxes.retried(EngineException.Kind.UNAVAILABLE);
     sandboxes.engineCall("inspect", "ok", Duration.ofMillis(1));

@@ -10,20 +10,50 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.Reservation;
+import io.zcbot.sandbox.worker.spec.Profile;
+import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.testkit.FakeMounts;
+import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class IdleSlotsTest {
   private final FakeMounts mounts = new FakeMounts(() -> false);
   private final Capacity capacity = new Capacity(10);
-  private final IdleSlots pool = new IdleSlots(2);
+  private static final Profile PROFILE = World.PROFILE;
+  private static final Profile OTHER = like(PROFILE, "other", PROFILE.spec());
+
+  private final IdleSlots pool = new IdleSlots();
+
+  @BeforeEach
+  void setUp() {
+    pool.want(Map.of(PROFILE, 2));
+  }
+
+  private static Profile like(Profile profile, String name, SandboxSpec spec) {
+    return new Profile(
+        name, spec, profile.idleTtls(), profile.maxLifetime(), profile.warm(), Map.of());
+  }
 
   private Slot begin(String id) throws Exception {
+    return begin(id, PROFILE);
+  }
+
+  private Slot begin(String id, Profile profile) throws Exception {
     Reservation place = capacity.tryTake();
     pool.begin(id, place);
     return new Slot(
-        id, "c-" + id, Instant.EPOCH, "image", mounts.create(id), SlotEngine.Entrance.OPEN, place);
+        id,
+        profile,
+        "c-" + id,
+        Instant.EPOCH,
+        "image",
+        mounts.create(id),
+        SlotEngine.Entrance.OPEN,
+        place);
   }
 
   private boolean add(String id) throws Exception {
@@ -50,9 +80,9 @@ class IdleSlotsTest {
   void givesTheOldestAndEachOnce() throws Exception {
     add("a");
     add("b");
-    assertThat(pool.take()).extracting(Slot::id).isEqualTo("a");
-    assertThat(pool.take()).extracting(Slot::id).isEqualTo("b");
-    assertThat(pool.take()).isNull();
+    assertThat(pool.take(PROFILE)).extracting(Slot::id).isEqualTo("a");
+    assertThat(pool.take(PROFILE)).extracting(Slot::id).isEqualTo("b");
+    assertThat(pool.take(PROFILE)).isNull();
   }
 
   @Test
@@ -61,7 +91,7 @@ class IdleSlotsTest {
     assertThat(pool.knows("a")).as("while it is made").isTrue();
     pool.add(slot);
     pool.endMaking();
-    pool.take();
+    pool.take(PROFILE);
     assertThat(pool.knows("a")).as("while it is somebody's sandbox").isTrue();
     pool.forget("a");
     assertThat(pool.knows("a")).isFalse();
@@ -100,5 +130,61 @@ class IdleSlotsTest {
     pool.endMaking();
     assertThat(capacity.taken()).isZero();
     assertThat(pool.wantsMore()).isFalse();
+  }
+
+  @Test
+  void aUserGetsASlotOfItsProfileOnly() throws Exception {
+    pool.want(Map.of(PROFILE, 2, OTHER, 2));
+    add("a");
+    assertThat(pool.take(OTHER)).isNull();
+    pool.add(begin("b", OTHER));
+    assertThat(pool.take(OTHER)).extracting(Slot::id).isEqualTo("b");
+    assertThat(pool.take(PROFILE)).extracting(Slot::id).isEqualTo("a");
+  }
+
+  @Test
+  void theProfileThatLacksMostIsNext() throws Exception {
+    Map<Profile, Integer> both = new LinkedHashMap<>();
+    both.put(PROFILE, 2);
+    both.put(OTHER, 4);
+    pool.want(both);
+    add("a");
+    assertThat(pool.lacking()).containsExactly(OTHER, PROFILE);
+    pool.add(begin("b", OTHER));
+    pool.add(begin("c", OTHER));
+    pool.add(begin("d", OTHER));
+    assertThat(pool.lacking()).containsExactly(PROFILE, OTHER);
+    add("e");
+    assertThat(pool.lacking()).containsExactly(OTHER);
+  }
+
+  @Test
+  void aCreateGetsThePlaceOfTheProfileThatHasMost() throws Exception {
+    pool.want(Map.of(PROFILE, 2, OTHER, 2));
+    add("a");
+    pool.add(begin("b", OTHER));
+    pool.add(begin("c", OTHER));
+    assertThat(pool.takeAny()).extracting(Slot::id).isEqualTo("b");
+  }
+
+  @Test
+  void slotsOfAnotherSpecOrOfAProfileThatIsGoneAreStale() throws Exception {
+    pool.want(Map.of(PROFILE, 2, OTHER, 2));
+    add("a");
+    pool.add(begin("b", OTHER));
+    Slot late = begin("c");
+    SandboxSpec spec = PROFILE.spec();
+    Profile changed =
+        like(
+            PROFILE,
+            PROFILE.name(),
+            new SandboxSpec(
+                "another image", spec.runtime(), spec.limits(), spec.network(), spec.policy()));
+    pool.want(Map.of(changed, 2));
+
+    assertThat(pool.takeStale()).extracting(Slot::id).containsExactly("a", "b");
+    assertThat(pool.add(late)).as("was being made of the old spec").isFalse();
+    pool.endMaking();
+    assertThat(pool.lacking()).containsExactly(changed);
   }
 }

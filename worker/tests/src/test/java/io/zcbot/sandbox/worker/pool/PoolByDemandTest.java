@@ -71,8 +71,8 @@ class PoolByDemandTest {
 
   private boolean claim() {
     try {
-      boolean found = pool.claim(new UserId(new UUID(1, all++)), root, 0) != null;
-      pool.arrived(world.now, found);
+      boolean found = pool.claim(new UserId(new UUID(1, all++)), World.PROFILE, root, 0) != null;
+      pool.arrived(World.PROFILE, world.now, found);
       return found;
     } catch (EngineException e) {
       throw new IllegalStateException(e);
@@ -151,12 +151,12 @@ class PoolByDemandTest {
     pool.tick();
     assertThat(pool.target()).isEqualTo(2);
 
-    pool.remember(Collections.nCopies(12, then));
+    pool.remember(World.PROFILE.name(), Collections.nCopies(12, then));
     runUntil(now() + 10_000);
 
     assertThat(pool.target()).isEqualTo(15);
     assertThat(pool.idle()).isEqualTo(15);
-    pool.remember(List.of(world.time().now().plusSeconds(3600)));
+    pool.remember(World.PROFILE.name(), List.of(world.time().now().plusSeconds(3600)));
     runUntil(now() + 1000);
     assertThat(pool.target()).as("a clock that is ahead").isEqualTo(15);
   }

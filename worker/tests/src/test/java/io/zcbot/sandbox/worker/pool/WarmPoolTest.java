@@ -17,10 +17,14 @@ import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.EngineEvent;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.engine.ProfileEngines;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.CreateTurns;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
+import io.zcbot.sandbox.worker.spec.Profile;
+import io.zcbot.sandbox.worker.spec.Profiles;
+import io.zcbot.sandbox.worker.spec.Warm;
 import io.zcbot.sandbox.worker.testkit.EngineFaults;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.nio.file.Path;
@@ -406,8 +410,22 @@ class WarmPoolTest {
     WarmPool slots =
         new WarmPool(
             world.engine,
-            world.engine,
-            new WarmPool.Setup(world.engine, world.mounts, 2, 2, "gVisor", Runnable::run),
+            Profiles.only(World.profile(new Warm(2, 2))),
+            new WarmPool.Setup(
+                ProfileEngines.always(world.engine, world.engine),
+                world.mounts,
+                new SlotRoom() {
+                  @Override
+                  public int slots() {
+                    return Warm.MOST;
+                  }
+
+                  @Override
+                  public String problem(Profile profile) {
+                    return "gVisor";
+                  }
+                },
+                Runnable::run),
             new Capacity(10),
             new CreateTurns(1),
             Time.system(),

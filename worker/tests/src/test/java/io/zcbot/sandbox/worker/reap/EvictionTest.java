@@ -431,6 +431,7 @@ class EvictionTest extends InAWorld {
       world.registry.add(
           new Sandbox(
               World.user(i),
+              World.PROFILE,
               World.another("c" + i, World.user(i)),
               0,
               lastActive,

@@ -8,7 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.worker.sandbox.IdleTtls;
+import io.zcbot.sandbox.worker.spec.IdleTtls;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
@@ -24,7 +24,7 @@ class ExpiryNoticesTest extends InAWorld {
 
   @BeforeEach
   void giveNotice() throws Exception {
-    world = new World(root, new Reaper.Limits(TTLS, World.EVICT_AFTER, LIFETIME, NOTICE, null), 4);
+    world = new World(root, new World.Limits(TTLS, World.EVICT_AFTER, LIFETIME, NOTICE, null), 4);
   }
 
   private void unusedFor(Duration time) {

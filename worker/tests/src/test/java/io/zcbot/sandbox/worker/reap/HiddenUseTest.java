@@ -8,7 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
-import io.zcbot.sandbox.worker.sandbox.IdleTtls;
+import io.zcbot.sandbox.worker.spec.IdleTtls;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
@@ -25,7 +25,7 @@ class HiddenUseTest extends InAWorld {
     world =
         new World(
             root,
-            new Reaper.Limits(IdleTtls.always(World.TTL), World.EVICT_AFTER, LIFETIME, null, 0.05),
+            new World.Limits(IdleTtls.always(World.TTL), World.EVICT_AFTER, LIFETIME, null, 0.05),
             1);
   }
 

@@ -11,7 +11,7 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
-import io.zcbot.sandbox.worker.sandbox.IdleTtls;
+import io.zcbot.sandbox.worker.spec.IdleTtls;
 import io.zcbot.sandbox.worker.testkit.InAWorld;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.time.Duration;
@@ -31,7 +31,7 @@ class IdleTtlTest extends InAWorld {
     world =
         new World(
             root,
-            new Reaper.Limits(
+            new World.Limits(
                 new IdleTtls(World.TTL, SHORTEST, LONGEST), World.EVICT_AFTER, null, null, null),
             4);
   }
@@ -177,7 +177,7 @@ class IdleTtlTest extends InAWorld {
 
   private void restartedWithHalfOfIt() {
     world.limits =
-        new Reaper.Limits(
+        new World.Limits(
             IdleTtls.always(World.TTL.dividedBy(2)), World.EVICT_AFTER, null, null, null);
   }
 

@@ -98,6 +98,7 @@ class TerminationTest {
     Sandbox sandbox =
         new Sandbox(
             World.user(2),
+            World.PROFILE,
             World.another("c", World.user(2)),
             0,
             0,
@@ -116,7 +117,7 @@ class TerminationTest {
         (_, task) -> lanes.add(Thread.startVirtualThread(task)),
         new HiddenUse(engine, SandboxCommands.NONE, null, time),
         _ -> OptionalLong.of(time.nanos()),
-        new Reaper.Limits(World.TTL, World.EVICT_AFTER, null),
+        new Reaper.Limits(World.EVICT_AFTER, null, null),
         time);
   }
 

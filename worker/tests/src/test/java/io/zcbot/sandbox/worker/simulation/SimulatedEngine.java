@@ -12,7 +12,6 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
-import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import io.zcbot.sandbox.worker.testkit.FakeEngine;
 import java.io.IOException;
@@ -152,11 +151,6 @@ final class SimulatedEngine implements Engine, SandboxEngine, SlotEngine {
 
   @Override
   public void close() {}
-
-  @Override
-  public SandboxSpec spec() {
-    return fake.spec();
-  }
 
   @Override
   public Optional<Verified> verify(String nameOrId, UserId user, Path workspace)

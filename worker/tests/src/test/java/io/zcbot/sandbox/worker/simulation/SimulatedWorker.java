@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.simulation;
 
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
@@ -13,6 +14,7 @@ import io.zcbot.sandbox.worker.commands.CommandSetup;
 import io.zcbot.sandbox.worker.config.GroupConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.ProfileEngines;
 import io.zcbot.sandbox.worker.ensure.Domain;
 import io.zcbot.sandbox.worker.group.CommandTableReading;
 import io.zcbot.sandbox.worker.group.EagerEnsures;
@@ -43,16 +45,20 @@ import io.zcbot.sandbox.worker.sandbox.EventSink;
 import io.zcbot.sandbox.worker.sandbox.Fence;
 import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Identity;
-import io.zcbot.sandbox.worker.sandbox.IdleTtls;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.IdleTtls;
+import io.zcbot.sandbox.worker.spec.Profile;
+import io.zcbot.sandbox.worker.spec.Profiles;
+import io.zcbot.sandbox.worker.spec.Warm;
 import io.zcbot.sandbox.worker.startup.Recovery;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -139,6 +145,15 @@ final class SimulatedWorker {
         new Assignment(
             ModelBroker.name(Topic.ENSURE), broker.partitions, GroupConfig.MAX_OPEN_RECORDS, time);
     registry = new Registry();
+    Profiles profiles =
+        Profiles.only(
+            new Profile(
+                ProfileName.DEFAULT,
+                config.spec(),
+                IdleTtls.always(config.reaper().idleTtl),
+                null,
+                new Warm(slots, slots),
+                Map.of()));
     ModelOffsets offsets = new ModelOffsets(broker);
     follower =
         new ActivityFollower(
@@ -166,29 +181,24 @@ final class SimulatedWorker {
                 timers,
                 time,
                 SandboxMetrics.NONE),
-            engine,
+            () -> profiles,
             new Domain.Settings(
                 new Identity(config.workerId(), config.host(), config.engineAddress()),
-                new Reaper.Limits(config.reaper().idleTtl, config.reaper().evictAfter, null),
+                new Reaper.Limits(config.reaper().evictAfter, null, null),
                 100,
                 4,
                 4,
                 1_000_000),
             registry,
             workspaces,
-            new WarmPool.Setup(engine, host.mounts, slots, slots, null),
+            new WarmPool.Setup(ProfileEngines.always(engine, engine), host.mounts, () -> Warm.MOST),
             new CommandSetup(
                 host.commands,
                 new KafkaCommandTable(publisher, keys, Topic.DEFAULT_PREFIX, timers),
                 CommandLimits.DEFAULT));
     EagerEnsures eager =
         new EagerEnsures(
-            publisher,
-            timers,
-            config.group().handover,
-            config.workerId(),
-            IdleTtls.always(config.reaper().idleTtl),
-            time);
+            publisher, timers, config.group().handover, config.workerId(), () -> profiles, time);
     handover =
         new PartitionHandover(
             new PartitionRelease(

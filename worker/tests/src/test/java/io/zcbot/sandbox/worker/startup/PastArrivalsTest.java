@@ -49,7 +49,7 @@ class PastArrivalsTest {
           "me",
           new LogReader(this::consumer),
           () -> mine,
-          found::addAll,
+          (_, times) -> found.addAll(times),
           time,
           Runnable::run);
 

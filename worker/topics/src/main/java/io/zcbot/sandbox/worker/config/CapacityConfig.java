@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.config;
 
 import io.zcbot.sandbox.worker.spec.SandboxUids;
+import io.zcbot.sandbox.worker.spec.Warm;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -72,32 +73,6 @@ public final class CapacityConfig {
             "4",
             Kind.count(1, 256),
             "Maximum number of sandboxes that are created at the same time.");
-  }
-
-  /**
-   * The size of the warm pool.
-   *
-   * @param least minimum number of slots; 0 turns the pool off
-   * @param most maximum number of slots; larger than {@code least} if the number follows demand
-   */
-  public record Warm(int least, int most) {
-    static final int MOST = 256;
-    static final Warm AUTO = new Warm(2, MOST);
-
-    public boolean goesByDemand() {
-      return most > least;
-    }
-
-    /**
-     * Returns these bounds reduced to what a host allows. A fixed number is the operator's choice
-     * and is not reduced.
-     *
-     * @param inMemory number of slots that the host's memory allows
-     */
-    public Warm on(int maxSandboxes, int inMemory) {
-      int bound = Math.min(most, Math.min(maxSandboxes, inMemory));
-      return goesByDemand() ? new Warm(Math.min(least, bound), bound) : this;
-    }
   }
 
   private static Kind<Warm> warm() {

@@ -144,6 +144,16 @@ final class SettingsReader {
     }
   }
 
+  /** The environment that is read. */
+  Map<String, String> environment() {
+    return env;
+  }
+
+  /** The problems that were found so far. */
+  List<Problem> problems() {
+    return List.copyOf(problems);
+  }
+
   void throwIfProblems() throws ConfigException {
     if (!problems.isEmpty()) {
       throw new ConfigException(problems);

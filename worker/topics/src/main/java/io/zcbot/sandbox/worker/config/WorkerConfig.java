@@ -4,6 +4,10 @@
  */
 package io.zcbot.sandbox.worker.config;
 
+import io.zcbot.sandbox.events.ProfileName;
+import io.zcbot.sandbox.worker.spec.IdleTtls;
+import io.zcbot.sandbox.worker.spec.Profile;
+import io.zcbot.sandbox.worker.spec.Profiles;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -13,6 +17,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * All settings of a worker. Immutable; an instance that {@link #fromEnvironment} returns is valid
@@ -29,6 +34,8 @@ public final class WorkerConfig {
   private final String engineAddress;
   private final KafkaConfig kafka;
   private final SandboxSpec spec;
+  private final Profiles profiles;
+  private final @Nullable ProfilesFile profilesFile;
   private final WorkspaceConfig workspaces;
   private final ReaperConfig reaper;
   private final CapacityConfig capacity;
@@ -85,6 +92,23 @@ public final class WorkerConfig {
     group = new GroupConfig(in);
     engine = new EngineConfig(in);
     ops = new OpsConfig(in);
+    Path file =
+        in.find(
+            ProfilesFile.KEY,
+            "none",
+            Kind.path("/etc/zcbot/profiles.yaml"),
+            "File with the profiles that users may ask for besides these settings, in YAML. It is"
+                + " read again on SIGHUP.");
+    Profile usual =
+        new Profile(
+            ProfileName.DEFAULT,
+            spec,
+            new IdleTtls(reaper.idleTtl, reaper.shortestIdleTtl, reaper.longestIdleTtl),
+            reaper.maxLifetime,
+            capacity.warm,
+            Map.of());
+    profilesFile = file == null ? null : new ProfilesFile(file, in.environment(), usual);
+    profiles = profilesFile == null ? Profiles.only(usual) : profilesFile.read(in);
     in.refuseOthers("ZCBOT_", FOREIGN_PREFIXES);
   }
 
@@ -107,8 +131,19 @@ public final class WorkerConfig {
     return kafka;
   }
 
+  /** How sandboxes of the profile {@link ProfileName#DEFAULT} are created. */
   public SandboxSpec spec() {
     return spec;
+  }
+
+  /** The profiles as they were when the settings were read. */
+  public Profiles profiles() {
+    return profiles;
+  }
+
+  /** The file of profiles, to be read again; null if none is configured. */
+  public @Nullable ProfilesFile profilesFile() {
+    return profilesFile;
   }
 
   public WorkspaceConfig workspaces() {

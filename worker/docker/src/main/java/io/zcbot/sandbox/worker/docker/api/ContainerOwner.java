@@ -12,5 +12,6 @@ import org.jspecify.annotations.Nullable;
  * @param workerId the worker
  * @param fleet the topics of the workers that share users with it, and their Kafka cluster; null to
  *     tell nobody of it
+ * @param profile the name of the profile that the containers are made of
  */
-public record ContainerOwner(String workerId, @Nullable String fleet) {}
+public record ContainerOwner(String workerId, @Nullable String fleet, String profile) {}

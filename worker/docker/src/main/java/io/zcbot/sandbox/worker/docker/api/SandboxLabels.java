@@ -30,6 +30,9 @@ public final class SandboxLabels {
    */
   public static final String SLOT = "zcbot.slot";
 
+  /** The name of the profile that the container was made of; left out for the default. */
+  public static final String PROFILE = "zcbot.profile";
+
   /** The user id that the container runs as, if it does not share one with others. */
   public static final String UID = "zcbot.uid";
 

@@ -42,19 +42,18 @@ public final class RunnerExec {
   private final EngineCalls calls;
   private final @Nullable String user;
   private final RuntimeFacts runtime;
-  private volatile @Nullable String program;
 
-  /** The runtime of the sandboxes, as far as the choice of the program depends on it. */
+  /** The runtime of a sandbox, as far as the choice of the program depends on it. */
   public interface RuntimeFacts {
     /** Whether it executes no file that the user can't read. */
-    boolean executesOnlyReadable() throws EngineException;
+    boolean executesOnlyReadable(String containerId) throws EngineException;
   }
 
   /**
-   * Creates execs in sandboxes of one spec.
+   * Creates execs in sandboxes.
    *
    * @param user user of the runner, as uid:gid; null for that of the container's first process
-   * @param runtime asked once
+   * @param runtime asked for each exec
    */
   public RunnerExec(EngineCalls calls, @Nullable String user, RuntimeFacts runtime) {
     this.calls = calls;
@@ -62,18 +61,9 @@ public final class RunnerExec {
     this.runtime = runtime;
   }
 
-  private String program() throws EngineException {
-    String known = program;
-    if (known == null) {
-      known = runtime.executesOnlyReadable() ? READABLE : UNREADABLE;
-      program = known;
-    }
-    return known;
-  }
-
   /** Creates the exec without starting it; returns its id. */
   String create(String containerId) throws EngineException {
-    String path = program();
+    String path = runtime.executesOnlyReadable(containerId) ? READABLE : UNREADABLE;
     return calls.call(
         Operation.EXEC_CREATE,
         engine -> {

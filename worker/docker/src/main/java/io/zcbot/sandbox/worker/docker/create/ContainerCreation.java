@@ -16,6 +16,7 @@ import com.github.dockerjava.api.model.Mount;
 import com.github.dockerjava.api.model.MountType;
 import com.github.dockerjava.api.model.RestartPolicy;
 import com.github.dockerjava.api.model.Ulimit;
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.api.ContainerOwner;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
@@ -113,6 +114,9 @@ public final class ContainerCreation {
                 spec.hash()));
     if (uid != SandboxUids.SHARED.first()) {
       labels.put(SandboxLabels.UID, String.valueOf(uid));
+    }
+    if (!owner.profile().equals(ProfileName.DEFAULT)) {
+      labels.put(SandboxLabels.PROFILE, owner.profile());
     }
     if (owner.fleet() != null) {
       labels.put(SandboxLabels.FLEET, owner.fleet());

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * after each create for those of the chosen id, because another worker may have chosen the same one
  * concurrently. Thread-safe.
  */
-final class FreeUids {
+public final class FreeUids {
   private static final long BEING_CREATED = Long.MAX_VALUE;
 
   /**
@@ -58,7 +58,7 @@ final class FreeUids {
    */
   private final Map<Integer, Long> taken = new HashMap<>();
 
-  FreeUids(EngineCalls calls, SandboxUids uids, String workerId) {
+  public FreeUids(EngineCalls calls, SandboxUids uids, String workerId) {
     this.calls = calls;
     this.uids = uids;
     this.start = Math.floorMod(workerId.hashCode() * 0x9E3779B9, uids.size());

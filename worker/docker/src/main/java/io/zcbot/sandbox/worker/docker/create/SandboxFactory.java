@@ -74,6 +74,7 @@ public final class SandboxFactory implements SpecComparison {
       EngineCalls calls,
       SandboxSpec spec,
       SandboxUids uids,
+      FreeUids freeUids,
       ContainerOwner owner,
       SandboxNetwork network,
       HostFirewall firewall,
@@ -88,7 +89,7 @@ public final class SandboxFactory implements SpecComparison {
     this.pull = pull;
     this.start = start;
     this.uids = uids;
-    this.freeUids = new FreeUids(calls, uids, workerId);
+    this.freeUids = freeUids;
     this.sandboxCheck = new SpecCheck(calls, uids);
     this.slotCheck = new SpecCheck(calls, uids);
   }

@@ -60,7 +60,7 @@ public final class HostFirewall {
   private final NamespaceSeal seal;
   private final RulesState state;
   private final SharedAttempts attempts = new SharedAttempts(Operation.FIREWALL);
-  private volatile boolean tidied;
+  private final Leftovers leftovers;
   private volatile @Nullable List<String> sealRules;
   private volatile @Nullable List<String> environment;
 
@@ -69,6 +69,7 @@ public final class HostFirewall {
       SandboxSpec spec,
       String workerId,
       SandboxNetwork network,
+      Leftovers leftovers,
       DockerEngineSettings settings,
       LongSupplier nanoTime) {
     this.calls = calls;
@@ -76,6 +77,7 @@ public final class HostFirewall {
     this.networkName = spec.network();
     this.workerId = workerId;
     this.network = network;
+    this.leftovers = leftovers;
     this.image = settings.firewallImage();
     this.pull = new ImagePull(calls, image, ADVICE, settings.pullTimeout(), nanoTime);
     this.helper = new FirewallHelper(calls, image, workerId, settings.callTimeout());
@@ -173,10 +175,7 @@ public final class HostFirewall {
     RulesState.Check check = state.begin();
     boolean expected = state.isUndoubted();
     try {
-      if (!tidied) {
-        helper.removeLeftovers();
-        tidied = true;
-      }
+      leftovers.removeOnce(helper);
       Map<String, String> said = set();
       state.succeeded(check);
       tell(said, expected);

@@ -9,7 +9,9 @@ import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
+import io.zcbot.sandbox.worker.pool.SlotRoom;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.Profile;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.time.Instant;
 import java.util.List;
@@ -94,7 +96,13 @@ public record EngineFacts(
       return is(OWN_KERNEL, name);
     }
 
-    boolean isGvisor(String name) {
+    /** Whether any of them is gVisor. */
+    public boolean haveGvisor() {
+      return isGvisor(defaultName) || byName.keySet().stream().anyMatch(this::isGvisor);
+    }
+
+    /** Whether a runtime is gVisor. */
+    public boolean isGvisor(String name) {
       return is(GVISOR, name);
     }
 
@@ -189,6 +197,35 @@ public record EngineFacts(
         : null;
   }
 
+  /**
+   * The room for warm slots of all profiles together.
+   *
+   * @param most most sandboxes and slots on the host
+   */
+  public SlotRoom slotRoom(int most) {
+    return new SlotRoom() {
+      @Override
+      public int slots() {
+        return most;
+      }
+
+      @Override
+      public long bytes() {
+        return memory <= 0 ? Long.MAX_VALUE : Math.max(memory / 16, OWN_KERNEL_SLOT);
+      }
+
+      @Override
+      public long bytesOf(Profile profile) {
+        return hasOwnKernel(profile.spec()) ? OWN_KERNEL_SLOT : SLOT;
+      }
+
+      @Override
+      public @Nullable String problem(Profile profile) {
+        return slotProblem(profile.spec());
+      }
+    };
+  }
+
   /** How many idle slots of the spec fit in a sixteenth of the host's memory; at least one. */
   public int slotsInMemory(SandboxSpec spec) {
     if (memory <= 0) {
@@ -203,11 +240,6 @@ public record EngineFacts(
    * later mount below it does.
    */
   public boolean showsOnlyWhatIsMountedBelow(SandboxSpec spec) {
-    return runtimes.isGvisor(runtimeOf(spec));
-  }
-
-  /** Whether, in the spec's sandboxes, a user can execute no file that the user can't read. */
-  public boolean executesOnlyReadable(SandboxSpec spec) {
     return runtimes.isGvisor(runtimeOf(spec));
   }
 

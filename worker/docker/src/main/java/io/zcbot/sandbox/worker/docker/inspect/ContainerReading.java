@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.docker.inspect;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Container.State;
@@ -99,7 +100,8 @@ public final class ContainerReading {
         labels.get(SandboxLabels.SPEC),
         instant(state.path("StartedAt").textValue()),
         exitCode.isIntegralNumber() ? exitCode.intValue() : null,
-        state.path("OOMKilled").booleanValue());
+        state.path("OOMKilled").booleanValue(),
+        profile(labels));
   }
 
   /**
@@ -127,7 +129,12 @@ public final class ContainerReading {
         labels.get(SandboxLabels.SPEC),
         null,
         null,
-        false);
+        false,
+        profile(labels));
+  }
+
+  private static String profile(Map<String, String> labels) {
+    return labels.getOrDefault(SandboxLabels.PROFILE, ProfileName.DEFAULT);
   }
 
   private static State state(@Nullable String status) {

@@ -64,7 +64,7 @@ public final class Inspection {
           if (!container.isOurs()) {
             refuseIfOfAnotherFleet(container, description);
           }
-          if (!container.isOurs() || !specHash.equals(container.specHash())) {
+          if (!container.isOurs() || !isOfSpec(container)) {
             return new Verified(container, false);
           }
           Verified verified =
@@ -75,6 +75,10 @@ public final class Inspection {
           }
           return verified;
         });
+  }
+
+  private boolean isOfSpec(Container container) {
+    return specHash.equals(container.specHash()) && owner.profile().equals(container.profile());
   }
 
   private void refuseIfOfAnotherFleet(Container container, JsonNode description)
@@ -123,7 +127,7 @@ public final class Inspection {
           Verified verified =
               judged(
                   container,
-                  slot == null || !specHash.equals(container.specHash())
+                  slot == null || !isOfSpec(container)
                       ? List.of("its labels are not those of a slot of this spec")
                       : spec.slotDifferences(description, slot, directory, directory));
           if (verified.isAsSpecified()) {

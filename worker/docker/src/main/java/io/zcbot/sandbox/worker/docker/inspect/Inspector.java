@@ -85,6 +85,18 @@ public final class Inspector {
     }
   }
 
+  /** Returns the OCI runtime of a container. */
+  public String runtime(String containerId) throws EngineException {
+    try {
+      return ContainerReading.parse(inspect(containerId))
+          .path("HostConfig")
+          .path("Runtime")
+          .asText("");
+    } catch (IOException e) {
+      throw lookups.failure(Operation.INSPECT, e);
+    }
+  }
+
   private byte[] inspect(String nameOrId) throws EngineException {
     return lookups.ask(Operation.INSPECT, engine -> engine.requests().inspect(nameOrId));
   }

@@ -126,7 +126,7 @@ public final class SandboxHost implements AutoCloseable {
     execs.background(containerId, command);
   }
 
-  /** Removes the deployment's containers and its network. */
+  /** Removes the deployment's containers and its networks. */
   @Override
   public void close() throws IOException {
     // More than once: a worker that stops while it creates a container leaves it to its next start,
@@ -140,7 +140,8 @@ public final class SandboxHost implements AutoCloseable {
               return left().isEmpty();
             });
     docker.listNetworksCmd().withNameFilter(network).exec().stream()
-        .filter(each -> each.getName().equals(network))
+        // the others are of profiles
+        .filter(each -> each.getName().equals(network) || each.getName().startsWith(network + "-"))
         .forEach(each -> docker.removeNetworkCmd(each.getId()).exec());
     docker.close();
   }

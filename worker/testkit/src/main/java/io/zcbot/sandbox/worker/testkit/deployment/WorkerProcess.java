@@ -83,6 +83,11 @@ public final class WorkerProcess implements AutoCloseable {
     Commands.signal(process.pid(), "CONT");
   }
 
+  /** Has the worker read its file of profiles again. */
+  public void hangUp() throws IOException, InterruptedException {
+    Commands.signal(process.pid(), "HUP");
+  }
+
   /** The process's resident memory, in bytes. */
   public long residentBytes() throws IOException {
     return status("VmRSS:");

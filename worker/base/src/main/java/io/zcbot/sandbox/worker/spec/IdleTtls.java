@@ -2,7 +2,7 @@
  * Copyright the zcbot sandbox worker authors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.zcbot.sandbox.worker.sandbox;
+package io.zcbot.sandbox.worker.spec;
 
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -21,9 +21,8 @@ public record IdleTtls(Duration usual, Duration shortest, Duration longest) {
     return new IdleTtls(ttl, ttl, ttl);
   }
 
-  /** The idle TTL of a sandbox. */
-  public Duration of(Sandbox sandbox) {
-    Duration asked = sandbox.terms().idleTtl();
+  /** The idle TTL of a sandbox whose ensure asked for one, or for none. */
+  public Duration of(@Nullable Duration asked) {
     return asked == null ? usual : asked;
   }
 

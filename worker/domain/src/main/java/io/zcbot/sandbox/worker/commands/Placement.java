@@ -73,7 +73,7 @@ final class Placement {
     Sandbox sandbox = registry.get(request.user());
     String asked = request.exec().profile();
     boolean isOther = sandbox != null && asked != null && !asked.equals(sandbox.profile().name());
-    if (isOther && !request.exec().ensure()) {
+    if (sandbox != null && isOther && !request.exec().ensure()) {
       return new Target.Nowhere(
           ExecOutcome.rejected(
               "the user's sandbox has the profile "

@@ -61,7 +61,13 @@ const { commands, files, pty } = sandbox
 // --- sandboxes -----------------------------------------------------------------------------------
 check('Sandbox.create', 'id', () => assert.match(sandbox.sandboxId, /^[a-z0-9]{32}$/))
 check('Sandbox.create', 'envs', async () => assert.equal((await commands.run('echo $FROM_CREATE')).stdout, 'yes\n'))
-refused('Sandbox.create', 'template', 'only `base`', () => rejects(Sandbox.create('nosuch'), 'SandboxError', /nosuch/))
+check('Sandbox.create', 'template', async () => {
+  const made = await Sandbox.create('data-science', { timeoutMs: 60_000 })
+  assert.equal((await made.getInfo()).templateId, 'data-science')
+  assert.equal((await made.commands.run('echo $PROFILE')).stdout, 'data-science\n')
+  await made.kill()
+})
+check('Sandbox.create', 'template: unknown', () => rejects(Sandbox.create('nosuch'), 'SandboxError', /nosuch.*data-science/))
 check('Sandbox.create', 'timeoutMs: too long', () => rejects(Sandbox.create({ timeoutMs: 1e12 }), 'SandboxError', /timeout/))
 check('Sandbox.create', 'apiKey: wrong', () => rejects(Sandbox.create({ apiKey: 'e2b_00ff' }), 'AuthenticationError', /not valid/))
 refused('Sandbox.create', 'allowInternetAccess: false', 'the operator decides what sandboxes may reach', () => rejects(Sandbox.create({ allowInternetAccess: false }), 'SandboxError', /allow_internet_access/))

@@ -9,8 +9,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.zcbot.sandbox.client.ClientOptions;
+import io.zcbot.sandbox.client.Command;
+import io.zcbot.sandbox.client.RunningCommand;
 import io.zcbot.sandbox.client.SandboxClient;
 import io.zcbot.sandbox.client.TestBed;
+import io.zcbot.sandbox.events.CommandSignal;
 import io.zcbot.sandbox.gateway.keys.KeyFile;
 import java.io.IOException;
 import java.io.InputStream;
@@ -63,7 +66,14 @@ class GatewayIT {
 
   @BeforeAll
   static void start() throws Exception {
-    bed = TestBed.onTheEngine().with("ZCBOT_SANDBOX_IDLE_TTL_MAX", "24h").start();
+    Path profiles = directory.resolve("profiles.yaml");
+    Files.writeString(
+        profiles, "profiles: {data-science: {memory: 256m, environment: {PROFILE: data-science}}}");
+    bed =
+        TestBed.onTheEngine()
+            .with("ZCBOT_SANDBOX_IDLE_TTL_MAX", "24h")
+            .with("ZCBOT_PROFILES", profiles.toString())
+            .start();
     client = bed.client();
     keys = KeyFile.in(directory);
     key = keys.add("one", 0, 0).text();
@@ -221,6 +231,54 @@ class GatewayIT {
       Thread.sleep(100);
     }
     assertThat(client.sandbox(made.user()).release(Duration.ofSeconds(30))).isPresent();
+  }
+
+  @Test
+  void templatesAreProfilesOfWhichAKeyMayHaveSome() throws Exception {
+    String some = known(keys.add("some", 0, 0, 0, 0, Set.of("data-science")));
+    HttpResponse<String> refused = post("/v2/sandboxes", some, "{\"templateID\":\"base\"}");
+    assertThat(refused.statusCode()).isEqualTo(403);
+    assertThat(refused.body()).contains("it may use: data-science");
+    assertThat(mcp(some, "ada", "true").body()).contains("may not use the template 'default'");
+
+    Sandbox made = create(some, "{\"templateID\":\"data-science\",\"timeout\":60}");
+    assertThat(JSON.readTree(get("/sandboxes/" + made.id(), some).body()).path("templateID"))
+        .hasToString("\"data-science\"");
+    assertThat(get("/v2/sandboxes?template=data-science", some).body()).contains(made.id());
+    assertThat(client.sandbox(made.user()).shell("echo $PROFILE").stdout())
+        .isEqualTo("data-science\n");
+    assertThat(client.sandbox(made.user()).release(Duration.ofSeconds(30))).isPresent();
+
+    HttpResponse<String> unknown = post("/v2/sandboxes", key, "{\"templateID\":\"nosuch\"}");
+    assertThat(unknown.statusCode()).isEqualTo(400);
+    assertThat(unknown.body()).contains("no profile nosuch", "default, data-science");
+  }
+
+  /** A user of a tenant has one sandbox. */
+  @Test
+  void aSandboxOfAnotherTemplateIsReplacedUnlessCommandsRunInIt() throws Exception {
+    Sandbox base = create(key, named("grace"));
+    Sandbox other = create(key, named("grace").replace("base", "data-science"));
+    assertThat(other.id()).isEqualTo(base.id());
+    assertThat(other.token()).as("of another container").isNotEqualTo(base.token());
+    try (RunningCommand running =
+        client.sandbox(other.user()).start(Command.of("sleep", "60").announceStart())) {
+      running.awaitStart(Duration.ofSeconds(60));
+      HttpResponse<String> busy = post("/v2/sandboxes", key, named("grace"));
+      assertThat(busy.statusCode()).isEqualTo(400);
+      assertThat(busy.body()).contains("whose profile is data-science, not default");
+      assertThat(mcp(key, "grace", "echo $PROFILE").body())
+          .as("any profile")
+          .contains("data-science");
+      running.signal(CommandSignal.KILL);
+      assertThat(running.await().signal()).isEqualTo(9);
+    }
+    HttpResponse<String> back =
+        send(mcpRequest(key, "grace", "echo is:$PROFILE").header("X-Profile", "default"));
+    assertThat(back.body()).contains("is:\\n");
+    assertThat(send(mcpRequest(key, "grace", "true").header("X-Profile", "No")).statusCode())
+        .isEqualTo(400);
+    kill(base);
   }
 
   @Test

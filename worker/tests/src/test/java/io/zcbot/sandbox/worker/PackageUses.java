@@ -39,6 +39,7 @@ record PackageUses(SortedSet<String> packages, SortedSet<String> libraries) {
       Map.ofEntries(
           Map.entry("org.apache.kafka", "Kafka"),
           Map.entry("com.github.dockerjava", "docker-java"),
+          Map.entry("org.apache.commons.compress", "Commons Compress"),
           Map.entry("com.fasterxml.jackson", "Jackson"),
           Map.entry("io.micrometer", "Micrometer"),
           Map.entry("io.opentelemetry", "OpenTelemetry"),

@@ -8,6 +8,7 @@ import io.zcbot.sandbox.worker.base.FileCalls;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.docker.DockerEngine;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
+import io.zcbot.sandbox.worker.docker.host.ImageFacts;
 import io.zcbot.sandbox.worker.docker.host.RunnerProbe;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -17,7 +18,9 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.apache.kafka.clients.admin.Admin;
 
 /**
@@ -105,6 +108,20 @@ public final class Doctor {
     return findings;
   }
 
+  /** Checks what is in the images that only profiles have. */
+  private List<Finding> images() throws EngineException {
+    List<Finding> findings = new ArrayList<>();
+    Set<String> seen = new HashSet<>(Set.of(config.spec().image()));
+    for (Profile profile : config.profiles().all()) {
+      String image = profile.spec().image();
+      ImageFacts facts = seen.add(image) ? engine.imageFacts(image) : null;
+      if (facts != null) {
+        ImageChecks.ofContent(image, facts).forEach(each -> findings.add(each.of(profile)));
+      }
+    }
+    return findings;
+  }
+
   private List<Finding> confinement() {
     try {
       RunnerProbe probe = engine.sandboxes(config.spec()).probe();
@@ -186,6 +203,7 @@ public final class Doctor {
       SandboxGround ground = engine.sandboxes(config.spec()).ground();
       findings.addAll(GroundChecks.of(ground, config.spec()));
       findings.addAll(grounds(findings));
+      findings.addAll(images());
       if (ground.image() != null) {
         findings.addAll(confinement());
       }

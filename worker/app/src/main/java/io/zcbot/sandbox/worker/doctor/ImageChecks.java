@@ -43,6 +43,21 @@ public final class ImageChecks {
     return findings;
   }
 
+  /**
+   * Checks an image of a profile. What {@link GroundChecks} says of it is left out.
+   *
+   * @return its problems; one finding if there is none
+   */
+  static List<Finding> ofContent(String name, ImageFacts facts) {
+    List<Finding> problems =
+        of(name, facts).stream()
+            .filter(each -> each.level() != Finding.Level.OK && !each.check().equals("volumes"))
+            .toList();
+    return problems.isEmpty()
+        ? List.of(Finding.ok("image-content", name + " has what a sandbox needs"))
+        : problems;
+  }
+
   private static Finding runner(ImageFacts facts) {
     if (!facts.settings().entrypoint().equals(List.of(ImageFacts.INIT))) {
       return Finding.fail(

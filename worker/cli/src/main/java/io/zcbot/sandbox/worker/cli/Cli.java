@@ -135,6 +135,7 @@ public final class Cli {
     commands.put("purge", () -> new PurgeCommand.Typed(context));
     commands.put("doctor", () -> new DoctorCommand(context));
     commands.put("image", () -> new ImageCommand(context));
+    commands.put("profiles", () -> new ProfilesCommand(context));
     commands.put("topics", () -> new TopicsCommand(context));
     commands.put("audit", () -> new AuditCommand(context));
     commands.put("usage", () -> new UsageCommand(context));

@@ -62,11 +62,14 @@ final class CommandContext {
 
   /** As {@link #config()}, with another worker's id; null for that of the settings. */
   WorkerConfig configOf(@Nullable String worker) throws CommandException {
+    return configWith(worker == null ? Map.of() : Map.of("ZCBOT_WORKER_ID", worker));
+  }
+
+  /** As {@link #config()}, with other values of some settings. */
+  WorkerConfig configWith(Map<String, String> others) throws CommandException {
     Logging.configureForCommand(isVerbose());
     Map<String, String> settings = new HashMap<>(settings());
-    if (worker != null) {
-      settings.put("ZCBOT_WORKER_ID", worker);
-    }
+    settings.putAll(others);
     return Cli.config(settings);
   }
 

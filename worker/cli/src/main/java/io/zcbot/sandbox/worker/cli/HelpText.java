@@ -101,7 +101,9 @@ final class HelpText {
               "ZCBOT_SANDBOX_FLOW_RATE",
               "ZCBOT_SANDBOX_BANDWIDTH",
               "ZCBOT_SANDBOX_SMTP",
-              "ZCBOT_PG_IPS");
+              "ZCBOT_PG_IPS",
+              "ZCBOT_PROFILES");
+      case "sandbox profiles" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_PROFILES", "ZCBOT_SANDBOX_");
       case "sandbox get" -> List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_SANDBOX_IDLE_TTL");
       case "sandbox topics check" ->
           List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_SANDBOX_IDLE_TTL", "ZCBOT_SANDBOX_IDLE_TTL_MAX");
@@ -112,7 +114,8 @@ final class HelpText {
               "ZCBOT_GATEWAY_",
               "ZCBOT_COMMAND_MAX_TIMEOUT",
               "ZCBOT_SANDBOX_CPUS",
-              "ZCBOT_SANDBOX_MEMORY");
+              "ZCBOT_SANDBOX_MEMORY",
+              "ZCBOT_PROFILES");
       case "sandbox console" ->
           List.of(KAFKA, TOPIC_PREFIX, "ZCBOT_GROUP", "ZCBOT_SANDBOX_IDLE_TTL", "ZCBOT_CONSOLE_");
       case "sandbox purge" ->
@@ -146,9 +149,14 @@ final class HelpText {
               "ZCBOT_TOPICS_",
               "ZCBOT_SANDBOX_IDLE_TTL",
               "ZCBOT_SANDBOX_IDLE_TTL_MAX");
+      case "sandbox image check" -> List.of("DOCKER_HOST");
       case "sandbox topics acls" ->
           List.of("ZCBOT_KAFKA_BOOTSTRAP_SERVERS", TOPIC_PREFIX, "ZCBOT_GROUP");
-      case "sandbox topics", "sandbox dead-letters", "sandbox completion", "sandbox help" ->
+      case "sandbox topics",
+          "sandbox dead-letters",
+          "sandbox completion",
+          "sandbox help",
+          "sandbox image" ->
           List.of();
       default -> List.of(KAFKA, TOPIC_PREFIX);
     };

@@ -178,12 +178,14 @@ final class PsCommand {
   }
 
   private void print(List<Row> rows, Instant now) {
-    Table table = new Table("USER", "STATE", "AGE", "IDLE", "CMDS", "SPEC", "WORKER", "CONTAINER");
+    Table table =
+        new Table("USER", "PROFILE", "STATE", "AGE", "IDLE", "CMDS", "SPEC", "WORKER", "CONTAINER");
     for (Row row : rows) {
       Container container = row.container;
       String workerId = container.ownership().workerId();
       table.add(
           row.user.toString(),
+          EventText.plain(container.profile()),
           container.state().name().toLowerCase(Locale.ROOT),
           age(row.since, now),
           age(row.lastUsed, now),
@@ -202,6 +204,7 @@ final class PsCommand {
       Container container = row.container;
       ObjectNode json = array.addObject();
       json.put("user_id", row.user.toString());
+      json.put("profile", container.profile());
       json.put("state", container.state().name().toLowerCase(Locale.ROOT));
       json.put("started_at", text(container.startedAt()));
       json.put("ready_at", text(row.since));

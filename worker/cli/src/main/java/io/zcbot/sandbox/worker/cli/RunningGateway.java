@@ -17,6 +17,8 @@ import io.zcbot.sandbox.worker.config.WorkerConfig;
 import io.zcbot.sandbox.worker.ops.Health;
 import io.zcbot.sandbox.worker.ops.Metrics;
 import io.zcbot.sandbox.worker.ops.OpsServer;
+import io.zcbot.sandbox.worker.spec.Profile;
+import io.zcbot.sandbox.worker.spec.Profiles;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -24,6 +26,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** A gateway with its connection to Kafka, until it is closed. */
@@ -143,7 +146,18 @@ public final class RunningGateway implements AutoCloseable {
         config.commands().maxTimeout,
         tls(gateway),
         Set.copyOf(gateway.names),
-        null);
+        config.profilesFile() == null ? null : sizes(config.profiles()));
+  }
+
+  private static Map<String, GatewayOptions.Size> sizes(Profiles profiles) {
+    return profiles.all().stream()
+        .collect(
+            Collectors.toMap(
+                Profile::name,
+                each ->
+                    new GatewayOptions.Size(
+                        (int) Math.ceil(each.spec().limits().cpus()),
+                        (int) (each.spec().limits().memoryBytes() >> 20))));
   }
 
   private static GatewayOptions.@Nullable TlsPaths tls(GatewayConfig gateway)

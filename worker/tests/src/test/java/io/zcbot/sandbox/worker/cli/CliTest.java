@@ -400,10 +400,10 @@ class CliTest {
     assertThat(out.toString())
         .isEqualTo(
             """
-            USER                                  STATE    AGE   IDLE  CMDS  SPEC     WORKER  CONTAINER
-            00000000-0000-4000-8000-000000000001  running  1h1m  -     -     other    w2      fedcba987654
-            7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10  running  1h1m  -     -     current  w1      0123456789ab
-            f0000000-0000-4000-8000-000000000001  running  1h1m  -     -     other    w2      89abcdef0123
+            USER                                  PROFILE  STATE    AGE   IDLE  CMDS  SPEC     WORKER  CONTAINER
+            00000000-0000-4000-8000-000000000001  default  running  1h1m  -     -     other    w2      fedcba987654
+            7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10  default  running  1h1m  -     -     current  w1      0123456789ab
+            f0000000-0000-4000-8000-000000000001  default  running  1h1m  -     -     other    w2      89abcdef0123
             """);
     assertThat(err.toString())
         .startsWith("idle times and commands are not known: could not read sandbox.live");
@@ -411,11 +411,47 @@ class CliTest {
   }
 
   @Test
+  void profilesAreListedAsWorkersReadThem(@TempDir Path directory) throws Exception {
+    Path file = directory.resolve("profiles.yaml");
+    Files.writeString(
+        file,
+        """
+        profiles:
+          data-science: {image: "data:1", memory: 3g, cpus: 2, warm: 1-4, environment: {TOKEN: hidden}}
+          untrusted: {network: {egress: none}, warm: 0, max_lifetime: off}
+        """);
+    assertThat(sandbox("profiles", "--file", file.toString(), "--no-running")).isZero();
+    assertThat(out.toString())
+        .isEqualTo(
+            """
+            PROFILE       IMAGE                 RUNTIME  MEMORY  CPUS  PIDS  EGRESS  NETWORK        IDLE TTL  LIFETIME  WARM  RUNNING
+            default       zcbot-sandbox:latest  default  2048m   1.0   256   public  zcbot-sandbox  5m        1d        2     -
+            data-science  data:1                default  3072m   2.0   256   public  zcbot-sandbox  5m        1d        1-4   -
+            untrusted     zcbot-sandbox:latest  default  2048m   1.0   256   none    -              5m        -         0     -
+            """);
+    out.getBuffer().setLength(0);
+    assertThat(sandbox("profiles", "--file", file.toString(), "--no-running", "--json")).isZero();
+    assertThat(out.toString())
+        .contains("\"profile\":\"data-science\"", "\"environment\":[\"TOKEN\"]")
+        .doesNotContain("hidden");
+    assertThat(sandbox("profiles", "--file", file.toString()))
+        .as("without brokers")
+        .isEqualTo(ExitCode.UNAVAILABLE);
+    Files.writeString(file, "profiles: {a: {memory: much}, b: {nosuch: 1}}");
+    assertThat(sandbox("profiles", "--file", file.toString(), "--no-running"))
+        .isEqualTo(ExitCode.CONFIG);
+    assertThat(err.toString()).contains("a.memory=much", "b.nosuch");
+  }
+
+  @Test
   void psJson() {
     container("0123456789abcdef", USER, "w1", "old");
     assertThat(sandbox("ps", "--json")).isZero();
     assertThat(out.toString())
-        .startsWith("[{\"user_id\":\"" + USER + "\",\"state\":\"running\",\"started_at\":\"")
+        .startsWith(
+            "[{\"user_id\":\""
+                + USER
+                + "\",\"profile\":\"default\",\"state\":\"running\",\"started_at\":\"")
         .contains(
             "\"last_used_at\":null,\"commands\":null,\"spec\":\"other\",\"worker_id\":\"w1\"");
   }

@@ -75,7 +75,7 @@ final class Tools {
   }
 
   /** What a tool does. */
-  private interface Work {
+  interface Work {
     CallToolResult of(Call call) throws InterruptedException;
   }
 
@@ -137,7 +137,7 @@ final class Tools {
                 "encoding", encoding("what content is encoded in")),
             List.of("path", "content"),
             changing(true, false),
-            this::write),
+            call -> call.asLongAsBrokersAnswer(this::write)),
         tool(
             "read_file",
             "Read a file",
@@ -149,7 +149,7 @@ final class Tools {
                 "encoding", encoding("how the content is returned; base64 for binary files")),
             List.of("path"),
             reading(),
-            this::read),
+            call -> call.asLongAsBrokersAnswer(this::read)),
         tool(
             "list_files",
             "List files",
@@ -159,7 +159,7 @@ final class Tools {
                 "path", path(), "depth", number("How many levels of directories.", 1, 1, 10)),
             List.of(),
             reading(),
-            this::list),
+            call -> call.asLongAsBrokersAnswer(this::list)),
         tool(
             "stop",
             "End the sandbox",

@@ -552,7 +552,8 @@ class ClientRulesTest {
   /** A command of the user that waits for its turn. */
   private FutureTask<Resources> waiting(Limits limits) {
     FutureTask<Resources> waiting =
-        new FutureTask<>(() -> limits.enter(Request.COMMAND, user, 1, late()));
+        new FutureTask<>(
+            () -> limits.enter(Request.COMMAND, user, 1, Deadline.in(Duration.ofMinutes(10))));
     Thread thread = Thread.ofPlatform().daemon().start(waiting);
     await()
         .atMost(Duration.ofSeconds(60))
@@ -648,6 +649,30 @@ class ClientRulesTest {
     assertRefused(one, 32 << 20);
     large.close();
     one.enter(Request.COMMAND, Samples.user(), 32 << 20, late()).close();
+  }
+
+  /** Patience is long here, so that nothing but what is given back ends a wait. */
+  @Test
+  void aTenantThatWaitsIsWokenByWhateverIsGivenBack() throws Exception {
+    int mebibyte = 1 << 20;
+    Limits all =
+        new Limits(ClientOptions.defaults().withBounds(8, 32L * mebibyte), Duration.ofMinutes(10));
+    assertThat(all.take(16 * mebibyte)).isTrue();
+    Resources large = all.enter(Request.COMMAND, Samples.user(), 16 * mebibyte, late());
+    FutureTask<Resources> waiting = waiting(all.of("one"));
+    all.give(16 * mebibyte);
+    waiting.get(60, TimeUnit.SECONDS).close();
+
+    Resources other = all.enter(Request.COMMAND, Samples.user(), 16 * mebibyte, late());
+    FutureTask<Resources> next = waiting(all.of("one"));
+    large.close();
+    next.get(60, TimeUnit.SECONDS).close();
+
+    Resources rest = all.enter(Request.COMMAND, Samples.user(), 16 * mebibyte, late());
+    FutureTask<Resources> last = waiting(all.of("one"));
+    all.close();
+    last.get(60, TimeUnit.SECONDS).close();
+    List.of(other, rest).forEach(Resources::close);
   }
 
   private static void assertRefused(Limits limits, int bytes) {

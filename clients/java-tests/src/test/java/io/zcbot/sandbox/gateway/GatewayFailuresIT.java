@@ -425,6 +425,12 @@ class GatewayFailuresIT {
             inside(other, sandbox, "/filesystem.Filesystem/Stat")
                 .POST(BodyPublishers.ofString("{\"path\":\"/tmp\"}")),
             inside(other, sandbox, "/files?path=/tmp/x"),
+            inside(other, sandbox, "/files?path=/tmp/x")
+                .header("Content-Type", "application/octet-stream")
+                .POST(BodyPublishers.ofString("lost")),
+            inside(other, sandbox, "/files?path=/tmp/y")
+                .header("Content-Type", "application/octet-stream")
+                .POST(BodyPublishers.ofByteArray(new byte[6 << 20])),
             interpreter(sandbox, "/contexts"),
             interpreter(sandbox, "/execute").POST(BodyPublishers.ofString("{\"code\":\"1\"}")),
             inside(other, sandbox, "/filesystem.Filesystem/WatchDir")

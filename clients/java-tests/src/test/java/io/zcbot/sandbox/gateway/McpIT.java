@@ -321,6 +321,54 @@ class McpIT {
     assertThat(client.sandbox(user).release(Duration.ofSeconds(30))).isPresent();
   }
 
+  /** Python takes three commands here; the cancellation comes before, during and between them. */
+  @Test
+  void aCallOfSeveralCommandsIsCancelledWhicheverRuns() throws Exception {
+    BlockingQueue<String> answers = new LinkedBlockingQueue<>();
+    OutputStream out =
+        new ByteArrayOutputStream() {
+          @Override
+          public void flush() {
+            answers.add(toString(StandardCharsets.UTF_8));
+            reset();
+          }
+        };
+    String user = TestBed.newUser();
+    assertThat(client.sandbox(user).ensure()).isNotNull();
+    try (PipedOutputStream toServer = new PipedOutputStream()) {
+      PipedInputStream in = new PipedInputStream(toServer);
+      Thread server =
+          Thread.ofVirtual()
+              .start(
+                  () -> {
+                    try {
+                      new McpStdio(client.sandbox(user), Duration.ofHours(1), out).serve(in);
+                    } catch (IOException | InterruptedException e) {
+                      // the test ends
+                    }
+                  });
+      for (int id = 0; id < 12; id++) {
+        toServer.write(
+            ("{\"jsonrpc\":\"2.0\",\"id\":"
+                    + id
+                    + ",\"method\":\"tools/call\",\"params\":{\"name\":\"run_python\","
+                    + "\"arguments\":{\"code\":\"import time; time.sleep(100)\"}}}\n")
+                .getBytes(StandardCharsets.UTF_8));
+        toServer.flush();
+        Thread.sleep(id * 30);
+        toServer.write(
+            ("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":"
+                    + id
+                    + "}}\n")
+                .getBytes(StandardCharsets.UTF_8));
+        toServer.flush();
+        assertThat(answers.poll(60, TimeUnit.SECONDS)).as("call %s", id).contains("\"id\":" + id);
+      }
+      server.interrupt();
+    }
+    assertThat(client.sandbox(user).release(Duration.ofSeconds(30))).isPresent();
+  }
+
   private static final Command WAIT_FOR_END =
       Command.shell("for i in $(seq 300); do [ -e done ] && exit 0; sleep 0.1; done; exit 1");
 

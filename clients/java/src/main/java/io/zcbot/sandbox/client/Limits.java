@@ -6,6 +6,7 @@ package io.zcbot.sandbox.client;
 
 import io.zcbot.sandbox.client.ClientMetrics.Request;
 import io.zcbot.sandbox.events.UserId;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
@@ -96,11 +97,20 @@ final class Limits implements Transcript.Spare {
   }
 
   Limits(ClientOptions options) {
+    this(options, SharedPermits.PATIENCE);
+  }
+
+  /**
+   * Creates limits.
+   *
+   * @param patience how long a tenant that has its share waits for more
+   */
+  Limits(ClientOptions options, Duration patience) {
     int units = (int) (options.maxBufferedBytes() / UNIT);
     this.requests = new Semaphore(options.maxInFlight(), true);
     this.memory = new Semaphore(units, true);
-    this.requestsOfTenants = new SharedPermits(requests);
-    this.memoryOfTenants = new SharedPermits(memory);
+    this.requestsOfTenants = new SharedPermits(requests, patience);
+    this.memoryOfTenants = new SharedPermits(memory, patience);
     this.tenant = null;
     this.shares = new ConcurrentHashMap<>();
     this.isClosed = new AtomicBoolean();
@@ -132,8 +142,8 @@ final class Limits implements Transcript.Spare {
     if (isClosed.getAndSet(true)) {
       return; // a semaphore has no room for these permits again and again
     }
-    requests.release(MOST_REQUESTS);
-    memory.release(Integer.MAX_VALUE / 4);
+    requestsOfTenants.give(MOST_REQUESTS);
+    memoryOfTenants.give(Integer.MAX_VALUE / 4);
     shares.values().forEach(Share::close);
   }
 
@@ -194,7 +204,7 @@ final class Limits implements Transcript.Spare {
 
   @Override
   public void give(int bytes) {
-    memory.release(units(bytes));
+    memoryOfTenants.give(units(bytes));
   }
 
   private static int units(int bytes) {
@@ -216,13 +226,17 @@ final class Limits implements Transcript.Spare {
   private void take(
       int permits, Semaphore from, Deadline deadline, Resources turn, String otherwise)
       throws InterruptedException {
-    if (permits == 0 || isClosed.get()) {
-      return;
+    if (permits > 0 && !isClosed.get()) {
+      await(permits, from, deadline, otherwise);
+      turn.add(() -> from.release(permits));
     }
+  }
+
+  private static void await(int permits, Semaphore from, Deadline deadline, String otherwise)
+      throws InterruptedException {
     if (!from.tryAcquire(permits, deadline.nanosLeft(), TimeUnit.NANOSECONDS)) {
       throw new ClientOverloadedException(otherwise);
     }
-    turn.add(() -> from.release(permits));
   }
 
   private void take(
@@ -234,9 +248,13 @@ final class Limits implements Transcript.Spare {
       String otherwise)
       throws InterruptedException {
     String whose = tenant;
+    if (permits == 0 || isClosed.get()) {
+      return;
+    }
     if (whose == null) {
-      take(permits, from, deadline, turn, otherwise);
-    } else if (permits > 0 && !isClosed.get()) {
+      await(permits, from, deadline, otherwise);
+      turn.add(() -> shared.give(permits));
+    } else {
       if (!shared.take(whose, permits, deadline)) {
         throw new ClientOverloadedException(SHARE);
       }

@@ -20,23 +20,30 @@ final class SharedPermits {
   static final Duration PATIENCE = Duration.ofSeconds(2);
 
   private final Semaphore all;
+  private final Duration patience;
 
   /** Guarded by this. */
   private final Map<String, Integer> taken = new HashMap<>();
 
-  SharedPermits(Semaphore all) {
+  /**
+   * Shares permits, of which others take some without a share.
+   *
+   * @param patience how long a tenant that has its share waits
+   */
+  SharedPermits(Semaphore all, Duration patience) {
     this.all = all;
+    this.patience = patience;
   }
 
   /** Takes permits. Returns whether the tenant may have them. */
   synchronized boolean take(String tenant, int permits, Deadline deadline)
       throws InterruptedException {
-    Deadline patience = deadline.atMost(PATIENCE);
+    Deadline end = deadline.atMost(patience);
     while (!isTaken(tenant, permits)) {
-      if (patience.isOver()) {
+      if (end.isOver()) {
         return false;
       }
-      TimeUnit.NANOSECONDS.timedWait(this, patience.nanosLeft());
+      TimeUnit.NANOSECONDS.timedWait(this, end.nanosLeft());
     }
     return true;
   }
@@ -52,8 +59,13 @@ final class SharedPermits {
 
   /** Gives permits back. */
   synchronized void give(String tenant, int permits) {
-    all.release(permits);
     taken.computeIfPresent(tenant, (t, sum) -> sum == permits ? null : sum - permits);
+    give(permits);
+  }
+
+  /** Gives permits back that no tenant had. A tenant that waits may have them. */
+  synchronized void give(int permits) {
+    all.release(permits);
     notifyAll();
   }
 }

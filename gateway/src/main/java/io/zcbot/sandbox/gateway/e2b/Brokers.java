@@ -7,6 +7,9 @@ package io.zcbot.sandbox.gateway.e2b;
 import io.zcbot.sandbox.client.ClientClosedException;
 import io.zcbot.sandbox.client.SandboxException;
 import io.zcbot.sandbox.client.SandboxTable;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InterruptedIOException;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
@@ -83,17 +86,43 @@ public final class Brokers implements AutoCloseable {
 
   /** Does something as {@link #use}, which goes on while brokers are away when it has begun. */
   <T, E extends Exception> T begin(Beginning<T, E> use) throws E, InterruptedException {
+    return waiting(
+        wait ->
+            use.get(
+                () -> {
+                  if (wait.leave()) {
+                    throw away();
+                  }
+                }));
+  }
+
+  /** What needs brokers, and reads what a client sends. */
+  @FunctionalInterface
+  interface Reading<T, E extends Exception> {
+    T get(InputStream body) throws E, InterruptedException;
+  }
+
+  /**
+   * Does something as {@link #use} with a request's body. A client may take its time to send it,
+   * and an interrupted read would close the connection, so that is not interrupted: the next read,
+   * or what is done with the bytes, fails instead.
+   */
+  <T, E extends Exception> T use(InputStream body, Reading<T, E> use)
+      throws E, InterruptedException {
+    return waiting(wait -> use.get(new Body(body, wait)));
+  }
+
+  private interface Waiting<T, E extends Exception> {
+    T get(Wait wait) throws E, InterruptedException;
+  }
+
+  private <T, E extends Exception> T waiting(Waiting<T, E> use) throws E, InterruptedException {
     require();
     Wait wait = new Wait(Thread.currentThread());
     waits.add(wait);
     try {
-      return use.get(
-          () -> {
-            if (wait.leave()) {
-              throw away();
-            }
-          });
-    } catch (InterruptedException e) {
+      return use.get(wait);
+    } catch (Throwable e) {
       if (wait.leave()) {
         throw away();
       }
@@ -112,17 +141,18 @@ public final class Brokers implements AutoCloseable {
   }
 
   /** A thread that waits. */
-  private static final class Wait {
+  private final class Wait {
     private final Thread thread;
     private boolean isOver;
     private boolean isEnded;
+    private boolean isPaused;
 
     Wait(Thread thread) {
       this.thread = thread;
     }
 
     synchronized void end() {
-      if (!isOver && !isEnded) {
+      if (!isOver && !isEnded && !isPaused) {
         isEnded = true;
         thread.interrupt();
       }
@@ -132,6 +162,57 @@ public final class Brokers implements AutoCloseable {
     synchronized boolean leave() {
       isOver = true;
       return isEnded;
+    }
+
+    /** The thread waits for a client from now on. */
+    synchronized void pause() throws IOException {
+      requireGoingOn();
+      isPaused = true;
+    }
+
+    /** The thread waits for brokers again. */
+    synchronized void resume() {
+      isPaused = false;
+      if (problem != null) {
+        end();
+      }
+    }
+
+    /** The caller must not read on: it is interrupted. */
+    synchronized void requireGoingOn() throws IOException {
+      if (isEnded) {
+        throw new InterruptedIOException("the brokers don't answer");
+      }
+    }
+  }
+
+  /** The body of a request whose bytes need brokers. */
+  private static final class Body extends InputStream {
+    private final InputStream in;
+    private final Wait wait;
+
+    Body(InputStream in, Wait wait) {
+      this.in = in;
+      this.wait = wait;
+    }
+
+    @Override
+    public int read() throws IOException {
+      byte[] one = new byte[1];
+      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+    }
+
+    @Override
+    public int read(byte[] to, int from, int count) throws IOException {
+      wait.pause();
+      int read;
+      try {
+        read = in.read(to, from, count);
+      } finally {
+        wait.resume();
+      }
+      wait.requireGoingOn();
+      return read;
     }
   }
 

@@ -235,7 +235,7 @@ final class FileTransfer {
     return text.getBytes(java.nio.charset.StandardCharsets.UTF_8);
   }
 
-  private static void form(
+  private void form(
       SandboxFileSystem files,
       InputStream body,
       byte[] boundary,
@@ -306,14 +306,15 @@ final class FileTransfer {
     return file.group(1).replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n");
   }
 
-  private static void write(
+  private void write(
       SandboxFileSystem files,
       String path,
       InputStream content,
       Map<String, String> metadata,
       ArrayNode written)
       throws IOException, InterruptedException {
-    written.add(entry(files.write(path, content, metadata), metadata));
+    String absolute = sandboxes.brokers().use(content, body -> files.write(path, body, metadata));
+    written.add(entry(absolute, metadata));
   }
 
   private static ObjectNode entry(String absolute, Map<String, String> metadata) {

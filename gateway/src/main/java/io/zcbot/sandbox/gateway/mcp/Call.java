@@ -7,6 +7,7 @@ package io.zcbot.sandbox.gateway.mcp;
 import io.modelcontextprotocol.common.McpTransportContext;
 import io.modelcontextprotocol.spec.McpSchema;
 import io.modelcontextprotocol.spec.McpSchema.CallToolRequest;
+import io.modelcontextprotocol.spec.McpSchema.CallToolResult;
 import io.zcbot.sandbox.client.Sandbox;
 import io.zcbot.sandbox.gateway.files.SandboxFileSystem;
 import java.util.Map;
@@ -57,6 +58,11 @@ final class Call {
   Sandbox ensured() throws InterruptedException {
     context.caller().life().ensure(isGone);
     return context.caller().sandbox();
+  }
+
+  /** Does work that is over soon, as long as brokers answer. */
+  CallToolResult asLongAsBrokersAnswer(Tools.Work work) throws InterruptedException {
+    return context.caller().life().use(() -> work.of(this));
   }
 
   /** Makes room for a part of the answer. Returns false if there is none. */

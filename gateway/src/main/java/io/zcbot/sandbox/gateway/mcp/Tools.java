@@ -59,6 +59,9 @@ final class Tools {
   /** How long a cancelled command is looked for, since it may not be on the log yet. */
   private static final Duration LOOKING = Duration.ofSeconds(10);
 
+  /** After how many looks in vain none of a cancelled call's commands is left. */
+  private static final int LOOKS_IN_VAIN = 2;
+
   private static final String REQUEST = "ZCBOT_MCP_REQUEST";
 
   private static final String LONG_OUTPUT =
@@ -72,7 +75,7 @@ final class Tools {
   }
 
   /** What a tool does. */
-  private interface Work {
+  interface Work {
     CallToolResult of(Call call) throws InterruptedException;
   }
 
@@ -134,7 +137,7 @@ final class Tools {
                 "encoding", encoding("what content is encoded in")),
             List.of("path", "content"),
             changing(true, false),
-            this::write),
+            call -> call.asLongAsBrokersAnswer(this::write)),
         tool(
             "read_file",
             "Read a file",
@@ -146,7 +149,7 @@ final class Tools {
                 "encoding", encoding("how the content is returned; base64 for binary files")),
             List.of("path"),
             reading(),
-            this::read),
+            call -> call.asLongAsBrokersAnswer(this::read)),
         tool(
             "list_files",
             "List files",
@@ -156,7 +159,7 @@ final class Tools {
                 "path", path(), "depth", number("How many levels of directories.", 1, 1, 10)),
             List.of(),
             reading(),
-            this::list),
+            call -> call.asLongAsBrokersAnswer(this::list)),
         tool(
             "stop",
             "End the sandbox",
@@ -480,19 +483,27 @@ final class Tools {
     return text(call.stop() ? "the sandbox has ended" : "there was no sandbox");
   }
 
-  /** Kills the command of a request, whichever gateway serves it. */
+  /**
+   * Kills the commands of a request, whichever gateway serves it. A call may consist of several,
+   * and the kill of one that has just ended stops nothing: so it is looked again until none is
+   * left.
+   */
   void cancel(McpCaller caller, String mark) {
     long end = System.nanoTime() + LOOKING.toNanos();
+    boolean isFound = false;
+    int looksInVain = 0;
     try {
-      do {
+      while (System.nanoTime() < end && !(isFound && looksInVain == LOOKS_IN_VAIN)) {
+        looksInVain++;
         for (RunningEntry entry : caller.sandbox().commands()) {
           if (entry.exec() != null && mark.equals(entry.exec().environment().get(REQUEST))) {
             caller.sandbox().signal(entry.execId(), CommandSignal.KILL);
-            return;
+            isFound = true;
+            looksInVain = 0;
           }
         }
         Thread.sleep(500);
-      } while (System.nanoTime() < end);
+      }
     } catch (SandboxException e) {
       log.warn("a cancelled command may go on until its time-out: {}", e.getMessage());
     } catch (InterruptedException e) {

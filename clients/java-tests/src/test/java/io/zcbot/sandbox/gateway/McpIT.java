@@ -342,7 +342,9 @@ class McpIT {
               .start(
                   () -> {
                     try {
-                      new McpStdio(client.sandbox(user), Duration.ofHours(1), out).serve(in);
+                      new McpStdio(
+                              client.sandbox(user), EnsureOptions.DEFAULT, Duration.ofHours(1), out)
+                          .serve(in);
                     } catch (IOException | InterruptedException e) {
                       // the test ends
                     }

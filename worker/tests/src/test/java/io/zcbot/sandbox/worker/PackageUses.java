@@ -48,7 +48,6 @@ record PackageUses(SortedSet<String> packages, SortedSet<String> libraries) {
           Map.entry("picocli", "picocli"),
           Map.entry("java.lang.foreign", "libc"),
           Map.entry("org.HdrHistogram", "HdrHistogram"),
-          Map.entry("org.apache.commons.compress", "Commons Compress"),
           Map.entry("org.yaml.snakeyaml", "SnakeYAML"),
           Map.entry("com.sun.net.httpserver", "JDK HTTP server"),
           Map.entry("jdk.net", "JDK socket options"));

@@ -194,7 +194,7 @@ class CommandLineIT {
         .untilAsserted(
             () ->
                 assertThat(sandbox("ps", "--all-hosts").text())
-                    .containsPattern(user + "  a +\\S+ +\\S+ +\\S+ +1 "));
+                    .containsPattern(user + "  default +a +\\S+ +\\S+ +\\S+ +1 "));
     assertThat(sandbox("get", user).text()).contains("Commands:     1 running");
 
     Ran released = sandbox("release", "--wait", user);

@@ -146,6 +146,7 @@ final class EgressRefusals {
   private @Nullable String address(Container container) {
     var settings = container.getNetworkSettings();
     ContainerNetwork end = settings == null ? null : settings.getNetworks().get(network);
-    return end == null ? null : EngineErrors.clean(end.getIpAddress());
+    String address = end == null ? null : end.getIpAddress();
+    return address == null ? null : EngineErrors.clean(address);
   }
 }

@@ -208,6 +208,7 @@ class FilterIT extends Attacks {
       with open('/workspace/project', 'w') as f:
           x, y = bytearray(28), bytearray(8)
           fcntl.ioctl(f, 0x801c581f, x) if call(16, f.fileno(), 0x801c581f, bytes(28)) == 0 else 0
+          attempt(fcntl.ioctl, f, 0x80086601, y) # not every ext4 lets its flag of extents be cleared
           print(attempt(fcntl.ioctl, f, 0x401c5820, x), attempt(fcntl.ioctl, f, 0x40086602, y),
                 call(469, f.fileno(), b'', bytes(24), 24, 0x1000))""";
 

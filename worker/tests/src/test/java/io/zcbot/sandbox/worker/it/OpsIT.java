@@ -120,10 +120,14 @@ class OpsIT {
     Path ofPlugin =
         Files.writeString(
             directory.resolve("plugin.properties"), "some.plugins.token=s3cr3t-plugin");
+    Path profiles =
+        Files.writeString(
+            directory.resolve("profiles.yaml"), "profiles: {small: {memory: 96MiB, warm: 0}}");
     deployment =
         new Deployment()
             .withNetwork()
             .withOps()
+            .with("ZCBOT_PROFILES", profiles.toString())
             // Without security.protocol the clients connect all the same, and log what they got.
             .with(
                 "ZCBOT_KAFKA_SASL_JAAS_CONFIG",

@@ -38,6 +38,8 @@ public final class WorkerProcess implements AutoCloseable {
       throws Exception {
     Path log = Files.createTempFile("zcbot-worker-", ".log");
     List<String> command = new ArrayList<>();
+    // A run of the tests under nohup ignores SIGHUP, which its children would do as well.
+    command.addAll(List.of("env", "--default-signal=HUP"));
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("@" + options());
     command.addAll(List.of(options));

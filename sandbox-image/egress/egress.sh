@@ -44,7 +44,8 @@ name_pattern='^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,62})\.)+[a-z0-9-]{1,63}(:[1-9][0-9
 write_names() {
   local entry name ports port answers=''
   local -a entries
-  : >"$run/names" >"$run/domains"
+  : >"$run/names"
+  : >"$run/domains"
   split "${ZCBOT_NAMES-}"
   ((${#entries[@]} > 0)) || fail settings "ZCBOT_NAMES: says of no name that it may be reached"
   for entry in "${entries[@]}"; do

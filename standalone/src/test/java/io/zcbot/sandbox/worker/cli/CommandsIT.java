@@ -271,7 +271,8 @@ class CommandsIT {
     }
     engine.containers.put("c1", container("w1"));
     assertThat(sandbox("ps")).isZero();
-    assertThat(out.toString()).containsPattern(user + "  running  1m\\d+s  \\d+s +0 +other  w1");
+    assertThat(out.toString())
+        .containsPattern(user + "  default  running  1m\\d+s  \\d+s +0 +other  w1");
     assertThat(err.toString()).isEmpty();
   }
 
@@ -290,7 +291,8 @@ class CommandsIT {
             null,
             false));
     assertThat(sandbox("ps")).isZero();
-    assertThat(out.toString()).containsPattern(user + "  running  1m\\d+s  -     0     other  w1");
+    assertThat(out.toString())
+        .containsPattern(user + "  default  running  1m\\d+s  -     0     other  w1");
   }
 
   @Test

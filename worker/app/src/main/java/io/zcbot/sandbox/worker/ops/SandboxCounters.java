@@ -9,6 +9,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -58,6 +59,9 @@ final class SandboxCounters implements SandboxMetrics {
     }
     for (Claim how : Claim.values()) {
       claims(how);
+      if (byProfile) {
+        profileClaims(ProfileName.DEFAULT, how);
+      }
     }
     for (ChannelWay way : ChannelWay.values()) {
       channels(way);

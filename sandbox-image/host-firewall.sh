@@ -185,7 +185,7 @@ ${l2}	}
 # Sets redirected, names and to_proxy. What the rules refuse whatever a policy says is not redirected, so that it is
 # refused at once. Without the proxy nothing listens at its ports, and nothing passes.
 make_redirection() {
-  local entry rules=''
+  local entry rules='' never=''
   names="{ 53, $names_port }"
   for entry in ${entries[@]+"${entries[@]}"}; do
     split_port "$entry"
@@ -202,6 +202,12 @@ make_redirection() {
     family ZCBOT_PG_IPS "$entry"
     rules+=$'\t\t'"$REPLY daddr $entry return"$'\n'
   done
+  # What HAProxy has not to reach either, if its own checks fail.
+  split "${ZCBOT_PG_IPS-}"
+  for entry in ${entries[@]+"${entries[@]}"} "${never4[@]}"; do
+    family ZCBOT_PG_IPS "$entry"
+    never+=$'\t\t'"$REPLY daddr $entry jump refuse"$'\n'
+  done
   redirected="	chain redirect_in {
 		type nat hook prerouting priority dstnat - 10; policy accept;
 		iifname \"$bridge\" jump by_name
@@ -215,9 +221,12 @@ ${rules}		ip protocol tcp redirect to :$proxy_port
 		meta skuid $proxy_user meta l4proto tcp ct direction original jump proxy_reach
 	}
 	chain proxy_reach {
+		meta nfproto ipv6 jump refuse
 		tcp dport { 53, $names_port, $proxy_port } accept
+		oifname \"$bridge\" jump refuse
+		ct status dnat jump refuse
 		fib daddr type local jump refuse
-	}
+${never}	}
 "
   to_proxy="		ct status dnat tcp dport { $names_port, $proxy_port } accept
 		ct status dnat udp dport $names_port accept

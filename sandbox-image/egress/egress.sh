@@ -36,7 +36,9 @@ run=${ZCBOT_EGRESS_RUN:-/run/zcbot}
 most_of_source=10
 most_of_all=100
 # of one sandbox at a time; each can hold a buffer of the kernel on either side
-most_connections=256
+most_connections=128
+# HTTP requests of one sandbox in ten seconds; each costs a look-up
+most_requests=5000
 refusal='return status 403 content-type text/plain lf-string "This sandbox may not reach %[var(txn.name)] on port %[dst_port]: %[var(txn.why)]" if { var(txn.why) -m found }'
 name_pattern='^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,62})\.)+[a-z0-9-]{1,63}(:[1-9][0-9]{0,4})?$'
 
@@ -100,6 +102,8 @@ vet() { # tcp-request content|http-request
   done
   printf '  %s set-var(txn.why) str(private-address) if { var(txn.address) -m ip -f %s } !{ var(txn.listed) -m bool }\n' \
     "$1" "$run/private"
+  # HAProxy asks for IPv6 addresses of names without others, and compares them with no list
+  printf '  %s set-var(txn.why) str(forbidden-address) if { var(txn.address) -m sub : }\n' "$1"
   printf '  %s set-var(txn.why) str(forbidden-address) if { var(txn.address) -m ip -f %s }\n' \
     "$1" "$run/never" "$1" "$run/refused"
 }
@@ -129,9 +133,12 @@ write_haproxy() {
       "  maxconn $connections" \
       '  thread-hard-limit 4' \
       '  tune.buffers.limit 16384' \
-      '  tune.rcvbuf.server 1048576' \
-      '  tune.sndbuf.client 1048576' \
-      "  lua-load $lib/hello.lua" \
+      '  noreuseport' \
+      '  tune.rcvbuf.client 131072' \
+      '  tune.rcvbuf.server 131072' \
+      '  tune.sndbuf.client 131072' \
+      '  tune.sndbuf.server 131072' \
+      "  lua-load-per-thread $lib/hello.lua" \
       'defaults' \
       '  log global' \
       '  timeout connect 10s' \
@@ -173,6 +180,7 @@ write_haproxy() {
       '  tcp-request content reject if { var(txn.why) -m found }' \
       '  tcp-request content set-var(txn.kind) str(tls) if { req.ssl_hello_type 1 }' \
       '  tcp-request content set-var(txn.kind) str(http) if !{ var(txn.kind) -m str tls } HTTP' \
+      '  tcp-request content set-var(txn.kind) str(tcp) if { req.payload(0,3) -m str PRI }' \
       '  tcp-request content set-var(txn.why) str(protocol) if { var(txn.kind) -m str tcp }' \
       '  tcp-request content set-var(txn.why) str(protocol) if { var(txn.kind) -m str http } { dst_port 443 }' \
       '  tcp-request content set-var(txn.why) str(protocol) if { var(txn.kind) -m str tls } { dst_port 80 }' \
@@ -180,7 +188,9 @@ write_haproxy() {
       '  tcp-request content set-log-level silent if { var(txn.kind) -m str http }' \
       '  tcp-request content accept if { var(txn.kind) -m str http }' \
       '  tcp-request content set-var(txn.name) req.ssl_sni,lower if { req.ssl_sni -m len 1:255 }' \
-      '  tcp-request content set-var(txn.why) lua.hello_problem if { lua.hello_problem -m len 1:9 } !{ var(txn.name) -m str -- - }'
+      '  tcp-request content set-var(txn.hello) lua.hello_problem if !{ var(txn.name) -m str -- - }' \
+      '  tcp-request content set-var(txn.why) str(hello) if !{ var(txn.hello) -m str ok } !{ var(txn.name) -m str -- - }' \
+      '  tcp-request content set-var(txn.why) str(ech) if { var(txn.hello) -m str ech }'
     judge 'tcp-request content'
     printf '  tcp-request content reject if { var(txn.why) -m found }\n'
     vet 'tcp-request content'
@@ -199,8 +209,13 @@ write_haproxy() {
       'frontend requests' \
       "  bind unix@$run/requests accept-proxy mode 600" \
       '  mode http' \
+      '  option disable-h2-upgrade' \
+      '  stick-table type ip size 64k expire 1m store http_req_rate(10s)' \
       '  http-request set-var(txn.kind) str(http)' \
       '  http-request set-var(txn.name) str(-)' \
+      '  http-request track-sc1 src' \
+      "  http-request set-var(txn.why) str(requests) if { sc1_http_req_rate gt $most_requests }" \
+      '  http-request reject if { var(txn.why) -m found }' \
       '  http-request set-var(txn.name) req.hdr(host),host_only,lower if { req.hdr_cnt(host) eq 1 } { req.hdr(host),host_only -m len 1:255 }' \
       '  http-request set-var(txn.why) str(protocol) if METH_CONNECT || !{ url -m beg / }'
     judge http-request

@@ -64,6 +64,8 @@ public interface SandboxMetrics {
     PROTOCOL,
     /** A sandbox had too many connections at a time. */
     CONNECTIONS,
+    /** A sandbox made too many requests. */
+    REQUESTS,
     NOT_FOUND,
     PRIVATE_ADDRESS,
     FORBIDDEN_ADDRESS,

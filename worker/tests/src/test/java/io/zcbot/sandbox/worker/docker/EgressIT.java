@@ -137,13 +137,19 @@ class EgressIT {
                 "--address=/wild.example/" + server,
                 "--address=/other.example/" + server,
                 "--address=/private.example/10.77.0.1",
+                "--address=/six.example/fd00::1",
                 "--address=/metadata.example/169.254.169.254"));
     // The address of the server is private, so it is listed, too: for these ports of it alone.
     NetworkPolicy policy =
         new NetworkPolicy(
             FirewallMode.HOST,
             new Egress.ByName(
-                List.of("good.example", "*.wild.example", "private.example", "metadata.example"),
+                List.of(
+                    "good.example",
+                    "*.wild.example",
+                    "private.example",
+                    "metadata.example",
+                    "six.example"),
                 List.of(server + ":443", server + ":80")),
             new Dns.Resolvers(List.of(resolver)),
             List.of());
@@ -243,6 +249,10 @@ class EgressIT {
         "http://8.8.8.8/, http to 8.8.8.8 on port 80 (address)",
         "http://good.example:443/, http to - on port 443 (protocol)",
         "https://private.example/, tls to private.example on port 443 (private-address)",
+        "http://good.example/ -o /dev/null --next -sS -H \"Host: other.example\" http://good.example/,"
+            + " http to other.example on port 80 (not-allowed)",
+        "--http2-prior-knowledge http://good.example/, tcp to - on port 80 (protocol)",
+        "https://six.example/, tls to six.example on port 443 (forbidden-address)",
         "https://metadata.example/, tls to metadata.example on port 443 (forbidden-address)",
       })
   void allElseIsRefusedWithALineThatSaysWhy(String arguments, String line) throws Exception {
@@ -269,6 +279,19 @@ class EgressIT {
     assertThat(fixture.python(sandbox.id(), HELLO.formatted("0xfafa")).output())
         .as("the same with another extension")
         .contains("answer 22");
+  }
+
+  /** In two records, a server would read other fields than the proxy. */
+  @Test
+  void aHelloThatDoesNotFillItsRecordIsRefused() throws Exception {
+    String longer =
+        HELLO.replace(
+            "server.sendall(hello(%s))",
+            "data = bytearray(hello(0xfafa)); data += bytes(4)\n"
+                + "    data[3:5] = (int.from_bytes(data[3:5], 'big') + 4).to_bytes(2, 'big')\n"
+                + "    server.sendall(data)");
+    assertThat(fixture.python(sandbox.id(), longer).output()).contains("refused");
+    assertRefusal("tls to good.example on port 443 (hello)");
   }
 
   @Test

@@ -55,7 +55,7 @@ final class EgressProxy implements AutoCloseable {
   private static final String USER = "61080:61080";
 
   private static final int MAX_LINE = 600;
-  private static final long MEMORY = 512L << 20;
+  private static final long MEMORY = 1L << 30;
 
   /** One that ends sooner is not started again at once, but at the next check. */
   private static final Duration LASTING = Duration.ofSeconds(10);

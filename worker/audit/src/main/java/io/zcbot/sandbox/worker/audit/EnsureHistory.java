@@ -30,18 +30,28 @@ final class EnsureHistory {
 
   private final Predicate<String> isExec;
 
-  private record Open(long time, long due, RecordPosition position) {}
+  /**
+   * An ensure without an answer.
+   *
+   * @param profile that it asks for; null if it takes whichever the sandbox has
+   */
+  private record Open(long time, long due, @Nullable String profile, RecordPosition position) {}
 
-  /** An answer, and whether its ensure was read. */
+  /**
+   * An answer, and whether its ensure was read.
+   *
+   * @param profile of the sandbox; null for a failed
+   */
   private record Known(
       String outcome,
       @Nullable String containerId,
+      @Nullable String profile,
       @Nullable Long tookMs,
       long time,
       RecordPosition position,
       boolean isMatched) {
     Known matched() {
-      return new Known(outcome, containerId, tookMs, time, position, true);
+      return new Known(outcome, containerId, profile, tookMs, time, position, true);
     }
   }
 
@@ -74,7 +84,8 @@ final class EnsureHistory {
         ensure.expiresAt() == null
             ? time + context.rules().expiry().toMillis()
             : ensure.expiresAt().toEpochMilli();
-    Open asked = new Open(time, context.rules().answerDue(time, expires), position);
+    Open asked =
+        new Open(time, context.rules().answerDue(time, expires), ensure.profile(), position);
     if (answer == null) {
       open.put(id, asked);
     } else {
@@ -89,6 +100,7 @@ final class EnsureHistory {
         new Known(
             ready.outcome().wire(),
             ready.containerId(),
+            ready.profile(),
             Math.min(ready.tookMs(), FoldContext.MAX_MS),
             time,
             position,
@@ -97,7 +109,8 @@ final class EnsureHistory {
 
   void answered(Failed failed, long time, RecordPosition position) {
     answered(
-        failed.ensureId(), new Known(failed.reason().wire(), null, null, time, position, false));
+        failed.ensureId(),
+        new Known(failed.reason().wire(), null, null, null, time, position, false));
   }
 
   private void answered(String id, Known answer) {
@@ -119,6 +132,19 @@ final class EnsureHistory {
   private void report(String id, Open asked, Known answer) {
     if (answer.time < asked.time) {
       context.counters().answersBeforeEnsure++;
+    }
+    if (asked.profile != null && answer.profile != null && !asked.profile.equals(answer.profile)) {
+      context.violation(
+          Check.I2,
+          user,
+          "ensure "
+              + id
+              + " asks for the profile "
+              + asked.profile
+              + ", and was answered with a sandbox of another one, "
+              + answer.profile,
+          asked.position,
+          answer.position);
     }
     long latency = Math.clamp(answer.time - asked.time, 0, FoldContext.MAX_MS);
     context.counters().answered(answer.outcome, latency, answer.tookMs);

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.cli;
 
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.worker.audit.log.LogSource;
 import io.zcbot.sandbox.worker.audit.whatif.Outcome;
 import io.zcbot.sandbox.worker.audit.whatif.Picture;
@@ -11,10 +12,12 @@ import io.zcbot.sandbox.worker.audit.whatif.Supposed;
 import io.zcbot.sandbox.worker.audit.whatif.WhatIf;
 import io.zcbot.sandbox.worker.config.CapacityConfig;
 import io.zcbot.sandbox.worker.config.WorkerConfig;
+import io.zcbot.sandbox.worker.spec.Profile;
 import io.zcbot.sandbox.worker.spec.Warm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -46,7 +49,22 @@ final class WhatIfOptions {
       description = "With --what-if, draw the sandboxes over time in this SVG file as well.")
   private @Nullable Path picture;
 
+  @Option(
+      names = "--profile",
+      paramLabel = "NAME",
+      description =
+          "With --what-if, look at the sandboxes of this profile only, as if no others took places"
+              + " of the host. Its warm slots, TTL and bounds are those of ZCBOT_PROFILES unless"
+              + " they are supposed.")
+  private @Nullable String profile;
+
   boolean isGiven() throws CommandException {
+    if (profile != null && supposed.isEmpty()) {
+      throw new CommandException(
+          ExitCode.USAGE,
+          "--profile selects what --what-if looks at; add --what-if warm=auto",
+          null);
+    }
     if (picture != null && supposed.isEmpty()) {
       throw new CommandException(
           ExitCode.USAGE, "--picture draws what --what-if finds; add --what-if warm=auto", null);
@@ -60,6 +78,7 @@ final class WhatIfOptions {
     for (String text : supposed) {
       Map<String, String> changed = new HashMap<>(env);
       boolean hasTtl = false;
+      boolean hasWarm = false;
       for (String each : text.split(",", -1)) {
         String[] pair = each.strip().split("=", 2);
         String key = KEYS.get(pair[0]);
@@ -72,34 +91,53 @@ final class WhatIfOptions {
               null);
         }
         hasTtl |= pair[0].equals("ttl");
+        hasWarm |= pair[0].equals("warm");
         changed.put(key, pair[1]);
       }
       if (hasTtl) { // the bounds of ensures' TTLs may contradict the supposed TTL
         changed.remove("ZCBOT_SANDBOX_IDLE_TTL_MIN");
         changed.remove("ZCBOT_SANDBOX_IDLE_TTL_MAX");
       }
-      all.add(supposed(text, Cli.config(changed), hasTtl));
+      all.add(supposed(text, Cli.config(changed), hasTtl, hasWarm));
     }
     return all;
   }
 
-  private static Supposed supposed(String text, WorkerConfig config, boolean hasTtl) {
+  private Supposed supposed(String text, WorkerConfig config, boolean hasTtl, boolean hasWarm)
+      throws CommandException {
     CapacityConfig capacity = config.capacity();
-    Warm warm = capacity.warm.on(capacity.maxSandboxes, Integer.MAX_VALUE);
+    Profile selected = selected(config);
+    Warm warm =
+        (selected == null || hasWarm ? capacity.warm : selected.warm())
+            .on(capacity.maxSandboxes, Integer.MAX_VALUE);
+    Duration usualTtl =
+        selected == null || hasTtl ? config.reaper().idleTtl : selected.idleTtls().usual();
     return new Supposed(
         text,
         warm.least(),
         warm.most(),
         hasTtl ? config.reaper().idleTtl : null,
-        config.reaper().idleTtl,
+        usualTtl,
         capacity.maxSandboxes,
         config.reaper().evictAfter);
+  }
+
+  /** Returns the profile that is looked at, if this environment says what it is. */
+  private @Nullable Profile selected(WorkerConfig config) throws CommandException {
+    if (profile == null) {
+      return null;
+    }
+    if (!ProfileName.isValid(profile)) {
+      throw new CommandException(
+          ExitCode.USAGE, "--profile: no profile can be named " + profile, null);
+    }
+    return config.profiles().find(profile);
   }
 
   /** Replays the log for each of the settings, and prints the outcomes. */
   void run(LogSource source, CommandContext context, boolean json)
       throws CommandException, IOException {
-    WhatIf whatIf = new WhatIf(settings(context.console().env()));
+    WhatIf whatIf = new WhatIf(settings(context.console().env()), profile);
     ReplayProgress progress = new ReplayProgress(context.console());
     List<Outcome> outcomes;
     try {

@@ -21,6 +21,7 @@ import io.zcbot.sandbox.worker.audit.result.Summary;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** What the audit derives from a log, apart from the rules. */
@@ -165,5 +166,35 @@ class AuditFoldTest extends OneUsersLog {
     Summary summary = fold.finish(ms(100_002), fold.purges()).summary(at(100_002));
     assertThat(summary.sessions().activitiesOutside()).isZero();
     assertThat(summary.violations()).containsOnlyKeys(Check.I6);
+  }
+
+  private static Ensure asking(double t, String id, @Nullable String profile) {
+    return new Ensure(id, USER, at(t), null, null, null, null, null, profile, false);
+  }
+
+  /** The sandbox that {@link OneUsersLog#ready} announces is of the default profile. */
+  @Test
+  void anEnsureThatNamesAProfileIsAnsweredWithASandboxOfIt() {
+    log.add(0, ms(0), asking(0, "e1", "default"));
+    ready(0.8, "e1", "c1", "w1");
+    log.add(0, ms(1), asking(1, "e2", null));
+    ready(1.1, "e2", "c1", "w1");
+    log.add(0, ms(2), asking(2, "e3", "analysis"));
+    failed(2.1, "e3");
+    assertThat(checks(10)).isEmpty();
+
+    TestLog.Entry asked = log.add(0, ms(3), asking(3, "e4", "analysis"));
+    TestLog.Entry answered = ready(3.1, "e4", "c1", "w1");
+    assertThat(audit(10).violations())
+        .singleElement()
+        .satisfies(
+            violation -> {
+              assertThat(violation.check()).isEqualTo(Check.I2);
+              assertThat(violation.evidence()).containsExactly(asked.position, answered.position);
+              assertThat(violation.text())
+                  .isEqualTo(
+                      "ensure e4 asks for the profile analysis, and was answered with a sandbox of"
+                          + " another one, default");
+            });
   }
 }

@@ -69,6 +69,17 @@ class WhatIfTest {
 
   private void ready(
       double t, int user, String ensureId, Ready.Outcome outcome, long tookMs, Duration idleTtl) {
+    ready(t, user, ensureId, outcome, tookMs, idleTtl, "default");
+  }
+
+  private void ready(
+      double t,
+      int user,
+      String ensureId,
+      Ready.Outcome outcome,
+      long tookMs,
+      Duration idleTtl,
+      String profile) {
     String container = "container-" + user;
     log.add(
         new Ready(
@@ -79,7 +90,10 @@ class WhatIfTest {
             new ContainerRef("zcbot-sandbox-" + user(user), container, "host-1", "worker-1"),
             outcome,
             new Ready.Environment("unix:///x", "image", "default", "/w", idleTtl),
-            tookMs));
+            tookMs,
+            Map.of(),
+            null,
+            profile));
   }
 
   private void reaped(double t, int user, Reaped.Reason reason) {
@@ -193,6 +207,29 @@ class WhatIfTest {
     log.add(new Activity("late", user(2), at(3600), null));
     assertThat(sandbox("audit", "--input", file(), "--what-if", "warm=0")).isZero();
     assertThat(line("warm=0").split(" +")).endsWith("1", "0.1", "0.0");
+  }
+
+  /** Three users of one profile, and one who leaves it for another. */
+  @Test
+  void theUsersOfOneProfile() throws Exception {
+    for (int i = 0; i < 3; i++) {
+      ready(i, i, "e" + i, Ready.Outcome.CREATED, 300, Duration.ofHours(2), "analysis");
+    }
+    ready(3, 3, Ready.Outcome.CREATED, 300);
+    ready(1800, 2, "other", Ready.Outcome.CREATED, 300, Duration.ofHours(2), "default");
+    log.add(new Activity("late", user(4), at(3600), null));
+    String file = file();
+    String[] what = {"audit", "--input", file, "--what-if", "warm=0", "--profile", "analysis"};
+    assertThat(sandbox(what)).as(err.toString()).isZero();
+    assertThat(line("as logged").split(" +")).startsWith("as", "logged", "0", "3", "0");
+    assertThat(line("warm=0").split(" +"))
+        .containsExactly("warm=0", "0", "3", "0", "0.0", "%", "0", "3", "2.5", "0.0");
+    out.getBuffer().setLength(0);
+    assertThat(sandbox("audit", "--input", file, "--what-if", "warm=0", "--profile", "default"))
+        .isZero();
+    assertThat(line("warm=0").split(" +")).startsWith("warm=0", "0", "2", "0");
+    assertThat(sandbox("audit", "--input", file, "--profile", "analysis")).isEqualTo(2);
+    assertThat(err.toString()).contains("--profile selects what --what-if looks at");
   }
 
   private String line(String settings) {

@@ -40,6 +40,8 @@ public enum Check {
    * minutes at most. Can't tell a lost ensure from one that waits for a worker to come back; both
    * are named. An answer may name an ensure that is not in the log (cut off by retention): counted.
    * An ensure that is a dead letter has no answer.
+   *
+   * <p>Also an ensure that names a profile, and whose ready has another one.
    */
   I2,
   /**

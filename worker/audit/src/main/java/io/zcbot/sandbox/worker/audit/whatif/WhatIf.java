@@ -20,6 +20,7 @@ import io.zcbot.sandbox.events.Release;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Started;
 import io.zcbot.sandbox.events.Topic;
+import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.audit.log.LogRecord;
 import io.zcbot.sandbox.worker.audit.log.LogSource;
 import io.zcbot.sandbox.worker.demand.MakeTimes;
@@ -28,11 +29,14 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
+import java.util.Set;
 import java.util.function.ObjDoubleConsumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Sends the users of a log to hosts with supposed settings. Users come when they came, to the
@@ -66,9 +70,20 @@ public final class WhatIf {
   private long latest = Long.MIN_VALUE;
   private long passed = Long.MIN_VALUE;
 
+  /** Users whose sandbox the log last showed with another profile than the one looked at. */
+  private final Set<UserId> elsewhere = new HashSet<>();
+
+  private final @Nullable String profile;
+
   private record Numbered(Happening event, long number) {}
 
-  public WhatIf(List<Supposed> settings) {
+  /**
+   * Starts at the beginning of a log.
+   *
+   * @param profile looks at the sandboxes of this profile only; null for all of them
+   */
+  public WhatIf(List<Supposed> settings, @Nullable String profile) {
+    this.profile = profile;
     this.fleets = settings.stream().map(SupposedFleet::new).toList();
   }
 
@@ -121,8 +136,15 @@ public final class WhatIf {
   private void accept(SandboxEvent event, long at, int partition) {
     switch (event) {
       case Ready ready -> {
-        logged.ready(ready, at);
         owners.put(partition, ready.workerId());
+        if (profile != null && !profile.equals(ready.profile())) {
+          begins.remove(ready.userId() + "/" + ready.ensureId());
+          elsewhere.add(ready.userId());
+          later(new Happening.Gone(at, ready.userId()));
+          return;
+        }
+        elsewhere.remove(ready.userId());
+        logged.ready(ready, at);
         long took = Math.clamp(ready.tookMs(), 0, LATE);
         if (ready.outcome() == Ready.Outcome.CREATED) {
           makeTimes.add(Math.min(took, LONGEST_MAKE));
@@ -137,6 +159,9 @@ public final class WhatIf {
                 begun != null));
       }
       case Failed failed -> {
+        if (elsewhere.contains(failed.userId())) {
+          return;
+        }
         logged.failed(failed, at);
         String owner = owners.get(partition);
         if (failed.reason() == Failed.Reason.CAPACITY && owner != null) {
@@ -151,7 +176,11 @@ public final class WhatIf {
       }
       case Activity activity -> later(new Happening.Use(at, activity.userId()));
       case Exec exec -> {
-        String owner = exec.ensure() ? owners.get(partition) : null;
+        boolean isOther =
+            profile != null
+                && !profile.equals(exec.profile())
+                && (exec.profile() != null || elsewhere.contains(exec.userId()));
+        String owner = exec.ensure() && !isOther ? owners.get(partition) : null;
         if (owner != null) {
           begins.put(exec.userId() + "/" + exec.eventId(), at);
           if (begins.size() > BEGINS_KEPT) {

@@ -10,12 +10,12 @@ FROM ${BASE} AS files
 RUN set -eu; \
     export DEBIAN_FRONTEND=noninteractive; \
     apt-get update -q; \
-    apt-get install -y -q --no-install-recommends bash dnsmasq-base haproxy
+    apt-get install -y -q --no-install-recommends bash dnsmasq-base haproxy netcat-openbsd
 # Copies the files, since a link to a file of the layer below would be that file. Scanners and bills of
 # materials read in status.d which packages the files belong to.
 RUN set -eu; \
     mkdir -p /files/var/lib/dpkg/status.d; \
-    for program in /bin/bash /usr/sbin/dnsmasq /usr/sbin/haproxy; do \
+    for program in /bin/bash /bin/nc.openbsd /usr/sbin/dnsmasq /usr/sbin/haproxy; do \
       for file in "$program" $(ldd "$program" | grep -o '/[^ ]*'); do \
         real=$(readlink -f "$file"); \
         install -D "$real" "/files$file"; \
@@ -34,7 +34,7 @@ LABEL org.opencontainers.image.title="zcbot-egress" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 COPY --from=files /files/ /
-COPY --chmod=0444 firewall.sh egress/hello.lua /usr/local/lib/zcbot/
+COPY --chmod=0444 firewall.sh egress/hello.lua egress/policies.sh egress/policy.lua /usr/local/lib/zcbot/
 COPY --chmod=0555 egress/egress.sh /usr/local/sbin/zcbot-egress
 
 USER 61080:61080

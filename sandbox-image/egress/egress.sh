@@ -15,6 +15,7 @@
 #   zcbot-sandbox ready egress=names
 #   zcbot-sandbox failed <code>: <reason>                           (and a non-zero exit)
 #   refused <source address> <tls|http|tcp|dns> <port> <name or -> <reason>
+#   policy <number> <ok|failed: reason>                             (answers a line of the input, below)
 #   suppressed <number>               so many refusals have no line: in each second, 10 of a source and 100 of all do
 #
 # Environment: ZCBOT_GATEWAY    IPv4 address of the bridge
@@ -24,11 +25,15 @@
 #              ZCBOT_PG_IPS     addresses or CIDRs to refuse in any case
 #              ZCBOT_RESOLVERS  resolvers to ask for addresses; empty for those of resolv.conf
 
+# A sandbox reaches nothing until a line of the input has said what it may reach of these names (policies.sh).
+
 set -euo pipefail
 set -f
 export PATH=/usr/sbin:/usr/bin LC_ALL=C
 # shellcheck source=sandbox-image/firewall.sh
 source "${ZCBOT_FIREWALL_LIB:-/usr/local/lib/zcbot/firewall.sh}"
+# shellcheck source=sandbox-image/egress/policies.sh
+source "${ZCBOT_POLICIES_LIB:-/usr/local/lib/zcbot/policies.sh}"
 trap 'fail ended "egress.sh ended before it served"' EXIT
 
 lib=/usr/local/lib/zcbot
@@ -114,6 +119,9 @@ judge() { # tcp-request content|http-request
     "$1" 'set-var(txn.port) dst_port' \
     "$1" 'set-var(txn.key) var(txn.name),concat(:,txn.port)' \
     "$1" "set-var(txn.why) str(not-allowed) if !{ var(txn.why) -m found } !{ var(txn.key) -m str -f $run/names } !{ var(txn.key) -m end -f $run/domains }" \
+    "$1" "set-var(txn.policy) src,map_str($run/policies)" \
+    "$1" 'set-var(txn.why) str(no-policy) if !{ var(txn.why) -m found } !{ var(txn.policy) -m found }' \
+    "$1" 'set-var(txn.why) str(narrowed) if !{ var(txn.why) -m found } !{ var(txn.policy) -m str -- * } !{ lua.in_policy -m str yes }' \
     "$1" 'set-var(txn.why) str(address) if { var(txn.name) -m reg ^[0-9.]+$ }' \
     "$1" 'set-var(txn.why) str(no-name) if { var(txn.name) -m str -- - }' \
     "$1" 'set-var(txn.why) str(bad-name) if !{ var(txn.name) -m reg ^(-|[a-z0-9_.-]{1,253})$ }' \
@@ -139,6 +147,9 @@ write_haproxy() {
       '  tune.sndbuf.client 131072' \
       '  tune.sndbuf.server 131072' \
       "  lua-load-per-thread $lib/hello.lua" \
+      "  lua-load-per-thread $lib/policy.lua" \
+      "  stats socket unix@$run/control mode 600 level admin" \
+      '  stats timeout 1h' \
       'defaults' \
       '  log global' \
       '  timeout connect 10s' \
@@ -318,12 +329,15 @@ report() {
   fail settings "ZCBOT_GATEWAY: '${ZCBOT_GATEWAY-}' is not the address of a gateway"
 write_names
 write_addresses
+: >"$run/policies"
 write_haproxy
 write_dnsmasq
+exec 6<&0 7>&1
 exec 5< <(
   trap - EXIT
   serve haproxy haproxy -db -f "$run/haproxy.cfg" &
   serve dnsmasq dnsmasq --keep-in-foreground --conf-file="$run/dnsmasq.conf" &
+  serve policies keep_policies &
   wait
 )
 report

@@ -14,11 +14,13 @@ import org.jspecify.annotations.Nullable;
  * the sandbox is reaped.
  *
  * @param readyId the {@code event_id} of the {@link Ready} that announced the sandbox, or its last
- *     change of labels or end
+ *     change of labels, end or network
  * @param readyAt when that was announced
  * @param labels of the sandbox
  * @param endsAt when the sandbox ends, even if it is in use; null if no ensure said that
  * @param profile what the sandbox is made of, by its {@link ProfileName}
+ * @param network what the sandbox may reach of what its profile allows by name
+ * @param networkDigest a hash of all that it may reach, as in {@link Ready}
  */
 public record CurrentSandbox(
     String readyId,
@@ -27,9 +29,23 @@ public record CurrentSandbox(
     ContainerRef container,
     Map<String, String> labels,
     @Nullable Instant endsAt,
-    String profile) {
+    String profile,
+    Network network,
+    @Nullable String networkDigest) {
   public CurrentSandbox {
     labels = Map.copyOf(labels);
+  }
+
+  /** Creates an entry of a sandbox that may reach all that its profile allows. */
+  public CurrentSandbox(
+      String readyId,
+      UserId userId,
+      Instant readyAt,
+      ContainerRef container,
+      Map<String, String> labels,
+      @Nullable Instant endsAt,
+      String profile) {
+    this(readyId, userId, readyAt, container, labels, endsAt, profile, Network.WHOLE, null);
   }
 
   /** Creates an entry of a sandbox of the default profile. */
@@ -57,6 +73,8 @@ public record CurrentSandbox(
         ready.container(),
         ready.labels(),
         ready.endsAt(),
-        ready.profile());
+        ready.profile(),
+        ready.network(),
+        ready.networkDigest());
   }
 }

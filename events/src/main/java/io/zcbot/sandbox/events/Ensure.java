@@ -29,6 +29,8 @@ import org.jspecify.annotations.Nullable;
  *     user's sandbox, and the default if there is none
  * @param replace whether a sandbox of another profile in which commands run is replaced; if false,
  *     the ensure is refused then. One in which none runs is replaced in any case
+ * @param network what the sandbox may reach from now on, within what its profile allows by name; if
+ *     null, that stays, and is all that the profile allows for a new sandbox
  */
 public record Ensure(
     String eventId,
@@ -40,11 +42,38 @@ public record Ensure(
     @Nullable Map<String, String> labels,
     @Nullable Instant endsAt,
     @Nullable String profile,
-    boolean replace)
+    boolean replace,
+    @Nullable Network network)
     implements SandboxEvent {
   public Ensure {
     idleTtl = idleTtl == null ? null : idleTtl.truncatedTo(ChronoUnit.SECONDS);
     labels = labels == null ? null : Map.copyOf(labels);
+  }
+
+  /** Creates an ensure that keeps what the sandbox may reach. */
+  public Ensure(
+      String eventId,
+      UserId userId,
+      Instant requestedAt,
+      @Nullable String requestedBy,
+      @Nullable Instant expiresAt,
+      @Nullable Duration idleTtl,
+      @Nullable Map<String, String> labels,
+      @Nullable Instant endsAt,
+      @Nullable String profile,
+      boolean replace) {
+    this(
+        eventId,
+        userId,
+        requestedAt,
+        requestedBy,
+        expiresAt,
+        idleTtl,
+        labels,
+        endsAt,
+        profile,
+        replace,
+        null);
   }
 
   /** Creates an ensure that takes whichever profile the user's sandbox has. */

@@ -20,9 +20,6 @@ final class Labels {
 
   private static final String FIELD = "labels";
 
-  /** What a parser of a record with labels keeps. */
-  static final Map<String, FieldParser.Wanted> NESTED = Map.of(FIELD, new FieldParser.Wanted(MAX));
-
   private Labels() {}
 
   /** Writes the labels that are given, even if there are none. */

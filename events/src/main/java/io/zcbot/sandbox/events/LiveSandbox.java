@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param labels of the sandbox
  * @param endsAt when the sandbox ends, even if it is in use; null if no ensure said that
  * @param profile what the sandbox is made of, by its {@link ProfileName}
+ * @param network what the sandbox may reach of what its profile allows by name
  */
 public record LiveSandbox(
     UserId userId,
@@ -34,10 +35,37 @@ public record LiveSandbox(
     @Nullable Instant startedAt,
     Map<String, String> labels,
     @Nullable Instant endsAt,
-    String profile) {
+    String profile,
+    Network network) {
   public LiveSandbox {
     idleTtl = idleTtl == null ? null : idleTtl.truncatedTo(ChronoUnit.SECONDS);
     labels = Map.copyOf(labels);
+  }
+
+  /** Creates an entry of a sandbox that may reach all that its profile allows. */
+  public LiveSandbox(
+      UserId userId,
+      String containerId,
+      String host,
+      String workerId,
+      Instant openedAt,
+      @Nullable Duration idleTtl,
+      @Nullable Instant startedAt,
+      Map<String, String> labels,
+      @Nullable Instant endsAt,
+      String profile) {
+    this(
+        userId,
+        containerId,
+        host,
+        workerId,
+        openedAt,
+        idleTtl,
+        startedAt,
+        labels,
+        endsAt,
+        profile,
+        Network.WHOLE);
   }
 
   /** Creates an entry of a sandbox of the default profile. */

@@ -20,6 +20,9 @@ import org.jspecify.annotations.Nullable;
  * @param endsAt when the sandbox ends, even if it is in use, as the last ensure with an end said;
  *     null if none did
  * @param profile what the sandbox is made of, by its {@link ProfileName}
+ * @param network what the sandbox may reach of what its profile allows by name
+ * @param networkDigest a hash of all that it may reach, by its profile and that; null in events of
+ *     older workers
  */
 public record Ready(
     String eventId,
@@ -32,10 +35,41 @@ public record Ready(
     long tookMs,
     Map<String, String> labels,
     @Nullable Instant endsAt,
-    String profile)
+    String profile,
+    Network network,
+    @Nullable String networkDigest)
     implements SandboxEvent {
   public Ready {
     labels = Map.copyOf(labels);
+  }
+
+  /** Creates an event of a sandbox that may reach all that its profile allows. */
+  public Ready(
+      String eventId,
+      UserId userId,
+      String ensureId,
+      Instant readyAt,
+      ContainerRef container,
+      Outcome outcome,
+      Environment environment,
+      long tookMs,
+      Map<String, String> labels,
+      @Nullable Instant endsAt,
+      String profile) {
+    this(
+        eventId,
+        userId,
+        ensureId,
+        readyAt,
+        container,
+        outcome,
+        environment,
+        tookMs,
+        labels,
+        endsAt,
+        profile,
+        Network.WHOLE,
+        null);
   }
 
   /** Creates an event of a sandbox of the default profile. */

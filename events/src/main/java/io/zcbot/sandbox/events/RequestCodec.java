@@ -23,11 +23,12 @@ final class RequestCodec {
     out.time("ends_at", ensure.endsAt());
     ProfileName.writeRequested(ensure.profile(), out);
     out.bool("replace", ensure.replace() ? true : null);
+    Network.write(ensure.network(), out);
   }
 
   static Ensure ensure(byte @Nullable [] key, byte @Nullable [] value, Origin origin)
       throws EventFormatException {
-    Fields in = Requests.fields(value, Topic.ENSURE, origin, Labels.NESTED);
+    Fields in = Requests.fields(value, Topic.ENSURE, origin, Network.NESTED_WITH_LABELS);
     UserId user = RecordKey.agreedUser(in, key);
     return new Ensure(
         Requests.eventId(in, origin),
@@ -39,7 +40,8 @@ final class RequestCodec {
         Labels.given(in),
         in.optionalInstant("ends_at"),
         ProfileName.requested(in),
-        in.bool("replace", false));
+        in.bool("replace", false),
+        Network.given(in));
   }
 
   static void write(Activity activity, FieldWriter out) {

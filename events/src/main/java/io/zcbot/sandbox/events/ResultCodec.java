@@ -28,10 +28,12 @@ final class ResultCodec {
     Labels.writeAny(ready.labels(), out);
     out.time("ends_at", ready.endsAt());
     ProfileName.write(ready.profile(), out);
+    Network.writeAny(ready.network(), out);
+    out.text("network_digest", ready.networkDigest());
   }
 
   static Ready ready(byte @Nullable [] key, byte @Nullable [] value) throws EventFormatException {
-    Fields in = Fields.parse(value, Topic.READY, Labels.NESTED);
+    Fields in = Fields.parse(value, Topic.READY, Network.NESTED_WITH_LABELS);
     return new Ready(
         in.text("event_id"),
         RecordKey.agreedUser(in, key),
@@ -48,7 +50,9 @@ final class ResultCodec {
         in.nonNegative("took_ms"),
         Labels.read(in),
         in.optionalInstant("ends_at"),
-        ProfileName.read(in));
+        ProfileName.read(in),
+        Network.read(in),
+        in.optionalText("network_digest"));
   }
 
   static void write(Reaped reaped, FieldWriter out) {

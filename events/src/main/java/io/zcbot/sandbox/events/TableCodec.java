@@ -21,11 +21,12 @@ final class TableCodec {
     Labels.writeAny(live.labels(), out);
     out.time("ends_at", live.endsAt());
     ProfileName.write(live.profile(), out);
+    Network.writeAny(live.network(), out);
     return out.toBytes();
   }
 
   static LiveSandbox live(byte[] value) throws EventFormatException {
-    Fields in = Fields.parse(value, Topic.LIVE, Labels.NESTED);
+    Fields in = Fields.parse(value, Topic.LIVE, Network.NESTED_WITH_LABELS);
     return new LiveSandbox(
         in.userId(),
         in.text("container_id"),
@@ -36,7 +37,8 @@ final class TableCodec {
         in.optionalInstant("started_at"),
         Labels.read(in),
         in.optionalInstant("ends_at"),
-        ProfileName.read(in));
+        ProfileName.read(in),
+        Network.read(in));
   }
 
   static byte[] write(CurrentSandbox current) {
@@ -49,11 +51,13 @@ final class TableCodec {
     Labels.writeAny(current.labels(), out);
     out.time("ends_at", current.endsAt());
     ProfileName.write(current.profile(), out);
+    Network.writeAny(current.network(), out);
+    out.text("network_digest", current.networkDigest());
     return out.toBytes();
   }
 
   static CurrentSandbox current(byte[] value) throws EventFormatException {
-    Fields in = Fields.parse(value, Topic.CURRENT, Labels.NESTED);
+    Fields in = Fields.parse(value, Topic.CURRENT, Network.NESTED_WITH_LABELS);
     return new CurrentSandbox(
         in.text("event_id"),
         in.userId(),
@@ -61,7 +65,9 @@ final class TableCodec {
         Containers.read(in),
         Labels.read(in),
         in.optionalInstant("ends_at"),
-        ProfileName.read(in));
+        ProfileName.read(in),
+        Network.read(in),
+        in.optionalText("network_digest"));
   }
 
   static byte[] write(CommandEntry entry) {

@@ -84,7 +84,10 @@ final class Events {
             texts().injectNull(0.3),
             instants().injectNull(0.3),
             Arbitraries.longs().between(1, 31_536_000).map(Duration::ofSeconds).injectNull(0.3),
-            Combinators.combine(labels().injectNull(0.3), instants().injectNull(0.3))
+            Combinators.combine(
+                    labels().injectNull(0.3),
+                    instants().injectNull(0.3),
+                    networks().injectNull(0.3))
                 .as(Terms::new),
             profiles().injectNull(0.3))
         .as(
@@ -99,10 +102,20 @@ final class Events {
                     terms.labels(),
                     terms.endsAt(),
                     profile,
-                    profile != null && profile.length() > 1));
+                    profile != null && profile.length() > 1,
+                    terms.network()));
   }
 
-  private record Terms(@Nullable Map<String, String> labels, @Nullable Instant endsAt) {}
+  private record Terms(
+      @Nullable Map<String, String> labels, @Nullable Instant endsAt, @Nullable Network network) {}
+
+  private static Arbitrary<Network> networks() {
+    return Arbitraries.of("a.example", "*.a.example:443", "10.0.0.0/8", "fd00::1", "x".repeat(253))
+        .list()
+        .ofMaxSize(16)
+        .injectNull(0.3)
+        .map(Network::new);
+  }
 
   /** Names of profiles. */
   static Arbitrary<String> profiles() {
@@ -153,7 +166,7 @@ final class Events {
             Arbitraries.of(Ready.Outcome.class),
             Arbitraries.longs().greaterOrEqual(0),
             Arbitraries.longs().between(0, 31_536_000).map(Duration::ofSeconds).injectNull(0.3),
-            Combinators.combine(labels(), instants().injectNull(0.3)).as(Terms::new),
+            Combinators.combine(labels(), instants().injectNull(0.3), networks()).as(Terms::new),
             Arbitraries.oneOf(profiles(), texts()))
         .as(
             (t, user, at, outcome, took, idleTtl, terms, profile) ->
@@ -168,7 +181,9 @@ final class Events {
                     took,
                     Objects.requireNonNull(terms.labels()),
                     terms.endsAt(),
-                    profile));
+                    profile,
+                    Objects.requireNonNull(terms.network()),
+                    profile.length() == 1 ? null : t.get(9)));
   }
 
   private static Arbitrary<SandboxEvent> reaped() {

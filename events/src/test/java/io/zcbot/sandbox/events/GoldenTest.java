@@ -101,6 +101,37 @@ class GoldenTest {
             "ensure-profile",
             new Ensure("e-1", USER, AT, null, null, null, null, null, "data-science", true)),
         Arguments.of(
+            "ensure-network",
+            new Ensure(
+                "e-1",
+                USER,
+                AT,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                false,
+                new Network(List.of("*.pypi.org", "github.com:443")))),
+        Arguments.of(
+            "ready-network",
+            new Ready(
+                "r-1",
+                USER,
+                "e-1",
+                AT,
+                CONTAINER,
+                Ready.Outcome.RECREATED,
+                new Ready.Environment(
+                    "unix:///var/run/docker.sock", "zcbot-sandbox:latest", "default", "/w", null),
+                321,
+                Map.of(),
+                null,
+                "default",
+                new Network(List.of("github.com:443")),
+                "0123456789abcdef0123456789abcdef")),
+        Arguments.of(
             "ready-profile",
             new Ready(
                 "r-1",

@@ -100,6 +100,9 @@ final class FakeEngine implements Engine, SandboxEngine {
   public void prepare() {}
 
   @Override
+  public void let(String containerId, @Nullable List<String> allow) {}
+
+  @Override
   public Container start(String containerId) throws EngineException {
     Container started = become(containerId, Container.State.RUNNING, Instant.now(), null);
     if (started == null) {

@@ -33,10 +33,12 @@ import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
+import io.zcbot.sandbox.worker.spec.Narrowing;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -160,6 +162,11 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
                     "the container was removed right after its start",
                     "",
                     null));
+  }
+
+  @Override
+  public void let(String containerId, @Nullable List<String> allow) throws EngineException {
+    firewall.let(containerId, Narrowing.names(allow));
   }
 
   @Override

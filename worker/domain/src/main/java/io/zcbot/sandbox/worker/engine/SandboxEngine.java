@@ -7,7 +7,9 @@ package io.zcbot.sandbox.worker.engine;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One worker's sandboxes of one spec on a container engine, with the same contract as {@link
@@ -47,7 +49,17 @@ public interface SandboxEngine {
   void prepare() throws EngineException;
 
   /**
-   * Starts a created container; returns once its init reported that the firewall is in force.
+   * Sets what a running sandbox may reach by name; returns once that is in force. Connections that
+   * it does not allow any more are closed.
+   *
+   * @param allow names, and the addresses that all sandboxes of the spec reach; null for all that
+   *     the spec allows
+   */
+  void let(String containerId, @Nullable List<String> allow) throws EngineException;
+
+  /**
+   * Starts a created container; returns once its init reported that the firewall is in force. It
+   * may then reach all that the spec allows.
    *
    * @return the container after that, with the time of its start
    */

@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.ContainerRef;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.worker.base.Time;
@@ -16,11 +17,13 @@ import io.zcbot.sandbox.worker.sandbox.Identity;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.Terms;
 import io.zcbot.sandbox.worker.spec.IdleTtls;
+import io.zcbot.sandbox.worker.spec.Narrowing;
 import io.zcbot.sandbox.worker.spec.Profile;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -60,7 +63,9 @@ final class Answers {
         TimeUnit.NANOSECONDS.toMillis(time.nanos() - request.arrived()),
         terms.labels(),
         terms.endsAt(),
-        sandbox.profile().name());
+        sandbox.profile().name(),
+        terms.network(),
+        sandbox.networkDigest());
   }
 
   /** The message for an ensure that asks for what it may not; null if there is nothing. */
@@ -68,6 +73,10 @@ final class Answers {
     Duration idleTtl = ensure.idleTtl();
     if (idleTtl != null && !profile.idleTtls().allows(idleTtl)) {
       return notAllowed(idleTtl, profile);
+    }
+    String problem = ensure.network() == null ? null : notAllowed(ensure.network(), profile);
+    if (problem != null) {
+      return problem;
     }
     Instant endsAt = ensure.endsAt();
     return endsAt != null && endsAt.isBefore(ensure.requestedAt().minus(MAX_PAST_END))
@@ -77,6 +86,19 @@ final class Answers {
             + ensure.requestedAt()
             + "; choose a later time, or send a release to end the sandbox now"
         : null;
+  }
+
+  /** The message for a network that a profile does not allow; null if it does. */
+  static @Nullable String notAllowed(Network network, Profile profile) {
+    List<String> allow = network.allow();
+    String problem =
+        allow == null ? null : Narrowing.problem(profile.spec().policy().egress(), allow);
+    return problem == null
+        ? null
+        : "network.allow is all that a sandbox of the profile "
+            + profile.name()
+            + " shall reach, "
+            + problem;
   }
 
   private static String notAllowed(Duration idleTtl, Profile profile) {

@@ -4,6 +4,8 @@
  */
 package io.zcbot.sandbox.worker.ensure;
 
+import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.DiskSpace;
@@ -16,6 +18,7 @@ import io.zcbot.sandbox.worker.sandbox.FencedException;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
+import io.zcbot.sandbox.worker.sandbox.Terms;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.Profile;
 import java.io.IOException;
@@ -102,6 +105,8 @@ final class Attempt {
 
   private Result reuse(EnsureRequest request, Sandbox sandbox) throws EngineException, IOException {
     containers.prepare(sandbox.profile());
+    Network asked = request.ensure().network();
+    containers.let(sandbox, asked == null ? sandbox.terms().network() : asked);
     sandbox.partition(request.partition());
     Path workspace = workspaces.prepare(request.user());
     return new Result.Served(sandbox, Ready.Outcome.REUSED, workspace);
@@ -110,6 +115,11 @@ final class Attempt {
   private Result make(EnsureRequest request, Profile profile, Decision.Make make)
       throws EngineException, FencedException, IOException, InterruptedException {
     UserId user = request.user();
+    Network network = Terms.NONE.after(request.ensure()).network();
+    String problem = Answers.notAllowed(network, profile);
+    if (problem != null) { // the profile may be another than that of the sandbox before
+      return new Admission.Refused(Failed.Reason.REJECTED, problem, false);
+    }
     for (TerminationTarget each : make.remains()) {
       termination.end(each);
     }
@@ -118,7 +128,7 @@ final class Attempt {
       return refused;
     }
     Path workspace = workspaces.prepare(user);
-    Sandbox claimed = pool.claim(user, profile, workspace, request.partition());
+    Sandbox claimed = pool.claim(user, profile, network, workspace, request.partition());
     if (claimed != null) {
       registry.add(claimed);
       return new Result.Served(claimed, Ready.Outcome.CLAIMED, workspace);

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.ensure;
 
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.Container;
@@ -14,6 +15,7 @@ import io.zcbot.sandbox.worker.engine.SandboxEngine;
 import io.zcbot.sandbox.worker.engine.Verified;
 import io.zcbot.sandbox.worker.sandbox.Reservation;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
+import io.zcbot.sandbox.worker.sandbox.Terms;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
 import io.zcbot.sandbox.worker.spec.Profile;
 import java.io.IOException;
@@ -48,6 +50,15 @@ final class UserContainers {
     engines.sandboxes(profile).prepare();
   }
 
+  /** Lets a running sandbox reach what it now may, before that is announced. */
+  void let(Sandbox sandbox, Network network) throws EngineException {
+    if (!network.equals(sandbox.reaches())) {
+      sandbox.reaches(null); // what holds after a failure is not known
+      engines.sandboxes(sandbox.profile()).let(sandbox.containerId(), network.allow());
+      sandbox.reaches(network);
+    }
+  }
+
   /**
    * Creates and starts the user's container; removes it again if the start fails.
    *
@@ -56,18 +67,31 @@ final class UserContainers {
   Sandbox create(EnsureRequest request, Profile profile, Path workspace, Reservation reservation)
       throws EngineException, IOException {
     SandboxEngine sandboxes = engines.sandboxes(profile);
+    Network network = Terms.NONE.after(request.ensure()).network();
     String id = sandboxes.create(request.user(), workspace);
     Container started;
     try (var _ = MDC.putCloseable("container", id);
         var _ = workspaces.show(request.user(), sandboxes.uid(id))) {
       started = sandboxes.start(id);
+      if (network.allow() != null) {
+        sandboxes.let(id, network.allow());
+      }
     } catch (EngineException | IOException e) {
       remove(id, e);
       throw e;
     }
     long now = time.nanos();
-    return new Sandbox(
-        request.user(), profile, started, request.partition(), now, now, reservation.handOver());
+    Sandbox sandbox =
+        new Sandbox(
+            request.user(),
+            profile,
+            started,
+            request.partition(),
+            now,
+            now,
+            reservation.handOver());
+    sandbox.reaches(network);
+    return sandbox;
   }
 
   /**

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.pool;
 
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.Container;
@@ -52,7 +53,8 @@ final class Claims {
    * @throws EngineException if no sandbox can be made at the moment, or if the container with the
    *     user's name must be looked at first
    */
-  @Nullable Sandbox claim(UserId user, Profile profile, Path workspace, int partition)
+  @Nullable Sandbox claim(
+      UserId user, Profile profile, Network network, Path workspace, int partition)
       throws EngineException {
     if (!slots.areWanted(profile)) {
       return null;
@@ -68,7 +70,11 @@ final class Claims {
     try (var _ = MDC.putCloseable("container", slot.containerId())) {
       slot.directory().mount(user);
       slot.entrance().open();
-      claimed = rename(slot, user, profile, workspace);
+      Container renamed = rename(slot, user, profile, workspace);
+      if (network.allow() != null) {
+        engines.sandboxes(profile).let(slot.containerId(), network.allow());
+      }
+      claimed = renamed;
       metrics.claimed(profile.name(), Claim.CLAIMED);
     } catch (IOException e) {
       log.warn("could not mount the workspace in slot {}: {}", slot.id(), e.getMessage());
@@ -91,7 +97,10 @@ final class Claims {
       return null;
     }
     long now = time.nanos();
-    return new Sandbox(user, profile, claimed, partition, now, now, slot.reservation().handOver());
+    Sandbox sandbox =
+        new Sandbox(user, profile, claimed, partition, now, now, slot.reservation().handOver());
+    sandbox.reaches(network);
+    return sandbox;
   }
 
   /**

@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.pool;
 
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.base.Time;
@@ -252,13 +253,15 @@ public final class WarmPool {
    * Makes a sandbox of an idle slot for a user who has none. Runs in the user's lane; the workspace
    * must exist.
    *
+   * @param network what the sandbox may reach
    * @return the sandbox; null if one has to be created
    * @throws EngineException if no sandbox can be made at the moment, or if the container with the
    *     user's name must be looked at first
    */
-  public @Nullable Sandbox claim(UserId user, Profile profile, Path workspace, int partition)
+  public @Nullable Sandbox claim(
+      UserId user, Profile profile, Network network, Path workspace, int partition)
       throws EngineException {
-    return claims.claim(user, profile, workspace, partition);
+    return claims.claim(user, profile, network, workspace, partition);
   }
 
   /**

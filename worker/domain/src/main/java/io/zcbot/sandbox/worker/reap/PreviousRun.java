@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.reap;
 
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.FileCalls;
 import io.zcbot.sandbox.worker.base.HostShortage;
@@ -196,6 +197,7 @@ public final class PreviousRun {
     adopted.openedAt(opened);
     adopted.announced(time.now()); // as was just read
     adopted.terms(adopted(profile.idleTtls(), entry, said.terms(container.id())));
+    let(adopted);
     registry.add(adopted);
     return true;
   }
@@ -206,7 +208,25 @@ public final class PreviousRun {
     return new Terms(
         idleTtls.adopted(entry.idleTtl(), told == null ? null : told.idleTtl()),
         terms.labels(),
-        terms.endsAt());
+        terms.endsAt(),
+        terms.network());
+  }
+
+  /**
+   * Lets an adopted sandbox reach what its agent was told: what keeps the policies may have been
+   * started anew. Until that is done, it reaches what it reached before, or nothing.
+   */
+  private void let(Sandbox adopted) {
+    Network network = adopted.terms().network();
+    try {
+      engines.sandboxes(adopted.profile()).let(adopted.containerId(), network.allow());
+      adopted.reaches(network);
+    } catch (EngineException e) {
+      log.warn(
+          "{} is not known to reach what it may, its next ensure tries again: {}",
+          adopted.containerId(),
+          e.getMessage());
+    }
   }
 
   /**

@@ -77,8 +77,8 @@ public final class Announcer {
 
   /**
    * Enters a sandbox, whose ready was published, in the table of current sandboxes, unless this
-   * process did so before with the same labels and end. An adopted one is entered again, since the
-   * previous run may have stopped before.
+   * process did so before with the same labels, end and network. An adopted one is entered again,
+   * since the previous run may have stopped before.
    *
    * @throws FencedException if another worker owns the user's partition by now
    */
@@ -86,7 +86,8 @@ public final class Announcer {
     CurrentSandbox before = sandbox.entered();
     if (before != null
         && before.labels().equals(ready.labels())
-        && Objects.equals(before.endsAt(), ready.endsAt())) {
+        && Objects.equals(before.endsAt(), ready.endsAt())
+        && before.network().equals(ready.network())) {
       return;
     }
     CurrentSandbox entry = CurrentSandbox.of(ready);
@@ -123,7 +124,8 @@ public final class Announcer {
         sandbox.containerStartedAt(),
         terms.labels(),
         terms.endsAt(),
-        sandbox.profile().name());
+        sandbox.profile().name(),
+        terms.network());
   }
 
   /**

@@ -5,9 +5,11 @@
 package io.zcbot.sandbox.worker.sandbox;
 
 import io.zcbot.sandbox.events.CurrentSandbox;
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
+import io.zcbot.sandbox.worker.spec.Narrowing;
 import io.zcbot.sandbox.worker.spec.Profile;
 import java.time.Duration;
 import java.time.Instant;
@@ -41,6 +43,8 @@ public final class Sandbox {
   private volatile long lastActive;
   private volatile int partition;
   private volatile Terms terms = Terms.NONE;
+  private volatile @Nullable Network reaches;
+  private volatile @Nullable Digest digest;
   private volatile @Nullable Instant announced;
   private volatile @Nullable CurrentSandbox entered;
   private volatile boolean stuck;
@@ -200,6 +204,29 @@ public final class Sandbox {
   public void terms(Terms asked) {
     terms = asked;
   }
+
+  /** What it was last let reach; null if that is not known. */
+  public @Nullable Network reaches() {
+    return reaches;
+  }
+
+  public void reaches(@Nullable Network network) {
+    reaches = network;
+  }
+
+  /** A hash of all that it may reach, by its profile and its terms. */
+  public String networkDigest() {
+    Network network = terms.network();
+    Digest known = digest;
+    if (known == null || !known.of.equals(network)) { // each ready has it, and a list may be long
+      known =
+          new Digest(network, Narrowing.digest(profile.spec().policy().egress(), network.allow()));
+      digest = known;
+    }
+    return known.text;
+  }
+
+  private record Digest(Network of, String text) {}
 
   /**
    * When it was found ready, by the wall clock. The first call sets it; later calls keep it,

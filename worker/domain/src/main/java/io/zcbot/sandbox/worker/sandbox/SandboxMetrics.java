@@ -69,6 +69,10 @@ public interface SandboxMetrics {
     NOT_FOUND,
     PRIVATE_ADDRESS,
     FORBIDDEN_ADDRESS,
+    /** Its network allows it, what an ensure left of that does not. */
+    NARROWED,
+    /** The proxy was not told yet what the sandbox may reach. */
+    NO_POLICY,
     /** So many were refused at a time that the reason was not passed on. */
     UNKNOWN
   }

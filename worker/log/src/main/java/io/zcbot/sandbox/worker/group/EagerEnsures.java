@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.group;
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.EventIds;
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.worker.base.StoppedException;
 import io.zcbot.sandbox.worker.base.Threads;
@@ -110,7 +111,8 @@ public final class EagerEnsures {
               entry.labels().isEmpty() ? null : entry.labels(),
               entry.endsAt(),
               entry.profile().equals(ProfileName.DEFAULT) ? null : entry.profile(),
-              false));
+              false,
+              entry.network().equals(Network.WHOLE) ? null : entry.network()));
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     } catch (StoppedException e) {

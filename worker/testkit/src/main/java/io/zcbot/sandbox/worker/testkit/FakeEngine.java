@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.testkit;
 
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Container.Ownership;
@@ -42,6 +43,7 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   private final Map<String, Duration> cpuTimes = new HashMap<>();
   private final Set<String> changed = new HashSet<>();
   private final Set<String> entered = new HashSet<>();
+  private final Map<String, Network> reached = new HashMap<>();
   private int ids;
   private int creates;
   private String image = "image-1";
@@ -306,6 +308,21 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   @Override
   public synchronized void prepare() throws EngineException {
     EngineFaults.after(faults.before("prepare"));
+  }
+
+  @Override
+  public synchronized void let(String id, @Nullable List<String> allow) throws EngineException {
+    EngineException failure = faults.before("let");
+    if (!containers.containsKey(id)) {
+      throw new EngineException(EngineException.Kind.ABSENT, "let", "no such container", null);
+    }
+    reached.put(id, new Network(allow));
+    EngineFaults.after(failure);
+  }
+
+  /** What a container was last let reach; null if it was not started. */
+  public synchronized @Nullable Network reached(String id) {
+    return reached.get(id);
   }
 
   @Override

@@ -9,6 +9,7 @@ import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
@@ -38,6 +39,7 @@ import io.zcbot.sandbox.worker.sandbox.RequestContext;
 import io.zcbot.sandbox.worker.sandbox.SandboxLog;
 import io.zcbot.sandbox.worker.sandbox.WorkspaceQuota;
 import io.zcbot.sandbox.worker.sandbox.Workspaces;
+import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.IdleTtls;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.Profile;
@@ -164,6 +166,9 @@ public final class World {
   /** Measures the file system of the workspaces. */
   public DiskSpace.Measure space = DiskSpace.Measure.NONE;
 
+  /** What sandboxes may reach, from the next ensure on. */
+  public volatile Egress egress = SPEC.policy().egress();
+
   public volatile boolean crashed;
   public Domain domain;
   public Registry registry;
@@ -265,7 +270,7 @@ public final class World {
             TIMER,
             time,
             metrics),
-        () -> Profiles.only(profile),
+        () -> Profiles.only(reaching(profile)),
         new Domain.Settings(
             ME,
             new Reaper.Limits(limits.evictAfter(), limits.notice(), limits.busyShare()),
@@ -278,6 +283,20 @@ public final class World {
         new WarmPool.Setup(
             ProfileEngines.always(engine, engine), mounts, () -> Warm.MOST, Runnable::run),
         new CommandSetup(commandEngine, commandTable, CommandLimits.DEFAULT));
+  }
+
+  private Profile reaching(Profile profile) {
+    SandboxSpec spec = profile.spec();
+    NetworkPolicy policy =
+        new NetworkPolicy(
+            spec.policy().firewall(), egress, spec.policy().dns(), spec.policy().pgIps());
+    return new Profile(
+        profile.name(),
+        new SandboxSpec(spec.image(), spec.runtime(), spec.limits(), spec.network(), policy),
+        profile.idleTtls(),
+        profile.maxLifetime(),
+        profile.warm(),
+        profile.environment());
   }
 
   /** The clocks. */
@@ -541,6 +560,17 @@ public final class World {
       UserId user, @Nullable Map<String, String> labels, @Nullable Instant endsAt)
       throws FencedException, InterruptedException {
     domain.ensurer().ensure(request(user, labels, endsAt));
+    return lastOf(user);
+  }
+
+  /** Ensures with a network, and returns the last event published for the user. */
+  public SandboxEvent ensure(UserId user, @Nullable Network network)
+      throws FencedException, InterruptedException {
+    Ensure ensure =
+        new Ensure(
+            "e" + ++ensures, user, time.now(), null, null, null, null, null, null, false, network);
+    Deadline deadline = Deadline.in(Duration.ofSeconds(60), time);
+    domain.ensurer().ensure(new EnsureRequest(ensure, 0, now, deadline, Fence.OPEN));
     return lastOf(user);
   }
 

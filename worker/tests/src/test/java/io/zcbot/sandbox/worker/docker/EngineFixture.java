@@ -110,18 +110,20 @@ public final class EngineFixture implements AutoCloseable {
                 .sslConfig(config.getSSLConfig())
                 .build());
     this.execs = new Execs(docker);
-    this.engine =
-        new DockerEngine(
-            config,
-            worker,
-            new DockerEngineSettings(
-                Duration.ofSeconds(60),
-                readyTimeout,
-                Duration.ofSeconds(20),
-                Duration.ofSeconds(30),
-                16),
-            SandboxMetrics.NONE);
+    this.engine = new DockerEngine(config, worker, settings(readyTimeout), SandboxMetrics.NONE);
     networks.add(network);
+  }
+
+  /** The adapter's settings in tests. */
+  static DockerEngineSettings settings(Duration readyTimeout) {
+    return new DockerEngineSettings(
+        Duration.ofSeconds(60),
+        readyTimeout,
+        Duration.ofSeconds(20),
+        Duration.ofSeconds(30),
+        16,
+        SandboxImage.FIREWALL,
+        SandboxImage.EGRESS);
   }
 
   /** Small limits, so that reaching them is quick. */

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.pool;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.demand.PoolModel;
 import io.zcbot.sandbox.worker.demand.RefillPace;
@@ -71,7 +72,8 @@ class PoolByDemandTest {
 
   private boolean claim() {
     try {
-      boolean found = pool.claim(new UserId(new UUID(1, all++)), World.PROFILE, root, 0) != null;
+      boolean found =
+          pool.claim(new UserId(new UUID(1, all++)), World.PROFILE, Network.WHOLE, root, 0) != null;
       pool.arrived(World.PROFILE, world.now, found);
       return found;
     } catch (EngineException e) {

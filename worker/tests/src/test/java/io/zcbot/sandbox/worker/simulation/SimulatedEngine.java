@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** A host's engine, whose calls take time. It outlives the worker's process. */
 final class SimulatedEngine implements Engine, SandboxEngine, SlotEngine {
@@ -200,6 +201,11 @@ final class SimulatedEngine implements Engine, SandboxEngine, SlotEngine {
   @Override
   public Optional<Verified> verifySlot(String containerId, Path directory) throws EngineException {
     return call("verify", 5, () -> fake.verifySlot(containerId, directory));
+  }
+
+  @Override
+  public void let(String containerId, @Nullable List<String> allow) throws EngineException {
+    fake.let(containerId, allow);
   }
 
   @Override

@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.config;
 
 import io.zcbot.sandbox.worker.config.Kind.RefusedException;
+import io.zcbot.sandbox.worker.spec.AllowedName;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.Egress;
 import java.net.InetAddress;
@@ -26,15 +27,8 @@ final class NetworkKinds {
           "(?:(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)\\.){3}(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)");
   private static final Pattern IPV6 = Pattern.compile("[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*");
 
-  /** At least two labels, of which the last is no number: nobody may take a name for an address. */
-  private static final Pattern NAME =
-      Pattern.compile(
-          "(?:\\*\\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\\.)+"
-              + "(?=[a-z0-9-]*[a-z])[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?::(?<port>[1-9]\\d{0,4}))?");
-
   private static final Pattern IPV4_PORT =
       Pattern.compile("(?<address>[0-9./]+):(?<port>[1-9]\\d{0,4})");
-  private static final int MAX_NAME = 240;
   private static final int MOST_ALLOWED = 1000;
 
   private NetworkKinds() {}
@@ -134,8 +128,7 @@ final class NetworkKinds {
   }
 
   private static boolean isName(String entry) {
-    Matcher name = NAME.matcher(entry);
-    return name.matches() && entry.length() <= MAX_NAME && isPort(name.group("port"));
+    return AllowedName.parse(entry) != null;
   }
 
   private static boolean isPort(@Nullable String port) {

@@ -226,6 +226,7 @@ public final class SandboxFactory implements SpecComparison {
     long began = firewall.now();
     try {
       start.run(containerId);
+      firewall.let(containerId, null);
     } catch (EngineException e) {
       throw noted(e, began);
     }
@@ -236,6 +237,7 @@ public final class SandboxFactory implements SpecComparison {
     long began = firewall.now();
     try {
       start.runSlot(containerId, onceRunning);
+      firewall.let(containerId, null);
     } catch (EngineException e) {
       throw noted(e, began);
     }

@@ -10,6 +10,7 @@ import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.LogConfig;
 import com.github.dockerjava.api.model.RestartPolicy;
+import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.EngineStream;
@@ -25,9 +26,12 @@ import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -55,6 +59,10 @@ final class EgressProxy implements AutoCloseable {
   private static final String USER = "61080:61080";
 
   private static final int MAX_LINE = 600;
+
+  /** Refusals that wait for the engine to tell whose they are; the proxy tells 100 a second. */
+  private static final int MOST_WAITING = 1000;
+
   private static final long MEMORY = 1L << 30;
 
   /** One that ends sooner is not started again at once, but at the next check. */
@@ -69,6 +77,12 @@ final class EgressProxy implements AutoCloseable {
   private final Runnable ended;
   private final ReentrantLock lock = new ReentrantLock();
   private volatile @Nullable Session running;
+
+  /** Held while policies are told, so that a new container is told all of them. */
+  private final ReentrantLock changes = new ReentrantLock();
+
+  /** By address, of which a network has at most 65,534. An entry stays until its next sandbox. */
+  private final Map<String, EgressPolicy> policies = new HashMap<>();
 
   /**
    * Creates it without starting a container.
@@ -124,10 +138,54 @@ final class EgressProxy implements AutoCloseable {
       if (known == null || !known.serves(settings)) {
         discard();
         Session begun = adopt(settings);
-        running = begun == null ? start(settings, environment, facts) : begun;
+        serve(begun == null ? start(settings, environment, facts) : begun);
       }
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** Tells a container the policies, without which no address reaches anything. */
+  private void serve(Session begun) throws EngineException {
+    changes.lock();
+    try {
+      begun.policies.set(policies);
+      running = begun;
+    } catch (EngineException e) {
+      begun.close();
+      throw e;
+    } finally {
+      changes.unlock();
+    }
+  }
+
+  /** Looks up a sandbox's address; empty if it has ended. */
+  interface Address {
+    String of() throws EngineException;
+  }
+
+  /**
+   * Sets what a sandbox reaches; returns when that is in force. Its address is looked up with the
+   * lock held, so that a policy is never set late, for the next sandbox that has the address.
+   *
+   * @throws EngineException of kind UNPROTECTED if it is not known to be
+   */
+  void let(Address of, EgressPolicy policy) throws EngineException {
+    changes.lock();
+    try {
+      String address = of.of();
+      if (address.isEmpty()) {
+        return;
+      }
+      Session serving = running;
+      if (serving == null) {
+        throw EngineErrors.exception(
+            Kind.UNPROTECTED, Operation.FIREWALL, "the proxy for names does not serve", "", null);
+      }
+      serving.policies.set(address, policy, policies.get(address));
+      policies.put(address, policy);
+    } finally {
+      changes.unlock();
     }
   }
 
@@ -239,7 +297,7 @@ final class EgressProxy implements AutoCloseable {
     if (facts.remapsUsers()) {
       config.withUsernsMode("host"); // the rules know the user
     }
-    Map<String, String> all = new java.util.HashMap<>(labels);
+    Map<String, String> all = new HashMap<>(labels);
     all.put(SandboxLabels.SETTINGS, settings);
     return command
         .withLabels(all)
@@ -249,6 +307,9 @@ final class EgressProxy implements AutoCloseable {
         .withWorkingDir("/")
         .withEnv(environment)
         .withAttachStdin(false)
+        // standard input stays open, so that each worker in turn can attach
+        .withStdinOpen(true)
+        .withStdInOnce(false)
         .withAttachStdout(true)
         .withAttachStderr(true)
         .withHostConfig(config);
@@ -268,13 +329,17 @@ final class EgressProxy implements AutoCloseable {
     final String settings;
     final CompletableFuture<String> first = new CompletableFuture<>();
     private final long since = System.nanoTime();
+    private final EgressPolicies policies = new EgressPolicies();
+    private final BlockingQueue<String> refused = new ArrayBlockingQueue<>(MOST_WAITING);
     private final EngineStream<Boolean> stream;
     private volatile boolean discarded;
 
     Session(String id, String settings) throws EngineException {
       this.settings = settings;
       this.stream =
-          EngineStream.open(calls, Operation.ATTACH, requests -> requests.attach(id), this::read);
+          EngineStream.open(
+              calls, Operation.ATTACH, requests -> requests.attach(id, policies.input), this::read);
+      Threads.start("egress-refusals", this::tellRefusals);
     }
 
     boolean serves(String wanted) {
@@ -315,6 +380,7 @@ final class EgressProxy implements AutoCloseable {
         }
         return true;
       } finally {
+        policies.close();
         boolean served = READY.equals(first.getNow("")) || first.getNow("").startsWith(READY);
         first.complete("it ended without a result");
         if (served && !discarded) {
@@ -324,8 +390,22 @@ final class EgressProxy implements AutoCloseable {
     }
 
     private void take(String line) {
-      if (!first.complete(line)) {
-        refusals.accept(line);
+      if (!first.complete(line) && !policies.take(line) && !refused.offer(line)) {
+        refusals.accept("suppressed 1");
+      }
+    }
+
+    /** On a thread of its own, since it may ask the engine, for which no policy can wait. */
+    private void tellRefusals() {
+      try {
+        while (!stream.outcome().isDone()) {
+          String line = refused.poll(1, TimeUnit.SECONDS);
+          if (line != null) {
+            refusals.accept(line);
+          }
+        }
+      } catch (InterruptedException _) {
+        Thread.currentThread().interrupt(); // nobody interrupts it
       }
     }
 

@@ -140,6 +140,34 @@ public final class HostFirewall implements AutoCloseable {
   }
 
   /**
+   * Sets what a running container reaches by name; returns when that is in force. Does nothing if
+   * egress does not go by names. A container without an address has ended.
+   *
+   * @param names of those of the policy; null for all of them
+   */
+  public void let(String containerId, @Nullable List<String> names) throws EngineException {
+    if (policy.byName() == null) {
+      return;
+    }
+    require();
+    proxy.let(() -> address(containerId), new EgressPolicy(names));
+  }
+
+  private String address(String containerId) throws EngineException {
+    return calls.call(
+        Operation.INSPECT,
+        engine ->
+            engine
+                .requests()
+                .get("/containers/" + containerId + "/json")
+                .path("NetworkSettings")
+                .path("Networks")
+                .path(networkName)
+                .path("IPAddress")
+                .asText());
+  }
+
+  /**
    * Sets the rules again, if the spec has any. Blocks, but does not throw: a failure is logged and
    * returned by {@link #problem}.
    */

@@ -181,6 +181,20 @@ def test_requests_and_answers_name_profiles_as_the_golden_files_do() -> None:
         assert ready.profile == profile
 
 
+def test_requests_and_answers_have_networks_as_the_golden_files_do() -> None:
+    allow = ["*.pypi.org", "github.com:443"]
+    terms = requests.ensure_terms(None, None, None, network={"allow": allow})
+    assert terms == {"network": json.loads((GOLDEN / "ensure-network.json").read_bytes())["network"]}
+    assert requests.ensure_terms(None, None, None, network={}) == {"network": {}}
+    for wrong in ({"deny": []}, {"allow": "a.example"}, {"allow": ["A.example"]}, {"allow": ["a.example"] * 101}, []):
+        with pytest.raises(InvalidRequestError, match="network"):
+            requests.ensure_terms(None, None, None, network=wrong)  # type: ignore[arg-type]
+    for name, expected in (("ready-network", ("github.com:443",)), ("ready", None)):
+        ready = events.decode_ready(GOLDEN_USER, (GOLDEN / f"{name}.json").read_bytes())
+        assert ready is not None
+        assert ready.allow == expected
+
+
 def test_bytes_are_text_where_that_is_not_longer() -> None:
     assert requests.data_field("data", "ünï\n".encode()) == {"data": "ünï\n"}
     assert requests.data_field("data", b"\x00\xff") == {"data_base64": "AP8="}

@@ -97,10 +97,11 @@ class AsyncSandbox:
         ends_at: datetime | None = None,
         profile: str | None = None,
         replace: bool = False,
+        network: Mapping[str, Any] | None = None,
         wait: float = DEFAULT_ENSURE_SECONDS,
     ) -> Ready:
         """See :meth:`Sandbox.ensure`."""
-        call = ensure_call(self.user, wait, idle_ttl, labels, ends_at, profile, replace)
+        call = ensure_call(self.user, wait, idle_ttl, labels, ends_at, profile, replace, network)
         try:
             await _begin(self._core, call)
             return await _outcome(self._core, call)

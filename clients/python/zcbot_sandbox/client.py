@@ -180,6 +180,7 @@ class Sandbox:
         ends_at: datetime | None = None,
         profile: str | None = None,
         replace: bool = False,
+        network: Mapping[str, Any] | None = None,
         wait: float = DEFAULT_ENSURE_SECONDS,
     ) -> Ready:
         """Makes sure that the user has a sandbox; ``outcome`` of the answer says whether it was already
@@ -189,13 +190,15 @@ class Sandbox:
         within the operator's bounds. ``labels`` replaces all labels of the sandbox, and ``ends_at``, which must have
         a time zone, is when it ends even if it is in use; without them, both stay as they are. ``profile`` names what
         the sandbox is made of, by default that of the sandbox that runs. A sandbox of another profile is replaced, and
-        with ``replace=True`` even if commands run in it. ``wait`` is at most 600. Commands make the sandbox as well, so
-        this is needed only to have it ready early or to set these.
+        with ``replace=True`` even if commands run in it. ``network`` is what the sandbox may reach of what its profile
+        allows by name, such as ``{"allow": ["github.com:443"]}``, or ``{}`` for all of that; without it, that stays.
+        ``wait`` is at most 600. Commands make the sandbox as well, so this is needed only to have it ready early or to
+        set these.
 
         Raises ``SandboxFailedError`` if the sandbox could not be made, and ``NoAnswerError`` if there was no
         answer.
         """
-        call = ensure_call(self.user, wait, idle_ttl, labels, ends_at, profile, replace)
+        call = ensure_call(self.user, wait, idle_ttl, labels, ends_at, profile, replace, network)
         try:
             self.core.begin(call)
             return _outcome(self.core, call)

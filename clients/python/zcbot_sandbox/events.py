@@ -32,7 +32,8 @@ class Ready:
     ``ensure_id`` is the ``event_id`` of the ensure. ``outcome`` is ``created``, ``reused``, ``recreated`` or
     ``claimed``. ``engine`` is the address of the host's container engine, ``workspace`` the path of the
     user's directory on the host. ``took_ms`` is the time from the ensure's arrival at the worker, in
-    milliseconds. ``labels``, ``ends_at`` and ``profile`` are those of the sandbox.
+    milliseconds. ``labels``, ``ends_at`` and ``profile`` are those of the sandbox. ``allow`` is what it may
+    reach of what its profile allows by name, None if that is all; ``network_digest`` is a hash of all that it may reach.
     """
 
     event_id: str
@@ -51,6 +52,8 @@ class Ready:
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     ends_at: datetime | None = None
     profile: str = "default"
+    allow: tuple[str, ...] | None = None
+    network_digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,15 @@ class _Fields:
             raise _Invalid
         return value
 
+    def allow(self) -> tuple[str, ...] | None:
+        network = self._fields.get("network")
+        value = network.get("allow") if isinstance(network, dict) else None
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise _Invalid
+        return tuple(value)
+
     def optional_data(self, name: str) -> bytes | None:
         text, coded = self._fields.get(name), self._fields.get(name + "_base64")
         if coded is None:
@@ -254,6 +266,8 @@ def _ready(fields: _Fields) -> Ready:
         labels=fields.labels(),
         ends_at=fields.time("ends_at"),
         profile=fields.optional_text("profile") or "default",
+        allow=fields.allow(),
+        network_digest=fields.optional_text("network_digest"),
     )
 
 

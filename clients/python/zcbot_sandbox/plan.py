@@ -24,9 +24,10 @@ def ensure_call(
     ends_at: datetime | None = None,
     profile: str | None = None,
     replace: bool = False,
+    network: Mapping[str, Any] | None = None,
 ) -> EnsureCall:
     requests.seconds("wait", wait, 600)
-    terms = requests.ensure_terms(idle_ttl, labels, ends_at, profile, replace)
+    terms = requests.ensure_terms(idle_ttl, labels, ends_at, profile, replace, network)
     return EnsureCall(user, time.monotonic() + wait, terms)
 
 

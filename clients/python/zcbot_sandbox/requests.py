@@ -37,6 +37,11 @@ MAX_OUTPUT_BYTES = 16 << 20
 MAX_INLINE_INPUT = 256 * 1024
 
 _USER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+#: As ``network.allow`` of the contract.
+_ALLOWED = re.compile(r"[a-z0-9*._:/-]{1,253}")
+_MOST_ALLOWED = 100
+_ALLOWED_BYTES = 4096
+
 _PROFILE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _UNSAFE = ("Cc", "Cf", "Zl", "Zp", "Cs")
 
@@ -322,6 +327,7 @@ def ensure_terms(
     ends_at: datetime | None,
     profile: str | None = None,
     replace: bool = False,
+    network: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Returns what an ensure asks for, as fields of its record."""
     terms: dict[str, Any] = {}
@@ -337,7 +343,27 @@ def ensure_terms(
         terms["profile"] = profile_name(profile)
     if replace:
         terms["replace"] = True
+    if network is not None:
+        terms["network"] = _network(network)
     return terms
+
+
+def _network(value: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not set(value) <= {"allow"}:
+        raise InvalidRequestError("network", f"is {value!r:.80}; give {{'allow': ['github.com']}}, or {{}} for all")
+    allow = value.get("allow")
+    if allow is None:
+        return {}
+    if isinstance(allow, str) or not isinstance(allow, Sequence) or len(allow) > _MOST_ALLOWED:
+        raise InvalidRequestError("network", f"allow is {allow!r:.80}; give at most {_MOST_ALLOWED} names")
+    for entry in allow:
+        if not isinstance(entry, str) or not _ALLOWED.fullmatch(entry):
+            raise InvalidRequestError(
+                "network", f"allow has {entry!r:.80}; an entry is a name or an address, such as github.com:443"
+            )
+    if sum(map(len, allow)) > _ALLOWED_BYTES:
+        raise InvalidRequestError("network", f"allow takes more than {_ALLOWED_BYTES} bytes")
+    return {"allow": list(allow)}
 
 
 def profile_name(value: str) -> str:

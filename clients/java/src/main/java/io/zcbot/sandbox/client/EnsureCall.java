@@ -105,7 +105,8 @@ final class EnsureCall {
             options.labels(),
             options.endsAt(),
             options.profile(),
-            options.replace());
+            options.replace(),
+            options.network());
     // its answer may come before its acknowledgement
     boolean unused = connection.publisher().publish(ensure, deadline, () -> !answers.isEmpty());
   }

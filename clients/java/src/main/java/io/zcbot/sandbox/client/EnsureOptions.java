@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.client;
 
+import io.zcbot.sandbox.events.Network;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
@@ -24,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  *     that runs, and the default if none does
  * @param replace whether a sandbox of another profile in which commands run is replaced; if false,
  *     the ensure is refused then. One in which none runs is replaced in any case
+ * @param network what the sandbox may reach of what its profile allows by name; if null, that
+ *     stays, and is all for a new sandbox
  */
 public record EnsureOptions(
     Duration deadline,
@@ -31,7 +34,8 @@ public record EnsureOptions(
     @Nullable Map<String, String> labels,
     @Nullable Instant endsAt,
     @Nullable String profile,
-    boolean replace) {
+    boolean replace,
+    @Nullable Network network) {
   /** A deadline of 60 s and the workers' default idle TTL; labels and end stay. */
   public static final EnsureOptions DEFAULT = new EnsureOptions(Duration.ofSeconds(60), null);
 
@@ -46,6 +50,21 @@ public record EnsureOptions(
   }
 
   /**
+   * Creates options that keep what the sandbox may reach.
+   *
+   * @throws InvalidRequestException if the deadline is not positive, or longer than 100 years
+   */
+  public EnsureOptions(
+      Duration deadline,
+      @Nullable Duration idleTtl,
+      @Nullable Map<String, String> labels,
+      @Nullable Instant endsAt,
+      @Nullable String profile,
+      boolean replace) {
+    this(deadline, idleTtl, labels, endsAt, profile, replace, null);
+  }
+
+  /**
    * Creates options for a sandbox of any profile.
    *
    * @throws InvalidRequestException if the deadline is not positive, or longer than 100 years
@@ -55,7 +74,7 @@ public record EnsureOptions(
       @Nullable Duration idleTtl,
       @Nullable Map<String, String> labels,
       @Nullable Instant endsAt) {
-    this(deadline, idleTtl, labels, endsAt, null, false);
+    this(deadline, idleTtl, labels, endsAt, null, false, null);
   }
 
   /**
@@ -73,22 +92,22 @@ public record EnsureOptions(
    * @throws InvalidRequestException if the deadline is not positive, or longer than 100 years
    */
   public EnsureOptions within(Duration deadline) {
-    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace);
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace, network);
   }
 
   /** Returns these options with another idle TTL. */
   public EnsureOptions withIdleTtl(Duration idleTtl) {
-    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace);
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace, network);
   }
 
   /** Returns these options with labels; an empty map removes those of the sandbox. */
   public EnsureOptions withLabels(Map<String, String> labels) {
-    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace);
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace, network);
   }
 
   /** Returns these options with an end. */
   public EnsureOptions withEndsAt(Instant endsAt) {
-    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace);
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace, network);
   }
 
   /**
@@ -96,13 +115,21 @@ public record EnsureOptions(
    * is made of.
    */
   public EnsureOptions withProfile(String profile) {
-    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace);
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace, network);
   }
 
   /**
    * Returns these options so that a sandbox of another profile is replaced even if it is in use.
    */
   public EnsureOptions replacing() {
-    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, true);
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, true, network);
+  }
+
+  /**
+   * Returns these options with what the sandbox may reach: some of what its profile allows by name,
+   * or {@link Network#WHOLE}.
+   */
+  public EnsureOptions withNetwork(Network network) {
+    return new EnsureOptions(deadline, idleTtl, labels, endsAt, profile, replace, network);
   }
 }

@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.cli;
 
 import io.zcbot.sandbox.events.Ensure;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.Topic;
@@ -14,6 +15,7 @@ import io.zcbot.sandbox.worker.config.Durations;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.Callable;
@@ -90,6 +92,15 @@ final class EnsureCommand implements Callable<Integer> {
       description = "Replace a sandbox of another profile even if commands run in it.")
   private boolean replace;
 
+  @Option(
+      names = "--allow",
+      paramLabel = "NAME",
+      split = ",",
+      description =
+          "What the sandbox may reach of what its profile allows by name, such as github.com:443;"
+              + " none for nothing, all for all of that; may be repeated (default: it keeps that).")
+  private @Nullable List<String> allow;
+
   @Option(names = "--json", description = "Print the event as JSON.")
   private boolean json;
 
@@ -106,7 +117,21 @@ final class EnsureCommand implements Callable<Integer> {
     }
   }
 
-  private Ensure ensure() {
+  private @Nullable Network network() throws CommandException {
+    if (allow == null) {
+      return null;
+    }
+    if (allow.equals(List.of("all"))) {
+      return Network.WHOLE;
+    }
+    try {
+      return new Network(allow.equals(List.of("none")) ? List.of() : allow);
+    } catch (IllegalArgumentException e) {
+      throw new CommandException(ExitCode.USAGE, "--allow: " + e.getMessage(), e);
+    }
+  }
+
+  private Ensure ensure() throws CommandException {
     Instant now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     Duration expiry = expiresIn == null && wait ? timeout : expiresIn;
     return new Ensure(
@@ -119,7 +144,8 @@ final class EnsureCommand implements Callable<Integer> {
         labels,
         endsIn == null ? null : now.plus(endsIn),
         profile,
-        replace);
+        replace,
+        network());
   }
 
   private int run(Console console, KafkaLog log, Ensure ensure)

@@ -12,6 +12,7 @@ import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Expiring;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.Input;
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.Output;
 import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.Ready;
@@ -71,8 +72,20 @@ final class EventText {
     if (e.profile() != null) {
       parts.add("profile " + e.profile() + (e.replace() ? " in any case" : ""));
     }
+    if (e.network() != null) {
+      parts.add("may reach " + reach(e.network()));
+    }
     parts.add("id " + e.eventId());
     return parts;
+  }
+
+  /** What a sandbox may reach of what its profile allows by name. */
+  static String reach(Network network) {
+    List<String> allow = network.allow();
+    if (allow == null) {
+      return "all that its profile allows";
+    }
+    return allow.isEmpty() ? "nothing" : String.join(", ", allow);
   }
 
   private static List<String> parts(Ready r) {
@@ -80,6 +93,9 @@ final class EventText {
     parts.add(r.outcome().wire() + " in " + r.tookMs() + " ms");
     if (!r.profile().equals(ProfileName.DEFAULT)) {
       parts.add("profile " + r.profile());
+    }
+    if (r.network().allow() != null) {
+      parts.add("may reach " + reach(r.network()));
     }
     parts.add(where(r.container()));
     return parts;

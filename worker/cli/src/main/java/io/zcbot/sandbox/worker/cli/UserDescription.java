@@ -14,6 +14,7 @@ import io.zcbot.sandbox.worker.config.Durations;
 import io.zcbot.sandbox.worker.engine.Container;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -97,6 +98,10 @@ record UserDescription(
         "Sandbox:",
         Container.nameOf(user) + " (" + EventText.shortId(sandbox.containerId()) + ")");
     line(text, "Profile:", sandbox.profile());
+    String digest = ready == null ? null : ready.networkDigest();
+    if (digest != null) {
+      line(text, "May reach:", EventText.reach(sandbox.network()) + " (" + digest + ")");
+    }
     line(text, "Host:", sandbox.host());
     line(text, "Worker:", sandbox.workerId());
     if (ready != null) {
@@ -214,6 +219,14 @@ record UserDescription(
     json.put("container_name", Container.nameOf(user));
     json.put("container_id", sandbox.containerId());
     json.put("profile", sandbox.profile());
+    List<String> allow = sandbox.network().allow();
+    if (allow == null) {
+      json.putNull("network_allow");
+    } else {
+      ArrayNode list = json.putArray("network_allow");
+      allow.forEach(list::add);
+    }
+    json.put("network_digest", ready == null ? null : ready.networkDigest());
     json.put("host", sandbox.host());
     json.put("worker_id", sandbox.workerId());
     json.put("engine", ready == null ? null : ready.environment().engine());

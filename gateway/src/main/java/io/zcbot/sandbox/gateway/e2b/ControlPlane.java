@@ -13,6 +13,7 @@ import io.helidon.webserver.http.Handler;
 import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.gateway.BodyMemory;
 import io.zcbot.sandbox.gateway.GatewayOptions;
@@ -166,6 +167,7 @@ final class ControlPlane {
     String template = Json.text(body, "templateID");
     String profile = templates.profile(template, key);
     refuseUnsupported(body);
+    Network network = EgressOptions.of(body, object(body, "network"), "network.");
     Duration life = life(body, defaultLife);
     Map<String, String> metadata = Json.texts(body, "metadata");
     Map<String, String> environment = Json.texts(body, "envVars");
@@ -188,7 +190,15 @@ final class ControlPlane {
     Instant startedAt = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     Map<String, String> labels =
         SandboxView.labels(key, template, metadata, environment, hasPublicPorts(body), startedAt);
-    send(response, 201, withToken(sandboxes.create(key, user, isFresh, labels, life, profile)));
+    SandboxView made;
+    try {
+      made =
+          sandboxes.create(
+              key, user, isFresh, labels, life, profile, network == null ? Network.WHOLE : network);
+    } catch (E2bException e) {
+      throw EgressOptions.explained(e, network);
+    }
+    send(response, 201, withToken(made));
   }
 
   /** Returns what tells a create that is repeated from others; null if the request has none. */
@@ -202,7 +212,6 @@ final class ControlPlane {
 
   /** Refuses options that change what a sandbox may do, and that would not be in force. */
   private static void refuseUnsupported(ObjectNode body) {
-    refuseIf(!Json.flag(body, "allow_internet_access", true), "allow_internet_access: false");
     refuseIf(Json.flag(body, "autoPause", false), "autoPause");
     refuseIf(Json.flag(object(body, "autoResume"), "enabled", false), "autoResume");
     for (String field : List.of("mcp", "volumeMounts")) {
@@ -226,7 +235,7 @@ final class ControlPlane {
   }
 
   private static void refuseNetwork(JsonNode network) {
-    for (String field : List.of("denyOut", "rules", "egressProxy", "maskRequestHost")) {
+    for (String field : List.of("rules", "egressProxy", "maskRequestHost")) {
       refuseIf(isSet(network.path(field)), "network." + field);
     }
   }
@@ -287,10 +296,18 @@ final class ControlPlane {
 
   private void setNetwork(ServerRequest request, ServerResponse response, ApiKey key) {
     ObjectNode body = Json.body(request, MAX_BODY);
-    SandboxView _ = own(request, key);
-    refuseIf(!Json.flag(body, "allow_internet_access", true), "allow_internet_access: false");
+    SandboxView sandbox = own(request, key);
     refuseNetwork(body);
-    refuseIf(isSet(body.path("allowOut")), "allowOut");
+    Network network = EgressOptions.of(body, body, "");
+    boolean isSet;
+    try {
+      isSet = sandboxes.setNetwork(sandbox, network == null ? Network.WHOLE : network);
+    } catch (E2bException e) {
+      throw EgressOptions.explained(e, network);
+    }
+    if (!isSet) {
+      throw unknown(sandbox.id());
+    }
     response.status(204).send();
   }
 

@@ -18,6 +18,7 @@ import io.zcbot.sandbox.client.SandboxTable;
 import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.gateway.keys.ApiKey;
@@ -208,14 +209,15 @@ final class Sandboxes {
       boolean isFresh,
       Map<String, String> labels,
       Duration life,
-      String profile) {
+      String profile,
+      Network network) {
     return within(
         key,
         user,
         false,
         () -> {
           try {
-            return create(key.tenant(), user, labels, life, profile);
+            return create(key.tenant(), user, labels, life, profile, network);
           } catch (E2bException e) {
             if (isFresh && e.status() >= 500) {
               abandon(user);
@@ -274,7 +276,12 @@ final class Sandboxes {
   }
 
   private SandboxView create(
-      String tenant, UserId user, Map<String, String> labels, Duration life, String profile) {
+      String tenant,
+      UserId user,
+      Map<String, String> labels,
+      Duration life,
+      String profile,
+      Network network) {
     Instant endsAt = Instant.now().plus(life).truncatedTo(ChronoUnit.MILLIS);
     EnsureOptions options =
         EnsureOptions.DEFAULT
@@ -282,7 +289,8 @@ final class Sandboxes {
             .withIdleTtl(idleTtl(life))
             .withLabels(labels)
             .withEndsAt(endsAt)
-            .withProfile(profile);
+            .withProfile(profile)
+            .withNetwork(network);
     return awaitEntry(user, ensure(tenant, user, options))
         .orElseThrow(() -> new E2bException(503, "the sandbox ended as soon as it was made", 1));
   }
@@ -307,6 +315,28 @@ final class Sandboxes {
       return Optional.empty();
     }
     return awaitEntry(sandbox.user(), ready);
+  }
+
+  /**
+   * Sets what a sandbox may reach; returns false if it has ended.
+   *
+   * @throws E2bException with 400 if its profile does not allow that
+   */
+  boolean setNetwork(SandboxView sandbox, Network network) {
+    EnsureOptions options = EnsureOptions.DEFAULT.within(MAKING).withNetwork(network);
+    Instant end = sandbox.endsAt();
+    if (end != null) { // or its idle TTL would become the workers' default
+      Duration left = Duration.between(Instant.now(), end).plusSeconds(1);
+      options = options.withIdleTtl(idleTtl(left));
+    }
+    Ready ready = ensure(sandbox.tenant(), sandbox.user(), options);
+    if (!ready.containerId().equals(sandbox.containerId())) {
+      if (isUnknown(ready)) {
+        boolean _ = kill(sandbox.user());
+      }
+      return false;
+    }
+    return true;
   }
 
   /**
@@ -392,7 +422,8 @@ final class Sandboxes {
     return !entry.readyAt().isBefore(ready.readyAt())
         // No entry is written for what changes nothing.
         || (entry.labels().equals(ready.labels())
-            && Objects.equals(entry.endsAt(), ready.endsAt()));
+            && Objects.equals(entry.endsAt(), ready.endsAt())
+            && entry.network().equals(ready.network()));
   }
 
   /** Returns what a failure of Kafka is for a client: it may try again. */

@@ -98,6 +98,21 @@ final class FieldWriter {
         });
   }
 
+  /** Writes an array of objects, whose fields are written by this writer. */
+  <T> FieldWriter objects(String field, List<T> values, Consumer<T> fields) {
+    return write(
+        field,
+        () -> {
+          json.writeStartArray();
+          for (T value : values) {
+            json.writeStartObject();
+            fields.accept(value);
+            json.writeEndObject();
+          }
+          json.writeEndArray();
+        });
+  }
+
   /** Ends the object and returns the JSON in UTF-8. Nothing can be written afterwards. */
   byte[] toBytes() {
     try {

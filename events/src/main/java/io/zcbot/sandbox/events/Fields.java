@@ -8,8 +8,10 @@ import com.fasterxml.jackson.core.JsonToken;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
@@ -76,9 +78,33 @@ final class Fields {
     if (value.token() != JsonToken.START_OBJECT) {
       throw refusal(field, "is " + value.kind() + "; make it an object");
     }
-    Map<String, FieldValue> members = HashMap.newHashMap(value.members().size());
-    value.members().forEach(member -> members.put(member.name(), member.value()));
-    return new Fields(prefix + field + ".", members);
+    return nested(field + ".", value);
+  }
+
+  /** Reads the fields of each object of an array; none if there is no array. */
+  List<Fields> objects(String field) throws EventFormatException {
+    FieldValue value = given(field);
+    if (value == null) {
+      return List.of();
+    }
+    if (value.token() != JsonToken.START_ARRAY) {
+      throw refusal(field, "is " + value.kind() + "; make it an array of objects");
+    }
+    List<Fields> objects = new ArrayList<>();
+    for (FieldValue.Member member : value.members()) {
+      String name = field + "[" + objects.size() + "]";
+      if (member.value().token() != JsonToken.START_OBJECT) {
+        throw refusal(name, "is " + member.value().kind() + "; make it an object");
+      }
+      objects.add(nested(name + ".", member.value()));
+    }
+    return objects;
+  }
+
+  private Fields nested(String path, FieldValue object) {
+    Map<String, FieldValue> members = HashMap.newHashMap(object.members().size());
+    object.members().forEach(member -> members.put(member.name(), member.value()));
+    return new Fields(prefix + path, members);
   }
 
   String text(String field) throws EventFormatException {

@@ -7,6 +7,7 @@ package io.zcbot.sandbox.events;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param endsAt when the sandbox ends, even if it is in use; null if no ensure said that
  * @param profile what the sandbox is made of, by its {@link ProfileName}
  * @param network what the sandbox may reach of what its profile allows by name
+ * @param refused the last connections that its egress by name refused, oldest first
  */
 public record LiveSandbox(
     UserId userId,
@@ -36,13 +38,15 @@ public record LiveSandbox(
     Map<String, String> labels,
     @Nullable Instant endsAt,
     String profile,
-    Network network) {
+    Network network,
+    List<RefusedEgress> refused) {
   public LiveSandbox {
     idleTtl = idleTtl == null ? null : idleTtl.truncatedTo(ChronoUnit.SECONDS);
     labels = Map.copyOf(labels);
+    refused = List.copyOf(refused);
   }
 
-  /** Creates an entry of a sandbox that may reach all that its profile allows. */
+  /** Creates an entry of a sandbox with the network of its profile, that was refused nothing. */
   public LiveSandbox(
       UserId userId,
       String containerId,
@@ -65,7 +69,8 @@ public record LiveSandbox(
         labels,
         endsAt,
         profile,
-        Network.WHOLE);
+        Network.WHOLE,
+        List.of());
   }
 
   /** Creates an entry of a sandbox of the default profile. */

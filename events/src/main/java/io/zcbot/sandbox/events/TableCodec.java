@@ -4,9 +4,20 @@
  */
 package io.zcbot.sandbox.events;
 
+import java.util.HashMap;
+import java.util.Map;
+
 /** Reads and writes the entries of the tables. */
 final class TableCodec {
+  private static final Map<String, FieldParser.Wanted> NESTED_IN_LIVE = nestedInLive();
+
   private TableCodec() {}
+
+  private static Map<String, FieldParser.Wanted> nestedInLive() {
+    Map<String, FieldParser.Wanted> nested = new HashMap<>(Network.NESTED_WITH_LABELS);
+    nested.putAll(RefusedEgress.NESTED);
+    return Map.copyOf(nested);
+  }
 
   static byte[] write(LiveSandbox live) {
     FieldWriter out =
@@ -22,11 +33,12 @@ final class TableCodec {
     out.time("ends_at", live.endsAt());
     ProfileName.write(live.profile(), out);
     Network.writeAny(live.network(), out);
+    RefusedEgress.write(live.refused(), out);
     return out.toBytes();
   }
 
   static LiveSandbox live(byte[] value) throws EventFormatException {
-    Fields in = Fields.parse(value, Topic.LIVE, Network.NESTED_WITH_LABELS);
+    Fields in = Fields.parse(value, Topic.LIVE, NESTED_IN_LIVE);
     return new LiveSandbox(
         in.userId(),
         in.text("container_id"),
@@ -38,7 +50,8 @@ final class TableCodec {
         Labels.read(in),
         in.optionalInstant("ends_at"),
         ProfileName.read(in),
-        Network.read(in));
+        Network.read(in),
+        RefusedEgress.read(in));
   }
 
   static byte[] write(CurrentSandbox current) {

@@ -10,8 +10,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class LiveSandboxTest {
   private static final UserId USER = UserId.parse("7f3c1d52-9a54-4c0e-8f2b-6f1d2f6f7a10");
@@ -85,6 +88,57 @@ class LiveSandboxTest {
         .endsWith(",\"profile\":\"data-science\"}");
     assertThat(codec.decodeLive(value)).isEqualTo(live);
     assertThat(TestSchemas.problems(Topic.LIVE, value)).isEmpty();
+  }
+
+  private static LiveSandbox refused(RefusedEgress... refused) {
+    return new LiveSandbox(
+        USER,
+        "c1",
+        "host",
+        "worker",
+        Instant.EPOCH,
+        null,
+        null,
+        Map.of(),
+        null,
+        ProfileName.DEFAULT,
+        List.of(refused));
+  }
+
+  @Test
+  void whatItWasRefusedIsReadAsItWasWritten() throws EventFormatException {
+    Instant at = Instant.parse("2026-11-24T12:05:00Z");
+    LiveSandbox live =
+        refused(
+            new RefusedEgress(at, "tls", null, 443, "no-name"),
+            new RefusedEgress(at, "dns", "other.example", 53, "not-allowed"));
+    byte[] value = codec.encodeLive(live);
+    assertThat(new String(value, StandardCharsets.UTF_8))
+        .endsWith(
+            ",\"egress_refused\":[{\"at\":\"2026-11-24T12:05:00Z\",\"protocol\":\"tls\",\"port\":443,"
+                + "\"reason\":\"no-name\"},{\"at\":\"2026-11-24T12:05:00Z\",\"protocol\":\"dns\","
+                + "\"name\":\"other.example\",\"port\":53,\"reason\":\"not-allowed\"}]}");
+    assertThat(codec.decodeLive(value)).isEqualTo(live);
+    assertThat(TestSchemas.problems(Topic.LIVE, value)).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        ":443|:65536|egress_refused[0].port: is not a whole number from 0 to 65535",
+        "\"reason\"|\"why\"|egress_refused[0].reason: missing; it is required",
+        ":[{|:[1,{|egress_refused[0]: is a number; make it an object",
+        ":[{|:[{},{},{},{},{},{},{},{},{},{},{|egress_refused: has more than 10 elements; send fewer",
+      })
+  void whatItWasRefusedIsRefusedByTheNameOfTheField(String good, String bad, String problem) {
+    LiveSandbox live = refused(new RefusedEgress(Instant.EPOCH, "tls", null, 443, "no-name"));
+    byte[] value =
+        new String(codec.encodeLive(live), StandardCharsets.UTF_8)
+            .replace(good, bad)
+            .getBytes(StandardCharsets.UTF_8);
+    assertThatThrownBy(() -> codec.decodeLive(value)).hasMessage(problem);
+    assertThat(TestSchemas.problems(Topic.LIVE, value)).isNotEmpty();
   }
 
   @Test

@@ -25,8 +25,9 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "get",
     description = {
-      "Describe a user's sandbox: where it is, since when, its last use, its last ensure, what"
-          + " happened to it in the last 24 hours, and the last commands.",
+      "Describe a user's sandbox: where it is, since when, its last use, which names and"
+          + " addresses it was refused, its last ensure, what happened to it in the last 24 hours,"
+          + " and the last commands.",
       "It reads the topics, not the engine. They do not show commands that 'docker exec' started,"
           + " which also count as use. The exit code is 1 if the user has no sandbox."
     })

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.Ready;
+import io.zcbot.sandbox.events.RefusedEgress;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.config.Durations;
 import io.zcbot.sandbox.worker.engine.Container;
@@ -116,6 +117,21 @@ record UserDescription(
     }
     new TreeMap<>(sandbox.labels())
         .forEach((key, value) -> line(text, "Label:", key + "=" + value));
+    for (RefusedEgress refused : sandbox.refused().reversed()) {
+      line(text, "Refused:", refused(refused));
+    }
+  }
+
+  private String refused(RefusedEgress refused) {
+    return refused.protocol()
+        + " to "
+        + (refused.name() == null ? "no name" : refused.name())
+        + " on port "
+        + refused.port()
+        + " ("
+        + refused.reason()
+        + "), "
+        + time(refused.at());
   }
 
   private String lastUseText() {
@@ -238,6 +254,16 @@ record UserDescription(
     json.put("ends_at", PsCommand.text(sandbox.endsAt()));
     ObjectNode labels = json.putObject("labels");
     new TreeMap<>(sandbox.labels()).forEach(labels::put);
+    ArrayNode refusals = json.putArray("egress_refused");
+    for (RefusedEgress refused : sandbox.refused().reversed()) {
+      refusals
+          .addObject()
+          .put("at", refused.at().toString())
+          .put("protocol", refused.protocol())
+          .put("name", refused.name())
+          .put("port", refused.port())
+          .put("reason", refused.reason());
+    }
     return json;
   }
 }

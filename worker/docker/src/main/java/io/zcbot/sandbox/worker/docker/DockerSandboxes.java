@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.docker;
 
 import io.zcbot.sandbox.events.ProfileName;
+import io.zcbot.sandbox.events.RefusedEgress;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.api.ContainerOwner;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
@@ -167,6 +168,11 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   @Override
   public void let(String containerId, @Nullable List<String> allow) throws EngineException {
     firewall.let(containerId, Narrowing.names(allow));
+  }
+
+  @Override
+  public List<RefusedEgress> refused(String containerId) {
+    return firewall.refused(containerId);
   }
 
   @Override

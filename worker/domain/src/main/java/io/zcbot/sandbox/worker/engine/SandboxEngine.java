@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.engine;
 
+import io.zcbot.sandbox.events.RefusedEgress;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.nio.file.Path;
@@ -40,6 +41,15 @@ public interface SandboxEngine {
    */
   default int uid(String containerId) throws EngineException {
     return SandboxUids.SHARED.first();
+  }
+
+  /**
+   * The last connections that a running container was refused because of the names that it may
+   * reach, oldest first, at most {@link RefusedEgress#MOST}; of equal ones, the last. Does not
+   * block.
+   */
+  default List<RefusedEgress> refused(String containerId) {
+    return List.of();
   }
 
   /**

@@ -118,6 +118,7 @@ public record Domain(
             registry,
             termination,
             announcer,
+            engines,
             ports.lanes(),
             new HiddenUse(engine, queues, settings.limits().busyShare(), time),
             ports.lowWatermark(),

@@ -8,6 +8,7 @@ import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Time;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.ProfileEngines;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Registry;
 import io.zcbot.sandbox.worker.sandbox.Sandbox;
@@ -38,6 +39,7 @@ public final class Reaper {
   private final Idleness idleness;
   private final HiddenUse hiddenUse;
   private final ExpiryNotices notices;
+  private final RefusalEntries refusals;
   private final Limits limits;
   private final Time time;
   private final Set<Sandbox> looking = ConcurrentHashMap.newKeySet();
@@ -56,6 +58,7 @@ public final class Reaper {
       Registry registry,
       Termination termination,
       Announcer announcer,
+      ProfileEngines engines,
       UserLanes lanes,
       HiddenUse hiddenUse,
       LowWatermark lowWatermark,
@@ -67,6 +70,7 @@ public final class Reaper {
     this.idleness = new Idleness(lowWatermark);
     this.hiddenUse = hiddenUse;
     this.notices = new ExpiryNotices(announcer, hiddenUse, idleness, limits, time);
+    this.refusals = new RefusalEntries(engines, announcer, idleness, time);
     this.limits = limits;
     this.time = time;
   }
@@ -86,13 +90,16 @@ public final class Reaper {
   }
 
   /**
-   * Queues the reaps of sandboxes that reached the end that an ensure set. Called more often than
-   * {@link #tick}, because an agent counts on it; asks nobody but the clock. Never blocks.
+   * Queues the reaps of sandboxes that reached the end that an ensure set, and the entries of those
+   * that were refused connections. Called more often than {@link #tick}, because an agent counts on
+   * it; asks nobody but the clock. Never blocks.
    */
   public void tickEnds() {
     for (Sandbox sandbox : registry.all()) {
       if (isOver(sandbox)) {
         var _ = queue(sandbox, Reaped.Reason.ENDS_AT, () -> isOver(sandbox));
+      } else if (refusals.isDue(sandbox)) {
+        queueLook(sandbox, "enter what it was refused", () -> refusals.write(sandbox));
       }
     }
   }

@@ -70,7 +70,7 @@ public final class Announcer {
     table.open(entryOf(sandbox), fence);
   }
 
-  /** Writes a missing entry of a ready sandbox to the live table again. */
+  /** Writes the entry of a ready sandbox to the live table again: it is missing, or out of date. */
   public void listedAgain(Sandbox sandbox) throws InterruptedException {
     table.open(entryOf(sandbox));
   }
@@ -125,7 +125,8 @@ public final class Announcer {
         terms.labels(),
         terms.endsAt(),
         sandbox.profile().name(),
-        terms.network());
+        terms.network(),
+        sandbox.refused());
   }
 
   /**

@@ -7,12 +7,14 @@ package io.zcbot.sandbox.worker.sandbox;
 import io.zcbot.sandbox.events.CurrentSandbox;
 import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.RefusedEgress;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.spec.Narrowing;
 import io.zcbot.sandbox.worker.spec.Profile;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -47,6 +49,7 @@ public final class Sandbox {
   private volatile @Nullable Digest digest;
   private volatile @Nullable Instant announced;
   private volatile @Nullable CurrentSandbox entered;
+  private volatile List<RefusedEgress> refused = List.of();
   private volatile boolean stuck;
   private boolean reapPending;
   private @Nullable Instant openedAt;
@@ -258,6 +261,15 @@ public final class Sandbox {
 
   void entered(CurrentSandbox entry) {
     entered = entry;
+  }
+
+  /** The connections that it was refused, as its entry in the live table has them. */
+  public List<RefusedEgress> refused() {
+    return refused;
+  }
+
+  public void refused(List<RefusedEgress> last) {
+    refused = last;
   }
 
   /** Whether an earlier attempt to end it failed. */

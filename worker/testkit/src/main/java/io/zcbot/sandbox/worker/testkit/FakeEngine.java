@@ -5,6 +5,7 @@
 package io.zcbot.sandbox.worker.testkit;
 
 import io.zcbot.sandbox.events.Network;
+import io.zcbot.sandbox.events.RefusedEgress;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.engine.Container.Ownership;
@@ -27,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -52,6 +54,9 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
   /** What its clock says when a container is started. */
   public volatile Instant clock = Instant.EPOCH;
 
+  /** What containers were refused, by their ids. */
+  public final Map<String, List<RefusedEgress>> refused = new ConcurrentHashMap<>();
+
   /** Receives each container that ended. */
   public Consumer<String> ends = _ -> {};
 
@@ -64,6 +69,11 @@ public final class FakeEngine implements Engine, SandboxEngine, SlotEngine {
     this.spec = spec;
     this.workerId = workerId;
     this.idPrefix = idPrefix;
+  }
+
+  @Override
+  public List<RefusedEgress> refused(String containerId) {
+    return refused.getOrDefault(containerId, List.of());
   }
 
   /** Gives the image's name to another image. */

@@ -16,8 +16,10 @@ import io.zcbot.sandbox.events.Exec;
 import io.zcbot.sandbox.events.Exited;
 import io.zcbot.sandbox.events.Failed;
 import io.zcbot.sandbox.events.LiveSandbox;
+import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.RefusedEgress;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.testkit.SampleEvents;
@@ -171,6 +173,39 @@ class UserDescriptionTest {
         new JsonMapper().readTree(description(live, null).json(format())).get("sandbox");
     assertThat(sandbox.get("ends_at").asText()).isEqualTo("2026-11-24T12:05:00Z");
     assertThat(sandbox.get("labels").get("tenant").asText()).isEqualTo("acme");
+  }
+
+  @Test
+  void whatItWasRefusedIsShownNewestFirst() throws Exception {
+    LiveSandbox live =
+        new LiveSandbox(
+            USER,
+            "id",
+            "h1",
+            "w1",
+            NOW,
+            null,
+            null,
+            Map.of(),
+            null,
+            ProfileName.DEFAULT,
+            List.of(
+                new RefusedEgress(NOW.minusSeconds(60), "tls", null, 443, "no-name"),
+                new RefusedEgress(NOW.minusSeconds(5), "dns", "a.example", 53, "not-allowed")));
+    assertThat(text(live, null))
+        .contains(
+            """
+            Refused:      dns to a.example on port 53 (not-allowed), 2026-11-24T11:59:55.000Z (5s ago)
+            Refused:      tls to no name on port 443 (no-name), 2026-11-24T11:59:00.000Z (1m0s ago)
+            """);
+    JsonNode refused =
+        new JsonMapper()
+            .readTree(description(live, null).json(format()))
+            .get("sandbox")
+            .get("egress_refused");
+    assertThat(refused.get(0).get("name").asText()).isEqualTo("a.example");
+    assertThat(refused.get(1).get("name").isNull()).isTrue();
+    assertThat(refused.get(1).get("reason").asText()).isEqualTo("no-name");
   }
 
   @Test

@@ -15,6 +15,7 @@ import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.command.CreateNetworkCmd;
 import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.api.model.HostConfig;
+import io.zcbot.sandbox.events.RefusedEgress;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.spec.Dns;
@@ -27,6 +28,7 @@ import io.zcbot.sandbox.worker.testkit.machine.Execs.Said;
 import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -258,6 +260,28 @@ class EgressIT {
   void allElseIsRefusedWithALineThatSaysWhy(String arguments, String line) throws Exception {
     assertThat(curl(arguments.replace('"', '\'')).output()).doesNotContain("hello");
     assertRefusal(line);
+  }
+
+  /** What {@code sandbox get} shows. */
+  @Test
+  void theLastRefusalsOfASandboxAreKept() throws Exception {
+    Started other = fixture.start(spec);
+    for (int i = 0; i < 12; i++) {
+      fixture.bash(other.id(), "getent hosts n" + i + ".example; getent hosts again.example");
+    }
+    await("the last ones")
+        .atMost(Duration.ofSeconds(10))
+        .until(
+            () -> fixture.sandboxes(spec).refused(other.id()),
+            all -> all.size() == 10 && all.getLast().equals(dns(all.getLast().at(), "again")));
+    List<RefusedEgress> refused = fixture.sandboxes(spec).refused(other.id());
+    assertThat(refused.getFirst()).isEqualTo(dns(refused.getFirst().at(), "n3"));
+    assertThat(refused.getFirst().at()).isBetween(Instant.now().minusSeconds(60), Instant.now());
+    assertThat(fixture.sandboxes(spec).refused("another")).isEmpty();
+  }
+
+  private static RefusedEgress dns(Instant at, String host) {
+    return new RefusedEgress(at, "dns", host + ".example", 53, "not-allowed");
   }
 
   @Test

@@ -11,6 +11,7 @@ import static org.awaitility.Awaitility.await;
 import io.zcbot.sandbox.events.Reaped;
 import io.zcbot.sandbox.worker.engine.Engine;
 import io.zcbot.sandbox.worker.engine.EngineException;
+import io.zcbot.sandbox.worker.engine.ProfileEngines;
 import io.zcbot.sandbox.worker.sandbox.Announcer;
 import io.zcbot.sandbox.worker.sandbox.Capacity;
 import io.zcbot.sandbox.worker.sandbox.CurrentSandboxes;
@@ -114,6 +115,7 @@ class TerminationTest {
         registry,
         termination,
         announcer,
+        ProfileEngines.always(engine, engine),
         (_, task) -> lanes.add(Thread.startVirtualThread(task)),
         new HiddenUse(engine, SandboxCommands.NONE, null, time),
         _ -> OptionalLong.of(time.nanos()),

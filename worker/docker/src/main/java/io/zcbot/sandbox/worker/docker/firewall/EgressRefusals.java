@@ -6,6 +6,7 @@ package io.zcbot.sandbox.worker.docker.firewall;
 
 import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.api.model.ContainerNetwork;
+import io.zcbot.sandbox.events.RefusedEgress;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
@@ -14,11 +15,16 @@ import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics.EgressRefusal;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -28,8 +34,8 @@ import org.slf4j.MDC;
 
 /**
  * Counts what the proxy for names refused, and logs a line for each with the user whose sandbox has
- * the source address. The proxy limits the lines, and the log those of each user. Used by one
- * thread.
+ * the source address, and keeps the last of each container. The proxy limits the lines, and the log
+ * those of each user. Lines are taken by one thread; any may read.
  */
 final class EgressRefusals {
   private static final Logger log = LoggerFactory.getLogger(EgressRefusals.class);
@@ -40,13 +46,28 @@ final class EgressRefusals {
   private static final Pattern SUPPRESSED = Pattern.compile("suppressed (\\d{1,9})");
 
   private static final Duration HOLD = Duration.ofSeconds(5);
+  private static final int MOST_CONTAINERS = 1024;
+
+  /** Whose sandbox has an address. */
+  private record Source(String containerId, String user) {}
 
   private final EngineCalls calls;
   private final String network;
   private final String workerId;
   private final SandboxMetrics metrics;
+  private final Supplier<Instant> clock;
   private final LongSupplier nanoTime;
-  private Map<String, String> users = Map.of();
+
+  /** By container, those that were refused something last; guarded by itself. */
+  private final Map<String, List<RefusedEgress>> last =
+      new LinkedHashMap<>() {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, List<RefusedEgress>> eldest) {
+          return size() > MOST_CONTAINERS;
+        }
+      };
+
+  private Map<String, Source> sources = Map.of();
   private long asked;
   private boolean known;
 
@@ -55,11 +76,13 @@ final class EgressRefusals {
       String network,
       String workerId,
       SandboxMetrics metrics,
+      Supplier<Instant> clock,
       LongSupplier nanoTime) {
     this.calls = calls;
     this.network = network;
     this.workerId = workerId;
     this.metrics = metrics;
+    this.clock = clock;
     this.nanoTime = nanoTime;
   }
 
@@ -76,7 +99,11 @@ final class EgressRefusals {
     }
     String why = refused.group("why");
     metrics.egressRefused(reason(why), 1);
-    String user = user(refused.group("source"));
+    Source source = source(refused.group("source"));
+    if (source != null) {
+      keep(source.containerId, refused);
+    }
+    String user = source == null ? refused.group("source") : source.user;
     try (var _ = MDC.putCloseable("user", user)) {
       log.info(
           "Egress refused: {} to {} on port {} ({})",
@@ -84,6 +111,33 @@ final class EgressRefusals {
           refused.group("name"),
           refused.group("port"),
           why);
+    }
+  }
+
+  /** Returns the last of a container, oldest first. Does not block. */
+  List<RefusedEgress> of(String containerId) {
+    synchronized (last) {
+      return last.getOrDefault(containerId, List.of());
+    }
+  }
+
+  private void keep(String containerId, Matcher line) {
+    String name = line.group("name");
+    RefusedEgress refused =
+        new RefusedEgress(
+            clock.get().truncatedTo(ChronoUnit.MILLIS),
+            line.group("kind"),
+            name.equals("-") ? null : name,
+            Integer.parseInt(line.group("port")),
+            line.group("why"));
+    synchronized (last) {
+      List<RefusedEgress> all = last.remove(containerId);
+      List<RefusedEgress> kept = all == null ? new ArrayList<>() : new ArrayList<>(all);
+      kept.removeIf(refused::isLike);
+      kept.add(refused);
+      last.put(
+          containerId,
+          List.copyOf(kept.subList(Math.max(0, kept.size() - RefusedEgress.MOST), kept.size())));
     }
   }
 
@@ -96,22 +150,22 @@ final class EgressRefusals {
     return EgressRefusal.UNKNOWN;
   }
 
-  /** Returns whose sandbox has an address; the address itself if that is not known. */
-  private String user(String source) {
+  /** Returns whose sandbox has an address; null if that is not known. */
+  private @Nullable Source source(String address) {
     if (!known || nanoTime.getAsLong() - asked >= HOLD.toNanos()) {
       try {
-        users = read();
+        sources = read();
       } catch (EngineException e) {
         log.debug("The users of refused connections are not known", e);
-        users = Map.of();
+        sources = Map.of();
       }
       asked = nanoTime.getAsLong();
       known = true;
     }
-    return users.getOrDefault(source, source);
+    return sources.get(address);
   }
 
-  private Map<String, String> read() throws EngineException {
+  private Map<String, Source> read() throws EngineException {
     List<Container> containers =
         calls.call(
             Operation.LIST,
@@ -126,7 +180,7 @@ final class EgressRefusals {
                             SandboxLabels.WORKER,
                             workerId))
                     .exec());
-    Map<String, String> read = new HashMap<>();
+    Map<String, Source> read = new HashMap<>();
     for (Container container : containers) {
       String address = address(container);
       String[] names = container.getNames();
@@ -137,7 +191,7 @@ final class EgressRefusals {
                   workerId)
               .user();
       if (address != null && user != null) {
-        read.put(address, user.toString());
+        read.put(address, new Source(container.getId(), user.toString()));
       }
     }
     return read;

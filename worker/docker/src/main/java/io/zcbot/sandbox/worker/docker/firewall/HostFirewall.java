@@ -4,6 +4,7 @@
  */
 package io.zcbot.sandbox.worker.docker.firewall;
 
+import io.zcbot.sandbox.events.RefusedEgress;
 import io.zcbot.sandbox.worker.base.Threads;
 import io.zcbot.sandbox.worker.docker.api.DockerEngineSettings;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
@@ -23,6 +24,7 @@ import io.zcbot.sandbox.worker.spec.Egress;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -68,6 +70,7 @@ public final class HostFirewall implements AutoCloseable {
   private final FirewallHelper helper;
   private final String egressImage;
   private final ImagePull egressPull;
+  private final EgressRefusals refusals;
   private final EgressProxy proxy;
   private final Resolvers resolvers;
   private final NamespaceSeal seal;
@@ -99,6 +102,8 @@ public final class HostFirewall implements AutoCloseable {
     this.egressImage = settings.egressImage();
     this.egressPull =
         new ImagePull(calls, egressImage, EGRESS_ADVICE, settings.pullTimeout(), nanoTime);
+    this.refusals =
+        new EgressRefusals(calls, networkName, workerId, metrics, Instant::now, nanoTime);
     this.proxy =
         new EgressProxy(
             calls,
@@ -107,7 +112,7 @@ public final class HostFirewall implements AutoCloseable {
             workerId,
             networkName,
             settings.readyTimeout(),
-            new EgressRefusals(calls, networkName, workerId, metrics, nanoTime)::take,
+            refusals::take,
             this::proxyEnded);
     this.seal =
         new NamespaceSeal(calls, networkName, helper, () -> sealRules, settings.readyTimeout());
@@ -120,6 +125,11 @@ public final class HostFirewall implements AutoCloseable {
   /** Returns what sets the rules in sandboxes' own network namespaces, for the same policy. */
   public NamespaceSeal seal() {
     return seal;
+  }
+
+  /** Returns what the proxy refused a container last. Does not block. */
+  public List<RefusedEgress> refused(String containerId) {
+    return refusals.of(containerId);
   }
 
   /**

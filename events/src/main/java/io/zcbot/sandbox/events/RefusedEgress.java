@@ -31,8 +31,7 @@ public record RefusedEgress(
   static final Map<String, FieldParser.Wanted> NESTED =
       Map.of(
           FIELD,
-          new FieldParser.Wanted(
-              MOST, Map.of("", new FieldParser.Wanted(FieldParser.MAX_FIELDS))));
+          new FieldParser.Wanted(MOST, Map.of("", new FieldParser.Wanted(FieldParser.MAX_FIELDS))));
 
   /** Whether another one differs in nothing but its time. */
   public boolean isLike(RefusedEgress other) {

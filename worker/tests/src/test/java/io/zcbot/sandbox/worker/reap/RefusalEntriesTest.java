@@ -20,6 +20,9 @@ import org.junit.jupiter.api.Test;
  * The live table tells what a sandbox was refused. {@link TermsTest} has what ensures write there.
  */
 class RefusalEntriesTest extends InAWorld {
+  /** Longer than the idle TTL. */
+  private static final Duration LONG = Duration.ofHours(1);
+
   private String id;
 
   @BeforeEach
@@ -70,10 +73,12 @@ class RefusalEntriesTest extends InAWorld {
     pass(Duration.ofSeconds(1));
     assertThat(entered()).isEmpty();
 
-    world.engine.die(id, 1);
+    world.advance(LONG);
+    world.readAll();
+    world.tick();
+    assertThat(world.reaped()).hasSize(1);
+    world.domain.reaper().tickEnds();
     world.settle();
-    world.lowWatermark = world.now;
-    pass(Duration.ofSeconds(1));
     assertThat(world.live.get(id)).isNull();
   }
 }

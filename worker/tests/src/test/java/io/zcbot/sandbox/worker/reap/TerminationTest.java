@@ -23,6 +23,7 @@ import io.zcbot.sandbox.worker.sandbox.Sandbox;
 import io.zcbot.sandbox.worker.sandbox.SandboxCommands;
 import io.zcbot.sandbox.worker.sandbox.SandboxMetrics;
 import io.zcbot.sandbox.worker.sandbox.TerminationTarget;
+import io.zcbot.sandbox.worker.testkit.FakeEngine;
 import io.zcbot.sandbox.worker.testkit.ManualTime;
 import io.zcbot.sandbox.worker.testkit.World;
 import java.lang.reflect.InvocationHandler;
@@ -111,11 +112,12 @@ class TerminationTest {
 
   /** A reaper that has read everything, and tells which threads its lanes are. */
   private Reaper reaper(Termination termination, List<Thread> lanes) {
+    FakeEngine refusesNothing = new FakeEngine(World.SPEC, "me");
     return new Reaper(
         registry,
         termination,
         announcer,
-        ProfileEngines.always(engine, engine),
+        ProfileEngines.always(refusesNothing, refusesNothing),
         (_, task) -> lanes.add(Thread.startVirtualThread(task)),
         new HiddenUse(engine, SandboxCommands.NONE, null, time),
         _ -> OptionalLong.of(time.nanos()),

@@ -45,7 +45,12 @@ final class EgressRefusals {
               + " (?<name>\\S{1,253}) (?<why>[a-z-]{1,40})");
   private static final Pattern SUPPRESSED = Pattern.compile("suppressed (\\d{1,9})");
 
-  private static final Duration HOLD = Duration.ofSeconds(5);
+  /** How long it is known whose an address is, since another sandbox may have it later. */
+  private static final Duration HOLD = Duration.ofSeconds(1);
+
+  /** The same of an address that nobody had, since a sandbox may have begun with it. */
+  private static final Duration HOLD_UNKNOWN = Duration.ofMillis(200);
+
   private static final int MOST_CONTAINERS = 1024;
 
   /** Whose sandbox has an address. */
@@ -152,7 +157,8 @@ final class EgressRefusals {
 
   /** Returns whose sandbox has an address; null if that is not known. */
   private @Nullable Source source(String address) {
-    if (!known || nanoTime.getAsLong() - asked >= HOLD.toNanos()) {
+    Duration hold = sources.containsKey(address) ? HOLD : HOLD_UNKNOWN;
+    if (!known || nanoTime.getAsLong() - asked >= hold.toNanos()) {
       try {
         sources = read();
       } catch (EngineException e) {

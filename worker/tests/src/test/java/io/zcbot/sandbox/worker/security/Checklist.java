@@ -352,7 +352,42 @@ final class Checklist {
                   78,
                   "a runner that the engine starts beside commands, before it has loaded its filter: neither traced nor written to",
                   "a copy of its program that commands can't read")
-              .otherwise(GVISOR, "gVisor needs no filter, and executes only readable files"));
+              .otherwise(GVISOR, "gVisor needs no filter, and executes only readable files"),
+          byName(
+              79,
+              "egress by name, another name by TLS, Host or a later request, or another port: refused",
+              "proxy"),
+          byName(
+              80, "egress by name, no name or an address in its place: refused", "firewall, proxy"),
+          byName(
+              81,
+              "egress by name, an encrypted name (ECH) or a client hello that servers read otherwise: refused",
+              "proxy"),
+          byName(
+              82,
+              "egress by name, CONNECT, HTTP/2 without TLS, another protocol than the port's: refused",
+              "proxy"),
+          byName(83, "egress by name, UDP such as QUIC: refused", "firewall"),
+          byName(
+              84,
+              "egress by name, an allowed name that resolves to a private, link-local or IPv6 address: not dialled",
+              "proxy, which looks names up itself"),
+          byName(
+              85,
+              "egress by name, DNS as a channel, other resolvers, records that name other servers (SVCB, HTTPS): nothing leaves, nothing is answered",
+              "firewall, a resolver that asks nobody"),
+          byName(
+              86,
+              "egress by name, another sandbox's source address, a neighbour or a published port that a list covers: refused",
+              "no NET_ADMIN, firewall"),
+          byName(
+              87,
+              "egress by name, a flood of refused names, requests and connections: a neighbour's connections take at most twice as long",
+              "limits of flows, limits of the proxy"));
+
+  private static Property byName(int number, String attack, String by) {
+    return row(number, attack, by).notOn(RUNC_CONTAINER, "names need the rules on the host");
+  }
 
   private static Property row(int number, String attack, String by) {
     return row(number, attack, by, "");

@@ -616,6 +616,11 @@ needs_programs() {
   needs_engine
   build_image zcbot-programs:latest worker/tests/src/test/programs worker/tests/src/test/programs/Dockerfile sandbox-image/runner
 }
+needs_egress_programs() {
+  needs_engine
+  build_image zcbot-egress-programs:latest worker/tests/src/test/egress-programs \
+    worker/tests/src/test/egress-programs/Dockerfile sandbox-image
+}
 
 needs_promtool() {
   command -v promtool >/dev/null || apt_install "Prometheus's promtool" promtool
@@ -665,8 +670,8 @@ needs_interpreter() {
   needs_engine
   setup_interpreter_image
 }
-all_needs=(engine interpreter kafka oldest-kafka compose network-namespaces gvisor user-mode-linux programs promtool prometheus zsh
-  kcat oldest-java browser shellcheck python node)
+all_needs=(engine interpreter kafka oldest-kafka compose network-namespaces gvisor user-mode-linux programs egress-programs promtool prometheus
+  zsh kcat oldest-java browser shellcheck python node)
 
 setup_to_test() { # needs...
   local need

@@ -102,6 +102,7 @@ class LiveSandboxTest {
         Map.of(),
         null,
         ProfileName.DEFAULT,
+        Network.WHOLE,
         List.of(refused));
   }
 

@@ -19,6 +19,7 @@ import io.zcbot.sandbox.events.LiveSandbox;
 import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.Ready;
 import io.zcbot.sandbox.events.Reaped;
+import io.zcbot.sandbox.events.Network;
 import io.zcbot.sandbox.events.RefusedEgress;
 import io.zcbot.sandbox.events.SandboxEvent;
 import io.zcbot.sandbox.events.UserId;
@@ -189,6 +190,7 @@ class UserDescriptionTest {
             Map.of(),
             null,
             ProfileName.DEFAULT,
+            Network.WHOLE,
             List.of(
                 new RefusedEgress(NOW.minusSeconds(60), "tls", null, 443, "no-name"),
                 new RefusedEgress(NOW.minusSeconds(5), "dns", "a.example", 53, "not-allowed")));

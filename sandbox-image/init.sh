@@ -17,6 +17,9 @@
 # line. Start latency matters: bash built-ins read and compute, and the only programs started are two runs of
 # nft for each address family, where this script sets rules.
 #
+# In a sandbox of an image that was not built from sandbox-image, a static bash runs it, and all that it uses is in
+# /usr/local/lib/zcbot, which is mounted. It sets no rules there: nft would have to come from the image.
+#
 # Settings are arguments, NAME=VALUE, which are gone once the runner is the first process: commands must learn
 # nothing about their surroundings. In the environment, commands of the engine (docker exec) would see them.
 #
@@ -31,7 +34,7 @@
 
 set -euo pipefail
 set -f
-export PATH=/usr/sbin:/usr/bin LC_ALL=C
+export PATH=/usr/local/lib/zcbot/bin:/usr/sbin:/usr/bin LC_ALL=C
 cd /
 
 # shellcheck source=sandbox-image/firewall.sh
@@ -70,8 +73,8 @@ idle() {
   (($$ == 1)) || { printf '%s\n' "$ready" && exec sleep infinity; }
   # The runner reports that the sandbox is ready, or that the kernel loads no filter of system calls. As root, it
   # runs no commands.
-  ((EUID != 0)) || exec /usr/local/sbin/zcbot-runner idle "$ready"
-  exec /usr/local/sbin/zcbot-runner ready "$ready"
+  ((EUID != 0)) || exec /usr/local/lib/zcbot/zcbot-runner idle "$ready"
+  exec /usr/local/lib/zcbot/zcbot-runner ready "$ready"
 }
 
 firewall=${ZCBOT_FIREWALL:-}

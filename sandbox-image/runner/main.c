@@ -257,6 +257,7 @@ int main(int count, char **arguments) {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
   }
   (void)!chdir("/");
+  supervise_init();
   tree_init();
   memory_init();
   drop_init();

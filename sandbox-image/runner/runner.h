@@ -91,6 +91,9 @@ struct start {
   _Alignas(16) char program_stack[64 << 10];
 };
 
+/* Looks which defaults commands have here. */
+void supervise_init(void);
+
 /* Starts a supervisor; returns -1 if it fails, as clone does. */
 pid_t supervise(struct start *start);
 void close_from(unsigned first);

@@ -30,13 +30,24 @@
 #define SYS_close_range 436
 #endif
 
-static const char *const defaults[DEFAULTS] = {
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+#define USUAL_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* Mounted where the image is not ours: what scripts and file transfers need, if the image lacks it. */
+#define TOOLS "/usr/local/lib/zcbot/bin"
+
+static const char *defaults[DEFAULTS] = {
+    USUAL_PATH,
     "HOME=/workspace",
     "USER=sandbox",
     "LANG=C.UTF-8",
     "TERM=xterm-256color",
 };
+
+void supervise_init(void) {
+  if (access(TOOLS, X_OK) == 0) {
+    defaults[0] = USUAL_PATH ":" TOOLS;
+  }
+}
 
 /* A system call that leaves errno alone, and returns the error as a negative number. */
 static long call(long number, long a, long b, long c, long d) {

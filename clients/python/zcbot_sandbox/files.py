@@ -56,8 +56,10 @@ _ATTEMPTS = 3
 
 #: Runs programs and ends with the exit code for the reason of a failure. Programs tell the reason only as the words of
 #: ``strerror``, at the end of their last line; in the locale C these are the same everywhere. They come behind the path,
-#: so no file's name is taken for a reason. The codes are the same in the Java client and in ``sandbox cp``.
+#: so no file's name is taken for a reason. In a sandbox of an image that may lack these programs, they are in a directory
+#: of the worker's. The codes are the same in the Java client and in ``sandbox cp``.
 _PRELUDE = """
+PATH=/usr/local/lib/zcbot/bin:$PATH
 export LC_ALL=C
 end() {
   printf '%s\\n' "$2" >&2
@@ -112,7 +114,7 @@ try dd of="$3" bs=64K status=none
 #: symbolic link stays, and what it leads to is replaced.
 _COMPLETE_STEPS = """
 if [ -L "$1" ]; then
-  real=$(readlink -nm -- "$1" && echo /)
+  real=$(readlink -nf -- "$1" && echo /)
   set -- "${real%/}" "${@:2}"
 fi
 if [ ! -e "$3" ] && [ "$(stat -c %s -- "$1" 2>/dev/null)" = "$5" ]; then exit 0; fi
@@ -138,7 +140,9 @@ trap 'rm -f -- "$temporary"' EXIT
 _LIST = (
     _PRELUDE
     + """
-try find "$1/." -ignore_readdir_race -mindepth 1 -maxdepth 1 -printf '%y %s %T@ %f\\0'
+format='%y %s %T@ %f\\0'
+! command -v zcbot-list >/dev/null || { try zcbot-list "$1/." "$format"; exit; }
+try find "$1/." -ignore_readdir_race -mindepth 1 -maxdepth 1 -printf "$format"
 """
 )
 

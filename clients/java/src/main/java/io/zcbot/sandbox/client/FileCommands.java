@@ -13,10 +13,12 @@ final class FileCommands {
    * Runs programs and ends with the exit code for the reason of a failure ({@link FileFailure}).
    * Programs tell the reason only as the words of {@code strerror}, at the end of their last line;
    * in the locale C these are the same everywhere. They come behind the path, so no file's name is
-   * taken for a reason.
+   * taken for a reason. In a sandbox of an image that may lack these programs, they are in a
+   * directory of the worker's.
    */
   private static final String PRELUDE =
       """
+      PATH=/usr/local/lib/zcbot/bin:$PATH
       export LC_ALL=C
       end() {
         printf '%s\\n' "$2" >&2
@@ -75,7 +77,7 @@ final class FileCommands {
   private static final String RENAME =
       """
       if [ -L "$2" ]; then
-        real=$(readlink -nm -- "$2" && echo /)
+        real=$(readlink -nf -- "$2" && echo /)
         set -- "$1" "${real%/}" "${@:3}"
       fi
       if [ ! -e "$1" ] && [ "$(stat -c %s -- "$2" 2>/dev/null)" = "$3" ]; then exit 0; fi
@@ -102,6 +104,7 @@ final class FileCommands {
   static final String LIST =
       PRELUDE
           + """
+          ! command -v zcbot-list >/dev/null || { try zcbot-list "$1/." "$2"; exit; }
           try find "$1/." -ignore_readdir_race -mindepth 1 -maxdepth 1 -printf "$2"
           """;
 

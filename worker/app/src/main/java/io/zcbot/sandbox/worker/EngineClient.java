@@ -36,7 +36,8 @@ public final class EngineClient {
             config.engine().firewallInterval,
             EngineConfig.MAX_LOOKUPS,
             config.engine().firewallImage,
-            config.engine().egressImage),
+            config.engine().egressImage,
+            config.engine().runtimeImage),
         metrics);
   }
 

@@ -21,7 +21,7 @@ final class CommandChecks {
       return Finding.ok(CHECK, "off (ZCBOT_COMMANDS)");
     }
     SandboxGround.Image image = ground.image();
-    if (image != null && !image.hasRunner()) {
+    if (image != null && !image.isForeign() && !image.hasRunner()) {
       return Finding.warn(
           CHECK,
           spec.image() + " has no runner, so every command is answered exited(failed)",

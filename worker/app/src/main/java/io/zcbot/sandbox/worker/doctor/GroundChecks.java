@@ -39,11 +39,29 @@ public final class GroundChecks {
           spec.image() + " does not exist on the engine",
           "build it (docker build -t " + spec.image() + " sandbox-image), or pull it");
     }
-    if (!image.isSandbox()) {
+    SandboxGround.Helper runtime = ground.runtime();
+    if (!image.isForeign() && !image.isSandbox()) {
       return Finding.fail(
           "image",
           spec.image() + " does not start zcbot-init, which checks the firewall",
-          "build it from sandbox-image, or FROM an image built from there");
+          "build it from sandbox-image, or FROM an image built from there, and keep its ENTRYPOINT");
+    }
+    if (image.isForeign() && spec.policy().rulesInSandbox()) {
+      return Finding.fail(
+          "image",
+          spec.image() + " was not built from sandbox-image, so it can't set its own firewall",
+          "set ZCBOT_SANDBOX_FIREWALL=host, or build it FROM an image built from sandbox-image");
+    }
+    if (runtime != null && runtime.image() == null) {
+      return Finding.fail(
+          "image",
+          spec.image()
+              + " was not built from sandbox-image, and "
+              + runtime.name()
+              + ", from which it would get its runner, does not exist on the engine",
+          "build it (docker build -t "
+              + runtime.name()
+              + " sandbox-image), or name another in ZCBOT_RUNTIME_IMAGE");
     }
     String known = spec.image() + " (" + image.id() + ")";
     return image.fromRegistry() && !ImagePull.isByDigest(spec.image())

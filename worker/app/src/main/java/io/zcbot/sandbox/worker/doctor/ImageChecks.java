@@ -7,6 +7,7 @@ package io.zcbot.sandbox.worker.doctor;
 import io.zcbot.sandbox.worker.docker.host.ImageFacts;
 import io.zcbot.sandbox.worker.docker.host.ImageFiles;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,10 @@ public final class ImageChecks {
 
   private static final String REBUILD =
       "build it from the sandbox-image of this version, or FROM an image built from there";
+
+  private static final String FOREIGN =
+      "it was not built from sandbox-image: a worker starts it by a runner that it mounts"
+          + " (ZCBOT_RUNTIME_IMAGE), which requires ZCBOT_SANDBOX_FIREWALL=host";
 
   private ImageChecks() {}
 
@@ -34,7 +39,11 @@ public final class ImageChecks {
     List<Finding> findings = new ArrayList<>();
     findings.add(Finding.ok("image", name + " (" + facts.image().id() + ")"));
     findings.add(runner(facts));
-    findings.add(shell(facts.files()));
+    findings.add(shell(facts));
+    if (facts.image().isForeign()) {
+      findings.add(python(facts.files()));
+      findings.add(labels(facts));
+    }
     findings.add(volumes(facts));
     findings.add(privileged(facts.files().privileged()));
     findings.add(unreadable(facts.files().unreadable()));
@@ -59,6 +68,15 @@ public final class ImageChecks {
   }
 
   private static Finding runner(ImageFacts facts) {
+    if (facts.image().isForeign()) {
+      String entrypoint = String.join(" ", facts.settings().entrypoint());
+      return entrypoint.isEmpty()
+          ? Finding.ok("entrypoint", FOREIGN)
+          : Finding.warn(
+              "entrypoint",
+              FOREIGN + "; its ENTRYPOINT (" + entrypoint + ") is not run",
+              "start by an exec what commands need");
+    }
     if (!facts.settings().entrypoint().equals(List.of(ImageFacts.INIT))) {
       return Finding.fail(
           "entrypoint",
@@ -76,19 +94,51 @@ public final class ImageChecks {
             "entrypoint", "zcbot-init or the runner is missing or can't be executed", REBUILD);
   }
 
-  private static Finding shell(ImageFiles files) {
-    if (!files.executables().contains(ImageFacts.SHELL)) {
-      return Finding.fail(
-          "shell",
-          "it has no /bin/sh that everybody may execute, by which a sandbox starts",
-          "install a shell, such as dash or busybox");
+  private static Finding shell(ImageFacts facts) {
+    Set<String> executables = facts.files().executables();
+    boolean hasShell = executables.contains(ImageFacts.SHELL);
+    boolean hasBash = executables.contains(ImageFacts.BASH);
+    if (hasShell && hasBash) {
+      return Finding.ok("shell", "it has /bin/sh and bash");
     }
-    return files.executables().contains(ImageFacts.BASH)
-        ? Finding.ok("shell", "it has /bin/sh and bash")
-        : Finding.warn(
+    if (facts.image().isForeign()) {
+      return hasShell
+          ? Finding.ok("shell", "it has /bin/sh; scripts ('shell' of an exec) get a bash")
+          : Finding.warn(
+              "shell",
+              "it has no /bin/sh that everybody may execute: programs that start one fail; scripts"
+                  + " ('shell' of an exec) get a bash",
+              "install a shell, such as dash or busybox");
+    }
+    return hasShell
+        ? Finding.warn(
             "shell",
             "it has /bin/sh but no /bin/bash: scripts ('shell' of an exec) can't be run",
-            "install bash");
+            "install bash")
+        : Finding.fail(
+            "shell",
+            "it has no /bin/sh that everybody may execute, by which a sandbox starts",
+            "install a shell, such as dash or busybox");
+  }
+
+  private static Finding python(ImageFiles files) {
+    return Collections.disjoint(files.executables(), ImageFacts.PYTHON)
+        ? Finding.warn(
+            "python",
+            "it has no python3: files, ports and code of the gateway's clients need it",
+            "install python3, or use the image without the gateway")
+        : Finding.ok("python", "it has python3");
+  }
+
+  private static Finding labels(ImageFacts facts) {
+    return facts.image().reserved().isEmpty()
+        ? Finding.ok("labels", "it has none that only a worker may set")
+        : Finding.fail(
+            "labels",
+            "it has labels that only a worker may set ("
+                + String.join(", ", facts.image().reserved())
+                + "): each sandbox would have them, too",
+            "remove them from its Dockerfile");
   }
 
   private static Finding volumes(ImageFacts facts) {

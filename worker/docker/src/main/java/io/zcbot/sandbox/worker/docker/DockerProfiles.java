@@ -12,6 +12,7 @@ import io.zcbot.sandbox.worker.docker.create.FreeUids;
 import io.zcbot.sandbox.worker.docker.firewall.HostFirewall;
 import io.zcbot.sandbox.worker.docker.firewall.Leftovers;
 import io.zcbot.sandbox.worker.docker.firewall.RulesWatch;
+import io.zcbot.sandbox.worker.docker.host.RuntimeVolume;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
 import io.zcbot.sandbox.worker.docker.inspect.Inspector;
 import io.zcbot.sandbox.worker.engine.ProfileEngines;
@@ -45,6 +46,7 @@ public final class DockerProfiles implements ProfileEngines {
   private final DockerEngineSettings settings;
   private final SandboxMetrics metrics;
   private final FreeUids freeUids;
+  private final RuntimeVolume runtime;
   private final Leftovers leftovers = new Leftovers();
 
   // guarded by this, as are the fields below
@@ -79,6 +81,7 @@ public final class DockerProfiles implements ProfileEngines {
     this.settings = settings;
     this.metrics = metrics;
     this.freeUids = new FreeUids(calls, uids, workerId);
+    this.runtime = new RuntimeVolume(calls, settings.runtimeImage());
   }
 
   @Override
@@ -104,6 +107,7 @@ public final class DockerProfiles implements ProfileEngines {
                 freeUids,
                 new ContainerOwner(workerId, fleet, profile),
                 network(spec),
+                runtime,
                 settings));
   }
 

@@ -24,6 +24,7 @@ import io.zcbot.sandbox.worker.docker.firewall.NamespaceSeal;
 import io.zcbot.sandbox.worker.docker.firewall.RulesWatch;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
 import io.zcbot.sandbox.worker.docker.host.RunnerProbe;
+import io.zcbot.sandbox.worker.docker.host.RuntimeVolume;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
 import io.zcbot.sandbox.worker.docker.inspect.Inspection;
@@ -55,6 +56,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
   private final SandboxUids uids;
   private final SandboxNetwork network;
   private final String firewallImage;
+  private final String runtimeImage;
   private final HostFirewall firewall;
   private final SandboxFactory factory;
   private final Inspector inspector;
@@ -69,6 +71,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
       FreeUids freeUids,
       ContainerOwner owner,
       GuardedNetwork guarded,
+      RuntimeVolume runtime,
       DockerEngineSettings settings) {
     this.calls = calls;
     this.lookups = lookups;
@@ -77,6 +80,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     this.uids = uids;
     this.network = guarded.network();
     this.firewallImage = settings.firewallImage();
+    this.runtimeImage = settings.runtimeImage();
     ImagePull pull =
         new ImagePull(
             calls,
@@ -94,7 +98,8 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
     ContainerStart start =
         new ContainerStart(calls, spec.policy().sealed() ? seal : null, settings.readyTimeout());
     this.factory =
-        new SandboxFactory(calls, spec, uids, freeUids, owner, network, firewall, pull, start);
+        new SandboxFactory(
+            calls, spec, uids, freeUids, owner, network, firewall, pull, runtime, start);
     this.inspection = new Inspection(inspector, factory, spec.hash(), owner);
   }
 
@@ -223,7 +228,7 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
 
   /** Returns what the image's runner reports from inside a container, which this starts. */
   public RunnerProbe probe() throws EngineException {
-    return new SandboxProbe(calls, spec).run();
+    return new SandboxProbe(calls, spec, factory.runtime()).run();
   }
 
   /**
@@ -231,12 +236,17 @@ public final class DockerSandboxes implements SandboxEngine, SlotEngine {
    * pulls nothing.
    */
   public SandboxGround ground() throws EngineException {
+    SandboxGround.Image image = SandboxGround.Image.read(calls, spec.image());
     return new SandboxGround(
-        SandboxGround.Image.read(calls, spec.image()),
+        image,
         spec.policy().rulesOnHost()
             ? new SandboxGround.Helper(
                 firewallImage, SandboxGround.Image.read(calls, firewallImage))
             : null,
-        network.look());
+        network.look(),
+        image == null || !image.isForeign()
+            ? null
+            : new SandboxGround.Helper(
+                runtimeImage, SandboxGround.Image.read(calls, runtimeImage)));
   }
 }

@@ -332,6 +332,13 @@ record SettingCase(
             "registry.example/egress@sha256:0",
             "a b"),
         new SettingCase(
+            "ZCBOT_RUNTIME_IMAGE",
+            c -> c.engine().runtimeImage,
+            "zcbot-sandbox:latest",
+            "registry.example/sandbox@sha256:0",
+            "registry.example/sandbox@sha256:0",
+            "a b"),
+        new SettingCase(
             "ZCBOT_FIREWALL_INTERVAL",
             c -> c.engine().firewallInterval,
             Duration.ofSeconds(30),

@@ -156,7 +156,7 @@ class EngineCommandsTest extends AdapterTestCase {
 
     assertThat(fake.asked("POST", CREATE).getFirst().body())
         .contains(
-            "\"User\":\"1000:1000\"", "/usr/local/sbin/zcbot-runner-exec", "\"AttachStdin\":true");
+            "\"User\":\"1000:1000\"", "/usr/local/lib/zcbot/zcbot-runner-exec", "\"AttachStdin\":true");
     assertThat(fake.asked("POST", START).getFirst().body()).contains("\"Detach\":false");
     assertThat(metrics).contains("channel ENGINE").doesNotContain("fallback");
     assertThat(fake.asked("POST", ATTACH)).isEmpty();
@@ -255,7 +255,7 @@ class EngineCommandsTest extends AdapterTestCase {
   void whereTheImageHasNoneItIsSaidHowToGetOne() {
     for (String said :
         List.of(
-            "exec: \"/usr/local/sbin/zcbot-runner\": stat /usr/local/sbin/zcbot-runner: no such"
+            "exec: \"/usr/local/lib/zcbot/zcbot-runner\": stat /usr/local/lib/zcbot/zcbot-runner: no such"
                 + " file or directory",
             "starting container: executable file not found in $PATH")) {
       byte[] text = text("OCI runtime exec failed: " + said + "\r\n");

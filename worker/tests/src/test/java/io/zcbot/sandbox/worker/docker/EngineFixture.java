@@ -123,7 +123,8 @@ public final class EngineFixture implements AutoCloseable {
         Duration.ofSeconds(30),
         16,
         SandboxImage.FIREWALL,
-        SandboxImage.EGRESS);
+        SandboxImage.EGRESS,
+        SandboxImage.NAME);
   }
 
   /** Small limits, so that reaching them is quick. */

@@ -131,9 +131,9 @@ class EngineLookupTest extends AdapterTestCase {
     fake.on("GET", "/exec/e2/json", status(200, "{\"ID\":\"e2\",\"Running\":true}"));
     assertThat(engine.hasRunningExec("c1")).isTrue();
 
-    fake.on("GET", "/exec/e2/json", running("/usr/local/sbin/zcbot-runner-exec", ""));
+    fake.on("GET", "/exec/e2/json", running("/usr/local/lib/zcbot/zcbot-runner-exec", ""));
     assertThat(engine.hasRunningExec("c1")).as("the worker's own").isFalse();
-    fake.on("GET", "/exec/e2/json", running("/usr/local/sbin/zcbot-runner", "\"x\""));
+    fake.on("GET", "/exec/e2/json", running("/usr/local/lib/zcbot/zcbot-runner", "\"x\""));
     assertThat(engine.hasRunningExec("c1")).isTrue();
     fake.on("GET", "/exec/e2/json", running("bash", ""));
     assertThat(engine.hasRunningExec("c1")).isTrue();

@@ -74,8 +74,8 @@ class EngineWatchTest extends AdapterTestCase {
   @Test
   void theWorkersOwnRunnerIsNoUse() {
     String events =
-        event("exec_start: /usr/local/sbin/zcbot-runner-exec ", ",\"execID\":\"e1\"")
-            + event("exec_start: /usr/local/sbin/zcbot-runner x", ",\"execID\":\"e2\"")
+        event("exec_start: /usr/local/lib/zcbot/zcbot-runner-exec ", ",\"execID\":\"e1\"")
+            + event("exec_start: /usr/local/lib/zcbot/zcbot-runner x", ",\"execID\":\"e2\"")
             + event("exec_die", ",\"execID\":\"e1\"")
             + event("exec_die", ",\"execID\":\"e2\"")
             + event("exec_die", ",\"execID\":\"e1\"");
@@ -90,7 +90,7 @@ class EngineWatchTest extends AdapterTestCase {
   /** An idle slot is of no use without its entrance; that of one that is claimed just ends. */
   @Test
   void theEndOfASlotsEntranceIsReportedWhileTheSlotIsIdle() {
-    String start = "exec_start: /usr/local/sbin/zcbot-entrance a b";
+    String start = "exec_start: /usr/local/lib/zcbot/zcbot-entrance a b";
     String events =
         slotEvent(start, "e1", Container.SLOT_PREFIX + "s1")
             + slotEvent("exec_die", "e1", Container.SLOT_PREFIX + "s1")

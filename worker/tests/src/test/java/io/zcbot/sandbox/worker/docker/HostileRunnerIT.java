@@ -163,7 +163,7 @@ class HostileRunnerIT {
             fixture.image(
                 directory,
                 "USER 0",
-                "RUN rm /usr/local/sbin/zcbot-runner*",
+                "RUN rm /usr/local/lib/zcbot/zcbot-runner*",
                 "ENTRYPOINT [\"bash\",\"-c\",\"" + READY + "exec sleep 1000\"]",
                 "USER 1000:1000"));
     Started sandbox = fixture.start(spec);

@@ -125,7 +125,8 @@ class ImagesIT {
                 Duration.ofSeconds(30),
                 4,
                 "registry.invalid/firewall:latest",
-                DockerEngineSettings.EGRESS_IMAGE),
+                DockerEngineSettings.EGRESS_IMAGE,
+                DockerEngineSettings.RUNTIME_IMAGE),
             SandboxMetrics.NONE)) {
       EngineException e =
           catchThrowableOfType(

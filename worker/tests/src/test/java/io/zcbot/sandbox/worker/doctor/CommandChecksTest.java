@@ -23,7 +23,7 @@ class CommandChecksTest {
         mode,
         new SandboxGround(
             new SandboxGround.Image(
-                "sha256:1", true, hasRunner, false, List.of("a", "b"), List.of()),
+                "sha256:1", true, hasRunner, false, List.of("a", "b"), List.of(), List.of()),
             null,
             null),
         spec(firewall));

@@ -10,6 +10,9 @@ import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.doctor.Finding.Level;
 import io.zcbot.sandbox.worker.security.Row;
+import io.zcbot.sandbox.worker.spec.Dns;
+import io.zcbot.sandbox.worker.spec.Egress;
+import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
 import io.zcbot.sandbox.worker.spec.ResourceLimits;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
@@ -18,6 +21,7 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.List;
+import java.util.Objects;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -209,6 +213,31 @@ class EngineChecksTest {
     }
   }
 
+  private static Level ofForeign(FirewallMode firewall, SandboxGround.@Nullable Image runtime) {
+    SandboxGround.Image image =
+        new SandboxGround.Image(
+            "sha256:1", false, false, false, List.of("a"), List.of(), List.of());
+    SandboxGround.Helper runner = new SandboxGround.Helper("runner:1", runtime);
+    SandboxSpec spec = spec(null);
+    NetworkPolicy policy =
+        new NetworkPolicy(firewall, new Egress.Public(), new Dns.EngineDefault(), List.of());
+    return Objects.requireNonNull(
+        levels(
+                GroundChecks.of(
+                    new SandboxGround(image, null, null, runner),
+                    new SandboxSpec(
+                        spec.image(), spec.runtime(), spec.limits(), spec.network(), policy)))
+            .get("image"));
+  }
+
+  @Test
+  void anyImageWillDoIfThereIsARunnerForIt() {
+    SandboxGround.Image ours = image(false, "b");
+    assertThat(ofForeign(FirewallMode.HOST, ours)).isEqualTo(Level.OK);
+    assertThat(ofForeign(FirewallMode.HOST, null)).isEqualTo(Level.FAIL);
+    assertThat(ofForeign(FirewallMode.CONTAINER, ours)).isEqualTo(Level.FAIL);
+  }
+
   @Test
   void imageAndNetwork() {
     assertThat(levels(GroundChecks.of(new SandboxGround(null, null, null), spec(null))))
@@ -219,7 +248,7 @@ class EngineChecksTest {
                 GroundChecks.of(
                     new SandboxGround(
                         new SandboxGround.Image(
-                            "sha256:1", false, false, false, List.of("a", "b"), List.of()),
+                            "sha256:1", false, true, false, List.of("a", "b"), List.of(), List.of()),
                         null,
                         new SandboxGround.Network("bridge", false)),
                     spec(null))))
@@ -230,7 +259,7 @@ class EngineChecksTest {
                 GroundChecks.of(
                     new SandboxGround(
                         new SandboxGround.Image(
-                            "sha256:1", true, true, false, List.of("a", "b"), List.of()),
+                            "sha256:1", true, true, false, List.of("a", "b"), List.of(), List.of()),
                         null,
                         new SandboxGround.Network("bridge", true)),
                     spec(null))))
@@ -257,7 +286,7 @@ class EngineChecksTest {
 
   private static SandboxGround.Image image(boolean fromRegistry, String... layers) {
     return new SandboxGround.Image(
-        "sha256:1", true, true, fromRegistry, List.of(layers), List.of());
+        "sha256:1", true, true, fromRegistry, List.of(layers), List.of(), List.of());
   }
 
   private static Map<String, Level> ground(
@@ -292,7 +321,7 @@ class EngineChecksTest {
             levels(GroundChecks.of(new SandboxGround(image(false, "a"), null, null), spec(null))))
         .containsEntry("volumes", Level.OK);
     SandboxGround.Image image =
-        new SandboxGround.Image("sha256:1", true, true, false, List.of("a"), List.of("/data"));
+        new SandboxGround.Image("sha256:1", true, true, false, List.of("a"), List.of("/data"), List.of());
     assertThat(GroundChecks.of(new SandboxGround(image, null, null), spec(null)))
         .filteredOn(finding -> finding.level() == Level.FAIL)
         .singleElement()

@@ -23,7 +23,7 @@ class ImageChecksTest {
   private static ImageFacts image(
       Set<String> programs, ImageFiles.Found privileged, ImageFacts.Settings settings) {
     return new ImageFacts(
-        new SandboxGround.Image("sha256:00", true, true, false, List.of(), List.of()),
+        new SandboxGround.Image("sha256:00", true, true, false, List.of(), List.of(), List.of()),
         settings,
         new ImageFiles(programs, privileged, NONE, NONE));
   }
@@ -56,6 +56,28 @@ class ImageChecksTest {
         .containsExactly(
             "FAIL entrypoint: it starts /bin/sh instead of zcbot-init, which checks the firewall"
                 + " and starts the runner");
+  }
+
+  private static List<String> ofForeign(Set<String> programs, List<String> labels) {
+    return problems(
+        new ImageFacts(
+            new SandboxGround.Image(
+                "sha256:00", false, false, false, List.of(), List.of(), labels),
+            settings("/bin/server", List.of()),
+            new ImageFiles(programs, NONE, NONE, NONE)));
+  }
+
+  @Test
+  void ofAnyOtherImageItIsSaidWhatCommandsWillMiss() {
+    assertThat(
+            ofForeign(Set.of(ImageFacts.SHELL, "/usr/local/bin/python3"), List.of()))
+        .singleElement()
+        .asString()
+        .startsWith("WARN entrypoint: it was not built from sandbox-image")
+        .endsWith("its ENTRYPOINT (/bin/server) is not run");
+    assertThat(ofForeign(Set.of(), List.of("zcbot.user_id")))
+        .extracting(each -> each.split(" ")[0] + " " + each.split("[ :]")[1])
+        .containsExactly("WARN entrypoint", "WARN shell", "WARN python", "FAIL labels");
   }
 
   @Test

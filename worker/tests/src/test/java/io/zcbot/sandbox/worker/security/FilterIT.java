@@ -243,7 +243,7 @@ class FilterIT extends Attacks {
           traced = call(101, 0x4206, child, 0, 0) # PTRACE_SEIZE
           os.kill(child, 9)
           return memory, traced
-      print(*take_hold('/usr/local/sbin/zcbot-runner-exec'), *take_hold('/usr/local/sbin/zcbot-runner'))""";
+      print(*take_hold('/usr/local/lib/zcbot/zcbot-runner-exec'), *take_hold('/usr/local/lib/zcbot/zcbot-runner'))""";
 
   private static final String OTHER_RUNNERS =
       """

@@ -169,7 +169,7 @@ class PrivilegesIT extends Attacks {
     assertThat(ran(lab.sandbox, "id -u; id -g; id -G")).isEqualTo(String.join("\n", uid, uid, uid));
 
     assertThat(lab.fixture.run(exposed, null, "id", "-u").output()).isEqualTo("0");
-    assertThat(lab.fixture.run(exposed, null, "/usr/local/sbin/zcbot-runner").output())
+    assertThat(lab.fixture.run(exposed, null, "/usr/local/lib/zcbot/zcbot-runner").output())
         .isEqualTo("zcbot-runner: does not run commands as root");
     assertThat(ranExposed("id -u; id -g; id -G")).isEqualTo("1000\n1000\n1000");
   }

@@ -24,6 +24,7 @@ public final class EngineConfig {
   public final Duration firewallInterval;
   public final String firewallImage;
   public final String egressImage;
+  public final String runtimeImage;
   public final Duration reconcileInterval;
 
   /** File with a newer list of known vulnerabilities; null for the list of this release. */
@@ -57,6 +58,13 @@ public final class EngineConfig {
             Kind.imageReference(),
             "Image of the container through which sandboxes reach names, where ZCBOT_SANDBOX_EGRESS"
                 + " has any. It is pulled only if it is named by its digest.");
+    runtimeImage =
+        in.get(
+            "ZCBOT_RUNTIME_IMAGE",
+            "zcbot-sandbox:latest",
+            Kind.imageReference(),
+            "Image from which sandboxes of images that were not built from sandbox-image get their"
+                + " runner. It is not pulled.");
     firewallInterval =
         in.get(
             "ZCBOT_FIREWALL_INTERVAL",

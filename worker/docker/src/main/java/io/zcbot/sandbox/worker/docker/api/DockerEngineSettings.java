@@ -18,6 +18,8 @@ import java.time.Duration;
  *     callTimeout}
  * @param firewallImage image of the helper containers that set and watch the host's rules
  * @param egressImage image of the proxy for sandboxes that may reach names
+ * @param runtimeImage image from which sandboxes of images that were not built from {@code
+ *     sandbox-image} get runner and init
  */
 public record DockerEngineSettings(
     Duration callTimeout,
@@ -26,14 +28,18 @@ public record DockerEngineSettings(
     Duration firewallInterval,
     int maxLookups,
     String firewallImage,
-    String egressImage) {
+    String egressImage,
+    String runtimeImage) {
   /** The name under which the worker's build makes the helper image. */
   public static final String FIREWALL_IMAGE = "zcbot-firewall:latest";
 
   /** The name under which the worker's build makes the proxy's image. */
   public static final String EGRESS_IMAGE = "zcbot-egress:latest";
 
-  /** Creates settings with the default images of helper and proxy. */
+  /** The name under which the worker's build makes the sandboxes' image. */
+  public static final String RUNTIME_IMAGE = "zcbot-sandbox:latest";
+
+  /** Creates settings with the default images of helper, proxy and runner. */
   public DockerEngineSettings(
       Duration callTimeout,
       Duration readyTimeout,
@@ -47,7 +53,8 @@ public record DockerEngineSettings(
         firewallInterval,
         maxLookups,
         FIREWALL_IMAGE,
-        EGRESS_IMAGE);
+        EGRESS_IMAGE,
+        RUNTIME_IMAGE);
   }
 
   public DockerEngineSettings {

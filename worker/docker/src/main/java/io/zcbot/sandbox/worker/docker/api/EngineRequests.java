@@ -86,6 +86,11 @@ public final class EngineRequests implements Closeable {
     return send(Method.GET, container(containerId, "export"));
   }
 
+  /** Returns a directory of a container, with what is mounted there, as an archive. */
+  public InputStream archive(String containerId, String path) throws IOException {
+    return send(Method.GET, container(containerId, "archive") + "?path=" + escaped(path));
+  }
+
   /** Streams the engine's events since an instant, as a sequence of JSON objects. */
   public InputStream events(Instant since, Map<String, List<String>> filters) throws IOException {
     return send(

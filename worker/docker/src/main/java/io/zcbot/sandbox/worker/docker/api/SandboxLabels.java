@@ -18,6 +18,7 @@ public final class SandboxLabels {
   public static final String PRODUCT_HELPER = "sandbox-firewall";
   public static final String PRODUCT_EGRESS = "sandbox-egress";
   public static final String PRODUCT_PROBE = "sandbox-probe";
+  public static final String PRODUCT_RUNTIME = "sandbox-runtime";
   public static final String USER = "zcbot.user_id";
   public static final String WORKER = "zcbot.worker";
   public static final String SPEC = "zcbot.spec";
@@ -45,7 +46,14 @@ public final class SandboxLabels {
   /** On an image: the version of the protocol that its runner speaks. */
   public static final String RUNNER = "io.zcbot.sandbox.runner";
 
+  private static final String RESERVED = "zcbot.";
+
   private SandboxLabels() {}
+
+  /** Whether only a worker may set a label: a container also has the labels of its image. */
+  public static boolean isReserved(String label) {
+    return label.startsWith(RESERVED);
+  }
 
   /**
    * Determines the user and the worker of a container from its labels and its name.

@@ -10,6 +10,7 @@ import io.zcbot.sandbox.worker.docker.api.EngineStream;
 import io.zcbot.sandbox.worker.docker.api.InputQueue;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.api.StandardOutput;
+import io.zcbot.sandbox.worker.docker.host.RuntimeVolume;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import io.zcbot.sandbox.worker.engine.EngineException.Kind;
 import io.zcbot.sandbox.worker.engine.SlotEngine;
@@ -33,8 +34,8 @@ import org.jspecify.annotations.Nullable;
  * the host.
  */
 public final class EntranceExec implements SlotEngine.Entrance {
-  /** Path of the program in the image. */
-  private static final String PROGRAM = "/usr/local/sbin/zcbot-entrance";
+  /** Path of the program in the container. */
+  private static final String PROGRAM = RuntimeVolume.DIRECTORY + "/zcbot-entrance";
 
   private static final String WORKSPACE = "/workspace";
   private static final String WAITING = "waiting";

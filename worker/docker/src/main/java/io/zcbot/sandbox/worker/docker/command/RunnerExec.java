@@ -9,6 +9,7 @@ import com.github.dockerjava.api.command.InspectExecResponse;
 import com.github.dockerjava.api.command.InspectExecResponse.ProcessConfig;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.Operation;
+import io.zcbot.sandbox.worker.docker.host.RuntimeVolume;
 import io.zcbot.sandbox.worker.engine.EngineException;
 import java.io.IOException;
 import java.util.List;
@@ -25,10 +26,10 @@ public final class RunnerExec {
    * lets no process of that user trace it or open its memory, from its first instruction on.
    * Commands of that user may run already, and it has not loaded its filter of system calls yet.
    */
-  private static final String UNREADABLE = "/usr/local/sbin/zcbot-runner-exec";
+  private static final String UNREADABLE = RuntimeVolume.DIRECTORY + "/zcbot-runner-exec";
 
   /** Path of the same program for runtimes that execute readable files only. */
-  private static final String READABLE = "/usr/local/sbin/zcbot-runner";
+  private static final String READABLE = RuntimeVolume.RUNNER;
 
   private static final Set<String> PROGRAMS = Set.of(UNREADABLE, READABLE);
 

@@ -20,6 +20,7 @@ import io.zcbot.sandbox.events.ProfileName;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.docker.api.ContainerOwner;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
+import io.zcbot.sandbox.worker.docker.host.RuntimeVolume;
 import io.zcbot.sandbox.worker.engine.Container;
 import io.zcbot.sandbox.worker.spec.Dns;
 import io.zcbot.sandbox.worker.spec.NetworkPolicy;
@@ -34,6 +35,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Builds the requests that create sandboxes and slots of one spec, with all their limits and
@@ -50,10 +52,23 @@ public final class ContainerCreation {
 
   private final SandboxSpec spec;
   private final ContainerOwner owner;
+  private final @Nullable Mount runtime;
 
+  /** Creates requests for an image that was built from {@code sandbox-image}. */
   public ContainerCreation(SandboxSpec spec, ContainerOwner owner) {
+    this(spec, owner, null);
+  }
+
+  /**
+   * Creates requests.
+   *
+   * @param runtime the mount of {@link RuntimeVolume}, by which any other image starts; null for an
+   *     image that was built from {@code sandbox-image}
+   */
+  ContainerCreation(SandboxSpec spec, ContainerOwner owner, @Nullable Mount runtime) {
     this.spec = spec;
     this.owner = owner;
+    this.runtime = runtime;
   }
 
   /**
@@ -152,6 +167,9 @@ public final class ContainerCreation {
             .withTty(false)
             // an image's own would run by execs, each of which counts as a use
             .withHealthcheck(new HealthCheck().withTest(List.of("NONE")));
+    if (runtime != null) {
+      command.withEntrypoint(RuntimeVolume.INIT);
+    }
     return command.withHostConfig(hostConfig(workspace, ipv6));
   }
 
@@ -198,7 +216,7 @@ public final class ContainerCreation {
             .withTmpFs(
                 Map.of(
                     "/tmp", "rw,exec,nosuid,nodev,size=" + spec.limits().tmpBytes() + ",mode=1777"))
-            .withMounts(List.of(workspace))
+            .withMounts(runtime == null ? List.of(workspace) : List.of(runtime, workspace))
             .withShmSize(64L << 20)
             .withPrivileged(false)
             .withCapDrop(Capability.ALL)
@@ -252,9 +270,9 @@ public final class ContainerCreation {
     if (ioWeight != null) {
       config.withBlkioWeight(ioWeight);
     }
-    String runtime = spec.runtime();
-    if (runtime != null) {
-      config.withRuntime(runtime);
+    String name = spec.runtime();
+    if (name != null) {
+      config.withRuntime(name);
     }
     return config;
   }

@@ -5,6 +5,9 @@
 package io.zcbot.sandbox.worker.docker.create;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.command.CreateContainerCmd;
+import com.github.dockerjava.api.model.Mount;
 import io.zcbot.sandbox.events.UserId;
 import io.zcbot.sandbox.worker.base.Recent;
 import io.zcbot.sandbox.worker.docker.api.ContainerOwner;
@@ -14,6 +17,8 @@ import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.firewall.HostFirewall;
 import io.zcbot.sandbox.worker.docker.host.EngineFacts;
 import io.zcbot.sandbox.worker.docker.host.ImagePull;
+import io.zcbot.sandbox.worker.docker.host.RuntimeVolume;
+import io.zcbot.sandbox.worker.docker.host.SandboxGround;
 import io.zcbot.sandbox.worker.docker.host.SandboxNetwork;
 import io.zcbot.sandbox.worker.docker.inspect.SpecCheck;
 import io.zcbot.sandbox.worker.docker.inspect.SpecComparison;
@@ -50,7 +55,8 @@ public final class SandboxFactory implements SpecComparison {
   private final EngineCalls calls;
   private final SandboxSpec spec;
   private final String workerId;
-  private final ContainerCreation creation;
+  private final ContainerOwner owner;
+  private final RuntimeVolume runtime;
   private final SandboxNetwork network;
   private final HostFirewall firewall;
   private final ImagePull pull;
@@ -67,6 +73,8 @@ public final class SandboxFactory implements SpecComparison {
   private final SpecCheck sandboxCheck;
   private final SpecCheck slotCheck;
   private volatile @Nullable SlotLayout layout;
+  // cleared when a start fails: the name may stand for another image since
+  private volatile @Nullable ContainerCreation creation;
   // cleared when a start shows that the host's kernel has no IPv6 that could be disabled
   private volatile boolean ipv6 = true;
 
@@ -79,11 +87,13 @@ public final class SandboxFactory implements SpecComparison {
       SandboxNetwork network,
       HostFirewall firewall,
       ImagePull pull,
+      RuntimeVolume runtime,
       ContainerStart start) {
     this.calls = calls;
     this.spec = spec;
     this.workerId = owner.workerId();
-    this.creation = new ContainerCreation(spec, owner);
+    this.owner = owner;
+    this.runtime = runtime;
     this.network = network;
     this.firewall = firewall;
     this.pull = pull;
@@ -105,7 +115,8 @@ public final class SandboxFactory implements SpecComparison {
   /** Creates a user's container without starting it; returns its id. */
   public String create(UserId user, Path workspace) throws EngineException {
     boolean withIpv6 = ipv6;
-    String id = createAs(uid -> docker -> creation.sandbox(docker, user, workspace, uid, withIpv6));
+    String id =
+        createAs(uid -> (made, docker) -> made.sandbox(docker, user, workspace, uid, withIpv6));
     sandboxCheck.learn(id, workspace, withIpv6);
     return id;
   }
@@ -116,7 +127,8 @@ public final class SandboxFactory implements SpecComparison {
     SlotLayout wanted = layout();
     Path source = wanted.source(directory);
     String id =
-        createAs(uid -> docker -> creation.slot(docker, slotId, wanted, source, uid, withIpv6));
+        createAs(
+            uid -> (made, docker) -> made.slot(docker, slotId, wanted, source, uid, withIpv6));
     slotCheck.learn(id, source, withIpv6);
     return id;
   }
@@ -140,10 +152,10 @@ public final class SandboxFactory implements SpecComparison {
    * Creates a container with a user id that no other container has. If another worker chose the
    * same id concurrently, the container is removed and another id is tried.
    */
-  private String createAs(IntFunction<SpecCheck.Command> command) throws EngineException {
+  private String createAs(IntFunction<Request> request) throws EngineException {
     for (int i = 0; i < MOST_CLASHES; i++) {
       try (FreeUids.Taken uid = freeUids.take()) {
-        String id = create(command.apply(uid.number()));
+        String id = create(request.apply(uid.number()));
         if (isItsOwn(uid, id)) {
           created.put(id, uid.number());
           return id;
@@ -188,10 +200,10 @@ public final class SandboxFactory implements SpecComparison {
     }
   }
 
-  private String create(SpecCheck.Command command) throws EngineException {
+  private String create(Request request) throws EngineException {
     prepare();
     try {
-      return createOnce(command);
+      return createOnce(request);
     } catch (EngineException e) {
       if (e.kind() == Kind.IMAGE_MISSING) {
         pull.run();
@@ -202,7 +214,53 @@ public final class SandboxFactory implements SpecComparison {
         throw e;
       }
     }
-    return createOnce(command);
+    return createOnce(request);
+  }
+
+  /** Builds a request. */
+  private interface Request {
+    CreateContainerCmd of(ContainerCreation creation, DockerClient docker);
+  }
+
+  /** Returns how containers of the image are created; asks the engine once. */
+  private ContainerCreation creation() throws EngineException {
+    ContainerCreation known = creation;
+    if (known == null) {
+      SandboxGround.Image image = SandboxGround.Image.read(calls, spec.image());
+      if (image == null) {
+        return new ContainerCreation(spec, owner); // the engine says that it is missing
+      }
+      known = new ContainerCreation(spec, owner, runtime(image));
+      creation = known;
+    }
+    return known;
+  }
+
+  /**
+   * Returns the mount by which an image's sandboxes start; null if the image has what it takes.
+   *
+   * @throws EngineException if nothing can be done about what the image lacks
+   */
+  private @Nullable Mount runtime(SandboxGround.Image image) throws EngineException {
+    if (!image.isForeign()) {
+      return null;
+    }
+    String unfit = image.unfit(spec.policy());
+    if (unfit != null) {
+      throw EngineErrors.exception(
+          Kind.REJECTED,
+          Operation.CREATE,
+          spec.image() + " can't be a sandbox: " + unfit,
+          "'sandbox image check " + spec.image() + "' says more",
+          null);
+    }
+    return runtime.mount();
+  }
+
+  /** Returns the mount that has the runner; null if the image has it. */
+  public @Nullable Mount runtime() throws EngineException {
+    SandboxGround.Image image = SandboxGround.Image.read(calls, spec.image());
+    return image == null ? null : runtime(image);
   }
 
   private void forgetNetwork() {
@@ -210,11 +268,12 @@ public final class SandboxFactory implements SpecComparison {
     firewall.doubt();
   }
 
-  private String createOnce(SpecCheck.Command command) throws EngineException {
+  private String createOnce(Request request) throws EngineException {
+    ContainerCreation made = creation();
     return calls.call(
         Operation.CREATE,
         engine -> {
-          String id = command.of(engine.docker()).exec().getId();
+          String id = request.of(made, engine.docker()).exec().getId();
           if (id == null) {
             throw new IOException("the engine created a container but returned no id");
           }
@@ -248,6 +307,8 @@ public final class SandboxFactory implements SpecComparison {
    * IPv6.
    */
   private EngineException noted(EngineException e, long began) {
+    creation = null;
+    runtime.doubt();
     if (EngineErrors.isMissingNetwork(e)) {
       forgetNetwork();
     } else if (e.kind() == Kind.UNPROTECTED) {
@@ -272,12 +333,13 @@ public final class SandboxFactory implements SpecComparison {
       return slotDifferences(answer, slotId, directory, root);
     }
     boolean withIpv6 = ipv6;
+    ContainerCreation made = creation();
     return sandboxCheck.differences(
         answer,
         workspace,
         withIpv6,
         root,
-        docker -> creation.sandbox(docker, user, root, uids.first(), withIpv6));
+        docker -> made.sandbox(docker, user, root, uids.first(), withIpv6));
   }
 
   @Override
@@ -285,11 +347,12 @@ public final class SandboxFactory implements SpecComparison {
       throws EngineException, IOException {
     boolean withIpv6 = ipv6;
     SlotLayout wanted = layout();
+    ContainerCreation made = creation();
     return slotCheck.differences(
         answer,
         wanted.source(directory),
         withIpv6,
         probed,
-        docker -> creation.slot(docker, slotId, wanted, probed, uids.first(), withIpv6));
+        docker -> made.slot(docker, slotId, wanted, probed, uids.first(), withIpv6));
   }
 }

@@ -7,11 +7,13 @@ package io.zcbot.sandbox.worker.docker.create;
 import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.model.Capability;
 import com.github.dockerjava.api.model.HostConfig;
+import com.github.dockerjava.api.model.Mount;
 import io.zcbot.sandbox.worker.docker.api.EngineCalls;
 import io.zcbot.sandbox.worker.docker.api.EngineErrors;
 import io.zcbot.sandbox.worker.docker.api.Operation;
 import io.zcbot.sandbox.worker.docker.api.SandboxLabels;
 import io.zcbot.sandbox.worker.docker.host.RunnerProbe;
+import io.zcbot.sandbox.worker.docker.host.RuntimeVolume;
 import io.zcbot.sandbox.worker.docker.init.InitOutput.Verdict;
 import io.zcbot.sandbox.worker.docker.init.ReadyGate;
 import io.zcbot.sandbox.worker.engine.EngineException;
@@ -30,15 +32,21 @@ import org.jspecify.annotations.Nullable;
  * Runs a container of the spec's image and runtime for that.
  */
 public final class SandboxProbe {
-  private static final String RUNNER = "/usr/local/sbin/zcbot-runner";
   private static final Duration PATIENCE = Duration.ofSeconds(15);
 
   private final EngineCalls calls;
   private final SandboxSpec spec;
+  private final @Nullable Mount runtime;
 
-  public SandboxProbe(EngineCalls calls, SandboxSpec spec) {
+  /**
+   * Creates a probe.
+   *
+   * @param runtime the mount that has the runner; null if the image has it
+   */
+  public SandboxProbe(EngineCalls calls, SandboxSpec spec, @Nullable Mount runtime) {
     this.calls = calls;
     this.spec = spec;
+    this.runtime = runtime;
   }
 
   /** Starts a container and returns what its runner reports. Blocks for at most about 15 s. */
@@ -86,9 +94,12 @@ public final class SandboxProbe {
                   .withPidsLimit(32L)
                   .withMemory(128L << 20)
                   .withMemorySwap(128L << 20);
-          String runtime = spec.runtime();
           if (runtime != null) {
-            config.withRuntime(runtime);
+            config.withMounts(List.of(runtime));
+          }
+          String name = spec.runtime();
+          if (name != null) {
+            config.withRuntime(name);
           }
           CreateContainerCmd command =
               engine
@@ -96,7 +107,7 @@ public final class SandboxProbe {
                   .createContainerCmd(spec.image())
                   .withLabels(Map.of(SandboxLabels.PRODUCT, SandboxLabels.PRODUCT_PROBE))
                   .withUser("1000:1000")
-                  .withEntrypoint(RUNNER)
+                  .withEntrypoint(RuntimeVolume.RUNNER)
                   .withCmd("sockets")
                   .withAttachStdout(true)
                   .withHostConfig(config);

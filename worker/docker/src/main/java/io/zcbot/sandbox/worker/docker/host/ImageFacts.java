@@ -20,6 +20,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,9 +35,14 @@ public record ImageFacts(SandboxGround.Image image, Settings settings, ImageFile
   /** The programs that a sandbox needs, or that its commands expect. */
   public static final String INIT = "/usr/local/sbin/zcbot-init";
 
-  public static final String RUNNER = "/usr/local/sbin/zcbot-runner";
+  public static final String RUNNER = RuntimeVolume.RUNNER;
   public static final String SHELL = "/bin/sh";
   public static final String BASH = "/bin/bash";
+  public static final Set<String> PYTHON = Set.of("/usr/bin/python3", "/usr/local/bin/python3");
+
+  private static final Set<String> WANTED =
+      Stream.concat(Stream.of(INIT, RUNNER, SHELL, BASH), PYTHON.stream())
+          .collect(Collectors.toUnmodifiableSet());
 
   private static final Duration LONGEST_READING = Duration.ofMinutes(5);
 
@@ -108,7 +115,7 @@ public record ImageFacts(SandboxGround.Image image, Settings settings, ImageFile
               LONGEST_READING,
               engine -> {
                 try (InputStream archive = engine.requests().export(container)) {
-                  return ImageFiles.read(archive, Set.of(INIT, RUNNER, SHELL, BASH));
+                  return ImageFiles.read(archive, WANTED);
                 }
               }));
     } finally {

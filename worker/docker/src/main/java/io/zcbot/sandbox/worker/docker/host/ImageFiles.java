@@ -39,8 +39,8 @@ public record ImageFiles(
   /** Where programs and what they load is; other directories have secrets of the system. */
   private static final Pattern PROGRAMS = Pattern.compile("/(usr|opt|bin|sbin|lib[0-9a-z]*)/.*");
 
-  /** The runner that is unreadable on purpose. */
-  private static final String UNREADABLE = "/usr/local/sbin/zcbot-runner-exec";
+  /** The runner that is unreadable on purpose, here and where the volume is filled from. */
+  private static final String UNREADABLE = "/zcbot-runner-exec";
 
   public ImageFiles {
     executables = Set.copyOf(executables);
@@ -133,7 +133,7 @@ public record ImageFiles(
       if ((mode & SETUID_OR_SETGID) != 0 || entry.getExtraPaxHeader(CAPABILITIES) != null) {
         privileged.add(path);
       }
-      if ((mode & 04) == 0 && PROGRAMS.matcher(path).matches() && !path.equals(UNREADABLE)) {
+      if ((mode & 04) == 0 && PROGRAMS.matcher(path).matches() && !path.endsWith(UNREADABLE)) {
         unreadable.add(path);
       }
     }

@@ -71,6 +71,7 @@ public final class Deployment implements AutoCloseable {
     this.group = new WorkerGroup(kafka, id, prefix);
     this.host = new SandboxHost(id);
     settings.put("ZCBOT_SANDBOX_IMAGE", SandboxImage.NAME);
+    settings.put("ZCBOT_RUNTIME_IMAGE", SandboxImage.NAME);
     settings.put("ZCBOT_SANDBOX_IDLE_TTL", "300s");
     settings.put("ZCBOT_REAPER_INTERVAL", "1s");
     settings.put("ZCBOT_RECONCILE_INTERVAL", "2s");

@@ -81,7 +81,7 @@ final class RunnerContainer implements AutoCloseable {
                 "-u",
                 "1000:1000",
                 name,
-                "/usr/local/sbin/zcbot-runner-exec");
+                "/usr/local/lib/zcbot/zcbot-runner-exec");
     return new RunnerLink(builder.start());
   }
 

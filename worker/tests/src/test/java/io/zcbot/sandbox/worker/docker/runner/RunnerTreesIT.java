@@ -400,7 +400,7 @@ class RunnerTreesIT {
       for (int round = 0; round < 50; round++) {
         List<RunnerCommandView> all = new ArrayList<>();
         for (int i = 0; i < 8; i++) {
-          Start start = Start.of("/usr/local/sbin/zcbot-runner", "sockets");
+          Start start = Start.of("/usr/local/lib/zcbot/zcbot-runner", "sockets");
           all.add(victim.start(i % 4 == 3 ? start.inTerminal() : start));
         }
         for (RunnerCommandView command : all) {
@@ -444,7 +444,7 @@ class RunnerTreesIT {
 
   @Test
   void itRefusesToRunAsRoot() throws Exception {
-    assertThat(container.exec("0:0", "/usr/local/sbin/zcbot-runner 2>&1; echo $?"))
+    assertThat(container.exec("0:0", "/usr/local/lib/zcbot/zcbot-runner 2>&1; echo $?"))
         .isEqualTo("zcbot-runner: does not run commands as root\n77");
   }
 }

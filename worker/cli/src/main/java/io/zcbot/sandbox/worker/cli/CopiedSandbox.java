@@ -43,11 +43,12 @@ final class CopiedSandbox {
         trap '' XFSZ
         ulimit -f "$2"
         if [ "$directory" = /tmp ]; then exec 2> /dev/null; fi
-        case $(tar --version 2>&1) in
-          *GNU*) timeout --foreground "$3" tar --format=gnu --hard-dereference --warning=none \
-            --exclude='./.sandbox-cp.*' -C "$1" -cf "$archive" . ;;
-          *) timeout "$3" tar -C "$1" -cf "$archive" . ;; # of busybox, which leaves its archive out
-        esac
+        if command -v zcbot-list > /dev/null; then # of busybox, which leaves its archive out
+          timeout "$3" tar -C "$1" -cf "$archive" .
+        else
+          timeout --foreground "$3" tar --format=gnu --hard-dereference --warning=none \
+            --exclude='./.sandbox-cp.*' -C "$1" -cf "$archive" .
+        fi
         code=$?
         if [ $code = 124 ]; then echo "it takes too long to pack" >&2; fi
         [ $code -le 1 ]

@@ -156,7 +156,9 @@ class EngineCommandsTest extends AdapterTestCase {
 
     assertThat(fake.asked("POST", CREATE).getFirst().body())
         .contains(
-            "\"User\":\"1000:1000\"", "/usr/local/lib/zcbot/zcbot-runner-exec", "\"AttachStdin\":true");
+            "\"User\":\"1000:1000\"",
+            "/usr/local/lib/zcbot/zcbot-runner-exec",
+            "\"AttachStdin\":true");
     assertThat(fake.asked("POST", START).getFirst().body()).contains("\"Detach\":false");
     assertThat(metrics).contains("channel ENGINE").doesNotContain("fallback");
     assertThat(fake.asked("POST", ATTACH)).isEmpty();

@@ -71,6 +71,9 @@ public final class EngineFixture implements AutoCloseable {
   /** The uids of sandboxes without rules inside; to be set before the first sandbox. */
   public SandboxUids uids = SandboxUids.SHARED;
 
+  /** What modified images are built from; to be set before the first. */
+  public String base = SandboxImage.NAME;
+
   private final Execs execs;
   private final Path workspaces;
   private @Nullable WorkspaceMount mount;
@@ -371,11 +374,7 @@ public final class EngineFixture implements AutoCloseable {
         LABEL zcbot.test=%s
         %s%s
         """
-            .formatted(
-                SandboxImage.NAME,
-                worker,
-                asRoot ? "USER 0:0\n" : "",
-                String.join("\n", dockerfile)));
+            .formatted(base, worker, asRoot ? "USER 0:0\n" : "", String.join("\n", dockerfile)));
     docker.buildImageCmd(file.toFile()).withTags(Set.of(tag)).start().awaitImageId();
   }
 

@@ -35,6 +35,9 @@ import org.jspecify.annotations.Nullable;
  * repeated.
  */
 public final class FakeDockerApi implements AutoCloseable {
+  private static final String OUR_IMAGE =
+      "{\"Id\":\"sha256:00\",\"Config\":{\"Entrypoint\":[\"/usr/local/sbin/zcbot-init\"]}}";
+
   private final ServerSocket server;
   private final Map<String, Queue<Reply>> script = new ConcurrentHashMap<>();
   private final List<Request> requests = new CopyOnWriteArrayList<>();
@@ -256,8 +259,13 @@ public final class FakeDockerApi implements AutoCloseable {
         if (request == null) {
           return;
         }
-        requests.add(request);
-        Reply reply = next(request);
+        Reply reply;
+        if (isAskedForTheImage(request)) {
+          reply = status(200, OUR_IMAGE);
+        } else {
+          requests.add(request);
+          reply = next(request);
+        }
         reply.send(socket, out);
         out.flush();
         more = reply.keepsConnection();
@@ -269,6 +277,12 @@ public final class FakeDockerApi implements AutoCloseable {
     } finally {
       open.remove(socket);
     }
+  }
+
+  /** Before the first create; only tests of images say what it is. */
+  private boolean isAskedForTheImage(Request request) {
+    String question = request.method() + " " + request.path();
+    return question.matches("GET /images/.*/json") && !script.containsKey(question);
   }
 
   private Reply next(Request request) {

@@ -21,8 +21,8 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.List;
-import java.util.Objects;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -248,7 +248,13 @@ class EngineChecksTest {
                 GroundChecks.of(
                     new SandboxGround(
                         new SandboxGround.Image(
-                            "sha256:1", false, true, false, List.of("a", "b"), List.of(), List.of()),
+                            "sha256:1",
+                            false,
+                            true,
+                            false,
+                            List.of("a", "b"),
+                            List.of(),
+                            List.of()),
                         null,
                         new SandboxGround.Network("bridge", false)),
                     spec(null))))
@@ -321,7 +327,8 @@ class EngineChecksTest {
             levels(GroundChecks.of(new SandboxGround(image(false, "a"), null, null), spec(null))))
         .containsEntry("volumes", Level.OK);
     SandboxGround.Image image =
-        new SandboxGround.Image("sha256:1", true, true, false, List.of("a"), List.of("/data"), List.of());
+        new SandboxGround.Image(
+            "sha256:1", true, true, false, List.of("a"), List.of("/data"), List.of());
     assertThat(GroundChecks.of(new SandboxGround(image, null, null), spec(null)))
         .filteredOn(finding -> finding.level() == Level.FAIL)
         .singleElement()

@@ -61,16 +61,14 @@ class ImageChecksTest {
   private static List<String> ofForeign(Set<String> programs, List<String> labels) {
     return problems(
         new ImageFacts(
-            new SandboxGround.Image(
-                "sha256:00", false, false, false, List.of(), List.of(), labels),
+            new SandboxGround.Image("sha256:00", false, false, false, List.of(), List.of(), labels),
             settings("/bin/server", List.of()),
             new ImageFiles(programs, NONE, NONE, NONE)));
   }
 
   @Test
   void ofAnyOtherImageItIsSaidWhatCommandsWillMiss() {
-    assertThat(
-            ofForeign(Set.of(ImageFacts.SHELL, "/usr/local/bin/python3"), List.of()))
+    assertThat(ofForeign(Set.of(ImageFacts.SHELL, "/usr/local/bin/python3"), List.of()))
         .singleElement()
         .asString()
         .startsWith("WARN entrypoint: it was not built from sandbox-image")

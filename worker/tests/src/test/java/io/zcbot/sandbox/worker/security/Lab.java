@@ -54,6 +54,7 @@ final class Lab implements AutoCloseable {
     fixture = fixture(workspaces);
     fixture.uids = EngineFixture.OWN_UIDS;
     spec = profile.apply(fixture.spec());
+    fixture.base = spec.image();
     claims = profile.claimed() ? new ClaimedSandboxes(fixture, workspaces) : null;
     try {
       sandbox = fresh();
@@ -180,6 +181,7 @@ final class Lab implements AutoCloseable {
         .withUser(original.getConfig().getUser())
         .withWorkingDir(original.getConfig().getWorkingDir())
         .withEnv(original.getConfig().getEnv())
+        .withEntrypoint(original.getConfig().getEntrypoint())
         .withCmd(original.getConfig().getCmd())
         .withAttachStdin(false)
         .withAttachStdout(true)

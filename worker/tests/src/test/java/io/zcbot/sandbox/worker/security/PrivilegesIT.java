@@ -29,7 +29,7 @@ import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 @Tag("engine")
 @Tag("network-namespaces")
 @Tag("gvisor")
-@AlsoOn({Profile.RUNC_CONTAINER, Profile.RUNC_CLAIMED})
+@AlsoOn({Profile.RUNC_CONTAINER, Profile.RUNC_CLAIMED, Profile.ANY_IMAGE})
 class PrivilegesIT extends Attacks {
   private static final String CAPABILITIES = "grep -E '^Cap(Inh|Prm|Eff|Amb)' /proc/self/status";
   private static final String BOUNDING = "grep '^CapBnd' /proc/self/status";

@@ -7,6 +7,10 @@ package io.zcbot.sandbox.worker.security;
 import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.spec.FirewallMode;
 import io.zcbot.sandbox.worker.spec.SandboxSpec;
+import io.zcbot.sandbox.worker.testkit.machine.ForeignImage;
+import io.zcbot.sandbox.worker.testkit.machine.SandboxImage;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +24,8 @@ enum Profile {
       "runc, container firewall", "runc, `container`", FirewallMode.CONTAINER, false, null),
   /** The default, made from warm slots. */
   RUNC_CLAIMED("runc, claimed", "runc, claimed", FirewallMode.HOST, true, null),
+  /** An image that has nothing of ours: the worker mounts runner and init. */
+  ANY_IMAGE("runc, any image", "runc, any image", FirewallMode.HOST, false, null),
   /** A kernel other than the host's, on an engine that has one. */
   GVISOR("gVisor", "gVisor", FirewallMode.HOST, false, GvisorEngine.RUNTIME),
   /** The same, made from warm slots. */
@@ -61,9 +67,24 @@ enum Profile {
     return column;
   }
 
+  /** The image of its sandboxes. */
+  String image() {
+    if (this != ANY_IMAGE) {
+      return SandboxImage.NAME;
+    }
+    try {
+      return ForeignImage.ATTACKS.made();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while making an image", e);
+    }
+  }
+
   SandboxSpec apply(SandboxSpec spec) {
     return new SandboxSpec(
-        spec.image(), runtime, spec.limits(), spec.network(), EngineFixture.policy(firewall));
+        image(), runtime, spec.limits(), spec.network(), EngineFixture.policy(firewall));
   }
 
   /** Whether the first process is root, with NET_ADMIN. */

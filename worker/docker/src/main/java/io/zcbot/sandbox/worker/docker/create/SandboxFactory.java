@@ -127,8 +127,7 @@ public final class SandboxFactory implements SpecComparison {
     SlotLayout wanted = layout();
     Path source = wanted.source(directory);
     String id =
-        createAs(
-            uid -> (made, docker) -> made.slot(docker, slotId, wanted, source, uid, withIpv6));
+        createAs(uid -> (made, docker) -> made.slot(docker, slotId, wanted, source, uid, withIpv6));
     slotCheck.learn(id, source, withIpv6);
     return id;
   }

@@ -61,9 +61,8 @@ public final class RuntimeVolume {
   private static final String PREFIX = "zcbot-runtime-";
 
   /** Attempts to fill the volume while another worker may be filling it. */
-  private static final int MOST_TRIES = 5;
+  private static final int MOST_TRIES = 10;
 
-  private static final long PAUSE_MS = 300;
   private static final int MOST_FILES = 1000;
   private static final long MOST_BYTES = 64L << 20;
 
@@ -134,7 +133,6 @@ public final class RuntimeVolume {
       }
       // Filling it was interrupted, another worker is filling it, or somebody changed it.
       remove(name);
-      pause();
     }
     throw failure(
         Kind.REJECTED,
@@ -270,7 +268,10 @@ public final class RuntimeVolume {
       return;
     }
     if (all != null) {
-      all.stream().map(InspectVolumeResponse::getName).filter(n -> !n.equals(name)).forEach(this::remove);
+      all.stream()
+          .map(InspectVolumeResponse::getName)
+          .filter(n -> !n.equals(name))
+          .forEach(this::remove);
     }
   }
 
@@ -280,15 +281,6 @@ public final class RuntimeVolume {
       calls.call(Operation.REMOVE, engine -> engine.docker().removeVolumeCmd(name).exec());
     } catch (EngineException e) {
       log.debug("Could not remove the volume {}: {}", name, e.getMessage());
-    }
-  }
-
-  private static void pause() throws EngineException {
-    try {
-      Thread.sleep(PAUSE_MS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw EngineErrors.unanswered(Operation.CREATE, "interrupted while waiting for a volume", e);
     }
   }
 

@@ -31,8 +31,7 @@ public record SandboxGround(
     @Nullable Network network,
     @Nullable Helper runtime) {
   /** Of an image that was built from {@code sandbox-image}. */
-  public SandboxGround(
-      @Nullable Image image, @Nullable Helper helper, @Nullable Network network) {
+  public SandboxGround(@Nullable Image image, @Nullable Helper helper, @Nullable Network network) {
     this(image, helper, network, null);
   }
 

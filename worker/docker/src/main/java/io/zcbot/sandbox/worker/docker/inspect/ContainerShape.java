@@ -17,6 +17,7 @@ import io.zcbot.sandbox.worker.spec.SandboxUids;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -25,6 +26,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -60,7 +62,7 @@ record ContainerShape(String image, Map<String, JsonNode> limits, Map<String, Js
     part(answer, "HostConfig")
         .properties()
         .forEach(field -> put(limits, field.getKey(), field.getValue(), workspace));
-    put(limits, "mounted", answer.path("Mounts"), workspace);
+    put(limits, "mounted", sorted(answer.path("Mounts")), workspace);
     limits.put("networks", names(part(part(answer, "NetworkSettings"), "Networks")));
 
     JsonNode config = part(answer, "Config");
@@ -82,6 +84,15 @@ record ContainerShape(String image, Map<String, JsonNode> limits, Map<String, Js
             });
     process.put("Env", config.path("Env"));
     return new ContainerShape(answer.path("Image").asText(), limits, process);
+  }
+
+  /** The engine lists mounts in an order that differs from one answer to the next. */
+  private static JsonNode sorted(JsonNode mounts) {
+    ArrayNode sorted = JSON.arrayNode();
+    StreamSupport.stream(mounts.spliterator(), false)
+        .sorted(Comparator.comparing(each -> each.path("Destination").asText()))
+        .forEach(sorted::add);
+    return sorted;
   }
 
   /** Whether a field only says that no health check runs. Earlier versions left it out. */

@@ -155,8 +155,15 @@ public final class Command implements Cloneable {
     if (bytes.length <= CommandInput.MAX_BYTES) {
       return withStdin(Data.of(bytes), null, false);
     }
-    byte[] copy = bytes.clone();
-    return withStdin(Data.EMPTY, () -> new ByteArrayInputStream(copy), true);
+    return stdinUncopied(bytes.clone());
+  }
+
+  /** Sets standard input as {@link #stdin(byte[])} does, to bytes that the caller won't change. */
+  Command stdinUncopied(byte[] bytes) {
+    if (bytes.length <= CommandInput.MAX_BYTES) {
+      return stdin(bytes);
+    }
+    return withStdin(Data.EMPTY, () -> new ByteArrayInputStream(bytes), true);
   }
 
   /**

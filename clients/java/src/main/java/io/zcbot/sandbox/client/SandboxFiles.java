@@ -176,7 +176,7 @@ public final class SandboxFiles {
       }
       long sent = 0;
       while (piece.length > 0) {
-        run(WRITE, path, FileCommands.write(temporary, sent).stdin(piece));
+        run(WRITE, path, FileCommands.write(temporary, sent).stdinUncopied(piece));
         sent += piece.length;
         piece = content.readNBytes(PIECE);
       }

@@ -11,11 +11,11 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Permits that the users of tenants share. A tenant takes no more than it leaves: one alone gets
- * half of them, two get a third each, and there are always some for another one. Safe for
- * concurrent use.
+ * Permits that the users of tenants share, such as bytes of memory. A tenant takes no more than it
+ * leaves: one alone gets half of them, two get a third each, and there are always some for another
+ * one. Safe for concurrent use.
  */
-final class SharedPermits {
+public final class SharedPermits {
   /** How long a tenant that has its share waits for permits that it gives back. */
   static final Duration PATIENCE = Duration.ofSeconds(2);
 
@@ -35,7 +35,21 @@ final class SharedPermits {
     this.patience = patience;
   }
 
+  /**
+   * Creates permits.
+   *
+   * @param patience how long a tenant that has its share waits for permits that it gives back
+   */
+  public SharedPermits(int permits, Duration patience) {
+    this(new Semaphore(permits), patience);
+  }
+
   /** Takes permits. Returns whether the tenant may have them. */
+  public boolean take(String tenant, int permits) throws InterruptedException {
+    return take(tenant, permits, Deadline.in(patience));
+  }
+
+  /** Takes permits, or doesn't until a deadline. Returns whether the tenant may have them. */
   synchronized boolean take(String tenant, int permits, Deadline deadline)
       throws InterruptedException {
     Deadline end = deadline.atMost(patience);
@@ -58,7 +72,7 @@ final class SharedPermits {
   }
 
   /** Gives permits back. */
-  synchronized void give(String tenant, int permits) {
+  public synchronized void give(String tenant, int permits) {
     taken.computeIfPresent(tenant, (t, sum) -> sum == permits ? null : sum - permits);
     give(permits);
   }

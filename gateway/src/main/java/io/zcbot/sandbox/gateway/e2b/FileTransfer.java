@@ -10,6 +10,7 @@ import io.helidon.http.HeaderNames;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import io.zcbot.sandbox.client.SandboxException;
+import io.zcbot.sandbox.client.SharedPermits;
 import io.zcbot.sandbox.gateway.TimedOutput;
 import io.zcbot.sandbox.gateway.TimedOutput.ClientGoneException;
 import io.zcbot.sandbox.gateway.files.FileContent;
@@ -19,6 +20,7 @@ import io.zcbot.sandbox.gateway.files.SandboxFileSystemException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -33,7 +35,10 @@ import org.apache.commons.fileupload2.core.FileUploadSizeException;
 import org.apache.commons.fileupload2.core.MultipartInput;
 import org.jspecify.annotations.Nullable;
 
-/** E2B's {@code /files}: the bytes of files, in and out, in memory that does not grow with them. */
+/**
+ * E2B's {@code /files}: the bytes of files, in and out. All of them have so much memory, of which a
+ * tenant takes no more than it leaves to others.
+ */
 final class FileTransfer {
   private static final String METADATA = "x-metadata-";
 
@@ -47,6 +52,12 @@ final class FileTransfer {
   private static final int COPIED = 64 * 1024;
   private static final int MAX_COMPOSE = 256 * 1024;
 
+  /** What all transfers have in memory at most, in KiB. */
+  private static final int MEMORY = 64 << 10;
+
+  /** How long a transfer waits for others of the same tenant before anything of it is moved. */
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
+
   private static final Pattern RANGE = Pattern.compile("bytes=([0-9]{0,18})-([0-9]{0,18})");
   private static final Pattern DISPOSITION =
       Pattern.compile("(?im)^content-disposition:\\s*form-data\\b([^\\r\\n]*)");
@@ -56,6 +67,7 @@ final class FileTransfer {
       Pattern.compile(";\\s*boundary=(?:\"([^\"]+)\"|([^;\\s\"]+))");
 
   private final Sandboxes sandboxes;
+  private final SharedPermits memory = new SharedPermits(MEMORY, PATIENCE);
 
   FileTransfer(Sandboxes sandboxes) {
     this.sandboxes = sandboxes;
@@ -63,6 +75,53 @@ final class FileTransfer {
 
   private SandboxFileSystem of(SandboxView sandbox) {
     return new SandboxFileSystem(sandboxes.of(sandbox), Processes.HOME);
+  }
+
+  /** The memory of a transfer, until it is closed. For one thread. */
+  private final class Room implements AutoCloseable {
+    private final String tenant;
+    private int held;
+
+    Room(SandboxView sandbox) {
+      this.tenant = sandbox.tenant();
+    }
+
+    /**
+     * Waits until there is room for so many bytes in all.
+     *
+     * @throws E2bException with 429 if there is none in time, with 503 if brokers are away
+     */
+    void hold(int bytes) throws InterruptedException {
+      int more = (bytes + 1023) / 1024 - held;
+      if (more <= 0) {
+        return;
+      }
+      if (!sandboxes.brokers().use(() -> memory.take(tenant, more))) {
+        throw new E2bException(
+            429,
+            "the tenant's uploads and downloads have as much memory as they leave to others; try"
+                + " again when one has ended",
+            1);
+      }
+      held += more;
+    }
+
+    @Override
+    public void close() {
+      if (held > 0) {
+        memory.give(tenant, held);
+        held = 0;
+      }
+    }
+  }
+
+  /** Returns how many bytes of a body are in memory at most while it is written to files. */
+  private static int held(ServerRequest request) {
+    long length =
+        request.headers().contains(HeaderNames.CONTENT_ENCODING)
+            ? Long.MAX_VALUE // it is decoded here
+            : request.headers().contentLength().orElse(Long.MAX_VALUE);
+    return (int) Math.min(SandboxFileSystem.MOST_HELD, Math.max(1, Math.min(length, 1 << 30) * 2));
   }
 
   /** Serves a download. */
@@ -75,22 +134,32 @@ final class FileTransfer {
     answered(
         () -> {
           SandboxFileSystem files = of(sandbox);
-          ByteRange range = sandboxes.brokers().use(() -> range(request, files, path));
-          try (FileContent content =
-              sandboxes.brokers().use(() -> files.read(path, range.start(), range.length()))) {
-            response.header("Content-Type", "application/octet-stream");
-            response.header("Accept-Ranges", "bytes");
-            if (range.isWhole()) {
-              response.status(200);
-            } else if (content.length() > 0) {
-              response.status(206).header("Content-Range", range.of(content));
-            } else {
-              response.header("Content-Range", "bytes */" + content.fileLength());
-              throw new E2bException(416, "the file has " + content.fileLength() + " bytes");
-            }
-            send(content, response);
+          try (Room room = new Room(sandbox)) {
+            room.hold(SandboxFileSystem.OPENED);
+            ByteRange range = sandboxes.brokers().use(() -> range(request, files, path));
+            send(files, path, range, room, response);
           }
         });
+  }
+
+  private void send(
+      SandboxFileSystem files, String path, ByteRange range, Room room, ServerResponse response)
+      throws IOException, InterruptedException {
+    try (FileContent content =
+        sandboxes.brokers().use(() -> files.read(path, range.start(), range.length()))) {
+      room.hold(content.held());
+      response.header("Content-Type", "application/octet-stream");
+      response.header("Accept-Ranges", "bytes");
+      if (range.isWhole()) {
+        response.status(200);
+      } else if (content.length() > 0) {
+        response.status(206).header("Content-Range", range.of(content));
+      } else {
+        response.header("Content-Range", "bytes */" + content.fileLength());
+        throw new E2bException(416, "the file has " + content.fileLength() + " bytes");
+      }
+      send(content, response);
+    }
   }
 
   /** A part of a file. */
@@ -196,7 +265,9 @@ final class FileTransfer {
     ArrayNode written = Json.MAPPER.createArrayNode();
     answered(
         () -> {
-          try (InputStream body = request.content().inputStream()) {
+          try (Room room = new Room(sandbox);
+              InputStream body = request.content().inputStream()) {
+            room.hold(held(request));
             if (type.toLowerCase(Locale.ROOT).startsWith("multipart/form-data")) {
               form(of(sandbox), body, boundary(type), path, metadata, written);
             } else if (path == null) {

@@ -17,13 +17,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The content of a file, whose length is known. It is fetched in pieces: the next one while the
- * current one is read. Its reading throws {@link IOException} with a {@link SandboxException} or
- * {@link SandboxFileSystemException} as its cause, also if the file was replaced or became shorter
- * meanwhile. For one thread at a time; closing it ends what it fetches.
+ * current one is read, from the first read on. Its reading throws {@link IOException} with a {@link
+ * SandboxException} or {@link SandboxFileSystemException} as its cause, also if the file was
+ * replaced or became shorter meanwhile. For one thread at a time; closing it ends what it fetches.
  */
 public final class FileContent extends InputStream {
   /** Bytes that are fetched by one command. */
   static final int PIECE = 4 << 20;
+
+  /** How many bytes a content has in memory at most. */
+  public static final int MOST_HELD = 2 * PIECE;
 
   /** Fetches a part of a file, or all that there is of it. */
   interface Source {
@@ -49,6 +52,7 @@ public final class FileContent extends InputStream {
   private final long end;
   private ByteBuffer piece;
   private @Nullable FutureTask<Piece> fetching;
+  private boolean isBegun;
 
   private FileContent(Source source, long start, long length, Piece first) {
     this.source = source;
@@ -58,7 +62,6 @@ public final class FileContent extends InputStream {
     this.next = start + first.content().remaining();
     this.end = start + length;
     this.piece = first.content();
-    fetch();
   }
 
   /**
@@ -91,6 +94,11 @@ public final class FileContent extends InputStream {
     return length;
   }
 
+  /** Returns how many bytes it has in memory at most, once it is read. */
+  public int held() {
+    return (int) Math.min(MOST_HELD, length);
+  }
+
   /** Returns the length of the file of which this is a part or all. */
   public long fileLength() {
     return fileLength;
@@ -107,6 +115,10 @@ public final class FileContent extends InputStream {
     Objects.checkFromIndexSize(from, count, to.length);
     if (count == 0) {
       return 0;
+    }
+    if (!isBegun) {
+      isBegun = true;
+      fetch();
     }
     if (!piece.hasRemaining()) {
       if (fetching == null) {
@@ -165,5 +177,6 @@ public final class FileContent extends InputStream {
     }
     piece = ByteBuffer.allocate(0);
     fetching = null;
+    isBegun = true;
   }
 }

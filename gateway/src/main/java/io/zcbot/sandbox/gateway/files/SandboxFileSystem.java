@@ -61,6 +61,12 @@ public final class SandboxFileSystem {
 
   private static final Pattern WATCHER = Pattern.compile("[0-9a-f-]{36}");
 
+  /** How many bytes of a file are in memory at most when it was opened and not read yet. */
+  public static final int OPENED = SHORT - MESSAGE;
+
+  /** How many bytes are in memory at most while a file is written. */
+  public static final int MOST_HELD = 8 << 20;
+
   private static final Duration QUICK = Duration.ofSeconds(60);
 
   /** Time for what takes as long as a tree of files is large. */
@@ -211,8 +217,7 @@ public final class SandboxFileSystem {
    */
   public FileContent read(String path, long start, long length) throws InterruptedException {
     String absolute = resolve(path);
-    return FileContent.open(
-        (from, count) -> piece(absolute, from, count), start, length, SHORT - MESSAGE);
+    return FileContent.open((from, count) -> piece(absolute, from, count), start, length, OPENED);
   }
 
   private FileContent.Piece piece(String absolute, long from, int count)

@@ -366,12 +366,13 @@ public final class EngineFixture implements AutoCloseable {
         Arrays.stream(dockerfile)
             .flatMap(String::lines)
             .anyMatch(line -> !line.matches("(ENTRYPOINT|USER|HEALTHCHECK|LABEL|CMD|ENV) .*"));
-    // the label comes first: a layer that others have as well may be removed with their image
+    // the label comes first: a layer that others have as well may be removed with their image. A name that
+    // begins with zcbot. is reserved for workers
     Files.writeString(
         file,
         """
         FROM %s
-        LABEL zcbot.test=%s
+        LABEL test=%s
         %s%s
         """
             .formatted(base, worker, asRoot ? "USER 0:0\n" : "", String.join("\n", dockerfile)));

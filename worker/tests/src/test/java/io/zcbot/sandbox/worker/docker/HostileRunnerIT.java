@@ -188,10 +188,10 @@ class HostileRunnerIT {
         if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(
             22, 2, struct.pack('HxxxxxxP', len(code) // 4, ctypes.addressof(program))):
             sys.exit('no filter')
-        os.execv('/usr/local/sbin/runner', sys.argv)
+        os.execv('/usr/local/lib/zcbot/runner', sys.argv)
         """
             .formatted(instructions);
-    return "RUN cd /usr/local/sbin && mv zcbot-runner runner && echo "
+    return "RUN cd /usr/local/lib/zcbot && mv zcbot-runner runner && echo "
         + Base64.getEncoder().encodeToString(script.getBytes(StandardCharsets.UTF_8))
         + " | base64 -d > zcbot-runner && chmod 755 zcbot-runner"
         + " && cp --remove-destination zcbot-runner zcbot-runner-exec";

@@ -259,7 +259,7 @@ class FilterIT extends Attacks {
         lab.fixture.engine.commands(lab.spec, true).open(lab.sandbox.id())) {
       String started = profile.ownKernel() ? "zcbot-runner" : "zcbot-runner-exec";
       assertThat(Trial.start(channel, Trial.request("python3", "-c", OTHER_RUNNERS)).said().lines())
-          .contains("/usr/local/sbin/" + started);
+          .contains("/usr/local/lib/zcbot/" + started);
     }
     if (!profile.ownKernel()) {
       // the control is in the same script: the readable copy

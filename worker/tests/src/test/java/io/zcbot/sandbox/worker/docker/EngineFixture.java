@@ -366,7 +366,8 @@ public final class EngineFixture implements AutoCloseable {
         Arrays.stream(dockerfile)
             .flatMap(String::lines)
             .anyMatch(line -> !line.matches("(ENTRYPOINT|USER|HEALTHCHECK|LABEL|CMD|ENV) .*"));
-    // the label comes first: a layer that others have as well may be removed with their image. A name that
+    // the label comes first: a layer that others have as well may be removed with their image. A
+    // name that
     // begins with zcbot. is reserved for workers
     Files.writeString(
         file,

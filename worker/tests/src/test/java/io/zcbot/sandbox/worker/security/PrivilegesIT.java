@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.dockerjava.api.model.Capability;
 import com.github.dockerjava.api.model.HostConfig;
+import com.github.dockerjava.api.model.MountType;
 import io.zcbot.sandbox.worker.docker.EngineFixture;
 import io.zcbot.sandbox.worker.docker.EngineFixture.Started;
 import io.zcbot.sandbox.worker.docker.command.Trial;
@@ -53,14 +54,19 @@ class PrivilegesIT extends Attacks {
     planted =
         lab.fresh(
             lab.image(
-                "RUN cp /usr/bin/id /usr/local/bin/suid && chmod 4755 /usr/local/bin/suid"
+                "RUN cp /usr/bin/id /usr/bin/suid && chmod 4755 /usr/bin/suid"
                     + " && install -d -m 0777 /etc/open /usr/open"));
     exposed =
         lab.control(
             command -> {
               HostConfig host = Objects.requireNonNull(command.withUser("0:0").getHostConfig());
               lab.onHostsKernel(host);
-              host.withMounts(List.of()) // but the image's own, of the user that all share
+              // the image's own, of the user that all share; but a foreign image's runner is a
+              // mount
+              host.withMounts(
+                      Objects.requireNonNull(host.getMounts()).stream()
+                          .filter(mount -> mount.getType() == MountType.VOLUME)
+                          .toList())
                   .withCapDrop()
                   .withReadonlyRootfs(false)
                   .withSecurityOpts(List.of("seccomp=unconfined"));
